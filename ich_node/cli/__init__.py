@@ -1,0 +1,63 @@
+"""The admin's command line; the only place that loads the configuration and wires the rooms together.
+
+Exit codes: 0 done (a refused series is an answer too), 1 it could not be done, 2 the command or the configuration is wrong.
+"""
+
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ich_node import __version__
+from ich_node.cli import demonstrate, jobs, model, node, oneshot
+from ich_node.config import load_config
+from ich_node.errors import ConfigError, IchNodeError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A DICOM node that reads head CT for intracranial hemorrhage. For research use only; not a medical device.",
+)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ich-node {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def settings(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help="config.toml; without it the defaults hold.", envvar="ICH_NODE_CONFIG", dir_okay=False)
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Load the configuration for the command that follows."""
+    context.obj = node.Setup(path=config, config=load_config(config))
+
+
+node.add_to(app)
+oneshot.add_to(app)
+demonstrate.add_to(app)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(model.app, name="model")
+for entry in entry_points(group="ich_node.commands"):
+    entry.load()(app)
+
+
+def main() -> None:
+    """Run the command line; an error that we know is one sentence, not a traceback."""
+    try:
+        app()
+    except ConfigError as error:
+        errors.print(f"ich-node: {error}", markup=False)
+        sys.exit(2)
+    except IchNodeError as error:
+        errors.print(f"ich-node: {error}", markup=False)
+        sys.exit(1)

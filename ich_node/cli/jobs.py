@@ -1,0 +1,115 @@
+"""jobs list, show, retry, cancel, close: the ledger from the operator's seat."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ich_node.errors import ConfigError
+from ich_node.jobs import Job, Jobs, JobState
+
+app = typer.Typer(no_args_is_help=True, help="What was received, what became of it, and what is still owed.")
+JobId = Annotated[int, typer.Argument(help="The number in `jobs list`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _ledger(context: typer.Context) -> Jobs:
+    ledger: Jobs = context.obj.ledger()
+    return ledger
+
+
+def _job(ledger: Jobs, job_id: int) -> Job:
+    job = ledger.get(job_id)
+    if job is None:
+        raise ConfigError(f"there is no job {job_id}; `ich-node jobs list` shows what there is")
+    return job
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, default=str, ensure_ascii=False))
+
+
+@app.command("list")
+def list_jobs(
+    context: typer.Context,
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """The newest jobs: one line a series and revision."""
+    jobs = _ledger(context).list(state=state, limit=limit)
+    if as_json:
+        _print_json({"jobs": [asdict(job) for job in jobs]})
+        return
+    table = Table(box=None)
+    for heading in ("job", "state", "answer", "rev", "tries", "received", "series", "why"):
+        table.add_column(heading, overflow="fold")
+    for job in jobs:
+        table.add_row(
+            str(job.id), _state(job, datetime.now(UTC)), _answer(job), str(job.revision), str(job.attempts),
+            f"{job.last_received_at:%Y-%m-%d %H:%M:%S}Z", job.series_instance_uid, ": ".join(filter(None, (job.reason, job.detail))),
+        )  # fmt: skip
+    Console().print(table)
+
+
+@app.command()
+def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
+    """One job: its series, its results and each delivery."""
+    ledger = _ledger(context)
+    job = _job(ledger, job_id)
+    instances, results, deliveries = ledger.instances(job), ledger.results(job.id), ledger.deliveries(job.id)
+    if as_json:
+        rows = {"job": job, "instances": instances, "results": results, "deliveries": deliveries}
+        _print_json({name: [asdict(row) for row in value] if isinstance(value, list) else asdict(value) for name, value in rows.items()})
+        return
+    typer.echo(f"job {job.id}, revision {job.revision}: {_state(job, datetime.now(UTC))} {_answer(job)}".rstrip())
+    typer.echo(f"series {job.series_instance_uid}\nstudy  {job.study_instance_uid}\n{len(instances)} instances")
+    if job.reason or job.detail:
+        typer.echo(": ".join(filter(None, (job.reason, job.detail))))
+    for result in results:
+        typer.echo(f"result {result.kind} {result.sop_instance_uid}")
+    for delivery in deliveries:
+        words = f", {delivery.attempts} tries" + (f", {delivery.detail}" if delivery.detail else "")
+        typer.echo(f"to {delivery.destination}: {delivery.kind} {delivery.state}{words}")
+
+
+@app.command()
+def retry(context: typer.Context, job_id: JobId) -> None:
+    """Analyse again, or deliver again what could not be delivered."""
+    ledger = _ledger(context)
+    ledger.retry(_job(ledger, job_id).id, now=datetime.now(UTC))
+    typer.echo(f"job {job_id} will be tried again")
+
+
+@app.command()
+def cancel(context: typer.Context, job_id: JobId) -> None:
+    """Do not analyse this job."""
+    ledger = _ledger(context)
+    ledger.cancel(_job(ledger, job_id).id, now=datetime.now(UTC))
+    typer.echo(f"job {job_id} is cancelled")
+
+
+@app.command()
+def close(context: typer.Context, job_id: JobId) -> None:
+    """Take the series for complete now, without waiting for the quiet time."""
+    ledger = _ledger(context)
+    ledger.close(_job(ledger, job_id).id, now=datetime.now(UTC))
+    typer.echo(f"job {job_id} is ready to be read")
+
+
+def _state(job: Job, now: datetime) -> str:
+    """WAITING means two things to a person: still arriving, or next in line."""
+    if job.state is not JobState.WAITING:
+        return job.state.lower()
+    seconds = (job.ready_at - now).total_seconds()
+    return "ready" if seconds <= 0 else f"waiting {seconds:.0f} s"
+
+
+def _answer(job: Job) -> str:
+    if job.positive is None:
+        return ""
+    return f"{'positive' if job.positive else 'negative'} {job.series_probability:.2f}"

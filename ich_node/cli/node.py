@@ -1,0 +1,159 @@
+"""run, receive, analyse, send, echo, check-config."""
+
+import os
+import signal
+import socket
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ich_node.config import Config, Destination
+from ich_node.errors import ConfigError
+from ich_node.jobs import Jobs, open_ledger
+from ich_node.log import set_up_logging
+from ich_node.spool import Spool
+from ich_node.supervise import run_all, stop_with_parent
+
+StopWithParent = Annotated[bool, typer.Option("--stop-with-parent", hidden=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """The loaded configuration and where it came from."""
+
+    path: Path | None
+    config: Config
+
+    def ledger(self) -> Jobs:
+        return open_ledger(self.config.database.url)
+
+    def spool(self) -> Spool:
+        return Spool(self.config.spool.path, reserve_bytes=self.config.spool.reserve_bytes)
+
+
+def now() -> datetime:
+    """The one clock of the node."""
+    return datetime.now(UTC)
+
+
+def owner() -> str:
+    """Who holds a lease: host and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def stop_on_signal() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _begin(setup: Setup, process: str, with_parent: bool) -> threading.Event:
+    set_up_logging(setup.config.log.level, process)
+    stop = stop_on_signal()
+    if with_parent:
+        stop_with_parent(stop)
+    return stop
+
+
+def run(context: typer.Context) -> None:
+    """Receive, analyse and send on this machine, in three processes."""
+    setup: Setup = context.obj
+    stop = _begin(setup, "run", with_parent=False)
+    setup.ledger()  # migrates once, before three processes open it
+    run_all(setup.path, stop)
+
+
+def receive(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
+    """The DICOM listener: store what comes, then say Success."""
+    from ich_node.receive import receive_forever
+
+    setup: Setup = context.obj
+    stop = _begin(setup, "receive", stop_with_parent)
+    config = setup.config
+    receive_forever(config.scp, config.sources, config.series, setup.spool(), setup.ledger(), clock=now, stop=stop)
+
+
+def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
+    """Read the series that are complete."""
+    from ich_node.analyse import Analyser
+    from ich_node.shelf import Shelf
+
+    setup: Setup = context.obj
+    stop = _begin(setup, "analyse", stop_with_parent)
+    ledger = setup.ledger()
+    analyser = Analyser(
+        jobs=ledger,
+        spool=setup.spool(),
+        shelf=Shelf(ledger, setup.config.bundle.path),
+        analysis=setup.config.analysis,
+        report=setup.config.report,
+        destinations=setup.config.destinations,
+        owner=owner(),
+        clock=now,
+        stop=stop,
+    )
+    analyser.work()
+
+
+def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
+    """Deliver results to the destinations."""
+    from ich_node.send import send_forever
+
+    setup: Setup = context.obj
+    stop = _begin(setup, "send", stop_with_parent)
+    config = setup.config
+    send_forever(setup.ledger(), setup.spool(), config.destinations, config.scp.ae_title, clock=now, owner=owner(), stop=stop)
+
+
+def find_destination(config: Config, name: str) -> Destination:
+    """Raises ConfigError naming the destinations there are."""
+    for destination in config.destinations:
+        if destination.name == name:
+            return destination
+    known = ", ".join(destination.name for destination in config.destinations) or "none is configured"
+    raise ConfigError(f"there is no destination '{name}'; config.toml knows: {known}")
+
+
+def echo(context: typer.Context, name: Annotated[str, typer.Argument(help="A [[destinations]] name.")]) -> None:
+    """C-ECHO a destination and say in words what it answers."""
+    from ich_node.echo import echo as c_echo
+
+    config: Config = context.obj.config
+    destination = find_destination(config, name)
+    result = c_echo(destination, destination.calling_ae_title or config.scp.ae_title)
+    typer.echo(result.words)
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+def check_config(context: typer.Context) -> None:
+    """Say whether the configuration holds, and what it means."""
+    setup: Setup = context.obj
+    config = setup.config
+    typer.echo(f"{setup.path or 'defaults (no --config given)'}: ok")
+    typer.echo(f"listens as {config.scp.ae_title} on {config.scp.bind_address}:{config.scp.port}")
+    for source in config.sources:
+        typer.echo(f"accepts {source.ae_title} ({source.name}) from {', '.join(source.hosts) or 'any host'}")
+    if not config.sources:
+        typer.echo("accepts nobody: add a [[sources]] entry for each AE that may send")
+    for destination in config.destinations:
+        typer.echo(f"sends results to {destination.ae_title} ({destination.name}) at {destination.host}:{destination.port}")
+    if not config.destinations:
+        typer.echo("sends results to nobody: add a [[destinations]] entry")
+    if config.bundle.path is not None and not config.bundle.path.is_file():
+        raise ConfigError(f"[bundle] path: there is no file {config.bundle.path}")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(run)
+    app.command()(receive)
+    app.command()(analyse)
+    app.command()(send)
+    app.command()(echo)
+    app.command("check-config")(check_config)

@@ -1,0 +1,107 @@
+"""read and explain: files on disk, without the node."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+messages = Console(stderr=True, highlight=False)
+Paths = Annotated[list[Path], typer.Argument(exists=True, help="DICOM files or folders.")]
+
+
+def read(
+    context: typer.Context,
+    paths: Paths,
+    out: Annotated[Path | None, typer.Option(help="Folder for the SR, the overlays and a PNG preview.", file_okay=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")] = False,
+    bundle: Annotated[Path | None, typer.Option(help="Bundle file; default: [bundle] path, else the shipped one.", dir_okay=False)] = None,
+    maps: Annotated[Path | None, typer.Option(help="Save logits and likelihood maps to this .npz.", dir_okay=False)] = None,
+    dicom: Annotated[bool, typer.Option("--dicom/--no-dicom", help="Write DICOM objects to --out.")] = True,
+) -> None:
+    """Read series from files: what the node would answer, now.
+
+    A lone slice is read as such; the node itself waits for a whole head and refuses less than 8 slices.
+    """
+    from ich_node.detection.detector import Detector
+    from ich_node.folder import find_series
+    from ich_node.oneshot import SeriesAnswer, read_files, save_maps, write_answer
+    from ich_node.shelf import open_bundle, shipped_bundle
+
+    config = context.obj.config
+    detector = Detector(open_bundle(bundle or config.bundle.path or shipped_bundle()))
+    series_files, skipped = find_series(paths)
+    for file in skipped:
+        messages.print(f"skipped {file.path}: {file.reason}", markup=False)
+    answers: list[SeriesAnswer] = []
+    with Progress(console=messages, transient=True) as bar:
+        task = bar.add_task("reading", total=len(series_files))
+        for files in series_files:
+            answer = read_files(files, detector, max_overlays=config.report.max_overlays, at=datetime.now(UTC), with_dicom=dicom and out is not None)
+            if out is not None:
+                written = write_answer(answer, out)
+                messages.print(*(f"wrote {path}" for path in written), sep="\n", markup=False, soft_wrap=True)
+            answers.append(answer.without_pixels())
+            bar.advance(task)
+    if maps is not None:
+        save_maps(answers, maps)
+    if as_json:
+        typer.echo(json.dumps({"readings": [answer.document() for answer in answers]}, ensure_ascii=False))
+    else:
+        for answer in answers:
+            typer.echo(answer.sentence())
+    if not answers:
+        messages.print("no DICOM series found: give files or folders of CT Image Storage objects", markup=False)
+        raise typer.Exit(1)
+
+
+def explain(
+    context: typer.Context,
+    paths: Paths,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Say what the node would read or refuse, and why, object by object; nothing is analysed."""
+    from ich_node.detection.series import read_series
+    from ich_node.errors import Refusal
+    from ich_node.folder import find_series
+
+    series_files, skipped = find_series(paths)
+    documents: list[dict[str, Any]] = []
+    for files in series_files:
+        document: dict[str, Any] = {
+            "study_instance_uid": files.study_instance_uid,
+            "series_instance_uid": files.series_instance_uid,
+            "objects": len(files.paths),
+        }
+        try:
+            series = read_series(files.datasets())
+        except Refusal as refusal:
+            document |= {"outcome": "refused", "reason": refusal.reason, "detail": refusal.detail, "left_out": []}
+        else:
+            positions_mm = [slice_.position_mm for slice_ in series.slices]
+            document |= {
+                "outcome": "read",
+                "reason": None,
+                "detail": f"{len(positions_mm)} slices over {max(positions_mm) - min(positions_mm):.0f} mm, tilt {series.tilt_deg:.1f} degrees",
+                "left_out": [{"sop_instance_uid": left.sop_instance_uid, "reason": left.reason} for left in series.left_out],
+            }
+        documents.append(document)
+    if as_json:
+        not_dicom = [{"path": str(file.path), "reason": file.reason} for file in skipped]
+        typer.echo(json.dumps({"series": documents, "skipped": not_dicom}, ensure_ascii=False))
+        return
+    for document in documents:
+        head = f"series {document['series_instance_uid'] or '(no SeriesInstanceUID)'}, {document['objects']} objects: "
+        typer.echo(head + ("would be read: " if document["outcome"] == "read" else f"would be refused ({document['reason']}): ") + document["detail"])
+        for left in document["left_out"]:
+            typer.echo(f"  left out {left['sop_instance_uid']}: {left['reason']}")
+    for file in skipped:
+        typer.echo(f"{file.path}: {file.reason}")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(read)
+    app.command()(explain)

@@ -1,0 +1,206 @@
+"""config.toml -> typed, frozen settings. An unknown key is an error that names its neighbours.
+
+Every setting can be overridden by an environment variable: `ICHNODE__SECTION__KEY`, e.g. `ICHNODE__SCP__PORT=11113`.
+Facts of the model (windows, thresholds) are not here: they live in the bundle, so that they cannot drift from its weights.
+"""
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ich_node.errors import ConfigError
+
+ENV_PREFIX = "ICHNODE__"
+
+
+def _is_ae_title(value: str) -> str:
+    """PS3.5 §6.2, VR AE: 1 to 16 characters of the default repertoire, no backslash, not only spaces."""
+    if not value.strip() or len(value) > 16 or "\\" in value or not all(" " <= character <= "~" for character in value):
+        raise ValueError(f"{value!r} is not an AE title: 1 to 16 printable ASCII characters without backslash")
+    return value
+
+
+AeTitle = Annotated[str, AfterValidator(_is_ae_title)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScpSettings(Section):
+    """The door: where this node listens, and how much it lets one peer take."""
+
+    ae_title: AeTitle = "ICHNODE"
+    bind_address: str = "0.0.0.0"  # noqa: S104 - a DICOM node is there to be reached; [[sources]] says by whom
+    port: Port = 11112
+    max_associations: int = Field(25, ge=1)
+    max_pdu_bytes: int = Field(131_072, ge=4_096, le=16_777_216)
+    max_object_bytes: int = Field(67_108_864, ge=1_048_576)
+    acse_timeout_seconds: float = Field(10, gt=0)
+    dimse_timeout_seconds: float = Field(60, gt=0)
+    idle_timeout_seconds: float = Field(60, gt=0)
+
+
+class Source(Section):
+    """A peer that may send to us. No hosts = any host that knows the AE title."""
+
+    name: str = Field(min_length=1)
+    ae_title: AeTitle
+    hosts: tuple[str, ...] = ()
+    quiet_seconds: Seconds | None = None
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts_are_networks(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            ipaddress.ip_network(host, strict=False)
+        return hosts
+
+
+class Destination(Section):
+    """A peer that receives our results."""
+
+    name: str = Field(min_length=1)
+    ae_title: AeTitle
+    host: str = Field(min_length=1)
+    port: Port
+    calling_ae_title: AeTitle | None = None
+
+
+class DatabaseSettings(Section):
+    url: str = "sqlite:///var/ich-node.sqlite"
+
+
+class SpoolSettings(Section):
+    path: Path = Path("var/spool")
+    reserve_bytes: int = Field(1_073_741_824, ge=0)
+
+
+class SeriesSettings(Section):
+    """When a series counts as complete."""
+
+    quiet_seconds: Seconds = 20
+    grace_seconds: Seconds = 5
+    max_wait_seconds: Seconds = 900
+
+
+class BundleSettings(Section):
+    """path: the bundle that reads until `ich-node model activate` chooses another; None = the shipped one."""
+
+    path: Path | None = None
+
+
+class AnalysisSettings(Section):
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    threads: int = Field(0, ge=0)
+    lease_seconds: float = Field(120, gt=1)
+    max_attempts: int = Field(3, ge=1)
+
+
+class ReportSettings(Section):
+    max_overlays: int = Field(20, ge=0)
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(BaseSettings):
+    """Everything an admin can set."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__")
+
+    scp: ScpSettings = ScpSettings()
+    sources: tuple[Source, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    database: DatabaseSettings = DatabaseSettings()
+    spool: SpoolSettings = SpoolSettings()
+    series: SeriesSettings = SeriesSettings()
+    bundle: BundleSettings = BundleSettings()
+    analysis: AnalysisSettings = AnalysisSettings()
+    report: ReportSettings = ReportSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Config":
+        for kind, names in (
+            ("sources", [source.name for source in self.sources]),
+            ("destinations", [destination.name for destination in self.destinations]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"[[{kind}]] uses the name {', '.join(twice)} more than once; names tell peers apart")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes over the file; nothing else is read."""
+        return EnvSettingsSource(settings_cls), init_settings
+
+
+def load_config(path: Path | None) -> Config:
+    """Read a config.toml (None = all defaults) and the environment.
+
+    Raises ConfigError with one sentence per mistake.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    where = str(path) if path else "the defaults"
+    _refuse_unknown_variables()
+    try:
+        return Config(**values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{where}: {_sentence(mistake)}" for mistake in error.errors())) from error
+
+
+def _refuse_unknown_variables() -> None:
+    """pydantic-settings silently ignores a variable whose section does not exist; an admin's typo must not pass."""
+    for name in os.environ:
+        if name.upper().startswith(ENV_PREFIX):
+            section = name[len(ENV_PREFIX) :].split("__")[0].lower()
+            if section not in Config.model_fields:
+                raise ConfigError(f"environment variable {name}: there is no section '{section}'; {_knows(Config)}")
+
+
+def _sentence(mistake: Any) -> str:
+    location = tuple(mistake["loc"])
+    if not location:
+        return str(mistake["msg"]).removeprefix("Value error, ")
+    owner, heading = _owner(location)
+    if mistake["type"] == "extra_forbidden":
+        what = "section" if owner is Config else "setting"
+        return f"{heading} has no {what} '{location[-1]}'; {_knows(owner)}"
+    if mistake["type"] == "missing":
+        return f"{heading} needs the setting '{location[-1]}'; {_knows(owner)}"
+    return f"{heading} {location[-1]}: {str(mistake['msg']).removeprefix('Value error, ')} (got {mistake['input']!r})"
+
+
+def _owner(location: tuple[str | int, ...]) -> tuple[type[BaseModel], str]:
+    """The section that a mistake's location points into, and how config.toml writes its heading."""
+    sections: dict[str, tuple[type[BaseModel], str]] = {"sources": (Source, "[[sources]]"), "destinations": (Destination, "[[destinations]]")}
+    first = str(location[0])
+    if first in sections:
+        return sections[first] if len(location) > 1 else (Config, "the configuration")
+    field = Config.model_fields.get(first)
+    if field is None or len(location) == 1 or not isinstance(field.annotation, type):
+        return Config, "the configuration"
+    return field.annotation, f"[{first}]"
+
+
+def _knows(model: type[BaseModel]) -> str:
+    return "it knows: " + ", ".join(model.model_fields)

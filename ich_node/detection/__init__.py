@@ -1,0 +1,1 @@
+"""The pure heart, shared with training: no files, sockets, clock, database or configuration."""

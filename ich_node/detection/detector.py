@@ -1,0 +1,171 @@
+"""Series -> Reading: the rooms before this one, composed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ich_node.detection.bundle import Bundle
+from ich_node.detection.peaks import find_peaks, upsample
+from ich_node.detection.series import LeftOut, Series, Slice
+from ich_node.detection.slabs import Slab, to_slabs
+from ich_node.detection.windows import NetworkInput, PixelGrid, to_network_input
+
+BATCH = 8  # larger batches leave the cache and are slower on a CPU
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A mark in the pixels of the original slice. row and column are 0-based indices of pixel centres (may be fractional)."""
+
+    row: float
+    column: float
+    likelihood: float  # the map's value at the peak, in the map's own unit (logit, or attention weight)
+    probability: float  # 0..1, the certainty shown to people
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceReading:
+    """What was read in one slice."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    position_mm: float
+    probability: float
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LikelihoodMap:
+    """The network's answer for one slice, before upsampling; likelihood_YX in the unit of the bundle's head."""
+
+    sop_instance_uid: str
+    logit: float
+    likelihood_YX: NDArray[np.float32]
+    grid: PixelGrid
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleId:
+    """Which model read."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The answer for one Series."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    bundle: BundleId
+    series_probability: float
+    threshold: float
+    slices: tuple[SliceReading, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    maps: tuple[LikelihoodMap, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def positive(self) -> bool:
+        return self.series_probability >= self.threshold
+
+
+class Detector:
+    """A loaded bundle on a device. Not thread-safe; one a process."""
+
+    def __init__(self, bundle: Bundle, device: str = "cpu") -> None:
+        self.bundle = bundle
+        self._device = torch.device(device)
+        self._network = bundle.network().to(device=self._device, memory_format=torch.channels_last)
+
+    def read(self, series: Series, progress: Callable[[int, int], None] = lambda done, total: None) -> Reading:
+        """Read every slice. progress(done, total) is called after each batch; what it raises ends the reading."""
+        slabs = to_slabs(series, self.bundle.input.slab_mm)
+        readings: dict[str, SliceReading] = {}
+        maps: list[LikelihoodMap] = []
+        for slab, likelihood_map in self._maps(slabs):
+            maps.append(likelihood_map)
+            probability = self.bundle.calibration.probability(likelihood_map.logit)
+            for member in slab.members:
+                marked = member.sop_instance_uid == slab.slice.sop_instance_uid
+                readings[member.sop_instance_uid] = SliceReading(
+                    sop_instance_uid=member.sop_instance_uid,
+                    sop_class_uid=member.sop_class_uid,
+                    position_mm=member.position_mm,
+                    probability=probability,
+                    findings=self._findings(likelihood_map, probability) if marked else (),
+                )
+            progress(len(maps), len(slabs))
+        return Reading(
+            study_instance_uid=series.study_instance_uid,
+            series_instance_uid=series.series_instance_uid,
+            bundle=BundleId(name=self.bundle.name, sha256=self.bundle.sha256),
+            series_probability=max(reading.probability for reading in readings.values()),
+            threshold=self.bundle.operating_point.threshold,
+            slices=tuple(readings[slice_.sop_instance_uid] for slice_ in series.slices),
+            left_out=series.left_out,
+            maps=tuple(maps),
+        )
+
+    def likelihood_on_slice(self, likelihood_map: LikelihoodMap, slice_: Slice) -> NDArray[np.float32]:
+        """The map in the pixels of the original slice as 0..1 for people to look at; 0 where the input did not reach.
+
+        Max head: the calibrated probability of each position. Attention head: the weight relative to the slice's highest,
+        times the slice's probability, since a weight by itself says nothing about how likely blood is.
+        """
+        low_YX = likelihood_map.likelihood_YX
+        if self.bundle.network_spec.head == "max":
+            share_YX = self.bundle.calibration.probabilities(low_YX)
+        else:
+            share_YX = low_YX / low_YX.max() * np.float32(self.bundle.calibration.probability(likelihood_map.logit))
+        share_YX = upsample(share_YX.astype(np.float32), self.bundle.input.size_px)
+        grid = likelihood_map.grid
+        origin = grid.to_input(0, 0)
+        on_slice: NDArray[np.float32] = ndimage.affine_transform(
+            share_YX,
+            (1 / grid.row_scale, 1 / grid.column_scale),
+            offset=origin,
+            output_shape=slice_.hu_YX.shape,
+            order=1,
+            mode="constant",
+        )
+        return on_slice
+
+    def _maps(self, slabs: list[Slab]) -> Iterator[tuple[Slab, LikelihoodMap]]:
+        remaining = iter(slabs)
+        while batch := list(islice(remaining, BATCH)):
+            inputs = [to_network_input(slab.slice, self.bundle.input) for slab in batch]
+            logit_B, likelihood_BYX = self._forward(inputs)
+            for slab, network_input, logit, likelihood_YX in zip(batch, inputs, logit_B, likelihood_BYX, strict=True):
+                yield (
+                    slab,
+                    LikelihoodMap(
+                        sop_instance_uid=slab.slice.sop_instance_uid,
+                        logit=float(logit),
+                        likelihood_YX=likelihood_YX,
+                        grid=network_input.grid,
+                    ),
+                )
+
+    def _forward(self, inputs: list[NetworkInput]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        x_BCYX = torch.from_numpy(np.stack([network_input.image_CYX for network_input in inputs]))
+        with torch.inference_mode():
+            output = self._network(x_BCYX.to(device=self._device, memory_format=torch.channels_last))
+        return output.logit_B.cpu().numpy(), output.likelihood_BYX.cpu().numpy()
+
+    def _findings(self, likelihood_map: LikelihoodMap, slice_probability: float) -> tuple[Finding, ...]:
+        rule = self.bundle.peak_rule
+        if slice_probability < rule.slice_gate or likelihood_map.likelihood_YX.max() <= rule.min_likelihood:
+            return ()  # bilinear upsampling cannot exceed the coarse maximum
+        findings = []
+        for peak in find_peaks(upsample(likelihood_map.likelihood_YX, self.bundle.input.size_px), rule):
+            row, column = likelihood_map.grid.to_slice(peak.row, peak.column)
+            is_logit = self.bundle.network_spec.head == "max"
+            probability = self.bundle.calibration.probability(peak.likelihood) if is_logit else slice_probability
+            findings.append(Finding(row=row, column=column, likelihood=peak.likelihood, probability=probability))
+        return tuple(findings)

@@ -1,0 +1,150 @@
+"""Slice -> network input. The only preprocessing there is: training and serving both call `to_network_input`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.transform import resize
+
+from ich_node.detection.series import Slice
+
+AIR_HU = -1000.0
+# The constants by which the published code standardises every channel (Nemcek 2021 §II-B "standardized by the mean
+# and standard deviation of the whole dataset"; the values are those of the authors' implementation).
+STANDARD_MEAN = 400.0
+STANDARD_DEVIATION = 1000.0
+STORED_OFFSET = 1024.0
+WINDOW_RANGE = 4096.0
+# Below this stored value the published code takes a pixel for padding and writes 0 (-1024 HU).
+PUBLISHED_PADDING_STORED = -500.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A radiological window: centre and width in HU."""
+
+    centre_hu: float
+    width_hu: float
+
+    @property
+    def lower_hu(self) -> float:
+        return self.centre_hu - self.width_hu / 2
+
+    @property
+    def upper_hu(self) -> float:
+        return self.centre_hu + self.width_hu / 2
+
+
+BRAIN = Window(centre_hu=40, width_hu=80)
+SUBDURAL = Window(centre_hu=50, width_hu=130)
+HEAD = Window(centre_hu=200, width_hu=800)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """How a Slice becomes network input.
+
+    channels: one window each; None is the slice itself, unclipped (paper §II-B).
+    pixel_mm: None squeezes the whole matrix into size_px (published code); a number resamples to square pixels of that
+        size around the centre of the image, so that anatomy has one scale whatever the field of view.
+    padding: 'published' lets padding pass the reduction and removes it afterwards, as the published code did
+        (its weights depend on that ring); 'air' replaces it before.
+    slab_mm: thin slices are averaged to slabs of this thickness before the network; 0 reads every slice by itself.
+    """
+
+    size_px: int = 256
+    channels: tuple[Window | None, ...] = (None, BRAIN, SUBDURAL)
+    pixel_mm: float | None = None
+    padding: Literal["published", "air"] = "published"
+    slab_mm: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelGrid:
+    """The affine from input pixel centres to slice pixel centres (0-based indices): slice = scale * input + offset."""
+
+    row_scale: float
+    row_offset: float
+    column_scale: float
+    column_offset: float
+
+    def to_slice(self, row: float, column: float) -> tuple[float, float]:
+        return self.row_scale * row + self.row_offset, self.column_scale * column + self.column_offset
+
+    def to_input(self, row: float, column: float) -> tuple[float, float]:
+        return (row - self.row_offset) / self.row_scale, (column - self.column_offset) / self.column_scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkInput:
+    """image_CYX float32, and where its pixels lie in the slice."""
+
+    image_CYX: NDArray[np.float32]
+    grid: PixelGrid
+
+
+def to_network_input(slice_: Slice, spec: InputSpec) -> NetworkInput:
+    """Reduce a Slice to size_px x size_px and window it. Pure: the same Slice gives the same bits."""
+    hu_YX = slice_.hu_YX.astype(np.float32)
+    if spec.padding == "air":
+        hu_YX = np.where(slice_.padding_YX, np.float32(AIR_HU), hu_YX)
+    grid = grid_of(slice_, spec)
+    reduced_YX = _whole_matrix(hu_YX, spec.size_px) if spec.pixel_mm is None else _resampled(hu_YX, grid, spec.size_px)
+    stored_YX = reduced_YX + np.float32(STORED_OFFSET)
+    if spec.padding == "published":
+        stored_YX = np.where(stored_YX < PUBLISHED_PADDING_STORED, np.float32(0), stored_YX)
+    return NetworkInput(image_CYX=np.stack([_channel(stored_YX, window) for window in spec.channels]), grid=grid)
+
+
+def grid_of(slice_: Slice, spec: InputSpec) -> PixelGrid:
+    """Where the input pixels of a Slice lie, without making them."""
+    rows, columns = slice_.hu_YX.shape
+    if spec.pixel_mm is None:
+        row_scale, column_scale = rows / spec.size_px, columns / spec.size_px
+    else:
+        row_scale, column_scale = (spec.pixel_mm / spacing for spacing in slice_.pixel_spacing_mm)
+    middle = (spec.size_px - 1) / 2
+    return PixelGrid(
+        row_scale=row_scale,
+        row_offset=(rows - 1) / 2 - row_scale * middle,
+        column_scale=column_scale,
+        column_offset=(columns - 1) / 2 - column_scale * middle,
+    )
+
+
+def _whole_matrix(hu_YX: NDArray[np.float32], size_px: int) -> NDArray[np.float32]:
+    """The published reduction: anti-aliased, then the nearest sample. For 512 to 256: sigma 0.5, every second pixel."""
+    reduced: NDArray[np.float32] = resize(hu_YX, (size_px, size_px), order=0, anti_aliasing=True, preserve_range=True)
+    return reduced.astype(np.float32, copy=False)
+
+
+def _resampled(hu_YX: NDArray[np.float32], grid: PixelGrid, size_px: int) -> NDArray[np.float32]:
+    """Area means on the physical grid (the integral of the image, differenced), air outside the matrix.
+
+    An area mean is exact for any scale and keeps a small dense clot's mass, which interpolation at a point does not.
+    """
+    rows = _area_weights(hu_YX.shape[0], grid.row_scale, grid.row_offset, size_px)
+    columns = _area_weights(hu_YX.shape[1], grid.column_scale, grid.column_offset, size_px)
+    above_air_YX = rows @ (hu_YX - np.float32(AIR_HU)) @ columns.T
+    return np.asarray(above_air_YX + np.float32(AIR_HU), dtype=np.float32)
+
+
+def _area_weights(source_px: int, scale: float, offset: float, size_px: int) -> NDArray[np.float32]:
+    """weights[i, j]: the share of source pixel j in the box that input pixel i covers (at least one source pixel wide)."""
+    half = max(scale, 1.0) / 2
+    centres = scale * np.arange(size_px) + offset
+    lower, upper = (centres - half)[:, None], (centres + half)[:, None]
+    source = np.arange(source_px)[None, :]
+    overlap = np.minimum(upper, source + 0.5) - np.maximum(lower, source - 0.5)
+    weights: NDArray[np.float32] = (np.clip(overlap, 0, None) / (2 * half)).astype(np.float32)
+    return weights
+
+
+def _channel(stored_YX: NDArray[np.float32], window: Window | None) -> NDArray[np.float32]:
+    """In stored values (HU + 1024), as the published code computes: another order of operations rounds differently, and the
+    network makes 1e-4 of logit from that."""
+    if window is not None:
+        share_YX = (stored_YX - np.float32(window.lower_hu + STORED_OFFSET)) / np.float32(window.width_hu)
+        stored_YX = np.clip(share_YX, 0, 1) * np.float32(WINDOW_RANGE)
+    return (stored_YX - np.float32(STANDARD_MEAN)) / np.float32(STANDARD_DEVIATION)

@@ -1,0 +1,158 @@
+"""Every error this node raises on purpose.
+
+::
+
+    IchNodeError
+    ├── ConfigError            config.toml says something that cannot be
+    ├── BundleError            a model file that must not be used
+    ├── ReportError            a reading that cannot be written as DICOM
+    ├── Refusal                why a series is not ours to read: an answer, not an accident
+    │   ├── NotCT              ├── DerivedResult        ├── EnhancedMultiFrame
+    │   ├── NotHead            ├── NotAxial             ├── MixedOrientations
+    │   ├── BoneKernel         ├── ContrastEnhanced     ├── TooFewSlices
+    │   ├── NoGeometry         ├── NoHounsfieldUnits    ├── Monochrome1
+    │   ├── TransferSyntaxRefused                       ├── Undecodable
+    │   └── TooLarge           └── MixedSeries
+    └── Unavailable            try again later
+        ├── SpoolFull
+        └── PeerUnavailable
+
+Anything else is a bug: logged with its traceback once, at the loop, and counted as an attempt.
+The docstring of a class is its default message.
+"""
+
+from typing import ClassVar
+
+
+class IchNodeError(Exception):
+    """Something this node knows how to explain."""
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or (type(self).__doc__ or "").strip()
+        super().__init__(self.detail)
+
+
+class ConfigError(IchNodeError):
+    """The configuration cannot be used."""
+
+
+class BundleError(IchNodeError):
+    """The model bundle cannot be used."""
+
+
+class ReportError(IchNodeError):
+    """The reading cannot be written as DICOM."""
+
+
+class Refusal(IchNodeError):
+    """The series is not ours to read."""
+
+    reason: ClassVar[str] = "refused"
+
+
+class NotCT(Refusal):
+    """The objects are not CT Image Storage."""
+
+    reason = "not_ct"
+
+
+class DerivedResult(Refusal):
+    """The objects are results (ours or another system's), not an acquisition."""
+
+    reason = "derived_result"
+
+
+class EnhancedMultiFrame(Refusal):
+    """Enhanced multi-frame CT is not supported; send the classic single-frame series."""
+
+    reason = "enhanced_multi_frame"
+
+
+class NotHead(Refusal):
+    """The series does not show a head."""
+
+    reason = "not_head"
+
+
+class NotAxial(Refusal):
+    """The slices are not an axial acquisition."""
+
+    reason = "not_axial"
+
+
+class MixedOrientations(Refusal):
+    """The series mixes slices of several orientations."""
+
+    reason = "mixed_orientations"
+
+
+class BoneKernel(Refusal):
+    """The series was reconstructed with a bone (sharp) kernel."""
+
+    reason = "bone_kernel"
+
+
+class ContrastEnhanced(Refusal):
+    """The series was acquired with contrast agent."""
+
+    reason = "contrast_enhanced"
+
+
+class TooFewSlices(Refusal):
+    """The series has too few slices to be a head CT."""
+
+    reason = "too_few_slices"
+
+
+class NoGeometry(Refusal):
+    """The slices do not say where they lie in the patient."""
+
+    reason = "no_geometry"
+
+
+class NoHounsfieldUnits(Refusal):
+    """The pixel values cannot be turned into Hounsfield units."""
+
+    reason = "no_hounsfield_units"
+
+
+class Monochrome1(Refusal):
+    """CT must be MONOCHROME2; inverted pixels are not guessed at."""
+
+    reason = "monochrome1"
+
+
+class TransferSyntaxRefused(Refusal):
+    """The transfer syntax is not one that this node negotiates."""
+
+    reason = "transfer_syntax"
+
+
+class Undecodable(Refusal):
+    """The pixel data cannot be decoded."""
+
+    reason = "undecodable"
+
+
+class TooLarge(Refusal):
+    """The image would decode to more pixels than any CT slice has."""
+
+    reason = "too_large"
+
+
+class MixedSeries(Refusal):
+    """The objects belong to more than one series."""
+
+    reason = "mixed_series"
+
+
+class Unavailable(IchNodeError):
+    """Try again later."""
+
+
+class SpoolFull(Unavailable):
+    """The spool has no room for another object."""
+
+
+class PeerUnavailable(Unavailable):
+    """The peer cannot be reached."""

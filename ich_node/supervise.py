@@ -1,0 +1,55 @@
+"""`ich-node run`: the three processes on one machine, started, restarted when one dies, stopped together.
+
+Under systemd each process is a unit of its own; this is for a laptop, the demo and the tests. Children watch their standard
+input: it closes when this process dies, however it dies, and they stop.
+"""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+PROCESSES = ("receive", "analyse", "send")
+STOP_SECONDS = 30.0
+RESTART_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+def run_all(config: Path | None, stop: threading.Event, processes: Sequence[str] = PROCESSES) -> None:
+    """Keep the processes running until stop is set."""
+    children = {name: _start(name, config) for name in processes}
+    while not stop.wait(RESTART_SECONDS):
+        for name, child in children.items():
+            if child.poll() is not None:
+                log.error("process_died", name=name, exit_status=child.returncode, action="restarted")
+                children[name] = _start(name, config)
+    for child in children.values():
+        child.terminate()
+    for name, child in children.items():
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.error("process_did_not_stop", name=name, after_seconds=STOP_SECONDS, action="killed")
+            child.kill()
+            child.wait()
+
+
+def stop_with_parent(stop: threading.Event) -> None:
+    """Set stop when standard input closes, i.e. when the process at its other end is gone."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        stop.set()
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def _start(name: str, config: Path | None) -> subprocess.Popen[bytes]:
+    options = ["--config", str(config)] if config else []
+    child = subprocess.Popen([sys.executable, "-m", "ich_node", *options, name, "--stop-with-parent"], stdin=subprocess.PIPE)
+    log.info("process_started", name=name, pid=child.pid)
+    return child
