@@ -141,12 +141,16 @@ def load_bundle(data: bytes, *, origin: str) -> Bundle:
         document = _metadata(data)[METADATA_KEY]
         stated = json.loads(document).get("format_version")
         if stated != FORMAT_VERSION:
-            raise BundleError(f"{origin}: bundle format {stated}, this version reads {FORMAT_VERSION}; use the ich-node that made it")
+            raise BundleError(
+                f"{origin}: bundle format {stated}, this version reads {FORMAT_VERSION}; use the ich-node that made it"
+            )
         card = TypeAdapter(Card).validate_json(document)
     except SafetensorError as error:
         raise BundleError(f"{origin}: not a safetensors file ({error})") from error
     except KeyError as error:
-        raise BundleError(f"{origin}: a safetensors file, but not an ich-node bundle; `ich-node model import-published` makes one") from error
+        raise BundleError(
+            f"{origin}: a safetensors file, but not an ich-node bundle; `ich-node model import-published` makes one"
+        ) from error
     except (ValidationError, json.JSONDecodeError, AttributeError) as error:
         raise BundleError(f"{origin}: the bundle's card is damaged: {error}") from error
     weights = {name.removeprefix(WEIGHTS): tensor for name, tensor in tensors.items() if name.startswith(WEIGHTS)}
@@ -200,7 +204,11 @@ def _run_check(card: Card, weights: dict[str, Tensor]) -> _Check:
 def _compare(now: _Check, stored: dict[str, NDArray[Any]], peaks: tuple[Peak, ...], origin: str) -> None:
     for name, values in now.arrays().items():
         expected = stored.get(name)
-        if expected is None or expected.shape != values.shape or not np.allclose(values, expected, rtol=TOLERANCE, atol=TOLERANCE):
+        if (
+            expected is None
+            or expected.shape != values.shape
+            or not np.allclose(values, expected, rtol=TOLERANCE, atol=TOLERANCE)
+        ):
             raise BundleError(
                 f"{origin}: self-check failed at '{name}': this version computes something else than when the bundle was made; "
                 "use the ich-node that made it, or make the bundle again"

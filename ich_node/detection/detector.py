@@ -83,7 +83,7 @@ class Detector:
         self._device = torch.device(device)
         self._network = bundle.network().to(device=self._device, memory_format=torch.channels_last)
 
-    def read(self, series: Series, progress: Callable[[int, int], None] = lambda done, total: None) -> Reading:
+    def read(self, series: Series, progress: Callable[[int, int], None] = lambda *_: None) -> Reading:
         """Read every slice. progress(done, total) is called after each batch; what it raises ends the reading."""
         slabs = to_slabs(series, self.bundle.input.slab_mm)
         readings: dict[str, SliceReading] = {}

@@ -45,7 +45,9 @@ def convert_published(state: Mapping[str, Tensor], *, source: str, created: str)
     places = LIVE_UNITS | HEADS[head]
     weights: dict[str, Tensor] = {}
     for name, tensor in state.items():
-        unit, _, leaf = name.partition(".conv.") if ".conv." in name else name.partition(".bn.") if ".bn." in name else name.rpartition(".")
+        unit, _, leaf = (
+            name.partition(".conv.") if ".conv." in name else name.partition(".bn.") if ".bn." in name else name.rpartition(".")
+        )
         if unit in places:
             index = "0." if ".conv." in name else "1." if ".bn." in name else ""
             weights[f"{places[unit]}.{index}{leaf}"] = tensor

@@ -1,10 +1,16 @@
-"""A head CT series: ordered Slices in Hounsfield units, what was left out, and why."""
+"""DICOM datasets -> a head CT Series: ordered Slices in Hounsfield units, what was left out, and why; or a named Refusal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import Dataset
+
+from ich_node.detection.pixels import padding_mask, to_hounsfield
+from ich_node.detection.plausibility import check_contrast, check_head, check_hounsfield
+from ich_node.detection.selection import Kept, select
+from ich_node.geometry import tilt_degrees
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,6 +18,7 @@ class Slice:
     """One axial image in HU with its place in the patient.
 
     hu_YX keeps the stored padding as it came (the published input depends on it); padding_YX says where it is.
+    position_mm lies along the slice normal. pixel_spacing_mm: between rows, between columns.
     """
 
     sop_instance_uid: str
@@ -45,5 +52,41 @@ class Series:
     tilt_deg: float = 0.0
 
 
-def read_series(datasets: Sequence[object]) -> Series:
-    raise NotImplementedError
+def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False) -> Series:
+    """Read the objects of one series, in any order.
+
+    single_slice lets one lone object through, for looking at a slice by hand; the checks that need a whole head are then
+    not made. Raises a Refusal that says what is wrong with which object.
+    """
+    selection = select(list(datasets), single_slice=single_slice)
+    slices = tuple(_slice(kept) for kept in selection.kept)
+    hu_SYX: Sequence[NDArray[np.int16] | NDArray[np.float32]] = [slice_.hu_YX for slice_ in slices]
+    check_hounsfield(hu_SYX, [slice_.padding_YX for slice_ in slices])
+    if len(slices) > 1:
+        brains = check_head(hu_SYX, [slice_.pixel_spacing_mm for slice_ in slices])
+        if selection.contrast_hint:
+            check_contrast(brains, selection.contrast_hint)
+    return Series(
+        study_instance_uid=selection.study_instance_uid,
+        series_instance_uid=selection.series_instance_uid,
+        slices=slices,
+        left_out=tuple(LeftOut(sop_instance_uid=uid, reason=reason) for uid, reason in selection.left_out),
+        tilt_deg=tilt_degrees(slices[0].image_orientation),
+    )
+
+
+def _slice(kept: Kept) -> Slice:
+    stored_YX, hu_YX = to_hounsfield(kept.dataset)
+    frame_of_reference = str(kept.dataset.get("FrameOfReferenceUID") or "")
+    return Slice(
+        sop_instance_uid=kept.sop_instance_uid,
+        sop_class_uid=kept.sop_class_uid,
+        hu_YX=hu_YX,
+        padding_YX=padding_mask(kept.dataset, stored_YX, hu_YX),
+        pixel_spacing_mm=kept.pixel_spacing_mm,
+        image_position_mm=kept.image_position_mm,
+        image_orientation=kept.image_orientation,
+        position_mm=kept.position_mm,
+        frame_of_reference_uid=frame_of_reference or None,
+        instance_number=kept.instance_number,
+    )

@@ -1,0 +1,120 @@
+"""One dataset -> stored values and Hounsfield units."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.pixels import pixel_array
+from pydicom.uid import JPEGExtended12Bit
+
+from ich_node.detection import jpeg_extended
+from ich_node.errors import NoHounsfieldUnits, Undecodable
+
+PADDING_BELOW_HU = -1100.0
+# A padding value that would be tissue is not believed: masking it would blank the brain.
+PADDING_AT_MOST_HU = -500.0
+
+
+def to_hounsfield(dataset: Dataset) -> tuple[NDArray[Any], NDArray[np.int16] | NDArray[np.float32]]:
+    """stored_YX as decoded, hu_YX = stored * RescaleSlope + RescaleIntercept; int16 where that is exact.
+
+    Raises Undecodable or NoHounsfieldUnits.
+    """
+    slope, intercept = _rescale(dataset)
+    stored_YX = _stored(dataset)
+    if slope == 1 and intercept.is_integer():
+        shifted_YX = stored_YX.astype(np.int32) + int(intercept)
+        limits = np.iinfo(np.int16)
+        if shifted_YX.min() >= limits.min and shifted_YX.max() <= limits.max:
+            return stored_YX, shifted_YX.astype(np.int16)
+    return stored_YX, stored_YX.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+
+
+def padding_mask(dataset: Dataset, stored_YX: NDArray[Any], hu_YX: NDArray[Any]) -> NDArray[np.bool_]:
+    """True where the scanner saw nothing: PixelPaddingValue (to its RangeLimit), and whatever lies below -1100 HU."""
+    mask_YX: NDArray[np.bool_] = hu_YX < PADDING_BELOW_HU
+    padding = _padding_value(dataset, "PixelPaddingValue")
+    if padding is None:
+        return mask_YX
+    limit = _padding_value(dataset, "PixelPaddingRangeLimit")
+    low, high = sorted((padding, padding if limit is None else limit))
+    slope, intercept = _rescale(dataset)
+    if high * slope + intercept <= PADDING_AT_MOST_HU:
+        mask_YX |= (stored_YX >= low) & (stored_YX <= high)
+    return mask_YX
+
+
+def _rescale(dataset: Dataset) -> tuple[float, float]:
+    uid = dataset.get("SOPInstanceUID", "")
+    try:
+        slope, intercept = float(dataset["RescaleSlope"].value), float(dataset["RescaleIntercept"].value)
+    except KeyError as error:
+        raise NoHounsfieldUnits(f"{uid}: RescaleSlope or RescaleIntercept is missing") from error
+    except (TypeError, ValueError) as error:
+        raise NoHounsfieldUnits(f"{uid}: RescaleSlope or RescaleIntercept is not a number") from error
+    if not (math.isfinite(slope) and math.isfinite(intercept)) or slope <= 0:
+        raise NoHounsfieldUnits(f"{uid}: RescaleSlope {slope:g}, RescaleIntercept {intercept:g} do not lead to Hounsfield units")
+    kind = str(dataset.get("RescaleType") or "HU").strip().upper()
+    if kind not in ("HU", "US"):  # US is 'unspecified', which older scanners write
+        raise NoHounsfieldUnits(f"{uid}: RescaleType {kind}, not HU")
+    return slope, intercept
+
+
+def _stored(dataset: Dataset) -> NDArray[Any]:
+    uid = dataset.get("SOPInstanceUID", "")
+    try:
+        decoded: NDArray[Any] = jpeg_extended.decode(dataset) if _is_twelve_bit_jpeg(dataset) else pixel_array(dataset)
+    except (
+        AttributeError,
+        EOFError,
+        IndexError,
+        KeyError,
+        MemoryError,
+        NotImplementedError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        # The decoders are other people's C; these are what they and pydicom raise for data that is damaged or lies about itself.
+        raise Undecodable(f"{uid}: {_syntax(dataset)} pixel data cannot be decoded ({error})") from error
+    if decoded.shape != (dataset.Rows, dataset.Columns):
+        raise Undecodable(f"{uid}: {dataset.Rows} x {dataset.Columns} stated, {' x '.join(map(str, decoded.shape))} decoded")
+    return decoded if _is_encapsulated(dataset) else _bits_stored(decoded, dataset)
+
+
+def _bits_stored(decoded_YX: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
+    """Only BitsStored bits below HighBit are the value: the rest may hold overlays, or sign bits as the vendor liked."""
+    allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
+    high = int(dataset.get("HighBit", stored - 1))
+    if not 1 <= stored <= allocated or not stored - 1 <= high < allocated:
+        raise Undecodable(
+            f"{dataset.SOPInstanceUID}: BitsAllocated {allocated}, BitsStored {stored}, HighBit {high} contradict each other"
+        )
+    # up until HighBit is the top bit, down again until the lowest is the bottom one; the second shift carries the sign
+    return (decoded_YX << (allocated - 1 - high)) >> (allocated - stored)
+
+
+def _padding_value(dataset: Dataset, keyword: str) -> int | None:
+    """As the pixels are signed: the element's VR is often the other one (63536 for -2000)."""
+    value = dataset.get(keyword)
+    if not isinstance(value, int):
+        return None
+    return (
+        int(np.int64(value).astype(np.int16))
+        if dataset.get("PixelRepresentation") == 1
+        else int(np.int64(value).astype(np.uint16))
+    )
+
+
+def _is_encapsulated(dataset: Dataset) -> bool:
+    return bool(dataset.file_meta.TransferSyntaxUID.is_compressed)
+
+
+def _is_twelve_bit_jpeg(dataset: Dataset) -> bool:
+    return bool(dataset.file_meta.TransferSyntaxUID == JPEGExtended12Bit and dataset.BitsStored > 8)
+
+
+def _syntax(dataset: Dataset) -> str:
+    return str(dataset.file_meta.TransferSyntaxUID.name)
