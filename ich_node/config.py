@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ich_node.errors import ConfigError
 
@@ -140,7 +140,7 @@ class Config(BaseSettings):
         return self
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # type: ignore[override]  # the sources that are not used are not named
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment goes over the file; nothing else is read."""
@@ -192,7 +192,10 @@ def _sentence(mistake: Any) -> str:
 
 def _owner(location: tuple[str | int, ...]) -> tuple[type[BaseModel], str]:
     """The section that a mistake's location points into, and how config.toml writes its heading."""
-    sections: dict[str, tuple[type[BaseModel], str]] = {"sources": (Source, "[[sources]]"), "destinations": (Destination, "[[destinations]]")}
+    sections: dict[str, tuple[type[BaseModel], str]] = {
+        "sources": (Source, "[[sources]]"),
+        "destinations": (Destination, "[[destinations]]"),
+    }
     first = str(location[0])
     if first in sections:
         return sections[first] if len(location) > 1 else (Config, "the configuration")

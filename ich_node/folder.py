@@ -34,7 +34,7 @@ class Skipped:
 
 
 def find_series(
-    paths: Sequence[Path], progress: Callable[[int], None] = lambda count: None
+    paths: Sequence[Path], progress: Callable[[int], None] = lambda _: None
 ) -> tuple[list[SeriesFiles], list[Skipped]]:
     """Every DICOM file below the paths, grouped by series in the order of their names.
 
@@ -70,6 +70,8 @@ def _read(path: Path, **options: Any) -> Dataset:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.is_file() and not file.is_symlink() and file.name != "DICOMDIR")
+            yield from sorted(
+                file for file in path.rglob("*") if file.is_file() and not file.is_symlink() and file.name != "DICOMDIR"
+            )
         else:
             yield path

@@ -1,4 +1,4 @@
-"""Which bundle reads: the activated one, else the configured one, else the shipped one. The only place that opens bundle files."""
+"""Which bundle reads: the activated one, else the configured one, else the shipped one. Only here are bundle files opened."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -8,7 +8,6 @@ from ich_node.errors import BundleError
 from ich_node.jobs import Jobs
 
 SHIPPED = "phantom-demonstration.safetensors"
-CHOSEN_BY_NOBODY = "the shipped bundle"
 
 
 def shipped_bundle() -> Path:

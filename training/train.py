@@ -89,7 +89,9 @@ def predict(network: MilNetwork, pool: Pool) -> tuple[NDArray[np.float32], NDArr
     logits = []
     with torch.inference_mode():
         for start in range(0, len(pool), 8):
-            images = [to_network_input(as_slice(hu_YX.astype(np.float32)), INPUT).image_CYX for hu_YX in pool.hu_NYX[start : start + 8]]
+            images = [
+                to_network_input(as_slice(hu_YX.astype(np.float32)), INPUT).image_CYX for hu_YX in pool.hu_NYX[start : start + 8]
+            ]
             logits.append(network(torch.from_numpy(np.stack(images)).to(memory_format=torch.channels_last)).logit_B)
     return torch.cat(logits).numpy(), pool.mask_NYX.sum(axis=(1, 2)) >= LABEL_MIN_PX
 
@@ -110,10 +112,10 @@ def calibrate(logit_N: NDArray[np.float32], label_N: NDArray[np.bool_]) -> Calib
     def closure() -> Tensor:
         optimiser.zero_grad()
         loss = functional.binary_cross_entropy_with_logits((logit + shift) / log_temperature.exp(), label)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    optimiser.step(closure)
     return Calibration(shift=round(float(shift), 4), temperature=round(float(log_temperature.exp()), 4))
 
 
@@ -124,7 +126,10 @@ def logit_at_specificity(logit_N: NDArray[np.float32], label_N: NDArray[np.bool_
 
 @app.command()
 def pool(
-    out: Path, slices: Annotated[int, typer.Option(min=64)] = 8192, seed: int = 0, workers: int = 2
+    out: Annotated[Path, typer.Option(help="The folder of the pool.", file_okay=False)],
+    slices: Annotated[int, typer.Option(min=64)] = 8192,
+    seed: int = 0,
+    workers: int = 2,
 ) -> None:
     """Make (or resume) a pool of phantom slices."""
     for _ in track(make_pool(out, slices, seed=seed, workers=workers), "phantom slices", total=-(-slices // 64) + 1):
@@ -133,9 +138,9 @@ def pool(
 
 @app.command()
 def fit(
-    pool: Path,
-    validation: Path,
-    out: Path,
+    pool: Annotated[Path, typer.Option(help="A pool to learn from.", exists=True, file_okay=False)],
+    validation: Annotated[Path, typer.Option(help="A pool of another seed, for the thresholds.", exists=True, file_okay=False)],
+    out: Annotated[Path, typer.Option(help="The bundle to write.", dir_okay=False)],
     minutes: Annotated[float, typer.Option(min=0.1)] = 30,
     seed: int = 0,
     batch: int = 16,
@@ -144,7 +149,7 @@ def fit(
     """Train for some minutes and write a bundle; the curve goes beside it as CSV, the weights as .pt."""
     torch.manual_seed(seed)
     training_pool, validation_pool = open_pool(pool), open_pool(validation)
-    network = MilNetwork(NETWORK).to(memory_format=torch.channels_last)
+    network: MilNetwork = MilNetwork(NETWORK).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stub
     if start:
         network.load_state_dict(torch.load(start, weights_only=True))
     curve = train(network, training_pool, validation_pool, minutes=minutes, seed=seed, batch=batch)
@@ -181,7 +186,10 @@ def fit(
         licence="Apache-2.0",
     )
     out.write_bytes(pack_bundle(card, dict(network.state_dict())))
-    typer.echo(f"{out}: validation AUC {area_under_curve(logit_N, label_N):.3f}, threshold {threshold}, T {slice_logit:.2f}, {calibration}")
+    typer.echo(
+        f"{out}: validation AUC {area_under_curve(logit_N, label_N):.3f}, "
+        f"threshold {threshold}, T {slice_logit:.2f}, {calibration}"
+    )
 
 
 def train(
@@ -214,8 +222,13 @@ def train(
         crops.epoch += 1
         auc = area_under_curve(*predict(network, validation))
         mean_slice, mean_cells = np.mean(losses, axis=0)
-        curve.append((round(time.monotonic() - began, 1), seen, round(float(mean_slice), 4), round(float(mean_cells), 4), round(auc, 4)))
-        typer.echo(f"{curve[-1][0]:.0f} s, {seen} slices: slice loss {mean_slice:.3f}, map loss {mean_cells:.3f}, validation AUC {auc:.3f}")
+        curve.append(
+            (round(time.monotonic() - began, 1), seen, round(float(mean_slice), 4), round(float(mean_cells), 4), round(auc, 4))
+        )
+        typer.echo(
+            f"{curve[-1][0]:.0f} s, {seen} slices: slice loss {mean_slice:.3f}, "
+            f"map loss {mean_cells:.3f}, validation AUC {auc:.3f}"
+        )
     return curve
 
 

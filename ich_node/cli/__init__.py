@@ -24,7 +24,7 @@ app = typer.Typer(
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"ich-node {__version__}")
         raise typer.Exit
@@ -36,7 +36,9 @@ def settings(
     config: Annotated[
         Path | None, typer.Option(help="config.toml; without it the defaults hold.", envvar="ICH_NODE_CONFIG", dir_okay=False)
     ] = None,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Load the configuration for the command that follows."""
     context.obj = node.Setup(path=config, config=load_config(config))

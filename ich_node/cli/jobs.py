@@ -50,9 +50,15 @@ def list_jobs(
         table.add_column(heading, overflow="fold")
     for job in jobs:
         table.add_row(
-            str(job.id), _state(job, datetime.now(UTC)), _answer(job), str(job.revision), str(job.attempts),
-            f"{job.last_received_at:%Y-%m-%d %H:%M:%S}Z", job.series_instance_uid, ": ".join(filter(None, (job.reason, job.detail))),
-        )  # fmt: skip
+            str(job.id),
+            _state(job, datetime.now(UTC)),
+            _answer(job),
+            str(job.revision),
+            str(job.attempts),
+            f"{job.last_received_at:%Y-%m-%d %H:%M:%S}Z",
+            job.series_instance_uid,
+            ": ".join(filter(None, (job.reason, job.detail))),
+        )
     Console().print(table)
 
 
@@ -63,8 +69,14 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
     job = _job(ledger, job_id)
     instances, results, deliveries = ledger.instances(job), ledger.results(job.id), ledger.deliveries(job.id)
     if as_json:
-        rows = {"job": job, "instances": instances, "results": results, "deliveries": deliveries}
-        _print_json({name: [asdict(row) for row in value] if isinstance(value, list) else asdict(value) for name, value in rows.items()})
+        _print_json(
+            {
+                "job": asdict(job),
+                "instances": [asdict(instance) for instance in instances],
+                "results": [asdict(result) for result in results],
+                "deliveries": [asdict(delivery) for delivery in deliveries],
+            }
+        )
         return
     typer.echo(f"job {job.id}, revision {job.revision}: {_state(job, datetime.now(UTC))} {_answer(job)}".rstrip())
     typer.echo(f"series {job.series_instance_uid}\nstudy  {job.study_instance_uid}\n{len(instances)} instances")

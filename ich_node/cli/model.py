@@ -20,7 +20,9 @@ Why = Annotated[str, typer.Option(help="The reason, kept with the activation.")]
 
 @app.command("import-published")
 def import_published(
-    file: Annotated[Path, typer.Argument(help="MaxPool.pt or Attention.pt, as the authors published them.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="MaxPool.pt or Attention.pt, as the authors published them.", exists=True, dir_okay=False)
+    ],
     out: Annotated[Path, typer.Option(help="The bundle file to write.", dir_okay=False)],
 ) -> None:
     """Turn the authors' state dict into a bundle with their tuned h, T and d."""
@@ -56,13 +58,17 @@ def list_models(context: typer.Context) -> None:
     current = shelf.current()
     typer.echo(f"reading now: {current.name} {current.sha256[:12]} ({shelf.current_path()})")
     for activation in ledger.activations():
-        typer.echo(f"{activation.at:%Y-%m-%d %H:%M:%S}Z {activation.name} {activation.sha256[:12]} by {activation.who}: {activation.why}")
+        typer.echo(
+            f"{activation.at:%Y-%m-%d %H:%M:%S}Z {activation.name} {activation.sha256[:12]} by {activation.who}: {activation.why}"
+        )
 
 
 @app.command()
 def show(
     context: typer.Context,
-    file: Annotated[Path | None, typer.Argument(help="A bundle file; default: the one that reads now.", exists=True, dir_okay=False)] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A bundle file; default: the one that reads now.", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
     """The bundle's card as JSON; loading it verifies it."""
     from ich_node.shelf import Shelf, open_bundle

@@ -82,6 +82,7 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
 def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Read the series that are complete."""
     from ich_node.analyse import Analyser
+    from ich_node.report import ReportOptions
     from ich_node.shelf import Shelf
 
     setup: Setup = context.obj
@@ -91,9 +92,9 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
         jobs=ledger,
         spool=setup.spool(),
         shelf=Shelf(ledger, setup.config.bundle.path),
-        analysis=setup.config.analysis,
-        report=setup.config.report,
-        destinations=setup.config.destinations,
+        settings=setup.config.analysis,
+        options=ReportOptions(max_overlays=setup.config.report.max_overlays, ae_title=setup.config.scp.ae_title),
+        destinations=[destination.name for destination in setup.config.destinations],
         owner=owner(),
         clock=now,
         stop=stop,

@@ -1,10 +1,12 @@
 """read and explain: files on disk, without the node."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -18,7 +20,9 @@ def read(
     paths: Paths,
     out: Annotated[Path | None, typer.Option(help="Folder for the SR, the overlays and a PNG preview.", file_okay=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")] = False,
-    bundle: Annotated[Path | None, typer.Option(help="Bundle file; default: [bundle] path, else the shipped one.", dir_okay=False)] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Bundle file; default: [bundle] path, else the shipped one.", dir_okay=False)
+    ] = None,
     maps: Annotated[Path | None, typer.Option(help="Save logits and likelihood maps to this .npz.", dir_okay=False)] = None,
     dicom: Annotated[bool, typer.Option("--dicom/--no-dicom", help="Write DICOM objects to --out.")] = True,
 ) -> None:
@@ -40,11 +44,17 @@ def read(
     with Progress(console=messages, transient=True) as bar:
         task = bar.add_task("reading", total=len(series_files))
         for files in series_files:
-            answer = read_files(files, detector, max_overlays=config.report.max_overlays, at=datetime.now(UTC), with_dicom=dicom and out is not None)
+            answer, picture = read_files(
+                files,
+                detector,
+                max_overlays=config.report.max_overlays,
+                at=datetime.now(UTC),
+                with_dicom=dicom and out is not None,
+            )
             if out is not None:
-                written = write_answer(answer, out)
-                messages.print(*(f"wrote {path}" for path in written), sep="\n", markup=False, soft_wrap=True)
-            answers.append(answer.without_pixels())
+                for path in write_answer(answer, picture, out):
+                    messages.print(f"wrote {path}", markup=False, soft_wrap=True)
+            answers.append(replace(answer, results=()))
             bar.advance(task)
     if maps is not None:
         save_maps(answers, maps)
@@ -59,7 +69,6 @@ def read(
 
 
 def explain(
-    context: typer.Context,
     paths: Paths,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -85,7 +94,7 @@ def explain(
             document |= {
                 "outcome": "read",
                 "reason": None,
-                "detail": f"{len(positions_mm)} slices over {max(positions_mm) - min(positions_mm):.0f} mm, tilt {series.tilt_deg:.1f} degrees",
+                "detail": f"{len(positions_mm)} slices over {np.ptp(positions_mm):.0f} mm, tilt {series.tilt_deg:.1f} degrees",
                 "left_out": [{"sop_instance_uid": left.sop_instance_uid, "reason": left.reason} for left in series.left_out],
             }
         documents.append(document)
@@ -95,7 +104,11 @@ def explain(
         return
     for document in documents:
         head = f"series {document['series_instance_uid'] or '(no SeriesInstanceUID)'}, {document['objects']} objects: "
-        typer.echo(head + ("would be read: " if document["outcome"] == "read" else f"would be refused ({document['reason']}): ") + document["detail"])
+        typer.echo(
+            head
+            + ("would be read: " if document["outcome"] == "read" else f"would be refused ({document['reason']}): ")
+            + document["detail"]
+        )
         for left in document["left_out"]:
             typer.echo(f"  left out {left['sop_instance_uid']}: {left['reason']}")
     for file in skipped:

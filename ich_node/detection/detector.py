@@ -81,7 +81,8 @@ class Detector:
     def __init__(self, bundle: Bundle, device: str = "cpu") -> None:
         self.bundle = bundle
         self._device = torch.device(device)
-        self._network = bundle.network().to(device=self._device, memory_format=torch.channels_last)
+        network = bundle.network().to(self._device)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stub
 
     def read(self, series: Series, progress: Callable[[int, int], None] = lambda *_: None) -> Reading:
         """Read every slice. progress(done, total) is called after each batch; what it raises ends the reading."""
