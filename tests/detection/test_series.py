@@ -249,7 +249,10 @@ def moved(datasets: list[Dataset], axis: int) -> list[Dataset]:
         (errors.NotHead, head_series(PixelData=(np.full((128, 128), -990) + 1024).astype("<i2").tobytes())),
         (errors.NotAxial, moved(head_series(ImageOrientationPatient=CORONAL), 1)),
         (errors.NotAxial, moved(head_series(ImageOrientationPatient=SAGITTAL), 0)),
-        (errors.MixedOrientations, [*head_series(), *[head_slice(index, ImageOrientationPatient=CORONAL) for index in range(20, 30)]]),
+        (
+            errors.MixedOrientations,
+            [*head_series(), *[head_slice(index, ImageOrientationPatient=CORONAL) for index in range(20, 30)]],
+        ),
         (
             errors.MixedOrientations,
             [*head_series(), *[head_slice(index, ImageOrientationPatient=[1, 0, 0, 0, 0.94, -0.34]) for index in (20, 21)]],
@@ -374,7 +377,9 @@ def test_every_lossless_syntax_decodes_exactly(name):
 )
 def test_every_lossy_syntax_decodes_nearly(name, error_hu):
     """Median error; the 8-bit baseline sample keeps 16 HU steps."""
-    expected = read_series([chest_slice_as_head("LittleEndianExplicit_1.2.840.10008.1.2.1.dcm")], single_slice=True).slices[0].hu_YX
+    expected = (
+        read_series([chest_slice_as_head("LittleEndianExplicit_1.2.840.10008.1.2.1.dcm")], single_slice=True).slices[0].hu_YX
+    )
     found = read_series([chest_slice_as_head(name)], single_slice=True).slices[0].hu_YX
     assert np.median(np.abs(found.astype(float) - expected)) <= error_hu
 
@@ -408,7 +413,9 @@ def test_unsigned_padding_in_a_signed_image():
     assert slice_.padding_YX.mean() > 0.2
 
 
-@pytest.mark.parametrize(("name", "error"), [("eCT_Supplemental.dcm", errors.EnhancedMultiFrame), ("bad_sequence.dcm", errors.NotHead)])
+@pytest.mark.parametrize(
+    ("name", "error"), [("eCT_Supplemental.dcm", errors.EnhancedMultiFrame), ("bad_sequence.dcm", errors.NotHead)]
+)
 def test_odd_real_files_are_refused_by_name(name, error):
     assert type(refusal([pydicom.dcmread(real("odd", name))])) is error
 
@@ -428,5 +435,3 @@ def test_real_head_ct_is_read(folder, slices, tilt_deg):
     assert len(series.slices) == slices
     assert series.left_out == ()
     assert series.tilt_deg == pytest.approx(tilt_deg, abs=0.1)
-
-
