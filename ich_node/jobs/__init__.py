@@ -1,0 +1,24 @@
+"""What was received, what became of it, and what is still owed: the ledger that the processes meet in.
+
+`receive` adds Instances, which make a Job a series; `analyse` claims Jobs and finishes them with Results; each Result is a
+Delivery per destination, which `send` claims. The states and the ways between them are drawn in states.py.
+"""
+
+from ich_node.jobs.ledger import Jobs, open_ledger
+from ich_node.jobs.states import Added, DeliveryState, JobState
+from ich_node.jobs.values import Activation, Delivery, Instance, Job, JobEvent, LeaseLost, Result
+
+__all__ = [
+    "Activation",
+    "Added",
+    "Delivery",
+    "DeliveryState",
+    "Instance",
+    "Job",
+    "JobEvent",
+    "JobState",
+    "Jobs",
+    "LeaseLost",
+    "Result",
+    "open_ledger",
+]

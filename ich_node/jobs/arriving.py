@@ -1,0 +1,141 @@
+"""The receiver's seat: objects arrive, and a series becomes a job."""
+
+from collections.abc import Collection
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from ich_node.errors import Unavailable
+from ich_node.jobs.seat import Seat, note
+from ich_node.jobs.states import Added, JobState
+from ich_node.jobs.tables import as_values, columns_of, instances, jobs
+from ich_node.jobs.values import Instance, Job
+
+TRIES = 5
+
+# Never claimed: what the job covers may still grow. A job that was claimed once keeps its content for ever, also through
+# release, retry and a crash; what arrives later is a new revision. So nothing is lost and two runs of a revision read the same.
+STILL_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None))
+
+
+class Arriving(Seat):
+    """Adds objects, and says when a series is complete."""
+
+    def add(self, instance: Instance, *, ready_at: datetime, max_wait: timedelta) -> Added:
+        """Record an object that lies in the spool; it is durable when this returns.
+
+        It joins the series' newest job while that was never claimed, else it opens the next revision, which covers all objects
+        of the series. The job becomes ready at ready_at, but not later than max_wait after its first object.
+        """
+        for _ in range(TRIES):
+            try:
+                with self._write() as connection:
+                    return _add(connection, instance, ready_at, max_wait)
+            except sa.exc.IntegrityError:
+                # PostgreSQL: another receiver recorded the same object, or opened the same revision, at this moment
+                continue
+        raise Unavailable(f"{instance.sop_instance_uid}: other processes keep adding to its series; try again")
+
+    def instances(self, job: Job) -> list[Instance]:
+        """What this revision reads: of every SOP Instance UID the newest version that had arrived for it."""
+        with self._read() as connection:
+            return _newest_versions(connection, job)
+
+    def series_positions(self, series_instance_uid: str) -> list[tuple[str | None, float | None]]:
+        """(orientation, position in mm) of each object of the series' newest job that still grows; empty if there is none."""
+        newest = (
+            sa.select(*columns_of(Job, jobs))
+            .where(jobs.c.series_instance_uid == series_instance_uid, STILL_OPEN)
+            .order_by(jobs.c.id.desc())
+            .limit(1)
+        )
+        with self._read() as connection:
+            return [
+                (instance.orientation, instance.position_mm)
+                for job in as_values(Job, connection.execute(newest))
+                for instance in _newest_versions(connection, job)
+            ]
+
+    def set_ready(self, series_instance_uids: Collection[str], *, ready_at: datetime) -> None:
+        """Move the moment when these series count as complete; the longest wait still holds."""
+        with self._write() as connection:
+            connection.execute(
+                sa.update(jobs)
+                .where(jobs.c.series_instance_uid.in_(series_instance_uids), STILL_OPEN)
+                .values(ready_at=_capped(ready_at))
+            )
+
+
+def _add(connection: sa.Connection, instance: Instance, ready_at: datetime, max_wait: timedelta) -> Added:
+    versions = connection.execute(
+        sa.select(instances.c.sha256).where(instances.c.sop_instance_uid == instance.sop_instance_uid)
+    ).scalars()
+    known = set(versions)
+    if instance.sha256 in known:
+        return Added.DUPLICATE
+    revision = _join_open_job(connection, instance, ready_at) or _open_job(connection, instance, ready_at, max_wait)
+    connection.execute(sa.insert(instances).values(**asdict(instance), revision=revision))
+    return Added.NEW_VERSION if known else Added.NEW
+
+
+def _join_open_job(connection: sa.Connection, instance: Instance, ready_at: datetime) -> int | None:
+    """The revision that the object joined."""
+    joined: int | None = connection.execute(
+        sa.update(jobs)
+        .where(_of_series(instance), STILL_OPEN)
+        .values(ready_at=_capped(ready_at), last_received_at=instance.received_at)
+        .returning(jobs.c.revision)
+    ).scalar_one_or_none()
+    return joined
+
+
+def _open_job(connection: sa.Connection, instance: Instance, ready_at: datetime, max_wait: timedelta) -> int:
+    newest = connection.execute(sa.select(sa.func.max(jobs.c.revision)).where(_of_series(instance))).scalar()
+    revision = 1 if newest is None else newest + 1
+    ready_by = instance.received_at + max_wait
+    job_id = connection.execute(
+        sa.insert(jobs)
+        .values(
+            state=JobState.WAITING,
+            study_instance_uid=instance.study_instance_uid,
+            series_instance_uid=instance.series_instance_uid,
+            revision=revision,
+            attempts=0,
+            ready_at=min(ready_at, ready_by),
+            ready_by=ready_by,
+            first_received_at=instance.received_at,
+            last_received_at=instance.received_at,
+            source=instance.source,
+        )
+        .returning(jobs.c.id)
+    ).scalar_one()
+    note(connection, job_id, instance.received_at, "received", f"first object of revision {revision}, from {instance.source}")
+    return revision
+
+
+def _of_series(instance: Instance) -> sa.ColumnElement[bool]:
+    """Study and series: a series UID that a careless system used for two patients must not mix them."""
+    return sa.and_(
+        jobs.c.series_instance_uid == instance.series_instance_uid, jobs.c.study_instance_uid == instance.study_instance_uid
+    )
+
+
+def _capped(ready_at: datetime) -> sa.ColumnElement[datetime]:
+    return sa.case((jobs.c.ready_by < ready_at, jobs.c.ready_by), else_=sa.literal(ready_at, jobs.c.ready_at.type))
+
+
+def _newest_versions(connection: sa.Connection, job: Job) -> list[Instance]:
+    newest = (
+        sa.select(sa.func.max(instances.c.id))
+        .where(
+            instances.c.series_instance_uid == job.series_instance_uid,
+            instances.c.study_instance_uid == job.study_instance_uid,
+            instances.c.revision <= job.revision,
+        )
+        .group_by(instances.c.sop_instance_uid)
+    )
+    rows = connection.execute(
+        sa.select(*columns_of(Instance, instances)).where(instances.c.id.in_(newest)).order_by(instances.c.id)
+    )
+    return as_values(Instance, rows)

@@ -1,0 +1,181 @@
+"""The analyser's seat: claim a job, keep the lease, say what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from ich_node.jobs.seat import Seat, note
+from ich_node.jobs.states import DeliveryState, JobState
+from ich_node.jobs.tables import as_values, columns_of, deliveries, jobs, results
+from ich_node.jobs.values import Job, LeaseLost, Result
+
+CRASHED = "crashed"
+NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+
+
+class Claiming(Seat):
+    """Hands out each job to one process at a time, for as long as its lease holds."""
+
+    def claim(self, *, owner: str, now: datetime, lease: timedelta, max_attempts: int) -> Job | None:
+        """The job that has been ready for longest, now READING and ours until the lease runs out; None if there is none.
+
+        A job whose last allowed try ended without a word goes to FAILED first, so that it never blocks the others.
+        """
+        try:
+            with self._write() as connection:
+                _bury_crashed(connection, now, max_attempts)
+                claimed = as_values(Job, connection.execute(_claim(owner, now, now + lease, max_attempts)))
+                for job in claimed:
+                    note(connection, job.id, now, "claimed", f"try {job.attempts}, by {owner}")
+        except sa.exc.IntegrityError:
+            # PostgreSQL: another analyser began with another revision of the same series at this moment; ours waits
+            return None
+        return claimed[0] if claimed else None
+
+    def renew(self, job: Job, *, now: datetime, lease: timedelta) -> None:
+        """Hold the job for longer. Raises LeaseLost."""
+        with self._write() as connection:
+            _update_held(connection, job, lease_until=now + lease)
+
+    def release(self, job: Job, *, now: datetime) -> None:
+        """Give the job back unread, e.g. because the process stops; the try does not count. Raises LeaseLost."""
+        with self._write() as connection:
+            _update_held(connection, job, state=JobState.WAITING, attempts=job.attempts - 1, **NO_LEASE)
+            note(connection, job.id, now, "released", f"by {job.lease_owner}")
+
+    def finish(
+        self,
+        job: Job,
+        *,
+        now: datetime,
+        positive: bool,
+        series_probability: float,
+        bundle_sha256: str,
+        results: Sequence[Result],
+        destinations: Sequence[str],
+    ) -> None:
+        """DONE, with its results, and each result owed to each destination. Raises LeaseLost.
+
+        One transaction: a crash between DONE and the deliveries would lose a report for ever.
+        """
+        with self._write() as connection:
+            answer = {"positive": positive, "series_probability": series_probability, "bundle_sha256": bundle_sha256}
+            _update_held(connection, job, state=JobState.DONE, reason=None, detail=None, **answer, **NO_LEASE)
+            for result in results:
+                _owe(connection, job.id, result, destinations, now)
+            note(connection, job.id, now, "done", f"{len(results)} results for {', '.join(destinations) or 'no destination'}")
+
+    def refuse(self, job: Job, *, now: datetime, reason: str, detail: str) -> None:
+        """The series is not ours to read: an answer. Raises LeaseLost."""
+        with self._write() as connection:
+            _update_held(connection, job, state=JobState.REFUSED, reason=reason, detail=detail, **NO_LEASE)
+            note(connection, job.id, now, "refused", f"{reason}: {detail}")
+
+    def fail(self, job: Job, *, now: datetime, reason: str, detail: str, retry_at: datetime | None) -> None:
+        """This try failed. FAILED if retry_at is None or it was the last one allowed, else ready again then. Raises LeaseLost."""
+        with self._write() as connection:
+            is_last = jobs.c.attempts >= jobs.c.max_attempts
+            state: Any = JobState.FAILED
+            values: dict[str, Any] = {}
+            if retry_at is not None:
+                state = sa.case((is_last, sa.literal(JobState.FAILED, jobs.c.state.type)), else_=JobState.WAITING)
+                values["ready_at"] = retry_at
+            left = _update_held(connection, job, state=state, reason=reason, detail=detail, **values, **NO_LEASE)
+            event = "failed" if left.state is JobState.FAILED else "try failed"
+            note(connection, job.id, now, event, f"{reason}: {detail}")
+
+
+def _claim(owner: str, now: datetime, until: datetime, max_attempts: int) -> ReturningUpdate[Any]:
+    """One statement for both databases; SQLite, which locks as a whole, leaves SKIP LOCKED out."""
+    other = jobs.alias("other")
+    series_is_being_read = (
+        sa.select(other.c.id)
+        .where(
+            other.c.series_instance_uid == jobs.c.series_instance_uid,
+            other.c.study_instance_uid == jobs.c.study_instance_uid,
+            other.c.state == JobState.READING,
+            other.c.id != jobs.c.id,
+        )
+        .exists()
+    )
+    ready = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.ready_at <= now)
+    abandoned = sa.and_(jobs.c.state == JobState.READING, jobs.c.lease_until <= now)
+    oldest = (
+        sa.select(jobs.c.id)
+        .where(ready | abandoned, ~series_is_being_read)
+        .order_by(jobs.c.ready_at, jobs.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    return (
+        sa.update(jobs)
+        .where(jobs.c.id == oldest)
+        .values(
+            state=JobState.READING,
+            attempts=jobs.c.attempts + 1,
+            max_attempts=max_attempts,
+            content_at=sa.func.coalesce(jobs.c.content_at, sa.literal(now, jobs.c.content_at.type)),
+            lease_owner=owner,
+            lease_until=until,
+        )
+        .returning(*columns_of(Job, jobs))
+    )
+
+
+def _bury_crashed(connection: sa.Connection, now: datetime, max_attempts: int) -> None:
+    """The dead letters: jobs that took their process down, or hung in it, each time they were tried."""
+    buried = connection.execute(
+        sa.update(jobs)
+        .where(jobs.c.state == JobState.READING, jobs.c.lease_until <= now, jobs.c.attempts >= max_attempts)
+        .values(
+            state=JobState.FAILED,
+            reason=CRASHED,
+            detail="the process that read it ended without a word, each time",
+            **NO_LEASE,
+        )
+        .returning(jobs.c.id, jobs.c.attempts)
+    ).all()
+    for row in buried:
+        note(connection, row.id, now, "failed", f"{CRASHED} {row.attempts} times")
+
+
+def _update_held(connection: sa.Connection, job: Job, **values: Any) -> Job:
+    """Owner and number of tries name one claim: a process that was overtaken holds another pair, and changes nothing."""
+    rows = connection.execute(
+        sa.update(jobs)
+        .where(
+            jobs.c.id == job.id,
+            jobs.c.state == JobState.READING,
+            jobs.c.lease_owner == job.lease_owner,
+            jobs.c.attempts == job.attempts,
+        )
+        .values(**values)
+        .returning(*columns_of(Job, jobs))
+    )
+    updated = as_values(Job, rows)
+    if not updated:
+        raise LeaseLost(f"job {job.id} is no longer held by {job.lease_owner}")
+    return updated[0]
+
+
+def _owe(connection: sa.Connection, job_id: int, result: Result, destinations: Sequence[str], now: datetime) -> None:
+    result_id = connection.execute(
+        sa.insert(results).values(job_id=job_id, **asdict(result)).returning(results.c.id)
+    ).scalar_one()
+    for destination in destinations:
+        connection.execute(
+            sa.insert(deliveries).values(
+                job_id=job_id,
+                result_id=result_id,
+                destination=destination,
+                state=DeliveryState.PENDING,
+                attempts=0,
+                next_at=now,
+                first_at=now,
+            )
+        )

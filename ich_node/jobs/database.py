@@ -1,0 +1,149 @@
+"""One engine for SQLite and PostgreSQL: how transactions begin, what the errors mean, the schema brought up to date."""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from importlib.resources import files
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ich_node.errors import ConfigError, SpoolFull, Unavailable
+
+BUSY_SECONDS = 15.0
+READS_ONLY = "ich_node_reads_only"
+MIGRATION_LOCK = 0x1C4_0DE  # any fixed number: PostgreSQL advisory locks are named by one
+
+
+def open_engine(url: str, *, busy_seconds: float) -> sa.Engine:
+    """An engine on an up-to-date schema.
+
+    Raises ConfigError if the URL or the schema is not for this program, Unavailable if the database does not answer.
+    """
+    engine = _engine(url, busy_seconds)
+    try:
+        with errors_explained():
+            _migrate(engine)
+    except sa.exc.DatabaseError as error:
+        engine.dispose()
+        raise ConfigError(f"[database] url: {_shown(engine.url)} is not a ledger of ich-node: {error.orig}") from error
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def errors_explained() -> Iterator[None]:
+    """The database's ways of saying "not now" in this node's words; other errors are bugs and pass."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        if _is_full(error):
+            raise SpoolFull(f"the ledger has no room: {error.orig}") from error
+        raise Unavailable(f"the ledger does not answer: {error.orig}") from error
+    except sa.exc.TimeoutError as error:
+        raise Unavailable("the ledger does not answer: all its connections are busy") from error
+
+
+def _is_full(error: sa.exc.DBAPIError) -> bool:
+    """SQLITE_FULL, or PostgreSQL's disk_full."""
+    return getattr(error.orig, "sqlite_errorname", None) == "SQLITE_FULL" or getattr(error.orig, "sqlstate", None) == "53100"
+
+
+def _engine(url: str, busy_seconds: float) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return sa.create_engine(parsed, pool_pre_ping=True)
+        _make_file(parsed)
+        engine = sa.create_engine(parsed, connect_args={"timeout": busy_seconds})
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
+        raise ConfigError(f"[database] url: {error}") from error
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"[database] url: the driver '{error.name}' is not installed") from error
+    sa.event.listen(engine, "connect", _set_up_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_file(url: sa.URL) -> None:
+    """See that the database file is there, in WAL mode, readable by this user only (SQLite gives -wal and -shm its mode)."""
+    if not url.database or url.database == ":memory:":
+        raise ConfigError("[database] url: a ledger in memory cannot be shared by the processes; give a file: sqlite:///PATH")
+    path = Path(url.database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make_wal_file(path)
+    except OSError as error:
+        raise ConfigError(f"[database] url: cannot make {path}: {error.strerror}") from error
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"cannot make the ledger {path}: {error}") from error
+
+
+def _make_wal_file(path: Path) -> None:
+    """An empty database under its final name at one stroke: processes that switch the mode side by side get "locked" at once."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+    os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        with closing(sqlite3.connect(temporary)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        # another process may have been faster; its file is as good
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
+def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """WAL lets readers and one writer work side by side; FULL means that a commit is on disk: we acknowledge after it."""
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None  # _begin_sqlite begins; the driver's own BEGIN would come too late for a safe claim
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """A writer queues for the lock at BEGIN, where waiting helps; a reader that turns writer later would be refused at once."""
+    reads_only = connection.get_execution_options().get(READS_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _migrate(engine: sa.Engine) -> None:
+    """Bring the schema to this code's version, once, whoever comes first."""
+    config = Config()
+    config.set_main_option("script_location", str(files("ich_node") / "migrations"))
+    script = ScriptDirectory.from_config(config)
+    head = script.get_current_head()
+    with engine.execution_options(**{READS_ONLY: True}).connect() as connection:
+        if _version(connection) == head:
+            return
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        version = _version(connection)
+        known = {revision.revision for revision in script.walk_revisions()}
+        if version is not None and version not in known:
+            raise ConfigError(
+                f"the ledger {_shown(engine.url)} has schema {version}, which a newer ich-node made; this one knows up to {head}"
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _version(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _shown(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=True)

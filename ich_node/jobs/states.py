@@ -1,0 +1,59 @@
+"""The states of a Job and of a Delivery, and every way from one to the next.
+
+::
+
+    Job                                                  Delivery
+
+         add                                                 finish
+          │                                                    │
+          ▼        cancel                                      ▼    claim_deliveries
+       WAITING ─────────────► CANCELLED                     PENDING ◄───────────────► SENDING ─┐ lease expired,
+        │   ▲                     │                            ▲         postpone      │  │ ▲   │ claimed again
+        │   │ release,            │                            │                       │  │ └───┘
+  claim │   │ fail with tries     │                            │ retry                 │  │ delivered
+        │   │ left                │ retry                      │                       │  ▼
+        ▼   │                     │ (→ WAITING)                └──────── FAILED ◄──────┘ SENT
+       READING ─┐ lease expired,  │                                             give_up
+        │   ▲   │ claimed again   │
+        │   └───┘                 │
+        ├── finish ──► DONE       │
+        ├── refuse ──► REFUSED ───┤
+        └── fail, or the lease    │
+            of the last try ran   │
+            out ─────► FAILED ────┘
+
+Each arrow is one UPDATE whose WHERE names the state it starts from (and, out of READING and SENDING, who holds the lease), so a
+process that was overtaken changes nothing and is told so.
+"""
+
+from enum import Enum, StrEnum, auto
+
+
+class JobState(StrEnum):
+    """Where a series is on its way."""
+
+    WAITING = "WAITING"
+    READING = "READING"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class DeliveryState(StrEnum):
+    """Where a result is on its way to one destination."""
+
+    PENDING = "PENDING"
+    SENDING = "SENDING"
+    SENT = "SENT"
+    FAILED = "FAILED"
+
+
+class Added(Enum):
+    """What an arriving object was to the ledger."""
+
+    NEW = auto()
+    DUPLICATE = auto()
+    """The same bytes are recorded already; nothing changed."""
+    NEW_VERSION = auto()
+    """Other bytes under a SOP Instance UID that is known; both are kept, the newer one is read."""

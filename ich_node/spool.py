@@ -1,0 +1,178 @@
+"""Files at rest: every object that was received or made, under the hash of its own bytes.
+
+::
+
+    <root>/incoming/<random>.part        being written; swept after a crash
+    <root>/objects/ab/<sha256>.dcm       complete and durable; written once, never changed
+
+No name comes from outside. An object appears under its final name by one rename after its bytes are on disk, so what is there
+is whole.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ich_node.errors import ConfigError, SpoolFull, Unavailable
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+OBJECT_PATH = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.dcm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What `put` wrote. path: relative to the spool, with forward slashes; is_new: False if the bytes were already there."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+    is_new: bool
+
+
+class Spool:
+    """A folder of objects that several processes, and several hosts, may share."""
+
+    def __init__(self, root: Path, reserve_bytes: int = 0) -> None:
+        """Raises ConfigError if the folder cannot be made."""
+        self._root = root
+        self._reserve_bytes = reserve_bytes
+        try:
+            _make_directory(root)
+            _make_directory(self._incoming)
+            _make_directory(self._objects)
+        except OSError as error:
+            raise ConfigError(f"[spool] path: cannot make the folder {root}: {error.strerror}") from error
+
+    def put(self, chunks: Iterable[bytes] | bytes) -> Stored:
+        """Keep the bytes; they are durable when this returns. The same bytes again change nothing.
+
+        Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the disk fails; then nothing is kept.
+        """
+        self._check_reserve()
+        temporary = self._incoming / f"{secrets.token_hex(16)}.part"
+        try:
+            sha256, size_bytes = _write(temporary, [chunks] if isinstance(chunks, bytes) else chunks)
+            self._check_reserve()
+            with _disk_errors_explained():
+                return self._publish(temporary, sha256, size_bytes)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def absolute(self, path: str) -> Path:
+        """Where a stored object lies. Raises ValueError for anything that `put` would not have named."""
+        if not OBJECT_PATH.fullmatch(path):
+            raise ValueError(f"{path!r} is not the path of an object in the spool")
+        return self._root.absolute() / path
+
+    def read(self, path: str) -> bytes:
+        """A stored object's bytes. Raises OSError if the disk does not give them."""
+        return self.absolute(path).read_bytes()
+
+    def free_bytes(self) -> int:
+        """What the file system has left for us."""
+        room = os.statvfs(self._root)
+        return room.f_bavail * room.f_frsize
+
+    def sweep_temporaries(self, older_than: datetime) -> int:
+        """Remove what processes left half written when they died before then; returns how many files."""
+        swept = 0
+        for temporary in self._incoming.glob("*.part"):
+            # another process may finish, or sweep, the same file meanwhile
+            try:
+                if temporary.stat().st_mtime < older_than.timestamp():
+                    temporary.unlink()
+                    swept += 1
+            except FileNotFoundError:
+                continue
+        return swept
+
+    @property
+    def _incoming(self) -> Path:
+        return self._root / "incoming"
+
+    @property
+    def _objects(self) -> Path:
+        return self._root / "objects"
+
+    def _check_reserve(self) -> None:
+        free = self.free_bytes()
+        if free < self._reserve_bytes:
+            raise SpoolFull(f"the spool has {free} bytes left; its reserve is {self._reserve_bytes}")
+
+    def _publish(self, temporary: Path, sha256: str, size_bytes: int) -> Stored:
+        folder = self._objects / sha256[:2]
+        _make_directory(folder)
+        final = folder / f"{sha256}.dcm"
+        is_new = not _is_whole(final, size_bytes)
+        if is_new:
+            # rename overwrites: what may stand there is the same bytes from a racing process, or a damaged copy
+            temporary.rename(final)
+        else:
+            _sync(final)  # whoever wrote it may have died before its own sync
+        _sync(folder)
+        return Stored(path=f"objects/{folder.name}/{final.name}", sha256=sha256, size_bytes=size_bytes, is_new=is_new)
+
+
+def _write(temporary: Path, chunks: Iterable[bytes]) -> tuple[str, int]:
+    """Write and sync a new file; returns the SHA-256 and the size of what was written."""
+    digest, size_bytes = hashlib.sha256(), 0
+    with _disk_errors_explained():
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        for chunk in chunks:
+            digest.update(chunk)
+            size_bytes += len(chunk)
+            with _disk_errors_explained():
+                _write_all(descriptor, chunk)
+        with _disk_errors_explained():
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return digest.hexdigest(), size_bytes
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _is_whole(final: Path, size_bytes: int) -> bool:
+    try:
+        return final.stat().st_size == size_bytes
+    except FileNotFoundError:
+        return False
+
+
+def _make_directory(path: Path) -> None:
+    """Only for this user. The parent is synced, or a power cut could take the new folder and all in it."""
+    if path.is_dir():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _disk_errors_explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise SpoolFull(f"the spool has no room for another object: {error.strerror}") from error
+        raise Unavailable(f"cannot write to the spool: {error.strerror}") from error
