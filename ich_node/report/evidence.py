@@ -1,0 +1,163 @@
+"""Source headers as they come -> headers that results can be built on.
+
+Results inherit the patient and study of their source. A value that breaks its VR would break them too: it is left out of the
+results, and what the standard wants present (type 2) is left empty.
+"""
+
+import re
+import warnings
+from collections.abc import Sequence
+
+from pydicom import DataElement, Dataset, config
+from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR
+from pydicom.tag import BaseTag
+from pydicom.uid import UID
+from pydicom.valuerep import DSfloat, validate_value
+
+from ich_node.detection.series import Series, Slice
+from ich_node.errors import ReportError
+
+# PS3.3 Table C.7-1 and C.7-3, type 2.
+TYPE_2 = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+    "StudyID",
+    "AccessionNumber",
+)
+ENUMERATED = {
+    "PatientSex": {"M", "F", "O"},
+    "PatientIdentityRemoved": {"YES", "NO"},
+    "QualityControlSubject": {"YES", "NO"},
+}
+TEXT_VRS = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM"}  # one line: no control characters
+PARAGRAPH_VRS = {"LT", "ST", "UC", "UR", "UT"}
+BINARY_VRS = {"FL", "FD", "SL", "SS", "UL", "US"}
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+UTC_OFFSET = re.compile(r"[+-](0\d|1[0-4])[0-5]\d")
+
+
+def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
+    """One clean header per Slice, in the order of the Series; geometry is what was read.
+
+    Raises ReportError if an object cannot be referenced, before anything is built.
+    """
+    by_uid = {str(dataset.SOPInstanceUID): dataset for dataset in datasets}
+    _check_uid("StudyInstanceUID", series.study_instance_uid)
+    _check_uid("SeriesInstanceUID", series.series_instance_uid)
+    for slice_ in series.slices:
+        _check_uid("SOPInstanceUID", slice_.sop_instance_uid)
+        _check_uid("SOPClassUID", slice_.sop_class_uid)
+    return [_header(series, slice_, by_uid[slice_.sop_instance_uid]) for slice_ in series.slices]
+
+
+def clean(dataset: Dataset) -> Dataset:
+    """A copy without values that break the standard, without private attributes and without bulk data, in UTF-8.
+
+    An attribute whose value breaks its VR is left out; a sequence goes whole, since its items are nothing in part.
+    """
+    # pydicom would log every value that is left out here, and it may be the patient's.
+    with warnings.catch_warnings(), config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        kept = Dataset()
+        for tag in list(dataset.keys()):
+            element = _clean_element(dataset, tag)
+            if element is not None:
+                kept.add(element)
+    kept.SpecificCharacterSet = "ISO_IR 192"
+    return kept
+
+
+def _check_uid(attribute: str, uid: str) -> None:
+    if not UID(uid).is_valid:
+        raise ReportError(f"{attribute} {uid!r} is not a legal UID; results cannot refer to it")
+
+
+def _header(series: Series, slice_: Slice, dataset: Dataset) -> Dataset:
+    header = clean(dataset)
+    for keyword in TYPE_2:
+        if keyword not in header:
+            setattr(header, keyword, "")
+    if not header.get("DeidentificationMethod") and not header.get("DeidentificationMethodCodeSequence"):
+        header.pop("PatientIdentityRemoved", None)  # type 1C: the one does not stand without the other
+    header.StudyInstanceUID = series.study_instance_uid
+    header.SeriesInstanceUID = series.series_instance_uid
+    header.SOPInstanceUID = slice_.sop_instance_uid
+    header.SOPClassUID = slice_.sop_class_uid
+    header.Rows, header.Columns = slice_.hu_YX.shape
+    header.PixelSpacing = _decimals(slice_.pixel_spacing_mm)
+    header.ImagePositionPatient = _decimals(slice_.image_position_mm)
+    header.ImageOrientationPatient = _decimals(slice_.image_orientation)
+    header.pop("FrameOfReferenceUID", None)
+    if slice_.frame_of_reference_uid and UID(slice_.frame_of_reference_uid).is_valid:
+        header.FrameOfReferenceUID = slice_.frame_of_reference_uid
+    if not _is_thickness(header.get("SliceThickness")):
+        header.pop("SliceThickness", None)
+    if not UTC_OFFSET.fullmatch(str(header.get("TimezoneOffsetFromUTC", ""))):
+        header.pop("TimezoneOffsetFromUTC", None)
+    return header
+
+
+def _decimals(numbers: Sequence[float]) -> list[DSfloat]:
+    return [DSfloat(number, auto_format=True) for number in numbers]
+
+
+def _is_thickness(value: object) -> bool:
+    return isinstance(value, (int, float)) and value > 0
+
+
+def _clean_element(dataset: Dataset, tag: BaseTag) -> DataElement | None:
+    if tag.is_private or tag.group == 0x7FE0 or not dictionary_has_tag(tag):
+        return None
+    try:
+        element = dataset[tag]
+        return DataElement(tag, element.VR, _clean_value(element))
+    except (ValueError, TypeError, LookupError, NotImplementedError, OverflowError, AttributeError):
+        return None
+
+
+def _clean_value(element: DataElement) -> object:
+    """The value to write; ValueError if it breaks its VR, its multiplicity or its enumeration."""
+    if dictionary_VR(element.tag) != element.VR:
+        raise ValueError(f"VR {element.VR}")
+    if element.VR == "SQ":
+        return [_clean_item(item) for item in element.value]
+    if element.is_empty:
+        return None
+    values = list(element.value) if element.VM > 1 else [element.value]
+    if len(values) > 1 and dictionary_VM(element.tag) == "1":
+        raise ValueError("more than one value")
+    cleaned = [_clean_single(element, value) for value in values]
+    return cleaned if element.VM > 1 else cleaned[0]
+
+
+def _clean_single(element: DataElement, value: object) -> object:
+    if element.VR == "UI" and not UID(str(value)).is_valid:
+        raise ValueError("illegal UID")
+    if element.VR in BINARY_VRS or element.VR == "UI":
+        return value
+    if element.VR not in TEXT_VRS | PARAGRAPH_VRS:
+        raise ValueError(f"VR {element.VR} is not for results")
+    text = str(value)  # of a PersonName: its groups, decoded; of a number: as it was written
+    if element.VR in TEXT_VRS and CONTROL_CHARACTERS.search(text):
+        raise ValueError("control characters")
+    validate_value(element.VR, text, config.RAISE)
+    if text not in ENUMERATED.get(element.keyword, {text}):
+        raise ValueError("not one of the enumerated values")
+    return text
+
+
+def _clean_item(item: Dataset) -> Dataset:
+    kept = Dataset()
+    for tag in [tag for tag in list(item.keys()) if not tag.is_private]:
+        element = _clean_element(item, tag)
+        if element is None:
+            raise ValueError(f"{tag} in an item")
+        kept.add(element)
+    if not len(kept):
+        raise ValueError("an empty item")
+    return kept

@@ -1,0 +1,39 @@
+"""A DICOM object that this node made."""
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Literal
+
+from pydicom import Dataset, dcmwrite
+from pydicom.uid import UID
+
+# The node's own on the wire, too (ich_node.implementation, which needs the network library; a test holds them equal).
+IMPLEMENTATION_CLASS_UID = UID("2.25.90632643035486148973607933431381615073")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultObject:
+    """An object with its file meta information, Explicit VR Little Endian."""
+
+    kind: Literal["sr", "overlay"]
+    dataset: Dataset = field(repr=False)
+
+    @property
+    def sop_instance_uid(self) -> str:
+        return str(self.dataset.SOPInstanceUID)
+
+    @property
+    def sop_class_uid(self) -> str:
+        return str(self.dataset.SOPClassUID)
+
+    def encode(self) -> bytes:
+        """The object as a PS3.10 file."""
+        buffer = BytesIO()
+        dcmwrite(buffer, self.dataset, enforce_file_format=True)
+        return buffer.getvalue()
+
+
+def name_implementation(dataset: Dataset, version: str) -> None:
+    """The file meta information says who wrote the file, not which library did."""
+    dataset.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    dataset.file_meta.ImplementationVersionName = f"ICHNODE_{version}"[:16]

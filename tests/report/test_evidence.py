@@ -1,0 +1,212 @@
+"""Whatever a source header says, the results are valid, or the reason why there are none is named."""
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pydicom
+import pytest
+from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+from report_examples import make_source, negative_reading, positive_reading, read_by_hand, report
+
+from ich_node.errors import ReportError
+from ich_node.report.evidence import TYPE_2, clean
+
+
+def read_back(source) -> list[Dataset]:
+    """The results of a positive reading, as a PACS would read them."""
+    return [pydicom.dcmread(io.BytesIO(result.encode())) for result in report(source, positive_reading(source))]
+
+
+@pytest.mark.parametrize("attribute", ["study_instance_uid", "series_instance_uid"])
+def test_an_illegal_uid_is_named(attribute):
+    """Such a series can be read, but nothing can refer to it: ReportError with the attribute and the UID."""
+    source = make_source(1)
+    source = replace(source, series=replace(source.series, **{attribute: "ID_36c6f2bfb5"}))
+    keyword = {"study_instance_uid": "StudyInstanceUID", "series_instance_uid": "SeriesInstanceUID"}[attribute]
+    with pytest.raises(ReportError, match=f"{keyword} 'ID_36c6f2bfb5'"):
+        report(source, negative_reading(source))
+
+
+def test_an_illegal_instance_uid_is_named():
+    """One slice is enough, since the report lists them all."""
+    source = make_source(2)
+    bad = replace(source.series.slices[1], sop_instance_uid="1.02.3")
+    source.datasets[1].SOPInstanceUID = pydicom.uid.UID("1.02.3", pydicom.config.IGNORE)
+    source = replace(source, series=replace(source.series, slices=(source.series.slices[0], bad)))
+    with pytest.raises(ReportError, match=r"SOPInstanceUID '1\.02\.3'"):
+        report(source, negative_reading(source))
+
+
+def test_missing_type_2_attributes_are_left_empty():
+    """A header without any of them gives results that have them all."""
+
+    def strip(dataset: Dataset) -> None:
+        for keyword in TYPE_2:
+            dataset.pop(keyword, None)
+
+    for dataset in read_back(make_source(change=strip)):
+        assert all(dataset[keyword].is_empty for keyword in TYPE_2)
+
+
+INVALID = {
+    "StudyTime": ("TM", "10:15:00"),
+    "StudyDate": ("DA", "2024-05-17"),
+    "PatientBirthDate": ("DA", "unknown"),
+    "AccessionNumber": ("SH", "A" * 30),
+    "PatientSex": ("CS", "U"),
+    "StudyID": ("SH", "two\nlines"),
+    "PatientID": ("LO", "x" * 70),
+    "PatientAge": ("AS", "74"),
+    "SliceThickness": ("DS", "thick"),
+    "TimezoneOffsetFromUTC": ("SH", "CET"),
+}
+
+
+def with_raw_values(dataset: Dataset, values: dict[str, tuple[str, bytes]]) -> Dataset:
+    """The dataset as read from a file that has these bytes, right or wrong."""
+
+    for keyword, (vr, raw) in values.items():
+        tag = pydicom.tag.Tag(tag_for_keyword(keyword))
+        dataset._dict[tag] = RawDataElement(tag, vr, len(raw), raw, 0, False, True)
+    return dataset
+
+
+def invalidate(dataset: Dataset) -> None:
+    with_raw_values(dataset, {keyword: (vr, value.encode()) for keyword, (vr, value) in INVALID.items()})
+
+
+@pytest.mark.parametrize("keyword", INVALID)
+def test_an_invalid_value_is_dropped(keyword):
+    """A value that breaks its VR does not reach the results, and does not stop them."""
+
+    def change(dataset: Dataset) -> None:
+        vr, value = INVALID[keyword]
+        with_raw_values(dataset, {keyword: (vr, value.encode())})
+
+    for dataset in read_back(make_source(change=change)):
+        if keyword in TYPE_2:
+            assert dataset[keyword].is_empty
+        else:
+            assert dataset.get(keyword) in (None, "+0000")
+
+
+def from_file(dataset: Dataset) -> Dataset:
+    """The dataset as it comes from a file."""
+    buffer = io.BytesIO()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
+    buffer.seek(0)
+    return pydicom.dcmread(buffer)
+
+
+JAPANESE = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+
+
+def in_japanese(dataset: Dataset) -> None:
+    """As scanners in Japan write it: the default repertoire, JIS X 0208 by escape sequences."""
+    dataset.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
+    dataset.PatientName = JAPANESE
+    dataset.StudyDescription = "頭部CT"
+
+
+def test_japanese_names_arrive_in_utf_8():
+    """The name's three groups are the same, in ISO_IR 192."""
+    source = make_source(change=in_japanese)
+    source.datasets[:] = [from_file(dataset) for dataset in source.datasets]
+    for dataset in read_back(source):
+        assert dataset.SpecificCharacterSet == "ISO_IR 192"
+        assert str(dataset.PatientName) == JAPANESE
+        assert dataset.StudyDescription == "頭部CT"
+
+
+@pytest.mark.parametrize("charset", ["LATIN1", "no such set"])
+def test_a_character_set_that_does_not_exist_is_read_as_latin(charset):
+    """Umlauts survive the common misnomer, and nothing fails on an unknown one."""
+    change = {"SpecificCharacterSet": ("CS", charset.encode()), "PatientName": ("PN", "Müller^Eva".encode("latin-1"))}
+    dataset = clean(with_raw_values(Dataset(), change))
+    assert str(dataset.PatientName) == "Müller^Eva"
+
+
+def test_an_unusual_name_is_kept_and_not_printed(recwarn):
+    """A name of one component is legal; the libraries' warnings about it would put it into the log."""
+    results = read_back(make_source(change=lambda dataset: setattr(dataset, "PatientName", "Madonna")))
+    assert {str(dataset.PatientName) for dataset in results} == {"Madonna"}
+    assert not recwarn.list
+
+
+def test_dropped_values_are_not_logged(caplog):
+    """The libraries would quote them, and they may be the patient's."""
+    read_back(make_source(change=invalidate))
+    assert caplog.text == ""
+
+
+def test_an_identity_is_not_called_removed_without_saying_how():
+    """PatientIdentityRemoved needs its method, which archives forget; with the method it is kept."""
+    for method, kept in ((None, False), ("pseudonyms", True)):
+        source = make_source(change=lambda dataset: dataset.update({"PatientIdentityRemoved": "YES"}))
+        for dataset in source.datasets:
+            if method:
+                dataset.DeidentificationMethod = method
+        assert all(("PatientIdentityRemoved" in dataset) is kept for dataset in read_back(source))
+
+
+def test_private_attributes_and_bulk_data_stay_behind():
+    """The results hold nothing that the standard does not name."""
+    dataset = Dataset()
+    dataset.add_new(0x00091001, "LO", "private")
+    dataset.add_new(0x7FE00010, "OW", b"\0\0")
+    dataset.PatientID = "1"
+    assert [element.keyword for element in clean(dataset)] == ["SpecificCharacterSet", "PatientID"]
+
+
+def test_a_sequence_with_a_broken_item_goes_whole():
+    """Half an identifier is worse than none."""
+    dataset = Dataset()
+    good, bad = Dataset(), Dataset()
+    good.PatientID, good.TypeOfPatientID = "1", "TEXT"
+    with_raw_values(bad, {"PatientID": ("LO", b"x" * 70)})
+    dataset.OtherPatientIDsSequence = [good]
+    assert clean(dataset).OtherPatientIDsSequence[0].PatientID == "1"
+    dataset.OtherPatientIDsSequence = [good, bad]
+    assert "OtherPatientIDsSequence" not in clean(dataset)
+
+
+def test_the_source_is_left_as_it_was():
+    """Normalisation works on a copy."""
+    source = make_source(2, change=in_japanese)
+    before = [dataset.to_json() for dataset in source.datasets]
+    report(source, negative_reading(source))
+    assert [dataset.to_json() for dataset in source.datasets] == before
+
+
+def test_times_are_those_of_the_argument_with_their_zone():
+    """Every date and time of the objects follows from `at`, and TimezoneOffsetFromUTC says in which zone."""
+    source = make_source(1)
+    at = datetime(2024, 1, 2, 23, 30, tzinfo=timezone(timedelta(hours=-3, minutes=-30)))
+    for result in report(source, read_by_hand(source, [0.9], {}), at=at):
+        dataset = result.dataset
+        assert dataset.TimezoneOffsetFromUTC == "-0330"
+        for moment in ("InstanceCreation", "Content", "Series"):
+            assert str(dataset.get(f"{moment}Date", "20240102")) == "20240102"
+            assert str(dataset[f"{moment}Time"].value) == "233000.000000"
+
+
+def test_times_follow_the_zone_of_the_source():
+    """Inherited times are in the source's zone, so ours are written in it too."""
+    source = make_source(1, change=lambda dataset: setattr(dataset, "TimezoneOffsetFromUTC", "+0900"))
+    dataset = report(source, negative_reading(source), at=datetime(2024, 5, 17, 20, 0, tzinfo=UTC))[0].dataset
+    written = (dataset.TimezoneOffsetFromUTC, str(dataset.ContentDate), str(dataset.ContentTime))
+    assert written == ("+0900", "20240518", "050000.000000")
+
+
+def test_a_time_without_zone_is_a_mistake():
+    """A naive datetime would be written as whatever zone the host is in."""
+    source = make_source(1)
+    with pytest.raises(ValueError, match="time zone"):
+        report(source, negative_reading(source), at=datetime(2024, 5, 17))  # noqa: DTZ001 - the naive time is the point

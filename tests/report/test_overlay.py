@@ -1,0 +1,171 @@
+"""The overlay: a picture that a person can read, placed where its slice is, without any patient in it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from report_examples import bump, finding, head_slice, make_source, positive_reading, read_by_hand, report
+
+from ich_node.report import ReportOptions, render_overlay
+from ich_node.report.capture import patient_orientation
+from ich_node.report.overlay import colour_of, label_lines
+
+
+def render(slice_, findings=(), likelihood_YX=None, **changes):
+    likelihood_YX = np.zeros(slice_.hu_YX.shape, np.float32) if likelihood_YX is None else likelihood_YX
+    words = {"probability": 0.97, "number": 12, "total": 34, "version": "0.1.0", **changes}
+    return render_overlay(slice_, likelihood_YX, findings, **words)
+
+
+def test_the_label_says_what_it_is_and_no_more():
+    """Product, version, research use, p and place in the series: the whole burned-in text."""
+    assert label_lines(0.974, 12, 34, "0.1.0") == (
+        "p = 97 %  |  image 12 of 34",
+        "ich-node 0.1.0  RESEARCH USE ONLY - not a medical device",
+    )
+
+
+def test_no_patient_is_burned_in():
+    """The pixels of two patients with the same anatomy and reading are the same."""
+    pixels = []
+    for name, identifier in (("Doe^Jane", "1"), ("Roe^Richard", "2")):
+        source = make_source(4, change=lambda dataset, n=name, i=identifier: dataset.update({"PatientName": n, "PatientID": i}))
+        reading = read_by_hand(source, [0.9, 0.1, 0.1, 0.1], {})
+        pixels.append(report(source, reading)[1].dataset.PixelData)
+    assert pixels[0] == pixels[1]
+
+
+def test_without_likelihood_the_slice_is_grey():
+    """The brain window 40/80 and nothing else, away from the label."""
+    slice_ = head_slice(1)
+    middle_YXC = render(slice_)[100:400, 100:400]
+    assert np.ptp(middle_YXC, axis=2).max() == 0
+    expected_YX = (np.clip(slice_.hu_YX[100:400, 100:400].astype(np.float32) / 80, 0, 1) * 255).astype(np.uint8)
+    np.testing.assert_array_equal(middle_YXC[..., 0], expected_YX)
+
+
+def test_more_likelihood_is_more_colour():
+    """Opacity and brightness of the colour rise with the likelihood, so that a grey print still has the order."""
+    slice_ = replace(head_slice(1), hu_YX=np.full((512, 512), 30, np.int16))
+    ramp_YX = np.tile(np.linspace(0, 1, 512, dtype=np.float32), (512, 1))
+    row_XC = render(slice_, likelihood_YX=ramp_YX)[256].astype(int)[:400]
+    assert (np.diff(np.ptp(row_XC, axis=1)[40::40]) > 0).all()
+    luminance = colour_of(np.linspace(0, 1, 50, dtype=np.float32)) @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(luminance) > 0).all()
+
+
+def test_a_cross_marks_the_finding():
+    """White arms with a dark rim around the finding, the marked pixel itself left as it was."""
+    slice_ = replace(head_slice(1), hu_YX=np.full((512, 512), 40, np.int16))
+    plain_YXC, marked_YXC = render(slice_), render(slice_, (finding(200, 300, 0.9),))
+    changed_YX = (plain_YXC != marked_YXC).any(axis=2)
+    rows, columns = np.nonzero(changed_YX[185:216, 285:311])
+    assert (rows.mean() + 185, columns.mean() + 285) == (pytest.approx(200, abs=1.5), pytest.approx(300, abs=2.5))
+    assert not changed_YX[199:202, 299:302].any()
+    assert marked_YXC[185:216, 285:316].max() > 240
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (256, 320), (512, 512), (768, 1024), (100, 300)])
+def test_the_label_fits_every_matrix(shape):
+    """Any matrix is kept, and the text ends before the right edge."""
+    slice_ = replace(head_slice(1, rows=shape[0], columns=shape[1]), hu_YX=np.full(shape, -1000, np.int16))
+    rgb_YXC = render(slice_, version="10.11.12rc1")
+    assert rgb_YXC.shape == (*shape, 3)
+    assert rgb_YXC.dtype == np.uint8
+    assert rgb_YXC.max() > 200
+    bottom_YXC = rgb_YXC[-shape[0] // 5 :]
+    assert bottom_YXC[:, -2:].max() == 0
+
+
+def test_the_bundled_font_is_scalable():
+    """The label needs a size that fits the matrix, so the font must be Pillow's own outline font."""
+    assert isinstance(ImageFont.load_default(20), ImageFont.FreeTypeFont)
+    draw = ImageDraw.Draw(Image.new("RGB", (10, 10)))
+    assert draw.textlength("RESEARCH", font=ImageFont.load_default(20)) > draw.textlength(
+        "RESEARCH", font=ImageFont.load_default(10)
+    )
+
+
+def test_padding_is_black():
+    """Padding shows as air, whatever value it holds."""
+    slice_ = head_slice(1)
+    padding_YX = np.zeros((512, 512), bool)
+    padding_YX[200:300, 200:300] = True
+    hu_YX = np.where(padding_YX, 3000, slice_.hu_YX).astype(np.int16)
+    assert render(replace(slice_, hu_YX=hu_YX, padding_YX=padding_YX))[200:300, 200:300].max() == 0
+
+
+def test_one_overlay_a_positive_slice_the_most_probable_first():
+    """The limit keeps the highest probabilities, and the overlays come in the order of the series."""
+    source = make_source(5)
+    reading = read_by_hand(source, [0.8, 0.1, 0.95, 0.9, 0.76], {})
+    uids = [slice_.sop_instance_uid for slice_ in source.series.slices]
+    for limit, expected in ((20, [0, 2, 3, 4]), (2, [2, 3]), (0, [])):
+        results = report(source, reading, options=ReportOptions(max_overlays=limit))
+        shown = [result.dataset.SourceImageSequence[0].ReferencedSOPInstanceUID for result in results if result.kind == "overlay"]
+        assert shown == [uids[index] for index in expected]
+        assert results[0].kind == "sr"
+
+
+def test_a_slab_of_thin_slices_is_shown_once():
+    """Slices that share the map of their slab's middle slice get no overlay of their own."""
+    source = make_source(3)
+    reading = read_by_hand(source, [0.9, 0.9, 0.9], {})
+    results = report(source, replace(reading, maps=reading.maps[1:2]))
+    assert [result.kind for result in results] == ["sr", "overlay"]
+    assert results[1].dataset.InstanceNumber == 2
+
+
+def test_an_overlay_lies_where_its_slice_does(positive):
+    """Position, orientation, spacing and frame of reference are those of the source."""
+    source = make_source()
+    for result, slice_ in zip(positive[1:], source.series.slices[2:5], strict=True):
+        dataset = result.dataset
+        assert dataset.FrameOfReferenceUID == slice_.frame_of_reference_uid
+        assert tuple(dataset.ImagePositionPatient) == slice_.image_position_mm
+        assert tuple(dataset.ImageOrientationPatient) == slice_.image_orientation
+        assert tuple(dataset.PixelSpacing) == slice_.pixel_spacing_mm
+        assert dataset.PatientOrientation == ["L", "P"]
+        assert dataset.SeriesDescription == "ICH AI overlay (research use only)"
+        assert dataset.ImageComments == "Research use only. Not a medical device."
+        assert dataset.BurnedInAnnotation == "YES"
+
+
+def test_without_a_frame_of_reference_an_overlay_claims_no_place():
+    """A position means nothing without its frame."""
+    source = make_source(frame=None)
+    dataset = report(source, positive_reading(source))[1].dataset
+    for keyword in ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient"):
+        assert keyword not in dataset
+
+
+def test_non_square_pixels_keep_their_matrix():
+    """The matrix is the source's and PixelSpacing says that its pixels are not square."""
+    source = make_source(rows=256, columns=512, spacing=(0.9, 0.45))
+    dataset = report(source, positive_reading(source))[1].dataset
+    assert (dataset.Rows, dataset.Columns, list(dataset.PixelSpacing)) == (256, 512, [0.9, 0.45])
+
+
+def test_pixels_are_the_rendered_picture():
+    """What the Secondary Capture holds is what `render_overlay` draws."""
+    source = make_source(1)
+    mark = finding(200, 180, 0.9)
+    dataset = report(source, read_by_hand(source, [0.9], {0: (mark,)}))[1].dataset
+    slice_ = source.series.slices[0]
+    expected_YXC = render(slice_, (mark,), bump(200, 180, (512, 512), 0.9), probability=0.9, number=1, total=1)
+    np.testing.assert_array_equal(np.frombuffer(dataset.PixelData, np.uint8).reshape(512, 512, 3), expected_YXC)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [
+        ((1, 0, 0, 0, 1, 0), ("L", "P")),
+        ((-1, 0, 0, 0, 1, 0), ("R", "P")),
+        ((1, 0, 0, 0, 0.94, -0.34), ("L", "P")),
+        ((1, 0, 0, 0, -1, 0), ("L", "A")),
+    ],
+)
+def test_patient_orientation_follows_the_image_orientation(orientation, expected):
+    """The letters name where rows and columns run to; a gantry tilt does not change the main axis."""
+    assert patient_orientation(orientation) == expected
