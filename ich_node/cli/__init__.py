@@ -3,7 +3,9 @@
 Exit codes: 0 done (a refused series is an answer too), 1 it could not be done, 2 the command or the configuration is wrong.
 """
 
+import logging
 import sys
+import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +57,9 @@ for entry in entry_points(group="ich_node.commands"):
 
 def main() -> None:
     """Run the command line; an error that we know is one sentence, not a traceback."""
+    # Real headers break rules; we read them all the same, and pydicom's complaints would quote values of patients.
+    warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     try:
         app()
     except ConfigError as error:

@@ -346,9 +346,15 @@ def test_big_endian_is_read(tmp_path):
 
 # --- real files -----------------------------------------------------------------------------------------------------------
 
-LOSSLESS = ["LittleEndianImplicit_1.2.840.10008.1.2.dcm", "BigEndianExplicit_1.2.840.10008.1.2.2.dcm", "RLELossless_1.2.840.10008.1.2.5.dcm",
-            "JPEGProcess14_1.2.840.10008.1.2.4.57.dcm", "JPEGProcess14SV1_1.2.840.10008.1.2.4.70.dcm", "JPEGLSLossless_1.2.840.10008.1.2.4.80.dcm",
-            "JPEG2000LosslessOnly_1.2.840.10008.1.2.4.90.dcm"]  # fmt: skip
+LOSSLESS = [
+    "LittleEndianImplicit_1.2.840.10008.1.2.dcm",
+    "BigEndianExplicit_1.2.840.10008.1.2.2.dcm",
+    "RLELossless_1.2.840.10008.1.2.5.dcm",
+    "JPEGProcess14_1.2.840.10008.1.2.4.57.dcm",
+    "JPEGProcess14SV1_1.2.840.10008.1.2.4.70.dcm",
+    "JPEGLSLossless_1.2.840.10008.1.2.4.80.dcm",
+    "JPEG2000LosslessOnly_1.2.840.10008.1.2.4.90.dcm",
+]
 
 
 def chest_slice_as_head(name: str) -> Dataset:

@@ -1,0 +1,78 @@
+"""A PACS stand-in: sends a study by C-STORE, keeps what is sent to it as files."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from pydicom import Dataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pynetdicom.events import Event
+
+from ich_node.errors import PeerUnavailable
+
+VERIFICATION = "1.2.840.10008.1.1"
+LOOPBACK = "127.0.0.1"
+
+
+class PacsStandIn:
+    """Listens on a free port of the loopback interface while its context is open. arrived: files, in order of arrival."""
+
+    def __init__(self, folder: Path, ae_title: str = "PACS") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self.ae_title = ae_title
+        self.arrived: list[Path] = []
+        self.batch_ended = threading.Event()
+
+    def __enter__(self) -> Self:
+        entity = AE(ae_title=self.ae_title)
+        entity.add_supported_context(VERIFICATION)
+        for context in AllStoragePresentationContexts:
+            entity.add_supported_context(context.abstract_syntax, [ExplicitVRLittleEndian])
+        handlers = [(evt.EVT_C_STORE, self._keep), (evt.EVT_RELEASED, self._note_end)]
+        self._server = entity.start_server((LOOPBACK, 0), block=False, evt_handlers=handlers)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def answers(self, port: int, called_ae: str) -> bool:
+        """Whether a node there answers C-ECHO."""
+        entity = AE(ae_title=self.ae_title)
+        entity.add_requested_context(VERIFICATION)
+        association = entity.associate(LOOPBACK, port, ae_title=called_ae)
+        if not association.is_established:
+            return False
+        answer = association.send_c_echo()
+        association.release()
+        return bool(answer.get("Status") == 0x0000)
+
+    def send(self, datasets: Sequence[Dataset], port: int, called_ae: str) -> None:
+        """C-STORE the images in one association. Raises PeerUnavailable if one is not taken."""
+        entity = AE(ae_title=self.ae_title)
+        entity.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
+        association = entity.associate(LOOPBACK, port, ae_title=called_ae)
+        if not association.is_established:
+            raise PeerUnavailable(f"the node does not accept an association on port {port}")
+        for dataset in datasets:
+            status = association.send_c_store(dataset).get("Status")
+            if status != 0x0000:
+                association.abort()
+                raise PeerUnavailable(f"the node answered C-STORE with {f'0x{status:04X}' if status is not None else 'nothing'}")
+        association.release()
+
+    def _keep(self, event: Event) -> int:
+        """The file is named by its order of arrival, never by what is in it."""
+        path = self._folder / f"object-{len(self.arrived):03d}.dcm"
+        path.write_bytes(event.encoded_dataset())
+        self.arrived.append(path)
+        return 0x0000
+
+    def _note_end(self, _event: Event) -> None:
+        self.batch_ended.set()

@@ -1,0 +1,221 @@
+"""One act: start the node, send it a phantom, wait for the answer, hold what was found against what was planted."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from highdicom.sr import srread
+from PIL import Image
+from pydicom import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
+
+from ich_node.demo.pacs import LOOPBACK, PacsStandIn
+from ich_node.errors import IchNodeError
+from ich_node.phantom import PhantomStudy, make_study
+
+SR_CLASS = "1.2.840.10008.5.1.4.1.1.88.34"
+NEAR_PX = 12.0  # a mark this close to a planted box points at it; 5 to 6 mm
+START_SECONDS = 60.0
+ANSWER_SECONDS = 100.0
+STOP_SECONDS = 40.0
+CONFIG = """# Written by `ich-node demo`; everything that is not here is at its default.
+[scp]
+bind_address = "{host}"
+port = {port}
+[[sources]]
+name = "pacs-stand-in"
+ae_title = "{pacs_ae}"
+hosts = ["{host}"]
+[[destinations]]
+name = "pacs-stand-in"
+ae_title = "{pacs_ae}"
+host = "{host}"
+port = {pacs_port}
+[database]
+url = "sqlite:///{folder}/ich-node.sqlite"
+[spool]
+path = "{folder}/spool"
+"""
+
+
+class DemoError(IchNodeError):
+    """The demonstration did not come to its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A point of the SR: pixel centre indices in a source image, and its certainty in percent."""
+
+    sop_instance_uid: str
+    row: float
+    column: float
+    certainty: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted:
+    """A planted bleed, the slices that show it, and how many of them bear a mark at its place."""
+
+    kind: str
+    slices: int
+    slices_marked: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoResult:
+    """What came back, and what of the planted bleeds it points at."""
+
+    received: tuple[Path, ...]
+    preview: Path | None
+    planted: tuple[Planted, ...]
+    marks: tuple[Mark, ...]
+    marks_elsewhere: int
+    seconds: float
+
+
+def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
+    """Run the node with its defaults in a folder of its own. tell gets one line a step.
+
+    Raises DemoError if the results do not arrive.
+    """
+    tell(f"a phantom with bleeds, seed {seed}")
+    study = _study_with_bleeds(seed)
+    study.write(out / "phantom")
+    with PacsStandIn(out / "received") as pacs:
+        config = _write_config(out / "node", pacs)
+        port = _port_of(config)
+        with (out / "node" / "log.jsonl").open("wb") as log:
+            node = subprocess.Popen([sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log)
+            try:
+                _wait_for(lambda: pacs.answers(port, "ICHNODE"), START_SECONDS, node, "the node does not listen")
+                tell(f"the node listens on {LOOPBACK}:{port}; the PACS stand-in sends {len(study.slices)} images")
+                began = time.monotonic()
+                pacs.send(study.datasets(), port, "ICHNODE")
+                tell("all acknowledged; waiting for the reading")
+                _wait_for(lambda: _has_sr(pacs), ANSWER_SECONDS, node, "no SR came back")
+                seconds = time.monotonic() - began
+            finally:
+                _stop(node)
+    return _compare(study, pacs.arrived, out, seconds)
+
+
+def _study_with_bleeds(seed: int) -> PhantomStudy:
+    """An acute bleed inside the brain and one outside it."""
+    return make_study(seed, bleeds=("IPH", "SDH"))
+
+
+def _write_config(folder: Path, pacs: PacsStandIn) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as free:
+        free.bind((LOOPBACK, 0))
+        port = free.getsockname()[1]
+    config = folder / "config.toml"
+    text = CONFIG.format(host=LOOPBACK, port=port, pacs_ae=pacs.ae_title, pacs_port=pacs.port, folder=folder.resolve())
+    config.write_text(text, encoding="utf-8")
+    return config
+
+
+def _port_of(config: Path) -> int:
+    from ich_node.config import load_config
+
+    return load_config(config).scp.port
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float, node: subprocess.Popen[bytes], otherwise: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if node.poll() is not None:
+            raise DemoError(f"the node ended with status {node.returncode}; its log lies in node/log.jsonl")
+        if time.monotonic() > deadline:
+            raise DemoError(f"{otherwise} within {seconds:.0f} s; the node's log lies in node/log.jsonl")
+        time.sleep(0.2)
+
+
+def _has_sr(pacs: PacsStandIn) -> bool:
+    """The results of one reading come in one association; its release is their end."""
+    return pacs.batch_ended.is_set() and any(_class_of(path) == SR_CLASS for path in pacs.arrived)
+
+
+def _class_of(path: Path) -> str:
+    return str(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]).SOPClassUID)
+
+
+def _stop(node: subprocess.Popen[bytes]) -> None:
+    node.send_signal(signal.SIGTERM)
+    try:
+        node.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        node.kill()
+        node.wait()
+
+
+def _compare(study: PhantomStudy, received: list[Path], out: Path, seconds: float) -> DemoResult:
+    marks = [mark for path in received if _class_of(path) == SR_CLASS for mark in marks_of(path)]
+    boxes = [
+        (number, str(dataset.SOPInstanceUID), bleed.boxes[index])
+        for number, bleed in enumerate(study.bleeds)
+        for index, dataset in enumerate(study.datasets())
+        if index in bleed.boxes
+    ]
+    hits = [
+        {(number, uid) for number, uid, box in boxes if uid == mark.sop_instance_uid and _is_near(mark, box)} for mark in marks
+    ]
+    marked = set().union(*hits)
+    return DemoResult(
+        received=tuple(received),
+        preview=_preview(received, out),
+        planted=tuple(
+            Planted(
+                kind=bleed.kind,
+                slices=len(bleed.boxes),
+                slices_marked=sum(1 for hit, _ in marked if hit == number),
+            )
+            for number, bleed in enumerate(study.bleeds)
+        ),
+        marks=tuple(marks),
+        marks_elsewhere=sum(1 for hit in hits if not hit),
+        seconds=seconds,
+    )
+
+
+def marks_of(path: Path) -> list[Mark]:
+    """The points of an SR file. SCOORD counts from the corner of the first pixel, so its centre is (0.5, 0.5)."""
+    marks = []
+    for group in srread(path).content.get_planar_roi_measurement_groups():
+        region = group.roi
+        (column, row), *_ = region.value
+        marks.append(
+            Mark(
+                sop_instance_uid=str(group.referenced_segmentation_frame or _image_of(region)),
+                row=float(row) - 0.5,
+                column=float(column) - 0.5,
+                certainty=float(group.get_measurements()[0].value),
+            )
+        )
+    return marks
+
+
+def _image_of(region: Dataset) -> str:
+    return str(region.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+
+
+def _is_near(mark: Mark, box: tuple[int, int, int, int]) -> bool:
+    row0, column0, row1, column1 = box
+    return row0 - NEAR_PX <= mark.row <= row1 + NEAR_PX and column0 - NEAR_PX <= mark.column <= column1 + NEAR_PX
+
+
+def _preview(received: list[Path], out: Path) -> Path | None:
+    """The overlay with the most colour, as PNG."""
+    overlays = [pydicom.dcmread(path) for path in received if _class_of(path) == SecondaryCaptureImageStorage]
+    if not overlays:
+        return None
+    most = max(overlays, key=lambda overlay: float(overlay.pixel_array.std(axis=-1).sum()))
+    preview = out / "preview.png"
+    Image.fromarray(most.pixel_array).save(preview)
+    return preview
