@@ -1,0 +1,23 @@
+"""How this node names itself on the wire and in the file meta information that it writes (PS3.7 D.3.3.2, PS3.10 §7.1)."""
+
+import logging
+
+from pydicom.uid import UID
+from pynetdicom import AE, _config
+
+IMPLEMENTATION_CLASS_UID = UID("2.25.90632643035486148973607933431381615073")
+# Without a number: the same object received before and after an update must give the same file.
+IMPLEMENTATION_VERSION_NAME = "ICHNODE"
+
+
+def application_entity(ae_title: str, kind: type[AE] = AE) -> AE:
+    """A pynetdicom AE under our own name, which logs no identifiers and no hostile bytes."""
+    _config.LOG_HANDLER_LEVEL = "none"
+    _config.LOG_REQUEST_IDENTIFIERS = False
+    _config.LOG_RESPONSE_IDENTIFIERS = False
+    # The library logs a traceback for each broken PDU: outsiders could fill the disk. What matters is logged by the caller.
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+    entity = kind(ae_title=ae_title)
+    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    return entity

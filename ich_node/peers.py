@@ -1,0 +1,104 @@
+"""An association with another AE, as the requestor; and in words why there is none."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pydicom.uid import UID
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.transport import AddressInformation, AssociationSocket
+
+from ich_node.config import Destination
+from ich_node.errors import PeerUnavailable
+from ich_node.implementation import application_entity
+
+CONNECT_SECONDS = 5.0
+ACSE_SECONDS = 10.0
+DIMSE_SECONDS = 60.0
+
+# (source, reason) of PS3.8 table 9-21. {calling} and {called} are AE titles.
+REJECTIONS = {
+    (1, 1): "the peer rejects the association without a reason",
+    (1, 2): "the peer does not support our application context",
+    (1, 3): "the peer rejects our calling AE title '{calling}': its administrator must add it",
+    (1, 7): "the peer does not know the called AE title '{called}': correct ae_title of this destination",
+    (2, 1): "the peer's ACSE provider rejects the association without a reason",
+    (2, 2): "the peer does not support our protocol version",
+    (3, 1): "the peer is congested for the moment",
+    (3, 2): "the peer's limit of associations is reached",
+}
+
+
+class Transport(AssociationSocket):
+    """pynetdicom does not close a socket whose shutdown fails, i.e. one that is not, or no more, connected."""
+
+    def _shutdown_socket(self) -> None:
+        connection = self.socket
+        super()._shutdown_socket()
+        if connection is not None:
+            connection.close()
+
+
+class Requestor(AE):
+    """An AE whose associations use Transport."""
+
+    def _create_socket(self, assoc: Association, address: AddressInformation, tls_args: Any) -> AssociationSocket:
+        transport = Transport(assoc, address=address)
+        transport.tls_args = tls_args
+        return transport
+
+
+@contextmanager
+def association_with(
+    destination: Destination, calling_ae: str, sop_classes: Iterable[str], transfer_syntaxes: Sequence[UID]
+) -> Iterator[Association]:
+    """An established association, released at the end (aborted after an exception).
+
+    Raises PeerUnavailable with the reason in words.
+    """
+    entity = application_entity(calling_ae, Requestor)
+    entity.connection_timeout = CONNECT_SECONDS
+    entity.acse_timeout = ACSE_SECONDS
+    entity.dimse_timeout = DIMSE_SECONDS
+    entity.network_timeout = DIMSE_SECONDS
+    for sop_class in sop_classes:
+        entity.add_requested_context(sop_class, list(transfer_syntaxes))
+    connected: list[Event] = []
+    try:
+        association = entity.associate(
+            destination.host,
+            destination.port,
+            ae_title=destination.ae_title,
+            evt_handlers=[(evt.EVT_CONN_OPEN, connected.append)],
+        )
+    except OSError as error:
+        raise PeerUnavailable(f"the host name '{destination.host}' cannot be resolved: {error.strerror}") from error
+    if not association.is_established:
+        raise PeerUnavailable(_why_not(association, destination, calling_ae, is_connected=bool(connected)))
+    try:
+        yield association
+    except BaseException:
+        association.abort()
+        raise
+    association.release()
+
+
+def _why_not(association: Association, destination: Destination, calling_ae: str, *, is_connected: bool) -> str:
+    if not is_connected:
+        return f"nothing answers at {destination.host}:{destination.port} (wrong address, service down, or a firewall)"
+    answer: A_ASSOCIATE | None = association.acceptor.primitive
+    if association.is_rejected and answer is not None:
+        reason = (answer.result_source or 0, answer.diagnostic or 0)
+        words = REJECTIONS.get(reason, "the peer rejects the association for a reason unknown to us")
+        duration = "transient" if answer.result == 2 else "permanent"
+        numbers = f"({duration}; result {answer.result}, source {answer.result_source}, reason {answer.diagnostic})"
+        return f"{words.format(calling=calling_ae, called=destination.ae_title)} {numbers}"
+    if answer is not None and answer.result == 0:
+        refused = ", ".join(context.abstract_syntax.name for context in association.rejected_contexts if context.abstract_syntax)
+        return f"the peer accepts the association but none of what we propose: {refused}"
+    if association.is_aborted:
+        return "the peer aborted the association, or did not answer the request for one in time"
+    return "the peer closed the connection without an answer"

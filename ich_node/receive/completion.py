@@ -1,0 +1,61 @@
+"""When is a series complete? DICOM does not say; this rule does.
+
+While an association is open its series wait. When it is released, a geometrically complete stack waits a short grace (another
+association may bring more), any other stack the quiet time. After an abort the quiet time always holds: the sender will come
+again. The ledger caps every wait. Nothing here must survive a crash: each arrival already wrote a time to the ledger by which the
+series is ready if this process is never heard of again.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pynetdicom.association import Association
+
+from ich_node.config import SeriesSettings, Source
+from ich_node.geometry import stack_is_complete
+from ich_node.jobs import Jobs
+
+
+class Completion:
+    """Which open association carries which series, and what its end means for them."""
+
+    def __init__(self, jobs: Jobs, series: SeriesSettings, idle_timeout_seconds: float, clock: Callable[[], datetime]) -> None:
+        self._jobs = jobs
+        self._series = series
+        self._idle_timeout = timedelta(seconds=idle_timeout_seconds)
+        self._clock = clock
+        self._carried: dict[Association, set[str]] = {}
+        self._lock = threading.Lock()
+
+    def arrives(self, association: Association, series_instance_uid: str) -> None:
+        """Must be called before the ledger knows of the object: from then on, no other association's end shortens the wait."""
+        with self._lock:
+            self._carried.setdefault(association, set()).add(series_instance_uid)
+
+    def ready_while_open(self, source: Source, now: datetime) -> datetime:
+        """Later than this association can stay silent, and then the quiet time."""
+        return now + self._idle_timeout + self._quiet(source)
+
+    def released(self, association: Association, source: Source) -> None:
+        """The peer said that it is done."""
+        self._ended(association, source, trust_geometry=True)
+
+    def aborted(self, association: Association, source: Source) -> None:
+        """The association broke; what was acknowledged stays."""
+        self._ended(association, source, trust_geometry=False)
+
+    def _ended(self, association: Association, source: Source, *, trust_geometry: bool) -> None:
+        # Under the lock to its end: an object that arrives meanwhile must find its series extended, not shortened after it.
+        with self._lock:
+            mine = self._carried.pop(association, set())
+            self._carried = {other: series for other, series in self._carried.items() if other.is_alive()}
+            ended = mine.difference(*self._carried.values())
+            now = self._clock()
+            for series_instance_uid in sorted(ended):
+                complete = trust_geometry and stack_is_complete(self._jobs.series_positions(series_instance_uid))
+                wait = timedelta(seconds=self._series.grace_seconds) if complete else self._quiet(source)
+                self._jobs.set_ready([series_instance_uid], ready_at=now + wait)
+
+    def _quiet(self, source: Source) -> timedelta:
+        return timedelta(seconds=self._series.quiet_seconds if source.quiet_seconds is None else source.quiet_seconds)

@@ -1,0 +1,109 @@
+"""C-STORE: spool, ledger, then Success. Anything less is said out loud."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.events import Event
+
+from ich_node.config import ScpSettings, SeriesSettings, Source
+from ich_node.errors import SpoolFull, Unavailable
+from ich_node.jobs import Added, Instance, Jobs
+from ich_node.receive.completion import Completion
+from ich_node.receive.file_meta import file_meta_information
+from ich_node.receive.header import Header, read_header
+from ich_node.receive.status import NotStored, Status, response
+from ich_node.spool import Spool
+
+log = structlog.get_logger(__name__)
+
+
+class Store:
+    """Keeps the objects of admitted associations."""
+
+    def __init__(
+        self,
+        scp: ScpSettings,
+        series: SeriesSettings,
+        spool: Spool,
+        jobs: Jobs,
+        completion: Completion,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._scp = scp
+        self._max_wait = timedelta(seconds=series.max_wait_seconds)
+        self._spool = spool
+        self._jobs = jobs
+        self._completion = completion
+        self._clock = clock
+
+    def answer(self, event: Event, source: Source | None) -> Dataset:
+        """The C-STORE response. Never raises; Success means on disk and in the ledger."""
+        assert isinstance(event.request, C_STORE)
+        instance_uid = str(event.request.AffectedSOPInstanceUID)
+        try:
+            if source is None:
+                raise NotStored(Status.NOT_AUTHORISED, "the association was not admitted")
+            added = self._keep(event.request, event, source)
+        except NotStored as refusal:
+            log.warning("object_refused", sop_instance_uid=instance_uid, status=f"0x{refusal.status:04X}", detail=refusal.detail)
+            return response(refusal.status, refusal.detail)
+        except Unavailable as error:
+            log.error("object_not_kept", sop_instance_uid=instance_uid, detail=error.detail)
+            comment = "the spool is full" if isinstance(error, SpoolFull) else "the ledger cannot be written; send again"
+            return response(Status.OUT_OF_RESOURCES, comment)
+        except Exception:  # a bug of ours: the sender keeps its copy, the association goes on
+            log.exception("object_failed", sop_instance_uid=instance_uid)
+            return response(Status.PROCESSING_FAILURE, "internal error; see the log of the node")
+        log.debug("object_stored", sop_instance_uid=instance_uid, source=source.name, added=added.name)
+        return response(Status.SUCCESS)
+
+    def _keep(self, request: C_STORE, event: Event, source: Source) -> Added:
+        """Raises NotStored, Unavailable."""
+        data_set = request.DataSet
+        assert data_set is not None, "pynetdicom serves no C-STORE without a data set"
+        transfer_syntax = UID(event.context.transfer_syntax)
+        if request.AffectedSOPClassUID != event.context.abstract_syntax:
+            raise NotStored(Status.SOP_CLASS_NOT_SUPPORTED, "the SOP class is not that of its context")
+        if data_set.seek(0, os.SEEK_END) > self._scp.max_object_bytes:
+            raise NotStored(Status.OBJECT_TOO_LARGE, f"larger than {self._scp.max_object_bytes} bytes")
+        data_set.seek(0)
+        header = read_header(data_set, transfer_syntax)
+        _hold_against_command(header, request)
+        meta = file_meta_information(
+            sop_class_uid=header.sop_class_uid, sop_instance_uid=header.sop_instance_uid, transfer_syntax_uid=transfer_syntax
+        )
+        stored = self._spool.put((meta, data_set.getvalue()))
+        now = self._clock()
+        instance = Instance(
+            sop_instance_uid=header.sop_instance_uid,
+            sop_class_uid=header.sop_class_uid,
+            study_instance_uid=header.study_instance_uid,
+            series_instance_uid=header.series_instance_uid,
+            transfer_syntax_uid=str(transfer_syntax),
+            sha256=stored.sha256,
+            path=stored.path,
+            size_bytes=stored.size_bytes,
+            source=source.name,
+            received_at=now,
+            orientation=header.orientation,
+            position_mm=header.position_mm,
+        )
+        self._completion.arrives(event.assoc, header.series_instance_uid)
+        ready_at = self._completion.ready_while_open(source, now)
+        added = self._jobs.add(instance, ready_at=ready_at, max_wait=self._max_wait)
+        if added is Added.DUPLICATE:
+            # A sender that begins again after a crash is still sending the series, though the ledger learns nothing new.
+            self._jobs.set_ready([header.series_instance_uid], ready_at=ready_at)
+        return added
+
+
+def _hold_against_command(header: Header, request: C_STORE) -> None:
+    if header.sop_class_uid != request.AffectedSOPClassUID:
+        raise NotStored(Status.DOES_NOT_MATCH_COMMAND, "SOPClassUID is not that of the command")
+    if header.sop_instance_uid != request.AffectedSOPInstanceUID:
+        raise NotStored(Status.DOES_NOT_MATCH_COMMAND, "SOPInstanceUID is not that of the command")

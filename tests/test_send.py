@@ -1,0 +1,365 @@
+"""The way out: what counts as sent, what is tried again and when, and that nothing is sent under other bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peers import COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE, Pacs, free_port, orthanc, pacs, storescp, wait_until
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from ich_node.config import Destination
+from ich_node.jobs import Delivery, DeliveryState, Instance, Jobs, Result, open_ledger
+from ich_node.send import RETRY_FOR, Sender, retry_at, send_forever
+from ich_node.spool import Spool
+
+START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+ROOT = "1.2.826.0.1.3680043.10.1624.7."
+
+
+@dataclass
+class Clock:
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A ledger with finished jobs, and the spool with their results."""
+
+    jobs: Jobs
+    spool: Spool
+    clock: Clock
+    stop: threading.Event
+
+    def sender(self, *ports: int, owner: str = "sender", **destination: Any) -> Sender:
+        """Sends to the destinations pacs, pacs2 ... on these ports."""
+        return Sender(
+            self.jobs, self.spool, destinations(*ports, **destination), "ICHNODE", clock=self.clock, owner=owner, stop=self.stop
+        )
+
+    def finish(self, count: int = 3, *, series: int = 1, to: tuple[str, ...] = ("pacs",)) -> list[str]:
+        """A job that was read, with so many results to deliver; their UIDs."""
+        give_results(self.jobs, self.spool, [result_object(index, series=series) for index in range(count)], to, self.clock.now)
+        return [f"{ROOT}{series}.{index + 1}" for index in range(count)]
+
+    def deliveries(self) -> list[Delivery]:
+        return [delivery for job in self.jobs.list() for delivery in self.jobs.deliveries(job.id)]
+
+    def states(self) -> list[DeliveryState]:
+        return [delivery.state for delivery in self.deliveries()]
+
+
+def destinations(*ports: int, **settings: Any) -> tuple[Destination, ...]:
+    settings.setdefault("ae_title", "PACS")
+    names = ["pacs", *(f"pacs{number}" for number in range(2, len(ports) + 1))]
+    return tuple(
+        Destination(name=name, host="127.0.0.1", port=port, **settings) for name, port in zip(names, ports, strict=False)
+    )
+
+
+def result_object(index: int, *, series: int = 1, sop_class: str = SECONDARY_CAPTURE) -> Dataset:
+    """A small secondary capture, as complete as a PACS asks."""
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.SOPClassUID, ds.SOPInstanceUID = sop_class, f"{ROOT}{series}.{index + 1}"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = f"{ROOT}{series}", f"{ROOT}{series}.0"
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = "Doe^Jane", "P1", "", ""
+    ds.StudyDate = ds.StudyTime = ds.ReferringPhysicianName = ds.StudyID = ds.AccessionNumber = ""
+    ds.Modality, ds.ConversionType, ds.SeriesNumber, ds.InstanceNumber = "OT", "DI", 9002, index + 1
+    ds.Rows = ds.Columns = 16
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 7, 0
+    ds.PixelData = bytes(range(256))
+    return ds
+
+
+def give_results(jobs: Jobs, spool: Spool, objects: list[Dataset], to: tuple[str, ...], now: datetime) -> None:
+    """What receive and analyse leave behind for one series."""
+    series = objects[0].SeriesInstanceUID
+    instance = Instance(
+        sop_instance_uid=f"{series}.99",
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        study_instance_uid=objects[0].StudyInstanceUID,
+        series_instance_uid=series,
+        transfer_syntax_uid=str(ExplicitVRLittleEndian),
+        sha256=series,
+        path="-",
+        size_bytes=1,
+        source="ct",
+        received_at=now,
+    )
+    jobs.add(instance, ready_at=now, max_wait=MINUTE)
+    job = jobs.claim(owner="reader", now=now, lease=MINUTE, max_attempts=3)
+    assert job is not None
+    results = []
+    for ds in objects:
+        file = BytesIO()
+        ds.save_as(file, enforce_file_format=True)
+        stored = spool.put(file.getvalue())
+        results.append(
+            Result(
+                sop_instance_uid=ds.SOPInstanceUID,
+                sop_class_uid=ds.SOPClassUID,
+                kind="overlay",
+                path=stored.path,
+                sha256=stored.sha256,
+                size_bytes=stored.size_bytes,
+            )
+        )
+    jobs.finish(job, now=now, positive=True, series_probability=0.9, bundle_sha256="b", results=results, destinations=list(to))
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    jobs = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    yield Node(jobs=jobs, spool=Spool(tmp_path / "spool"), clock=Clock(), stop=threading.Event())
+    jobs.dispose()
+
+
+@pytest.fixture
+def peer() -> Iterator[Pacs]:
+    with pacs() as stand_in:
+        yield stand_in
+
+
+def test_results_arrive_as_they_lie_in_the_spool(node: Node, peer: Pacs) -> None:
+    """Every result of a job goes over one association; what arrives is what was made; then nothing is due."""
+    uids = node.finish(3)
+    sender = node.sender(peer.port)
+    assert sender.send_due() == 3
+    assert [ds.SOPInstanceUID for ds in peer.received] == uids
+    assert peer.received == [dcmread(node.spool.absolute(delivery.path)) for delivery in node.deliveries()]
+    assert peer.associations == 1
+    assert node.states() == [DeliveryState.SENT] * 3
+    assert sender.send_due() == 0
+
+
+def test_each_destination_gets_its_own(node: Node, peer: Pacs) -> None:
+    """One destination that is down keeps nothing from the other."""
+    node.finish(2, to=("pacs", "pacs2"))
+    sender = node.sender(free_port(), peer.port)
+    assert [sender.send_due(), sender.send_due(), sender.send_due()] == [2, 2, 0]
+    assert len(peer.received) == 2
+    assert sorted(node.states()) == sorted([DeliveryState.PENDING] * 2 + [DeliveryState.SENT] * 2)
+
+
+def test_a_warning_is_sent_and_remembered(node: Node, peer: Pacs) -> None:
+    """0xBxxx means that the PACS has it; the ledger keeps the warning."""
+    (uid,) = node.finish(1)
+    peer.answers[uid] = 0xB000
+    node.sender(peer.port).send_due()
+    (delivery,) = node.deliveries()
+    assert (delivery.state, delivery.detail) == (DeliveryState.SENT, "taken with warning: status 0xB000")
+
+
+@pytest.mark.parametrize("status", [0xA700, 0xA900, 0xC000, 0x0110, 0x0122, 0x0107])
+def test_any_other_status_is_not_sent(node: Node, peer: Pacs, status: int) -> None:
+    """An object that the PACS refuses waits with the status in words; the others of the batch are sent."""
+    uids = node.finish(3)
+    peer.answers[uids[1]] = status
+    node.sender(peer.port).send_due()
+    refused = node.deliveries()[1]
+    assert node.states() == [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.SENT]
+    assert refused.detail == f"the peer refuses the object: status 0x{status:04X}"
+    assert refused.next_at == START + timedelta(seconds=30)
+
+
+def test_the_second_try_sends_only_what_is_missing(node: Node, peer: Pacs) -> None:
+    """What was taken is not sent twice."""
+    uids = node.finish(3)
+    peer.answers[uids[1]] = 0xA700
+    sender = node.sender(peer.port)
+    sender.send_due()
+    peer.answers.clear()
+    node.clock.now += timedelta(seconds=30)
+    assert sender.send_due() == 1
+    assert [ds.SOPInstanceUID for ds in peer.received] == [uids[0], uids[2], uids[1]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"ae_title": "WRONG"}, "the peer does not know the called AE title 'WRONG'"),
+        ({"calling_ae_title": "STRANGER"}, "the peer rejects our calling AE title 'STRANGER'"),
+    ],
+)
+def test_a_rejected_association_is_said_in_words(node: Node, settings: dict[str, str], words: str) -> None:
+    """The whole batch waits, and each delivery tells why."""
+    node.finish(2)
+    with pacs(calling_ae_titles=["ICHNODE"]) as peer:
+        node.sender(peer.port, **settings).send_due()
+    assert node.states() == [DeliveryState.PENDING] * 2
+    assert all(words in str(delivery.detail) for delivery in node.deliveries())
+
+
+def test_an_object_whose_class_the_peer_does_not_know_keeps_only_itself(node: Node) -> None:
+    """A PACS without secondary capture still gets the report."""
+    objects = [result_object(0), result_object(1, sop_class=COMPREHENSIVE_3D_SR)]
+    give_results(node.jobs, node.spool, objects, ("pacs",), START)
+    with pacs(sop_classes=[COMPREHENSIVE_3D_SR]) as peer:
+        node.sender(peer.port).send_due()
+    assert node.states() == [DeliveryState.PENDING, DeliveryState.SENT]
+    assert node.deliveries()[0].detail == "the peer accepts no presentation context for Secondary Capture Image Storage"
+
+
+def test_a_destination_that_was_removed_waits_for_its_return(node: Node) -> None:
+    """Taking a destination out of config.toml loses nothing until the 24 hours are over."""
+    node.finish(1, to=("old",))
+    node.sender().send_due()
+    (delivery,) = node.deliveries()
+    assert (delivery.state, delivery.detail) == (DeliveryState.PENDING, "config.toml has no destination 'old' any more")
+
+
+def test_a_lost_file_keeps_nothing_else(node: Node, peer: Pacs) -> None:
+    """A result that cannot be read from the spool waits; the others go."""
+    node.finish(2)
+    node.spool.absolute(node.deliveries()[0].path).unlink()
+    node.sender(peer.port).send_due()
+    assert node.states() == [DeliveryState.PENDING, DeliveryState.SENT]
+    assert "from the spool" in str(node.deliveries()[0].detail)
+
+
+def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: Node) -> None:
+    """Half an hour without an answer, with backoff; then one try delivers, and the job was analysed once."""
+    uids = node.finish(2)
+    port = free_port()
+    sender = node.sender(port)
+    tries = 0
+    while node.clock.now < START + timedelta(minutes=30):
+        tries += sender.send_due() > 0
+        node.clock.now += MINUTE / 2
+    assert tries == 6  # at 0, 0.5, 1.5, 3.5, 7.5, 15.5 minutes; the next is at 30.5
+    node.clock.now += MINUTE
+    with pacs(port=port) as peer:
+        sender.send_due()
+    assert [ds.SOPInstanceUID for ds in peer.received] == uids
+    assert [job.attempts for job in node.jobs.list()] == [1]
+
+
+def test_the_waits_double_up_to_a_quarter_of_an_hour() -> None:
+    """30 s, 1, 2, 4, 8, then 15 min for ever, until 24 h are over."""
+    waits = [retry_at(attempts=attempts, first_at=START, now=START) for attempts in (1, 2, 3, 4, 5, 6, 7, 90)]
+    assert [wait and (wait - START).total_seconds() / 60 for wait in waits] == [0.5, 1, 2, 4, 8, 15, 15, 15]
+    assert retry_at(attempts=99, first_at=START, now=START + RETRY_FOR - MINUTE) is None
+
+
+def test_after_24_hours_it_is_given_up_with_the_reason_and_can_be_retried(node: Node, peer: Pacs) -> None:
+    """FAILED says why; `jobs retry` owes it anew."""
+    node.finish(1)
+    node.clock.now += RETRY_FOR
+    node.sender(free_port()).send_due()
+    (delivery,) = node.deliveries()
+    assert delivery.state is DeliveryState.FAILED
+    assert "nothing answers at" in str(delivery.detail)
+    node.jobs.retry(delivery.job_id, now=node.clock.now)
+    node.sender(peer.port).send_due()
+    assert node.states() == [DeliveryState.SENT]
+
+
+def test_a_broken_association_keeps_what_was_sent(node: Node) -> None:
+    """The PACS goes away between two objects: the first is sent, the rest wait."""
+    node.finish(3)
+    with pacs() as peer:
+        sender = node.sender(peer.port)
+        peer.abort_after = 1
+        sender.send_due()
+    assert node.states() == [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.PENDING]
+    assert "the peer did not answer C-STORE, or broke the association" in str(node.deliveries()[1].detail)
+
+
+def test_stop_gives_the_rest_back_at_once(node: Node, peer: Pacs) -> None:
+    """Asked to stop in the middle of a batch, the sender finishes its object and leaves the others due."""
+    node.finish(3)
+    peer.on_store = lambda _: node.stop.set()
+    node.sender(peer.port).send_due()
+    assert node.states() == [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.PENDING]
+    node.stop.clear()
+    assert node.sender(peer.port, owner="next").send_due() == 2
+
+
+def test_the_loop_delivers_and_stops(node: Node, peer: Pacs) -> None:
+    """send_forever sends what is due and ends when it is told."""
+    node.finish(2)
+    loop = threading.Thread(
+        target=send_forever,
+        args=(node.jobs, node.spool, destinations(peer.port), "ICHNODE"),
+        kwargs={"clock": node.clock, "owner": "loop", "stop": node.stop},
+    )
+    loop.start()
+    try:
+        wait_until(lambda: node.states() == [DeliveryState.SENT] * 2, what="the delivery")
+    finally:
+        node.stop.set()
+        loop.join()
+
+
+SENDER = """
+import sys, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from ich_node.config import Destination
+from ich_node.jobs import open_ledger
+from ich_node.send import send_forever
+from ich_node.spool import Spool
+root, port = Path(sys.argv[1]), int(sys.argv[2])
+send_forever(
+    open_ledger(f"sqlite:///{root}/ledger.sqlite"), Spool(root / "spool"),
+    (Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port),), "ICHNODE",
+    clock=lambda: datetime.now(UTC), owner="killed", stop=threading.Event(),
+)
+"""
+
+
+def test_a_killed_sender_is_replaced_and_sends_the_same_objects(node: Node, peer: Pacs, tmp_path: Path) -> None:
+    """kill -9 in the middle of a batch: after the lease another sender finishes it, with the same UIDs and bytes."""
+    node.clock.now = datetime.now(UTC)
+    uids = node.finish(5)
+    process = subprocess.Popen([sys.executable, "-c", SENDER, str(tmp_path), str(peer.port)], stderr=subprocess.DEVNULL)
+    peer.on_store = lambda ds: os.kill(process.pid, signal.SIGKILL) if ds.SOPInstanceUID == uids[2] else None
+    assert process.wait(30) == -signal.SIGKILL
+    wait_until(lambda: len(peer.received) == 3, what="the third object")
+    peer.on_store = lambda _: None
+    sender = node.sender(peer.port, owner="next")
+    assert sender.send_due() == 0, "the lease still holds"
+    node.clock.now += timedelta(minutes=6)
+    sender.send_due()
+    assert node.states() == [DeliveryState.SENT] * 5
+    received = {ds.SOPInstanceUID: ds for ds in peer.received}
+    assert sorted(received) == sorted(uids)
+    assert all(received[ds.SOPInstanceUID] == ds for ds in peer.received)
+
+
+def test_dcmtk_s_storescp_gets_the_results(node: Node, tmp_path: Path) -> None:
+    """A real peer writes the objects that we sent."""
+    uids = node.finish(3)
+    with storescp(tmp_path / "got") as port:
+        node.sender(port).send_due()
+    assert node.states() == [DeliveryState.SENT] * 3
+    assert sorted(dcmread(path).SOPInstanceUID for path in (tmp_path / "got").iterdir()) == sorted(uids)
+
+
+def test_orthanc_gets_the_results(node: Node, tmp_path: Path) -> None:
+    """Orthanc takes the objects of one series and lists them."""
+    node.finish(3)
+    with orthanc(tmp_path / "orthanc") as peer:
+        node.sender(peer.dicom_port, ae_title="ORTHANC").send_due()
+        with urllib.request.urlopen(f"{peer.url}/instances", timeout=10) as answer:
+            assert len(json.load(answer)) == 3
+    assert node.states() == [DeliveryState.SENT] * 3
