@@ -24,7 +24,7 @@ from ich_node.spool import Spool
 from ich_node.transfer_syntaxes import SENT_TRANSFER_SYNTAXES
 
 IDLE_SECONDS = 0.5
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(seconds=90)  # renewed before each object; one takes at most 75 s to connect, be rejected or time out
 MOST_IN_ONE_ASSOCIATION = 100
 FIRST_RETRY = timedelta(seconds=30)
 LONGEST_RETRY = timedelta(minutes=15)

@@ -4,6 +4,7 @@ Under systemd each process is a unit of its own; this is for a laptop, the demo 
 input: it closes when this process dies, however it dies, and they stop.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -42,7 +43,9 @@ def stop_with_parent(stop: threading.Event) -> None:
     """Set stop when standard input closes, i.e. when the process at its other end is gone."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # not through sys.stdin: the interpreter could not take its lock from this thread when it ends
+        while os.read(0, 4096):
+            pass
         stop.set()
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

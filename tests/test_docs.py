@@ -10,9 +10,14 @@ ROOT = Path(__file__).parents[1]
 
 
 def rows(path: Path) -> list[list[str]]:
-    """The cells of a Markdown table's body rows."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if not set(line) <= set("|- ")][1:]
+    """The cells of the body rows of a document's Markdown tables."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    body = [
+        line
+        for line, following in zip(lines, [*lines[1:], ""], strict=True)
+        if line.startswith("|") and not set(line) <= set("|- ") and not (following and set(following) <= set("|- "))
+    ]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in body]
 
 
 def named_tests(path: Path) -> set[str]:

@@ -338,7 +338,7 @@ def test_a_killed_sender_is_replaced_and_sends_the_same_objects(node: Node, peer
     peer.on_store = lambda _: None
     sender = node.sender(peer.port, owner="next")
     assert sender.send_due() == 0, "the lease still holds"
-    node.clock.now += timedelta(minutes=6)
+    node.clock.now += timedelta(minutes=2)
     sender.send_due()
     assert node.states() == [DeliveryState.SENT] * 5
     received = {ds.SOPInstanceUID: ds for ds in peer.received}

@@ -49,7 +49,7 @@ def demo(
     console.print(f"{len(result.received)} result objects after {result.seconds:.0f} s, in {folder / 'received'}", markup=False)
     if result.preview:
         console.print(f"preview: {result.preview}", markup=False)
-    console.print("The shipped bundle was trained on phantoms alone. Research use only. Not a medical device.")
+    console.print("The shipped model has seen phantoms alone. Research use only. Not a medical device.")
 
 
 def _table(result: DemoResult) -> Table:

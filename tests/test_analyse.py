@@ -1,0 +1,232 @@
+"""Every way a reading can end: an answer, a refusal, a try that failed, a dead letter, a job given back."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import torch
+from heads import head_series
+from pydicom import Dataset
+
+from ich_node.analyse import Analyser
+from ich_node.config import AnalysisSettings
+from ich_node.detection.bundle import Calibration, Card, OperatingPoint, Provenance, pack_bundle
+from ich_node.detection.detector import Detector
+from ich_node.detection.network import MilNetwork, NetworkSpec
+from ich_node.detection.peaks import PeakRule
+from ich_node.detection.windows import InputSpec
+from ich_node.jobs import Instance, Job, Jobs, JobState, open_ledger
+from ich_node.report import ReportOptions
+from ich_node.shelf import Shelf, open_bundle
+from ich_node.spool import Spool
+
+START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    """Untrained weights that call everything positive: what is read does not matter here."""
+    spec = NetworkSpec(architecture="published", head="max")
+    torch.manual_seed(1)
+    card = Card(
+        name="untrained",
+        network_spec=spec,
+        input=InputSpec(),
+        peak_rule=PeakRule(min_distance_px=40, min_likelihood=-100.0, min_prominence=0.0),
+        calibration=Calibration(),
+        operating_point=OperatingPoint(threshold=0.0),
+        provenance=Provenance(source="a test", created="2026-01-01"),
+        licence="Apache-2.0",
+    )
+    path = tmp_path_factory.mktemp("bundle") / "untrained.safetensors"
+    path.write_bytes(pack_bundle(card, dict(MilNetwork(spec).state_dict())))
+    return path
+
+
+class Bench:
+    """A ledger, a spool and an analyser whose time stands still until a test moves it."""
+
+    def __init__(self, folder: Path, bundle: Path) -> None:
+        self.now = START
+        self.jobs: Jobs = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+        self.spool = Spool(folder / "spool")
+        self.stop = threading.Event()
+        self.shelf = Shelf(self.jobs, bundle)
+        self.analyser = self.make_analyser("first", lambda: self.now)
+
+    def make_analyser(self, owner: str, clock: Callable[[], datetime]) -> Analyser:
+        return Analyser(
+            jobs=self.jobs,
+            spool=self.spool,
+            shelf=self.shelf,
+            settings=AnalysisSettings(lease_seconds=60, max_attempts=2),
+            options=ReportOptions(),
+            destinations=["pacs", "archive"],
+            owner=owner,
+            clock=clock,
+            stop=self.stop,
+        )
+
+    def receive(self, datasets: list[Dataset]) -> Job:
+        for dataset in datasets:
+            buffer = BytesIO()
+            dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+            dataset.save_as(buffer, enforce_file_format=True)
+            self.receive_bytes(dataset, buffer.getvalue())
+        return self.job
+
+    def receive_bytes(self, dataset: Dataset, data: bytes) -> None:
+        stored = self.spool.put(data)
+        instance = Instance(
+            sop_instance_uid=str(dataset.SOPInstanceUID),
+            sop_class_uid=str(dataset.SOPClassUID),
+            study_instance_uid=str(dataset.StudyInstanceUID),
+            series_instance_uid=str(dataset.SeriesInstanceUID),
+            transfer_syntax_uid="1.2.840.10008.1.2.1",
+            sha256=stored.sha256,
+            path=stored.path,
+            size_bytes=stored.size_bytes,
+            source="modality",
+            received_at=self.now,
+        )
+        self.jobs.add(instance, ready_at=self.now, max_wait=timedelta(minutes=15))
+
+    def work_once(self) -> bool:
+        return self.analyser.work_once(Detector(self.shelf.current()))
+
+    @property
+    def job(self) -> Job:
+        return self.jobs.list()[0]
+
+
+@pytest.fixture
+def bench(tmp_path, bundle) -> Bench:
+    return Bench(tmp_path, bundle)
+
+
+def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
+    job = bench.receive(head_series())
+    assert bench.work_once()
+    assert bench.job.state is JobState.DONE
+    assert (bench.job.positive, bench.job.bundle_sha256) == (True, bench.shelf.current().sha256)
+    results, deliveries = bench.jobs.results(job.id), bench.jobs.deliveries(job.id)
+    assert [result.kind for result in results].count("sr") == 1
+    assert sorted({delivery.destination for delivery in deliveries}) == ["archive", "pacs"]
+    assert len(deliveries) == 2 * len(results)
+    assert all(bench.spool.read(result.path) for result in results)
+    assert not bench.work_once()
+
+
+def test_reading_twice_makes_the_same_bytes(bench, tmp_path, bundle):
+    """Another analyser at another time, after the first one's lease ran out: the objects are the same."""
+    bench.receive(head_series())
+    claimed = bench.jobs.claim(owner="lost", now=bench.now, lease=timedelta(seconds=60), max_attempts=2)
+    first = bench.analyser._read(claimed, Detector(bench.shelf.current()))[1]
+    bench.now += timedelta(hours=5)
+    assert bench.work_once()
+    assert bench.jobs.results(claimed.id) == first
+
+
+def test_a_refusal_is_an_answer_and_is_not_tried_again(bench):
+    bench.receive(head_series(ConvolutionKernel="BONE"))
+    assert bench.work_once()
+    assert (bench.job.state, bench.job.reason) == (JobState.REFUSED, "bone_kernel")
+    assert "kernel BONE is for bone" in bench.job.detail
+    assert not bench.work_once()
+
+
+def test_our_own_and_other_results_are_never_read(bench):
+    """A Secondary Capture or SR that a PACS routes back is a refusal, even if it came in by another way than our listener."""
+    for sop_class in ("1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.88.34"):
+        bench.receive(head_series(SOPClassUID=sop_class, SeriesInstanceUID=f"1.2.3.{len(sop_class)}"))
+    while bench.work_once():
+        pass
+    assert {(job.state, job.reason) for job in bench.jobs.list()} == {(JobState.REFUSED, "derived_result")}
+
+
+def test_a_reading_that_cannot_be_reported_is_a_dead_letter_with_its_reason(bench):
+    bench.receive(head_series(SeriesInstanceUID="1.2.3.ID"))
+    while bench.work_once():
+        pass
+    failed = next(job for job in bench.jobs.list() if job.series_instance_uid == "1.2.3.ID")
+    assert (failed.state, failed.reason) == (JobState.FAILED, "not_reportable")
+    assert "1.2.3.ID" in failed.detail
+
+
+def test_an_object_that_is_gone_from_the_spool_is_tried_again_then_set_aside(bench):
+    """30 seconds later; after the last allowed try the job is FAILED, and the next one is read."""
+    job = bench.receive(head_series())
+    bench.spool.absolute(bench.jobs.instances(job)[3].path).unlink()
+    assert bench.work_once()
+    assert (bench.job.state, bench.job.reason, bench.job.attempts) == (JobState.WAITING, "unavailable", 1)
+    assert not bench.work_once()
+    bench.now += timedelta(seconds=31)
+    assert bench.work_once()
+    assert bench.job.state is JobState.FAILED
+    bench.receive(head_series(SeriesInstanceUID="1.2.3"))
+    assert bench.work_once()
+    assert bench.job.state is JobState.DONE
+
+
+def test_what_nobody_foresaw_counts_as_a_try_and_does_not_stop_the_loop(bench):
+    """A file in the spool that is not DICOM: cannot happen, and must not take the process down."""
+    dataset = head_series()[0]
+    bench.receive_bytes(dataset, b"not a DICOM file")
+    for _ in range(2):
+        assert bench.work_once()
+        bench.now += timedelta(seconds=31)
+    assert (bench.job.state, bench.job.reason) == (JobState.FAILED, "crashed")
+    assert "InvalidDicomError" in bench.job.detail
+
+
+def test_a_process_that_is_to_stop_gives_its_job_back_without_a_try(bench):
+    bench.receive(head_series())
+    bench.stop.set()
+    assert bench.work_once()
+    assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
+
+
+def test_an_analyser_that_was_overtaken_changes_nothing(bench):
+    """Its lease ran out in the middle and another one finished: what it has to say comes too late, and is not said."""
+    job = bench.receive(head_series())
+    times = iter([START, START])
+
+    def clock() -> datetime:
+        moment = next(times, None)
+        if moment is None and bench.job.state is JobState.READING and bench.job.lease_owner == "slow":
+            bench.now = START + timedelta(minutes=2)
+            assert bench.work_once()
+        return moment or bench.now
+
+    slow = bench.make_analyser("slow", clock)
+    assert slow.work_once(Detector(bench.shelf.current()))
+    assert bench.job.state is JobState.DONE
+    assert bench.job.attempts == 2
+    assert len(bench.jobs.results(job.id)) == len({result.sop_instance_uid for result in bench.jobs.results(job.id)})
+
+
+def test_without_a_model_nothing_is_claimed(bench, tmp_path):
+    """The jobs wait, unharmed, until the admin has repaired the bundle."""
+    bench.receive(head_series())
+    analyser = bench.make_analyser("first", lambda: bench.now)
+    broken = Analyser(**{**vars(analyser), "shelf": Shelf(bench.jobs, tmp_path / "nowhere.safetensors")})
+    thread = threading.Thread(target=broken.work)
+    thread.start()
+    bench.stop.set()
+    thread.join()
+    assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
+
+
+def test_an_activation_counts_from_the_next_job_on(bench, bundle, tmp_path):
+    """The shelf gives the same object until the choice changes."""
+    first = bench.shelf.current()
+    assert bench.shelf.current() is first
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(bundle.read_bytes())
+    bench.jobs.activate_bundle(path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=bench.now)
+    assert bench.shelf.current() is not first
+    assert open_bundle(copy).sha256 == bench.shelf.current().sha256
