@@ -127,6 +127,7 @@ class Analyser:
                 series_probability=round(reading.series_probability, 4),
                 slices=len(reading.slices),
                 left_out=len(reading.left_out),
+                shift_hu=round(reading.shift_hu, 1),
                 results=len(results),
                 seconds=round(time.monotonic() - began, 2),
             )

@@ -18,6 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from safetensors import SafetensorError
 from torch import Tensor
 
+from ich_node.detection.density import brain_shift
 from ich_node.detection.network import MilNetwork, NetworkSpec
 from ich_node.detection.peaks import Peak, PeakRule, find_peaks, upsample
 from ich_node.detection.series import Slice
@@ -189,7 +190,8 @@ class _Check:
 
 
 def _run_check(card: Card, weights: dict[str, Tensor]) -> _Check:
-    image_CYX = to_network_input(_check_slice(), card.input).image_CYX
+    slice_ = _check_slice()
+    image_CYX = to_network_input(slice_, card.input, shift_hu=brain_shift([slice_], card.input.brain_hu)).image_CYX
     with torch.inference_mode():
         output = _network(card, weights)(torch.from_numpy(image_CYX)[None])
     likelihood_YX = output.likelihood_BYX[0].numpy()

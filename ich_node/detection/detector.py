@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ich_node.detection.bundle import Bundle
+from ich_node.detection.density import brain_shift
 from ich_node.detection.peaks import find_peaks, upsample
 from ich_node.detection.series import LeftOut, Series, Slice
 from ich_node.detection.slabs import Slab, to_slabs
@@ -68,6 +69,7 @@ class Reading:
     threshold: float
     slices: tuple[SliceReading, ...]
     left_out: tuple[LeftOut, ...] = ()
+    shift_hu: float = 0.0  # what was added to every HU before the network saw it
     maps: tuple[LikelihoodMap, ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -87,9 +89,10 @@ class Detector:
     def read(self, series: Series, progress: Callable[[int, int], None] = lambda *_: None) -> Reading:
         """Read every slice. progress(done, total) is called after each batch; what it raises ends the reading."""
         slabs = to_slabs(series, self.bundle.input.slab_mm)
+        shift_hu = brain_shift((slab.slice for slab in slabs), self.bundle.input.brain_hu)
         readings: dict[str, SliceReading] = {}
         maps: list[LikelihoodMap] = []
-        for slab, likelihood_map in self._maps(slabs):
+        for slab, likelihood_map in self._maps(slabs, shift_hu):
             maps.append(likelihood_map)
             probability = self.bundle.calibration.probability(likelihood_map.logit)
             for member in slab.members:
@@ -110,6 +113,7 @@ class Detector:
             threshold=self.bundle.operating_point.threshold,
             slices=tuple(readings[slice_.sop_instance_uid] for slice_ in series.slices),
             left_out=series.left_out,
+            shift_hu=shift_hu,
             maps=tuple(maps),
         )
 
@@ -137,10 +141,10 @@ class Detector:
         )
         return on_slice
 
-    def _maps(self, slabs: list[Slab]) -> Iterator[tuple[Slab, LikelihoodMap]]:
+    def _maps(self, slabs: list[Slab], shift_hu: float) -> Iterator[tuple[Slab, LikelihoodMap]]:
         remaining = iter(slabs)
         while batch := list(islice(remaining, BATCH)):
-            inputs = [to_network_input(slab.slice, self.bundle.input) for slab in batch]
+            inputs = [to_network_input(slab.slice, self.bundle.input, shift_hu=shift_hu) for slab in batch]
             logit_B, likelihood_BYX = self._forward(inputs)
             for slab, network_input, logit, likelihood_YX in zip(batch, inputs, logit_B, likelihood_BYX, strict=True):
                 yield (

@@ -5,18 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from ich_node.detection.enclosed import enclosed_tissue
 from ich_node.errors import ContrastEnhanced, NoHounsfieldUnits, NotHead
 
 AIR_HU = (-1150.0, -850.0)
 LEAST_AIR = 0.005  # of the pixels; a head always has air beside it
 BRAIN_HU = (10.0, 60.0)
-BONE_HU = 250.0
-LEAST_BRAIN_CM2 = 15.0
-MOST_BRAIN_CM2 = 350.0
 LOOKED_AT = 16  # slices
-COARSE = 2  # every second pixel is enough to see a skull
 VESSEL_HU = 150.0
 CONTRAST_SHARE = 0.002  # plain heads here: at most 0.0012 in any slice, calcifications included
 
@@ -46,7 +42,7 @@ def check_head(hu_SYX: Sequence[NDArray[Any]], spacing_mm: Sequence[tuple[float,
     Raises NotHead, or NoHounsfieldUnits if the enclosed tissue is there but has not the density of brain.
     """
     enclosed = [
-        found for pair in zip(_sample(hu_SYX), _sample(spacing_mm), strict=True) if (found := _enclosed(*pair)) is not None
+        found for pair in zip(_sample(hu_SYX), _sample(spacing_mm), strict=True) if (found := enclosed_tissue(*pair)) is not None
     ]
     if not enclosed:
         raise NotHead("no slice shows soft tissue enclosed by a skull")
@@ -64,20 +60,6 @@ def check_contrast(brains: Sequence[NDArray[Any]], hint: str) -> None:
     share = float(np.mean(np.concatenate(brains) > VESSEL_HU))
     if share > CONTRAST_SHARE:
         raise ContrastEnhanced(f"SeriesDescription {hint}, and {share:.1%} of the brain is brighter than {VESSEL_HU:.0f} HU")
-
-
-def _enclosed(hu_YX: NDArray[Any], spacing_mm: tuple[float, float]) -> NDArray[Any] | None:
-    """HU of the largest region inside closed bone, without its rim; None if it is too small or too large for brain."""
-    coarse_YX = hu_YX[::COARSE, ::COARSE]
-    bone_YX = ndimage.binary_closing(np.pad(coarse_YX > BONE_HU, 4), iterations=2)[4:-4, 4:-4]
-    inside_YX = ndimage.binary_erosion(ndimage.binary_fill_holes(bone_YX) & ~bone_YX, iterations=2)
-    regions_YX, count = ndimage.label(inside_YX)
-    if count == 0:
-        return None
-    largest = 1 + int(np.argmax(np.bincount(regions_YX.ravel())[1:]))
-    values = coarse_YX[regions_YX == largest]
-    area_cm2 = values.size * COARSE**2 * spacing_mm[0] * spacing_mm[1] / 100
-    return values if LEAST_BRAIN_CM2 <= area_cm2 <= MOST_BRAIN_CM2 else None
 
 
 def _sample(items: Sequence[Any]) -> list[Any]:

@@ -51,6 +51,7 @@ class InputSpec:
     padding: 'published' lets padding pass the reduction and removes it afterwards, as the published code did
         (its weights depend on that ring); 'air' replaces it before.
     slab_mm: thin slices are averaged to slabs of this thickness before the network; 0 reads every slice by itself.
+    brain_hu: the series is shifted until its brain has this density (see density.py); None takes HU as they are.
     """
 
     size_px: int = 256
@@ -58,6 +59,7 @@ class InputSpec:
     pixel_mm: float | None = None
     padding: Literal["published", "air"] = "published"
     slab_mm: float = 0.0
+    brain_hu: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +86,14 @@ class NetworkInput:
     grid: PixelGrid
 
 
-def to_network_input(slice_: Slice, spec: InputSpec) -> NetworkInput:
-    """Reduce a Slice to size_px x size_px and window it. Pure: the same Slice gives the same bits."""
+def to_network_input(slice_: Slice, spec: InputSpec, *, shift_hu: float = 0.0) -> NetworkInput:
+    """Reduce a Slice to size_px x size_px and window it. Pure: the same Slice and shift give the same bits.
+
+    shift_hu: added to every HU, padding apart; `brain_shift` of the series, where the spec asks for one.
+    """
     hu_YX = slice_.hu_YX.astype(np.float32)
+    if shift_hu:
+        hu_YX += np.float32(shift_hu)
     if spec.padding == "air":
         hu_YX = np.where(slice_.padding_YX, np.float32(AIR_HU), hu_YX)
     grid = grid_of(slice_, spec)
