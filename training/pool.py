@@ -4,24 +4,30 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ich_node.detection.density import brain_shift
+from ich_node.detection.pixels import PADDING_BELOW_HU
+from ich_node.detection.series import Slice
 from ich_node.phantom import slices_of_head
 
 CHUNK = 64
 SLICES_PER_HEAD = 8
 SIZE_PX = 256
 PIXEL_MM = 0.9
+BRAIN_HU = 31.0
 
 
 @dataclass(frozen=True)
 class Pool:
-    """hu_NYX int16 in HU, mask_NYX uint8 (0 = no blood), both memory-mapped."""
+    """hu_NYX int16 in HU, mask_NYX uint8 (0 = no blood), shift_N the brain shift of each slice's head."""
 
     hu_NYX: NDArray[np.int16]
     mask_NYX: NDArray[np.uint8]
+    shift_N: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.hu_NYX)
@@ -46,7 +52,21 @@ def open_pool(folder: Path) -> Pool:
     if not chunks:
         raise FileNotFoundError(f"{folder} holds no phantom pool; make one with `python -m training.train pool`")
     joined = np.concatenate(chunks)
-    return Pool(hu_NYX=joined["hu"], mask_NYX=joined["mask"])
+    return Pool(hu_NYX=joined["hu"], mask_NYX=joined["mask"], shift_N=joined["shift"])
+
+
+def as_slice(hu_YX: NDArray[Any]) -> Slice:
+    """A slice of a pool as the Slice that serving would have read."""
+    return Slice(
+        sop_instance_uid="",
+        sop_class_uid="",
+        hu_YX=hu_YX,
+        padding_YX=hu_YX < PADDING_BELOW_HU,
+        pixel_spacing_mm=(PIXEL_MM, PIXEL_MM),
+        image_position_mm=(0.0, 0.0, 0.0),
+        image_orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        position_mm=0.0,
+    )
 
 
 def _chunk_path(folder: Path, index: int) -> Path:
@@ -56,13 +76,15 @@ def _chunk_path(folder: Path, index: int) -> Path:
 def _make_chunk(folder: Path, index: int, seed: int) -> None:
     """One chunk has its own random stream, so a resumed pool is the pool."""
     rng = np.random.default_rng([seed, index])
-    chunk = np.empty(CHUNK, dtype=[("hu", np.int16, (SIZE_PX, SIZE_PX)), ("mask", np.uint8, (SIZE_PX, SIZE_PX))])
-    position = 0
-    while position < CHUNK:
-        for slice_ in slices_of_head(rng, SLICES_PER_HEAD, size=SIZE_PX, pixel_mm=PIXEL_MM):
-            chunk[position]["hu"] = np.rint(slice_.hu_YX)
-            chunk[position]["mask"] = slice_.bleed_mask_YX > 0
-            position += 1
+    chunk = np.empty(
+        CHUNK, dtype=[("hu", np.int16, (SIZE_PX, SIZE_PX)), ("mask", np.uint8, (SIZE_PX, SIZE_PX)), ("shift", np.float32)]
+    )
+    for first in range(0, CHUNK, SLICES_PER_HEAD):
+        head = chunk[first : first + SLICES_PER_HEAD]
+        for row, slice_ in zip(head, slices_of_head(rng, SLICES_PER_HEAD, size=SIZE_PX, pixel_mm=PIXEL_MM), strict=True):
+            row["hu"] = np.rint(slice_.hu_YX)
+            row["mask"] = slice_.bleed_mask_YX > 0
+        head["shift"] = brain_shift((as_slice(hu_YX) for hu_YX in head["hu"]), BRAIN_HU)
     temporary = _chunk_path(folder, index).with_suffix(".tmp")
     with temporary.open("wb") as file:
         np.save(file, chunk)

@@ -25,12 +25,11 @@ from torch.utils.data import DataLoader, Dataset
 from ich_node.detection.bundle import Calibration, Card, OperatingPoint, Provenance, pack_bundle
 from ich_node.detection.network import MilNetwork, NetworkSpec
 from ich_node.detection.peaks import PeakRule
-from ich_node.detection.series import Slice
 from ich_node.detection.windows import BRAIN, HEAD, SUBDURAL, InputSpec, to_network_input
 from training.augment import augment
-from training.pool import PIXEL_MM, Pool, make_pool, open_pool
+from training.pool import BRAIN_HU, PIXEL_MM, Pool, as_slice, make_pool, open_pool
 
-INPUT = InputSpec(channels=(HEAD, BRAIN, SUBDURAL), pixel_mm=PIXEL_MM, padding="air", slab_mm=5.0)
+INPUT = InputSpec(channels=(HEAD, BRAIN, SUBDURAL), pixel_mm=PIXEL_MM, padding="air", slab_mm=5.0, brain_hu=BRAIN_HU)
 NETWORK = NetworkSpec(architecture="published", head="max")
 CROP_PX = 160
 STRIDE = 8
@@ -41,20 +40,6 @@ MAP_POSITIVE_WEIGHT = 4.0
 PEAK_LEARNING_RATE = 2.5e-3
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-
-
-def as_slice(hu_YX: NDArray[np.float32]) -> Slice:
-    """A pool slice as the Slice that serving would have read."""
-    return Slice(
-        sop_instance_uid="",
-        sop_class_uid="",
-        hu_YX=hu_YX,
-        padding_YX=hu_YX < -1100,
-        pixel_spacing_mm=(PIXEL_MM, PIXEL_MM),
-        image_position_mm=(0.0, 0.0, 0.0),
-        image_orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
-        position_mm=0.0,
-    )
 
 
 class Crops(Dataset[tuple[Tensor, Tensor]]):
@@ -69,7 +54,7 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng([self.seed, self.epoch, index])
         hu_YX, mask_YX = augment(self.pool.hu_NYX[index], self.pool.mask_NYX[index], rng)
-        image_CYX = to_network_input(as_slice(hu_YX), INPUT).image_CYX
+        image_CYX = to_network_input(as_slice(hu_YX), INPUT, shift_hu=float(self.pool.shift_N[index])).image_CYX
         row, column = rng.integers(0, INPUT.size_px - self.crop_px + 1, 2) // STRIDE * STRIDE
         window = np.s_[row : row + self.crop_px, column : column + self.crop_px]
         return torch.from_numpy(image_CYX[(slice(None), *window)].copy()), torch.from_numpy(mask_YX[window].astype(np.float32))
@@ -90,7 +75,8 @@ def predict(network: MilNetwork, pool: Pool) -> tuple[NDArray[np.float32], NDArr
     with torch.inference_mode():
         for start in range(0, len(pool), 8):
             images = [
-                to_network_input(as_slice(hu_YX.astype(np.float32)), INPUT).image_CYX for hu_YX in pool.hu_NYX[start : start + 8]
+                to_network_input(as_slice(pool.hu_NYX[index]), INPUT, shift_hu=float(pool.shift_N[index])).image_CYX
+                for index in range(start, min(start + 8, len(pool)))
             ]
             logits.append(network(torch.from_numpy(np.stack(images)).to(memory_format=torch.channels_last)).logit_B)
     return torch.cat(logits).numpy(), pool.mask_NYX.sum(axis=(1, 2)) >= LABEL_MIN_PX
@@ -218,7 +204,7 @@ def train(
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()
             seen += batch
-            losses.append((float(slice_loss), float(cells_loss)))
+            losses.append((slice_loss.item(), cells_loss.item()))
         crops.epoch += 1
         auc = area_under_curve(*predict(network, validation))
         mean_slice, mean_cells = np.mean(losses, axis=0)

@@ -22,11 +22,12 @@ def phantom(
     """Write a synthetic head CT study with known bleeds, as CT Image Storage."""
     from ich_node.phantom import BLEED_KINDS, make_study
 
-    kinds = [] if none else [kind.upper() for kind in bleed] if bleed else None
-    unknown = sorted(set(kinds or ()) - set(BLEED_KINDS))
+    wanted = [kind.upper() for kind in bleed or ()]
+    unknown = sorted(set(wanted) - set(BLEED_KINDS))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: a bleed is one of {', '.join(BLEED_KINDS)}", param_hint="--bleed")
-    study = make_study(seed, bleeds=kinds)
+    kinds = [kind for name in wanted for kind in BLEED_KINDS if kind == name]
+    study = make_study(seed, bleeds=kinds if wanted or none else None)
     paths = study.write(out)
     planted = ", ".join(f"{item.kind} in {len(item.boxes)} slices" for item in study.bleeds) or "no bleed"
     typer.echo(f"{len(paths)} slices in {out}: {planted} (truth.json says where)")

@@ -8,7 +8,7 @@ from typing import Self
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
-from pynetdicom.events import Event
+from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.errors import PeerUnavailable
 
@@ -30,9 +30,11 @@ class PacsStandIn:
         entity = AE(ae_title=self.ae_title)
         entity.add_supported_context(VERIFICATION)
         for context in AllStoragePresentationContexts:
-            entity.add_supported_context(context.abstract_syntax, [ExplicitVRLittleEndian])
-        handlers = [(evt.EVT_C_STORE, self._keep), (evt.EVT_RELEASED, self._note_end)]
-        self._server = entity.start_server((LOOPBACK, 0), block=False, evt_handlers=handlers)
+            entity.add_supported_context(str(context.abstract_syntax), [ExplicitVRLittleEndian])
+        handlers: list[EventHandlerType] = [(evt.EVT_C_STORE, self._keep), (evt.EVT_RELEASED, self._note_end)]
+        server = entity.start_server((LOOPBACK, 0), block=False, evt_handlers=handlers)
+        assert server is not None
+        self._server = server
         return self
 
     def __exit__(self, *_: object) -> None:

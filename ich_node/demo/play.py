@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from highdicom.sr import srread
 from PIL import Image
-from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
+from ich_node.config import load_config
 from ich_node.demo.pacs import LOOPBACK, PacsStandIn
 from ich_node.errors import IchNodeError
 from ich_node.phantom import PhantomStudy, make_study
@@ -89,7 +90,7 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
     study.write(out / "phantom")
     with PacsStandIn(out / "received") as pacs:
         config = _write_config(out / "node", pacs)
-        port = _port_of(config)
+        port = load_config(config).scp.port
         with (out / "node" / "log.jsonl").open("wb") as log:
             node = subprocess.Popen([sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log)
             try:
@@ -119,12 +120,6 @@ def _write_config(folder: Path, pacs: PacsStandIn) -> Path:
     text = CONFIG.format(host=LOOPBACK, port=port, pacs_ae=pacs.ae_title, pacs_port=pacs.port, folder=folder.resolve())
     config.write_text(text, encoding="utf-8")
     return config
-
-
-def _port_of(config: Path) -> int:
-    from ich_node.config import load_config
-
-    return load_config(config).scp.port
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float, node: subprocess.Popen[bytes], otherwise: str) -> None:
@@ -187,22 +182,19 @@ def _compare(study: PhantomStudy, received: list[Path], out: Path, seconds: floa
 def marks_of(path: Path) -> list[Mark]:
     """The points of an SR file. SCOORD counts from the corner of the first pixel, so its centre is (0.5, 0.5)."""
     marks = []
-    for group in srread(path).content.get_planar_roi_measurement_groups():
+    content: Any = srread(path).content
+    for group in content.get_planar_roi_measurement_groups():
         region = group.roi
         (column, row), *_ = region.value
         marks.append(
             Mark(
-                sop_instance_uid=str(group.referenced_segmentation_frame or _image_of(region)),
+                sop_instance_uid=str(region.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID),
                 row=float(row) - 0.5,
                 column=float(column) - 0.5,
                 certainty=float(group.get_measurements()[0].value),
             )
         )
     return marks
-
-
-def _image_of(region: Dataset) -> str:
-    return str(region.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
 
 
 def _is_near(mark: Mark, box: tuple[int, int, int, int]) -> bool:

@@ -1,0 +1,232 @@
+"""Every peak that any rule could keep, looked at once: after that a PeakRule is a filter over a few numbers a candidate.
+
+`find_peaks` is exact but works on the whole map (about 5 ms with the upsampling); tuning asks it thousands of times about the
+same maps. What it asks of a pixel can be said once, whatever h, T and d will be:
+
+- value: T compares with it, exclusive;
+- reach: the Chebyshev distance to the nearest higher pixel. The pixel equals the dilation of size d exactly if reach > d;
+- saddle: the highest level at which it is still connected to something higher (its merging level in the tree of the map's
+  components). The h-maxima transform keeps it exactly if saddle <= value - h;
+- edge: its distance to the border, for rules that exclude it.
+
+Only pixels that are a maximum among their eight neighbours can qualify for any d >= 1. What remains is the spacing of equal
+maxima, which a filter cannot say, so `keep` does that by hand on the few that tie.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ich_node.detection.peaks import EIGHT_NEIGHBOURS, PeakRule
+
+UNBOUNDED = int(np.iinfo(np.intp).max)  # the reach of a highest pixel: it is a peak for any d
+NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))  # half of the eight: every pair once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """The maxima of one map on the input grid, highest first (equal ones in reading order): arrays of length N.
+
+    range_: highest minus lowest value of the map; a rule with a larger h finds nothing in it.
+    """
+
+    row_N: NDArray[np.intp]
+    column_N: NDArray[np.intp]
+    value_N: NDArray[np.float32]
+    reach_N: NDArray[np.intp]
+    saddle_N: NDArray[np.float32]
+    edge_N: NDArray[np.intp]
+    range_: np.float32
+
+    def __len__(self) -> int:
+        return len(self.row_N)
+
+
+def find_candidates(likelihood_YX: NDArray[np.float32], floor: float = -np.inf) -> Candidates:
+    """likelihood_YX: the map on the input grid, as `find_peaks` gets it. floor: no rule that is asked has a lower T."""
+    rows, columns = likelihood_YX.shape
+    maximum_YX = likelihood_YX == ndimage.maximum_filter(likelihood_YX, size=3, mode="nearest")
+    if maximum_YX.all():  # a constant map has no peak
+        maximum_YX[:] = False
+    row_N, column_N = np.nonzero(maximum_YX & (likelihood_YX > floor))
+    order_N = np.argsort(-likelihood_YX[row_N, column_N], kind="stable")
+    row_N, column_N = row_N[order_N], column_N[order_N]
+    saddle_YX = _saddles(likelihood_YX, maximum_YX) if len(row_N) else likelihood_YX
+    return Candidates(
+        row_N=row_N,
+        column_N=column_N,
+        value_N=likelihood_YX[row_N, column_N],
+        reach_N=_reach(likelihood_YX, row_N, column_N),
+        saddle_N=saddle_YX[row_N, column_N],
+        edge_N=np.minimum.reduce([row_N, column_N, rows - 1 - row_N, columns - 1 - column_N]),
+        range_=np.ptp(likelihood_YX),
+    )
+
+
+def keep(candidates: Candidates, rule: PeakRule) -> NDArray[np.bool_]:
+    """Which candidates `find_peaks` would return for this rule, in the same order."""
+    passes_N = (candidates.value_N > rule.min_likelihood) & (candidates.reach_N > rule.min_distance_px)
+    if rule.exclude_border:
+        passes_N &= candidates.edge_N >= rule.min_distance_px
+    if rule.min_distance_px > 1:
+        passes_N = _space(candidates, passes_N, rule.min_distance_px)
+    if rule.min_prominence > candidates.range_:
+        return np.zeros_like(passes_N)
+    if rule.min_prominence > 0:
+        passes_N &= candidates.saddle_N <= candidates.value_N - rule.min_prominence
+    return passes_N
+
+
+def _space(candidates: Candidates, passes_N: NDArray[np.bool_], min_distance_px: int) -> NDArray[np.bool_]:
+    """Two that pass and are nearer than d must be equal (each is the highest within d): the first in reading order stays."""
+    spaced_N = passes_N.copy()
+    for first, last in _ties(candidates.value_N, passes_N):
+        kept: list[int] = []
+        for index in range(first, last):
+            if not passes_N[index]:
+                continue
+            near = any(
+                max(
+                    abs(int(candidates.row_N[index] - candidates.row_N[other])),
+                    abs(int(candidates.column_N[index] - candidates.column_N[other])),
+                )
+                < min_distance_px
+                for other in kept
+            )
+            spaced_N[index] = not near
+            if not near:
+                kept.append(index)
+    return spaced_N
+
+
+def _ties(value_N: NDArray[np.float32], passes_N: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Runs [first, last) of equal values, at least two of which pass; value_N is sorted."""
+    starts = np.flatnonzero(np.diff(value_N, prepend=np.float32(np.nan)) != 0)
+    for first, last in zip(starts, np.append(starts[1:], len(value_N)), strict=True):
+        if last - first > 1 and passes_N[first:last].sum() > 1:
+            yield int(first), int(last)
+
+
+def _reach(likelihood_YX: NDArray[np.float32], row_N: NDArray[np.intp], column_N: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Chebyshev distance to the nearest higher pixel; UNBOUNDED where there is none. A bisection over windows, all at once."""
+    value_N = likelihood_YX[row_N, column_N]
+    pyramid = _pyramid(likelihood_YX)
+    free_N = np.zeros(len(row_N), dtype=np.intp)  # no higher pixel within this distance
+    stopped_N = np.full(len(row_N), max(likelihood_YX.shape), dtype=np.intp)  # a higher one within this, or it is the whole map
+    while (open_N := stopped_N - free_N > 1).any():
+        middle_N = (free_N + stopped_N) // 2
+        clear_N = _window_maximum(pyramid, row_N, column_N, middle_N) <= value_N
+        free_N = np.where(open_N & clear_N, middle_N, free_N)
+        stopped_N = np.where(open_N & ~clear_N, middle_N, stopped_N)
+    highest_N = value_N == likelihood_YX.max()
+    return np.where(highest_N, UNBOUNDED, stopped_N)
+
+
+def _pyramid(likelihood_YX: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """pyramid[k][y, x]: the maximum of the square of 2^k pixels whose first corner is (y, x)."""
+    pyramid = [likelihood_YX]
+    side = 1
+    while 2 * side <= min(likelihood_YX.shape):
+        below_YX = pyramid[-1]
+        columns_YX = np.maximum(below_YX[:, :-side], below_YX[:, side:])
+        pyramid.append(np.maximum(columns_YX[:-side], columns_YX[side:]))
+        side *= 2
+    return pyramid
+
+
+def _window_maximum(
+    pyramid: list[NDArray[np.float32]], row_N: NDArray[np.intp], column_N: NDArray[np.intp], half_N: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """The maximum of the window of half_N around each pixel, cut at the border: covered by overlapping squares of 2^k pixels."""
+    rows, columns = pyramid[0].shape
+    top_N, bottom_N = np.maximum(row_N - half_N, 0), np.minimum(row_N + half_N, rows - 1) + 1
+    left_N, right_N = np.maximum(column_N - half_N, 0), np.minimum(column_N + half_N, columns - 1) + 1
+    maximum_N = np.full(len(row_N), -np.inf, dtype=np.float32)
+    level_N = np.log2(np.minimum(bottom_N - top_N, right_N - left_N)).astype(np.intp)
+    for level in np.unique(level_N):
+        at = np.flatnonzero(level_N == level)
+        side, squares_YX = 2**level, pyramid[level]
+        for row in _steps(top_N[at], bottom_N[at], side):
+            for column in _steps(left_N[at], right_N[at], side):
+                maximum_N[at] = np.maximum(maximum_N[at], squares_YX[row, column])
+    return maximum_N
+
+
+def _steps(first_N: NDArray[np.intp], end_N: NDArray[np.intp], side: int) -> Iterator[NDArray[np.intp]]:
+    """First corners of squares that together cover [first, end) of each, the last one flush with the end."""
+    for step in range(-(-int((end_N - first_N).max()) // side)):
+        yield np.minimum(first_N + step * side, end_N - side)
+
+
+def _saddles(likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """At each maximum the level at which it joins something higher; -inf for the highest.
+
+    Every pixel climbs to a maximum by its highest neighbour. Between two such basins the pass is the highest pair of touching
+    pixels (the lower of the two counts); merging basins from the highest pass down gives the levels (Kruskal).
+    """
+    summit_P = _summits(likelihood_YX, maximum_YX)
+    value_P = likelihood_YX.ravel()
+    saddle_P = np.full(value_P.size, -np.inf, dtype=np.float32)
+    leader: dict[int, int] = {}
+    highest: dict[int, list[int]] = {}  # the maxima of a merged component that share its highest value
+
+    def lead(summit: int) -> int:
+        while (above := leader.get(summit, summit)) != summit:
+            leader[summit] = leader.get(above, above)
+            summit = above
+        return summit
+
+    for level, one, other in _passes(summit_P.reshape(likelihood_YX.shape), likelihood_YX):
+        one, other = lead(one), lead(other)
+        if one == other:
+            continue
+        if value_P[one] < value_P[other]:
+            one, other = other, one
+        leader[other] = one
+        lower = highest.pop(other, [other])
+        if value_P[one] > value_P[other]:
+            saddle_P[lower] = level
+        else:
+            highest[one] = highest.pop(one, [one]) + lower
+    return saddle_P[summit_P].reshape(likelihood_YX.shape)
+
+
+def _summits(likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """For every pixel the flat index of the maximum that it climbs to; a plateau of maxima is named by its first pixel."""
+    rows, columns = likelihood_YX.shape
+    padded_YX = np.pad(likelihood_YX, 1, constant_values=-np.inf)
+    best_YX = np.full(likelihood_YX.shape, -np.inf, dtype=np.float32)
+    up_YX = np.arange(rows * columns).reshape(rows, columns)
+    flat_YX = up_YX.copy()
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            neighbour_YX = padded_YX[1 + down : 1 + down + rows, 1 + right : 1 + right + columns]
+            better_YX = neighbour_YX > best_YX
+            best_YX = np.where(better_YX, neighbour_YX, best_YX)
+            up_YX = np.where(better_YX, flat_YX + down * columns + right, up_YX)
+    plateau_YX, _ = ndimage.label(maximum_YX, structure=EIGHT_NEIGHBOURS)  # 0 is there too: not every pixel is a maximum
+    _, first_L = np.unique(plateau_YX, return_index=True)
+    up_P = np.where(maximum_YX, first_L[plateau_YX], up_YX).ravel()
+    while not np.array_equal(further_P := up_P[up_P], up_P):
+        up_P = further_P
+    return up_P
+
+
+def _passes(summit_YX: NDArray[np.intp], likelihood_YX: NDArray[np.float32]) -> Iterator[tuple[np.float32, int, int]]:
+    """(level, summit, summit) of the highest pass between every two neighbouring basins, highest first."""
+    levels, pairs = [], []
+    for down, right in NEIGHBOURS:
+        here = np.s_[: -down or None, max(0, -right) : -right if right > 0 else None]
+        there = np.s_[down:, max(0, right) : right if right < 0 else None]
+        crosses_YX = summit_YX[here] != summit_YX[there]
+        levels.append(np.minimum(likelihood_YX[here], likelihood_YX[there])[crosses_YX])
+        pairs.append(np.sort(np.stack([summit_YX[here][crosses_YX], summit_YX[there][crosses_YX]], axis=1), axis=1))
+    level_E, pair_E2 = np.concatenate(levels), np.concatenate(pairs)
+    order_E = np.argsort(-level_E, kind="stable")
+    level_E, pair_E2 = level_E[order_E], pair_E2[order_E]
+    _, first_E = np.unique(pair_E2[:, 0] * summit_YX.size + pair_E2[:, 1], return_index=True)
+    for edge in np.sort(first_E):
+        yield level_E[edge], int(pair_E2[edge, 0]), int(pair_E2[edge, 1])

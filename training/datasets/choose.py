@@ -1,0 +1,118 @@
+"""Of a study's series the one to read: axial, soft kernel, without contrast, nearest to 5 mm, covering most; with the reasons.
+
+The rules are those of the node (`detection.selection`): what it would refuse is not chosen.
+"""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pydicom.errors import InvalidDicomError
+
+from ich_node.detection.selection import Kept, Selection, select
+from ich_node.errors import Refusal
+from training.datasets.images import Image, ImageSeries, headers
+from training.datasets.labelled import Skip
+
+NOMINAL_MM = 5.0  # the slice thickness that the network was trained for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A series that the node would read. rank: smaller is better."""
+
+    series: ImageSeries
+    usable: tuple[Image, ...]
+    boxed: int
+    hint: str
+    thickness_mm: float
+    coverage_mm: float
+
+    @property
+    def rank(self) -> tuple[bool, bool, float, float, str]:
+        """A boxed series first: boxes fit no other one. The UID only breaks ties, so that file order never matters."""
+        away_mm = abs(self.thickness_mm - NOMINAL_MM)
+        return self.boxed == 0, bool(self.hint), round(away_mm, 2), -round(self.coverage_mm), self.series.series_instance_uid
+
+    def words(self) -> str:
+        boxed = f"{self.boxed} boxed slices, " if self.boxed else ""
+        hint = f", its description hints at contrast ({self.hint})" if self.hint else ""
+        return f"{boxed}{self.thickness_mm:g} mm thick, {len(self.usable)} slices over {self.coverage_mm:.0f} mm{hint}"
+
+
+def choose_series(
+    groups: Sequence[ImageSeries], boxed: Callable[[ImageSeries], int] = lambda _: 0
+) -> tuple[list[Candidate], list[Skip]]:
+    """The best series of each study, and why every other one is left out. boxed: how many slices of a series have boxes."""
+    studies: dict[tuple[str, str], list[ImageSeries]] = defaultdict(list)
+    for group in groups:
+        studies[group.patient_id, group.study_instance_uid].append(group)
+    chosen: list[Candidate] = []
+    skipped: list[Skip] = []
+    for of_study in studies.values():
+        candidates: list[Candidate] = []
+        for group in of_study:
+            candidate = _candidate(group, boxed(group))
+            if isinstance(candidate, Skip):
+                skipped.append(candidate)
+            else:
+                candidates.append(candidate)
+        candidates.sort(key=lambda candidate: candidate.rank)
+        chosen += candidates[:1]
+        skipped += [_worse(candidate, candidates[0]) for candidate in candidates[1:]]
+    return chosen, skipped
+
+
+def left_out(candidates: Sequence[Candidate]) -> list[Skip]:
+    """The images of chosen series that are localizers or doubles."""
+    skipped = []
+    for candidate in candidates:
+        usable = {image.sop_instance_uid for image in candidate.usable}
+        skipped += [
+            Skip(what=str(image.path), reason="left out of its series (localizer, or a second image of one position)")
+            for image in candidate.series.images
+            if image.sop_instance_uid not in usable
+        ]
+    return skipped
+
+
+def _candidate(group: ImageSeries, boxed: int) -> Candidate | Skip:
+    try:
+        selection = select(headers(group.images), single_slice=True)
+        thickness_mm = _thickness_mm(selection.kept)
+    except Refusal as refusal:
+        return Skip(what=group.series_instance_uid, reason=f"a series not to be read: {refusal.reason}", detail=refusal.detail)
+    except (InvalidDicomError, OSError, ValueError, EOFError) as error:
+        return Skip(what=group.series_instance_uid, reason="a series with a damaged file", detail=str(error))
+    kept = {item.sop_instance_uid for item in selection.kept}
+    return Candidate(
+        series=group,
+        usable=tuple(image for image in group.images if image.sop_instance_uid in kept),
+        boxed=boxed,
+        hint=selection.contrast_hint,
+        thickness_mm=thickness_mm,
+        coverage_mm=_coverage_mm(selection),
+    )
+
+
+def _coverage_mm(selection: Selection) -> float:
+    return selection.kept[-1].position_mm - selection.kept[0].position_mm
+
+
+def _thickness_mm(kept: Sequence[Kept]) -> float:
+    """SliceThickness; where it is missing the usual step (SpacingBetweenSlices is wrong in CQ500). 0 = not known."""
+    stated = [float(item.dataset.SliceThickness) for item in kept if item.dataset.get("SliceThickness")]
+    if stated:
+        return statistics.median(stated)
+    steps = [after.position_mm - before.position_mm for before, after in pairwise(kept)]
+    return statistics.median(steps) if steps else 0.0
+
+
+def _worse(candidate: Candidate, best: Candidate) -> Skip:
+    return Skip(
+        what=candidate.series.series_instance_uid,
+        reason="another series of the study is better",
+        detail=f"{candidate.words()}; chosen: {best.series.series_instance_uid}, {best.words()}",
+    )

@@ -1,0 +1,160 @@
+"""CT-ICH (Hssayeni et al., PhysioNet, 1.3): a table of slices, ct_scans/<nnn>.nii in HU, masks/<nnn>.nii where they are given.
+
+A volume becomes CT images in memory, so that it is read by the same `read_series` as everything else. Versions 1.0 to 1.2
+hold windowed 8-bit pictures, in which the Hounsfield units are lost.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from scipy import ndimage
+
+from training.datasets.images import Progress, no_progress
+from training.datasets.labelled import ANY_KIND, KIND_OF, Box, Found, LabelledSeries, LabelledSlice, Skip, series_label
+from training.datasets.nifti import Volume, read_volume
+from training.datasets.tables import need_table, read_rows, zero_or_one
+from training.errors import DataError
+
+TABLES = ("*hemorrhage_diagnosis*.csv",)
+SUBTYPES = ("Intraventricular", "Intraparenchymal", "Subarachnoid", "Epidural", "Subdural")
+COLUMNS = ("PatientNumber", "SliceNumber", *SUBTYPES, "No_Hemorrhage")
+NAMESPACE = UUID("9b1f4a7e-6a0c-4d0e-8b59-3d5a8e1c7f42")  # of the UIDs that the volumes do not have
+INTERCEPT_HU = -1024
+TOUCHING = np.ones((3, 3))  # corners too
+
+Diagnosis = dict[str, list[frozenset[str]]]  # patient -> the kinds in each slice, in the order of the rows
+
+
+def read_ct_ich(folder: Path, progress: Progress = no_progress) -> Found:
+    """Every volume that the table speaks of."""
+    table = need_table(folder, *TABLES)
+    diagnosis = read_diagnosis(table)
+    if not any((folder / "ct_scans").glob("*.nii*")):
+        raise DataError(
+            f"{folder} has no ct_scans/*.nii; get version 1.3 of the data set (before it there are no Hounsfield units)"
+        )
+    series: list[LabelledSeries] = []
+    skipped: list[Skip] = []
+    for patient, kinds_S in diagnosis.items():
+        progress(1)
+        path = _volume_path(folder / "ct_scans", patient)
+        if path is None:
+            skipped.append(Skip(what=f"patient {patient}", reason=f"in {table.name}, but its volume is not there"))
+            continue
+        try:
+            series.append(_read_patient(folder, path, patient, kinds_S))
+        except DataError as error:
+            skipped.append(Skip(what=str(path), reason="a volume that cannot be used", detail=error.detail))
+    return Found(source="ct-ich", folder=folder, series=tuple(series), skipped=tuple(skipped))
+
+
+def read_diagnosis(table: Path) -> Diagnosis:
+    """The rows of each patient follow the slices of its volume."""
+    diagnosis: Diagnosis = defaultdict(list)
+    for line, row in read_rows(table, COLUMNS):
+        kinds = frozenset(KIND_OF[subtype.lower()] for subtype in SUBTYPES if zero_or_one(row[subtype], subtype, table, line))
+        if zero_or_one(row["No_Hemorrhage"], "No_Hemorrhage", table, line) == bool(kinds):
+            raise DataError(f"{table} line {line}: No_Hemorrhage contradicts the kinds beside it; correct the line")
+        diagnosis[row["PatientNumber"].strip()].append(kinds)
+    return dict(diagnosis)
+
+
+def volume_datasets(series: LabelledSeries) -> list[Dataset]:
+    """The labelled slices of the volume as CT images, with their UIDs."""
+    volume = read_volume(series.slices[0].path)
+    wanted = {slice_.sop_instance_uid for slice_ in series.slices}
+    uids = [_uid(series.patient_id, f"slice {index}") for index in range(len(volume.values_SYX))]
+    return [_dataset(volume, index, uid, series) for index, uid in enumerate(uids) if uid in wanted]
+
+
+def _read_patient(folder: Path, path: Path, patient: str, kinds_S: list[frozenset[str]]) -> LabelledSeries:
+    count = len(read_volume(path).values_SYX)
+    if count != len(kinds_S):
+        raise DataError(f"{path} has {count} slices, the table {len(kinds_S)} rows for it; take both from one version")
+    boxes_S = _boxes(folder, patient, kinds_S)
+    study_uid, series_uid = _uid(patient, "study"), _uid(patient, "series")
+    slices = tuple(
+        LabelledSlice(
+            sop_instance_uid=_uid(patient, f"slice {index}"),
+            patient_id=patient,
+            study_instance_uid=study_uid,
+            series_instance_uid=series_uid,
+            path=path,
+            label=bool(kinds),
+            kinds=kinds,
+            boxes=boxes,
+        )
+        for index, (kinds, boxes) in enumerate(zip(kinds_S, boxes_S, strict=True))
+    )
+    return LabelledSeries(
+        source="ct-ich",
+        patient_id=patient,
+        study_instance_uid=study_uid,
+        series_instance_uid=series_uid,
+        slices=slices,
+        label=series_label(slice_.label for slice_ in slices),
+        kinds=frozenset().union(*kinds_S),
+    )
+
+
+def _boxes(folder: Path, patient: str, kinds_S: list[frozenset[str]]) -> list[tuple[Box, ...]]:
+    """Around each connected part of the mask; none at all where there is no mask."""
+    path = _volume_path(folder / "masks", patient)
+    if path is None:
+        return [()] * len(kinds_S)
+    mask_SYX = read_volume(path).values_SYX > 0
+    if len(mask_SYX) != len(kinds_S):
+        raise DataError(f"{path} has {len(mask_SYX)} slices, the volume {len(kinds_S)}; take both from one version")
+    return [_boxes_of(mask_YX, kinds) for mask_YX, kinds in zip(mask_SYX, kinds_S, strict=True)]
+
+
+def _boxes_of(mask_YX: NDArray[np.bool_], kinds: frozenset[str]) -> tuple[Box, ...]:
+    """The mask does not say which kind a part is; it is known if the slice has one only."""
+    kind = next(iter(kinds)) if len(kinds) == 1 else ANY_KIND
+    parts_YX, _ = ndimage.label(mask_YX, structure=TOUCHING)
+    return tuple(
+        Box(kind=kind, row0=rows.start, column0=columns.start, row1=rows.stop, column1=columns.stop)
+        for rows, columns in ndimage.find_objects(parts_YX)
+    )
+
+
+def _volume_path(folder: Path, patient: str) -> Path | None:
+    name = f"{int(patient):03d}" if patient.isdigit() else patient
+    return next((path for suffix in (".nii", ".nii.gz") if (path := folder / f"{name}{suffix}").is_file()), None)
+
+
+def _uid(patient: str, what: str) -> str:
+    return f"2.25.{uuid5(NAMESPACE, f'{patient} {what}').int}"
+
+
+def _dataset(volume: Volume, index: int, sop_instance_uid: str, series: LabelledSeries) -> Dataset:
+    """One slice as a CT image: what `read_series` asks for, and no more."""
+    row_mm, column_mm = np.linalg.norm(volume.row_step_mm), np.linalg.norm(volume.column_step_mm)
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = CTImageStorage, sop_instance_uid, "CT"
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = series.study_instance_uid, series.series_instance_uid
+    dataset.InstanceNumber = index + 1
+    dataset.ImagePositionPatient = _decimals(volume.origin_mm + index * volume.slice_step_mm)
+    dataset.ImageOrientationPatient = _decimals(np.concatenate([volume.column_step_mm / column_mm, volume.row_step_mm / row_mm]))
+    dataset.PixelSpacing = _decimals(np.array([row_mm, column_mm]))
+    dataset.Rows, dataset.Columns = volume.values_SYX.shape[1:]
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 1
+    dataset.RescaleSlope, dataset.RescaleIntercept = "1", str(INTERCEPT_HU)
+    limits = np.iinfo(np.int16)
+    stored_YX = np.clip(np.rint(volume.values_SYX[index]).astype(np.float64) - INTERCEPT_HU, limits.min, limits.max)
+    dataset.PixelData = stored_YX.astype("<i2").tobytes()
+    return dataset
+
+
+def _decimals(values: NDArray[np.float64]) -> list[str]:
+    """As DS, of at most 16 characters."""
+    return [f"{value:.8f}"[:16] for value in values]

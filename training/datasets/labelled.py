@@ -1,0 +1,127 @@
+"""What every reader gives: labelled slices of labelled series, and what was skipped, with the reason. No pixels."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ich_node.phantom import BLEED_KINDS
+
+Source = Literal["rsna", "cq500", "bhx", "ct-ich", "phantom"]
+CHRONIC = "chronic"  # BHX boxes it, RSNA has no such class
+KIND_OF = {  # as the data sets' columns spell the kinds, lower case
+    "intraparenchymal": "IPH",
+    "intraventricular": "IVH",
+    "subarachnoid": "SAH",
+    "subdural": "SDH",
+    "epidural": "EDH",
+    "chronic": CHRONIC,
+}
+KINDS = (*BLEED_KINDS, CHRONIC)
+ANY_KIND = "ICH"  # of a box whose kind is not known
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Box:
+    """One bleed in one slice: edges in original pixels, half-open (row0 <= row < row1)."""
+
+    kind: str
+    row0: float
+    column0: float
+    row1: float
+    column1: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelledSlice:
+    """One image. label: bleeding in this slice; None where the data set does not say. kinds: those known of this slice.
+
+    patient_id is the data set's pseudonym; it serves to split by patient and goes nowhere else.
+    """
+
+    sop_instance_uid: str
+    patient_id: str
+    study_instance_uid: str
+    series_instance_uid: str
+    path: Path
+    label: bool | None
+    kinds: frozenset[str] = frozenset()
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelledSeries:
+    """The slices of one series, in no particular order: `load` orders them. label: bleeding in the study."""
+
+    source: Source
+    patient_id: str
+    study_instance_uid: str
+    series_instance_uid: str
+    slices: tuple[LabelledSlice, ...]
+    label: bool | None
+    kinds: frozenset[str] = frozenset()
+    chosen_because: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skip:
+    """What is not used (a path, UID or patient pseudonym), the reason (skips are counted by it), and what else is known."""
+
+    what: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a reader made of a folder."""
+
+    source: Source
+    folder: Path
+    series: tuple[LabelledSeries, ...]
+    skipped: tuple[Skip, ...] = ()
+
+    def slices(self) -> Iterator[LabelledSlice]:
+        for series in self.series:
+            yield from series.slices
+
+    def patients(self) -> frozenset[str]:
+        return frozenset(series.patient_id for series in self.series)
+
+    def counts(self) -> dict[str, int]:
+        """How much there is of everything; a slice without a label is in `slices` alone."""
+        labels = Counter(slice_.label for slice_ in self.slices())
+        return {
+            "patients": len(self.patients()),
+            "series": len(self.series),
+            "positive_series": sum(series.label is True for series in self.series),
+            "slices": labels.total(),
+            "labelled_slices": labels[True] + labels[False],
+            "positive_slices": labels[True],
+            "boxes": sum(len(slice_.boxes) for slice_ in self.slices()),
+            "skipped": len(self.skipped),
+        }
+
+    def kinds(self) -> dict[str, int]:
+        """Slices of each kind, or series where the data set labels no slices."""
+        in_slices = Counter(kind for slice_ in self.slices() for kind in slice_.kinds)
+        counts = in_slices or Counter(kind for series in self.series for kind in series.kinds)
+        return {kind: counts[kind] for kind in KINDS if counts[kind]}
+
+    def reasons(self, first: int = 5) -> dict[str, tuple[int, list[Skip]]]:
+        """Each reason with its count and its first few skips, most frequent first."""
+        counts = Counter(skip.reason for skip in self.skipped)
+        examples: dict[str, list[Skip]] = {reason: [] for reason in counts}
+        for skip in self.skipped:
+            if len(examples[skip.reason]) < first:
+                examples[skip.reason].append(skip)
+        return {reason: (count, examples[reason]) for reason, count in counts.most_common()}
+
+
+def series_label(labels: Iterable[bool | None]) -> bool | None:
+    """Positive if any slice is; negative only if every slice is known to be."""
+    known = set(labels)
+    if True in known:
+        return True
+    return False if known == {False} else None

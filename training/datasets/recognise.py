@@ -1,0 +1,56 @@
+"""Which data set a folder holds, and its reader."""
+
+from pathlib import Path
+
+from training.datasets import bhx, cq500, ct_ich, phantom, rsna
+from training.datasets.images import Progress, no_progress
+from training.datasets.labelled import Found, Source
+from training.datasets.tables import find_table
+from training.errors import DataError
+
+
+def read_dataset(
+    folder: Path,
+    kind: Source | None = None,
+    progress: Progress = no_progress,
+    *,
+    boxes: Path | None = None,
+    chronic: bool = True,
+) -> Found:
+    """kind None: by the tables that lie there. boxes, chronic: of CQ500 and BHX, see `bhx.read_bhx`."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder; give the one that holds the data set's table and images")
+    match kind or recognise(folder):
+        case "rsna":
+            return rsna.read_rsna(folder, progress)
+        case "cq500":
+            return cq500.read_cq500(folder, progress, boxes=boxes, chronic=chronic)
+        case "bhx":
+            return bhx.read_bhx(folder, progress, boxes=boxes, chronic=chronic)
+        case "ct-ich":
+            return ct_ich.read_ct_ich(folder, progress)
+        case "phantom":
+            return phantom.read_phantoms(folder, progress)
+
+
+def recognise(folder: Path) -> Source:
+    """CQ500 with BHX boxes beside it is CQ500: its reader joins both."""
+    tables: tuple[tuple[Source, tuple[str, ...]], ...] = (
+        ("rsna", (rsna.TABLE,)),
+        ("cq500", cq500.TABLES),
+        ("bhx", bhx.TABLES),
+        ("ct-ich", ct_ich.TABLES),
+    )
+    held: list[Source] = [source for source, patterns in tables if find_table(folder, *patterns)]
+    # A whole search takes minutes in a large data set, and is made only where nothing else was found.
+    near = (folder.glob(pattern) for pattern in (phantom.TRUTH, f"*/{phantom.TRUTH}"))
+    if any(next(paths, None) for paths in near) or (not held and next(folder.rglob(phantom.TRUTH), None)):
+        held.append("phantom")
+    if held == ["cq500", "bhx"]:
+        return "cq500"
+    if len(held) == 1:
+        return held[0]
+    if held:
+        raise DataError(f"{folder} holds several data sets ({', '.join(held)}); give each its own folder, or say --kind")
+    known = ", ".join(pattern for _, patterns in tables for pattern in patterns)
+    raise DataError(f"{folder} holds no table of a data set ({known}, {phantom.TRUTH}); put it beside the images")
