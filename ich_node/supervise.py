@@ -5,29 +5,47 @@ input: it closes when this process dies, however it dies, and they stop.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
 
+from ich_node.errors import ConfigError
+
 PROCESSES = ("receive", "analyse", "send")
 STOP_SECONDS = 30.0
 RESTART_SECONDS = 1.0
+WRONG_CONFIGURATION = 2  # the exit code of the command line
 
 log = structlog.get_logger(__name__)
 
 
-def run_all(config: Path | None, stop: threading.Event, processes: Sequence[str] = PROCESSES) -> None:
-    """Keep the processes running until stop is set."""
+def run_all(config: Path | None, stop: threading.Event, reload: threading.Event, processes: Sequence[str] = PROCESSES) -> None:
+    """Keep the processes running until stop is set; reload goes on to the receiver.
+
+    Raises ConfigError, with all of them ended, if one cannot run with this configuration: no restart would mend that.
+    """
     children = {name: _start(name, config) for name in processes}
-    while not stop.wait(RESTART_SECONDS):
-        for name, child in children.items():
-            if child.poll() is not None:
-                log.error("process_died", name=name, exit_status=child.returncode, action="restarted")
-                children[name] = _start(name, config)
+    try:
+        while not stop.wait(RESTART_SECONDS):
+            for name, child in children.items():
+                if child.poll() == WRONG_CONFIGURATION:
+                    raise ConfigError(f"`ich-node {name}` cannot run with this configuration; it says why above")
+                if child.returncode is not None:
+                    log.error("process_died", name=name, exit_status=child.returncode, action="restarted")
+                    children[name] = _start(name, config)
+            if reload.is_set():
+                reload.clear()
+                children["receive"].send_signal(signal.SIGHUP)
+    finally:
+        _end(children)
+
+
+def _end(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
     for child in children.values():
         child.terminate()
     for name, child in children.items():

@@ -319,3 +319,15 @@ def test_run_that_is_killed_leaves_nobody_behind(tmp_path):
             return True
 
     wait_until(lambda: all(gone(pid) for pid in pids), seconds=40, what="the end of all three")
+
+
+def test_a_port_that_is_taken_ends_run_with_a_sentence(tmp_path):
+    """No restart would mend a wrong configuration: exit 2, and nobody is left running."""
+    with pacs() as peer:
+        config = tmp_path / "config.toml"
+        config.write_text(CONFIG.format(port=peer.port, pacs_ae="PACS", pacs_port=peer.port, folder=tmp_path))
+        command = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{peer.port}" in done.stderr
+    assert "`ich-node receive` cannot run with this configuration" in done.stderr
