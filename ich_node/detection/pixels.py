@@ -10,6 +10,7 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import JPEGExtended12Bit
 
 from ich_node.detection import jpeg_extended
+from ich_node.detection.header import integer_of, text_of, uid_of, value_of
 from ich_node.errors import NoHounsfieldUnits, Undecodable
 
 PADDING_BELOW_HU = -1100.0
@@ -47,23 +48,21 @@ def padding_mask(dataset: Dataset, stored_YX: NDArray[Any], hu_YX: NDArray[Any])
 
 
 def _rescale(dataset: Dataset) -> tuple[float, float]:
-    uid = dataset.get("SOPInstanceUID", "")
+    uid = uid_of(dataset, "SOPInstanceUID")
     try:
-        slope, intercept = float(dataset["RescaleSlope"].value), float(dataset["RescaleIntercept"].value)
-    except KeyError as error:
-        raise NoHounsfieldUnits(f"{uid}: RescaleSlope or RescaleIntercept is missing") from error
+        slope, intercept = float(value_of(dataset, "RescaleSlope")), float(value_of(dataset, "RescaleIntercept"))
     except (TypeError, ValueError) as error:
-        raise NoHounsfieldUnits(f"{uid}: RescaleSlope or RescaleIntercept is not a number") from error
+        raise NoHounsfieldUnits(f"{uid}: RescaleSlope or RescaleIntercept is missing or not a number") from error
     if not (math.isfinite(slope) and math.isfinite(intercept)) or slope <= 0:
         raise NoHounsfieldUnits(f"{uid}: RescaleSlope {slope:g}, RescaleIntercept {intercept:g} do not lead to Hounsfield units")
-    kind = str(dataset.get("RescaleType") or "HU").strip().upper()
+    kind = text_of(dataset, "RescaleType") or "HU"
     if kind not in ("HU", "US"):  # US is 'unspecified', which older scanners write
         raise NoHounsfieldUnits(f"{uid}: RescaleType {kind}, not HU")
     return slope, intercept
 
 
 def _stored(dataset: Dataset) -> NDArray[Any]:
-    uid = dataset.get("SOPInstanceUID", "")
+    uid = uid_of(dataset, "SOPInstanceUID")
     try:
         decoded: NDArray[Any] = jpeg_extended.decode(dataset) if _is_twelve_bit_jpeg(dataset) else pixel_array(dataset)
     except (
@@ -87,7 +86,7 @@ def _stored(dataset: Dataset) -> NDArray[Any]:
 def _bits_stored(decoded_YX: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
     """Only BitsStored bits below HighBit are the value: the rest may hold overlays, or sign bits as the vendor liked."""
     allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
-    high = int(dataset.get("HighBit", stored - 1))
+    high = integer_of(dataset, "HighBit", stored - 1)
     if not 1 <= stored <= allocated or not stored - 1 <= high < allocated:
         raise Undecodable(
             f"{dataset.SOPInstanceUID}: BitsAllocated {allocated}, BitsStored {stored}, HighBit {high} contradict each other"
@@ -98,12 +97,12 @@ def _bits_stored(decoded_YX: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
 
 def _padding_value(dataset: Dataset, keyword: str) -> int | None:
     """As the pixels are signed: the element's VR is often the other one (63536 for -2000)."""
-    value = dataset.get(keyword)
+    value = value_of(dataset, keyword)
     if not isinstance(value, int):
         return None
     return (
         int(np.int64(value).astype(np.int16))
-        if dataset.get("PixelRepresentation") == 1
+        if integer_of(dataset, "PixelRepresentation", 0) == 1
         else int(np.int64(value).astype(np.uint16))
     )
 

@@ -3,19 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from pydicom import Dataset
 from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
 
+from ich_node.detection.header import integer_of, numbers_of, text_of, transfer_syntax_of, uid_of, values_of
 from ich_node.detection.words import (
     bone_kernel,
     contrast_hint,
     contrast_statement,
     derived_image_type,
     other_body_part,
-    text_of,
 )
 from ich_node.errors import (
     BoneKernel,
@@ -70,6 +69,7 @@ class Kept:
     image_orientation: tuple[float, float, float, float, float, float]
     position_mm: float
     instance_number: int | None
+    is_copy: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
     placed = sorted((_placed(dataset) for dataset in images), key=_order)
     axial, strays = _one_orientation(placed)
     kept, doubles = _without_doubles(axial)
-    if not (single_slice and len(datasets) == 1):
+    if not (single_slice and len(kept) == 1):
         _check_stack(kept)
     return Selection(
         study_instance_uid=study_uid,
@@ -111,8 +111,8 @@ def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
 
 def _check_kind(dataset: Dataset) -> None:
     """What can be said of one object without knowing the others: class, transfer syntax, photometric interpretation, size."""
-    uid = _name(dataset)
-    transfer_syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    uid = uid_of(dataset, "SOPInstanceUID")
+    transfer_syntax = transfer_syntax_of(dataset)
     if transfer_syntax is not None and transfer_syntax not in ACCEPTED_TRANSFER_SYNTAXES:
         raise TransferSyntaxRefused(
             f"{uid}: {transfer_syntax.name} ({transfer_syntax}) is not read here; send uncompressed or a lossless JPEG form"
@@ -120,7 +120,7 @@ def _check_kind(dataset: Dataset) -> None:
     sop_class = _sop_class(dataset)
     if (
         sop_class in (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
-        or int(dataset.get("NumberOfFrames") or 1) > 1
+        or integer_of(dataset, "NumberOfFrames", 1) > 1
     ):
         raise EnhancedMultiFrame(f"{uid}: multi-frame CT is not read here; send the classic single-frame series")
     if any(sop_class == result or sop_class.startswith(result + ".") for result in RESULT_CLASSES):
@@ -129,7 +129,7 @@ def _check_kind(dataset: Dataset) -> None:
         raise NotCT(f"{uid}: {_class_name(sop_class) or 'an object without SOPClassUID'} is not CT Image Storage")
     if not uid:
         raise NotCT("an object has no SOPInstanceUID: it cannot be referred to")
-    if dataset.get("PhotometricInterpretation", "MONOCHROME2") == "MONOCHROME1":
+    if text_of(dataset, "PhotometricInterpretation") == "MONOCHROME1":
         raise Monochrome1(f"{uid}: MONOCHROME1; CT must be MONOCHROME2, inverted pixels are not guessed at")
     _check_size(dataset, uid)
 
@@ -137,17 +137,17 @@ def _check_kind(dataset: Dataset) -> None:
 def _check_size(dataset: Dataset, uid: str) -> None:
     if "PixelData" not in dataset:
         raise Undecodable(f"{uid}: the object has no pixel data")
-    rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
+    rows, columns = integer_of(dataset, "Rows", 0), integer_of(dataset, "Columns", 0)
     if rows * columns > MOST_PIXELS:
         raise TooLarge(f"{uid}: {rows} x {columns} pixels; no CT slice has more than {MOST_PIXELS}")
     if min(rows, columns) < LEAST_PIXELS_A_SIDE:
         raise Undecodable(f"{uid}: {rows} x {columns} pixels is no CT image")
-    if int(dataset.get("SamplesPerPixel") or 1) != 1:
+    if integer_of(dataset, "SamplesPerPixel", 1) != 1:
         raise Undecodable(f"{uid}: a colour image, not CT")
 
 
 def _one_series(datasets: Sequence[Dataset]) -> tuple[str, str]:
-    identities = {(str(dataset.get("StudyInstanceUID", "")), str(dataset.get("SeriesInstanceUID", ""))) for dataset in datasets}
+    identities = {(uid_of(dataset, "StudyInstanceUID"), uid_of(dataset, "SeriesInstanceUID")) for dataset in datasets}
     if len(identities) != 1:
         raise MixedSeries(f"the objects belong to {len(identities)} series; give one series at a time")
     return identities.pop()
@@ -155,14 +155,14 @@ def _one_series(datasets: Sequence[Dataset]) -> tuple[str, str]:
 
 def _distinct(datasets: Sequence[Dataset]) -> list[Dataset]:
     """One dataset a SOPInstanceUID: the same object may be given twice."""
-    return list({str(dataset.SOPInstanceUID): dataset for dataset in datasets}.values())
+    return list({uid_of(dataset, "SOPInstanceUID"): dataset for dataset in datasets}.values())
 
 
 def _without_localizers(datasets: Sequence[Dataset]) -> tuple[list[Dataset], list[tuple[str, str]]]:
     images, left_out = [], []
     for dataset in datasets:
-        if "LOCALIZER" in text_of(dataset, "ImageType"):
-            left_out.append((str(dataset.SOPInstanceUID), "localizer"))
+        if "LOCALIZER" in values_of(dataset, "ImageType"):
+            left_out.append((uid_of(dataset, "SOPInstanceUID"), "localizer"))
         else:
             images.append(dataset)
     if not images:
@@ -172,7 +172,7 @@ def _without_localizers(datasets: Sequence[Dataset]) -> tuple[list[Dataset], lis
 
 def _check_protocol(dataset: Dataset) -> None:
     """What the scanner says about the acquisition."""
-    uid = _name(dataset)
+    uid = uid_of(dataset, "SOPInstanceUID")
     if kind := derived_image_type(dataset):
         raise DerivedResult(f"{uid}: ImageType {kind} is derived from another series; send the acquisition")
     if part := other_body_part(dataset):
@@ -184,16 +184,15 @@ def _check_protocol(dataset: Dataset) -> None:
 
 
 def _placed(dataset: Dataset) -> Kept:
-    uid = _name(dataset)
-    position, orientation = _numbers(dataset, "ImagePositionPatient", 3), _numbers(dataset, "ImageOrientationPatient", 6)
-    spacing = _numbers(dataset, "PixelSpacing", 2)
+    uid = uid_of(dataset, "SOPInstanceUID")
+    position, orientation = numbers_of(dataset, "ImagePositionPatient", 3), numbers_of(dataset, "ImageOrientationPatient", 6)
+    spacing = numbers_of(dataset, "PixelSpacing", 2)
     try:
         position_mm = slice_position(position, orientation)
     except ValueError as error:
         raise NoGeometry(f"{uid}: {error}") from error
     if not all(PIXEL_SPACING_MM[0] <= step_mm <= PIXEL_SPACING_MM[1] for step_mm in spacing):
         raise NoGeometry(f"{uid}: PixelSpacing {spacing[0]:g} x {spacing[1]:g} mm is not that of a CT")
-    number = dataset.get("InstanceNumber")
     return Kept(
         dataset=dataset,
         sop_instance_uid=uid,
@@ -202,17 +201,20 @@ def _placed(dataset: Dataset) -> Kept:
         image_position_mm=(position[0], position[1], position[2]),
         image_orientation=(orientation[0], orientation[1], orientation[2], orientation[3], orientation[4], orientation[5]),
         position_mm=position_mm,
-        instance_number=int(number) if number is not None and str(number).strip() else None,
+        instance_number=integer_of(dataset, "InstanceNumber", 0) or None,
+        is_copy=_is_copy(dataset),
     )
 
 
-def _order(item: Kept) -> tuple[float, float, str]:
-    """By position; the InstanceNumber, then the UID, only break ties, so that file order never matters."""
-    return (
-        round(item.position_mm, 3),
-        item.instance_number if item.instance_number is not None else math.inf,
-        item.sop_instance_uid,
-    )
+def _is_copy(dataset: Dataset) -> bool:
+    """A lossy or derived copy, which must not stand in for an original at the same place."""
+    return text_of(dataset, "LossyImageCompression") == "01" or "DERIVED" in values_of(dataset, "ImageType")[:1]
+
+
+def _order(item: Kept) -> tuple[float, bool, float, str]:
+    """By position; what follows only breaks ties, so that file order never matters: originals, InstanceNumber, UID."""
+    number = math.inf if item.instance_number is None else item.instance_number
+    return round(item.position_mm, 3), item.is_copy, number, item.sop_instance_uid
 
 
 def _one_orientation(placed: Sequence[Kept]) -> tuple[list[Kept], list[tuple[str, str]]]:
@@ -265,29 +267,13 @@ def _check_stack(kept: Sequence[Kept]) -> None:
         raise NotHead(f"the slices cover {span_mm:.0f} mm; a head has less than {COVERAGE_MM[1]:.0f} mm")
 
 
-def _numbers(dataset: Dataset, keyword: str, count: int) -> list[float]:
-    try:
-        value: Any = dataset.get(keyword)
-        numbers = [float(item) for item in value] if value else []
-    except (TypeError, ValueError) as error:
-        raise NoGeometry(f"{_name(dataset)}: {keyword} does not hold numbers") from error
-    if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
-        raise NoGeometry(f"{_name(dataset)}: {keyword} is {'missing' if not numbers else 'damaged'}")
-    return numbers
-
-
-def _name(dataset: Dataset) -> str:
-    return str(dataset.get("SOPInstanceUID", ""))
-
-
 def _sop_class(dataset: Dataset) -> str:
     """RSNA's files say their class in the file meta information alone, and some say only that they are CT."""
-    stated = dataset.get("SOPClassUID") or (
-        dataset.file_meta.get("MediaStorageSOPClassUID") if hasattr(dataset, "file_meta") else None
-    )
+    meta = getattr(dataset, "file_meta", None)
+    stated = uid_of(dataset, "SOPClassUID") or ("" if meta is None else uid_of(meta, "MediaStorageSOPClassUID"))
     if stated:
-        return str(stated)
-    return str(CTImageStorage) if dataset.get("Modality") == "CT" else ""
+        return stated
+    return str(CTImageStorage) if text_of(dataset, "Modality") == "CT" else ""
 
 
 def _class_name(sop_class: str) -> str:

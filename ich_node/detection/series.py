@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
+from ich_node.detection.header import uid_of
 from ich_node.detection.pixels import padding_mask, to_hounsfield
 from ich_node.detection.plausibility import check_contrast, check_head, check_hounsfield
 from ich_node.detection.selection import Kept, select
@@ -77,7 +78,6 @@ def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False) -> S
 
 def _slice(kept: Kept) -> Slice:
     stored_YX, hu_YX = to_hounsfield(kept.dataset)
-    frame_of_reference = str(kept.dataset.get("FrameOfReferenceUID") or "")
     return Slice(
         sop_instance_uid=kept.sop_instance_uid,
         sop_class_uid=kept.sop_class_uid,
@@ -87,6 +87,6 @@ def _slice(kept: Kept) -> Slice:
         image_position_mm=kept.image_position_mm,
         image_orientation=kept.image_orientation,
         position_mm=kept.position_mm,
-        frame_of_reference_uid=frame_of_reference or None,
+        frame_of_reference_uid=uid_of(kept.dataset, "FrameOfReferenceUID") or None,
         instance_number=kept.instance_number,
     )

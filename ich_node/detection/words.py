@@ -4,6 +4,8 @@ import re
 
 from pydicom import Dataset
 
+from ich_node.detection.header import text_of, value_of, values_of
+
 HEAD_WORDS = re.compile(
     r"HEAD|BRAIN|SKULL|CRANI|CEREBR|NEURO|KOPF|SCHAEDEL|SCHÄDEL|HLAV|MOZ[EK]K|TETE|TÊTE|CABEZA|ENCEPHAL|\bICH\b|\bCCT\b"
 )
@@ -34,18 +36,6 @@ DERIVED_TYPES = frozenset(
 )
 
 
-def values_of(dataset: Dataset, keyword: str) -> list[str]:
-    """The values of a text attribute, upper case, single spaces."""
-    value = dataset.get(keyword)
-    values = [value] if isinstance(value, str) else list(value or ())
-    return [" ".join(str(part).upper().split()) for part in values]
-
-
-def text_of(dataset: Dataset, keyword: str) -> str:
-    """All values of an attribute in one string."""
-    return " ".join(values_of(dataset, keyword))
-
-
 def other_body_part(dataset: Dataset) -> str:
     """A body part that is not the head; a description counts only where BodyPartExamined is empty and no word says head."""
     part = text_of(dataset, "BodyPartExamined")
@@ -74,7 +64,7 @@ def contrast_statement(dataset: Dataset) -> str:
     agent = text_of(dataset, "ContrastBolusAgent")
     if not NO_CONTRAST.match(agent):
         return f"ContrastBolusAgent {agent}"
-    if dataset.get("ContrastBolusAgentSequence"):
+    if value_of(dataset, "ContrastBolusAgentSequence"):
         return "ContrastBolusAgentSequence is filled"
     description = text_of(dataset, "SeriesDescription")
     if CONTRAST_WORDS.search(description) and not PLAIN_WORDS.search(description):

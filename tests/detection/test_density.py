@@ -37,7 +37,8 @@ def test_nothing_is_shifted_where_nothing_is_asked_or_no_brain_is_seen():
 def test_a_bleed_hardly_moves_the_shift(seed):
     """The same head with and without large bleeds."""
     without, with_bleeds = (
-        brain_shift(read_series(make_study(seed, bleeds=bleeds).datasets()).slices, 31.0) for bleeds in ((), ("IPH", "SDH", "IVH"))
+        brain_shift(read_series(make_study(seed, bleeds=bleeds).datasets()).slices, 31.0)
+        for bleeds in ((), ("IPH", "SDH", "IVH"))
     )
     assert without == pytest.approx(with_bleeds, abs=4)
 

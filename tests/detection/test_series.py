@@ -1,12 +1,15 @@
 """Real head CT is full of traps; each has its rule here. docs/refusals.md lists the refusals and names these tests."""
 
 import random
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from heads import head_hu, head_series, head_slice
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.uid import (
     EnhancedCTImageStorage,
@@ -441,3 +444,40 @@ def test_real_head_ct_is_read(folder, slices, tilt_deg):
     assert len(series.slices) == slices
     assert series.left_out == ()
     assert series.tilt_deg == pytest.approx(tilt_deg, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["CQ500-CT-1", "CQ500-CT-310"])
+def test_an_original_is_read_and_its_damaged_lossy_copy_left_out(name):
+    """The folder of one boxed slice also holds lossy copies under another UID, at the same position."""
+    datasets = [pydicom.dcmread(path) for path in sorted(real("boxed", name).rglob("*.dcm"))]
+    series = read_series(datasets, single_slice=True)
+    assert len(series.slices) == 1
+    assert int(series.slices[0].hu_YX.min()) == -3024
+    assert all("same position as" in left.reason for left in series.left_out)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_a_damaged_header_is_a_refusal_never_another_error(tmp_path_factory, data):
+    """Any bytes of one object overwritten: the series is read, or refused with a sentence."""
+    folder = tmp_path_factory.mktemp("damaged")
+    datasets = head_series()
+    victim = datasets[data.draw(st.integers(0, 11))]
+    victim.file_meta.MediaStorageSOPClassUID, victim.file_meta.MediaStorageSOPInstanceUID = (
+        victim.SOPClassUID,
+        victim.SOPInstanceUID,
+    )
+    buffer = BytesIO()
+    victim.save_as(buffer, enforce_file_format=True)
+    damaged = bytearray(buffer.getvalue())
+    header = len(damaged) - len(victim.PixelData)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(400, header + 50))] = data.draw(st.integers(0, 255))
+    path = folder / "damaged.dcm"
+    path.write_bytes(damaged)
+    found, _ = find_series([path])
+    for files in found:
+        try:
+            read_series([*files.datasets(), *(dataset for dataset in datasets if dataset is not victim)])
+        except errors.Refusal as refused:
+            assert refused.detail
