@@ -45,8 +45,11 @@ def find_series(
     for count, path in enumerate(_files(paths), start=1):
         try:
             header = _read(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "SeriesInstanceUID"])
-        except (InvalidDicomError, OSError, ValueError, EOFError) as error:
-            skipped.append(Skipped(path=path, reason=f"not a DICOM file ({error})"))
+        except InvalidDicomError:
+            skipped.append(Skipped(path=path, reason="not a DICOM file"))
+            continue
+        except (OSError, ValueError, EOFError) as error:
+            skipped.append(Skipped(path=path, reason=f"cannot be read ({error})"))
             continue
         grouped[str(header.get("StudyInstanceUID", "")), str(header.get("SeriesInstanceUID", ""))].append(path)
         progress(count)

@@ -28,7 +28,7 @@ def test_the_shift_is_bounded():
 
 def test_nothing_is_shifted_where_nothing_is_asked_or_no_brain_is_seen():
     assert brain_shift(shifted_head(10), None) == 0
-    neck = [slice_ for slice_ in read_series(head_series()).slices[:1]]
+    neck = list(read_series(head_series()).slices[:1])
     neck[0].hu_YX[:] = np.where(neck[0].hu_YX > 100, 50, neck[0].hu_YX)
     assert brain_shift(neck, 31.0) == 0
 
