@@ -71,10 +71,10 @@ def keep(candidates: Candidates, rule: PeakRule) -> NDArray[np.bool_]:
     passes_N = (candidates.value_N > rule.min_likelihood) & (candidates.reach_N > rule.min_distance_px)
     if rule.exclude_border:
         passes_N &= candidates.edge_N >= rule.min_distance_px
+    if rule.min_prominence > candidates.range_ or not passes_N.any():
+        return np.zeros_like(passes_N)
     if rule.min_distance_px > 1:
         passes_N = _space(candidates, passes_N, rule.min_distance_px)
-    if rule.min_prominence > candidates.range_:
-        return np.zeros_like(passes_N)
     if rule.min_prominence > 0:
         passes_N &= candidates.saddle_N <= candidates.value_N - rule.min_prominence
     return passes_N

@@ -35,7 +35,7 @@ def check_data(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")] = False,
 ) -> None:
     """Say what a data set holds, what is left out, and why. Exit code 1 if nothing can be used."""
-    found = read_with_progress(folder, _source(kind), boxes=boxes, chronic=chronic)
+    found = read_with_progress(folder, source_of(kind), boxes=boxes, chronic=chronic)
     if pixels:
         found = _readable(found)
     if as_json:
@@ -58,7 +58,7 @@ def split(
     """Divide the patients of a data set as the paper did (RSNA 97:3, CQ500 2/5 to 3/5), once and for all."""
     from training.splits import FRACTIONS, data_set_of, make_split, write_split
 
-    found = read_with_progress(folder, _source(kind))
+    found = read_with_progress(folder, source_of(kind))
     data_set = data_set_of(found.source)
     divided = make_split(data_set, found.patients(), fractions=FRACTIONS[data_set], seed=seed)
     sha256 = write_split(divided, out)
@@ -81,6 +81,11 @@ def document(found: Found) -> dict[str, Any]:
         "folder": str(found.folder),
         "found": found.counts(),
         "bleeding": found.kinds(),
+        "chosen": [
+            {"series_instance_uid": series.series_instance_uid, "because": series.chosen_because}
+            for series in found.series
+            if series.chosen_because
+        ],
         "left_out": [
             {"reason": reason, "count": count, "first": [{"what": skip.what, "detail": skip.detail} for skip in first]}
             for reason, (count, first) in found.reasons(FIRST).items()
@@ -120,14 +125,14 @@ def _readable(found: Found) -> Found:
                 reason = f"a series not to be read: {refusal.reason}"
                 refused.append(Skip(what=series.series_instance_uid, reason=reason, detail=refusal.detail))
             except DataError as error:
-                refused.append(Skip(what=series.series_instance_uid, reason="an unreadable file", detail=error.detail))
+                refused.append(Skip(what=series.series_instance_uid, reason="a series with a damaged file", detail=error.detail))
             else:
                 readable.append(series)
                 refused += [Skip(what=item.sop_instance_uid, reason=f"an image: {item.reason}") for item in left]
     return Found(source=found.source, folder=found.folder, series=tuple(readable), skipped=(*found.skipped, *refused))
 
 
-def _source(kind: str) -> Source | None:
+def source_of(kind: str) -> Source | None:
     match kind:
         case "auto":
             return None

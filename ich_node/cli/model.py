@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ich_node.cli import model_revision
 from ich_node.errors import BundleError
 from ich_node.jobs import Jobs
 
@@ -109,3 +110,6 @@ def _keep(data: bytes, folder: Path) -> Path:
         temporary.write_bytes(data)
         temporary.rename(kept)
     return kept.resolve()
+
+
+model_revision.add_to(app)

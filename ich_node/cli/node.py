@@ -53,6 +53,13 @@ def stop_on_signal() -> threading.Event:
     return stop
 
 
+def reload_on_signal() -> threading.Event:
+    """An event that SIGHUP sets."""
+    reload = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: reload.set())
+    return reload
+
+
 def _begin(setup: Setup, process: str, with_parent: bool) -> threading.Event:
     set_up_logging(setup.config.log.level, process)
     stop = stop_on_signal()
@@ -76,7 +83,17 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     setup: Setup = context.obj
     stop = _begin(setup, "receive", stop_with_parent)
     config = setup.config
-    receive_forever(config.scp, config.sources, config.series, setup.spool(), setup.ledger(), clock=now, stop=stop)
+    receive_forever(
+        config.scp,
+        config.sources,
+        config.series,
+        setup.spool(),
+        setup.ledger(),
+        clock=now,
+        stop=stop,
+        tls=config.tls,
+        reload=reload_on_signal(),
+    )
 
 
 def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
@@ -93,7 +110,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
         spool=setup.spool(),
         shelf=Shelf(ledger, setup.config.bundle.path),
         settings=setup.config.analysis,
-        options=ReportOptions(max_overlays=setup.config.report.max_overlays, ae_title=setup.config.scp.ae_title),
+        options=ReportOptions(ae_title=setup.config.scp.ae_title, **setup.config.report.model_dump()),
         destinations=[destination.name for destination in setup.config.destinations],
         owner=owner(),
         clock=now,
@@ -105,11 +122,22 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
 def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Deliver results to the destinations."""
     from ich_node.send import send_forever
+    from ich_node.sweep import Sweeper
 
     setup: Setup = context.obj
     stop = _begin(setup, "send", stop_with_parent)
-    config = setup.config
-    send_forever(setup.ledger(), setup.spool(), config.destinations, config.scp.ae_title, clock=now, owner=owner(), stop=stop)
+    config, ledger, spool = setup.config, setup.ledger(), setup.spool()
+    send_forever(
+        ledger,
+        spool,
+        config.destinations,
+        config.scp.ae_title,
+        clock=now,
+        owner=owner(),
+        stop=stop,
+        tls=config.tls,
+        sweeper=Sweeper(ledger, spool, config.spool, now),
+    )
 
 
 def find_destination(config: Config, name: str) -> Destination:
@@ -127,7 +155,7 @@ def echo(context: typer.Context, name: Annotated[str, typer.Argument(help="A [[d
 
     config: Config = context.obj.config
     destination = find_destination(config, name)
-    result = c_echo(destination, destination.calling_ae_title or config.scp.ae_title)
+    result = c_echo(destination, destination.calling_ae_title or config.scp.ae_title, config.tls)
     typer.echo(result.words)
     if not result.ok:
         raise typer.Exit(1)
@@ -138,17 +166,33 @@ def check_config(context: typer.Context) -> None:
     setup: Setup = context.obj
     config = setup.config
     typer.echo(f"{setup.path or 'defaults (no --config given)'}: ok")
-    typer.echo(f"listens as {config.scp.ae_title} on {config.scp.bind_address}:{config.scp.port}")
+    if not config.tls.required:
+        typer.echo(f"listens as {config.scp.ae_title} on {config.scp.bind_address}:{config.scp.port}")
+    if config.tls.is_on:
+        _check_certificates(config)
     for source in config.sources:
         typer.echo(f"accepts {source.ae_title} ({source.name}) from {', '.join(source.hosts) or 'any host'}")
     if not config.sources:
         typer.echo("accepts nobody: add a [[sources]] entry for each AE that may send")
     for destination in config.destinations:
-        typer.echo(f"sends results to {destination.ae_title} ({destination.name}) at {destination.host}:{destination.port}")
+        over = " over TLS" if destination.tls else ""
+        typer.echo(f"sends results to {destination.ae_title} ({destination.name}) at {destination.host}:{destination.port}{over}")
     if not config.destinations:
         typer.echo("sends results to nobody: add a [[destinations]] entry")
     if config.bundle.path is not None and not config.bundle.path.is_file():
         raise ConfigError(f"[bundle] path: there is no file {config.bundle.path}")
+
+
+def _check_certificates(config: Config) -> None:
+    """Raises ConfigError for files that cannot be used and for a certificate that has expired."""
+    from ich_node.tls import certificate_ends, client_context
+
+    client_context(config.tls)
+    ends = certificate_ends(config.tls)
+    typer.echo(f"listens as {config.scp.ae_title} on {config.scp.bind_address}:{config.tls.port} with TLS")
+    days = (ends - now()).days
+    soon = days < config.tls.warn_days
+    typer.echo(f"{'WARNING: ' if soon else ''}the certificate of [tls] holds until {ends:%Y-%m-%d}, {days} days from now")
 
 
 def add_to(app: typer.Typer) -> None:

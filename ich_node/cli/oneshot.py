@@ -33,13 +33,14 @@ def read(
     from ich_node.detection.detector import Detector
     from ich_node.folder import find_series
     from ich_node.oneshot import SeriesAnswer, read_files, save_maps, write_answer
+    from ich_node.report import ReportOptions
     from ich_node.shelf import open_bundle, shipped_bundle
 
     config = context.obj.config
     detector = Detector(open_bundle(bundle or config.bundle.path or shipped_bundle()))
     series_files, skipped = find_series(paths)
     for file in skipped:
-        messages.print(f"skipped {file.path}: {file.reason}", markup=False)
+        messages.print(f"skipped {file.path}: {file.reason}", markup=False, soft_wrap=True)
     answers: list[SeriesAnswer] = []
     with Progress(console=messages, transient=True) as bar:
         task = bar.add_task("reading", total=len(series_files))
@@ -47,7 +48,7 @@ def read(
             answer, picture = read_files(
                 files,
                 detector,
-                max_overlays=config.report.max_overlays,
+                options=ReportOptions(**config.report.model_dump()),
                 at=datetime.now(UTC),
                 with_dicom=dicom and out is not None,
             )

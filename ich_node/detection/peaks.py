@@ -57,15 +57,18 @@ def find_peaks(likelihood_YX: NDArray[np.float32], rule: PeakRule) -> list[Peak]
     coordinates = peak_local_max(
         likelihood_YX, min_distance=rule.min_distance_px, threshold_abs=rule.min_likelihood, exclude_border=rule.exclude_border
     )
-    return [
-        Peak(row=int(row), column=int(column), likelihood=float(likelihood_YX[row, column]))
-        for row, column in coordinates
-        if rule.min_prominence <= 0 or _stands_out(likelihood_YX, row, column, rule.min_prominence)
-    ]
+    if rule.min_prominence > 0:
+        coordinates = _standing_out(likelihood_YX, coordinates, rule.min_prominence)
+    return [Peak(row=int(row), column=int(column), likelihood=float(likelihood_YX[row, column])) for row, column in coordinates]
 
 
-def _stands_out(likelihood_YX: NDArray[np.float32], row: int, column: int, min_prominence: float) -> bool:
-    """No higher value can be reached from here without going down by min_prominence."""
-    value = likelihood_YX[row, column]
-    regions_YX, _ = ndimage.label(likelihood_YX > value - min_prominence, structure=EIGHT_NEIGHBOURS)
-    return bool(likelihood_YX[regions_YX == regions_YX[row, column]].max() <= value)
+def _standing_out(likelihood_YX: NDArray[np.float32], coordinates: NDArray[np.intp], min_prominence: float) -> NDArray[np.intp]:
+    """Those from which no higher value can be reached without going down by min_prominence. One flood a distinct height."""
+    heights = likelihood_YX[tuple(coordinates.T)]
+    stands_out = np.zeros(len(coordinates), dtype=bool)
+    for height in np.unique(heights):
+        level = np.flatnonzero(heights == height)
+        regions_YX, count = ndimage.label(likelihood_YX > height - min_prominence, structure=EIGHT_NEIGHBOURS)
+        highest = ndimage.maximum(likelihood_YX, regions_YX, index=np.arange(1, count + 1))
+        stands_out[level] = np.asarray(highest)[regions_YX[tuple(coordinates[level].T)] - 1] <= height
+    return coordinates[stands_out]

@@ -110,7 +110,7 @@ def count_all(slices: Iterable[ScoredSlice]) -> Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Recall:
     """How many boxes of a class were found. (Points outside every box belong to no class, so there is no PPV.)"""
 
     found: int
@@ -121,25 +121,25 @@ class Found:
         return _share(self.found, self.boxes)
 
 
-def by_kind(slices: Iterable[ScoredSlice]) -> dict[str, Found]:
+def by_kind(slices: Iterable[ScoredSlice]) -> dict[str, Recall]:
     """Boxes found for each kind of bleed."""
     return _by_class(slices, lambda box, _: box.kind)
 
 
-def by_size(slices: Iterable[ScoredSlice]) -> dict[str, Found]:
+def by_size(slices: Iterable[ScoredSlice]) -> dict[str, Recall]:
     """Boxes found for each class of size, smallest first; size is the longer side in mm."""
     names = [_size_name(lower, upper) for lower, upper in pairwise(SIZE_EDGES_MM)]
     found = _by_class(slices, lambda box, spacing_mm: names[_size_class(box, spacing_mm)])
     return {name: found[name] for name in names if name in found}
 
 
-def _by_class(slices: Iterable[ScoredSlice], class_of: Callable[[Box, tuple[float, float]], str]) -> dict[str, Found]:
+def _by_class(slices: Iterable[ScoredSlice], class_of: Callable[[Box, tuple[float, float]], str]) -> dict[str, Recall]:
     tally: dict[str, list[bool]] = {}
     for scored in slices:
         for box in scored.boxes:
             hit = any(holds(box, point) for point in scored.points)
             tally.setdefault(class_of(box, scored.pixel_spacing_mm), []).append(hit)
-    return {name: Found(found=sum(hits), boxes=len(hits)) for name, hits in sorted(tally.items())}
+    return {name: Recall(found=sum(hits), boxes=len(hits)) for name, hits in sorted(tally.items())}
 
 
 def _size_class(box: Box, pixel_spacing_mm: tuple[float, float]) -> int:
@@ -182,10 +182,10 @@ def froc(slices: Sequence[ScoredSlice]) -> Froc:
     )
 
 
-def pointing_game(slices: Iterable[ScoredSlice]) -> Found:
+def pointing_game(slices: Iterable[ScoredSlice]) -> Recall:
     """Of the slices with a box, those whose map is highest inside one (Zhang et al. 2018, without their tolerance)."""
     hits = [any(holds(box, scored.top) for box in scored.boxes) for scored in slices if scored.boxes and scored.top is not None]
-    return Found(found=sum(hits), boxes=len(hits))
+    return Recall(found=sum(hits), boxes=len(hits))
 
 
 def area_under_curve(score_N: NDArray[np.floating], label_N: NDArray[np.bool_]) -> float:

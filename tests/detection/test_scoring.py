@@ -8,8 +8,8 @@ import pytest
 
 from ich_node.detection.scoring import (
     Counts,
-    Found,
     Point,
+    Recall,
     ScoredSlice,
     area_under_curve,
     bootstrap,
@@ -102,8 +102,8 @@ def test_kinds_and_sizes():
         scored([point(5, 5)], [LEFT, RIGHT], pixel_spacing_mm=(0.5, 0.5)),
         scored([point(5, 5)], [LEFT], pixel_spacing_mm=(0.5, 2.0)),
     ]
-    assert by_kind(slices) == {"Epidural": Found(found=0, boxes=1), "Subdural": Found(found=2, boxes=2)}
-    assert by_size(slices) == {"0 to 10 mm": Found(found=1, boxes=2), "20 to 40 mm": Found(found=1, boxes=1)}
+    assert by_kind(slices) == {"Epidural": Recall(found=0, boxes=1), "Subdural": Recall(found=2, boxes=2)}
+    assert by_size(slices) == {"0 to 10 mm": Recall(found=1, boxes=2), "20 to 40 mm": Recall(found=1, boxes=1)}
 
 
 def test_froc():
@@ -136,7 +136,7 @@ def test_froc_ends_at_the_pooled_counts():
 def test_pointing_game():
     """Of the slices with boxes, those whose highest place lies in one; slices without boxes do not play."""
     slices = [scored([], [LEFT], top=point(5, 5)), scored([], [LEFT], top=point(5, 25)), scored([], [], top=point(5, 5))]
-    assert pointing_game(slices) == Found(found=1, boxes=2)
+    assert pointing_game(slices) == Recall(found=1, boxes=2)
 
 
 def test_area_under_curve():

@@ -1,4 +1,4 @@
-"""BHX 1.1 (Reis et al., PhysioNet 10.13026/9cft-hg92): expert boxes for CQ500, joined by SOPInstanceUID.
+"""BHX 1.1 (PhysioNet, doi 10.13026/9cft-hg92): expert boxes for CQ500, joined by SOPInstanceUID.
 
 File 1 has the boxes drawn by hand, 2 and 3 extrapolations to all and to selected series. One bleed thus lies on several
 reconstructions of a study, and one series a study is chosen.
@@ -6,6 +6,7 @@ reconstructions of a study, and one series a study is chosen.
 
 import ast
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from training.datasets.choose import Candidate, choose_series, left_out
@@ -40,13 +41,11 @@ def read_bhx(folder: Path, progress: Progress = no_progress, *, boxes: Path | No
     without = [group for group in groups if not boxed_slices(group, boxes_of)]
     skipped += [Skip(what=group.series_instance_uid, reason="a series without boxes") for group in without]
     chosen, worse = choose_series(with_boxes, lambda group: boxed_slices(group, boxes_of))
-    present = {image.sop_instance_uid for group in groups for image in group.images}
-    absent = [Skip(what=uid, reason="boxed, but its image is not there") for uid in boxes_of if uid not in present]
     return Found(
         source="bhx",
         folder=folder,
         series=tuple(boxed_series(candidate, boxes_of, source="bhx", chronic=chronic) for candidate in chosen),
-        skipped=(*skipped, *worse, *left_out(chosen), *absent),
+        skipped=(*skipped, *worse, *left_out(chosen), *without_image(boxes_of, groups)),
     )
 
 
@@ -68,6 +67,12 @@ def read_boxes(table: Path) -> Boxes:
 def boxed_slices(group: ImageSeries, boxes: Boxes) -> int:
     """How many images of a series have boxes."""
     return sum(image.sop_instance_uid in boxes for image in group.images)
+
+
+def without_image(boxes: Boxes, groups: Sequence[ImageSeries]) -> list[Skip]:
+    """The boxed slices that are not among the images."""
+    present = {image.sop_instance_uid for group in groups for image in group.images}
+    return [Skip(what=uid, reason="boxed, but its image is not there") for uid in boxes if uid not in present]
 
 
 def boxed_series(

@@ -9,11 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pydicom.errors import InvalidDicomError
-
 from ich_node.detection.selection import Kept, Selection, select
 from ich_node.errors import Refusal
-from training.datasets.images import Image, ImageSeries, headers
+from training.datasets.images import DAMAGED, Image, ImageSeries, headers
 from training.datasets.labelled import Skip
 
 NOMINAL_MM = 5.0  # the slice thickness that the network was trained for
@@ -84,7 +82,7 @@ def _candidate(group: ImageSeries, boxed: int) -> Candidate | Skip:
         thickness_mm = _thickness_mm(selection.kept)
     except Refusal as refusal:
         return Skip(what=group.series_instance_uid, reason=f"a series not to be read: {refusal.reason}", detail=refusal.detail)
-    except (InvalidDicomError, OSError, ValueError, EOFError) as error:
+    except DAMAGED as error:
         return Skip(what=group.series_instance_uid, reason="a series with a damaged file", detail=str(error))
     kept = {item.sop_instance_uid for item in selection.kept}
     return Candidate(

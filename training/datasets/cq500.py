@@ -1,4 +1,4 @@
-"""CQ500 (Chilamkurthy et al. 2018): reads.csv, the answers of three radiologists for each of 491 studies, and their series.
+"""CQ500: reads.csv, the answers of three radiologists for each of 491 studies, and their series.
 
 Truth is the majority of the three. The labels are the study's: a slice is known only if the study is negative, or from BHX
 boxes where their table lies in the same folder.
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.datasets.bhx import TABLES as BOX_TABLES
-from training.datasets.bhx import Boxes, boxed_series, boxed_slices, read_boxes
+from training.datasets.bhx import Boxes, boxed_series, boxed_slices, read_boxes, without_image
 from training.datasets.choose import Candidate, choose_series, left_out
 from training.datasets.images import ImageSeries, Progress, find_images, no_progress
 from training.datasets.labelled import Found, LabelledSeries, Skip
@@ -47,7 +47,7 @@ def read_cq500(folder: Path, progress: Progress = no_progress, *, boxes: Path | 
         source="cq500",
         folder=folder,
         series=tuple(_labelled(candidate, reads, boxes_of, chronic) for candidate in chosen),
-        skipped=(*skipped, *worse, *left_out(chosen), *absent),
+        skipped=(*skipped, *worse, *left_out(chosen), *absent, *without_image(boxes_of, groups)),
     )
 
 

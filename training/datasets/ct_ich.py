@@ -1,4 +1,4 @@
-"""CT-ICH (Hssayeni et al., PhysioNet, 1.3): a table of slices, ct_scans/<nnn>.nii in HU, masks/<nnn>.nii where they are given.
+"""CT-ICH (PhysioNet, 1.3): a table of slices, ct_scans/<nnn>.nii in HU, masks/<nnn>.nii where they are given.
 
 A volume becomes CT images in memory, so that it is read by the same `read_series` as everything else. Versions 1.0 to 1.2
 hold windowed 8-bit pictures, in which the Hounsfield units are lost.

@@ -1,6 +1,8 @@
 """Every DICOM image below a folder by its header alone, and what is there besides, with the reason. No pixels are decoded."""
 
 import os
+import struct
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,13 +10,25 @@ from pathlib import Path
 
 import pydicom
 from pydicom import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from training.datasets.labelled import Skip
 
 TAGS = ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "Rows", "Columns", "BitsAllocated"]
 NOT_IMAGES = frozenset({".csv", ".html", ".jpg", ".json", ".log", ".md", ".pdf", ".png", ".txt", ".xlsx"})
+# What pydicom raises, on reading or on first access, for a header that is damaged or no DICOM at all.
+DAMAGED = (
+    AttributeError,
+    BytesLengthException,
+    EOFError,
+    InvalidDicomError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 Progress = Callable[[int], None]
 
@@ -49,7 +63,6 @@ def find_images(folder: Path, progress: Progress = no_progress) -> tuple[list[Im
     seen: dict[str, Path] = {}
     grouped: dict[tuple[str, str, str], list[Image]] = defaultdict(list)
     skipped: list[Skip] = []
-    names: dict[str, str] = {}  # one string object a UID: RSNA has 750,000 images
     for path in _files(folder):
         progress(1)
         image = _identify(path)
@@ -59,17 +72,7 @@ def find_images(folder: Path, progress: Progress = no_progress) -> tuple[list[Im
         if (before := seen.setdefault(image.sop_instance_uid, path)) != path:
             skipped.append(Skip(what=str(path), reason="a second file of the same SOPInstanceUID", detail=f"the first: {before}"))
             continue
-        key = (image.patient_id, image.study_instance_uid, image.series_instance_uid)
-        patient_id, study_uid, series_uid = (names.setdefault(name, name) for name in key)
-        grouped[key].append(
-            Image(
-                path=path,
-                sop_instance_uid=image.sop_instance_uid,
-                study_instance_uid=study_uid,
-                series_instance_uid=series_uid,
-                patient_id=patient_id,
-            )
-        )
+        grouped[image.patient_id, image.study_instance_uid, image.series_instance_uid].append(image)
     return [
         ImageSeries(patient_id=key[0], study_instance_uid=key[1], series_instance_uid=key[2], images=tuple(images))
         for key, images in grouped.items()
@@ -82,8 +85,12 @@ def headers(images: Sequence[Image]) -> list[Dataset]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
-        folders.sort()
+    """In the order of their names. Linked folders are followed (data sets lie on other disks), each folder once."""
+    been = {folder.resolve()}
+    for place, folders, names in os.walk(folder, followlinks=True):
+        new = {name: target for name in sorted(folders) if (target := Path(place, name).resolve()) not in been}
+        been |= set(new.values())
+        folders[:] = new
         for name in sorted(names):
             if Path(name).suffix.lower() not in NOT_IMAGES and name != "DICOMDIR":
                 yield Path(place, name)
@@ -93,22 +100,25 @@ def _identify(path: Path) -> Image | Skip:
     try:
         with path.open("rb") as file:
             dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=TAGS)
-            bytes_left = path.stat().st_size - file.tell()
+            short = path.stat().st_size - file.tell() < _pixel_bytes(dataset)
+        sop_uid, study_uid, series_uid, patient_id = (str(dataset.get(keyword) or "").strip() for keyword in TAGS[:4])
     except InvalidDicomError:
         return Skip(what=str(path), reason="not a DICOM file")
-    except (OSError, ValueError, EOFError, NotImplementedError) as error:
-        return Skip(what=str(path), reason="an unreadable file", detail=str(error))
-    patient_id = str(dataset.get("PatientID") or "")
-    uids = [str(dataset.get(keyword) or "") for keyword in TAGS[:3]]
-    if not all(uids):
-        missing = ", ".join(keyword for keyword, uid in zip(TAGS[:3], uids, strict=True) if not uid)
-        return Skip(what=str(path), reason="UIDs are missing", detail=missing)
+    except DAMAGED as error:
+        return Skip(what=str(path), reason="a damaged file", detail=str(error))
+    if not (sop_uid and study_uid and series_uid):
+        return Skip(what=str(path), reason="no SOPInstanceUID, StudyInstanceUID or SeriesInstanceUID")
     if not patient_id:
         return Skip(what=str(path), reason="no PatientID, so it cannot be split by patient")
-    if bytes_left < _pixel_bytes(dataset):
+    if short:
         return Skip(what=str(path), reason="PixelData is shorter than Rows x Columns")
     return Image(
-        path=path, sop_instance_uid=uids[0], study_instance_uid=uids[1], series_instance_uid=uids[2], patient_id=patient_id
+        path=path,
+        sop_instance_uid=sop_uid,
+        # one string object each: RSNA has 750,000 images
+        study_instance_uid=sys.intern(study_uid),
+        series_instance_uid=sys.intern(series_uid),
+        patient_id=sys.intern(patient_id),
     )
 
 

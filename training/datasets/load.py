@@ -2,29 +2,30 @@
 
 import pydicom
 from pydicom import Dataset
-from pydicom.errors import InvalidDicomError
 
 from ich_node.detection.series import Series, read_series
 from training.datasets.ct_ich import volume_datasets
+from training.datasets.images import DAMAGED
 from training.datasets.labelled import LabelledSeries
 from training.datasets.rsna import unwrap
 from training.errors import DataError
 
 
 def load(series: LabelledSeries) -> Series:
-    """Raises the Refusal that serving would give, or DataError for a file that cannot be read any more."""
-    return read_series(_datasets(series), single_slice=True)
+    """Raises the Refusal that serving would give, or DataError for a file that is damaged or gone."""
+    try:
+        return read_series(_datasets(series), single_slice=True)
+    except DAMAGED as error:
+        folder = series.slices[0].path.parent
+        raise DataError(
+            f"series {series.series_instance_uid} in {folder} cannot be read: {error}; get its files again or take them out"
+        ) from error
 
 
 def _datasets(series: LabelledSeries) -> list[Dataset]:
     if series.source == "ct-ich":
         return volume_datasets(series)
-    datasets: list[Dataset] = []
-    for slice_ in series.slices:
-        try:
-            datasets.append(pydicom.dcmread(slice_.path))
-        except (InvalidDicomError, OSError, ValueError, EOFError) as error:
-            raise DataError(f"cannot read {slice_.path}: {error}; get the file again or take it out of the folder") from error
+    datasets: list[Dataset] = [pydicom.dcmread(slice_.path) for slice_ in series.slices]
     if series.source == "rsna":
         for dataset in datasets:
             unwrap(dataset)

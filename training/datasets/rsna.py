@@ -1,4 +1,4 @@
-"""RSNA 2019 Intracranial Hemorrhage Detection (Flanders et al. 2020): stage_2_train.csv and stage_2_train/ID_*.dcm.
+"""RSNA 2019 Intracranial Hemorrhage Detection: stage_2_train.csv and stage_2_train/ID_*.dcm.
 
 The table has six rows an image, `ID_<9 hex>_<subtype>`, some of them twice. The images carry `ID_...` in place of UIDs, and
 one of them is known to be cut short.
