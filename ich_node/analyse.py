@@ -24,7 +24,16 @@ from ich_node.detection.detector import Detector, Reading
 from ich_node.detection.series import Series, read_series
 from ich_node.errors import BundleError, Refusal, ReportError, Unavailable
 from ich_node.jobs import Job, Jobs, LeaseLost, Result
-from ich_node.report import Algorithm, ReportOptions, ResultObject, Source, write_report
+from ich_node.report import (
+    Algorithm,
+    Predecessor,
+    ReportOptions,
+    ResultObject,
+    Source,
+    Unread,
+    write_refusal,
+    write_report,
+)
 from ich_node.shelf import Shelf
 from ich_node.spool import Spool
 
@@ -33,6 +42,15 @@ RETRY = timedelta(seconds=30)
 RENEWALS_PER_LEASE = 4
 
 log = structlog.get_logger(__name__)
+
+
+class Refused(Exception):
+    """A Refusal, with the document that says so."""
+
+    def __init__(self, refusal: Refusal, results: Sequence[Result]) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+        self.results = results
 
 
 class Stopping(Exception):
@@ -94,9 +112,17 @@ class Analyser:
         began = time.monotonic()
         try:
             reading, results = self._read(job, detector)
-        except Refusal as refusal:
-            self.jobs.refuse(job, now=self.clock(), reason=refusal.reason, detail=refusal.detail)
-            log.info("series_refused", reason=refusal.reason, detail=refusal.detail)
+        except Refused as refused:
+            refusal = refused.refusal
+            self.jobs.refuse(
+                job,
+                now=self.clock(),
+                reason=refusal.reason,
+                detail=refusal.detail,
+                results=refused.results,
+                destinations=self.destinations,
+            )
+            log.info("series_refused", reason=refusal.reason, detail=refusal.detail, results=len(refused.results))
         except ReportError as error:
             # the series will not change by itself: no second try
             self.jobs.fail(job, now=self.clock(), reason="not_reportable", detail=error.detail, retry_at=None)
@@ -140,8 +166,12 @@ class Analyser:
     def _read(self, job: Job, detector: Detector) -> tuple[Reading, list[Result]]:
         instances = self.jobs.instances(job)
         datasets = [_dataset(self.spool.read(instance.path)) for instance in instances]
+        digest = digest_of(instance.sha256 for instance in instances)
         keep_lease = self._lease_keeper(job)
-        series = read_series(datasets)
+        try:
+            series = read_series(datasets)
+        except Refusal as refusal:
+            raise Refused(refusal, self._refusal_report(job, detector, datasets, digest, refusal)) from refusal
         keep_lease()
         reading = detector.read(series, lambda *_: keep_lease())
         results = report_on(
@@ -149,12 +179,51 @@ class Analyser:
             datasets,
             reading,
             detector,
-            digest=digest_of(instance.sha256 for instance in instances),
+            digest=digest,
             revision=job.revision,
             at=job.content_at or self.clock(),
             options=self.options,
+            predecessor=self._predecessor(job),
         )
         return reading, [self._keep(result) for result in results]
+
+    def _refusal_report(
+        self, job: Job, detector: Detector, datasets: Sequence[Dataset], digest: str, refusal: Refusal
+    ) -> list[Result]:
+        """The document that says so, if it is wanted; a source that it cannot refer to gets none."""
+        if not self.options.refused:
+            return []
+        unread = Unread(
+            study_instance_uid=job.study_instance_uid,
+            series_instance_uid=job.series_instance_uid,
+            datasets=datasets,
+            digest=digest,
+            revision=job.revision,
+            predecessor=self._predecessor(job),
+        )
+        at = job.content_at or self.clock()
+        try:
+            result = write_refusal(unread, refusal, algorithm=algorithm_of(detector.bundle), options=self.options, at=at)
+        except ReportError as error:
+            log.warning("refusal_not_reportable", detail=error.detail)
+            return []
+        return [self._keep(result)] if result else []
+
+    def _predecessor(self, job: Job) -> Predecessor | None:
+        """The SR that an earlier revision of this series gave, if its file is still there."""
+        previous = self.jobs.previous_report(job)
+        if previous is None:
+            return None
+        try:
+            header = pydicom.dcmread(io.BytesIO(self.spool.read(previous.path)), specific_tags=["SeriesInstanceUID"])
+        except FileNotFoundError:
+            log.warning("predecessor_lost", sop_instance_uid=previous.sop_instance_uid)
+            return None
+        return Predecessor(
+            series_instance_uid=str(header.SeriesInstanceUID),
+            sop_class_uid=previous.sop_class_uid,
+            sop_instance_uid=previous.sop_instance_uid,
+        )
 
     def _keep(self, result: ResultObject) -> Result:
         stored = self.spool.put(result.encode())
@@ -196,10 +265,11 @@ def report_on(
     revision: int,
     at: datetime,
     options: ReportOptions,
+    predecessor: Predecessor | None = None,
 ) -> list[ResultObject]:
     """The DICOM objects of a Reading. Raises ReportError."""
     return write_report(
-        Source(series=series, datasets=datasets, digest=digest, revision=revision),
+        Source(series=series, datasets=datasets, digest=digest, revision=revision, predecessor=predecessor),
         reading,
         detector.likelihood_on_slice,
         algorithm=algorithm_of(detector.bundle),

@@ -19,7 +19,7 @@ from ich_node.detection.detector import Detector, Reading
 from ich_node.detection.series import Series, read_series
 from ich_node.errors import Refusal, ReportError
 from ich_node.folder import SeriesFiles
-from ich_node.report import ReportOptions, ResultObject, render_overlay
+from ich_node.report import ReportOptions, ResultObject, lesions_of, render_overlay
 
 RESEARCH_USE = "Research use only. Not a medical device."
 
@@ -85,7 +85,7 @@ class SeriesAnswer:
 
 
 def read_files(
-    files: SeriesFiles, detector: Detector, *, max_overlays: int, at: datetime, with_dicom: bool
+    files: SeriesFiles, detector: Detector, *, options: ReportOptions, at: datetime, with_dicom: bool
 ) -> tuple[SeriesAnswer, NDArray[np.uint8] | None]:
     """Read one series from its files, a lone slice too: the answer, and the picture of `draw`."""
     unread = SeriesAnswer(
@@ -104,7 +104,6 @@ def read_files(
     try:
         if with_dicom:
             digest = digest_of(hashlib.sha256(path.read_bytes()).hexdigest() for path in files.paths)
-            options = ReportOptions(max_overlays=max_overlays)
             results = report_on(series, datasets, reading, detector, digest=digest, revision=1, at=at, options=options)
         else:
             _check_uids(series)
@@ -123,7 +122,7 @@ def draw(series: Series, reading: Reading, detector: Detector) -> NDArray[np.uin
     return render_overlay(
         series.slices[index],
         detector.likelihood_on_slice(best, series.slices[index]),
-        read.findings if reading.positive else (),
+        lesions_of(series, reading),
         probability=read.probability,
         number=index + 1,
         total=len(series.slices),
@@ -140,8 +139,9 @@ def write_answer(answer: SeriesAnswer, picture: NDArray[np.uint8] | None, out: P
     if picture is not None:
         written.append(folder / "preview.png")
         Image.fromarray(picture).save(written[-1])
-    for number, result in enumerate(answer.results):
-        written.append(folder / (f"{result.kind}.dcm" if result.kind == "sr" else f"{result.kind}-{number:02d}.dcm"))
+    for result in answer.results:
+        number = f"-{result.dataset.InstanceNumber:03d}" if result.kind == "overlay" else ""
+        written.append(folder / f"{result.kind.replace('_', '-')}{number}.dcm")
         written[-1].write_bytes(result.encode())
     return written
 

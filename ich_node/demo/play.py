@@ -204,7 +204,8 @@ def _is_near(mark: Mark, box: tuple[int, int, int, int]) -> bool:
 
 def _preview(received: list[Path], out: Path) -> Path | None:
     """The overlay with the most colour, as PNG."""
-    overlays = [pydicom.dcmread(path) for path in received if _class_of(path) == SecondaryCaptureImageStorage]
+    captures = [pydicom.dcmread(path) for path in received if _class_of(path) == SecondaryCaptureImageStorage]
+    overlays = [capture for capture in captures if capture.ImageType[-1] == "ICH_OVERLAY"]
     if not overlays:
         return None
     most = max(overlays, key=lambda overlay: float(overlay.pixel_array.std(axis=-1).sum()))

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from ich_node.detection.detector import Finding
 from ich_node.detection.series import Slice
 
-# Peaks of one bleed wander within it from slice to slice; those of two bleeds side by side are further apart than this.
-IN_PLANE_MM = 12.0
+# The peak of a long bleed wanders along it from slice to slice, by more than the width of any; bleeds of both sides are further
+# apart than this.
+IN_PLANE_MM = 20.0
 # One slice of 5 mm without a mark does not end a bleed; in thicker slices only the next one is a neighbour.
 THROUGH_PLANE_MM = 10.0
 

@@ -1,19 +1,27 @@
-"""An overlay picture as DICOM: Secondary Capture, placed where its slice is."""
+"""Pictures as DICOM: Secondary Captures in one series, the summary first, each overlay placed where its slice is."""
+
+from collections.abc import Sequence
 
 import highdicom as hd
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom.valuerep import DA, TM
 
 from ich_node.report import codes
-from ich_node.report.context import RESEARCH_USE, Context, ReadSlice, without_person
+from ich_node.report.context import Context, ReadSlice
+from ich_node.report.imprint import RESEARCH_USE, without_person
 from ich_node.report.overlay import render_overlay
 from ich_node.report.result import ResultObject
+from ich_node.report.summary import Tile, render_summary
+from ich_node.report.tree import code_item, reference_to
 
 SERIES_NUMBER = 9002
 SERIES_DESCRIPTION = "ICH AI overlay (research use only)"
-DERIVATION = "CT slice in the brain window (40/80 HU), likelihood of hemorrhage in colour, findings as x"
+OVERLAY_DERIVATION = "CT slice in the brain window (40/80 HU), likelihood of hemorrhage in colour, lesions as numbered x"
+SUMMARY_DERIVATION = "Summary page: the answer, lesions, probability of each slice, positive slices with likelihood in colour"
+TRANSFER_SYNTAXES = {"rle": RLELossless, "none": ExplicitVRLittleEndian}
 
 
 def write_overlay(context: Context, read: ReadSlice, likelihood_YX: NDArray[np.float32]) -> ResultObject:
@@ -21,32 +29,26 @@ def write_overlay(context: Context, read: ReadSlice, likelihood_YX: NDArray[np.f
     rgb_YXC = render_overlay(
         read.slice,
         likelihood_YX,
-        read.findings,
+        context.lesions,
         probability=read.reading.probability,
         number=read.number,
         total=len(context.slices),
-        version=context.algorithm.version,
+        version=context.imprint.algorithm.version,
     )
-    image = hd.sc.SCImage.from_ref_dataset(
-        ref_dataset=without_person(read.header),
-        pixel_array=rgb_YXC,
-        photometric_interpretation="RGB",
-        bits_allocated=8,
-        coordinate_system="PATIENT",
-        patient_orientation=patient_orientation(read.slice.image_orientation),
-        pixel_spacing=tuple(read.header.PixelSpacing),
-        series_instance_uid=context.uids.make("overlay series"),
-        series_number=SERIES_NUMBER,
-        series_description=SERIES_DESCRIPTION,
-        sop_instance_uid=context.uids.make("overlay", read.slice.sop_instance_uid),
-        instance_number=read.number,
-        transfer_syntax_uid=ExplicitVRLittleEndian,
-        **context.equipment(),
-    )
-    _describe(image, context, read)
+    image = _capture(context, rgb_YXC, "overlay", [read], instance_number=read.number + 1)
+    image.DerivationDescription = OVERLAY_DERIVATION
+    image.ImageComments = _comments(context, read)
+    image.PixelSpacing = list(read.header.PixelSpacing)
     _place(image, read.header)
-    context.finish(image, read.header)
     return ResultObject(kind="overlay", dataset=image)
+
+
+def write_summary(context: Context, tiles: Sequence[Tile]) -> ResultObject:
+    """The page that a reader sees first. It shows many slices, so it lies nowhere."""
+    image = _capture(context, render_summary(context, tiles), "summary", context.positive_slices, instance_number=1)
+    image.DerivationDescription = SUMMARY_DERIVATION
+    image.ImageComments = RESEARCH_USE
+    return ResultObject(kind="summary", dataset=image)
 
 
 def patient_orientation(image_orientation: tuple[float, float, float, float, float, float]) -> tuple[str, str]:
@@ -59,30 +61,52 @@ def _direction(cosines: tuple[float, ...]) -> str:
     return "LPH"[axis] if cosines[axis] > 0 else "RAF"[axis]
 
 
-def _describe(image: Dataset, context: Context, read: ReadSlice) -> None:
-    image.ImageType = ["DERIVED", "SECONDARY", "AXIAL", "ICH_OVERLAY"]
+def _capture(
+    context: Context, rgb_YXC: NDArray[np.uint8], kind: str, shown: Sequence[ReadSlice], *, instance_number: int
+) -> hd.sc.SCImage:
+    of_slice = shown[0].slice.sop_instance_uid if kind == "overlay" else ""
+    image = hd.sc.SCImage.from_ref_dataset(
+        ref_dataset=without_person(shown[0].header),
+        pixel_array=rgb_YXC,
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=patient_orientation(shown[0].slice.image_orientation),
+        series_instance_uid=context.imprint.uids.make("overlay series"),
+        series_number=SERIES_NUMBER,
+        series_description=SERIES_DESCRIPTION,
+        sop_instance_uid=context.imprint.uids.make(kind, of_slice),
+        instance_number=instance_number,
+        transfer_syntax_uid=TRANSFER_SYNTAXES[context.options.compression],
+        **context.imprint.equipment(),
+    )
+    image.ImageType = ["DERIVED", "SECONDARY", "AXIAL", f"ICH_{kind.upper()}"]
     image.ConversionType = "WSD"
     image.BodyPartExamined = "HEAD"
     image.BurnedInAnnotation = "YES"
     image.RecognizableVisualFeatures = "NO"
     image.LossyImageCompression = "00"
-    image.DerivationDescription = DERIVATION
-    image.ImageComments = RESEARCH_USE
-    image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = context.date, context.time
-    purpose = hd.sr.CodedConcept.from_code(codes.SOURCE_IMAGE)
-    image.SourceImageSequence = [_reference(read.header)]
-    image.SourceImageSequence[0].PurposeOfReferenceCodeSequence = [purpose]
+    image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = DA(context.imprint.date), TM(context.imprint.time)
+    _refer(image, [read.header for read in shown])
+    context.imprint.finish(image)
+    return image
+
+
+def _refer(image: Dataset, headers: Sequence[Dataset]) -> None:
     series = Dataset()
-    series.SeriesInstanceUID = read.header.SeriesInstanceUID
-    series.ReferencedInstanceSequence = [_reference(read.header)]
+    series.SeriesInstanceUID = headers[0].SeriesInstanceUID
+    series.ReferencedInstanceSequence = [reference_to(header) for header in headers]
     image.ReferencedSeriesSequence = [series]
+    image.SourceImageSequence = [reference_to(header) for header in headers]
+    for item in image.SourceImageSequence:
+        item.PurposeOfReferenceCodeSequence = [code_item(codes.SOURCE_IMAGE)]
 
 
-def _reference(header: Dataset) -> Dataset:
-    reference = Dataset()
-    reference.ReferencedSOPClassUID = header.SOPClassUID
-    reference.ReferencedSOPInstanceUID = header.SOPInstanceUID
-    return reference
+def _comments(context: Context, read: ReadSlice) -> str:
+    """Which lesion of the SR each number is: a Secondary Capture has no other place for tracking UIDs."""
+    lesions = {lesion.number: lesion for lesion, _ in context.marks_on(read)}
+    tracked = [f"Lesion {number}: tracking UID {context.tracking_uid(lesion)}." for number, lesion in lesions.items()]
+    return " ".join([RESEARCH_USE, *tracked])
 
 
 def _place(image: Dataset, header: Dataset) -> None:

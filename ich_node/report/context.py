@@ -1,43 +1,58 @@
-"""What every object of one set of results shares: who read what, when, and the UIDs that follow from it."""
+"""One Reading of one Series, laid out for its objects: which slices are shown, and which Lesion each mark belongs to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import Any
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Literal
 
-import highdicom as hd
 from pydicom import Dataset
 from pydicom.uid import UID
-from pydicom.valuerep import DA, DT, TM
 
-from ich_node.detection.detector import Finding, Reading, SliceReading
+from ich_node.detection.detector import Finding, LikelihoodMap, Reading, SliceReading
+from ich_node.detection.lesions import Lesion, Mark, find_lesions
 from ich_node.detection.series import Series, Slice
 from ich_node.report.evidence import to_evidence
-from ich_node.report.result import name_implementation
+from ich_node.report.imprint import Algorithm, Imprint, in_the_zone_of
 from ich_node.report.uids import UidMaker, uid_from
 
-PRODUCT = "ich-node"
-WITHHELD = {"PatientName", "ReferringPhysicianName", "AcquisitionDateTime"}
-RESEARCH_USE = "Research use only. Not a medical device."
+SrClass = Literal["comprehensive3d", "comprehensive", "enhanced"]
+MAX_FINDINGS_PER_SLICE = 5  # more say nothing that these do not
+# A tracking UID names a place this coarse: a peak that moves by a pixel is the same lesion. Marks of two lesions are never this
+# close together (detection/lesions.py), so no two share a UID.
+SAME_PLACE_MM = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
-    """max_overlays: the most Secondary Captures of one reading. ae_title: this node's name in the objects."""
+    """Which objects are made.
 
+    max_overlays: the most Secondary Captures of slices; refused: a document for series that are refused, too.
+
+    ae_title: this node's name in the objects.
+    """
+
+    sr_class: SrClass = "comprehensive3d"
     max_overlays: int = 20
+    summary: bool = True
+    gsps: bool = True
+    key_objects: bool = True
+    parametric_map: bool = False
+    refused: bool = False
+    compression: Literal["rle", "none"] = "rle"
     ae_title: str = "ICHNODE"
+
+    def facts(self) -> tuple[str, ...]:
+        """What makes other objects of the same reading: part of their UIDs."""
+        return tuple(f"{option.name}={getattr(self, option.name)}" for option in fields(self))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Algorithm:
-    """What read. version: of the software; details: the operating point in words."""
+class Predecessor:
+    """The SR of an earlier revision of the same series, which the new one replaces."""
 
-    name: str
-    version: str
-    bundle_name: str
-    bundle_sha256: str
-    details: str
+    series_instance_uid: str
+    sop_class_uid: str
+    sop_instance_uid: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +66,7 @@ class Source:
     datasets: Sequence[Dataset]
     digest: str
     revision: int
+    predecessor: Predecessor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,17 +78,6 @@ class ReadSlice:
     header: Dataset
     reading: SliceReading
 
-    @property
-    def findings(self) -> list[Finding]:
-        """The marks that can be pointed at, those inside the image; the highest first."""
-        rows, columns = self.slice.hu_YX.shape
-        inside = [
-            finding
-            for finding in self.reading.findings
-            if -0.5 <= finding.row <= rows - 0.5 and -0.5 <= finding.column <= columns - 0.5
-        ]
-        return sorted(inside, key=lambda finding: -finding.likelihood)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
@@ -80,10 +85,11 @@ class Context:
 
     reading: Reading
     slices: tuple[ReadSlice, ...]
-    algorithm: Algorithm
+    lesions: tuple[Lesion, ...]
+    imprint: Imprint
     options: ReportOptions
-    uids: UidMaker
-    at: datetime
+    predecessor: Predecessor | None
+    _by_uid: dict[str, ReadSlice] = field(repr=False)
 
     @property
     def positive_slices(self) -> tuple[ReadSlice, ...]:
@@ -93,88 +99,93 @@ class Context:
         return tuple(read for read in self.slices if read.reading.probability >= self.reading.threshold or read.reading.findings)
 
     @property
-    def device_uid(self) -> UID:
-        return uid_from("device", self.options.ae_title)
-
-    def equipment(self) -> dict[str, Any]:
-        """General Equipment and the dates of an object, as highdicom's constructors take them."""
-        return {
-            "manufacturer": PRODUCT,
-            "manufacturer_model_name": PRODUCT,
-            "software_versions": self.algorithm.version,
-            "device_serial_number": self.options.ae_title,
-            "content_date": self.date,
-            "content_time": self.time,
-            "series_date": self.date,
-            "series_time": self.time,
-            "specific_character_set": "ISO_IR 192",
-        }
+    def mapped_slices(self) -> tuple[tuple[ReadSlice, LikelihoodMap], ...]:
+        """The slices that have a map: a slab of thin slices has one, on the slice that bears its marks."""
+        maps = {likelihood_map.sop_instance_uid: likelihood_map for likelihood_map in self.reading.maps}
+        uids = [(read, read.slice.sop_instance_uid) for read in self.slices]
+        return tuple((read, maps[uid]) for read, uid in uids if uid in maps)
 
     @property
-    def date(self) -> str:
-        return self.at.strftime("%Y%m%d")
+    def shown_slices(self) -> tuple[ReadSlice, ...]:
+        """The positive ones of these: what there is a picture of."""
+        positive = {read.number for read in self.positive_slices}
+        return tuple(read for read, _ in self.mapped_slices if read.number in positive)
 
-    @property
-    def time(self) -> str:
-        return self.at.strftime("%H%M%S.%f")
+    def where(self, mark: Mark) -> ReadSlice:
+        """The slice that bears the mark."""
+        return self._by_uid[mark.slice.sop_instance_uid]
 
-    def finish(self, dataset: hd.base.SOPClass, header: Dataset) -> None:
-        """Inherit patient and study; say where, by whom and when (from `at` alone: a second build is the same bytes)."""
-        dataset.copy_patient_and_study_information(header)
-        dataset.InstanceCreationDate, dataset.InstanceCreationTime = DA(self.date), TM(self.time)
-        dataset.TimezoneOffsetFromUTC = self.at.strftime("%z")[:5]
-        dataset.StationName = self.options.ae_title
-        for item in dataset.ContributingEquipmentSequence:
-            if "ContributionDateTime" in item:
-                item.ContributionDateTime = DT(f"{self.date}{self.time}{dataset.TimezoneOffsetFromUTC}")
-        name_implementation(dataset, self.algorithm.version)
+    def tracking_uid(self, lesion: Lesion) -> UID:
+        """The same for the same place in the same series, whatever the revision or the bundle."""
+        place = (str(round(mm / SAME_PLACE_MM)) for mm in lesion.peak.patient_mm)
+        return uid_from("lesion", self.reading.series_instance_uid, *place)
+
+    def marks_on(self, read: ReadSlice) -> list[tuple[Lesion, Mark]]:
+        """The marks of one slice with their lesions, the most certain lesion first."""
+        return marks_on(read.slice, self.lesions)
+
+
+def listed_findings(slice_: Slice, findings: Sequence[Finding]) -> list[Finding]:
+    """The marks that can be pointed at, those inside the image; the highest first, up to the limit."""
+    rows, columns = slice_.hu_YX.shape
+    inside = [finding for finding in findings if -0.5 <= finding.row <= rows - 0.5 and -0.5 <= finding.column <= columns - 0.5]
+    return sorted(inside, key=lambda finding: -finding.likelihood)[:MAX_FINDINGS_PER_SLICE]
+
+
+def lesions_of(series: Series, reading: Reading) -> tuple[Lesion, ...]:
+    """The Lesions of a positive Reading as every object numbers them; none of a negative one.
+
+    A slab of thin slices is one slice here, the one that bears its marks.
+    """
+    if not reading.positive:
+        return ()
+    by_uid = {slice_reading.sop_instance_uid: slice_reading for slice_reading in reading.slices}
+    read_uids = {likelihood_map.sop_instance_uid for likelihood_map in reading.maps} or set(by_uid)
+    slices = [slice_ for slice_ in series.slices if slice_.sop_instance_uid in read_uids]
+    return find_lesions(slices, [listed_findings(slice_, by_uid[slice_.sop_instance_uid].findings) for slice_ in slices])
+
+
+def marks_on(slice_: Slice, lesions: Sequence[Lesion]) -> list[tuple[Lesion, Mark]]:
+    """The marks of one slice with their lesions, in the order of the lesions."""
+    return [
+        (lesion, mark) for lesion in lesions for mark in lesion.marks if mark.slice.sop_instance_uid == slice_.sop_instance_uid
+    ]
 
 
 def to_context(source: Source, reading: Reading, algorithm: Algorithm, options: ReportOptions, at: datetime) -> Context:
     """Raises ReportError if the source cannot be referenced."""
     headers = to_evidence(source.series, source.datasets)
     by_uid = {slice_reading.sop_instance_uid: slice_reading for slice_reading in reading.slices}
-    facts = (
-        source.series.series_instance_uid,
-        source.digest,
-        str(source.revision),
-        algorithm.bundle_sha256,
-        algorithm.version,
-        repr(options),
-        at.isoformat(),
+    slices = tuple(
+        ReadSlice(number=number, slice=slice_, header=header, reading=by_uid[slice_.sop_instance_uid])
+        for number, (slice_, header) in enumerate(zip(source.series.slices, headers, strict=True), start=1)
     )
     return Context(
         reading=reading,
-        slices=tuple(
-            ReadSlice(number=number, slice=slice_, header=header, reading=by_uid[slice_.sop_instance_uid])
-            for number, (slice_, header) in enumerate(zip(source.series.slices, headers, strict=True), start=1)
+        slices=slices,
+        lesions=lesions_of(source.series, reading),
+        imprint=Imprint(
+            algorithm=algorithm,
+            ae_title=options.ae_title,
+            uids=UidMaker(facts=_facts(source, algorithm, options, at)),
+            header=headers[0],
+            at=in_the_zone_of(headers[0], at),
         ),
-        algorithm=algorithm,
         options=options,
-        uids=UidMaker(facts=facts),
-        at=_in_the_zone_of(headers[0], at),
+        predecessor=source.predecessor,
+        _by_uid={read.slice.sop_instance_uid: read for read in slices},
     )
 
 
-def without_person(header: Dataset) -> Dataset:
-    """The header for highdicom's constructors, which warn of unusual names by printing them; `finish` adds the patient.
-
-    Without the acquisition time, too: it would be written as the time at which the scanner contributed to our object.
-    """
-    kept = Dataset()
-    for element in header:
-        if element.keyword not in WITHHELD:
-            kept.add(element)
-    kept.PatientName = kept.ReferringPhysicianName = ""
-    return kept
-
-
-def _in_the_zone_of(header: Dataset, at: datetime) -> datetime:
-    """TimezoneOffsetFromUTC governs every time of an object, inherited ones too: where the source names its zone, ours follow."""
-    if at.utcoffset() is None:
-        raise ValueError("the time of a report needs its time zone")
-    offset = str(header.get("TimezoneOffsetFromUTC", ""))
-    if not offset:
-        return at
-    sign = -1 if offset[0] == "-" else 1
-    return at.astimezone(timezone(sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))))
+def _facts(source: Source, algorithm: Algorithm, options: ReportOptions, at: datetime) -> tuple[str, ...]:
+    """Everything that decides the content of the objects."""
+    return (
+        source.series.series_instance_uid,
+        source.digest,
+        str(source.revision),
+        source.predecessor.sop_instance_uid if source.predecessor else "",
+        algorithm.bundle_sha256,
+        algorithm.version,
+        *options.facts(),
+        at.isoformat(),
+    )

@@ -55,6 +55,24 @@ def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
     return [_header(series, slice_, by_uid[slice_.sop_instance_uid]) for slice_ in series.slices]
 
 
+def to_bare_evidence(study_instance_uid: str, series_instance_uid: str, datasets: Sequence[Dataset]) -> list[Dataset]:
+    """One clean header per object of a series that was not read: identity, patient and study; no geometry.
+
+    Raises ReportError if an object cannot be referenced, before anything is built.
+    """
+    _check_uid("StudyInstanceUID", study_instance_uid)
+    _check_uid("SeriesInstanceUID", series_instance_uid)
+    headers = []
+    for dataset in datasets:
+        uid = str(dataset.get("SOPInstanceUID") or "")
+        _check_uid("SOPInstanceUID", uid)
+        header = _with_type_2(clean(dataset))
+        header.StudyInstanceUID, header.SeriesInstanceUID = study_instance_uid, series_instance_uid
+        header.SOPInstanceUID, header.SOPClassUID = uid, dataset.SOPClassUID
+        headers.append(header)
+    return headers
+
+
 def clean(dataset: Dataset) -> Dataset:
     """A copy without values that break the standard, without private attributes and without bulk data, in UTF-8.
 
@@ -78,12 +96,7 @@ def _check_uid(attribute: str, uid: str) -> None:
 
 
 def _header(series: Series, slice_: Slice, dataset: Dataset) -> Dataset:
-    header = clean(dataset)
-    for keyword in TYPE_2:
-        if keyword not in header:
-            setattr(header, keyword, "")
-    if not header.get("DeidentificationMethod") and not header.get("DeidentificationMethodCodeSequence"):
-        header.pop("PatientIdentityRemoved", None)  # type 1C: the one does not stand without the other
+    header = _with_type_2(clean(dataset))
     header.StudyInstanceUID = series.study_instance_uid
     header.SeriesInstanceUID = series.series_instance_uid
     header.SOPInstanceUID = slice_.sop_instance_uid
@@ -97,6 +110,16 @@ def _header(series: Series, slice_: Slice, dataset: Dataset) -> Dataset:
         header.FrameOfReferenceUID = slice_.frame_of_reference_uid
     if not _is_thickness(header.get("SliceThickness")):
         header.pop("SliceThickness", None)
+    return header
+
+
+def _with_type_2(header: Dataset) -> Dataset:
+    """What has to be there is there, empty if need be; what contradicts itself is not."""
+    for keyword in TYPE_2:
+        if keyword not in header:
+            setattr(header, keyword, "")
+    if not header.get("DeidentificationMethod") and not header.get("DeidentificationMethodCodeSequence"):
+        header.pop("PatientIdentityRemoved", None)  # type 1C: the one does not stand without the other
     if not UTC_OFFSET.fullmatch(str(header.get("TimezoneOffsetFromUTC", ""))):
         header.pop("TimezoneOffsetFromUTC", None)
     return header

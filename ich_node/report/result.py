@@ -11,11 +11,14 @@ from pydicom.uid import UID
 IMPLEMENTATION_CLASS_UID = UID("2.25.90632643035486148973607933431381615073")
 
 
+Kind = Literal["sr", "summary", "overlay", "presentation_state", "key_objects", "parametric_map"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResultObject:
-    """An object with its file meta information, Explicit VR Little Endian."""
+    """An object with its file meta information: Explicit VR Little Endian, pixels in RLE if they are compressed."""
 
-    kind: Literal["sr", "overlay"]
+    kind: Kind
     dataset: Dataset = field(repr=False)
 
     @property

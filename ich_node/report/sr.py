@@ -1,251 +1,223 @@
-"""The structured report: Comprehensive 3D SR, TID 1500 Measurement Report.
+"""The structured report: TID 1500 Measurement Report.
 
 ::
 
     Imaging Measurement Report
     ├── observer (Device), Procedure reported, Image Library
     ├── Imaging Measurements
-    │   ├── the series          Present | Absent, certainty        TID 1501
-    │   ├── each positive slice Present, certainty                 TID 1501
-    │   └── each finding        POINT on its slice, certainty      TID 1410
+    │   ├── the series          Present | Absent | Undetermined, certainty      TID 1501
+    │   ├── each positive slice Present, certainty                              TID 1501
+    │   └── each lesion         a group for each of its marks, the peak first;  TID 1410
+    │                           POINT on its slice, certainty; of the peak also the height
     └── Qualitative Evaluations: comments for people
+
+The groups of one lesion share its tracking UID. OHIF takes groups that do so for one measurement and shows the first of them,
+which is the peak.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-from highdicom import sr
-from highdicom.enum import ContentQualificationValues
-from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.sr.coding import Code
+from pydicom.uid import UID, Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
 
-from ich_node.detection.detector import Finding
+from ich_node.detection.lesions import Lesion, Mark
 from ich_node.report import codes
-from ich_node.report.context import PRODUCT, RESEARCH_USE, Context, ReadSlice, without_person
+from ich_node.report.context import MAX_FINDINGS_PER_SLICE, Context, Predecessor, ReadSlice, SrClass
+from ich_node.report.document import to_document
+from ich_node.report.imprint import PRODUCT, RESEARCH_USE, Algorithm, Imprint
+from ich_node.report.library import image_library
 from ich_node.report.result import ResultObject
+from ich_node.report.tree import Relationship, coded, container, image, number, point, reference_to, text, uid_reference
+from ich_node.report.uids import uid_from
 
 SERIES_NUMBER = 9001
 SERIES_DESCRIPTION = "ICH AI result - SR (research use only)"
-MAX_FINDINGS_PER_SLICE = 5  # 2 kB and 16 ms each
-UNKNOWN_THICKNESS_MM = 0.0  # for highdicom alone, which insists on a number; the item is taken out again
+# All coordinates are SCOORD, so the same tree fits each of them.
+SR_CLASSES: dict[SrClass, UID] = {
+    "comprehensive3d": Comprehensive3DSRStorage,
+    "comprehensive": ComprehensiveSRStorage,
+    "enhanced": EnhancedSRStorage,
+}
 
 
 def write_sr(context: Context) -> ResultObject:
     """The answer for the series as a document, positive or negative."""
-    evidence = [_library_header(read.header) for read in context.slices]
-    content = _content(context, evidence)
-    document = sr.Comprehensive3DSR(
-        evidence=evidence,
-        content=content[0],
-        series_instance_uid=context.uids.make("sr series"),
+    groups = [_series_group(context), *_slice_groups(context), *_lesion_groups(context)]
+    library = [read.header for read in context.positive_slices or context.slices]
+    root = report_root(context.imprint, image_library(library), groups, comments(context))
+    evidence = [read.header for read in context.slices]
+    return sr_object(root, context.imprint, evidence, context.options.sr_class, context.predecessor)
+
+
+def sr_object(
+    root: Dataset, imprint: Imprint, evidence: Sequence[Dataset], sr_class: SrClass, predecessor: Predecessor | None
+) -> ResultObject:
+    """A document that is complete, and preliminary, since no person has looked at it."""
+    document = to_document(
+        root,
+        imprint,
+        evidence,
+        sop_class_uid=SR_CLASSES[sr_class],
+        modality="SR",
+        kind="sr",
         series_number=SERIES_NUMBER,
         series_description=SERIES_DESCRIPTION,
-        sop_instance_uid=context.uids.make("sr"),
-        instance_number=1,
-        is_complete=True,
-        is_final=False,
-        is_verified=False,
-        content_qualification=ContentQualificationValues.RESEARCH,
-        **context.equipment(),
     )
-    context.finish(document, context.slices[0].header)
+    document.CompletionFlag, document.VerificationFlag, document.PreliminaryFlag = "COMPLETE", "UNVERIFIED", "PRELIMINARY"
+    document.PerformedProcedureCodeSequence = []
+    if predecessor is not None:
+        document.PredecessorDocumentsSequence = [_predecessor(imprint, predecessor)]
     return ResultObject(kind="sr", dataset=document)
 
 
-def _content(context: Context, evidence: Sequence[Dataset]) -> sr.MeasurementReport:
-    positive_uids = {read.slice.sop_instance_uid for read in context.positive_slices}
-    library = [header for header in evidence if not positive_uids or header.SOPInstanceUID in positive_uids]
-    report = sr.MeasurementReport(
-        observation_context=_observer(context),
-        procedure_reported=codes.CT_PROCEDURE,
-        imaging_measurements=[_series_group(context), *_slice_groups(context), *_finding_groups(context)],
-        referenced_images=library,
-    )
-    unmeasured = {read.slice.sop_instance_uid for read in context.slices if "SliceThickness" not in read.header}
-    _remove_unknown_thickness(report[0], unmeasured)
-    report[0].ContentSequence.append(_comments(context))
-    return report
-
-
-def _library_header(header: Dataset) -> Dataset:
-    kept = without_person(header)
-    if "SliceThickness" not in kept:
-        kept.SliceThickness = UNKNOWN_THICKNESS_MM
-    return kept
-
-
-def _remove_unknown_thickness(root: Dataset, unmeasured: set[str]) -> None:
-    """The image library must not state a thickness that the source does not."""
-    for library in root.ContentSequence:
-        for group in library.get("ContentSequence", []):
-            for image in group.get("ContentSequence", []):
-                if image.ValueType == "IMAGE" and image.ReferencedSOPSequence[0].ReferencedSOPInstanceUID in unmeasured:
-                    _remove_items(image, codes.SLICE_THICKNESS)
-
-
-def _remove_items(parent: Dataset, name: Code) -> None:
-    for index in reversed(range(len(parent.get("ContentSequence", [])))):
-        if parent.ContentSequence[index].ConceptNameCodeSequence[0].CodeValue == name.value:
-            del parent.ContentSequence[index]
-
-
-def _observer(context: Context) -> sr.ObservationContext:
-    return sr.ObservationContext(
-        observer_device_context=sr.ObserverContext(
-            observer_type=sr.CodedConcept.from_code(codes.DEVICE),
-            observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
-                uid=context.device_uid,
-                name=context.options.ae_title,
-                manufacturer_name=PRODUCT,
-                model_name=PRODUCT,
-                serial_number=context.options.ae_title,
-            ),
-        )
+def report_root(imprint: Imprint, library: Dataset, groups: Sequence[Dataset], remarks: Sequence[str]) -> Dataset:
+    """The tree of TID 1500."""
+    return container(
+        codes.IMAGING_MEASUREMENT_REPORT,
+        coded(codes.LANGUAGE, codes.ENGLISH, "HAS CONCEPT MOD"),
+        *device_observer(imprint),
+        coded(codes.PROCEDURE_REPORTED, codes.CT_PROCEDURE, "HAS CONCEPT MOD"),
+        library,
+        container(codes.IMAGING_MEASUREMENTS, *groups, continuous=True),
+        container(
+            codes.QUALITATIVE_EVALUATIONS, *(text(codes.COMMENT, remark, "CONTAINS") for remark in (RESEARCH_USE, *remarks))
+        ),
+        template="1500",
+        relationship=None,
+        continuous=True,
     )
 
 
-def _series_group(context: Context) -> sr.MeasurementsAndQualitativeEvaluations:
-    return _group(
-        context,
-        tracking=sr.TrackingIdentifier(uid=context.uids.make("series"), identifier="series"),
-        probability=context.reading.series_probability,
-        presence=codes.PRESENT if context.reading.positive else codes.ABSENT,
-        sources=context.positive_slices or context.slices,
-        point=_top_point(context),
+def series_tracking_uid(series_instance_uid: str) -> UID:
+    """What is said of the series as a whole, in every revision."""
+    return uid_from("series", series_instance_uid)
+
+
+def measurement_group(algorithm: Algorithm, template: str, tracking: tuple[str, UID], *statements: Dataset) -> Dataset:
+    """A statement about hemorrhage, and who makes it (TID 4019). template: 1501 of images as a whole, 1410 of a place."""
+    identifier, uid = tracking
+    return container(
+        codes.MEASUREMENT_GROUP,
+        text(codes.TRACKING_IDENTIFIER, identifier, "HAS OBS CONTEXT"),
+        uid_reference(codes.TRACKING_UID, uid, "HAS OBS CONTEXT"),
+        coded(codes.FINDING, codes.INTRACRANIAL_HEMORRHAGE, "CONTAINS"),
+        coded(codes.FINDING_SITE, codes.INTRACRANIAL, "HAS CONCEPT MOD"),
+        text(codes.ALGORITHM_NAME, algorithm.name, "HAS CONCEPT MOD"),
+        text(codes.ALGORITHM_VERSION, algorithm.version, "HAS CONCEPT MOD"),
+        text(codes.ALGORITHM_PARAMETERS, algorithm.details, "HAS CONCEPT MOD"),
+        text(codes.ALGORITHM_PARAMETERS, f"bundle {algorithm.bundle_name}", "HAS CONCEPT MOD"),
+        text(codes.ALGORITHM_PARAMETERS, f"bundle sha256 {algorithm.bundle_sha256}", "HAS CONCEPT MOD"),
+        coded(codes.ALGORITHM_FAMILY, codes.ARTIFICIAL_INTELLIGENCE, "HAS CONCEPT MOD"),
+        *statements,
+        template=template,
+        continuous=True,
     )
 
 
-def _slice_groups(context: Context) -> list[sr.MeasurementsAndQualitativeEvaluations]:
+def presence(value: Code) -> Dataset:
+    """Present, Absent or Undetermined."""
+    return coded(codes.INTRACRANIAL_HEMORRHAGE, value, "CONTAINS")
+
+
+def _series_group(context: Context) -> Dataset:
+    sources = context.positive_slices or context.slices
+    return measurement_group(
+        context.imprint.algorithm,
+        "1501",
+        ("series", series_tracking_uid(context.reading.series_instance_uid)),
+        _certainty(context.reading.series_probability, *_inferred_from(context, _top_mark(context))),
+        presence(codes.PRESENT if context.reading.positive else codes.ABSENT),
+        *(image(codes.SOURCE_OF_MEASUREMENT, read.header, "CONTAINS") for read in sources),
+    )
+
+
+def _slice_groups(context: Context) -> list[Dataset]:
     return [
-        _group(
-            context,
-            tracking=sr.TrackingIdentifier(
-                uid=context.uids.make("slice", read.slice.sop_instance_uid), identifier=f"slice {read.number}"
-            ),
-            probability=read.reading.probability,
-            presence=codes.PRESENT,
-            sources=[read],
-            point=_top_point(context, read),
+        measurement_group(
+            context.imprint.algorithm,
+            "1501",
+            (f"slice {read.number}", uid_from("slice", read.slice.sop_instance_uid)),
+            _certainty(read.reading.probability, *_inferred_from(context, _top_mark(context, read))),
+            presence(codes.PRESENT),
+            image(codes.SOURCE_OF_MEASUREMENT, read.header, "CONTAINS"),
         )
         for read in context.positive_slices
     ]
 
 
-def _group(
-    context: Context,
-    *,
-    tracking: sr.TrackingIdentifier,
-    probability: float,
-    presence: Code,
-    sources: Sequence[ReadSlice],
-    point: sr.CoordinatesForMeasurement | None,
-) -> sr.MeasurementsAndQualitativeEvaluations:
-    """TID 1501: a statement about images as a whole."""
-    return sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=tracking,
-        finding_type=codes.INTRACRANIAL_HEMORRHAGE,
-        algorithm_id=_algorithm(context),
-        finding_sites=[sr.FindingSite(anatomic_location=codes.INTRACRANIAL)],
-        measurements=[_certainty(probability, point)],
-        qualitative_evaluations=[sr.QualitativeEvaluation(name=codes.INTRACRANIAL_HEMORRHAGE, value=presence)],
-        source_images=[
-            sr.SourceImageForMeasurementGroup(
-                referenced_sop_class_uid=read.slice.sop_class_uid, referenced_sop_instance_uid=read.slice.sop_instance_uid
-            )
-            for read in sources
-        ],
-    )
-
-
-def _finding_groups(context: Context) -> list[sr.PlanarROIMeasurementsAndQualitativeEvaluations]:
-    """TID 1410: a mark."""
+def _lesion_groups(context: Context) -> list[Dataset]:
     return [
-        sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-            tracking_identifier=sr.TrackingIdentifier(
-                uid=context.uids.make("finding", read.slice.sop_instance_uid, index),
-                identifier=f"slice {read.number} finding {index}",
-            ),
-            referenced_region=sr.ImageRegion(
-                graphic_type=sr.GraphicTypeValues.POINT, graphic_data=_column_row(finding), source_image=_source_image(read)
-            ),
-            finding_type=codes.INTRACRANIAL_HEMORRHAGE,
-            algorithm_id=_algorithm(context),
-            finding_sites=[sr.FindingSite(anatomic_location=codes.INTRACRANIAL)],
-            measurements=[_certainty(finding.probability)],
+        measurement_group(
+            context.imprint.algorithm,
+            "1410",
+            (f"lesion {lesion.number}", context.tracking_uid(lesion)),
+            _certainty(mark.finding.probability),
+            *([_height(lesion)] if mark is lesion.peak and lesion.extent_mm > 0 else []),
+            _point(context, mark, codes.IMAGE_REGION, "CONTAINS"),
         )
-        for read in context.positive_slices
-        for index, finding in enumerate(listed_findings(read), start=1)
+        for lesion in context.lesions
+        for mark in lesion.marks
     ]
 
 
-def listed_findings(read: ReadSlice) -> list[Finding]:
-    """The highest findings of a slice, up to the limit."""
-    return read.findings[:MAX_FINDINGS_PER_SLICE]
-
-
-def _top_point(context: Context, read: ReadSlice | None = None) -> sr.CoordinatesForMeasurement | None:
-    """The highest mark of the slice, of its nearest neighbour where it has none, or of the whole series.
+def _top_mark(context: Context, read: ReadSlice | None = None) -> Mark | None:
+    """The peak of the slice, of its nearest neighbour where it has none, or of the whole series.
 
     A widespread viewer fails on a measurement that has no coordinates. A thin slice shares its slab's mark in any case.
     """
-    marked = [candidate for candidate in context.positive_slices if listed_findings(candidate)]
-    if not marked:
+    if not context.lesions:
         return None
     if read is None:
-        best = max(marked, key=lambda candidate: listed_findings(candidate)[0].likelihood)
-    else:
-        here = read.slice.position_mm
-        best = min(marked, key=lambda candidate: abs(candidate.slice.position_mm - here))
-    return sr.CoordinatesForMeasurement(
-        graphic_type=sr.GraphicTypeValues.POINT,
-        graphic_data=_column_row(listed_findings(best)[0]),
-        source_image=_source_image(best),
-    )
+        return context.lesions[0].peak
+    here = read.slice.position_mm
+    marks = [mark for lesion in context.lesions for mark in lesion.marks]
+    return min(marks, key=lambda mark: (abs(mark.slice.position_mm - here), -mark.finding.likelihood))
 
 
-def _column_row(finding: Finding) -> NDArray[np.float64]:
+def _inferred_from(context: Context, mark: Mark | None) -> list[Dataset]:
+    return [] if mark is None else [_point(context, mark, codes.SOURCE, "INFERRED FROM")]
+
+
+def _point(context: Context, mark: Mark, name: Code, relationship: Relationship) -> Dataset:
+    column, row = column_row(mark)
+    return point(name, column, row, context.where(mark).header, relationship)
+
+
+def column_row(mark: Mark) -> tuple[float, float]:
     """PS3.3 C.18.6: (column, row) with 0\\0 at the top-left corner of the first pixel, whose centre is 0.5\\0.5."""
-    return np.array([[round(finding.column + 0.5, 2), round(finding.row + 0.5, 2)]])
+    return round(mark.finding.column + 0.5, 2), round(mark.finding.row + 0.5, 2)
 
 
-def _source_image(read: ReadSlice) -> sr.SourceImageForRegion:
-    return sr.SourceImageForRegion(
-        referenced_sop_class_uid=read.slice.sop_class_uid, referenced_sop_instance_uid=read.slice.sop_instance_uid
-    )
+def _certainty(probability: float, *children: Dataset) -> Dataset:
+    return number(codes.CERTAINTY_OF_FINDING, round(float(probability) * 100, 1), codes.PERCENT, "CONTAINS", *children)
 
 
-def _certainty(probability: float, point: sr.CoordinatesForMeasurement | None = None) -> sr.Measurement:
-    return sr.Measurement(
-        name=codes.CERTAINTY_OF_FINDING,
-        value=round(float(probability) * 100, 1),
-        unit=codes.PERCENT,
-        referenced_coordinates=[point] if point is not None else None,
-    )
+def _height(lesion: Lesion) -> Dataset:
+    return number(codes.HEIGHT, round(lesion.extent_mm, 1), codes.MILLIMETRE, "CONTAINS")
 
 
-def _algorithm(context: Context) -> sr.AlgorithmIdentification:
-    algorithm = context.algorithm
-    return sr.AlgorithmIdentification(
-        name=algorithm.name,
-        version=algorithm.version,
-        family=codes.ARTIFICIAL_INTELLIGENCE,
-        parameters=[algorithm.details, f"bundle {algorithm.bundle_name}", f"bundle sha256 {algorithm.bundle_sha256}"],
-    )
+def device_observer(imprint: Imprint) -> list[Dataset]:
+    """TID 1002 and 1004: a device."""
+    return [
+        coded(codes.OBSERVER_TYPE, codes.DEVICE, "HAS OBS CONTEXT"),
+        uid_reference(codes.DEVICE_UID, imprint.device_uid, "HAS OBS CONTEXT"),
+        text(codes.DEVICE_NAME, imprint.ae_title, "HAS OBS CONTEXT"),
+        text(codes.DEVICE_MANUFACTURER, PRODUCT, "HAS OBS CONTEXT"),
+        text(codes.DEVICE_MODEL, PRODUCT, "HAS OBS CONTEXT"),
+        text(codes.DEVICE_SERIAL_NUMBER, imprint.ae_title, "HAS OBS CONTEXT"),
+    ]
 
 
-def _comments(context: Context) -> sr.ContainerContentItem:
-    container = sr.ContainerContentItem(
-        name=codes.QUALITATIVE_EVALUATIONS, is_content_continuous=False, relationship_type=sr.RelationshipTypeValues.CONTAINS
-    )
-    container.ContentSequence = sr.ContentSequence(
-        [
-            sr.TextContentItem(name=codes.COMMENT, value=comment, relationship_type=sr.RelationshipTypeValues.CONTAINS)
-            for comment in comments(context)
-        ]
-    )
-    return container
+def _predecessor(imprint: Imprint, predecessor: Predecessor) -> Dataset:
+    instance, series, study = Dataset(), Dataset(), Dataset()
+    instance.SOPClassUID, instance.SOPInstanceUID = predecessor.sop_class_uid, predecessor.sop_instance_uid
+    series.SeriesInstanceUID = predecessor.series_instance_uid
+    series.ReferencedSOPSequence = [reference_to(instance)]
+    study.StudyInstanceUID = imprint.header.StudyInstanceUID
+    study.ReferencedSeriesSequence = [series]
+    return study
 
 
 def comments(context: Context) -> list[str]:
@@ -253,17 +225,32 @@ def comments(context: Context) -> list[str]:
     reading = context.reading
     verdict = "present" if reading.positive else "absent"
     sentences = [
-        RESEARCH_USE,
         f"Intracranial hemorrhage {verdict} at threshold {100 * reading.threshold:.1f} %: "
         f"{len(context.positive_slices)} of {len(context.slices)} slices positive.",
+        *(lesion_sentence(context, lesion) for lesion in context.lesions),
     ]
     reasons = Counter(left_out.reason for left_out in reading.left_out)
     if reasons:
         counts = "; ".join(f"{count} x {reason}" for reason, count in sorted(reasons.items()))
         sentences.append(f"Objects of the series that were not read: {counts}.")
-    unlisted = sum(len(read.reading.findings) - len(listed_findings(read)) for read in context.positive_slices)
+    listed = sum(len(lesion.marks) for lesion in context.lesions)
+    unlisted = sum(len(read.reading.findings) for read in context.positive_slices) - listed
     if unlisted:
         sentences.append(
             f"{unlisted} findings are not listed: more than {MAX_FINDINGS_PER_SLICE} on a slice, or outside of the image."
         )
     return sentences
+
+
+def lesion_sentence(context: Context, lesion: Lesion) -> str:
+    """One lesion in words: how sure, how far, and where its peak is."""
+    numbers = [context.where(mark).number for mark in lesion.marks]
+    first, last = min(numbers), max(numbers)
+    slices = f"slice {first}" if first == last else f"slices {first} to {last}"
+    column, row = column_row(lesion.peak)
+    x, y, z = lesion.peak.patient_mm
+    return (
+        f"Lesion {lesion.number}: certainty {100 * lesion.certainty:.1f} %, {slices} of {len(context.slices)}, "
+        f"{lesion.extent_mm:.1f} mm high; peak on slice {numbers[0]} at column {column:g}, row {row:g} "
+        f"(x {x:.1f}, y {y:.1f}, z {z:.1f} mm)."
+    )

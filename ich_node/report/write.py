@@ -8,37 +8,74 @@ from numpy.typing import NDArray
 
 from ich_node.detection.detector import LikelihoodMap, Reading
 from ich_node.detection.series import Slice
-from ich_node.report.capture import write_overlay
-from ich_node.report.context import Algorithm, Context, ReadSlice, ReportOptions, Source, to_context
+from ich_node.report.capture import write_overlay, write_summary
+from ich_node.report.context import Context, ReadSlice, ReportOptions, Source, to_context
+from ich_node.report.imprint import Algorithm
+from ich_node.report.key_objects import write_key_objects
+from ich_node.report.parametric_map import write_parametric_map
+from ich_node.report.presentation_state import write_presentation_states
 from ich_node.report.result import ResultObject
 from ich_node.report.sr import write_sr
+from ich_node.report.summary import Tile, choose_tiles
+
+OnSlice = Callable[[LikelihoodMap, Slice], NDArray[np.float32]]
+MapOf = Callable[[ReadSlice], NDArray[np.float32]]
 
 
 def write_report(
     source: Source,
     reading: Reading,
-    overlay_likelihood: Callable[[LikelihoodMap, Slice], NDArray[np.float32]],
+    overlay_likelihood: OnSlice,
     *,
     algorithm: Algorithm,
     options: ReportOptions,
     at: datetime,
 ) -> list[ResultObject]:
-    """One SR, and one overlay per positive slice up to `options.max_overlays`, the most probable first to be chosen.
+    """The SR; for a positive reading also what `options` ask for, in the order in which they are sent.
 
     overlay_likelihood gives the map in the pixels of its slice, 0..1 (`Detector.likelihood_on_slice`). The same arguments give
     the same bytes. Raises ReportError, before anything is built, if the source has UIDs that DICOM cannot refer to.
     """
     context = to_context(source, reading, algorithm, options, at)
-    maps = {likelihood_map.sop_instance_uid: likelihood_map for likelihood_map in reading.maps}
     results = [write_sr(context)]
-    for read in _slices_to_show(context, set(maps)):
-        likelihood_YX = overlay_likelihood(maps[read.slice.sop_instance_uid], read.slice)
-        results.append(write_overlay(context, read, likelihood_YX))
+    if context.positive_slices:
+        results += _pictures_and_marks(context, _once_a_slice(context, overlay_likelihood))
     return results
 
 
-def _slices_to_show(context: Context, with_map: set[str]) -> list[ReadSlice]:
-    """A slab of thin slices is shown once, on the slice that has its map and its marks. In the order of the series."""
-    candidates = [read for read in context.positive_slices if read.slice.sop_instance_uid in with_map]
-    ranked = sorted(candidates, key=lambda read: (-read.reading.probability, read.number))
+def _pictures_and_marks(context: Context, on_slice: MapOf) -> list[ResultObject]:
+    results = _captures(context, on_slice)
+    if context.options.gsps:
+        results += write_presentation_states(context)
+    if context.options.key_objects:
+        results.append(write_key_objects(context))
+    if context.options.parametric_map:
+        parametric_map = write_parametric_map(context, on_slice)
+        results += [parametric_map] if parametric_map else []
+    return results
+
+
+def _once_a_slice(context: Context, overlay_likelihood: OnSlice) -> MapOf:
+    """The map in the pixels of its slice, made when it is first asked for."""
+    maps = {read.number: likelihood_map for read, likelihood_map in context.mapped_slices}
+    made: dict[int, NDArray[np.float32]] = {}
+
+    def on_slice(read: ReadSlice) -> NDArray[np.float32]:
+        if read.number not in made:
+            made[read.number] = overlay_likelihood(maps[read.number], read.slice)
+        return made[read.number]
+
+    return on_slice
+
+
+def _captures(context: Context, on_slice: MapOf) -> list[ResultObject]:
+    captures = []
+    if context.options.summary:
+        captures.append(write_summary(context, [Tile(read=read, likelihood_YX=on_slice(read)) for read in choose_tiles(context)]))
+    return captures + [write_overlay(context, read, on_slice(read)) for read in _slices_to_show(context)]
+
+
+def _slices_to_show(context: Context) -> list[ReadSlice]:
+    """The most probable ones up to the limit, in the order of the series."""
+    ranked = sorted(context.shown_slices, key=lambda read: (-read.reading.probability, read.number))
     return sorted(ranked[: context.options.max_overlays], key=lambda read: read.number)

@@ -55,8 +55,8 @@ def test_marks_of_neighbouring_slices_are_one_lesion(tilted):
 
 
 def test_marks_far_apart_in_the_plane_are_two():
-    """13 mm between neighbours is too far; the more certain one is number 1."""
-    found = {1: [mark(60, 60, 0.5)], 2: [mark(60, 86, 0.8)]}
+    """21 mm between neighbours is too far; the more certain one is number 1."""
+    found = {1: [mark(60, 60, 0.5)], 2: [mark(60, 102, 0.8)]}
     first, second = lesions(stack(5), found)
     assert [(lesion.number, lesion.certainty) for lesion in (first, second)] == [(1, 0.8), (2, 0.5)]
 

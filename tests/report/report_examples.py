@@ -59,6 +59,7 @@ def header(slice_: Slice) -> Dataset:
     dataset.ReferringPhysicianName = "Who^Doctor"
     dataset.StudyDescription = "Schädel nativ"
     dataset.Manufacturer, dataset.Modality = "Scanner", "CT"
+    dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "-1024", "1", "HU"
     dataset.SliceThickness = "5"
     dataset.Rows, dataset.Columns = slice_.hu_YX.shape
     dataset.PixelSpacing = list(slice_.pixel_spacing_mm)
@@ -141,6 +142,10 @@ def positive_reading(source: Source) -> Reading:
 
 def negative_reading(source: Source) -> Reading:
     return read_by_hand(source, [0.02] * len(source.series.slices), {})
+
+
+def of_kind(results: Sequence[ResultObject], kind: str) -> list[Dataset]:
+    return [result.dataset for result in results if result.kind == kind]
 
 
 def report(source: Source, reading: Reading, **changes: object) -> list[ResultObject]:

@@ -1,15 +1,17 @@
 """What no validator sees in our SR: every fault of a tree, in words."""
 
-from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby, pairwise
 
 from pydicom import Dataset
 
 from ich_node.detection.series import Series
 
 CERTAINTY, PERCENT = ("111012", "DCM"), ("%", "UCUM")
+HEIGHT, MILLIMETRE = ("121207", "DCM"), ("mm", "UCUM")
+TRACKING_IDENTIFIER, TRACKING_UID = ("112039", "DCM"), ("112040", "DCM")
 HEMORRHAGE = ("1386000", "SCT")
-PRESENCE = {("52101004", "SCT"), ("272519000", "SCT")}
+PRESENCE = {("52101004", "SCT"), ("272519000", "SCT"), ("373068000", "SCT")}
 PROCEDURE = (("121058", "DCM"), ("25045-6", "LN"))
 FAMILY = (("111000", "DCM"), ("123110", "DCM"))
 SITE = (("363698007", "SCT"), ("1101003", "SCT"))
@@ -56,15 +58,44 @@ def faults(document: Dataset, series: Series) -> list[str]:
         found.append("Procedure reported")
     if not [item for item in items(document) if name(item) == ("111028", "DCM")]:
         found.append("Image Library")
-    tracking = [item.UID for group in groups(document) for item in items(group) if name(item) == ("112040", "DCM")]
-    if len(tracking) != len(groups(document)) or max(Counter(tracking).values()) > 1:
-        found.append("tracking UIDs")
+    found += tracking_faults(groups(document))
     for group in groups(document):
         found += group_faults(group)
     for item in walk(document):
         found += point_faults(item, series) if item.ValueType == "SCOORD" else []
         found += reference_faults(item, series) if item.ValueType == "IMAGE" else []
     return found
+
+
+def tracking(group: Dataset) -> tuple[str, str]:
+    """Tracking identifier and UID; empty where there are none."""
+    found = {name(item): item for item in items(group)}
+    identifier, uid = found.get(TRACKING_IDENTIFIER), found.get(TRACKING_UID)
+    return (identifier.TextValue if identifier else "", uid.UID if uid else "")
+
+
+def tracking_faults(all_groups: list[Dataset]) -> list[str]:
+    """Groups share a UID only as marks of one lesion: then they have its name, stand together, and the highest comes first."""
+    found = []
+    pairs = [tracking(group) for group in all_groups]
+    if not all(identifier and uid for identifier, uid in pairs) or len(set(pairs)) != len({uid for _, uid in pairs}):
+        found.append("tracking UIDs")
+    if len(set(pairs)) != 1 + sum(one != other for one, other in pairwise(pairs)):
+        found.append("groups of one lesion apart")
+    for _, together in groupby(all_groups, tracking):
+        certainties = [certainty(group) for group in together]
+        if len(certainties) > 1 and certainties[0] != max(certainties):
+            found.append("the peak is not first")
+    shared = [group for group, pair in zip(all_groups, pairs, strict=True) if pairs.count(pair) > 1]
+    if [group for group in shared if not regions(group)]:
+        found.append("tracking UIDs")
+    return found
+
+
+def certainty(group: Dataset) -> float:
+    """In percent."""
+    values = [item.MeasuredValueSequence[0].NumericValue for item in items(group) if name(item) == CERTAINTY]
+    return float(values[0]) if values else -1.0
 
 
 def group_faults(group: Dataset) -> list[str]:
@@ -76,13 +107,15 @@ def group_faults(group: Dataset) -> list[str]:
     if len(regions(group)) > 1:
         found.append("more than one region")
     numbers = [item for item in items(group) if item.ValueType == "NUM"]
-    if [name(item) for item in numbers] != [CERTAINTY]:
+    undetermined = (HEMORRHAGE, ("373068000", "SCT")) in pairs
+    if [name(item) for item in numbers if name(item) != HEIGHT] != ([] if undetermined else [CERTAINTY]):
         found.append("certainty")
     for item in numbers:
         measured = item.MeasuredValueSequence[0]
-        if code(measured.MeasurementUnitsCodeSequence) != PERCENT:
+        is_height = name(item) == HEIGHT
+        if code(measured.MeasurementUnitsCodeSequence) != (MILLIMETRE if is_height else PERCENT):
             found.append("unit")
-        if not 0 <= float(measured.NumericValue) <= 100:
+        if not 0 <= float(measured.NumericValue) <= (2000 if is_height else 100):
             found.append("value")
     return found
 

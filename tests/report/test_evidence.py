@@ -192,7 +192,8 @@ def test_times_are_those_of_the_argument_with_their_zone():
     for result in report(source, read_by_hand(source, [0.9], {}), at=at):
         dataset = result.dataset
         assert dataset.TimezoneOffsetFromUTC == "-0330"
-        for moment in ("InstanceCreation", "Content", "Series"):
+        content = "PresentationCreation" if result.kind == "presentation_state" else "Content"
+        for moment in ("InstanceCreation", content, "Series"):
             assert str(dataset.get(f"{moment}Date", "20240102")) == "20240102"
             assert str(dataset[f"{moment}Time"].value) == "233000.000000"
 

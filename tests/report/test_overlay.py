@@ -5,17 +5,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
-from report_examples import bump, finding, head_slice, make_source, positive_reading, read_by_hand, report
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from report_examples import bump, finding, head_slice, make_source, of_kind, positive_reading, read_by_hand, report
+from sr_tree import groups, tracking
 
+from ich_node.detection.lesions import find_lesions
 from ich_node.report import ReportOptions, render_overlay
 from ich_node.report.capture import patient_orientation
-from ich_node.report.overlay import colour_of, label_lines
+from ich_node.report.overlay import label_lines
+from ich_node.report.paint import colour_of, contour_level
 
 
 def render(slice_, findings=(), likelihood_YX=None, **changes):
+    """The findings of the slice as lesions of their own."""
     likelihood_YX = np.zeros(slice_.hu_YX.shape, np.float32) if likelihood_YX is None else likelihood_YX
     words = {"probability": 0.97, "number": 12, "total": 34, "version": "0.1.0", **changes}
-    return render_overlay(slice_, likelihood_YX, findings, **words)
+    return render_overlay(slice_, likelihood_YX, find_lesions([slice_], [findings]), **words)
 
 
 def test_the_label_says_what_it_is_and_no_more():
@@ -32,7 +37,9 @@ def test_no_patient_is_burned_in():
     for name, identifier in (("Doe^Jane", "1"), ("Roe^Richard", "2")):
         source = make_source(4, change=lambda dataset, n=name, i=identifier: dataset.update({"PatientName": n, "PatientID": i}))
         reading = read_by_hand(source, [0.9, 0.1, 0.1, 0.1], {})
-        pixels.append(report(source, reading)[1].dataset.PixelData)
+        results = report(source, reading)
+        pixels.append([dataset.PixelData for kind in ("summary", "overlay") for dataset in of_kind(results, kind)])
+    assert len(pixels[0]) == 2
     assert pixels[0] == pixels[1]
 
 
@@ -41,7 +48,7 @@ def test_without_likelihood_the_slice_is_grey():
     slice_ = head_slice(1)
     middle_YXC = render(slice_)[100:400, 100:400]
     assert np.ptp(middle_YXC, axis=2).max() == 0
-    expected_YX = (np.clip(slice_.hu_YX[100:400, 100:400].astype(np.float32) / 80, 0, 1) * 255).astype(np.uint8)
+    expected_YX = (np.clip(slice_.hu_YX[100:400, 100:400].astype(np.float32) / np.float32(80), 0, 1) * 255).astype(np.uint8)
     np.testing.assert_array_equal(middle_YXC[..., 0], expected_YX)
 
 
@@ -103,7 +110,7 @@ def test_one_overlay_a_positive_slice_the_most_probable_first():
     uids = [slice_.sop_instance_uid for slice_ in source.series.slices]
     for limit, expected in ((20, [0, 2, 3, 4]), (2, [2, 3]), (0, [])):
         results = report(source, reading, options=ReportOptions(max_overlays=limit))
-        shown = [result.dataset.SourceImageSequence[0].ReferencedSOPInstanceUID for result in results if result.kind == "overlay"]
+        shown = [dataset.SourceImageSequence[0].ReferencedSOPInstanceUID for dataset in of_kind(results, "overlay")]
         assert shown == [uids[index] for index in expected]
         assert results[0].kind == "sr"
 
@@ -112,30 +119,29 @@ def test_a_slab_of_thin_slices_is_shown_once():
     """Slices that share the map of their slab's middle slice get no overlay of their own."""
     source = make_source(3)
     reading = read_by_hand(source, [0.9, 0.9, 0.9], {})
-    results = report(source, replace(reading, maps=reading.maps[1:2]))
-    assert [result.kind for result in results] == ["sr", "overlay"]
-    assert results[1].dataset.InstanceNumber == 2
+    (dataset,) = of_kind(report(source, replace(reading, maps=reading.maps[1:2])), "overlay")
+    assert dataset.InstanceNumber == 3
+    assert dataset.SourceImageSequence[0].ReferencedSOPInstanceUID == source.series.slices[1].sop_instance_uid
 
 
 def test_an_overlay_lies_where_its_slice_does(positive):
     """Position, orientation, spacing and frame of reference are those of the source."""
     source = make_source()
-    for result, slice_ in zip(positive[1:], source.series.slices[2:5], strict=True):
-        dataset = result.dataset
+    for dataset, slice_ in zip(of_kind(positive, "overlay"), source.series.slices[2:5], strict=True):
         assert dataset.FrameOfReferenceUID == slice_.frame_of_reference_uid
         assert tuple(dataset.ImagePositionPatient) == slice_.image_position_mm
         assert tuple(dataset.ImageOrientationPatient) == slice_.image_orientation
         assert tuple(dataset.PixelSpacing) == slice_.pixel_spacing_mm
         assert dataset.PatientOrientation == ["L", "P"]
         assert dataset.SeriesDescription == "ICH AI overlay (research use only)"
-        assert dataset.ImageComments == "Research use only. Not a medical device."
+        assert dataset.ImageComments.startswith("Research use only. Not a medical device.")
         assert dataset.BurnedInAnnotation == "YES"
 
 
 def test_without_a_frame_of_reference_an_overlay_claims_no_place():
     """A position means nothing without its frame."""
     source = make_source(frame=None)
-    dataset = report(source, positive_reading(source))[1].dataset
+    dataset = of_kind(report(source, positive_reading(source)), "overlay")[0]
     for keyword in ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient"):
         assert keyword not in dataset
 
@@ -143,7 +149,7 @@ def test_without_a_frame_of_reference_an_overlay_claims_no_place():
 def test_non_square_pixels_keep_their_matrix():
     """The matrix is the source's and PixelSpacing says that its pixels are not square."""
     source = make_source(rows=256, columns=512, spacing=(0.9, 0.45))
-    dataset = report(source, positive_reading(source))[1].dataset
+    dataset = of_kind(report(source, positive_reading(source)), "overlay")[0]
     assert (dataset.Rows, dataset.Columns, list(dataset.PixelSpacing)) == (256, 512, [0.9, 0.45])
 
 
@@ -151,10 +157,10 @@ def test_pixels_are_the_rendered_picture():
     """What the Secondary Capture holds is what `render_overlay` draws."""
     source = make_source(1)
     mark = finding(200, 180, 0.9)
-    dataset = report(source, read_by_hand(source, [0.9], {0: (mark,)}))[1].dataset
+    (dataset,) = of_kind(report(source, read_by_hand(source, [0.9], {0: (mark,)})), "overlay")
     slice_ = source.series.slices[0]
     expected_YXC = render(slice_, (mark,), bump(200, 180, (512, 512), 0.9), probability=0.9, number=1, total=1)
-    np.testing.assert_array_equal(np.frombuffer(dataset.PixelData, np.uint8).reshape(512, 512, 3), expected_YXC)
+    np.testing.assert_array_equal(dataset.pixel_array, expected_YXC)
 
 
 @pytest.mark.parametrize(
@@ -169,3 +175,46 @@ def test_pixels_are_the_rendered_picture():
 def test_patient_orientation_follows_the_image_orientation(orientation, expected):
     """The letters name where rows and columns run to; a gantry tilt does not change the main axis."""
     assert patient_orientation(orientation) == expected
+
+
+def test_a_contour_runs_where_the_likelihood_is_one_half():
+    """Blue beside every other pixel, on the line and nowhere else; where nothing reaches 50 %, at half of the highest."""
+    slice_ = replace(head_slice(1), hu_YX=np.full((512, 512), 30, np.int16))
+    ramp_YX = np.tile(np.linspace(0, 1, 512, dtype=np.float32), (512, 1))
+    for highest, level in ((1.0, 0.5), (0.4, 0.2)):
+        row_XC = render(slice_, likelihood_YX=highest * ramp_YX)[256].astype(int)[:440]
+        blue_X = row_XC[:, 2] - row_XC[:, 0] > 60
+        assert np.flatnonzero(blue_X).mean() == pytest.approx(511 * level / highest, abs=1.5)
+        assert 1 <= blue_X.sum() <= 3
+        assert contour_level(highest * ramp_YX) == pytest.approx(level)
+
+
+def test_nothing_is_hidden_under_the_colour():
+    """Two tissues of 10 HU difference can still be told apart under the highest likelihood."""
+    hu_YX = np.where(np.arange(512) < 256, 30, 40) * np.ones((512, 1), int)
+    slice_ = replace(head_slice(1), hu_YX=hu_YX.astype(np.int16))
+    rgb_YXC = render(slice_, likelihood_YX=np.ones((512, 512), np.float32)).astype(float)
+    plain_YXC = render(slice_).astype(float)
+    under, before = (abs(picture[300, 300].sum() - picture[300, 200].sum()) for picture in (rgb_YXC, plain_YXC))
+    assert under >= 0.55 * before
+
+
+def test_crosses_bear_the_number_of_their_lesion(positive):
+    """As in the SR: the comments of the capture say which tracking UID each number is."""
+    document = positive[0].dataset
+    known = dict(tracking(group) for group in groups(document))
+    comments = [dataset.ImageComments for dataset in of_kind(positive, "overlay")]
+    assert comments[0].endswith(f"Lesion 1: tracking UID {known['lesion 1']}.")
+    assert comments[1].endswith(f"Lesion 1: tracking UID {known['lesion 1']}. Lesion 2: tracking UID {known['lesion 2']}.")
+    assert comments[2] == "Research use only. Not a medical device."
+
+
+@pytest.mark.parametrize(("compression", "syntax"), [("rle", RLELossless), ("none", ExplicitVRLittleEndian)])
+def test_pictures_are_compressed_without_loss(compression, syntax):
+    """RLE by default; the pixels are the same without it."""
+    source = make_source(2)
+    options = ReportOptions(compression=compression)
+    (dataset,) = of_kind(report(source, read_by_hand(source, [0.1, 0.9], {}), options=options), "overlay")
+    assert dataset.file_meta.TransferSyntaxUID == syntax
+    usual = of_kind(report(source, read_by_hand(source, [0.1, 0.9], {})), "overlay")[0]
+    np.testing.assert_array_equal(dataset.pixel_array, usual.pixel_array)

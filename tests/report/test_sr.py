@@ -10,12 +10,13 @@ import pydicom
 import pytest
 from pydicom import Dataset
 from pydicom.sr.codedict import codes as dictionary
-from report_examples import finding, make_source, negative_reading, positive_reading, read_by_hand, report
-from sr_tree import faults, groups, items, name, regions, texts, walk
+from report_examples import ALGORITHM, AT, finding, make_source, negative_reading, positive_reading, read_by_hand, report
+from sr_tree import certainty, faults, groups, items, name, regions, texts, tracking, walk
 
 from ich_node.detection.detector import Finding
+from ich_node.errors import BoneKernel, ReportError
 from ich_node.implementation import IMPLEMENTATION_CLASS_UID
-from ich_node.report import codes
+from ich_node.report import Predecessor, ReportOptions, ResultObject, Source, Unread, codes, write_refusal
 
 
 def test_pinned_codes_are_those_of_the_dictionaries():
@@ -75,9 +76,24 @@ def same_tracking(document: Dataset) -> None:
             item.UID = "1.2.3"
 
 
+def turned_round(document: Dataset) -> None:
+    """The peak of the first lesion is less sure than its other mark."""
+    number(document).NumericValue = "12"
+
+
+def apart(document: Dataset) -> None:
+    """A mark of the first lesion at the end, behind the second lesion."""
+    measurements = next(item for item in items(document) if name(item) == ("126010", "DCM"))
+    sequence = list(measurements.ContentSequence)
+    first = next(index for index, group in enumerate(sequence) if regions(group))
+    measurements.ContentSequence = [*sequence[:first], *sequence[first + 1 :], sequence[first]]
+
+
 MUTATIONS: dict[str, Callable[[Dataset], object]] = {
     "no tracking UID": lambda document: remove(planar(document), ("112040", "DCM")),
     "one tracking UID for all": same_tracking,
+    "the peak of a lesion is not its first mark": turned_round,
+    "the marks of a lesion stand apart": apart,
     "MULTIPOINT in a planar group": multipoint,
     "bad UCUM unit": lambda document: setattr(number(document).MeasurementUnitsCodeSequence[0], "CodeValue", "percent"),
     "more than 100 percent": lambda document: setattr(number(document), "NumericValue", "101"),
@@ -104,7 +120,7 @@ def test_the_tree_check_sees_what_no_validator_does(fault, positive):
 
 
 def test_positive_reading(positive):
-    """One series group, one group a positive slice, one POINT a finding, with the certainty in percent."""
+    """One group of the series, one a positive slice, one POINT a mark: certainty in percent, of a peak also the height in mm."""
     document = positive[0].dataset
     assert len(groups(document)) == 1 + 3 + 3
     assert [group for group in groups(document) if regions(group)] == groups(document)[4:]
@@ -114,7 +130,7 @@ def test_positive_reading(positive):
         for item in items(group)
         if item.ValueType == "NUM"
     ]
-    assert [float(value) for value in numbers] == [97.4, 81.0, 97.4, 90.0, 97.0, 97.0, 55.0]
+    assert [float(value) for value in numbers] == [97.4, 81.0, 97.4, 90.0, 97.0, 10.0, 97.0, 55.0, 5.0]
     assert (document.CompletionFlag, document.PreliminaryFlag, document.VerificationFlag) == (
         "COMPLETE",
         "PRELIMINARY",
@@ -179,7 +195,23 @@ def test_unknown_slice_thickness_is_not_invented():
     document = report(source, negative_reading(source))[0].dataset
     names = [name(item) for item in walk(document)]
     assert ("112225", "DCM") not in names
-    assert names.count(("110910", "DCM")) == 2  # Pixel Data Rows
+    assert names.count(("110910", "DCM")) == 1  # Pixel Data Rows
+
+
+def test_the_image_library_says_of_the_group_what_all_images_share():
+    """Matrix and orientation once, three numbers of position for each image; what differs is said of each."""
+    source = make_source(3)
+    source.datasets[1].SliceThickness = "2.5"
+    document = report(source, negative_reading(source))[0].dataset
+    library = next(item for item in items(document) if name(item) == ("111028", "DCM"))
+    (group,) = items(library)
+    shared = [name(item) for item in items(group) if item.ValueType != "IMAGE"]
+    assert ("110904", "DCM") in shared
+    assert ("112225", "DCM") not in shared
+    images = [item for item in items(group) if item.ValueType == "IMAGE"]
+    assert [len(image.ContentSequence) for image in images] == [4, 4, 4]
+    thickness = [next(item for item in items(image) if name(item) == ("112225", "DCM")) for image in images]
+    assert [float(item.MeasuredValueSequence[0].NumericValue) for item in thickness] == [5.0, 2.5, 5.0]
 
 
 def test_highdicom_reads_it_back(positive, tmp_path):
@@ -187,11 +219,7 @@ def test_highdicom_reads_it_back(positive, tmp_path):
     path = tmp_path / "sr.dcm"
     path.write_bytes(positive[0].encode())
     planar_groups = hd.sr.srread(path).content.get_planar_roi_measurement_groups()
-    assert [group.tracking_identifier for group in planar_groups] == [
-        "slice 3 finding 1",
-        "slice 4 finding 1",
-        "slice 4 finding 2",
-    ]
+    assert [group.tracking_identifier for group in planar_groups] == ["lesion 1", "lesion 1", "lesion 2"]
     assert all(group.roi.GraphicType == "POINT" for group in planar_groups)
 
 
@@ -221,16 +249,134 @@ def test_another_revision_is_other_objects():
     uids = [{result.sop_instance_uid for result in results} for results in sets]
     assert not uids[0] & uids[1]
     assert not uids[0] & uids[2]
-    trackings = [{item.UID for item in walk(results[0].dataset) if name(item) == ("112040", "DCM")} for results in sets]
-    assert not trackings[0] & trackings[1]
 
 
 def test_the_file_can_be_read_and_says_who_wrote_it(positive):
-    """Part 10, Explicit VR Little Endian, written by ich-node."""
+    """Part 10, Explicit VR Little Endian (pictures in RLE), written by ich-node."""
     for result in positive:
         dataset = pydicom.dcmread(io.BytesIO(result.encode()))
-        assert dataset.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
+        is_picture = result.kind in ("summary", "overlay")
+        assert dataset.file_meta.TransferSyntaxUID == ("1.2.840.10008.1.2.5" if is_picture else "1.2.840.10008.1.2.1")
         assert dataset.file_meta.MediaStorageSOPInstanceUID == result.sop_instance_uid == dataset.SOPInstanceUID
         assert dataset.SOPClassUID == result.sop_class_uid
         assert dataset.file_meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
         assert dataset.file_meta.ImplementationVersionName == "ICHNODE_0.1.0"
+
+
+def trackings(document: Dataset) -> list[tuple[str, str]]:
+    return [tracking(group) for group in groups(document)]
+
+
+def test_lesions_come_by_certainty_with_all_their_marks():
+    """A bleed through three slices and a surer one elsewhere: two lesions, the surer is number 1, each mark its own point."""
+    source = make_source(6)
+    through = {index: (finding(100, 120, 0.6 + 0.1 * (index == 2)),) for index in (1, 2)}
+    reading = read_by_hand(source, [0.8] * 6, {**through, 3: (finding(104, 122, 0.65), finding(300, 320, 0.95))})
+    document = report(source, reading)[0].dataset
+    assert faults(document, source.series) == []
+    planar_groups = [group for group in groups(document) if regions(group)]
+    assert [tracking(group)[0] for group in planar_groups] == ["lesion 1", "lesion 2", "lesion 2", "lesion 2"]
+    assert [certainty(group) for group in planar_groups] == [95.0, 70.0, 60.0, 65.0]
+    sentences = [text for text in texts(document) if text.startswith("Lesion")]
+    assert sentences == [
+        "Lesion 1: certainty 95.0 %, slice 4 of 6, 5.0 mm high; peak on slice 4 at column 320.5, row 300.5 "
+        "(x 29.0, y 20.0, z 20.0 mm).",
+        "Lesion 2: certainty 70.0 %, slices 2 to 4 of 6, 15.0 mm high; peak on slice 3 at column 120.5, row 100.5 "
+        "(x -61.0, y -70.0, z 15.0 mm).",
+    ]
+
+
+def test_a_lesion_keeps_its_tracking_uid_in_the_next_revision():
+    """Late slices shift the numbers of slices, another bundle the peak by a pixel: it is the same lesion, and the same series."""
+    first, later = make_source(4), make_source(6)
+    reading = read_by_hand(first, [0.1, 0.9, 0.9, 0.1], {1: (finding(90, 90, 0.9),), 2: (finding(300, 300, 0.8),)})
+    again = read_by_hand(later, [0.1, 0.9, 0.9, 0.9, 0.1, 0.1], {1: (finding(91, 90, 0.7),), 2: (finding(300, 300, 0.8),)})
+    other = replace(ALGORITHM, bundle_sha256="01" * 32)
+    documents = [
+        report(first, reading)[0].dataset,
+        report(replace(later, revision=2, digest="ef" * 32), again, algorithm=other)[0].dataset,
+    ]
+    uids = [dict(trackings(document)) for document in documents]
+    assert uids[0]["series"] == uids[1]["series"]
+    assert (uids[0]["lesion 1"], uids[0]["lesion 2"]) == (uids[1]["lesion 2"], uids[1]["lesion 1"])
+    assert uids[0]["slice 2"] == uids[1]["slice 2"]
+    assert documents[0].SOPInstanceUID != documents[1].SOPInstanceUID
+
+
+def test_a_new_revision_names_its_predecessor():
+    """The document that it replaces, in its series of its study; the first revision names none."""
+    source = make_source(2)
+    first = report(source, negative_reading(source))[0].dataset
+    assert "PredecessorDocumentsSequence" not in first
+    predecessor = Predecessor(
+        series_instance_uid=first.SeriesInstanceUID, sop_class_uid=first.SOPClassUID, sop_instance_uid=first.SOPInstanceUID
+    )
+    second = report(replace(source, revision=2, predecessor=predecessor), negative_reading(source))[0].dataset
+    (study,) = second.PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    (reference,) = series.ReferencedSOPSequence
+    assert (study.StudyInstanceUID, series.SeriesInstanceUID) == (first.StudyInstanceUID, first.SeriesInstanceUID)
+    assert (reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) == (first.SOPClassUID, first.SOPInstanceUID)
+
+
+@pytest.mark.parametrize(
+    ("sr_class", "sop_class"),
+    [
+        ("comprehensive3d", "1.2.840.10008.5.1.4.1.1.88.34"),
+        ("comprehensive", "1.2.840.10008.5.1.4.1.1.88.33"),
+        ("enhanced", "1.2.840.10008.5.1.4.1.1.88.22"),
+    ],
+)
+def test_the_sr_class_can_be_chosen(sr_class, sop_class):
+    """The same tree as another SOP class, under another UID."""
+    source = make_source(6)
+    usual, chosen = (
+        report(source, positive_reading(source), options=ReportOptions(sr_class=name_))[0]
+        for name_ in ("comprehensive3d", sr_class)
+    )
+    assert chosen.sop_class_uid == chosen.dataset.SOPClassUID == sop_class
+    assert chosen.dataset.ContentSequence == usual.dataset.ContentSequence
+    assert (chosen.sop_instance_uid == usual.sop_instance_uid) == (sr_class == "comprehensive3d")
+
+
+def refused(source: Source, **changes: object) -> ResultObject | None:
+    facts = {
+        "study_instance_uid": source.series.study_instance_uid,
+        "series_instance_uid": source.series.series_instance_uid,
+        "datasets": source.datasets,
+        "digest": source.digest,
+        "revision": source.revision,
+    }
+    unread = Unread(**{**facts, **changes})
+    refusal = BoneKernel("kernel H70h")
+    return write_refusal(unread, refusal, algorithm=ALGORITHM, options=ReportOptions(), at=AT)
+
+
+def test_a_refused_series_is_called_undetermined_and_never_absent():
+    """Undetermined, the reason in words, all its images as evidence, no certainty; the same tracking UID as an answer has."""
+    source = make_source(3)
+    result = refused(source)
+    assert faults(result.dataset, source.series) == []
+    (group,) = groups(result.dataset)
+    meanings = [item.ConceptCodeSequence[0].CodeMeaning for item in items(group) if item.ValueType == "CODE"]
+    assert "Undetermined" in meanings
+    assert "Absent" not in meanings
+    assert "Reason (bone_kernel): kernel H70h" in texts(result.dataset)
+    (study,) = result.dataset.CurrentRequestedProcedureEvidenceSequence
+    assert len(study.ReferencedSeriesSequence[0].ReferencedSOPSequence) == 3
+    answer = report(source, negative_reading(source))[0].dataset
+    assert trackings(result.dataset) == trackings(answer)
+    assert result.sop_instance_uid != answer.SOPInstanceUID
+    assert result.encode() == refused(make_source(3)).encode()
+
+
+def test_what_is_not_ct_gets_no_document():
+    """Nobody asked about results and localizers of another modality; their refusal stays in the ledger."""
+    source = make_source(2, change=lambda dataset: setattr(dataset, "SOPClassUID", "1.2.840.10008.5.1.4.1.1.7"))
+    assert refused(source) is None
+
+
+def test_a_refused_series_with_illegal_uids_is_not_reportable():
+    """As with an answer: the attribute is named."""
+    with pytest.raises(ReportError, match="SeriesInstanceUID 'ID_1'"):
+        refused(make_source(2), series_instance_uid="ID_1")

@@ -1,0 +1,100 @@
+"""What every object of one set of results says alike: who made it, when, for whom, and the UIDs that follow from it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import highdicom as hd
+from pydicom import Dataset
+from pydicom.uid import UID
+from pydicom.valuerep import DA, DT, TM
+
+from ich_node.report.result import name_implementation
+from ich_node.report.uids import UidMaker, uid_from
+
+PRODUCT = "ich-node"
+WITHHELD = {"PatientName", "ReferringPhysicianName", "AcquisitionDateTime"}
+RESEARCH_USE = "Research use only. Not a medical device."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algorithm:
+    """What read. version: of the software; details: the operating point in words."""
+
+    name: str
+    version: str
+    bundle_name: str
+    bundle_sha256: str
+    details: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imprint:
+    """ae_title: this node's name in the objects. header: of the first source object, clean; at: the time of all objects."""
+
+    algorithm: Algorithm
+    ae_title: str
+    uids: UidMaker
+    header: Dataset
+    at: datetime
+
+    @property
+    def device_uid(self) -> UID:
+        return uid_from("device", self.ae_title)
+
+    @property
+    def date(self) -> str:
+        return self.at.strftime("%Y%m%d")
+
+    @property
+    def time(self) -> str:
+        return self.at.strftime("%H%M%S.%f")
+
+    def equipment(self) -> dict[str, Any]:
+        """General Equipment and the dates of an object, as highdicom's constructors take them."""
+        return {
+            "manufacturer": PRODUCT,
+            "manufacturer_model_name": PRODUCT,
+            "software_versions": self.algorithm.version,
+            "device_serial_number": self.ae_title,
+            "content_date": self.date,
+            "content_time": self.time,
+            "series_date": self.date,
+            "series_time": self.time,
+            "specific_character_set": "ISO_IR 192",
+        }
+
+    def finish(self, dataset: hd.base.SOPClass) -> None:
+        """Inherit patient and study; say where, by whom and when (from `at` alone: a second build is the same bytes)."""
+        dataset.copy_patient_and_study_information(self.header)
+        dataset.InstanceCreationDate, dataset.InstanceCreationTime = DA(self.date), TM(self.time)
+        dataset.TimezoneOffsetFromUTC = self.at.strftime("%z")[:5]
+        dataset.StationName = self.ae_title
+        for item in dataset.get("ContributingEquipmentSequence", []):
+            if "ContributionDateTime" in item:
+                item.ContributionDateTime = DT(f"{self.date}{self.time}{dataset.TimezoneOffsetFromUTC}")
+        name_implementation(dataset, self.algorithm.version)
+
+
+def without_person(header: Dataset) -> Dataset:
+    """The header for highdicom's constructors, which warn of unusual names by printing them; `finish` adds the patient.
+
+    Without the acquisition time, too: it would be written as the time at which the scanner contributed to our object.
+    """
+    kept = Dataset()
+    for element in header:
+        if element.keyword not in WITHHELD:
+            kept.add(element)
+    kept.PatientName = kept.ReferringPhysicianName = ""
+    return kept
+
+
+def in_the_zone_of(header: Dataset, at: datetime) -> datetime:
+    """TimezoneOffsetFromUTC governs every time of an object, inherited ones too: where the source names its zone, ours follow."""
+    if at.utcoffset() is None:
+        raise ValueError("the time of a report needs its time zone")
+    offset = str(header.get("TimezoneOffsetFromUTC", ""))
+    if not offset:
+        return at
+    sign = -1 if offset[0] == "-" else 1
+    return at.astimezone(timezone(sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))))

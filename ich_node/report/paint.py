@@ -1,0 +1,147 @@
+"""What the pictures are painted with: a slice in grey, likelihood as light colour and contour, lesions as numbered crosses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ich_node.detection.series import Slice
+from ich_node.detection.windows import BRAIN
+
+# Perceptually ordered, dark violet to pale yellow (the upper part of "inferno"): brighter is always more, for every kind of
+# colour vision and in a grey print.
+COLOURS = np.array(
+    [(85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51), (249, 140, 10), (249, 201, 50), (252, 255, 164)], float
+)
+CONTOUR_COLOUR = np.array((90, 225, 255), float)  # blue against yellow is seen by nearly everybody, and no tissue has it
+MAX_OPACITY = 0.4  # grey and white matter, clot and calcification can be told apart under the strongest colour
+VISIBLE_FROM = 0.05  # a trace of colour all over the brain would say nothing
+HIGHEST_CONTOUR = 0.5
+CONTOUR_PX = 1.3
+WHITE = (255, 255, 255)
+BLACK = (0, 0, 0)
+FINER = 4  # crosses are drawn this many times larger, and reduced
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cross:
+    """A numbered cross; x, y: pixels of the picture, whose first one has its centre at 0, 0."""
+
+    number: int
+    x: float
+    y: float
+
+
+def grey(slice_: Slice) -> NDArray[np.float32]:
+    """0..255 in the brain window; padding is black."""
+    share_YX = (slice_.hu_YX.astype(np.float32) - np.float32(BRAIN.lower_hu)) / np.float32(BRAIN.width_hu)
+    share_YX[slice_.padding_YX] = 0
+    grey_YX: NDArray[np.float32] = np.floor(np.clip(share_YX, 0, 1) * np.float32(255))
+    return grey_YX
+
+
+def colour_of(share: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
+    """0..1 -> RGB 0..255 on a last axis."""
+    stops = np.linspace(0, 1, len(COLOURS))
+    return np.stack([np.interp(share, stops, COLOURS[:, channel]) for channel in range(3)], axis=-1).astype(np.float32)
+
+
+def contour_level(likelihood_YX: NDArray[np.float32]) -> float:
+    """50 %, or half of the highest where that is not reached: there is always one line around what was seen."""
+    return min(HIGHEST_CONTOUR, float(likelihood_YX.max()) / 2)
+
+
+def blend(grey_YX: NDArray[np.float32], likelihood_YX: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colour over grey, and the contour over both; RGB (Y, X, 3)."""
+    rgb_YXC = np.repeat(grey_YX[..., None], 3, axis=-1)
+    box = _where_visible(likelihood_YX)
+    if box is None:
+        return rgb_YXC.astype(np.uint8)
+    share_YX = np.clip(likelihood_YX[box], 0, 1).astype(np.float32)
+    # The root shows weak likelihood too; the grey below stays visible under the strongest.
+    opacity_YX = np.float32(MAX_OPACITY) * np.sqrt(np.clip((share_YX - VISIBLE_FROM) / (1 - VISIBLE_FROM), 0, 1))
+    line_YX = _line(share_YX, contour_level(likelihood_YX))
+    coloured_YXC = _over(rgb_YXC[box], colour_of(share_YX), opacity_YX)
+    rgb_YXC[box] = _over(coloured_YXC, CONTOUR_COLOUR.astype(np.float32), line_YX)
+    return rgb_YXC.astype(np.uint8)
+
+
+def _where_visible(likelihood_YX: NDArray[np.float32]) -> tuple[slice, slice] | None:
+    """The part of the picture that has any colour, with room for the contour's gradient."""
+    visible_YX = likelihood_YX > VISIBLE_FROM
+    rows, columns = np.flatnonzero(visible_YX.any(axis=1)), np.flatnonzero(visible_YX.any(axis=0))
+    if not rows.size:
+        return None
+    return slice(max(0, rows[0] - 4), rows[-1] + 5), slice(max(0, columns[0] - 4), columns[-1] + 5)
+
+
+def _line(share_YX: NDArray[np.float32], level: float) -> NDArray[np.float32]:
+    """The opacity of the line where share crosses level: smooth, since the distance to it is difference by gradient."""
+    if min(share_YX.shape) < 2:
+        return np.zeros_like(share_YX)
+    down_YX, right_YX = np.gradient(share_YX)
+    distance_px_YX = np.abs(share_YX - np.float32(level)) / (np.hypot(down_YX, right_YX) + np.float32(1e-6))
+    line_YX: NDArray[np.float32] = np.clip(np.float32(CONTOUR_PX / 2 + 0.5) - distance_px_YX, 0, 1)
+    return line_YX
+
+
+def _over(below_YXC: NDArray[np.float32], colour: NDArray[np.float32], opacity_YX: NDArray[np.float32]) -> NDArray[np.float32]:
+    opacity_YX1 = opacity_YX[..., None]
+    return below_YXC * (1 - opacity_YX1) + colour * opacity_YX1
+
+
+def draw_crosses(picture: Image.Image, crosses: Sequence[Cross], size_px: int, font: Font) -> None:
+    """White arms with a dark rim, which leave the marked pixel itself free, and the number beside them."""
+    for cross in crosses:
+        _stamp(picture, cross, size_px)
+    draw = ImageDraw.Draw(picture)
+    for cross in crosses:
+        place = (cross.x + size_px * 0.9, cross.y - size_px * 0.45)
+        draw.text(
+            place, str(cross.number), font=font, fill=WHITE, anchor="ls", stroke_width=max(1, size_px // 8), stroke_fill=BLACK
+        )
+
+
+def _stamp(picture: Image.Image, cross: Cross, size_px: int) -> None:
+    """Drawn large on a sheet of its own and reduced, for smooth edges."""
+    reach = size_px + 2
+    left, top = int(np.floor(cross.x)) - reach, int(np.floor(cross.y)) - reach
+    sheet = Image.new("RGBA", ((2 * reach + 1) * FINER,) * 2)
+    draw = ImageDraw.Draw(sheet)
+    inner, outer = FINER * size_px / 4, FINER * size_px * 0.7
+    x, y = (cross.x - left + 0.5) * FINER, (cross.y - top + 0.5) * FINER
+    for colour, share in ((BLACK, 0.3), (WHITE, 0.13)):
+        width = round(FINER * share * max(size_px, 14))
+        for right, down in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+            draw.line([(x + right * inner, y + down * inner), (x + right * outer, y + down * outer)], fill=colour, width=width)
+    reduced = sheet.reduce(FINER)
+    picture.paste(reduced, (left, top), mask=reduced)
+
+
+def draw_colour_bar(picture: Image.Image, top_right: tuple[int, int], length: int, size_px: int, font: Font) -> None:
+    """From 0 to 100 %, the contour's line drawn across it."""
+    right, top = top_right
+    thickness = max(4, size_px // 2)
+    bar_YXC = np.repeat(colour_of(np.linspace(1, 0, length, dtype=np.float32))[:, None, :], thickness, axis=1)
+    picture.paste(Image.fromarray(bar_YXC.astype(np.uint8)), (right - thickness, top))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle([right - thickness - 1, top - 1, right, top + length], outline=WHITE)
+    for words, share in (("100 %", 1.0), ("50", 0.5), ("0", 0.0)):
+        place = (right - thickness - size_px // 2, top + (1 - share) * length)
+        draw.text(place, words, font=font, fill=WHITE, anchor="rm", stroke_width=1, stroke_fill=BLACK)
+    draw.text((right, top - size_px), "likelihood", font=font, fill=WHITE, anchor="rs", stroke_width=1, stroke_fill=BLACK)
+
+
+def draw_contour_key(picture: Image.Image, right_top: tuple[int, int], level: float, size_px: int, font: Font) -> None:
+    """Which likelihood the contour stands for."""
+    right, top = right_top
+    draw = ImageDraw.Draw(picture)
+    words = f"{100 * level:.0f} %"
+    draw.text((right, top), words, font=font, fill=WHITE, anchor="rm", stroke_width=1, stroke_fill=BLACK)
+    end = right - round(draw.textlength(words, font=font)) - size_px // 2
+    red, green, blue = (int(channel) for channel in CONTOUR_COLOUR)
+    draw.line([(end - round(1.5 * size_px), top), (end, top)], fill=(red, green, blue), width=max(2, size_px // 6))

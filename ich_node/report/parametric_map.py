@@ -1,0 +1,76 @@
+"""The likelihood itself as data: Parametric Map, 16 bits, with the mapping to 0..1."""
+
+from collections.abc import Callable
+
+import highdicom as hd
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from ich_node.report import codes
+from ich_node.report.capture import TRANSFER_SYNTAXES
+from ich_node.report.context import Context, ReadSlice
+from ich_node.report.imprint import without_person
+from ich_node.report.result import ResultObject
+
+SERIES_NUMBER = 9005
+SERIES_DESCRIPTION = "ICH AI likelihood map (research use only)"
+STEPS = 10_000  # stored value of 100 %
+
+
+def write_parametric_map(context: Context, on_slice: Callable[[ReadSlice], NDArray[np.float32]]) -> ResultObject | None:
+    """Every slice that was read, whatever it shows. None where the standard has no such map: without a frame of reference,
+    without slice thickness, or of slices of several matrices.
+
+    on_slice: the likelihood, 0..1, in the pixels of the slice.
+    """
+    reads = [read for read, _ in context.mapped_slices]
+    headers = [without_person(read.header) for read in reads]
+    if not _can_be_mapped(headers):
+        return None
+    stored_NYX = np.stack([np.rint(np.clip(on_slice(read), 0, 1) * np.float32(STEPS)).astype(np.uint16) for read in reads])
+    imprint = context.imprint
+    parametric_map = hd.pm.ParametricMap(
+        source_images=headers,
+        pixel_array=stored_NYX,
+        series_instance_uid=imprint.uids.make("parametric map series"),
+        series_number=SERIES_NUMBER,
+        series_description=SERIES_DESCRIPTION,
+        sop_instance_uid=imprint.uids.make("parametric map"),
+        instance_number=1,
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[_mapping()],
+        voi_lut_transformations=[hd.VOILUTTransformation(window_center=STEPS / 2, window_width=STEPS)],
+        transfer_syntax_uid=TRANSFER_SYNTAXES[context.options.compression],
+        content_description="Likelihood of intracranial hemorrhage",
+        content_label="ICH_LIKELIHOOD",
+        derived_pixel_contrast="NONE",
+        **imprint.equipment(),
+    )
+    parametric_map.BodyPartExamined = "HEAD"
+    _name_dimensions(parametric_map, str(imprint.uids.make("parametric map dimensions")))
+    imprint.finish(parametric_map)
+    return ResultObject(kind="parametric_map", dataset=parametric_map)
+
+
+def _can_be_mapped(headers: list[Dataset]) -> bool:
+    whole = all("FrameOfReferenceUID" in header and "SliceThickness" in header for header in headers)
+    return whole and len({(header.Rows, header.Columns, header.get("FrameOfReferenceUID")) for header in headers}) == 1
+
+
+def _mapping() -> hd.pm.RealWorldValueMapping:
+    return hd.pm.RealWorldValueMapping(
+        lut_label="LIKELIHOOD",
+        lut_explanation="likelihood, 0 to 1",
+        unit=codes.NO_UNITS,
+        value_range=(0, STEPS),
+        slope=1 / STEPS,
+        intercept=0.0,
+        quantity_definition=codes.CLASS_ACTIVATION,
+    )
+
+
+def _name_dimensions(parametric_map: Dataset, uid: str) -> None:
+    """The library draws this UID at random; a second build shall be the same bytes."""
+    for item in (*parametric_map.DimensionOrganizationSequence, *parametric_map.DimensionIndexSequence):
+        item.DimensionOrganizationUID = uid
