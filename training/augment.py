@@ -1,24 +1,127 @@
-"""Random changes to a phantom slice, in HU, before `to_network_input`: they cannot fork the preprocessing."""
+"""Random changes to a slice, in HU, before `to_network_input`: they cannot fork the preprocessing."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-AIR_HU = -1000
+from ich_node.detection.windows import AIR_HU, STORED_OFFSET
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How far a slice may be changed; the defaults are those of the preset `product`. Lengths are in pixels of the network input.
+
+    probability: of any change but the mirror. each: of each kind of change then.
+    scale: 0.1 is 10 % larger or smaller, shear 0.05 is 5 %. separate_axes: rows and columns are scaled by themselves.
+    multiply: of the stored brightness (HU + 1024), 0.02 is times or divided by 1.02. add_hu: up to this much more or less.
+    blur_px, sharpen: a Gaussian of up to this sigma, or up to this much of the Laplacian taken away.
+    crop_margin_px: the matrix is enlarged by this margin and cropped to its size at random.
+    replicate_border: what comes in from outside repeats the border; otherwise it is air.
+    """
+
+    probability: float = 0.7
+    each: float = 1.0
+    rotation_deg: float = 15.0
+    scale: float = 0.1
+    separate_axes: bool = False
+    shear: float = 0.0
+    shift_px: float = 12.0
+    multiply: float = 0.0
+    add_hu: float = 3.0
+    blur_px: float = 0.0
+    sharpen: float = 0.0
+    crop_margin_px: int = 0
+    replicate_border: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One draw from an Augmentation, for a slice and its mask. matrix and shift_YX: output to input, around the middle."""
+
+    mirror: bool
+    matrix: NDArray[np.float64]
+    shift_YX: NDArray[np.float64]
+    factor: float
+    add_hu: float
+    sharpness: float  # -blur sigma, or +share of the Laplacian
+    replicate_border: bool
+
+    @property
+    def moves(self) -> bool:
+        return bool(self.shift_YX.any() or not np.array_equal(self.matrix, np.eye(2)))
+
+    def of_hu(self, hu_YX: NDArray[Any], scale_px: float = 1.0) -> NDArray[np.float32]:
+        """scale_px: pixels of this slice to one of the network input."""
+        hu = hu_YX.astype(np.float32)
+        if self.factor != 1.0:
+            hu = (hu + np.float32(STORED_OFFSET)) * np.float32(self.factor) - np.float32(STORED_OFFSET)
+        hu = hu + np.float32(self.add_hu)
+        if self.moves:
+            hu = ndimage.affine_transform(
+                hu,
+                self.matrix,
+                self._offset(hu.shape, scale_px),
+                order=1,
+                mode="nearest" if self.replicate_border else "constant",
+                cval=AIR_HU,
+            )
+        if self.sharpness < 0:
+            hu = np.asarray(ndimage.gaussian_filter(hu, -self.sharpness * scale_px), np.float32)
+        elif self.sharpness > 0:
+            # the second difference over one pixel of the input, whatever the slice's own pixels are
+            hu = hu - np.float32(self.sharpness * scale_px**2) * ndimage.laplace(hu)
+        return np.ascontiguousarray(hu[:, ::-1]) if self.mirror else hu
+
+    def of_mask(self, mask_YX: NDArray[np.uint8], scale_px: float = 1.0) -> NDArray[np.uint8]:
+        """Moved as the slice is, with the nearest value."""
+        if self.moves:
+            mask_YX = ndimage.affine_transform(mask_YX, self.matrix, self._offset(mask_YX.shape, scale_px), order=0)
+        return np.ascontiguousarray(mask_YX[:, ::-1]) if self.mirror else mask_YX
+
+    def _offset(self, shape: tuple[int, ...], scale_px: float) -> NDArray[np.float64]:
+        middle = (np.array(shape) - 1) / 2
+        offset: NDArray[np.float64] = middle + self.shift_YX * scale_px - self.matrix @ middle
+        return offset
+
+
+def draw_change(ranges: Augmentation, rng: np.random.Generator) -> Change:
+    """The same draws in the same order whatever the ranges are."""
+    mirror = bool(rng.random() < 0.5)
+    changed = rng.random() < ranges.probability
+    turned, multiplied, added, focused = changed & (rng.random(4) < ranges.each)
+    angle = np.deg2rad(rng.uniform(-1, 1) * ranges.rotation_deg)
+    scale_YX = _times(rng, ranges.scale, 2)
+    shear = rng.uniform(-1, 1, 2) * ranges.shear
+    shift_YX = rng.uniform(-1, 1, 2) * ranges.shift_px
+    crop_YX = rng.integers(-ranges.crop_margin_px, ranges.crop_margin_px + 1, 2).astype(float)
+    factor, add_hu, focus = _times(rng, ranges.multiply, 1)[0], rng.uniform(-1, 1) * ranges.add_hu, rng.uniform(-1, 1)
+    if not ranges.separate_axes:
+        scale_YX[1] = scale_YX[0]
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = rotation @ np.array([[1, shear[0]], [shear[1], 1]]) / scale_YX
+    return Change(
+        mirror=mirror,
+        matrix=matrix if turned else np.eye(2),
+        shift_YX=(shift_YX if turned else np.zeros(2)) + crop_YX,
+        factor=float(factor) if multiplied else 1.0,
+        add_hu=float(add_hu) if added else 0.0,
+        sharpness=float(-focus * ranges.sharpen if focus < 0 else -focus * ranges.blur_px) * bool(focused),
+        replicate_border=ranges.replicate_border,
+    )
 
 
 def augment(
     hu_YX: NDArray[np.int16], mask_YX: NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Mirror, rotate up to 15 degrees, scale up to 10 %, shift up to 12 px, offset up to 3 HU."""
-    if rng.random() < 0.5:
-        hu_YX, mask_YX = hu_YX[:, ::-1], mask_YX[:, ::-1]
-    hu = hu_YX.astype(np.float32)
-    if rng.random() < 0.7:
-        angle, scale = np.deg2rad(rng.uniform(-15, 15)), rng.uniform(0.9, 1.1)
-        matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
-        middle = (np.array(hu.shape) - 1) / 2
-        offset = middle + rng.uniform(-12, 12, 2) - matrix @ middle
-        hu = ndimage.affine_transform(hu, matrix, offset, order=1, cval=AIR_HU)
-        mask_YX = ndimage.affine_transform(mask_YX, matrix, offset, order=0)
-    return hu + np.float32(rng.uniform(-3, 3)), mask_YX
+    """A slice and its mask with one change of the default ranges."""
+    change = draw_change(Augmentation(), rng)
+    return change.of_hu(hu_YX), change.of_mask(mask_YX)
+
+
+def _times(rng: np.random.Generator, by: float, count: int) -> NDArray[np.float64]:
+    """1 + U(0, by) or its inverse, as often."""
+    factors: NDArray[np.float64] = (1 + rng.uniform(0, 1, count) * by) ** rng.choice([-1, 1], count)
+    return factors

@@ -1,0 +1,273 @@
+"""The training loop: the same seed gives the same numbers, killed or not, on one process or two."""
+
+import csv
+import math
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ich_node.detection.network import MilOutput
+from training.augment import Augmentation, draw_change
+from training.calibration import calibrate, first_rule, series_threshold
+from training.errors import DataError
+from training.examples import examples_of_pool
+from training.loop import Run, Trained, train
+from training.losses import class_weights, map_loss, sharpened, slice_loss
+from training.pool import make_pool
+from training.presets import PAPER, PRODUCT, PUBLISHED, MapLoss, Sharpening, preset_of, rate_at
+from training.views import Augmented, Shares
+
+TRAINING, VALIDATION = 32, 16
+SMALL = replace(
+    PRODUCT.adjusted(epochs=1.0, batch=8), network=replace(PRODUCT.network, widths=(4, 4, 4)), map_loss=MapLoss(crop_px=64)
+)
+
+
+@pytest.fixture(scope="module")
+def pools(tmp_path_factory) -> tuple[Path, Path]:
+    """Two small pools of phantom slices, of two seeds."""
+    folders = tmp_path_factory.mktemp("training-pool"), tmp_path_factory.mktemp("validation-pool")
+    for seed, (folder, count) in enumerate(zip(folders, (TRAINING, VALIDATION), strict=True)):
+        list(make_pool(folder, 64, seed=seed, workers=1))
+        chunk = np.load(folder / "chunk-00000.npy")
+        np.save(folder / "chunk-00000.npy", chunk[:count])
+    return folders
+
+
+@pytest.fixture
+def new_run(pools, tmp_path):
+    def make(folder: str, preset=SMALL, **changes) -> Run:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        training, validation = (examples_of_pool(pool, preset.input) for pool in pools)
+        return Run(**{"preset": preset, "training": training, "validation": validation, "folder": tmp_path / folder} | changes)
+
+    return make
+
+
+def same(one: Trained, other: Trained) -> bool:
+    """Bit for bit."""
+    weights = all(torch.equal(tensor, other.weights[name]) for name, tensor in one.weights.items())
+    return weights and one.curve == other.curve and np.array_equal(one.predicted.logit_N, other.predicted.logit_N)
+
+
+def test_a_killed_run_gives_the_same_numbers(new_run):
+    """Stopped in the middle of an epoch and taken up again: weights, curve and answers do not differ in a bit."""
+    whole = train(new_run("whole"))
+    train(new_run("parts"), stop_after=3)
+    assert same(train(new_run("parts")), whole)
+    assert whole.steps == 4
+
+
+def test_a_finished_run_is_not_trained_again(new_run):
+    """Giving the command once more costs a look at the validation."""
+    first = train(new_run("run"))
+    steps: list[int] = []
+    assert same(train(new_run("run"), lambda step, *_: steps.append(step)), first)
+    assert not steps
+
+
+def test_who_makes_the_views_does_not_matter(new_run):
+    """Views come by seed, epoch and index, so a worker process draws what this one would."""
+    assert same(train(new_run("alone")), train(new_run("worker", workers=1)))
+
+
+def test_another_run_does_not_go_on_from_the_checkpoint(new_run):
+    """Two recipes in one folder would give a model that neither describes."""
+    train(new_run("run"), stop_after=1)
+    with pytest.raises(DataError, match="of a run with another seed"):
+        train(new_run("run", seed=1))
+
+
+def test_the_best_accuracy_is_kept_where_the_preset_says_so(new_run):
+    """Paper §II-E: the network of the epoch with the best validation accuracy."""
+    preset = replace(SMALL.adjusted(epochs=3.0), keep="best accuracy", stages=((3.0, 0.05),), cosine=False)
+    trained = train(new_run("run", preset=preset))
+    best = max(point.validation_accuracy for point in trained.curve)
+    label_N = new_run("run", preset=preset).validation.label_N
+    assert float(((trained.predicted.logit_N > 0) == label_N).mean()) == best
+
+
+def test_slices_of_one_kind_are_refused(new_run):
+    """Before the first step, with the count."""
+    run = new_run("run")
+    one_kind = replace(run.validation, label_N=np.zeros(VALIDATION, dtype=bool))
+    with pytest.raises(DataError, match="0 of 16 validation slices bleed"):
+        train(replace(run, validation=one_kind))
+
+
+def curve_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "curve.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_two_processes_train_as_one(pools, tmp_path):
+    """torchrun on gloo: the batch shared, the batch norm over both; the same seed has the same losses."""
+    training, validation = pools
+    script = tmp_path / "train.py"
+    script.write_text("import typer\nfrom training.run_commands import run\ntyper.run(run)\n")
+    command = [str(script), str(training), "--validation", str(validation)]
+    options = ["--batch", "8", "--epochs", "1", "--workers", "0", "--preset", "published"]
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for name, launcher in (("one", [sys.executable]), ("two", two)):
+        done = subprocess.run(
+            [*launcher, *command, "--out", str(tmp_path / name), *options],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+    one, two_ = (curve_of(tmp_path / name) for name in ("one", "two"))
+    assert len(one) == len(two_) == 4
+    for alone, together in zip(one, two_, strict=True):
+        assert float(together["slice_loss"]) == pytest.approx(float(alone["slice_loss"]), rel=1e-3)
+        assert float(together["validation_loss"]) == pytest.approx(float(alone["validation_loss"]), rel=1e-2)
+
+
+def test_every_slice_is_seen_once_an_epoch_on_any_number_of_processes():
+    """The parts of a batch are disjoint and together the batch; a run that goes on sees what it had not."""
+    shares = Shares(total=20, batch=4, seed=1, first_step=0, last_step=10)
+    steps = list(shares)
+    assert sorted(index for step in steps[:5] for _, index in step) == list(range(20))
+    halves = [list(replace(shares, rank=rank, ranks=2)) for rank in (0, 1)]
+    assert [sorted(one + two) for one, two in zip(*halves, strict=True)] == [sorted(step) for step in steps]
+    assert list(replace(shares, first_step=7)) == steps[7:]
+
+
+def test_the_paper_is_as_printed():
+    """§II-E, number by number."""
+    assert (PAPER.batch, PAPER.betas, PAPER.weight_decay, PAPER.keep) == (128, (0.9, 0.999), 1e-6, "best accuracy")
+    assert [rate_at(PAPER, epoch) for epoch in (0, 19.9, 20, 29.9, 30, 34.9)] == [1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4]
+    ranges = PAPER.augmentation
+    assert (ranges.rotation_deg, ranges.scale, ranges.shear, ranges.multiply) == (30, 0.1, 0.05, 0.02)
+    assert (ranges.blur_px, ranges.sharpen) == (0.5, 0.5)
+    assert PAPER.network.architecture == "paper"
+    assert PAPER.class_weights
+    assert PAPER.adjusted(head="attention").network.head == "attention"
+
+
+def test_the_published_code_is_as_found():
+    """Not what the paper says: other rates, weight decay, network, and the last epoch."""
+    assert [rate_at(PUBLISHED, epoch) for epoch in (0, 20, 25)] == [1e-3, 1e-4, 1e-5]
+    assert (PUBLISHED.epochs, PUBLISHED.weight_decay, PUBLISHED.keep, PUBLISHED.checks) == (30, 1e-8, "last", 5)
+    assert PUBLISHED.network.architecture == "published"
+
+
+def test_another_length_keeps_the_steps_in_proportion():
+    """A tenth of the epochs has its steps after a tenth of the time."""
+    short = PAPER.adjusted(epochs=3.5)
+    assert short.epochs == pytest.approx(3.5)
+    assert [rate_at(short, epoch) for epoch in (1.9, 2.0, 3.0)] == [1e-2, 1e-3, 1e-4]
+
+
+def test_an_unknown_preset_names_those_there_are():
+    """A typing mistake."""
+    with pytest.raises(DataError, match="no preset papre; there are paper, published, product"):
+        preset_of("papre")
+
+
+@pytest.mark.parametrize("preset", [PAPER, PUBLISHED, PRODUCT], ids=lambda preset: preset.name)
+def test_a_mask_moves_with_its_slice(preset):
+    """A bright square stays under its mask, whatever is drawn."""
+    hu_YX, mask_YX = np.full((128, 128), 30, np.int16), np.zeros((128, 128), np.uint8)
+    hu_YX[50:70, 60:90], mask_YX[50:70, 60:90] = 1000, 1
+    for seed in range(20):
+        change = draw_change(replace(preset.augmentation, sharpen=0, blur_px=0), np.random.default_rng(seed))
+        moved_YX, moved_mask_YX = change.of_hu(hu_YX), change.of_mask(mask_YX) > 0
+        assert np.count_nonzero((moved_YX > 515) != moved_mask_YX) <= 0.15 * mask_YX.sum()
+
+
+def test_changes_stay_in_their_ranges():
+    """The same draw on a slice of twice the pixels moves it by the same share of the picture."""
+    ranges = replace(Augmentation(), rotation_deg=0, scale=0, shift_px=8, add_hu=0, probability=1.0)
+    small, large = np.zeros((64, 64), np.float32), np.zeros((128, 128), np.float32)
+    small[30:34, 30:34], large[60:68, 60:68] = 500, 500
+    for seed in range(10):
+        change = draw_change(ranges, np.random.default_rng(seed))
+        centres = []
+        for image_YX, scale_px in ((small, 1.0), (large, 2.0)):
+            moved_YX = np.clip(change.of_hu(image_YX, scale_px), 0, None)
+            centres.append((np.argwhere(moved_YX > 250).mean(axis=0) + 0.5) / scale_px)
+        assert np.abs(centres[0] - centres[1]).max() <= 1
+        assert np.abs(centres[0] - 32).max() <= 9
+
+
+def test_a_crop_is_labelled_by_what_it_shows(pools):
+    """With masks a crop without blood is negative, though its slice bleeds."""
+    examples = examples_of_pool(pools[0], PRODUCT.input)
+    views = Augmented(examples, PRODUCT, seed=0)
+    shown = [views[epoch, index] for epoch in range(3) for index in np.flatnonzero(examples.label_N)]
+    assert all(view.label == float(view.mask_YX.sum() >= 12) for view in shown)
+    assert {float(view.label) for view in shown} == {0.0, 1.0}
+    assert all(view.image_CYX.shape == (3, 160, 160) for view in shown)
+
+
+def test_sharpened_pooling_goes_from_the_mean_to_the_maximum():
+    """So that every cell learns at first, and serving's maximum is what is learned at last."""
+    map_BYX = torch.tensor([[[0.0, 1.0], [2.0, 9.0]]])
+    output = MilOutput(map_BYX.amax(dim=(1, 2)), map_BYX)
+    spec = Sharpening(first=1e-3, last=100.0)
+    assert sharpened(output, spec, 0.0).item() == pytest.approx(3.0, abs=0.05)
+    assert sharpened(output, spec, 1.0).item() == pytest.approx(9.0, abs=0.05)
+
+
+def test_classes_weigh_the_same_in_a_weighted_loss():
+    """N/N+ and N/N-: one bleeding slice of seven counts as much as the six others."""
+    label_B = torch.tensor([1.0, 0, 0, 0, 0, 0, 0])
+    weights = class_weights(1, 7)
+    assert weights == (7 / 6, 7.0)
+    assert slice_loss(torch.zeros(7), label_B, weights).item() == pytest.approx(2 * math.log(2))
+
+
+def test_a_cell_with_a_little_blood_teaches_nothing():
+    """A fifth of a cell is the least that counts; less is neither."""
+    mask_BYX = torch.zeros(1, 16, 16)
+    mask_BYX[0, 0, :4] = 1  # 4 of the 64 pixels of the first cell
+    flat = map_loss(torch.zeros(1, 2, 2), mask_BYX, MapLoss())
+    assert flat.item() == pytest.approx(0.75 * math.log(2))
+
+
+def test_separable_slices_have_a_finite_calibration():
+    """Platt's targets keep the temperature above 0, and the order of the probabilities is that of the logits."""
+    logit_N = np.linspace(-4, 4, 40).astype(np.float32)
+    calibration = calibrate(logit_N, logit_N > 0)
+    assert 0.05 < calibration.temperature < 5
+    assert calibration.probability(3.0) > 0.9 > 0.1 > calibration.probability(-3.0)
+
+
+def test_the_threshold_is_one_of_series():
+    """A series is as high as its highest slice, and series that bleed do not count."""
+    logit_N = np.array([0, 3, 1, 2, 9, 9], np.float32)
+    label_N = np.array([0, 0, 0, 0, 0, 1], dtype=bool)
+    series_N = np.array([0, 0, 1, 1, 2, 2])
+    calibration = calibrate(logit_N, label_N)
+    low, high = (calibration.probability(logit) for logit in (2.0, 3.0))
+    assert low < series_threshold(logit_N, label_N, series_N, calibration) <= round(high, 4)
+
+
+def test_the_first_rule_has_the_unit_of_its_head():
+    """Logits for the max head; attention weights, whose highest lie far below 1, for the other."""
+    logit_N, label_N = np.linspace(-3, 3, 100).astype(np.float32), np.arange(100) >= 50
+    highest_N = np.linspace(0.001, 0.1, 100).astype(np.float32)
+    of_max = first_rule(logit_N, highest_N, label_N, head="max", gate=0.6)
+    of_attention = first_rule(logit_N, highest_N, label_N, head="attention", gate=0.0)
+    assert (of_max.slice_gate, of_attention.slice_gate) == (0.6, 0.0)
+    assert -0.5 < of_max.min_likelihood < 0
+    assert 0.04 < of_attention.min_likelihood < 0.06
+
+
+def test_an_earlier_pool_is_refused(pools, tmp_path):
+    """It does not know the brain's density."""
+    shutil.copytree(pools[0], tmp_path / "pool")
+    chunk = np.load(tmp_path / "pool" / "chunk-00000.npy")
+    np.save(tmp_path / "pool" / "chunk-00000.npy", chunk[["hu", "mask"]])
+    with pytest.raises(DataError, match="made by an earlier version"):
+        examples_of_pool(tmp_path / "pool", PRODUCT.input)

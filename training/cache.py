@@ -1,0 +1,186 @@
+"""Slices as serving reads them, on disk: decoded, checked and ordered once, then memory-mapped by every training.
+
+A folder with two files that only grow, one series at a time:
+
+- `slices.bin`: of every slice the HU of the original matrix, bit for bit, then its padding mask (a bit a pixel);
+- `index.jsonl`: a line a series, written after its slices: where they lie, the brain shift, or why there are none.
+
+Nothing is reduced or windowed, so one cache serves every preset, and `to_network_input` stays the only preprocessing. A line
+names the pixels of a set of SOP instances; labels are joined when the cache is opened. A killed run leaves at most a torn end,
+which the next one cuts off.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ich_node.detection.density import brain_shift
+from ich_node.detection.series import Series
+from ich_node.detection.slabs import to_slabs
+from training.datasets import LabelledSeries, Skip
+from training.errors import DataError
+from training.pool import BRAIN_HU
+from training.predictions import load_or_skip
+from training.presets import SLAB_MM
+
+FORMAT_VERSION = 1
+PIXELS, INDEX = "slices.bin", "index.jsonl"
+AHEAD = 2  # series a worker may be ahead of the writer
+
+Entry = dict[str, Any]  # a line of the index
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """A series on its way to the cache: its line, offsets counted from its own start, and its bytes."""
+
+    entry: Entry
+    data: bytes
+
+
+def fill_cache(
+    folder: Path,
+    labelled: Sequence[LabelledSeries],
+    *,
+    workers: int,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> None:
+    """Add the series that are not there yet. workers 0 reads in this process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        entries = _cut_torn_end(folder)
+        missing = [series for series in labelled if key_of(series) not in entries]
+        done = len(labelled) - len(missing)
+        progress(done, len(labelled))
+        with (folder / PIXELS).open("ab") as pixels, (folder / INDEX).open("ab") as index:
+            for read in _read_all(missing, workers):
+                _append(pixels, index, read, folder)
+                done += 1
+                progress(done, len(labelled))
+
+
+def open_entries(folder: Path) -> dict[str, Entry]:
+    """The whole lines of the index, by key."""
+    path = folder / INDEX
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+        entries = [json.loads(line) for line in lines]
+        stale = next((entry for entry in entries if entry["version"] != FORMAT_VERSION), None)
+        by_key = {entry["key"]: entry for entry in entries}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error!r}); delete {folder} and fill it again") from error
+    if stale:
+        raise DataError(f"{path} is of version {stale['version']}, this is {FORMAT_VERSION}; delete {folder} and fill it again")
+    return by_key
+
+
+def key_of(series: LabelledSeries) -> str:
+    """Another set of slices is another series: slabs and the brain shift depend on the neighbours."""
+    uids = sorted(slice_.sop_instance_uid for slice_ in series.slices)
+    return hashlib.sha256("\n".join([series.source, series.series_instance_uid, *uids]).encode()).hexdigest()[:32]
+
+
+def _read_all(labelled: Sequence[LabelledSeries], workers: int) -> Iterator[_Read]:
+    """In their order; no more than AHEAD series a worker wait in memory."""
+    if not workers:
+        yield from map(_read, labelled)
+        return
+    # `spawn`: a forked torch may hang on its parent's thread pool
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        remaining = iter(labelled)
+        waiting: list[Future[_Read]] = [executor.submit(_read, series) for series in islice(remaining, AHEAD * workers)]
+        while waiting:
+            yield waiting.pop(0).result()
+            waiting += [executor.submit(_read, series) for series in islice(remaining, 1)]
+
+
+def _read(labelled: LabelledSeries) -> _Read:
+    series = load_or_skip(labelled)
+    line = {"version": FORMAT_VERSION, "key": key_of(labelled), "series": labelled.series_instance_uid}
+    if isinstance(series, Skip):
+        return _Read(entry=line | {"skip": [series.reason, series.detail], "slices": []}, data=b"")
+    slabs = to_slabs(series, SLAB_MM)
+    line |= {
+        "slab_mm": SLAB_MM,
+        "brain_hu": BRAIN_HU,
+        "shift_hu": brain_shift((slab.slice for slab in slabs), BRAIN_HU),
+        "left_out": [[item.sop_instance_uid, item.reason] for item in series.left_out],
+    }
+    slices, data = _described(series)
+    return _Read(entry=line | {"slices": slices}, data=data)
+
+
+def _described(series: Series) -> tuple[list[dict[str, Any]], bytes]:
+    parts: list[bytes] = []
+    slices = []
+    offset = 0
+    for slice_ in series.slices:
+        hu, padding = np.ascontiguousarray(slice_.hu_YX).tobytes(), np.packbits(slice_.padding_YX).tobytes()
+        slices.append(
+            {
+                "uid": slice_.sop_instance_uid,
+                "at": offset,
+                "shape": slice_.hu_YX.shape,
+                "dtype": slice_.hu_YX.dtype.str,
+                "spacing_mm": slice_.pixel_spacing_mm,
+                "position_mm": slice_.position_mm,
+            }
+        )
+        parts += [hu, padding]
+        offset += len(hu) + len(padding)
+        # Floats are read in place; a slice starts where any of them may.
+        parts.append(bytes(-offset % 8))
+        offset += -offset % 8
+    return slices, b"".join(parts)
+
+
+def _append(pixels: BinaryIO, index: BinaryIO, read: _Read, folder: Path) -> None:
+    """The line goes to disk after what it speaks of."""
+    start = pixels.seek(0, os.SEEK_END)
+    entry = read.entry | {"start": start, "end": start + len(read.data)}
+    try:
+        for file, data in ((pixels, read.data), (index, json.dumps(entry).encode() + b"\n")):
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise DataError(
+            f"cannot write the cache {folder}: {error.strerror}; make room and run again: it goes on from here"
+        ) from error
+
+
+def _cut_torn_end(folder: Path) -> dict[str, Entry]:
+    """What a killed run wrote after its last whole line is taken away."""
+    entries = open_entries(folder)
+    index, pixels = folder / INDEX, folder / PIXELS
+    if index.exists():
+        whole = index.read_bytes().rfind(b"\n") + 1
+        os.truncate(index, whole)
+    if pixels.exists():
+        end = max((entry["end"] for entry in entries.values()), default=0)
+        if pixels.stat().st_size < end:
+            raise DataError(f"{pixels} is shorter than {index.name} says; delete {folder} and fill it again")
+        os.truncate(pixels, end)
+    return entries
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two writers would mix their slices."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataError(f"another run is filling the cache {folder}; wait for it, or give another --cache") from error
+        yield

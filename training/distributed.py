@@ -1,0 +1,92 @@
+"""One training on several processes (torchrun): equal shares of every batch, one batch norm over all of them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+
+PATIENCE = timedelta(days=1)  # one process fills the cache while the others wait
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranks:
+    """Which of how many processes this is."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def wait(self) -> None:
+        """Until all are here."""
+        if self.count > 1:
+            dist.barrier()
+
+    def gather(self, value: Any) -> list[Any]:
+        """What every process has, in their order."""
+        if self.count == 1:
+            return [value]
+        values: list[Any] = [None] * self.count
+        dist.all_gather_object(values, value)
+        return values
+
+
+@contextmanager
+def joined(device: str) -> Iterator[Ranks]:
+    """The processes that torchrun started, by its environment; without torchrun one alone."""
+    if "WORLD_SIZE" not in os.environ:
+        yield Ranks()
+        return
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+    try:
+        yield Ranks(rank=dist.get_rank(), count=dist.get_world_size())
+    finally:
+        dist.destroy_process_group()
+
+
+class SharedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over the batches of all processes, on CPU too (torch's SyncBatchNorm wants a GPU)."""
+
+    def forward(self, x_BCYX: Tensor) -> Tensor:
+        if not self.training:
+            own: Tensor = super().forward(x_BCYX)
+            return own
+        values_BCYX = x_BCYX.float()
+        count = values_BCYX[:, 0].numel() * dist.get_world_size()
+        mean_C = all_reduce(values_BCYX.sum(dim=(0, 2, 3))) / count
+        centred_BCYX = values_BCYX - mean_C[:, None, None]
+        variance_C = all_reduce(centred_BCYX.square().sum(dim=(0, 2, 3))) / count
+        self._remember(mean_C.detach(), variance_C.detach() * count / (count - 1))
+        scale_C = self.weight * torch.rsqrt(variance_C + self.eps)
+        scaled_BCYX: Tensor = centred_BCYX * scale_C[:, None, None] + self.bias[:, None, None]
+        return scaled_BCYX.to(x_BCYX.dtype)
+
+    def _remember(self, mean_C: Tensor, variance_C: Tensor) -> None:
+        """The running figures, as nn.BatchNorm2d keeps them."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.running_mean.lerp_(mean_C, self.momentum or 0.0)
+        self.running_var.lerp_(variance_C, self.momentum or 0.0)
+        self.num_batches_tracked.add_(1)
+
+
+def share_batch_norm(network: nn.Module) -> None:
+    """Put a SharedBatchNorm2d in place of every batch norm; names and values stay."""
+    for name, child in network.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            shared = SharedBatchNorm2d(child.num_features, eps=child.eps, momentum=child.momentum)
+            shared.load_state_dict(child.state_dict())
+            setattr(network, name, shared)
+        else:
+            share_batch_norm(child)

@@ -1,0 +1,168 @@
+"""Three ways to train, by name. A preset is the whole recipe; what a run may change is its head, its length and its batch."""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ich_node.detection.network import NetworkSpec
+from ich_node.detection.windows import BRAIN, HEAD, STANDARD_DEVIATION, SUBDURAL, WINDOW_RANGE, InputSpec
+from training.augment import Augmentation
+from training.errors import DataError
+from training.pool import BRAIN_HU, PIXEL_MM
+
+Head = Literal["max", "attention"]
+SLAB_MM = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapLoss:
+    """The map learns from masks, where there are some: cross-entropy of each cell against the share of blood in it.
+
+    positive_share: cells with more blood are positive; those with less, but some, are neither. Crops of crop_px show the blood
+    often enough, and a crop with fewer than least_px of it is negative.
+    """
+
+    weight: float = 3.0
+    positive_weight: float = 4.0
+    positive_share: float = 0.2
+    crop_px: int = 160
+    least_px: int = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sharpening:
+    """Pooling by log-mean-exp of the map; its sharpness grows from `first` (all but a mean) to `last` (all but the maximum).
+
+    The maximum sends the gradient of a slice to one cell; here every cell learns at first, and the highest ones at last.
+    Serving takes the maximum; the calibration is made for that.
+    """
+
+    first: float = 1.0
+    last: float = 16.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A recipe.
+
+    epochs: each with its learning rate: (20, 0.01), (10, 0.001) ...; with cosine, one stage whose rate falls to 0.
+    class_weights: cross-entropy weighted by N/N+ and N/N- (paper §II-C). keep: which state becomes the bundle.
+    checks: of the validation, in every epoch. gate: whether the peak rule that the bundle starts with has a slice gate.
+    """
+
+    name: str
+    network: NetworkSpec
+    input: InputSpec
+    stages: tuple[tuple[float, float], ...]
+    cosine: bool = False
+    batch: int = 128
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    class_weights: bool = False
+    map_loss: MapLoss | None = None
+    sharpening: Sharpening | None = None
+    clip_gradient: float | None = None
+    keep: Literal["best accuracy", "last"] = "last"
+    checks: int = 1
+    gate: bool = False
+
+    @property
+    def epochs(self) -> float:
+        return sum(epochs for epochs, _ in self.stages)
+
+    def adjusted(self, *, head: Head | None = None, epochs: float | None = None, batch: int | None = None) -> "Preset":
+        """Another head, length (all stages in proportion) or batch."""
+        network = replace(self.network, head=head or self.network.head)
+        stretch = (epochs or self.epochs) / self.epochs
+        stages = tuple((length * stretch, rate) for length, rate in self.stages)
+        return replace(self, network=network, stages=stages, batch=batch or self.batch)
+
+
+# §II-E as printed. "Brightness addition (max ±0.2)" is in units of the standardised image: in the brain window 0.2 * 1000 of the
+# 4096 levels that 80 HU are stretched to. "Randomly cropped to size 256": slices have 256 px already, so a margin of air is
+# put around them first.
+PAPER = Preset(
+    name="paper",
+    network=NetworkSpec(architecture="paper"),
+    input=InputSpec(),
+    stages=((20, 0.01), (10, 0.001), (5, 0.0001)),
+    weight_decay=1e-6,
+    augmentation=Augmentation(
+        probability=1.0,
+        rotation_deg=30,
+        scale=0.1,
+        separate_axes=True,
+        shear=0.05,
+        shift_px=0,
+        multiply=0.02,
+        add_hu=0.2 * STANDARD_DEVIATION / WINDOW_RANGE * BRAIN.width_hu,
+        blur_px=0.5,
+        sharpen=0.5,
+        crop_margin_px=16,
+    ),
+    class_weights=True,
+    keep="best accuracy",
+)
+
+# What the authors' code and their checkpoints' counters say: other rates, decay, network and brightness, no crop, the last epoch.
+PUBLISHED = Preset(
+    name="published",
+    network=NetworkSpec(architecture="published"),
+    input=InputSpec(),
+    stages=((20, 0.001), (5, 0.0001), (5, 0.00001)),
+    weight_decay=1e-8,
+    augmentation=Augmentation(
+        probability=0.95,
+        each=0.9,
+        rotation_deg=30,
+        scale=0.1,
+        separate_axes=True,
+        shear=0.05,
+        shift_px=50,
+        multiply=0.02,
+        add_hu=20,
+        blur_px=0.5,
+        sharpen=0.5,
+        replicate_border=True,
+    ),
+    class_weights=True,
+    checks=5,
+)
+
+# Better from the same labels: true HU with the brain of every series at one density, windows that no padding reaches, one scale
+# in mm, 5 mm slabs, mild brightness changes, every cell learning, a gate. Masks are used where there are some (phantoms).
+PRODUCT = Preset(
+    name="product",
+    network=NetworkSpec(architecture="published"),
+    input=InputSpec(channels=(HEAD, BRAIN, SUBDURAL), pixel_mm=PIXEL_MM, padding="air", slab_mm=SLAB_MM, brain_hu=BRAIN_HU),
+    stages=((4, 2.5e-3),),
+    cosine=True,
+    batch=16,
+    map_loss=MapLoss(),
+    sharpening=Sharpening(),
+    clip_gradient=5.0,
+    gate=True,
+)
+
+PRESETS = {preset.name: preset for preset in (PAPER, PUBLISHED, PRODUCT)}
+
+
+def preset_of(name: str) -> Preset:
+    """Raises DataError naming the presets there are."""
+    if name not in PRESETS:
+        raise DataError(f"there is no preset {name}; there are {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def rate_at(preset: Preset, epoch: float, warm_up: float = 1.0) -> float:
+    """The learning rate after so many epochs. warm_up: 0..1, for a cosine."""
+    if preset.cosine:
+        _, peak = preset.stages[0]
+        return peak * warm_up * 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / preset.epochs)))
+    end = 0.0
+    for length, rate in preset.stages:
+        end += length
+        if epoch < end - 1e-9:
+            return rate
+    return preset.stages[-1][1]

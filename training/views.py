@@ -1,0 +1,101 @@
+"""Examples as tensors: whole ones as serving sees them, and augmented ones to learn from, each with its own random stream."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from ich_node.detection.windows import AIR_HU, InputSpec, grid_of, to_network_input
+from training.augment import draw_change
+from training.examples import Examples
+from training.presets import Preset
+
+Address = tuple[int, int]  # epoch, index of the example
+
+
+class View(NamedTuple):
+    """image_CYX float32; label 0 or 1; mask_YX 1 where there is blood (1x1 where the examples have no masks)."""
+
+    image_CYX: Tensor
+    label: Tensor
+    mask_YX: Tensor
+
+
+class Whole(Dataset[Tensor]):
+    """image_CYX of every example, exactly as the Detector makes it."""
+
+    def __init__(self, examples: Examples, spec: InputSpec) -> None:
+        self.examples, self.spec = examples, spec
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, index: int) -> Tensor:
+        shift_hu = float(self.examples.shift_N[index])
+        return torch.from_numpy(to_network_input(self.examples.slice_of(index), self.spec, shift_hu=shift_hu).image_CYX)
+
+
+class Augmented(Dataset[View]):
+    """A random view by (epoch, index) and the seed: which process makes it, and when, does not matter."""
+
+    def __init__(self, examples: Examples, preset: Preset, *, seed: int) -> None:
+        self.examples, self.preset, self.seed = examples, preset, seed
+
+    def __getitem__(self, address: Address) -> View:
+        epoch, index = address
+        rng = np.random.default_rng([self.seed, epoch, index])
+        change = draw_change(self.preset.augmentation, rng)
+        slice_, spec = self.examples.slice_of(index), self.preset.input
+        hu_YX = np.where(slice_.padding_YX, np.float32(AIR_HU), slice_.hu_YX) if spec.padding == "air" else slice_.hu_YX
+        scale_px = grid_of(slice_, spec).row_scale
+        moved = replace(slice_, hu_YX=change.of_hu(hu_YX, scale_px), padding_YX=np.zeros_like(slice_.padding_YX))
+        image_CYX = to_network_input(moved, spec, shift_hu=float(self.examples.shift_N[index])).image_CYX
+        label = float(self.examples.label_N[index])
+        known_YX = self.examples.mask_of(index)
+        if self.preset.map_loss is None or known_YX is None:
+            return View(torch.from_numpy(image_CYX), torch.tensor(label), torch.zeros(1, 1))
+        mask_YX = change.of_mask(known_YX, scale_px).astype(np.float32)
+        window = self._crop(rng, self.preset.map_loss.crop_px)
+        mask_YX = np.ascontiguousarray(mask_YX[window])
+        label = float(mask_YX.sum() >= self.preset.map_loss.least_px)
+        image_CYX = np.ascontiguousarray(image_CYX[(slice(None), *window)])
+        return View(torch.from_numpy(image_CYX), torch.tensor(label), torch.from_numpy(mask_YX))
+
+    def _crop(self, rng: np.random.Generator, crop_px: int) -> tuple[slice, slice]:
+        """On the cells of the map, so that a crop's map is a crop of the map."""
+        row, column = rng.integers(0, self.preset.input.size_px - crop_px + 1, 2) // CELL_PX * CELL_PX
+        return slice(row, row + crop_px), slice(column, column + crop_px)
+
+
+CELL_PX = 8  # the coarsest network's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shares(Sampler[list[Address]]):
+    """Each epoch a seeded permutation, cut to batches; of every batch this rank's part; from a step on."""
+
+    total: int
+    batch: int
+    seed: int
+    first_step: int
+    last_step: int
+    rank: int = 0
+    ranks: int = 1
+
+    def __iter__(self) -> Iterator[list[Address]]:
+        order_N: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        known = -1
+        for step in range(self.first_step, self.last_step):
+            epoch, place = divmod(step, self.total // self.batch)
+            if epoch != known:
+                order_N, known = np.random.default_rng([self.seed, epoch]).permutation(self.total), epoch
+            chosen = order_N[place * self.batch : (place + 1) * self.batch][self.rank :: self.ranks]
+            yield [(epoch, int(index)) for index in chosen]
+
+    def __len__(self) -> int:
+        return max(0, self.last_step - self.first_step)
