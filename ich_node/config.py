@@ -48,13 +48,39 @@ class ScpSettings(Section):
     idle_timeout_seconds: float = Field(60, gt=0)
 
 
+class TlsSettings(Section):
+    """A second door for DICOM over TLS, and what we show to destinations that speak it. Off without a certificate."""
+
+    port: Port = 2762
+    certificate: Path | None = None
+    key: Path | None = None
+    ca: Path | None = None
+    required: bool = False
+    warn_days: int = Field(30, ge=0)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "TlsSettings":
+        if (self.certificate is None) != (self.ca is None):
+            raise ValueError("[tls] needs both certificate and ca: an AE title alone proves nothing")
+        if self.required and self.certificate is None:
+            raise ValueError("[tls] required needs certificate and ca")
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        return self.certificate is not None
+
+
 class Source(Section):
-    """A peer that may send to us. No hosts = any host that knows the AE title."""
+    """A peer that may send to us. No hosts = any host that knows the AE title; a certificate_subject = over TLS only."""
 
     name: str = Field(min_length=1)
     ae_title: AeTitle
     hosts: tuple[str, ...] = ()
+    certificate_subject: str | None = Field(None, min_length=1)
     quiet_seconds: Seconds | None = None
+    storage_commitment: bool = False
+    commitment_port: Port | None = None
 
     @field_validator("hosts")
     @classmethod
@@ -72,6 +98,10 @@ class Destination(Section):
     host: str = Field(min_length=1)
     port: Port
     calling_ae_title: AeTitle | None = None
+    tls: bool = False
+    tls_name: str | None = Field(None, min_length=1)
+    storage_commitment: bool = False
+    commitment_timeout_seconds: float = Field(3600, gt=0)
 
 
 class DatabaseSettings(Section):
@@ -81,6 +111,8 @@ class DatabaseSettings(Section):
 class SpoolSettings(Section):
     path: Path = Path("var/spool")
     reserve_bytes: int = Field(1_073_741_824, ge=0)
+    retention_days: float = Field(7, gt=0)
+    watermark_percent: float = Field(85, gt=0, le=100)
 
 
 class SeriesSettings(Section):
@@ -102,10 +134,20 @@ class AnalysisSettings(Section):
     threads: int = Field(0, ge=0)
     lease_seconds: float = Field(120, gt=1)
     max_attempts: int = Field(3, ge=1)
+    stall_seconds: float = Field(300, gt=1)
 
 
 class ReportSettings(Section):
+    """Which objects are made, as ich_node.report.ReportOptions knows them."""
+
+    sr_class: Literal["comprehensive3d", "comprehensive", "enhanced"] = "comprehensive3d"
+    summary: bool = True
     max_overlays: int = Field(20, ge=0)
+    gsps: bool = True
+    key_objects: bool = True
+    parametric_map: bool = False
+    compression: Literal["rle", "none"] = "rle"
+    refused: bool = False
 
 
 class LogSettings(Section):
@@ -120,6 +162,7 @@ class Config(BaseSettings):
     scp: ScpSettings = ScpSettings()
     sources: tuple[Source, ...] = ()
     destinations: tuple[Destination, ...] = ()
+    tls: TlsSettings = TlsSettings()
     database: DatabaseSettings = DatabaseSettings()
     spool: SpoolSettings = SpoolSettings()
     series: SeriesSettings = SeriesSettings()
@@ -137,6 +180,29 @@ class Config(BaseSettings):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"[[{kind}]] uses the name {', '.join(twice)} more than once; names tell peers apart")
+        return self
+
+    @model_validator(mode="after")
+    def _commitments_can_be_answered(self) -> "Config":
+        callers = {source.ae_title.strip() for source in self.sources}
+        for destination in self.destinations:
+            if destination.storage_commitment and destination.ae_title.strip() not in callers:
+                raise ValueError(
+                    f"[[destinations]] {destination.name}: storage_commitment needs a [[sources]] entry with ae_title "
+                    f"'{destination.ae_title}': the peer calls back with its answer"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _tls_has_its_certificates(self) -> "Config":
+        if self.tls.is_on:
+            return self
+        for source in self.sources:
+            if source.certificate_subject is not None:
+                raise ValueError(f"[[sources]] {source.name}: certificate_subject needs [tls] certificate and ca")
+        for destination in self.destinations:
+            if destination.tls:
+                raise ValueError(f"[[destinations]] {destination.name}: tls needs [tls] certificate and ca")
         return self
 
     @classmethod

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from ich_node.config import Destination
+from ich_node.config import Destination, TlsSettings
 from ich_node.errors import PeerUnavailable
-from ich_node.peers import association_with
+from ich_node.peers import TLS_OFF, association_with
 from ich_node.transfer_syntaxes import SENT_TRANSFER_SYNTAXES
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -18,11 +18,11 @@ class EchoResult:
     words: str
 
 
-def echo(destination: Destination, calling_ae: str) -> EchoResult:
+def echo(destination: Destination, calling_ae: str, tls: TlsSettings = TLS_OFF) -> EchoResult:
     """One association, one C-ECHO."""
     peer = f"{destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"
     try:
-        with association_with(destination, calling_ae, [VERIFICATION], SENT_TRANSFER_SYNTAXES) as association:
+        with association_with(destination, calling_ae, [VERIFICATION], SENT_TRANSFER_SYNTAXES, tls) as association:
             answer = association.send_c_echo()
     except PeerUnavailable as error:
         return EchoResult(ok=False, words=f"{peer}: {error.detail}")

@@ -1,20 +1,24 @@
 """An association with another AE, as the requestor; and in words why there is none."""
 
+import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pydicom.uid import UID
+from pydicom.uid import UID, RLELossless
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
-from pynetdicom.events import Event
+from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
-from ich_node.config import Destination
+from ich_node.config import Destination, TlsSettings
 from ich_node.errors import PeerUnavailable
 from ich_node.implementation import application_entity
+from ich_node.tls import ClientSocket, client_context, explained
+from ich_node.transfer_syntaxes import SENT_COMPRESSED
 
+TLS_OFF = TlsSettings()
 CONNECT_SECONDS = 5.0
 ACSE_SECONDS = 10.0
 DIMSE_SECONDS = 60.0
@@ -33,7 +37,36 @@ REJECTIONS = {
 
 
 class Transport(AssociationSocket):
-    """pynetdicom does not close a socket whose shutdown fails, i.e. one that is not, or no more, connected."""
+    """pynetdicom does not close a socket whose shutdown fails, i.e. one that is not, or no more, connected.
+
+    And it takes a TLS session ticket for the peer's answer, and waits for the rest before it says what it has to say.
+    """
+
+    _ahead = b""
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to read for us, not only for the TLS layer."""
+        if not super().ready:
+            return False
+        if not isinstance(self.socket, ClientSocket) or self._ahead:
+            return True
+        timeout = self.socket.gettimeout()
+        self.socket.settimeout(0)
+        try:
+            self._ahead = self.socket.recv(1)
+        except ssl.SSLWantReadError:
+            return False
+        except OSError:
+            return True  # recv meets it again, and ends the association
+        finally:
+            self.socket.settimeout(timeout)
+        return True
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """What was read ahead comes first."""
+        ahead, self._ahead = self._ahead[:nr_bytes], self._ahead[nr_bytes:]
+        return bytearray(ahead) + super().recv(nr_bytes - len(ahead))
 
     def _shutdown_socket(self) -> None:
         connection = self.socket
@@ -53,11 +86,16 @@ class Requestor(AE):
 
 @contextmanager
 def association_with(
-    destination: Destination, calling_ae: str, sop_classes: Iterable[str], transfer_syntaxes: Sequence[UID]
+    destination: Destination,
+    calling_ae: str,
+    sop_classes: Iterable[str],
+    transfer_syntaxes: Sequence[UID],
+    tls: TlsSettings,
+    handlers: Sequence[EventHandlerType] = (),
 ) -> Iterator[Association]:
-    """An established association, released at the end (aborted after an exception).
+    """An established association, over TLS if the destination asks for it; released at the end (aborted after an exception).
 
-    Raises PeerUnavailable with the reason in words.
+    Raises PeerUnavailable with the reason in words, ConfigError if the certificates cannot be used.
     """
     entity = application_entity(calling_ae, Requestor)
     entity.connection_timeout = CONNECT_SECONDS
@@ -66,16 +104,22 @@ def association_with(
     entity.network_timeout = DIMSE_SECONDS
     for sop_class in sop_classes:
         entity.add_requested_context(sop_class, list(transfer_syntaxes))
+        if sop_class in SENT_COMPRESSED:
+            entity.add_requested_context(sop_class, RLELossless)
+    secure = client_context(tls) if destination.tls else None
     connected: list[Event] = []
     try:
         association = entity.associate(
             destination.host,
             destination.port,
             ae_title=destination.ae_title,
-            evt_handlers=[(evt.EVT_CONN_OPEN, connected.append)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, connected.append), *handlers],
+            tls_args=(secure, destination.tls_name or destination.host) if secure else None,
         )
     except OSError as error:
         raise PeerUnavailable(f"the host name '{destination.host}' cannot be resolved: {error.strerror}") from error
+    if secure is not None and secure.failure is not None:
+        raise PeerUnavailable(f"TLS with {destination.host}:{destination.port} fails: {explained(secure.failure)}")
     if not association.is_established:
         raise PeerUnavailable(_why_not(association, destination, calling_ae, is_connected=bool(connected)))
     try:

@@ -1,12 +1,15 @@
 """The sender's loop: claim what is due to one destination, one association, one C-STORE each, record each answer at once.
 
-Sent means 0x0000 or a warning (0xBxxx), nothing else. What failed is tried again after 30 s, 1 min, 2 min ... 15 min for 24 h,
-then given up with the last reason. Results lie in the spool: a peer that is down never costs another analysis. A crash between
-an answer and its record sends the object once more, with the same UIDs and bytes.
+Sent means 0x0000 or a warning (0xBxxx), nothing else; where storage commitment is asked for, that the peer confirms it. What
+failed is tried again after 30 s, 1 min, 2 min ... 15 min for 24 h, then given up with the last reason. Results lie in the spool:
+a peer that is down never costs another analysis. A crash between an answer and its record sends the object once more, with the
+same UIDs and bytes.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
 
@@ -14,27 +17,45 @@ import structlog
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import generate_uid
+from pynetdicom import evt
 from pynetdicom.association import Association
+from pynetdicom.events import EventHandlerType
 
-from ich_node.config import Destination
-from ich_node.errors import IchNodeError, PeerUnavailable, Unavailable
+from ich_node.commitment import PUSH_MODEL, ask, record_answer
+from ich_node.config import Destination, TlsSettings
+from ich_node.errors import ConfigError, IchNodeError, PeerUnavailable, Unavailable
 from ich_node.jobs import Delivery, Jobs, LeaseLost
-from ich_node.peers import association_with
+from ich_node.peers import TLS_OFF, association_with
 from ich_node.spool import Spool
+from ich_node.sweep import Sweeper
 from ich_node.transfer_syntaxes import SENT_TRANSFER_SYNTAXES
 
 IDLE_SECONDS = 0.5
+ANSWER_SECONDS = 1.0
+ANSWER_POLL_SECONDS = 0.05
 LEASE = timedelta(seconds=90)  # renewed before each object; one takes at most 75 s to connect, be rejected or time out
 MOST_IN_ONE_ASSOCIATION = 100
 FIRST_RETRY = timedelta(seconds=30)
 LONGEST_RETRY = timedelta(minutes=15)
 RETRY_FOR = timedelta(hours=24)
 
+NOT_CONFIRMED = "the peer took the object, and did not confirm in time that it keeps it"
+
 log = structlog.get_logger(__name__)
 
 
 class NotSent(IchNodeError):
     """The peer did not take the object."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A storage commitment to be asked for: what was stored, and how long its answer may take."""
+
+    transaction_uid: str
+    seconds: float
+    deliveries: list[Delivery] = field(default_factory=list)
 
 
 def send_forever(
@@ -46,12 +67,16 @@ def send_forever(
     clock: Callable[[], datetime],
     owner: str,
     stop: threading.Event,
+    tls: TlsSettings = TLS_OFF,
+    sweeper: Sweeper | None = None,
 ) -> None:
-    """Deliver until stop is set."""
-    sender = Sender(jobs, spool, destinations, ae_title, clock=clock, owner=owner, stop=stop)
+    """Deliver until stop is set, and keep the spool swept."""
+    sender = Sender(jobs, spool, destinations, ae_title, clock=clock, owner=owner, stop=stop, tls=tls)
     while not stop.is_set():
         try:
-            idle = sender.send_due() == 0
+            idle = sender.retry_uncommitted() + sender.send_due() == 0
+            if sweeper is not None:
+                sweeper.sweep_due()
         except Unavailable as error:
             log.warning("sender_waits", detail=error.detail)
             idle = True
@@ -78,6 +103,7 @@ class Sender:
         clock: Callable[[], datetime],
         owner: str,
         stop: threading.Event,
+        tls: TlsSettings = TLS_OFF,
     ) -> None:
         self._jobs = jobs
         self._spool = spool
@@ -86,6 +112,7 @@ class Sender:
         self._clock = clock
         self._owner = owner
         self._stop = stop
+        self._tls = tls
 
     def send_due(self) -> int:
         """Claim and deliver one batch; its size. Raises Unavailable if the ledger is."""
@@ -97,7 +124,7 @@ class Sender:
             self._deliver(open_ids)
         except LeaseLost:
             log.warning("delivery_lease_lost", destination=batch[0].destination, job_id=batch[0].job_id)
-        except PeerUnavailable as error:
+        except (PeerUnavailable, ConfigError) as error:
             self._retry_later(open_ids.values(), error.detail)
         except Unavailable:
             raise
@@ -113,25 +140,73 @@ class Sender:
         if destination is None:
             raise PeerUnavailable(f"config.toml has no destination '{batch[0].destination}' any more")
         calling_ae = destination.calling_ae_title or self._ae_title
-        sop_classes = sorted({delivery.sop_class_uid for delivery in batch})
-        with association_with(destination, calling_ae, sop_classes, SENT_TRANSFER_SYNTAXES) as association:
+        sop_classes = {delivery.sop_class_uid for delivery in batch}
+        handlers: list[EventHandlerType] = []
+        question = None
+        if destination.storage_commitment:
+            sop_classes.add(PUSH_MODEL)
+            handlers.append((evt.EVT_N_EVENT_REPORT, record_answer, [self._jobs, self._clock]))
+            question = Question(transaction_uid=generate_uid(prefix=None), seconds=destination.commitment_timeout_seconds)
+        with association_with(
+            destination, calling_ae, sorted(sop_classes), SENT_TRANSFER_SYNTAXES, self._tls, handlers
+        ) as association:
             for delivery in batch:
                 if self._stop.is_set():
                     self._hand_back(open_ids.values())
-                    return
+                    break
                 self._jobs.renew_deliveries(list(open_ids), owner=self._owner, now=self._clock(), lease=LEASE)
-                self._send_one(association, delivery)
+                self._send_one(association, delivery, question)
                 del open_ids[delivery.id]
+            if question is not None:
+                self._ask_for_commitment(association, question)
 
-    def _send_one(self, association: Association, delivery: Delivery) -> None:
+    def _send_one(self, association: Association, delivery: Delivery, question: "Question | None") -> None:
         """Record what the peer says. Raises PeerUnavailable if the association is gone."""
         try:
             detail = c_store(association, self._read(delivery))
         except NotSent as error:
             self._retry_later([delivery], error.detail)
             return
-        self._jobs.delivered([delivery.id], owner=self._owner, now=self._clock(), detail=detail)
-        log.info("delivered", destination=delivery.destination, sop_instance_uid=delivery.sop_instance_uid, detail=detail)
+        known = {"destination": delivery.destination, "sop_instance_uid": delivery.sop_instance_uid, "detail": detail}
+        now = self._clock()
+        if question is None:
+            self._jobs.delivered([delivery.id], owner=self._owner, now=now, detail=detail)
+            log.info("delivered", **known)
+            return
+        # Before the question goes out: its answer may come through the listener at once.
+        self._jobs.stored(
+            [delivery.id],
+            owner=self._owner,
+            now=now,
+            transaction_uid=question.transaction_uid,
+            answer_by=now + timedelta(seconds=question.seconds),
+            detail=detail,
+        )
+        question.deliveries.append(delivery)
+        log.info("stored", **known)
+
+    def _ask_for_commitment(self, association: Association, question: "Question") -> None:
+        """Ask, and leave the association open for a moment: some peers answer on it or not at all."""
+        if not question.deliveries:
+            return
+        try:
+            ask(association, question.transaction_uid, question.deliveries)
+        except PeerUnavailable as error:
+            self._jobs.commitment_refused(question.transaction_uid, now=self._clock(), detail=error.detail)
+            log.warning("commitment_refused", transaction_uid=question.transaction_uid, detail=error.detail)
+            return
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < deadline and self._jobs.awaits_commitment(question.transaction_uid):
+            if not association.is_established or self._stop.wait(ANSWER_POLL_SECONDS):
+                return
+
+    def retry_uncommitted(self) -> int:
+        """Take back what a destination does not keep, or did not confirm in time; how many. Raises Unavailable."""
+        batch = self._jobs.claim_uncommitted(owner=self._owner, now=self._clock(), lease=LEASE, limit=MOST_IN_ONE_ASSOCIATION)
+        for delivery in batch:
+            unanswered = delivery.transaction_uid is not None
+            self._retry_later([delivery], NOT_CONFIRMED if unanswered else delivery.detail or NOT_CONFIRMED)
+        return len(batch)
 
     def _read(self, delivery: Delivery) -> Dataset:
         try:
@@ -159,6 +234,14 @@ class Sender:
         self._jobs.postpone(ids, owner=self._owner, now=now, next_at=now, detail="the node was stopped")
 
 
+def _decompress_for(association: Association, ds: Dataset) -> None:
+    """A peer that does not take compressed pixels gets the same ones as they are, under the same UID."""
+    syntax = ds.file_meta.TransferSyntaxUID
+    taken = [context.transfer_syntax[0] for context in association.accepted_contexts if context.abstract_syntax == ds.SOPClassUID]
+    if taken and syntax.is_compressed and syntax not in taken:
+        ds.decompress(generate_instance_uid=False)
+
+
 def c_store(association: Association, ds: Dataset) -> str:
     """Send one object; the warning in words, or nothing.
 
@@ -166,6 +249,7 @@ def c_store(association: Association, ds: Dataset) -> str:
     """
     if not association.is_established:
         raise PeerUnavailable("the association ended before this object")
+    _decompress_for(association, ds)
     try:
         answer = association.send_c_store(ds)
     except ValueError as error:

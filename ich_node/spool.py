@@ -3,6 +3,7 @@
 ::
 
     <root>/incoming/<random>.part        being written; swept after a crash
+    <root>/incoming/<sha256>.aside       being removed; brought back after a crash
     <root>/objects/ab/<sha256>.dcm       complete and durable; written once, never changed
 
 No name comes from outside. An object appears under its final name by one rename after its bytes are on disk, so what is there
@@ -15,7 +16,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -75,13 +76,26 @@ class Spool:
         """A stored object's bytes. Raises OSError if the disk does not give them."""
         return self.absolute(path).read_bytes()
 
+    def holds(self, path: str, size_bytes: int) -> bool:
+        """Whether the object is there, whole."""
+        try:
+            return self.absolute(path).stat().st_size == size_bytes
+        except FileNotFoundError:
+            return False
+
     def free_bytes(self) -> int:
         """What the file system has left for us."""
         room = os.statvfs(self._root)
         return room.f_bavail * room.f_frsize
 
     def sweep_temporaries(self, older_than: datetime) -> int:
-        """Remove what processes left half written when they died before then; returns how many files."""
+        """Remove what processes left half written when they died before then; returns how many files.
+
+        What they had taken aside comes back: it may be needed.
+        """
+        for aside in self._incoming.glob("*.aside"):
+            with suppress(FileNotFoundError):
+                aside.rename(self._objects / aside.stem[:2] / f"{aside.stem}.dcm")
         swept = 0
         for temporary in self._incoming.glob("*.part"):
             # another process may finish, or sweep, the same file meanwhile
@@ -92,6 +106,34 @@ class Spool:
             except FileNotFoundError:
                 continue
         return swept
+
+    def remove(self, path: str, *, untouched_since: datetime) -> bool:
+        """Remove an object, unless somebody put it since then (the same bytes may be arriving again); whether it is gone."""
+        final = self.absolute(path)
+        # Taken aside first: who puts it from here on does not find it and writes it anew, who did so before has touched it.
+        aside = self._incoming / f"{final.stem}.aside"
+        # another process may remove it, too, or bring it back
+        with suppress(FileNotFoundError):
+            final.rename(aside)
+            if aside.stat().st_mtime < untouched_since.timestamp():
+                aside.unlink()
+                return True
+            aside.rename(final)
+        return False
+
+    def objects_untouched_since(self, moment: datetime) -> Iterator[str]:
+        """The paths of objects that nobody put since then."""
+        for file in self._objects.glob("*/*.dcm"):
+            # another process may remove it meanwhile
+            with suppress(FileNotFoundError):
+                if file.stat().st_mtime < moment.timestamp():
+                    yield f"objects/{file.parent.name}/{file.name}"
+
+    def used_percent(self) -> float:
+        """How full the file system is for us, 0 to 100."""
+        room = os.statvfs(self._root)
+        used = room.f_blocks - room.f_bfree
+        return 100 * used / max(1, used + room.f_bavail)
 
     @property
     def _incoming(self) -> Path:
@@ -110,12 +152,10 @@ class Spool:
         folder = self._objects / sha256[:2]
         _make_directory(folder)
         final = folder / f"{sha256}.dcm"
-        is_new = not _is_whole(final, size_bytes)
+        is_new = not _is_kept(final, size_bytes)
         if is_new:
             # rename overwrites: what may stand there is the same bytes from a racing process, or a damaged copy
             temporary.rename(final)
-        else:
-            _sync(final)  # whoever wrote it may have died before its own sync
         _sync(folder)
         return Stored(path=f"objects/{folder.name}/{final.name}", sha256=sha256, size_bytes=size_bytes, is_new=is_new)
 
@@ -144,11 +184,18 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _is_whole(final: Path, size_bytes: int) -> bool:
+def _is_kept(final: Path, size_bytes: int) -> bool:
+    """Whether the object is there, whole and durable; from now on `remove` takes it for needed."""
     try:
-        return final.stat().st_size == size_bytes
+        descriptor = os.open(final, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    try:
+        os.utime(descriptor)
+        os.fsync(descriptor)  # whoever wrote it may have died before its own sync
+        return os.fstat(descriptor).st_size == size_bytes
+    finally:
+        os.close(descriptor)
 
 
 def _make_directory(path: Path) -> None:

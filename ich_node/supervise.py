@@ -5,7 +5,6 @@ input: it closes when this process dies, however it dies, and they stop.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -24,8 +23,8 @@ WRONG_CONFIGURATION = 2  # the exit code of the command line
 log = structlog.get_logger(__name__)
 
 
-def run_all(config: Path | None, stop: threading.Event, reload: threading.Event, processes: Sequence[str] = PROCESSES) -> None:
-    """Keep the processes running until stop is set; reload goes on to the receiver.
+def run_all(config: Path | None, stop: threading.Event, processes: Sequence[str] = PROCESSES) -> None:
+    """Keep the processes running until stop is set.
 
     Raises ConfigError, with all of them ended, if one cannot run with this configuration: no restart would mend that.
     """
@@ -38,9 +37,6 @@ def run_all(config: Path | None, stop: threading.Event, reload: threading.Event,
                 if child.returncode is not None:
                     log.error("process_died", name=name, exit_status=child.returncode, action="restarted")
                     children[name] = _start(name, config)
-            if reload.is_set():
-                reload.clear()
-                children["receive"].send_signal(signal.SIGHUP)
     finally:
         _end(children)
 

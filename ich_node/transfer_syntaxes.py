@@ -17,7 +17,9 @@ from pydicom.uid import (
     JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
+    ParametricMapStorage,
     RLELossless,
+    SecondaryCaptureImageStorage,
 )
 
 # What a sender proposes first wins; the order here is only that of the conformance statement.
@@ -38,3 +40,5 @@ ACCEPTED_TRANSFER_SYNTAXES: tuple[UID, ...] = (
 
 # What results are sent in.
 SENT_TRANSFER_SYNTAXES: tuple[UID, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+# Pictures are compressed at rest, and on the wire to peers that take it; others get them decompressed, pixel for pixel.
+SENT_COMPRESSED: tuple[UID, ...] = (SecondaryCaptureImageStorage, ParametricMapStorage)

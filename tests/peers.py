@@ -23,6 +23,8 @@ VERIFICATION = "1.2.840.10008.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
+PRESENTATION_STATE = "1.2.840.10008.5.1.4.1.1.11.1"
+KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 # Debian's; a virtual environment may shadow them with pynetdicom's apps of the same names.
 TOOL_FOLDERS = "/usr/bin:/usr/sbin:/usr/local/bin:/opt/homebrew/bin"
 
@@ -157,7 +159,7 @@ def pacs(
     *,
     ae_title: str = "PACS",
     port: int = 0,
-    sop_classes: Sequence[str] = (SECONDARY_CAPTURE, COMPREHENSIVE_3D_SR, CT),
+    sop_classes: Sequence[str] = (SECONDARY_CAPTURE, COMPREHENSIVE_3D_SR, PRESENTATION_STATE, KEY_OBJECTS, CT),
     calling_ae_titles: Sequence[str] = (),
     verification: bool = True,
 ) -> Iterator[Pacs]:

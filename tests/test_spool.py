@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -41,13 +42,15 @@ def test_put_and_read(spool, chunks):
 
 
 def test_same_bytes_again(spool):
-    """The same bytes are kept once, and the file is not touched."""
+    """The same bytes are kept once; the file stays, and is younger: somebody needs it."""
     stored = spool.put(DATA)
+    os.utime(spool.absolute(stored.path), (0, 0))
     before = spool.absolute(stored.path).stat()
     again = spool.put(DATA)
     after = spool.absolute(stored.path).stat()
     assert (again.path, again.is_new) == (stored.path, False)
-    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert after.st_ino == before.st_ino
+    assert after.st_mtime > before.st_mtime
     assert files(spool) == [stored.path]
 
 
@@ -207,6 +210,61 @@ def test_sweep_spares_what_is_being_written(spool):
         os.utime(part, times=((now - age).timestamp(),) * 2)
     assert spool.sweep_temporaries(older_than=now - timedelta(hours=1)) == 1
     assert files(spool) == ["incoming/young.part"]
+
+
+def test_remove(spool):
+    """An object that nobody put since then goes; one that was put again stays."""
+    now = datetime.now(UTC)
+    old, put_again = spool.put(b"old").path, spool.put(b"put again").path
+    for path in (old, put_again):
+        os.utime(spool.absolute(path), (0, 0))
+    spool.put(b"put again")
+    assert [spool.remove(path, untouched_since=now - timedelta(hours=1)) for path in (old, put_again, old)] == [
+        True,
+        False,
+        False,
+    ]
+    assert files(spool) == [put_again]
+
+
+def test_a_removal_that_was_cut_short_is_undone(spool):
+    """What a process had taken aside when it died comes back."""
+    stored = spool.put(DATA)
+    spool.absolute(stored.path).rename(spool._root / "incoming" / f"{stored.sha256}.aside")
+    spool.sweep_temporaries(older_than=datetime.now(UTC))
+    assert files(spool) == [stored.path]
+
+
+REMOVER = """
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from ich_node.spool import Spool
+spool = Spool(Path(sys.argv[1]))
+while True:
+    for path in list(spool.objects_untouched_since(datetime.now(UTC) + timedelta(hours=1))):
+        spool.remove(path, untouched_since=datetime.now(UTC) - timedelta(milliseconds=300))
+"""
+
+
+def test_what_is_put_while_others_remove_is_there(spool):
+    """A remover runs against a writer of the same bytes: what `put` returned for is there for as long as it counts as fresh."""
+    remover = subprocess.Popen([sys.executable, "-c", REMOVER, str(spool._root)])
+    try:
+        for number in range(600):
+            stored = spool.put(str(number % 3).encode())
+            if number % 50 == 0:
+                os.utime(spool.absolute(stored.path), (0, 0))  # long ago: now it may go
+            else:
+                assert wait_for_file(spool.absolute(stored.path))
+    finally:
+        remover.kill()
+        remover.wait()
+
+
+def wait_for_file(path):
+    """Whether it is there, or comes back in a moment: a remover may just be looking at it."""
+    return any(path.exists() or time.sleep(0.001) for _ in range(100))
 
 
 def test_descriptors_are_closed(spool):

@@ -275,7 +275,7 @@ def test_dcmtk_sends_real_ct_and_orthanc_lists_the_results_in_its_study(tmp_path
         for job in jobs:
             series = get(f"{peer.url}/dicom-web/studies/{job.study_instance_uid}/series")
             modalities = sorted(item["00080060"]["Value"][0] for item in series)
-            assert modalities == (["OT", "SR"] if job.positive else ["SR"])
+            assert modalities == (["KO", "OT", "PR", "SR"] if job.positive else ["SR"])
         files = [str(node.spool.absolute(result.path)) for job in jobs for result in node.ledger.results(job.id)]
         check_with_validators(files)
 

@@ -15,8 +15,12 @@ from ich_node.config import Config, Destination
 from ich_node.errors import ConfigError
 from ich_node.jobs import Jobs, open_ledger
 from ich_node.log import set_up_logging
+from ich_node.service import READY, tell_systemd
 from ich_node.spool import Spool
 from ich_node.supervise import run_all, stop_with_parent
+from ich_node.watchdog import Watchdog
+
+STALL_SECONDS = 300.0  # of receive and send, whose every wait is shorter
 
 StopWithParent = Annotated[bool, typer.Option("--stop-with-parent", hidden=True)]
 
@@ -60,6 +64,13 @@ def reload_on_signal() -> threading.Event:
     return reload
 
 
+def _watched(stall_seconds: float) -> Watchdog:
+    """The node's clock for a loop that must not stand still for so long."""
+    watchdog = Watchdog(now, stall_seconds)
+    watchdog.start()
+    return watchdog
+
+
 def _begin(setup: Setup, process: str, with_parent: bool) -> threading.Event:
     set_up_logging(setup.config.log.level, process)
     stop = stop_on_signal()
@@ -89,7 +100,7 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
         config.series,
         setup.spool(),
         setup.ledger(),
-        clock=now,
+        clock=_watched(STALL_SECONDS),
         stop=stop,
         tls=config.tls,
         reload=reload_on_signal(),
@@ -113,9 +124,10 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
         options=ReportOptions(ae_title=setup.config.scp.ae_title, **setup.config.report.model_dump()),
         destinations=[destination.name for destination in setup.config.destinations],
         owner=owner(),
-        clock=now,
+        clock=_watched(setup.config.analysis.stall_seconds),
         stop=stop,
     )
+    tell_systemd(READY)
     analyser.work()
 
 
@@ -127,12 +139,13 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
     setup: Setup = context.obj
     stop = _begin(setup, "send", stop_with_parent)
     config, ledger, spool = setup.config, setup.ledger(), setup.spool()
+    tell_systemd(READY)
     send_forever(
         ledger,
         spool,
         config.destinations,
         config.scp.ae_title,
-        clock=now,
+        clock=_watched(STALL_SECONDS),
         owner=owner(),
         stop=stop,
         tls=config.tls,

@@ -1,6 +1,6 @@
 """The receiver's seat: objects arrive, and a series becomes a job."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from ich_node.jobs.tables import as_values, columns_of, instances, jobs
 from ich_node.jobs.values import Instance, Job
 
 TRIES = 5
+MOST_IN_ONE_QUERY = 1000
 
 # Never claimed: what the job covers may still grow. A job that was claimed once keeps its content for ever, also through
 # release, retry and a crash; what arrives later is a new revision. So nothing is lost and two runs of a revision read the same.
@@ -44,18 +45,26 @@ class Arriving(Seat):
 
     def series_positions(self, series_instance_uid: str) -> list[tuple[str | None, float | None]]:
         """(orientation, position in mm) of each object of the series' newest job that still grows; empty if there is none."""
-        newest = (
-            sa.select(*columns_of(Job, jobs))
-            .where(jobs.c.series_instance_uid == series_instance_uid, STILL_OPEN)
-            .order_by(jobs.c.id.desc())
-            .limit(1)
-        )
         with self._read() as connection:
             return [
-                (instance.orientation, instance.position_mm)
-                for job in as_values(Job, connection.execute(newest))
-                for instance in _newest_versions(connection, job)
+                (instance.orientation, instance.position_mm) for instance in _of_newest_open_job(connection, series_instance_uid)
             ]
+
+    def open_instances(self, series_instance_uid: str) -> set[str]:
+        """The SOP Instance UIDs of the series' newest job that still grows; empty if there is none."""
+        with self._read() as connection:
+            return {instance.sop_instance_uid for instance in _of_newest_open_job(connection, series_instance_uid)}
+
+    def find(self, sop_instance_uids: Sequence[str]) -> list[Instance]:
+        """The newest version of each of these objects that is recorded."""
+        found: dict[str, Instance] = {}
+        with self._read() as connection:
+            for start in range(0, len(sop_instance_uids), MOST_IN_ONE_QUERY):
+                some = sop_instance_uids[start : start + MOST_IN_ONE_QUERY]
+                query = sa.select(*columns_of(Instance, instances)).where(instances.c.sop_instance_uid.in_(some))
+                for instance in as_values(Instance, connection.execute(query.order_by(instances.c.id))):
+                    found[instance.sop_instance_uid] = instance
+        return list(found.values())
 
     def set_ready(self, series_instance_uids: Collection[str], *, ready_at: datetime) -> None:
         """Move the moment when these series count as complete; the longest wait still holds."""
@@ -74,25 +83,26 @@ def _add(connection: sa.Connection, instance: Instance, ready_at: datetime, max_
     known = set(versions)
     if instance.sha256 in known:
         return Added.DUPLICATE
-    revision = _join_open_job(connection, instance, ready_at) or _open_job(connection, instance, ready_at, max_wait)
+    # Asked for first: if another receiver opens the next revision from here on, ours collides with it and begins again.
+    newest = connection.execute(sa.select(sa.func.max(jobs.c.revision)).where(_of_series(instance))).scalar() or 0
+    revision = newest if _joins(connection, instance, newest, ready_at) else newest + 1
+    if revision > newest:
+        _open_job(connection, instance, revision, ready_at, max_wait)
     connection.execute(sa.insert(instances).values(**asdict(instance), revision=revision))
     return Added.NEW_VERSION if known else Added.NEW
 
 
-def _join_open_job(connection: sa.Connection, instance: Instance, ready_at: datetime) -> int | None:
-    """The revision that the object joined."""
-    joined: int | None = connection.execute(
+def _joins(connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime) -> bool:
+    """Whether this revision still grows, and then the object belongs to it."""
+    joined = connection.execute(
         sa.update(jobs)
-        .where(_of_series(instance), STILL_OPEN)
+        .where(_of_series(instance), jobs.c.revision == revision, STILL_OPEN)
         .values(ready_at=_capped(ready_at), last_received_at=instance.received_at)
-        .returning(jobs.c.revision)
-    ).scalar_one_or_none()
-    return joined
+    )
+    return joined.rowcount == 1
 
 
-def _open_job(connection: sa.Connection, instance: Instance, ready_at: datetime, max_wait: timedelta) -> int:
-    newest = connection.execute(sa.select(sa.func.max(jobs.c.revision)).where(_of_series(instance))).scalar()
-    revision = 1 if newest is None else newest + 1
+def _open_job(connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime, max_wait: timedelta) -> None:
     ready_by = instance.received_at + max_wait
     job_id = connection.execute(
         sa.insert(jobs)
@@ -111,7 +121,6 @@ def _open_job(connection: sa.Connection, instance: Instance, ready_at: datetime,
         .returning(jobs.c.id)
     ).scalar_one()
     note(connection, job_id, instance.received_at, "received", f"first object of revision {revision}, from {instance.source}")
-    return revision
 
 
 def _of_series(instance: Instance) -> sa.ColumnElement[bool]:
@@ -123,6 +132,16 @@ def _of_series(instance: Instance) -> sa.ColumnElement[bool]:
 
 def _capped(ready_at: datetime) -> sa.ColumnElement[datetime]:
     return sa.case((jobs.c.ready_by < ready_at, jobs.c.ready_by), else_=sa.literal(ready_at, jobs.c.ready_at.type))
+
+
+def _of_newest_open_job(connection: sa.Connection, series_instance_uid: str) -> list[Instance]:
+    newest = (
+        sa.select(*columns_of(Job, jobs))
+        .where(jobs.c.series_instance_uid == series_instance_uid, STILL_OPEN)
+        .order_by(jobs.c.id.desc())
+        .limit(1)
+    )
+    return [row for job in as_values(Job, connection.execute(newest)) for row in _newest_versions(connection, job)]
 
 
 def _newest_versions(connection: sa.Connection, job: Job) -> list[Instance]:

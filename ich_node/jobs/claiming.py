@@ -69,11 +69,44 @@ class Claiming(Seat):
                 _owe(connection, job.id, result, destinations, now)
             note(connection, job.id, now, "done", f"{len(results)} results for {', '.join(destinations) or 'no destination'}")
 
-    def refuse(self, job: Job, *, now: datetime, reason: str, detail: str) -> None:
-        """The series is not ours to read: an answer. Raises LeaseLost."""
+    def refuse(
+        self,
+        job: Job,
+        *,
+        now: datetime,
+        reason: str,
+        detail: str,
+        results: Sequence[Result] = (),
+        destinations: Sequence[str] = (),
+    ) -> None:
+        """The series is not ours to read: an answer, with a document that says so if `results` has one. Raises LeaseLost.
+
+        A job that is retried and refused for the same reason makes the same document again: it is owed already.
+        """
         with self._write() as connection:
             _update_held(connection, job, state=JobState.REFUSED, reason=reason, detail=detail, **NO_LEASE)
+            for result in results:
+                if not _is_known(connection, result):
+                    _owe(connection, job.id, result, destinations, now)
             note(connection, job.id, now, "refused", f"{reason}: {detail}")
+
+    def previous_report(self, job: Job) -> Result | None:
+        """The SR of the latest earlier revision of the same series that has one."""
+        earlier = (
+            sa.select(*columns_of(Result, results))
+            .join(jobs, jobs.c.id == results.c.job_id)
+            .where(
+                jobs.c.series_instance_uid == job.series_instance_uid,
+                jobs.c.study_instance_uid == job.study_instance_uid,
+                jobs.c.revision < job.revision,
+                results.c.kind == "sr",
+            )
+            .order_by(jobs.c.revision.desc(), results.c.id.desc())
+            .limit(1)
+        )
+        with self._read() as connection:
+            found = as_values(Result, connection.execute(earlier))
+        return found[0] if found else None
 
     def fail(self, job: Job, *, now: datetime, reason: str, detail: str, retry_at: datetime | None) -> None:
         """This try failed. FAILED if retry_at is None or it was the last one allowed, else ready again then. Raises LeaseLost."""
@@ -161,6 +194,10 @@ def _update_held(connection: sa.Connection, job: Job, **values: Any) -> Job:
     if not updated:
         raise LeaseLost(f"job {job.id} is no longer held by {job.lease_owner}")
     return updated[0]
+
+
+def _is_known(connection: sa.Connection, result: Result) -> bool:
+    return connection.execute(sa.select(results.c.id).where(results.c.sha256 == result.sha256)).first() is not None
 
 
 def _owe(connection: sa.Connection, job_id: int, result: Result, destinations: Sequence[str], now: datetime) -> None:

@@ -19,6 +19,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ich_node.errors import ConfigError, SpoolFull, Unavailable
 
 BUSY_SECONDS = 15.0
+CONNECT_SECONDS = 10
+IDLE_IN_TRANSACTION_SECONDS = 60  # a host that vanishes in the middle must not keep its locks until TCP gives up
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 READS_ONLY = "ich_node_reads_only"
 MIGRATION_LOCK = 0x1C4_0DE  # any fixed number: PostgreSQL advisory locks are named by one
 
@@ -63,7 +66,7 @@ def _engine(url: str, busy_seconds: float) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return sa.create_engine(parsed, pool_pre_ping=True)
+            return _server_engine(parsed, busy_seconds)
         _make_file(parsed)
         engine = sa.create_engine(parsed, connect_args={"timeout": busy_seconds})
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
@@ -72,6 +75,26 @@ def _engine(url: str, busy_seconds: float) -> sa.Engine:
         raise ConfigError(f"[database] url: the driver '{error.name}' is not installed") from error
     sa.event.listen(engine, "connect", _set_up_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _server_engine(url: sa.URL, busy_seconds: float) -> sa.Engine:
+    """PostgreSQL. Waits end: for a server that does not answer, for a lock, and for a client that died holding one."""
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS, **KEEPALIVE})
+    settings = {
+        "lock_timeout": f"{round(1000 * busy_seconds)}ms",
+        "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
+        "timezone": "UTC",
+    }
+
+    def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        for name, value in settings.items():
+            cursor.execute(f"SET {name} = '{value}'")
+        cursor.close()
+        connection.commit()
+
+    sa.event.listen(engine, "connect", set_up)
     return engine
 
 

@@ -1,7 +1,7 @@
 """The sender's seat: what is owed to whom, and what became of it."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,8 @@ from ich_node.jobs.tables import as_values, columns_of, deliveries, results
 from ich_node.jobs.values import Delivery, LeaseLost
 
 DELIVERY_ROWS = sa.select(*columns_of(Delivery, deliveries, results)).join(results, results.c.id == deliveries.c.result_id)
+
+TO_SEND_AGAIN: dict[str, Any] = {"transaction_uid": None}
 
 
 class Delivering(Seat):
@@ -50,6 +52,55 @@ class Delivering(Seat):
         """The destination said that it has them. Raises LeaseLost, and then none of them is marked."""
         self._settle(ids, owner, now, "delivered", detail, state=DeliveryState.SENT, sent_at=now)
 
+    def stored(
+        self, ids: Collection[int], *, owner: str, now: datetime, transaction_uid: str, answer_by: datetime, detail: str = ""
+    ) -> None:
+        """The destination took them, and will be asked in this transaction whether it keeps them. Raises LeaseLost."""
+        values = {"state": DeliveryState.STORED, "transaction_uid": transaction_uid, "next_at": answer_by}
+        self._settle(ids, owner, now, "taken, not yet committed", detail, **values)
+
+    def commitment_answered(
+        self, transaction_uid: str, *, committed: Collection[str], failed: Mapping[str, str], now: datetime
+    ) -> int:
+        """What the destination said of the objects of a transaction, by SOP Instance UID; how many deliveries heard of it.
+
+        Committed is sent. What failed (with the reason) is due to be sent again at once: see claim_uncommitted.
+        """
+        with self._write() as connection:
+            answered = _answered(connection, transaction_uid, committed, now, state=DeliveryState.SENT, sent_at=now)
+            for sop_instance_uid, reason in failed.items():
+                answered += _answered(
+                    connection, transaction_uid, [sop_instance_uid], now, **TO_SEND_AGAIN, next_at=now, detail=reason
+                )
+        return answered
+
+    def commitment_refused(self, transaction_uid: str, *, now: datetime, detail: str) -> None:
+        """The destination will not answer this transaction: its objects are due to be sent again."""
+        with self._write() as connection:
+            _answered(connection, transaction_uid, None, now, **TO_SEND_AGAIN, next_at=now, detail=detail)
+
+    def awaits_commitment(self, transaction_uid: str) -> bool:
+        """Whether objects of the transaction still wait for the destination's word."""
+        query = sa.select(deliveries.c.id).where(_asked(transaction_uid)).limit(1)
+        with self._read() as connection:
+            return connection.execute(query).one_or_none() is not None
+
+    def claim_uncommitted(self, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Delivery]:
+        """Objects whose destination does not keep them, or did not say so in time: SENDING and ours, to be tried again."""
+        with self._write() as connection:
+            overdue = (
+                sa.select(deliveries.c.id)
+                .where(deliveries.c.state == DeliveryState.STORED, deliveries.c.next_at <= now)
+                .order_by(deliveries.c.next_at, deliveries.c.id)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+            ids = connection.execute(overdue).scalars().all()
+            held = {"state": DeliveryState.SENDING, "lease_owner": owner, "lease_until": now + lease}
+            connection.execute(sa.update(deliveries).where(deliveries.c.id.in_(ids)).values(**held))
+            claimed = DELIVERY_ROWS.where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
+            return as_values(Delivery, connection.execute(claimed))
+
     def postpone(self, ids: Collection[int], *, owner: str, now: datetime, next_at: datetime, detail: str) -> None:
         """Try again then. Raises LeaseLost, and then none of them is postponed."""
         self._settle(ids, owner, now, "delivery postponed", detail, state=DeliveryState.PENDING, next_at=next_at)
@@ -61,12 +112,7 @@ class Delivering(Seat):
     def _settle(self, ids: Collection[int], owner: str, now: datetime, event: str, detail: str, **values: Any) -> None:
         with self._write() as connection:
             settled = _update_held(connection, ids, owner, detail=detail, lease_owner=None, lease_until=None, **values)
-            objects: dict[tuple[int, str], int] = defaultdict(int)
-            for row in settled:
-                objects[row.job_id, row.destination] += 1
-            for (job_id, destination), count in objects.items():
-                words = f"{count} objects, {destination}"
-                note(connection, job_id, now, event, f"{words}: {detail}" if detail else words)
+            _note_objects(connection, settled, now, event, detail)
 
 
 def _due(now: datetime, *columns: sa.Column[Any]) -> sa.Select[Any]:
@@ -79,6 +125,34 @@ def _due(now: datetime, *columns: sa.Column[Any]) -> sa.Select[Any]:
         .order_by(deliveries.c.next_at, deliveries.c.id)
         .with_for_update(skip_locked=True)
     )
+
+
+def _asked(transaction_uid: str) -> sa.ColumnElement[bool]:
+    return sa.and_(deliveries.c.state == DeliveryState.STORED, deliveries.c.transaction_uid == transaction_uid)
+
+
+def _answered(
+    connection: sa.Connection, transaction_uid: str, objects: Collection[str] | None, now: datetime, /, **values: Any
+) -> int:
+    """Change those of a transaction's deliveries whose objects are named (None: all); how many there were."""
+    query = sa.update(deliveries).where(_asked(transaction_uid))
+    if objects is not None:
+        named = sa.select(results.c.id).where(results.c.sop_instance_uid.in_(objects))
+        query = query.where(deliveries.c.result_id.in_(named))
+    changed = connection.execute(query.values(**values).returning(deliveries.c.job_id, deliveries.c.destination)).all()
+    event = "committed" if values.get("state") is DeliveryState.SENT else "not committed"
+    _note_objects(connection, changed, now, event, values.get("detail", ""))
+    return len(changed)
+
+
+def _note_objects(connection: sa.Connection, rows: Sequence[sa.Row[Any]], now: datetime, event: str, detail: str) -> None:
+    """One line a job and destination, not one an object."""
+    objects: dict[tuple[int, str], int] = defaultdict(int)
+    for row in rows:
+        objects[row.job_id, row.destination] += 1
+    for (job_id, destination), count in objects.items():
+        words = f"{count} objects, {destination}"
+        note(connection, job_id, now, event, f"{words}: {detail}" if detail else words)
 
 
 def _update_held(connection: sa.Connection, ids: Collection[int], owner: str, **values: Any) -> list[sa.Row[Any]]:

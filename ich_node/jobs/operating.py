@@ -57,6 +57,8 @@ class Operating(Seat):
     def retry(self, job_id: int, *, now: datetime) -> None:
         """Read a job that was not read once more, or deliver again what could not be delivered. Raises ConfigError."""
         with self._write() as connection:
+            if _is_swept(connection, job_id):
+                raise ConfigError(f"the files of job {job_id} were removed after their time; let the series be sent again")
             fresh = {"state": JobState.WAITING, "attempts": 0, "ready_at": now, "reason": None, "detail": None}
             if _update(connection, job_id, UNREAD, **fresh):
                 note(connection, job_id, now, "retried", "by hand: read again")
@@ -96,6 +98,10 @@ def _owe_again(connection: sa.Connection, job_id: int, now: datetime) -> int:
         .where(deliveries.c.job_id == job_id, deliveries.c.state == DeliveryState.FAILED)
         .values(state=DeliveryState.PENDING, attempts=0, next_at=now, first_at=now)
     ).rowcount
+
+
+def _is_swept(connection: sa.Connection, job_id: int) -> bool:
+    return connection.execute(sa.select(jobs.c.swept_at).where(jobs.c.id == job_id)).scalar() is not None
 
 
 def _described(connection: sa.Connection, job_id: int) -> str:

@@ -22,6 +22,12 @@
             of the last try ran   │
             out ─────► FAILED ────┘
 
+Where storage commitment is asked for, SENT comes later::
+
+    SENDING ── stored ──► STORED ── commitment_answered: committed ──► SENT
+       ▲                    │
+       └ claim_uncommitted ─┘  answered: not committed, or no answer in time; then postpone or give_up
+
 Each arrow is one UPDATE whose WHERE names the state it starts from (and, out of READING and SENDING, who holds the lease), so a
 process that was overtaken changes nothing and is told so.
 """
@@ -45,6 +51,8 @@ class DeliveryState(StrEnum):
 
     PENDING = "PENDING"
     SENDING = "SENDING"
+    STORED = "STORED"
+    """The destination took it; that it keeps it, which we asked for, is not yet confirmed."""
     SENT = "SENT"
     FAILED = "FAILED"
 

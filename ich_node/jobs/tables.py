@@ -72,6 +72,7 @@ jobs = sa.Table(
     sa.Column("series_probability", sa.Float),
     sa.Column("bundle_sha256", sa.Text),
     sa.Column("source", sa.Text, nullable=False),
+    sa.Column("swept_at", UtcDateTime),
     sa.UniqueConstraint("series_instance_uid", "study_instance_uid", "revision"),
     sa.Index("ix_jobs_state_ready_at", "state", "ready_at"),
 )
@@ -95,7 +96,7 @@ instances = sa.Table(
     sa.Column("series_instance_uid", sa.Text, nullable=False),
     sa.Column("transfer_syntax_uid", sa.Text, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False, index=True),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
@@ -115,7 +116,7 @@ results = sa.Table(
     sa.Column("sop_instance_uid", sa.Text, nullable=False, unique=True),
     sa.Column("sop_class_uid", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False, index=True),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
 )
@@ -135,6 +136,7 @@ deliveries = sa.Table(
     sa.Column("detail", sa.Text),
     sa.Column("lease_owner", sa.Text),
     sa.Column("lease_until", UtcDateTime),
+    sa.Column("transaction_uid", sa.Text, index=True),
     sa.UniqueConstraint("result_id", "destination"),
     sa.Index("ix_deliveries_state_next_at", "state", "next_at"),
 )

@@ -70,7 +70,10 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One Result owed to one destination. first_at: since when it is owed (a retry by hand starts anew)."""
+    """One Result owed to one destination.
+
+    first_at: since when it is owed (a retry by hand starts anew); transaction_uid: of the storage commitment asked for last.
+    """
 
     id: int
     job_id: int
@@ -87,6 +90,7 @@ class Delivery:
     detail: str | None
     lease_owner: str | None
     lease_until: datetime | None
+    transaction_uid: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ class Rejection(Enum):
     CALLED_AE = ((1, 1, 7), "the called AE title is not ours")
     CALLING_AE = ((1, 1, 3), "no [[sources]] entry has this calling AE title")
     HOST = ((1, 1, 3), "the hosts of the [[sources]] entry for this AE title do not include this address")
+    CERTIFICATE = ((1, 1, 3), "the [[sources]] entry for this AE title asks for TLS with another certificate_subject")
     TOO_MANY = ((2, 3, 2), "[scp] max_associations are open")
 
     @property
@@ -27,11 +28,12 @@ class Rejection(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """What an A-ASSOCIATE-RQ says about its sender, and where it came from."""
+    """What an A-ASSOCIATE-RQ says about its sender, where it came from, and what its certificate says (None: no TLS)."""
 
     calling_ae: str
     called_ae: str
     address: str
+    certificate_subject: str | None = None
 
 
 def admit(caller: Caller, own_ae: str, sources: Iterable[Source]) -> Source | Rejection:
@@ -41,10 +43,11 @@ def admit(caller: Caller, own_ae: str, sources: Iterable[Source]) -> Source | Re
     known = [source for source in sources if source.ae_title.strip() == caller.calling_ae.strip()]
     if not known:
         return Rejection.CALLING_AE
-    for source in known:
-        if not source.hosts or _is_in(caller.address, source.hosts):
-            return source
-    return Rejection.HOST
+    here = [source for source in known if not source.hosts or _is_in(caller.address, source.hosts)]
+    if not here:
+        return Rejection.HOST
+    proven = [source for source in here if source.certificate_subject in (None, caller.certificate_subject)]
+    return proven[0] if proven else Rejection.CERTIFICATE
 
 
 def _is_in(address: str, networks: Iterable[str]) -> bool:

@@ -7,14 +7,15 @@ series is ready if this process is never heard of again.
 """
 
 import threading
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from pynetdicom.association import Association
 
 from ich_node.config import SeriesSettings, Source
 from ich_node.geometry import stack_is_complete
-from ich_node.jobs import Jobs
+from ich_node.jobs import Instance, Jobs
 
 
 class Completion:
@@ -44,6 +45,19 @@ class Completion:
     def aborted(self, association: Association, source: Source) -> None:
         """The association broke; what was acknowledged stays."""
         self._ended(association, source, trust_geometry=False)
+
+    def closed(self, association: Association, instances: Collection[Instance]) -> None:
+        """The sender named these objects as all that there are: series that hold no others need not wait."""
+        named: dict[str, set[str]] = defaultdict(set)
+        for instance in instances:
+            named[instance.series_instance_uid].add(instance.sop_instance_uid)
+        with self._lock:
+            others = [series for other, series in self._carried.items() if other is not association and other.is_alive()]
+            for series_instance_uid, uids in sorted(named.items()):
+                carried_elsewhere = any(series_instance_uid in series for series in others)
+                if not carried_elsewhere and self._jobs.open_instances(series_instance_uid) <= uids:
+                    self._carried.get(association, set()).discard(series_instance_uid)
+                    self._jobs.set_ready([series_instance_uid], ready_at=self._clock())
 
     def _ended(self, association: Association, source: Source, *, trust_geometry: bool) -> None:
         # Under the lock to its end: an object that arrives meanwhile must find its series extended, not shortened after it.

@@ -8,12 +8,14 @@ import socket
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from functools import partial
 
 import structlog
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.events import Event
+from pynetdicom.fsm import TRANSITION_TABLE, StateMachine
 from pynetdicom.pdu_primitives import P_DATA
 
 from ich_node.config import ScpSettings
@@ -35,13 +37,14 @@ class Guard:
 
     def __init__(self, scp: ScpSettings) -> None:
         self._scp = scp
-        self._silent: OrderedDict[Association, socket.socket] = OrderedDict()
+        self._silent: OrderedDict[Association | socket.socket, socket.socket] = OrderedDict()
         self._lock = threading.Lock()
 
     def on_connection(self, event: Event) -> None:
         """EVT_CONN_OPEN, before the association's threads start."""
         association = event.assoc
         association.dimse = BoundedDimse(association, self._scp.max_object_bytes)
+        association.dul.state_machine = EndingStateMachine(association.dul)
         transport = association.dul.socket
         assert transport is not None
         connection = transport.socket
@@ -52,16 +55,28 @@ class Guard:
         setattr(transport, "recv", BoundedReceive(association, connection, self._scp))  # noqa: B010 - a method is replaced
         # The library's own does not close a socket whose shutdown fails because the peer went first.
         setattr(transport, "_shutdown_socket", partial(_close, connection))  # noqa: B010
+        self._is_silent(association, connection)
+
+    @contextlib.contextmanager
+    def handshake(self, connection: socket.socket) -> Iterator[None]:
+        """A TLS peer that has not yet shown its certificate is as silent as any."""
+        self._is_silent(connection, connection)
+        try:
+            yield
+        finally:
+            self.on_request(connection)
+
+    def _is_silent(self, who: Association | socket.socket, connection: socket.socket) -> None:
         with self._lock:
-            self._silent[association] = connection
+            self._silent[who] = connection
             oldest = self._silent.popitem(last=False) if len(self._silent) > MOST_SILENT_CONNECTIONS else None
         if oldest is not None:
             _shut(oldest[1])
 
-    def on_request(self, association: Association) -> None:
+    def on_request(self, who: Association | socket.socket) -> None:
         """The connection is not silent any more."""
         with self._lock:
-            self._silent.pop(association, None)
+            self._silent.pop(who, None)
 
     def on_close(self, event: Event) -> None:
         """EVT_CONN_CLOSE: a connection that closes before it asked leaves a thread behind, waiting for the request."""
@@ -75,6 +90,31 @@ class Guard:
             silent = list(self._silent.values())
         for connection in silent:
             _shut(connection)
+
+
+class EndingStateMachine(StateMachine):
+    """Ends the association where upstream's thread would die of an exception: its traceback goes to the log, its socket stays."""
+
+    def do_action(self, event: str) -> None:
+        """Called by the association's network thread."""
+        if (event, self.current_state) not in TRANSITION_TABLE:
+            # Both sides abort at the same time: the connection is closing already (Sta13), or closed (Sta1).
+            if self.current_state not in ("Sta1", "Sta13"):
+                self._end(f"{event} in {self.current_state}")
+            return
+        try:
+            super().do_action(event)
+        except Exception as error:  # noqa: BLE001 - the library on a peer's bytes: whatever breaks, only this peer may notice
+            self._end(type(error).__name__)
+
+    def _end(self, reason: str) -> None:
+        log.warning("association_broken", reason=reason, calling_ae=self.dul.assoc.requestor.ae_title)
+        if self.dul.socket is not None:
+            self.dul.socket.close()
+        self.dul.assoc.is_aborted = True
+        self.dul.assoc.is_established = False
+        self.dul.assoc.kill()
+        self.dul.kill_dul()
 
 
 class BoundedReceive:
@@ -162,4 +202,5 @@ def _close(connection: socket.socket) -> None:
 
 def _shut(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        # not the method of an SSL socket, which would pull the TLS layer away from under the thread that reads
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

@@ -3,40 +3,54 @@
 Enhanced CT is taken so that the analyser can refuse it by name; a modality that gets no context would only say "failed".
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Self, TypeVar
 
 import structlog
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage
+from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.transport import ThreadedAssociationServer
 
-from ich_node.config import ScpSettings, SeriesSettings, Source
+from ich_node.commitment import PUSH_MODEL, record_answer
+from ich_node.config import ScpSettings, SeriesSettings, Source, TlsSettings
 from ich_node.errors import ConfigError
 from ich_node.implementation import application_entity
 from ich_node.jobs import Jobs
 from ich_node.receive.admission import Caller, Rejection, admit
+from ich_node.receive.commitment import Commitment
 from ich_node.receive.completion import Completion
 from ich_node.receive.guard import Guard
+from ich_node.receive.status import Status
 from ich_node.receive.store import Store
+from ich_node.receive.tls_server import TlsServer
+from ich_node.service import READY, tell_systemd
 from ich_node.spool import Spool
+from ich_node.tls import certificate_ends, server_context, subject_of
 from ich_node.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 
 VERIFICATION = UID("1.2.840.10008.1.1")
 ACCEPTED_SOP_CLASSES = (CTImageStorage, EnhancedCTImageStorage)
+Server = TypeVar("Server", bound=ThreadedAssociationServer)
 CONNECTION_BACKLOG = 128
+ACCEPT_POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
 # No object takes that long to write: what is older was left by a process that died.
 HALF_WRITTEN_FOR = timedelta(hours=1)
 # Open connections are limited by the guard and by max_associations; pynetdicom's own limit counts silent ones, too.
 NO_LIMIT = 1_000_000
+
+TLS_OFF = TlsSettings()
+TICK_SECONDS = 0.5
+CERTIFICATE_CHECK = timedelta(days=1)
 
 log = structlog.get_logger(__name__)
 
@@ -49,15 +63,26 @@ def receive_forever(
     jobs: Jobs,
     clock: Callable[[], datetime],
     stop: threading.Event,
+    tls: TlsSettings = TLS_OFF,
+    reload: threading.Event | None = None,
 ) -> None:
-    """Listen until stop is set. Raises ConfigError if the port cannot be had."""
+    """Listen until stop is set; take new certificates when reload is. Raises ConfigError if a port cannot be had."""
+    reload = reload or threading.Event()
     spool.sweep_temporaries(clock() - HALF_WRITTEN_FOR)
-    with Listener(scp, sources, series, spool, jobs, clock):
-        stop.wait()
+    with Listener(scp, sources, series, spool, jobs, clock, tls) as listener:
+        tell_systemd(READY)
+        checked_at = None
+        while not stop.wait(TICK_SECONDS):
+            if reload.is_set():
+                reload.clear()
+                listener.reload_certificates()
+            if checked_at is None or clock() - checked_at > CERTIFICATE_CHECK:
+                checked_at = clock()
+                listener.warn_of_expiry()
 
 
 class Listener:
-    """A running SCP, as a context manager. Port 0 takes a free one: see `port`."""
+    """A running SCP, as a context manager. Port 0 takes a free one: see `port` and `tls_port`."""
 
     def __init__(
         self,
@@ -67,23 +92,45 @@ class Listener:
         spool: Spool,
         jobs: Jobs,
         clock: Callable[[], datetime],
+        tls: TlsSettings = TLS_OFF,
     ) -> None:
         self._scp = scp
+        self._tls = tls
+        self._jobs = jobs
+        self._clock = clock
         self._sources = sources
         self._guard = Guard(scp)
         self._completion = Completion(jobs, series, scp.idle_timeout_seconds, clock)
         self._store = Store(scp, series, spool, jobs, self._completion, clock)
+        self._commitment = Commitment(scp.ae_title, spool, jobs, self._completion, clock)
         self._admitted: dict[Association, Source] = {}
         self._lock = threading.Lock()
-        self._server: ThreadedAssociationServer | None = None
+        self._plain: ThreadedAssociationServer | None = None
+        self._secure: TlsServer | None = None
 
     @property
     def port(self) -> int:
-        assert self._server is not None, "the listener has not been started"
-        return int(self._server.server_address[1])
+        assert self._plain is not None, "nothing listens without TLS"
+        return int(self._plain.server_address[1])
+
+    @property
+    def tls_port(self) -> int:
+        assert self._secure is not None, "nothing listens with TLS"
+        return int(self._secure.server_address[1])
 
     def __enter__(self) -> Self:
-        address = (self._scp.bind_address, self._scp.port)
+        entity = _entity(self._scp)
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(self._close)
+            if not self._tls.required:
+                self._plain = self._serve(entity, self._scp.port, ThreadedAssociationServer)
+            if self._tls.is_on:
+                self._secure = self._serve(entity, self._tls.port, TlsServer)
+            on_failure.pop_all()
+        return self
+
+    def _serve(self, entity: AE, port: int, kind: type[Server]) -> Server:
+        address = (self._scp.bind_address, port)
         handlers: list[EventHandlerType] = [
             (evt.EVT_CONN_OPEN, self._guard.on_connection),
             (evt.EVT_CONN_CLOSE, self._guard.on_close),
@@ -91,29 +138,65 @@ class Listener:
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_aborted),
             (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_N_ACTION, self._on_commitment_asked),
+            (evt.EVT_N_EVENT_REPORT, self._on_commitment),
         ]
         try:
-            server = _entity(self._scp).start_server(address, block=False, evt_handlers=handlers)
+            server = entity.make_server(address, evt_handlers=handlers, server_class=kind)
         except OSError as error:
             raise ConfigError(f"cannot listen on {address[0]}:{address[1]}: {error.strerror or error}") from error
-        assert isinstance(server, ThreadedAssociationServer)
+        assert isinstance(server, kind)
+        if isinstance(server, TlsServer):
+            server.guard, server.handshake_seconds = self._guard, self._scp.acse_timeout_seconds
+            server.ssl_context = server_context(self._tls)
+        entity._servers.append(server)  # where its shutdown takes it out again
         assert server.socket is not None
         server.socket.listen(CONNECTION_BACKLOG)
-        self._server = server
-        log.info("listening", ae_title=self._scp.ae_title, address=address[0], port=self.port, sources=len(self._sources))
-        return self
+        threading.Thread(target=server.serve_forever, args=(ACCEPT_POLL_SECONDS,), name=kind.__name__, daemon=True).start()
+        listens = {"address": address[0], "port": server.server_address[1], "tls": kind is TlsServer}
+        log.info("listening", ae_title=self._scp.ae_title, sources=len(self._sources), **listens)
+        return server
+
+    def reload_certificates(self) -> None:
+        """What lies in the files of [tls] holds from the next connection on; if it cannot be used, what held before."""
+        if self._secure is None:
+            return
+        try:
+            self._secure.ssl_context = server_context(self._tls)
+        except ConfigError as error:
+            log.error("certificates_not_reloaded", detail=error.detail)
+        else:
+            log.info("certificates_reloaded")
+        self.warn_of_expiry()
+
+    def warn_of_expiry(self) -> None:
+        """Say in the log that the certificate runs out, before it does."""
+        if self._secure is None:
+            return
+        try:
+            left = certificate_ends(self._tls) - self._clock()
+        except ConfigError as error:
+            log.error("certificate_unusable", detail=error.detail)
+            return
+        if left < timedelta(days=self._tls.warn_days):
+            log.warning("certificate_expires", days=left.days)
 
     def __exit__(self, *_: object) -> None:
         """No new associations; the open ones get STOP_SECONDS to end by themselves."""
-        assert self._server is not None
-        self._server.shutdown()
+        self._close()
+        log.info("stopped_listening", ae_title=self._scp.ae_title)
+
+    def _close(self) -> None:
+        servers = [server for server in (self._plain, self._secure) if server is not None]
+        for server in servers:
+            server.shutdown()
         self._guard.shut_silent()
         deadline = time.monotonic() + STOP_SECONDS
-        while self._server.active_associations and time.monotonic() < deadline:
+        while any(server.active_associations for server in servers) and time.monotonic() < deadline:
             time.sleep(0.02)
-        for association in self._server.active_associations:
-            association.abort()
-        log.info("stopped_listening", ae_title=self._scp.ae_title)
+        for server in servers:
+            for association in server.active_associations:
+                association.abort()
 
     def _on_requested(self, event: Event) -> None:
         """EVT_REQUESTED: admit or reject. Without an admission nothing is stored, whatever happens here."""
@@ -122,10 +205,13 @@ class Listener:
         request = association.requestor.primitive
         assert request is not None
         caller = Caller(
-            calling_ae=request.calling_ae_title, called_ae=request.called_ae_title, address=association.requestor.address
+            calling_ae=request.calling_ae_title,
+            called_ae=request.called_ae_title,
+            address=association.requestor.address,
+            certificate_subject=subject_of(association.dul.socket and association.dul.socket.socket),
         )
         verdict = self._admit(association, caller)
-        known = {"calling_ae": caller.calling_ae, "called_ae": caller.called_ae, "address": caller.address}
+        known = asdict(caller)
         if isinstance(verdict, Rejection):
             log.warning("association_rejected", rule=verdict.rule, **known)
             association.acse.send_reject(*verdict.answer)
@@ -147,6 +233,16 @@ class Listener:
 
     def _on_store(self, event: Event) -> Dataset:
         return self._store.answer(event, self._admitted.get(event.assoc))
+
+    def _on_commitment_asked(self, event: Event) -> tuple[int, None]:
+        """A source asks what we keep of its objects."""
+        return self._commitment.on_question(event, self._admitted.get(event.assoc))
+
+    def _on_commitment(self, event: Event) -> tuple[int, None]:
+        """A destination says what it keeps of our results."""
+        if event.assoc not in self._admitted:
+            return Status.NOT_AUTHORISED, None
+        return record_answer(event, self._jobs, self._clock)
 
     def _on_released(self, event: Event) -> None:
         self._end(event.assoc, self._completion.released, "association_released")
@@ -190,4 +286,6 @@ def _entity(scp: ScpSettings) -> AE:
     entity.add_supported_context(VERIFICATION)
     for sop_class in ACCEPTED_SOP_CLASSES:
         entity.add_supported_context(sop_class, list(ACCEPTED_TRANSFER_SYNTAXES))
+    # The peer that commits is the SCP, though it calls us.
+    entity.add_supported_context(PUSH_MODEL, [ExplicitVRLittleEndian, ImplicitVRLittleEndian], scu_role=True, scp_role=True)
     return entity

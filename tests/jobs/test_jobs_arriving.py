@@ -88,6 +88,16 @@ def test_late_object_opens_a_revision(jobs, end):
     assert [row.sop_instance_uid for row in jobs.instances(second)] == ["2.25.1.1", "2.25.1.2"]
 
 
+def test_a_retried_revision_does_not_grow_beside_a_newer_one(jobs):
+    """A cancelled revision that is taken up again stays as it was; what arrives joins the newest."""
+    add(jobs, 1)
+    jobs.cancel(1, now=T0)
+    add(jobs, 2, at=T0 + 60 * SECOND)
+    jobs.retry(1, now=T0 + 61 * SECOND)
+    add(jobs, 3, at=T0 + 62 * SECOND)
+    assert [len(jobs.instances(job)) for job in jobs.list()] == [3, 1]
+
+
 def test_longest_wait(jobs):
     """A series that never falls quiet is read max_wait after its first object, whatever arrives or is asked for."""
     add(jobs, 1)

@@ -115,3 +115,66 @@ def test_stale_sender_writes_nothing(owing, settle):
     with pytest.raises(LeaseLost, match="1 of 2 deliveries are no longer held by host:1"):
         settle(owing, ids(batch))
     assert owing.deliveries(1) == before
+
+
+def ask(owing, transaction_uid="2.25.77", *, at=DONE_AT + 10 * SECOND):
+    """The first batch was taken, and its destination is asked whether it keeps it, for an hour."""
+    batch = take(owing, at=at)
+    owing.stored(ids(batch), owner="host:1", now=at, transaction_uid=transaction_uid, answer_by=at + 3600 * SECOND)
+    return batch
+
+
+def states(owing, job_id=1, destination="pacs"):
+    return [delivery.state for delivery in owing.deliveries(job_id) if delivery.destination == destination]
+
+
+def test_committed_is_sent(owing):
+    """Taken is not sent; what the destination says that it keeps is, at the moment when it says so."""
+    batch = ask(owing)
+    assert states(owing) == [DeliveryState.STORED] * 2
+    assert owing.awaits_commitment("2.25.77")
+    heard = owing.commitment_answered(
+        "2.25.77", committed=[delivery.sop_instance_uid for delivery in batch], failed={}, now=DONE_AT + 99 * SECOND
+    )
+    assert (heard, states(owing)) == (2, [DeliveryState.SENT] * 2)
+    assert {delivery.sent_at for delivery in owing.deliveries(1) if delivery.destination == "pacs"} == {DONE_AT + 99 * SECOND}
+    assert not owing.awaits_commitment("2.25.77")
+
+
+def test_not_committed_is_tried_again(owing):
+    """What the destination does not keep is due at once, by itself and with the reason; the same answer again changes nothing."""
+    sr, overlay = ask(owing)
+    answer = {"committed": [sr.sop_instance_uid], "failed": {overlay.sop_instance_uid: "not there"}, "now": DONE_AT + 20 * SECOND}
+    assert owing.commitment_answered("2.25.77", **answer) == 2
+    assert owing.commitment_answered("2.25.77", **answer) == 0
+    (again,) = owing.claim_uncommitted(owner="host:2", now=DONE_AT + 20 * SECOND, lease=LEASE, limit=9)
+    assert (again.id, again.detail, again.transaction_uid) == (overlay.id, "not there", None)
+    owing.postpone([again.id], owner="host:2", now=DONE_AT + 20 * SECOND, next_at=DONE_AT + 50 * SECOND, detail="not there")
+    assert states(owing) == [DeliveryState.SENT, DeliveryState.PENDING]
+
+
+def test_without_an_answer_it_is_tried_again(owing):
+    """Not before the time for the answer is over; meanwhile it is neither due nor lost."""
+    batch = ask(owing)
+    until = DONE_AT + 3610 * SECOND
+    assert owing.claim_uncommitted(owner="host:2", now=until - SECOND, lease=LEASE, limit=9) == []
+    assert not set(ids(batch)) & {delivery.id for _ in range(4) for delivery in take(owing, at=until - SECOND)}
+    assert ids(owing.claim_uncommitted(owner="host:2", now=until, lease=LEASE, limit=9)) == ids(batch)
+
+
+def test_a_refused_question_is_tried_again(owing):
+    """All objects of the transaction are due at once."""
+    batch = ask(owing)
+    owing.commitment_refused("2.25.77", now=DONE_AT + 11 * SECOND, detail="status 0x0122")
+    again = owing.claim_uncommitted(owner="host:2", now=DONE_AT + 11 * SECOND, lease=LEASE, limit=9)
+    assert [(delivery.id, delivery.detail) for delivery in again] == [(delivery.id, "status 0x0122") for delivery in batch]
+
+
+def test_an_answer_to_another_question_changes_nothing(owing):
+    """Neither an unknown transaction nor an object that was not in it."""
+    ask(owing)
+    before = owing.deliveries(1)
+    everything = [delivery.sop_instance_uid for delivery in before]
+    assert owing.commitment_answered("2.25.78", committed=everything, failed={}, now=DONE_AT) == 0
+    assert owing.commitment_answered("2.25.77", committed=["2.25.7.9.9"], failed={}, now=DONE_AT) == 0
+    assert owing.deliveries(1) == before

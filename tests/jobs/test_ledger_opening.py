@@ -2,24 +2,39 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from contextlib import contextmanager
 from datetime import timedelta, timezone
+from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from ledger_examples import T0, add, claim, finish, open_and_count
 
 from ich_node.errors import ConfigError, SpoolFull, Unavailable
-from ich_node.jobs import open_ledger
+from ich_node.jobs import Added, open_ledger
+from ich_node.jobs.database import open_engine
 from ich_node.jobs.tables import metadata
+
+
+@contextmanager
+def other_client(url) -> Iterator[sa.Connection]:
+    """A connection past the ledger."""
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def test_migrations_make_the_tables(url, jobs):
@@ -31,6 +46,28 @@ def test_migrations_make_the_tables(url, jobs):
         indexes = {index["name"] for table in metadata.tables for index in sa.inspect(connection).get_indexes(table)}
         assert indexes >= {str(index.name) for table in metadata.tables.values() for index in table.indexes}
     engine.dispose()
+
+
+def test_a_ledger_of_an_older_version_is_brought_up_to_date(url):
+    """What stood in it before the second migration is there after it, and goes on."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(files("ich_node") / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO jobs (state, study_instance_uid, series_instance_uid, revision, attempts, ready_at, ready_by,"
+            " first_received_at, last_received_at, source) VALUES ('WAITING', '2.25.9', '2.25.1', 1, 0,"
+            " '2026-01-01 00:00:00', '2026-01-01 00:15:00', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'ct')"
+        )
+    engine.dispose()
+    ledger = open_ledger(url)
+    assert [(job.id, job.series_instance_uid) for job in ledger.list()] == [(1, "2.25.1")]
+    add(ledger)
+    finish(ledger, claim(ledger))
+    assert len(ledger.deliveries(1)) == 2
+    ledger.dispose()
 
 
 def test_ledger_stays(url, jobs):
@@ -53,27 +90,40 @@ def test_folder_is_made_and_file_is_private(tmp_path):
     jobs.dispose()
 
 
-def test_commits_are_durable(jobs):
+def test_commits_to_sqlite_are_durable(sqlite_url):
     """Every connection writes ahead and syncs each commit, because an acknowledgement follows it."""
-    with jobs._engine.connect() as connection:
+    engine = open_engine(sqlite_url, busy_seconds=1)
+    with engine.connect() as connection:
         values = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert values == ["wal", 2, 1]
+    engine.dispose()
 
 
-def test_several_processes_open_a_new_ledger_at_once(tmp_path):
+def test_commits_to_postgresql_are_durable(postgres_url):
+    """A commit is on the server's disk when it returns, and a client that hangs in a transaction blocks others not for ever."""
+    engine = open_engine(postgres_url, busy_seconds=7)
+    names = ("synchronous_commit", "lock_timeout", "idle_in_transaction_session_timeout", "TimeZone")
+    with engine.connect() as connection:
+        values = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
+    assert values == ["on", "7s", "1min", "UTC"]
+    engine.dispose()
+
+
+def test_several_processes_open_a_new_ledger_at_once(new_url):
     """Whoever comes first migrates; the others wait and find it done."""
-    urls = [f"sqlite:///{tmp_path}/{round_}.sqlite" for round_ in range(5) for _ in range(6)]
+    urls = [url for url in [new_url() for _ in range(5)] for _ in range(6)]
     with ProcessPoolExecutor(6, mp_context=get_context("spawn")) as processes:
         assert set(processes.map(open_and_count, urls)) == {0}
 
 
 def test_newer_ledger_is_refused(url, jobs):
     """A database that a newer program migrated is not touched."""
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(ConfigError, match="has schema 9999, which a newer ich-node made; this one knows up to 0001"):
+    with other_client(url) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(ConfigError, match="has schema 9999, which a newer ich-node made; this one knows up to 0002"):
         open_ledger(url)
 
 
@@ -105,18 +155,39 @@ def test_other_file(tmp_path):
 def test_busy_database(url, jobs):
     """While somebody else holds the write lock writing is unavailable, reading is not."""
     impatient = open_ledger(url, busy_seconds=0.05)
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Unavailable, match="the ledger does not answer: database is locked"):
+    with other_client(url) as other:
+        other.exec_driver_sql("BEGIN IMMEDIATE" if url.startswith("sqlite") else "LOCK TABLE jobs IN SHARE MODE")
+        with pytest.raises(Unavailable, match=r"the ledger does not answer: .*(database is locked|lock timeout)"):
             add(impatient)
         assert impatient.list() == []
-        other.execute("ROLLBACK")
+        other.rollback()
     add(impatient)
     impatient.dispose()
 
 
-def test_full_database(jobs):
-    """A database without room says so as the spool does, and keeps nothing half."""
+def test_a_server_that_goes_away_is_unavailable_until_it_is_back(postgres_cluster):
+    """PostgreSQL restarts under an open ledger: what was acknowledged is there, and it goes on. (SQLite has no server.)"""
+    ledger = open_ledger(postgres_cluster.new_url())
+    add(ledger)
+    postgres_cluster.stop()
+    with pytest.raises(Unavailable, match="the ledger does not answer"):
+        add(ledger, 2)
+    postgres_cluster.start()
+    assert add(ledger, 2) is Added.NEW
+    assert len(ledger.instances(ledger.get(1))) == 2
+    ledger.dispose()
+
+
+def test_a_server_that_is_not_there(tmp_path):
+    """No PostgreSQL behind the URL is "not now", said without its password."""
+    with pytest.raises(Unavailable, match="the ledger does not answer") as caught:
+        open_ledger(f"postgresql+psycopg://me:secret@/ledger?host={tmp_path}&port=1")
+    assert "secret" not in str(caught.value)
+
+
+def test_full_database(sqlite_url):
+    """A database without room says so as the spool does, and keeps nothing half. (Only SQLite lets a client set its size.)"""
+    jobs = open_ledger(sqlite_url)
     add(jobs)
     with jobs._engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
@@ -127,6 +198,7 @@ def test_full_database(jobs):
         any(add(jobs, series=f"2.25.{number + 2}") is None for number in range(1000))
     assert [job for job in jobs.list(limit=2000) if not jobs.instances(job)] == []
     assert jobs.get(1) == before[0]
+    jobs.dispose()
 
 
 WRITER = """

@@ -1,0 +1,93 @@
+"""The sweeper's seat: which files nobody needs any more."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ich_node.jobs.seat import Seat, note
+from ich_node.jobs.states import DeliveryState, JobState
+from ich_node.jobs.tables import deliveries, instances, jobs, results
+
+ENDED = (JobState.DONE, JobState.REFUSED, JobState.CANCELLED)
+# Somebody may want to try it again: it goes by age, never for want of room.
+ENDED_OR_FAILED = (*ENDED, JobState.FAILED)
+
+
+class Sweeping(Seat):
+    """Forgets the files of series that were read and delivered; the jobs, their story and their results' UIDs stay."""
+
+    def sweep_series(self, *, idle_since: datetime, failed_too: bool, limit: int, now: datetime) -> list[str]:
+        """Forget the files of up to `limit` series, the oldest first; their paths, some of which others may still need.
+
+        Only series whose every revision has ended, that got no object and delivered none since then, and that owe nothing: a
+        delivery that was given up, or that is not yet committed, keeps its series.
+        """
+        states = ENDED_OR_FAILED if failed_too else ENDED
+        with self._write() as connection:
+            candidates = connection.execute(_sweepable(states, idle_since).limit(limit)).all()
+            return [path for row in candidates for path in _sweep(connection, row, states, now)]
+
+    def unreferenced(self, paths: Collection[str]) -> set[str]:
+        """Those of the paths that no object and no result of the ledger needs."""
+        received = sa.select(instances.c.path).where(instances.c.path.in_(paths))
+        made = (
+            sa.select(results.c.path)
+            .join(jobs, jobs.c.id == results.c.job_id)
+            .where(results.c.path.in_(paths), jobs.c.swept_at.is_(None))
+        )
+        with self._read() as connection:
+            return set(paths) - set(connection.execute(sa.union(received, made)).scalars())
+
+
+def _sweepable(states: tuple[JobState, ...], idle_since: datetime) -> sa.Select[Any]:
+    other = jobs.alias("other")
+    same_series = sa.and_(
+        other.c.series_instance_uid == jobs.c.series_instance_uid, other.c.study_instance_uid == jobs.c.study_instance_uid
+    )
+    goes_on = sa.select(other.c.id).where(same_series, other.c.state.not_in(states) | (other.c.last_received_at >= idle_since))
+    owes = (
+        sa.select(deliveries.c.id)
+        .join(other, other.c.id == deliveries.c.job_id)
+        .where(same_series, (deliveries.c.state != DeliveryState.SENT) | (deliveries.c.sent_at >= idle_since))
+    )
+    return (
+        sa.select(jobs.c.series_instance_uid, jobs.c.study_instance_uid)
+        .where(jobs.c.swept_at.is_(None), jobs.c.state.in_(states), ~goes_on.exists(), ~owes.exists())
+        .group_by(jobs.c.series_instance_uid, jobs.c.study_instance_uid)
+        .order_by(sa.func.min(jobs.c.last_received_at))
+    )
+
+
+def _sweep(connection: sa.Connection, series: sa.Row[Any], states: tuple[JobState, ...], now: datetime) -> list[str]:
+    """The paths of one series; none if it has come to life since it was looked for."""
+    mine = sa.and_(
+        jobs.c.series_instance_uid == series.series_instance_uid, jobs.c.study_instance_uid == series.study_instance_uid
+    )
+    locked = connection.execute(sa.select(jobs.c.id, jobs.c.state, jobs.c.revision).where(mine).with_for_update()).all()
+    if any(row.state not in states for row in locked):
+        return []
+    ids = [row.id for row in locked]
+    # Not "all of the series": an object that arrives at this moment belongs to a revision that was not looked at.
+    forgotten = (
+        sa.delete(instances)
+        .where(
+            instances.c.series_instance_uid == series.series_instance_uid,
+            instances.c.study_instance_uid == series.study_instance_uid,
+            instances.c.revision <= max(row.revision for row in locked),
+        )
+        .returning(instances.c.path)
+    )
+    paths = list(connection.execute(forgotten).scalars())
+    paths += connection.execute(
+        sa.select(results.c.path)
+        .join(jobs, jobs.c.id == results.c.job_id)
+        .where(results.c.job_id.in_(ids), jobs.c.swept_at.is_(None))
+    ).scalars()
+    newly = connection.execute(
+        sa.update(jobs).where(jobs.c.id.in_(ids), jobs.c.swept_at.is_(None)).values(swept_at=now).returning(jobs.c.id)
+    ).scalars()
+    for job_id in newly.all():
+        note(connection, job_id, now, "swept", "its files are removed; its story stays")
+    return paths
