@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN = .venv/bin
 OUT ?= demo
+WORKERS ?= 2
 
-.PHONY: install demo test check fix peers
+.PHONY: install demo test check fix peers validate chaos
 
 install: .venv/installed
 
@@ -16,7 +17,7 @@ demo: install            ## the main job on loopback: a phantom goes in, SR and 
 	$(BIN)/ich-node demo --out $(OUT)
 
 test: install            ## what CI runs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: install           ## style, types, layering
 	$(BIN)/ruff check .
@@ -24,10 +25,16 @@ check: install           ## style, types, layering
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+validate: install        ## golden studies through every validator that is installed (make peers brings them)
+	$(BIN)/python -m pytest tests/report/test_golden.py tests/report/test_validators.py
+
+chaos: install           ## kill, fill, cut and refuse, seeded; nothing acknowledged may be lost
+	$(BIN)/python tests/chaos.py --series 100 --seed 1
+
 fix: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 peers:                   ## Debian: the real peers that the tests use where they are present (needs root)
 	apt-get update
-	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb dcmtk dicom3tools pixelmed-apps
+	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb dcmtk dicom3tools pixelmed-apps postgresql openssl

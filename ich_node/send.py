@@ -2,8 +2,8 @@
 
 Sent means 0x0000 or a warning (0xBxxx), nothing else; where storage commitment is asked for, that the peer confirms it. What
 failed is tried again after 30 s, 1 min, 2 min ... 15 min for 24 h, then given up with the last reason. Results lie in the spool:
-a peer that is down never costs another analysis. A crash between an answer and its record sends the object once more, with the
-same UIDs and bytes.
+a peer that is down never costs another analysis, and is tried with one batch in 30 s, whatever it is owed. A crash between an
+answer and its record sends the object once more, with the same UIDs and bytes.
 """
 
 import threading
@@ -20,7 +20,8 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import generate_uid
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.events import EventHandlerType
+from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
+from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.commitment import PUSH_MODEL, ask, record_answer
 from ich_node.config import Destination, TlsSettings
@@ -113,6 +114,7 @@ class Sender:
         self._owner = owner
         self._stop = stop
         self._tls = tls
+        self._has_responded = threading.Event()
 
     def send_due(self) -> int:
         """Claim and deliver one batch; its size. Raises Unavailable if the ledger is."""
@@ -126,6 +128,7 @@ class Sender:
             log.warning("delivery_lease_lost", destination=batch[0].destination, job_id=batch[0].job_id)
         except (PeerUnavailable, ConfigError) as error:
             self._retry_later(open_ids.values(), error.detail)
+            self._jobs.hold(batch[0].destination, until=self._clock() + FIRST_RETRY)
         except Unavailable:
             raise
         except Exception as error:  # a bug of ours: this batch waits, the others go on
@@ -145,7 +148,7 @@ class Sender:
         question = None
         if destination.storage_commitment:
             sop_classes.add(PUSH_MODEL)
-            handlers.append((evt.EVT_N_EVENT_REPORT, record_answer, [self._jobs, self._clock]))
+            handlers += [(evt.EVT_N_EVENT_REPORT, self._on_answer), (evt.EVT_DIMSE_SENT, self._on_sent)]
             question = Question(transaction_uid=generate_uid(prefix=None), seconds=destination.commitment_timeout_seconds)
         with association_with(
             destination, calling_ae, sorted(sop_classes), SENT_TRANSFER_SYNTAXES, self._tls, handlers
@@ -189,6 +192,7 @@ class Sender:
         """Ask, and leave the association open for a moment: some peers answer on it or not at all."""
         if not question.deliveries:
             return
+        self._has_responded.set()
         try:
             ask(association, question.transaction_uid, question.deliveries)
         except PeerUnavailable as error:
@@ -198,7 +202,17 @@ class Sender:
         deadline = time.monotonic() + ANSWER_SECONDS
         while time.monotonic() < deadline and self._jobs.awaits_commitment(question.transaction_uid):
             if not association.is_established or self._stop.wait(ANSWER_POLL_SECONDS):
-                return
+                break
+        self._has_responded.wait(ANSWER_SECONDS)
+
+    def _on_answer(self, event: Event) -> tuple[int, None]:
+        """EVT_N_EVENT_REPORT on our own association, which must not be released before the peer has our response."""
+        self._has_responded.clear()
+        return record_answer(event, self._jobs, self._clock)
+
+    def _on_sent(self, event: Event) -> None:
+        if isinstance(event.message, N_EVENT_REPORT_RSP):
+            self._has_responded.set()
 
     def retry_uncommitted(self) -> int:
         """Take back what a destination does not keep, or did not confirm in time; how many. Raises Unavailable."""

@@ -114,6 +114,8 @@ class Spool:
         aside = self._incoming / f"{final.stem}.aside"
         # another process may remove it, too, or bring it back
         with suppress(FileNotFoundError):
+            if final.stat().st_mtime >= untouched_since.timestamp():
+                return False
             final.rename(aside)
             if aside.stat().st_mtime < untouched_since.timestamp():
                 aside.unlink()

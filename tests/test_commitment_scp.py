@@ -16,6 +16,7 @@ from peers import CT, free_port, orthanc, wait_until
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, evt
+from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
 from pynetdicom.events import Event
 
 from ich_node.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST_COMMITMENT
@@ -49,14 +50,20 @@ def ask(port: int, asked: Dataset, *, wait: bool = True) -> tuple[int | None, li
 
     def on_report(event: Event) -> tuple[int, None]:
         reports.append((event.event_type, event.event_information))
-        came.set()
         return 0x0000, None
 
-    association = entity.associate("127.0.0.1", port, ae_title="ICHNODE", evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)])
+    def on_sent(event: Event) -> None:
+        if isinstance(event.message, N_EVENT_REPORT_RSP):
+            came.set()
+
+    handlers = [(evt.EVT_N_EVENT_REPORT, on_report), (evt.EVT_DIMSE_SENT, on_sent)]
+    association = entity.associate("127.0.0.1", port, ae_title="ICHNODE", evt_handlers=handlers)
     status, _ = association.send_n_action(asked, REQUEST_COMMITMENT, PUSH_MODEL, PUSH_MODEL_INSTANCE)
     if wait and status.get("Status") == 0x0000:
         came.wait(10)
-    association.release()
+        association.release()
+    else:
+        association.abort()
     return status.get("Status"), reports
 
 
@@ -141,7 +148,7 @@ def modality_that_listens() -> Iterator[tuple[int, list[tuple[int, Dataset]]]]:
 
 
 def test_who_does_not_wait_is_called_back(start_node: StartNode) -> None:
-    """A modality that releases at once gets the answer at its commitment_port."""
+    """A modality that hangs up at once gets the answer at its commitment_port."""
     with modality_that_listens() as (port, reports):
         node = start_node(sources=(ASKS.model_copy(update={"commitment_port": port}),))
         store(node, head_slice(0))

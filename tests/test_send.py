@@ -197,6 +197,21 @@ def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: Node) -> Non
     assert [job.attempts for job in node.jobs.list()] == [1]
 
 
+def test_a_pacs_that_is_down_holds_up_nobody(node: Node, peer: Pacs) -> None:
+    """Twenty series are owed to a dead PACS and to a living one: one try at the dead one, and all go to the other at once."""
+    for series in range(1, 21):
+        node.finish(1, series=series, to=("pacs", "pacs2"))
+    sender = node.sender(free_port(), peer.port)
+    while sender.send_due():
+        pass
+    assert len(peer.received) == 20
+    assert sum(delivery.attempts for delivery in node.deliveries() if delivery.destination == "pacs") == 1
+    node.clock.now += timedelta(seconds=30)
+    while sender.send_due():
+        pass
+    assert sum(delivery.attempts for delivery in node.deliveries() if delivery.destination == "pacs") == 2
+
+
 def test_the_waits_double_up_to_a_quarter_of_an_hour() -> None:
     """30 s, 1, 2, 4, 8, then 15 min for ever, until 24 h are over."""
     waits = [retry_at(attempts=attempts, first_at=START, now=START) for attempts in (1, 2, 3, 4, 5, 6, 7, 90)]

@@ -13,9 +13,12 @@ which the next one cuts off.
 import fcntl
 import hashlib
 import json
+import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -36,6 +39,7 @@ from training.presets import SLAB_MM
 
 FORMAT_VERSION = 1
 PIXELS, INDEX = "slices.bin", "index.jsonl"
+UNREADABLE = "unreadable"  # as `load_or_skip` says
 AHEAD = 2  # series a worker may be ahead of the writer
 
 Entry = dict[str, Any]  # a line of the index
@@ -56,11 +60,11 @@ def fill_cache(
     workers: int,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> None:
-    """Add the series that are not there yet. workers 0 reads in this process."""
+    """Add the series that are not there yet, and try those again whose files could not be read. workers 0: in this process."""
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         entries = _cut_torn_end(folder)
-        missing = [series for series in labelled if key_of(series) not in entries]
+        missing = [series for series in labelled if _wanted(entries.get(key_of(series)))]
         done = len(labelled) - len(missing)
         progress(done, len(labelled))
         with (folder / PIXELS).open("ab") as pixels, (folder / INDEX).open("ab") as index:
@@ -85,6 +89,11 @@ def open_entries(folder: Path) -> dict[str, Entry]:
     return by_key
 
 
+def _wanted(entry: Entry | None) -> bool:
+    """A refusal stays one; a damaged file may have been got again."""
+    return entry is None or entry.get("skip", [""])[0] == UNREADABLE
+
+
 def key_of(series: LabelledSeries) -> str:
     """Another set of slices is another series: slabs and the brain shift depend on the neighbours."""
     uids = sorted(slice_.sop_instance_uid for slice_ in series.slices)
@@ -97,12 +106,21 @@ def _read_all(labelled: Sequence[LabelledSeries], workers: int) -> Iterator[_Rea
         yield from map(_read, labelled)
         return
     # `spawn`: a forked torch may hang on its parent's thread pool
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_be_quiet) as executor:
         remaining = iter(labelled)
         waiting: list[Future[_Read]] = [executor.submit(_read, series) for series in islice(remaining, AHEAD * workers)]
-        while waiting:
-            yield waiting.pop(0).result()
-            waiting += [executor.submit(_read, series) for series in islice(remaining, 1)]
+        try:
+            while waiting:
+                yield waiting.pop(0).result()
+                waiting += [executor.submit(_read, series) for series in islice(remaining, 1)]
+        except BrokenProcessPool as error:
+            raise DataError("a worker was killed, perhaps for memory; run again with fewer --workers: it goes on") from error
+
+
+def _be_quiet() -> None:
+    """As the command line is: pydicom's complaints about real headers would quote values of patients, once an image."""
+    warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 
 def _read(labelled: LabelledSeries) -> _Read:

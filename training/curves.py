@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 DPI = 110
+SCORES = ("validation_accuracy", "validation_auc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +40,11 @@ def draw_curve(curve: Sequence[CurvePoint], path: Path, title: str) -> None:
     figure.suptitle(title, fontsize=9)
     losses, scores = figure.subplots(1, 2)
     slices = [point.slices for point in curve]
-    for axis, names in ((losses, ("slice_loss", "map_loss", "validation_loss")), (scores, SCORES)):
+    learned = ("slice_loss", "map_loss") if any(point.map_loss for point in curve) else ("slice_loss",)
+    for axis, names in ((losses, (*learned, "validation_loss")), (scores, SCORES)):
         for name in names:
             axis.plot(slices, [getattr(point, name) for point in curve], ".-", label=name.replace("_", " "))
         axis.set_xlabel("slices seen")
         axis.legend(fontsize=8)
-    scores.set_ylim(0.4, 1.01)
+    scores.set_ylim(top=1.01)
     figure.savefig(path)
-
-
-SCORES = ("validation_accuracy", "validation_auc")

@@ -1,17 +1,17 @@
 """One training on several processes (torchrun): equal shares of every batch, one batch norm over all of them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
+T = TypeVar("T")
 PATIENCE = timedelta(days=1)  # one process fills the cache while the others wait
 
 
@@ -30,6 +30,13 @@ class Ranks:
         """Until all are here."""
         if self.count > 1:
             dist.barrier()
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        """What the first process makes, while the others wait."""
+        values = [make()] if self.first else [None]
+        if self.count > 1:
+            dist.broadcast_object_list(values)
+        return cast("T", values[0])
 
     def gather(self, value: Any) -> list[Any]:
         """What every process has, in their order."""
@@ -55,6 +62,28 @@ def joined(device: str) -> Iterator[Ranks]:
         dist.destroy_process_group()
 
 
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; each process's loss depends on the values of all."""
+
+    @staticmethod
+    def forward(_ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total
+
+
+def sum_of_all(values: Tensor) -> Tensor:
+    """Differentiable."""
+    total: Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]  # torch has no types here
+    return total
+
+
 class SharedBatchNorm2d(nn.BatchNorm2d):
     """Batch norm over the batches of all processes, on CPU too (torch's SyncBatchNorm wants a GPU)."""
 
@@ -64,9 +93,9 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
             return own
         values_BCYX = x_BCYX.float()
         count = values_BCYX[:, 0].numel() * dist.get_world_size()
-        mean_C = all_reduce(values_BCYX.sum(dim=(0, 2, 3))) / count
+        mean_C = sum_of_all(values_BCYX.sum(dim=(0, 2, 3))) / count
         centred_BCYX = values_BCYX - mean_C[:, None, None]
-        variance_C = all_reduce(centred_BCYX.square().sum(dim=(0, 2, 3))) / count
+        variance_C = sum_of_all(centred_BCYX.square().sum(dim=(0, 2, 3))) / count
         self._remember(mean_C.detach(), variance_C.detach() * count / (count - 1))
         scale_C = self.weight * torch.rsqrt(variance_C + self.eps)
         scaled_BCYX: Tensor = centred_BCYX * scale_C[:, None, None] + self.bias[:, None, None]

@@ -24,7 +24,6 @@ from training.losses import class_weights, map_loss, sharpened, slice_loss
 from training.presets import Preset, rate_at
 from training.views import Augmented, Shares, View, Whole
 
-CHECKPOINT_STEPS = 200
 WARM_UP_STEPS = 30
 PREDICT_BATCH = 8
 Weights = dict[str, Tensor]
@@ -51,7 +50,11 @@ class Trained:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What is trained on what. folder: where the checkpoint lies. workers: processes that make views; 0 is this one."""
+    """What is trained on what.
+
+    folder: where the checkpoint lies; it is written at least every checkpoint_steps. workers: processes that make views; 0 is
+    this one. start: weights to begin with.
+    """
 
     preset: Preset
     training: Examples
@@ -60,6 +63,7 @@ class Run:
     seed: int = 0
     device: str = "cpu"
     workers: int = 0
+    checkpoint_steps: int = 200
     ranks: Ranks = field(default_factory=Ranks)
     start: Weights | None = None
 
@@ -97,8 +101,8 @@ class _State:
     best: Weights | None = None
 
 
-def train(run: Run, report: Report = lambda *_: None, stop_after: int | None = None) -> Trained:
-    """Train, or go on from the folder's checkpoint. stop_after: leave after this step, as if killed behind a checkpoint."""
+def train(run: Run, report: Report = lambda *_: None) -> Trained:
+    """Train, or go on from the folder's checkpoint. report: called after every step; what it raises ends the run."""
     _check(run)
     torch.manual_seed(run.seed)
     network: MilNetwork = MilNetwork(run.preset.network)
@@ -113,13 +117,13 @@ def train(run: Run, report: Report = lambda *_: None, stop_after: int | None = N
     state = _restored(run, network, optimiser)
     model: nn.Module = DistributedDataParallel(network, broadcast_buffers=False) if run.ranks.count > 1 else network
     checks = _checks(run)
-    for view in _views(run, state.step, stop_after):
+    for view in _views(run, state.step):
         _step(run, model, optimiser, view, state)
         state.step += 1
         report(state.step, run.steps, _words(run, state))
         if state.step in checks:
             _validate(run, network, state, rate=optimiser.param_groups[0]["lr"])
-        if state.step in checks or state.step % CHECKPOINT_STEPS == 0 or state.step == stop_after:
+        if state.step in checks or state.step % run.checkpoint_steps == 0:
             _save(run, network, optimiser, state)
     if state.best is not None and run.preset.keep == "best accuracy":
         network.load_state_dict(state.best)
@@ -160,13 +164,13 @@ def _check(run: Run) -> None:
             )
 
 
-def _views(run: Run, first_step: int, stop_after: int | None) -> "DataLoader[View]":
+def _views(run: Run, first_step: int) -> "DataLoader[View]":
     shares = Shares(
         total=len(run.training.label_N),
         batch=run.preset.batch,
         seed=run.seed,
         first_step=first_step,
-        last_step=min(run.steps, stop_after or run.steps),
+        last_step=run.steps,
         rank=run.ranks.rank,
         ranks=run.ranks.count,
     )

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +13,9 @@ import numpy as np
 from ich_node.detection.bundle import Bundle, Card, OperatingPoint, Provenance, pack_bundle
 from ich_node.detection.scoring import area_under_curve
 from ich_node.errors import BundleError
-from training.cache import fill_cache
 from training.calibration import SPECIFICITY, calibrate, first_rule, series_threshold
 from training.curves import draw_curve, write_curve
-from training.datasets import Found, Skip
+from training.datasets import Found, LabelledSeries, Skip
 from training.errors import DataError
 from training.examples import Examples, examples_of_cache, examples_of_pool
 from training.loop import Run, Trained
@@ -33,7 +32,17 @@ LICENCES = {
     "bhx": "trained on CQ500 and BHX (CC BY-NC-SA 4.0)",
     "ct-ich": "trained on PhysioNet CT-ICH (CC BY 4.0)",
 }
-Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Who is learned from ("train") and who is looked at on the way ("validation")."""
+
+    series: dict[str, tuple[LabelledSeries, ...]]
+    split_sha256: str
+
+    def all(self) -> list[LabelledSeries]:
+        return [item for series in self.series.values() for item in series]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,24 +69,25 @@ def data_of_pools(training: Path, validation: Path, preset: Preset) -> Data:
     return Data(training=first, validation=second, source=PHANTOM, facts={}, licence=LICENCES[PHANTOM])
 
 
-def data_of_set(
-    found: Found, split: Path, cache: Path, preset: Preset, *, workers: int, fill: bool = True, progress: Progress
-) -> Data:
-    """The train and validation parts of a data set. fill False: another process fills the cache."""
+def open_parts(found: Found, split: Path) -> Parts:
+    """The train and validation parts of a data set."""
     opened = open_split(split)
-    parts = {part: choose_part(found.series, opened, part) for part in ("train", "validation")}
-    if fill:
-        fill_cache(cache, [*parts["train"], *parts["validation"]], workers=workers, progress=progress)
-    training, skipped = examples_of_cache(cache, parts["train"], preset.input)
-    validation, skipped_too = examples_of_cache(cache, parts["validation"], preset.input)
+    series = {part: choose_part(found.series, opened, part) for part in opened.patients}
+    return Parts(series=series, split_sha256=opened.sha256)
+
+
+def data_of_set(found: Found, parts: Parts, cache: Path, preset: Preset) -> Data:
+    """From a cache that holds both parts."""
+    training, skipped = examples_of_cache(cache, parts.series["train"], preset.input)
+    validation, skipped_too = examples_of_cache(cache, parts.series["validation"], preset.input)
     return Data(
         training=training,
         validation=validation,
         source=found.source,
         facts={
-            "split_sha256": opened.sha256,
-            "patients": {part: len({item.patient_id for item in series}) for part, series in parts.items()},
-            "series": {part: len(series) for part, series in parts.items()},
+            "split_sha256": parts.split_sha256,
+            "patients": {part: len({item.patient_id for item in series}) for part, series in parts.series.items()},
+            "series": {part: len(series) for part, series in parts.series.items()},
         },
         skipped=(*found.skipped, *skipped, *skipped_too),
         licence=LICENCES[found.source],

@@ -15,10 +15,10 @@ from training.commands import KINDS, Kind, read_with_progress
 from training.errors import DataError
 
 if TYPE_CHECKING:  # torch takes seconds, and `ich-node --help` need not wait for it
-    from training.datasets.labelled import Source
+    from training.datasets.labelled import Found, Source
     from training.distributed import Ranks
     from training.presets import Head, Preset
-    from training.run import Data
+    from training.run import Data, Parts
 
 FIRST = 5  # skipped things that are named; skipped.csv names them all
 
@@ -126,18 +126,27 @@ def _data(
         if validation is None:
             raise DataError(f"{folder} is a phantom pool: give --validation, a pool of another --seed")
         return data_of_pools(folder, validation, preset)
+    if validation is not None:
+        raise DataError(f"--validation goes with a phantom pool, and {folder} is none: a data set has its split for that")
     if split is None:
         raise DataError(f"{folder} needs --split FILE; write one with `ich-node train split {folder} --out FILE`")
     if kind not in KINDS:
         raise typer.BadParameter(f"{kind} is none of {', '.join(KINDS)}", param_hint="--kind")
-    found = read_with_progress(folder, None if kind == "auto" else cast("Source", kind))
-    if not ranks.first:
-        ranks.wait()
-        return data_of_set(found, split, cache, preset, workers=workers, fill=False, progress=lambda *_: None)
+    source = None if kind == "auto" else cast("Source", kind)
+    found, parts = ranks.from_first(lambda: _read_set(folder, source, split, cache, workers))
+    return data_of_set(found, parts, cache, preset)
+
+
+def _read_set(folder: Path, source: "Source | None", split: Path, cache: Path, workers: int) -> "tuple[Found, Parts]":
+    """What is there and who is in which part; after this the cache holds it all."""
+    from training.cache import fill_cache
+    from training.run import open_parts
+
+    found = read_with_progress(folder, source)
+    parts = open_parts(found, split)
     with _bar("caching series") as advance:
-        data = data_of_set(found, split, cache, preset, workers=workers, progress=advance)
-    ranks.wait()
-    return data
+        fill_cache(cache, parts.all(), workers=workers, progress=advance)
+    return found, parts
 
 
 def _check_device(device: str) -> None:

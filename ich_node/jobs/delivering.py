@@ -105,6 +105,16 @@ class Delivering(Seat):
         """Try again then. Raises LeaseLost, and then none of them is postponed."""
         self._settle(ids, owner, now, "delivery postponed", detail, state=DeliveryState.PENDING, next_at=next_at)
 
+    def hold(self, destination: str, *, until: datetime) -> None:
+        """Nothing that waits for this destination is due before then: it does not answer, and others must not wait for it."""
+        waiting = sa.and_(
+            deliveries.c.destination == destination,
+            deliveries.c.state == DeliveryState.PENDING,
+            deliveries.c.next_at < until,
+        )
+        with self._write() as connection:
+            connection.execute(sa.update(deliveries).where(waiting).values(next_at=until))
+
     def give_up(self, ids: Collection[int], *, owner: str, now: datetime, detail: str) -> None:
         """FAILED, until somebody retries the job by hand. Raises LeaseLost, and then none of them is marked."""
         self._settle(ids, owner, now, "delivery failed", detail, state=DeliveryState.FAILED)

@@ -6,12 +6,12 @@ import highdicom as hd
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless, SecondaryCaptureImageStorage
 from pydicom.valuerep import DA, TM
 
 from ich_node.report import codes
-from ich_node.report.context import Context, ReadSlice
-from ich_node.report.imprint import RESEARCH_USE, without_person
+from ich_node.report.context import Context, ReadSlice, ReportOptions
+from ich_node.report.imprint import RESEARCH_USE
 from ich_node.report.overlay import render_overlay
 from ich_node.report.result import ResultObject
 from ich_node.report.summary import Tile, render_summary
@@ -21,7 +21,6 @@ SERIES_NUMBER = 9002
 SERIES_DESCRIPTION = "ICH AI overlay (research use only)"
 OVERLAY_DERIVATION = "CT slice in the brain window (40/80 HU), likelihood of hemorrhage in colour, lesions as numbered x"
 SUMMARY_DERIVATION = "Summary page: the answer, lesions, probability of each slice, positive slices with likelihood in colour"
-TRANSFER_SYNTAXES = {"rle": RLELossless, "none": ExplicitVRLittleEndian}
 
 
 def write_overlay(context: Context, read: ReadSlice, likelihood_YX: NDArray[np.float32]) -> ResultObject:
@@ -63,23 +62,22 @@ def _direction(cosines: tuple[float, ...]) -> str:
 
 def _capture(
     context: Context, rgb_YXC: NDArray[np.uint8], kind: str, shown: Sequence[ReadSlice], *, instance_number: int
-) -> hd.sc.SCImage:
+) -> hd.base.SOPClass:
     of_slice = shown[0].slice.sop_instance_uid if kind == "overlay" else ""
-    image = hd.sc.SCImage.from_ref_dataset(
-        ref_dataset=without_person(shown[0].header),
-        pixel_array=rgb_YXC,
-        photometric_interpretation="RGB",
-        bits_allocated=8,
-        coordinate_system="PATIENT",
-        patient_orientation=patient_orientation(shown[0].slice.image_orientation),
+    image = hd.base.SOPClass(
+        study_instance_uid=context.imprint.header.StudyInstanceUID,
         series_instance_uid=context.imprint.uids.make("overlay series"),
         series_number=SERIES_NUMBER,
         series_description=SERIES_DESCRIPTION,
         sop_instance_uid=context.imprint.uids.make(kind, of_slice),
+        sop_class_uid=SecondaryCaptureImageStorage,
         instance_number=instance_number,
-        transfer_syntax_uid=TRANSFER_SYNTAXES[context.options.compression],
+        modality="OT",
+        transfer_syntax_uid=ExplicitVRLittleEndian,
         **context.imprint.equipment(),
     )
+    _add_pixels(image, rgb_YXC, context.options)
+    image.PatientOrientation = list(patient_orientation(shown[0].slice.image_orientation))
     image.ImageType = ["DERIVED", "SECONDARY", "AXIAL", f"ICH_{kind.upper()}"]
     image.ConversionType = "WSD"
     image.BodyPartExamined = "HEAD"
@@ -90,6 +88,16 @@ def _capture(
     _refer(image, [read.header for read in shown])
     context.imprint.finish(image)
     return image
+
+
+def _add_pixels(image: Dataset, rgb_YXC: NDArray[np.uint8], options: ReportOptions) -> None:
+    image.SamplesPerPixel, image.PhotometricInterpretation, image.PlanarConfiguration = 3, "RGB", 0
+    image.Rows, image.Columns = rgb_YXC.shape[:2]
+    image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 8, 8, 7, 0
+    image.PixelData = rgb_YXC.tobytes()
+    image["PixelData"].VR = "OB"
+    if options.compression == "rle":
+        image.compress(RLELossless, generate_instance_uid=False)
 
 
 def _refer(image: Dataset, headers: Sequence[Dataset]) -> None:

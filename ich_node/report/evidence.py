@@ -6,10 +6,10 @@ results, and what the standard wants present (type 2) is left empty.
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pydicom import DataElement, Dataset, config
-from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR, tag_for_keyword
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 from pydicom.valuerep import DSfloat, validate_value
@@ -29,6 +29,8 @@ TYPE_2 = (
     "StudyID",
     "AccessionNumber",
 )
+# What differs from slice to slice and is not in the Slice itself.
+OF_A_SLICE = ("SliceThickness", "RescaleIntercept", "RescaleSlope", "RescaleType", "PositionReferenceIndicator")
 ENUMERATED = {
     "PatientSex": {"M", "F", "O"},
     "PatientIdentityRemoved": {"YES", "NO"},
@@ -44,6 +46,7 @@ UTC_OFFSET = re.compile(r"[+-](0\d|1[0-4])[0-5]\d")
 def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
     """One clean header per Slice, in the order of the Series; geometry is what was read.
 
+    Patient and study are in the first alone: they are the same in all, and results need them once.
     Raises ReportError if an object cannot be referenced, before anything is built.
     """
     by_uid = {str(dataset.SOPInstanceUID): dataset for dataset in datasets}
@@ -52,7 +55,11 @@ def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
     for slice_ in series.slices:
         _check_uid("SOPInstanceUID", slice_.sop_instance_uid)
         _check_uid("SOPClassUID", slice_.sop_class_uid)
-    return [_header(series, slice_, by_uid[slice_.sop_instance_uid]) for slice_ in series.slices]
+    first, *others = series.slices
+    return [
+        _header(series, first, clean(by_uid[first.sop_instance_uid])),
+        *(_header(series, slice_, clean(by_uid[slice_.sop_instance_uid], only=OF_A_SLICE)) for slice_ in others),
+    ]
 
 
 def to_bare_evidence(study_instance_uid: str, series_instance_uid: str, datasets: Sequence[Dataset]) -> list[Dataset]:
@@ -73,16 +80,20 @@ def to_bare_evidence(study_instance_uid: str, series_instance_uid: str, datasets
     return headers
 
 
-def clean(dataset: Dataset) -> Dataset:
+def clean(dataset: Dataset, only: Collection[str] = ()) -> Dataset:
     """A copy without values that break the standard, without private attributes and without bulk data, in UTF-8.
 
-    An attribute whose value breaks its VR is left out; a sequence goes whole, since its items are nothing in part.
+    An attribute whose value breaks its VR is left out; a sequence goes whole, since its items are nothing in part. only: the
+    keywords to keep, if not all.
     """
+    wanted = {tag_for_keyword(keyword) for keyword in only}
     # pydicom would log every value that is left out here, and it may be the patient's.
     with warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         kept = Dataset()
         for tag in list(dataset.keys()):
+            if wanted and tag not in wanted:
+                continue
             element = _clean_element(dataset, tag)
             if element is not None:
                 kept.add(element)
@@ -95,8 +106,8 @@ def _check_uid(attribute: str, uid: str) -> None:
         raise ReportError(f"{attribute} {uid!r} is not a legal UID; results cannot refer to it")
 
 
-def _header(series: Series, slice_: Slice, dataset: Dataset) -> Dataset:
-    header = _with_type_2(clean(dataset))
+def _header(series: Series, slice_: Slice, cleaned: Dataset) -> Dataset:
+    header = _with_type_2(cleaned)
     header.StudyInstanceUID = series.study_instance_uid
     header.SeriesInstanceUID = series.series_instance_uid
     header.SOPInstanceUID = slice_.sop_instance_uid

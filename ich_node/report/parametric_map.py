@@ -6,15 +6,16 @@ import highdicom as hd
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from ich_node.report import codes
-from ich_node.report.capture import TRANSFER_SYNTAXES
 from ich_node.report.context import Context, ReadSlice
 from ich_node.report.imprint import without_person
 from ich_node.report.result import ResultObject
 
 SERIES_NUMBER = 9005
 SERIES_DESCRIPTION = "ICH AI likelihood map (research use only)"
+TRANSFER_SYNTAXES = {"rle": RLELossless, "none": ExplicitVRLittleEndian}
 STEPS = 10_000  # stored value of 100 %
 
 

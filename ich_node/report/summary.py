@@ -93,7 +93,7 @@ def fact_lines(context: Context) -> list[str]:
     algorithm = context.imprint.algorithm
     facts = [
         f"{len(context.positive_slices)} of {len(context.slices)} slices positive",
-        f"{np.ptp(positions_mm):.0f} mm covered" + _step_words(positions_mm),
+        f"{np.ptp(positions_mm):.0f} mm" + _step_words(positions_mm),
         f"threshold {100 * context.reading.threshold:.0f} %",
         f"model {_short(algorithm.bundle_name, 22)}",
         f"sha256 {algorithm.bundle_sha256[:12]}",
@@ -123,8 +123,8 @@ def _write_columns(draw: ImageDraw.ImageDraw, context: Context) -> None:
     top, pitch = 116, 36
     for index, line in enumerate(fact_lines(context)):
         _write(draw, (MARGIN, top + index * pitch), line, TEXT, WHITE, anchor="lm")
-    columns = (548, 596, 738, 880)
-    rows: list[tuple[str, ...]] = [("", "certainty", "slices", "height"), *lesion_lines(context)]
+    columns = (506, 600, 742, 884)
+    rows: list[tuple[str, ...]] = [("lesion", "certainty", "slices", "height"), *lesion_lines(context)]
     if len(rows) == 1:
         rows = [("", "no lesion can be pointed at", "", "")]
     for index, row in enumerate(rows):
@@ -213,7 +213,7 @@ def _widened(coarse: slice, length: int) -> slice:
 
 
 def _step_words(positions_mm: Sequence[float]) -> str:
-    return f", a slice every {np.median(np.diff(positions_mm)):.1f} mm" if len(positions_mm) > 1 else ""
+    return f", slices every {np.median(np.diff(positions_mm)):.1f} mm" if len(positions_mm) > 1 else ""
 
 
 def _short(words: str, length: int) -> str:

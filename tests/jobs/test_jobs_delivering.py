@@ -70,6 +70,17 @@ def test_postpone(owing):
     assert {(delivery.attempts, delivery.first_at, delivery.detail) for delivery in mine} == {(2, DONE_AT + SECOND, "refused")}
 
 
+def test_hold(owing):
+    """What waits for a destination that does not answer is not due; what waits for others is, and what is later stays later."""
+    batch = take(owing)
+    owing.postpone(ids(batch), owner="host:1", now=DONE_AT + 10 * SECOND, next_at=DONE_AT + 90 * SECOND, detail="away")
+    owing.hold("pacs", until=DONE_AT + 40 * SECOND)
+    assert {delivery.destination for _ in range(4) for delivery in take(owing)} == {"archive"}
+    held = take(owing, at=DONE_AT + 40 * SECOND)
+    assert {(delivery.job_id, delivery.attempts) for delivery in held} == {(2, 1)}
+    assert take(owing, at=DONE_AT + 60 * SECOND) == []
+
+
 def test_give_up(owing):
     """What was given up stays as failed, with the last reason."""
     batch = take(owing)

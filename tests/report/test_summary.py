@@ -63,7 +63,7 @@ def test_the_words_of_the_page():
     assert answer_line(context) == "Hemorrhage PRESENT   97 %"
     assert fact_lines(context) == [
         "3 of 6 slices positive",
-        "25 mm covered, a slice every 5.0 mm",
+        "25 mm, slices every 5.0 mm",
         "threshold 75 %",
         "model test",
         "sha256 abababababab",

@@ -126,7 +126,7 @@ def test_worker_processes_fill_the_same_cache(cache, series, tmp_path):
 
 
 def test_what_cannot_be_read_is_skipped_by_name(phantoms, tmp_path):
-    """A series without Hounsfield units, and slices whose label nobody knows; the others are learned from."""
+    """A series whose files are gone, and slices whose label nobody knows; the others are learned from."""
     folder = tmp_path / "data"
     shutil.copytree(phantoms, folder)
     found = read_dataset(folder)
@@ -140,6 +140,21 @@ def test_what_cannot_be_read_is_skipped_by_name(phantoms, tmp_path):
     assert [skip.what for skip in skipped] == [broken.series_instance_uid, *(item.sop_instance_uid for item in slices[:2])]
     assert [skip.reason for skip in skipped] == ["unreadable", "a slice without a label", "a slice without a label"]
     assert len(examples) == len(slices) - 2 + len(whole.slices)
+
+
+def test_a_repaired_series_is_read_the_next_time(phantoms, tmp_path):
+    """What could not be read once is not left out for ever."""
+    shutil.copytree(phantoms / "none", tmp_path / "data")
+    labelled = read_dataset(tmp_path / "data").series
+    path = labelled[0].slices[0].path
+    path.rename(tmp_path / "gone")
+    fill_cache(tmp_path / "cache", labelled, workers=0)
+    assert not len(examples_of_cache(tmp_path / "cache", labelled, PRODUCT.input)[0])
+    (tmp_path / "gone").rename(path)
+    fill_cache(tmp_path / "cache", labelled, workers=0)
+    examples, skipped = examples_of_cache(tmp_path / "cache", labelled, PRODUCT.input)
+    assert len(examples) == len(labelled[0].slices)
+    assert not skipped
 
 
 def test_a_series_that_was_never_cached_is_an_error(cache, series, tmp_path):

@@ -1,0 +1,44 @@
+"""What a positive series costs after its reading: building and storing all of its results."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from report_examples import ALGORITHM, AT, bump, finding, make_source, read_by_hand
+
+from ich_node.detection.detector import LikelihoodMap
+from ich_node.detection.peaks import upsample
+from ich_node.detection.series import Slice
+from ich_node.report import ReportOptions, write_report
+from ich_node.spool import Spool
+
+SECONDS = 2.0  # half of it on an idle machine; neighbours on the same cores cost CPU time too
+TRIES = 5  # the least of them is the cost
+
+
+def test_all_results_of_a_positive_series_are_built_and_stored_in_no_time(tmp_path: Path) -> None:
+    """36 slices, 20 of them positive with a mark each: the SR, the summary, 20 overlays, the state and the key objects.
+
+    In CPU time, which a busy machine changes least. Measured: 0.9 s where a loop that takes 0.5 s alone took 0.85 s.
+    """
+    source = make_source(36)
+    marks = {index: (finding(200 + index, 180, 0.9),) for index in range(8, 28)}
+    reading = read_by_hand(source, [0.9 if index in marks else 0.05 for index in range(36)], marks)
+    coarse_YX = bump(26, 22, (64, 64), 0.9)
+    reading = replace(reading, maps=tuple(replace(map_, likelihood_YX=coarse_YX) for map_ in reading.maps))
+    spool = Spool(tmp_path / "spool")
+
+    def on_slice(likelihood_map: LikelihoodMap, slice_: Slice) -> np.ndarray:
+        return upsample(likelihood_map.likelihood_YX, slice_.hu_YX.shape[0])
+
+    def build_and_store() -> int:
+        results = write_report(source, reading, on_slice, algorithm=ALGORITHM, options=ReportOptions(), at=AT)
+        return len([spool.put(result.encode()) for result in results])
+
+    took = []
+    for _ in range(TRIES):
+        began = time.process_time()
+        assert build_and_store() == 1 + 1 + 20 + 1 + 1
+        took.append(time.process_time() - began)
+    assert min(took) < SECONDS, took
