@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN = .venv/bin
 OUT ?= demo
 WORKERS ?= 2
+RUNS ?= runs/demo
 
-.PHONY: install demo test check fix peers validate chaos
+.PHONY: install demo test check fix peers validate chaos train-demo
 
 install: .venv/installed
 
@@ -30,6 +31,17 @@ validate: install        ## golden studies through every validator that is insta
 
 chaos: install           ## kill, fill, cut and refuse, seeded; nothing acknowledged may be lost
 	$(BIN)/python tests/chaos.py --series 100 --seed 1
+
+train-demo: install      ## phantoms: train, tune, evaluate, activate (under 15 minutes on 2 cores)
+	for seed in 901 902 903 904 905 906 907 908 909 910; do $(BIN)/ich-node phantom --out $(RUNS)/studies/$$seed --seed $$seed || exit 1; done
+	test -f $(RUNS)/studies.json || $(BIN)/ich-node train split $(RUNS)/studies --out $(RUNS)/studies.json
+	$(BIN)/ich-node train pool --out $(RUNS)/pool --slices 3072 --seed 1
+	$(BIN)/ich-node train pool --out $(RUNS)/validation --slices 512 --seed 2
+	$(BIN)/ich-node train run $(RUNS)/pool --validation $(RUNS)/validation --epochs 2 --out $(RUNS)/model
+	rm -f $(RUNS)/tuned.safetensors
+	$(BIN)/ich-node tune $(RUNS)/studies --split $(RUNS)/studies.json --part train --bundle $(RUNS)/model/bundle.safetensors --cache $(RUNS)/maps --out $(RUNS)/tuned.safetensors
+	$(BIN)/ich-node evaluate $(RUNS)/studies --split $(RUNS)/studies.json --bundle $(RUNS)/tuned.safetensors --out $(RUNS)/card
+	ICHNODE__DATABASE__URL=sqlite:///$(RUNS)/ledger.db ICHNODE__SPOOL__PATH=$(RUNS)/spool $(BIN)/ich-node model activate $(RUNS)/tuned.safetensors --why train-demo
 
 fix: install
 	$(BIN)/ruff check --fix .

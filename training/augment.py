@@ -113,14 +113,6 @@ def draw_change(ranges: Augmentation, rng: np.random.Generator) -> Change:
     )
 
 
-def augment(
-    hu_YX: NDArray[np.int16], mask_YX: NDArray[np.uint8], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """A slice and its mask with one change of the default ranges."""
-    change = draw_change(Augmentation(), rng)
-    return change.of_hu(hu_YX), change.of_mask(mask_YX)
-
-
 def _times(rng: np.random.Generator, by: float, count: int) -> NDArray[np.float64]:
     """1 + U(0, by) or its inverse, as often."""
     factors: NDArray[np.float64] = (1 + rng.uniform(0, 1, count) * by) ** rng.choice([-1, 1], count)

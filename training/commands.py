@@ -144,4 +144,7 @@ def source_of(kind: str) -> Source | None:
 
 def add_to(app_: typer.Typer) -> None:
     """Entry point of the group ich_node.commands."""
+    from training.run_commands import add_to_train  # it needs what stands above
+
+    add_to_train(app)
     app_.add_typer(app, name="train")

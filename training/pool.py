@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,6 @@ PIXEL_MM = 0.9
 BRAIN_HU = 31.0
 
 
-@dataclass(frozen=True)
-class Pool:
-    """hu_NYX int16 in HU, mask_NYX uint8 (0 = no blood), shift_N the brain shift of each slice's head."""
-
-    hu_NYX: NDArray[np.int16]
-    mask_NYX: NDArray[np.uint8]
-    shift_N: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.hu_NYX)
-
-
 def make_pool(folder: Path, count: int, *, seed: int, workers: int) -> Iterator[int]:
     """Make what is missing of a pool of `count` slices; yields the number of slices that are ready."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,15 +31,6 @@ def make_pool(folder: Path, count: int, *, seed: int, workers: int) -> Iterator[
         for _ in executor.map(_make_chunk, [folder] * len(missing), missing, [seed] * len(missing)):
             ready += CHUNK
             yield ready
-
-
-def open_pool(folder: Path) -> Pool:
-    """All chunks of a folder, joined."""
-    chunks = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("chunk-*.npy"))]
-    if not chunks:
-        raise FileNotFoundError(f"{folder} holds no phantom pool; make one with `python -m training.train pool`")
-    joined = np.concatenate(chunks)
-    return Pool(hu_NYX=joined["hu"], mask_NYX=joined["mask"], shift_N=joined["shift"])
 
 
 def as_slice(hu_YX: NDArray[Any]) -> Slice:

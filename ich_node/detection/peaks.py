@@ -68,7 +68,8 @@ def _standing_out(likelihood_YX: NDArray[np.float32], coordinates: NDArray[np.in
     stands_out = np.zeros(len(coordinates), dtype=bool)
     for height in np.unique(heights):
         level = np.flatnonzero(heights == height)
-        regions_YX, count = ndimage.label(likelihood_YX > height - min_prominence, structure=EIGHT_NEIGHBOURS)
+        # in double precision: a prominence below the step of a float32 must not put the peak outside its own region
+        regions_YX, count = ndimage.label(likelihood_YX > np.float64(height) - min_prominence, structure=EIGHT_NEIGHBOURS)
         highest = ndimage.maximum(likelihood_YX, regions_YX, index=np.arange(1, count + 1))
         stands_out[level] = np.asarray(highest)[regions_YX[tuple(coordinates[level].T)] - 1] <= height
     return coordinates[stands_out]
