@@ -18,7 +18,8 @@ demo: install            ## the main job on loopback: a phantom goes in, SR and 
 	$(BIN)/ich-node demo --out $(OUT)
 
 test: install            ## what CI runs
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 check: install           ## style, types, layering
 	$(BIN)/ruff check .

@@ -23,6 +23,8 @@ from raw_dicom import associate_rq, c_store_rq, fragment
 
 from ich_node.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def under_attack(start_node: StartNode) -> Node:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from report_examples import ALGORITHM, AT, bump, finding, make_source, read_by_hand
 
 from ich_node.detection.detector import LikelihoodMap
@@ -12,6 +13,8 @@ from ich_node.detection.peaks import upsample
 from ich_node.detection.series import Slice
 from ich_node.report import ReportOptions, write_report
 from ich_node.spool import Spool
+
+pytestmark = pytest.mark.alone
 
 SECONDS = 2.0  # half of it on an idle machine; neighbours on the same cores cost CPU time too
 TRIES = 5  # the least of them is the cost
