@@ -12,6 +12,9 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from ich_node.detection.header import DAMAGED, uid_of
+from ich_node.errors import Undecodable
+
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesFiles:
@@ -45,13 +48,14 @@ def find_series(
     for count, path in enumerate(_files(paths), start=1):
         try:
             header = _read(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "SeriesInstanceUID"])
+            identity = uid_of(header, "StudyInstanceUID"), uid_of(header, "SeriesInstanceUID")
         except InvalidDicomError:
             skipped.append(Skipped(path=path, reason="not a DICOM file"))
             continue
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, EOFError, Undecodable, *DAMAGED) as error:
             skipped.append(Skipped(path=path, reason=f"cannot be read ({error})"))
             continue
-        grouped[str(header.get("StudyInstanceUID", "")), str(header.get("SeriesInstanceUID", ""))].append(path)
+        grouped[identity].append(path)
         progress(count)
     series = [
         SeriesFiles(study_instance_uid=study_uid, series_instance_uid=series_uid, paths=tuple(files))

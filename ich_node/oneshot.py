@@ -100,7 +100,7 @@ def read_files(
         return replace(unread, refusal=refusal, detail=refusal.detail), None
     reading = detector.read(series)
     results: Sequence[ResultObject] = ()
-    detail = ""
+    detail = f"metal in {reading.metal_slices} slices, its streaks may look like blood" if reading.metal_slices else ""
     try:
         if with_dicom:
             digest = digest_of(hashlib.sha256(path.read_bytes()).hexdigest() for path in files.paths)
@@ -108,7 +108,7 @@ def read_files(
         else:
             _check_uids(series)
     except ReportError as error:
-        detail = f"read, but it cannot be reported as DICOM: {error.detail}"
+        detail = "; ".join(filter(None, (f"read, but it cannot be reported as DICOM: {error.detail}", detail)))
     answer = replace(unread, reading=reading, detail=detail, results=tuple(results))
     return answer, draw(series, reading, detector)
 

@@ -69,6 +69,7 @@ class Reading:
     threshold: float
     slices: tuple[SliceReading, ...]
     left_out: tuple[LeftOut, ...] = ()
+    metal_slices: int = 0
     shift_hu: float = 0.0  # what was added to every HU before the network saw it
     maps: tuple[LikelihoodMap, ...] = field(default=(), repr=False, compare=False)
 
@@ -113,6 +114,7 @@ class Detector:
             threshold=self.bundle.operating_point.threshold,
             slices=tuple(readings[slice_.sop_instance_uid] for slice_ in series.slices),
             left_out=series.left_out,
+            metal_slices=series.metal_slices,
             shift_hu=shift_hu,
             maps=tuple(maps),
         )

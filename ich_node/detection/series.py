@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from ich_node.detection.header import uid_of
+from ich_node.detection.metal import shows_metal
 from ich_node.detection.pixels import padding_mask, to_hounsfield
 from ich_node.detection.plausibility import check_contrast, check_head, check_hounsfield
 from ich_node.detection.selection import Kept, select
@@ -44,13 +45,17 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Slices ordered by position along their common normal (feet to head for a supine head-first patient)."""
+    """Slices ordered by position along their common normal (feet to head for a supine head-first patient).
+
+    metal_slices: how many of them show brain and metal.
+    """
 
     study_instance_uid: str
     series_instance_uid: str
     slices: tuple[Slice, ...]
     left_out: tuple[LeftOut, ...] = ()
     tilt_deg: float = 0.0
+    metal_slices: int = 0
 
 
 def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False) -> Series:
@@ -73,6 +78,7 @@ def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False) -> S
         slices=slices,
         left_out=tuple(LeftOut(sop_instance_uid=uid, reason=reason) for uid, reason in selection.left_out),
         tilt_deg=tilt_degrees(slices[0].image_orientation),
+        metal_slices=sum(shows_metal(slice_.hu_YX, slice_.pixel_spacing_mm) for slice_ in slices),
     )
 
 

@@ -233,6 +233,8 @@ def comments(context: Context) -> list[str]:
     if reasons:
         counts = "; ".join(f"{count} x {reason}" for reason, count in sorted(reasons.items()))
         sentences.append(f"Objects of the series that were not read: {counts}.")
+    if reading.metal_slices:
+        sentences.append(f"{reading.metal_slices} slices that show brain show metal too: its streaks may look like blood.")
     listed = sum(len(lesion.marks) for lesion in context.lesions)
     unlisted = sum(len(read.reading.findings) for read in context.positive_slices) - listed
     if unlisted:
