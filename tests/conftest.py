@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from listening import Clock, Node, StartNode
 
 from ich_node.config import ScpSettings, SeriesSettings, Source
 from ich_node.jobs import open_ledger
 from ich_node.receive import Listener
 from ich_node.spool import Spool
+
+# The same cases on every run: a red one must be red again. `pytest --hypothesis-profile=default` looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture

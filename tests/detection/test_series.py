@@ -473,7 +473,7 @@ def test_an_original_is_read_and_its_damaged_lossy_copy_left_out(name):
     assert all("same position as" in left.reason for left in series.left_out)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_damaged_header_is_a_refusal_never_another_error(tmp_path_factory, data):
     """Any bytes of one object overwritten: the series is read, or refused with a sentence."""
