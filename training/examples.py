@@ -17,9 +17,9 @@ from ich_node.detection.windows import InputSpec
 from training.cache import PIXELS, Entry, key_of, open_entries
 from training.datasets import LabelledSeries, Skip
 from training.errors import DataError
-from training.pool import BRAIN_HU, PIXEL_MM, SIZE_PX, as_slice
+from training.pool import BRAIN_HU, FIELD_MM, as_slice
 
-LEAST_BLOOD_PX = 12  # of a pool's slice, to be positive
+LEAST_BLOOD_MM2 = 9.7  # of a pool's slice, to be positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +79,6 @@ def is_pool(folder: Path) -> bool:
 
 def examples_of_pool(folder: Path, spec: InputSpec) -> PoolExamples:
     """Memory-mapped; its slices lie on the network's grid already."""
-    if spec.size_px != SIZE_PX or spec.pixel_mm not in (None, PIXEL_MM):
-        raise DataError(
-            f"a phantom pool has {SIZE_PX} px of {PIXEL_MM} mm, the preset wants {spec.size_px} of {spec.pixel_mm} mm"
-        )
     if spec.brain_hu not in (None, BRAIN_HU):
         raise DataError(f"a phantom pool knows the shift to a brain of {BRAIN_HU} HU, the preset wants {spec.brain_hu}")
     paths = sorted(folder.glob("chunk-*.npy"))
@@ -91,11 +87,13 @@ def examples_of_pool(folder: Path, spec: InputSpec) -> PoolExamples:
     chunks = tuple(np.load(path, mmap_mode="r") for path in paths)
     if "shift" not in (chunks[0].dtype.names or ()):
         raise DataError(f"{folder} was made by an earlier version; delete it and make it again with `ich-node train pool`")
+    if (size_px := chunks[0].dtype["hu"].shape[0]) != spec.size_px:
+        raise DataError(f"{folder} has slices of {size_px} px, the preset wants {spec.size_px}; give --size {size_px}")
     blood_N = np.concatenate([np.count_nonzero(chunk["mask"], axis=(1, 2)) for chunk in chunks])
     shift_N = np.concatenate([chunk["shift"] for chunk in chunks]).astype(np.float64)
     return PoolExamples(
         chunks=chunks,
-        label_N=blood_N >= LEAST_BLOOD_PX,
+        label_N=blood_N * (FIELD_MM / size_px) ** 2 >= LEAST_BLOOD_MM2,
         series_N=np.arange(len(blood_N)),
         shift_N=shift_N if spec.brain_hu is not None else np.zeros(len(blood_N)),
         digest=hashlib.sha256(shift_N.tobytes() + blood_N.tobytes()).hexdigest(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +17,32 @@ from ich_node.phantom import slices_of_head
 CHUNK = 64
 SLICES_PER_HEAD = 8
 SIZE_PX = 256
-PIXEL_MM = 0.9
+FIELD_MM = 230.4  # 256 pixels of 0.9 mm
 BRAIN_HU = 31.0
 
 
-def make_pool(folder: Path, count: int, *, seed: int, workers: int) -> Iterator[int]:
-    """Make what is missing of a pool of `count` slices; yields the number of slices that are ready."""
+def make_pool(folder: Path, count: int, *, seed: int, workers: int, size_px: int = SIZE_PX) -> Iterator[int]:
+    """Make what is missing of a pool of `count` slices of size_px; yields the number of slices that are ready."""
     folder.mkdir(parents=True, exist_ok=True)
     chunks = range(-(-count // CHUNK))
     missing = [index for index in chunks if not _chunk_path(folder, index).exists()]
     ready = (len(chunks) - len(missing)) * CHUNK
     yield ready
     with ProcessPoolExecutor(workers) as executor:
-        for _ in executor.map(_make_chunk, [folder] * len(missing), missing, [seed] * len(missing)):
+        for _ in executor.map(_make_chunk, repeat(folder), missing, repeat(seed), repeat(size_px)):
             ready += CHUNK
             yield ready
 
 
 def as_slice(hu_YX: NDArray[Any]) -> Slice:
     """A slice of a pool as the Slice that serving would have read."""
+    pixel_mm = FIELD_MM / len(hu_YX)
     return Slice(
         sop_instance_uid="",
         sop_class_uid="",
         hu_YX=hu_YX,
         padding_YX=hu_YX < PADDING_BELOW_HU,
-        pixel_spacing_mm=(PIXEL_MM, PIXEL_MM),
+        pixel_spacing_mm=(pixel_mm, pixel_mm),
         image_position_mm=(0.0, 0.0, 0.0),
         image_orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
         position_mm=0.0,
@@ -51,15 +53,16 @@ def _chunk_path(folder: Path, index: int) -> Path:
     return folder / f"chunk-{index:05d}.npy"
 
 
-def _make_chunk(folder: Path, index: int, seed: int) -> None:
+def _make_chunk(folder: Path, index: int, seed: int, size_px: int) -> None:
     """One chunk has its own random stream, so a resumed pool is the pool."""
     rng = np.random.default_rng([seed, index])
     chunk = np.empty(
-        CHUNK, dtype=[("hu", np.int16, (SIZE_PX, SIZE_PX)), ("mask", np.uint8, (SIZE_PX, SIZE_PX)), ("shift", np.float32)]
+        CHUNK, dtype=[("hu", np.int16, (size_px, size_px)), ("mask", np.uint8, (size_px, size_px)), ("shift", np.float32)]
     )
+    pixel_mm = FIELD_MM / size_px
     for first in range(0, CHUNK, SLICES_PER_HEAD):
         head = chunk[first : first + SLICES_PER_HEAD]
-        for row, slice_ in zip(head, slices_of_head(rng, SLICES_PER_HEAD, size=SIZE_PX, pixel_mm=PIXEL_MM), strict=True):
+        for row, slice_ in zip(head, slices_of_head(rng, SLICES_PER_HEAD, size=size_px, pixel_mm=pixel_mm), strict=True):
             row["hu"] = np.rint(slice_.hu_YX)
             row["mask"] = slice_.bleed_mask_YX > 0
         head["shift"] = brain_shift((as_slice(hu_YX) for hu_YX in head["hu"]), BRAIN_HU)

@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ich_node.detection.network import NetworkSpec
+from ich_node.detection.network import WIDTHS, NetworkSpec
 from ich_node.detection.windows import BRAIN, HEAD, STANDARD_DEVIATION, SUBDURAL, WINDOW_RANGE, InputSpec
 from training.augment import Augmentation
 from training.errors import DataError
-from training.pool import BRAIN_HU, PIXEL_MM
+from training.pool import BRAIN_HU, FIELD_MM, SIZE_PX
 
 Head = Literal["max", "attention"]
 SLAB_MM = 5.0
@@ -18,15 +18,12 @@ SLAB_MM = 5.0
 class MapLoss:
     """The map learns from masks, where there are some: cross-entropy of each cell against the share of blood in it.
 
-    positive_share: cells with more blood are positive; those with less, but some, are neither. Crops of crop_px show the blood
-    often enough, and a crop with fewer than least_px of it is negative.
+    positive_share: cells with more blood are positive; those with less, but some, are neither.
     """
 
     weight: float = 3.0
     positive_weight: float = 4.0
     positive_share: float = 0.2
-    crop_px: int = 160
-    least_px: int = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +68,31 @@ class Preset:
     def epochs(self) -> float:
         return sum(epochs for epochs, _ in self.stages)
 
-    def adjusted(self, *, head: Head | None = None, epochs: float | None = None, batch: int | None = None) -> "Preset":
-        """Another head, length (all stages in proportion) or batch."""
+    def adjusted(
+        self,
+        *,
+        head: Head | None = None,
+        epochs: float | None = None,
+        batch: int | None = None,
+        masks: bool = True,
+    ) -> "Preset":
+        """Another head, length (all stages in proportion) or batch; without masks it learns from slice labels alone."""
         network = replace(self.network, head=head or self.network.head)
         stretch = (epochs or self.epochs) / self.epochs
         stages = tuple((length * stretch, rate) for length, rate in self.stages)
-        return replace(self, network=network, stages=stages, batch=batch or self.batch)
+        learned = self.map_loss if masks else None
+        return replace(self, network=network, stages=stages, batch=batch or self.batch, map_loss=learned)
+
+    def sized(self, size_px: int) -> "Preset":
+        """The same on another matrix: all that counts pixels in proportion."""
+        share = size_px / self.input.size_px
+        pixel_mm = self.input.pixel_mm / share if self.input.pixel_mm else None
+        ranges = replace(
+            self.augmentation,
+            shift_px=self.augmentation.shift_px * share,
+            crop_margin_px=round(self.augmentation.crop_margin_px * share),
+        )
+        return replace(self, input=replace(self.input, size_px=size_px, pixel_mm=pixel_mm), augmentation=ranges)
 
 
 # §II-E as printed. "Brightness addition (max ±0.2)" is in units of the standardised image: in the brain window 0.2 * 1000 of the
@@ -134,8 +150,10 @@ PUBLISHED = Preset(
 # in mm, 5 mm slabs, mild brightness changes, every cell learning, a gate. Masks are used where there are some (phantoms).
 PRODUCT = Preset(
     name="product",
-    network=NetworkSpec(architecture="published"),
-    input=InputSpec(channels=(HEAD, BRAIN, SUBDURAL), pixel_mm=PIXEL_MM, padding="air", slab_mm=SLAB_MM, brain_hu=BRAIN_HU),
+    network=NetworkSpec(architecture="pyramid", widths=WIDTHS["pyramid"], mirrored=True),
+    input=InputSpec(
+        channels=(HEAD, BRAIN, SUBDURAL), pixel_mm=FIELD_MM / SIZE_PX, padding="air", slab_mm=SLAB_MM, brain_hu=BRAIN_HU
+    ),
     stages=((4, 2.5e-3),),
     cosine=True,
     batch=16,

@@ -47,6 +47,8 @@ def run(
     kind: Kind = "auto",
     epochs: Annotated[float | None, typer.Option(min=0.001, help="Length; default: the preset's, whose steps stretch.")] = None,
     batch: Annotated[int | None, typer.Option(min=2, help="Slices a step, over all processes; default: the preset's.")] = None,
+    labels_only: Annotated[bool, typer.Option("--labels-only", help="Learn from slice labels, though there are masks.")] = False,
+    size: Annotated[int, typer.Option(min=64, help="Matrix of the network's input; a coarse one learns sooner.")] = 256,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda.")] = "cpu",
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare slices; 0: none but this one.")] = 1,
@@ -63,7 +65,7 @@ def run(
 
     if head not in ("max", "attention"):
         raise typer.BadParameter(f"{head} is neither max nor attention", param_hint="--head")
-    recipe = preset_of(preset).adjusted(head=cast("Head", head), epochs=epochs, batch=batch)
+    recipe = preset_of(preset).adjusted(head=cast("Head", head), epochs=epochs, batch=batch, masks=not labels_only).sized(size)
     parent = open_bundle(start) if start else None
     if parent:
         check_start(parent, recipe)
@@ -97,13 +99,14 @@ def pool(
     out: Annotated[Path, typer.Option(help="The folder of the pool.", file_okay=False)],
     slices: Annotated[int, typer.Option(min=64, help="How many, in chunks of 64.")] = 8192,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    size: Annotated[int, typer.Option(min=64, help="Matrix; 256 is what the presets take.")] = 256,
     workers: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
     """Make (or go on with) a pool of phantom slices with masks: data that anybody may have."""
     from training.pool import make_pool
 
     with _bar("phantom slices") as advance:
-        for ready in make_pool(out, slices, seed=seed, workers=workers):
+        for ready in make_pool(out, slices, seed=seed, workers=workers, size_px=size):
             advance(ready, slices)
     typer.echo(f"{out}: {slices} slices, seed {seed}")
 

@@ -55,24 +55,13 @@ class Augmented(Dataset[View]):
         scale_px = grid_of(slice_, spec).row_scale
         moved = replace(slice_, hu_YX=change.of_hu(hu_YX, scale_px), padding_YX=np.zeros_like(slice_.padding_YX))
         image_CYX = to_network_input(moved, spec, shift_hu=float(self.examples.shift_N[index])).image_CYX
-        label = float(self.examples.label_N[index])
         known_YX = self.examples.mask_of(index)
         if self.preset.map_loss is None or known_YX is None:
-            return View(torch.from_numpy(image_CYX), torch.tensor(label), torch.zeros(1, 1))
-        mask_YX = change.of_mask(known_YX, scale_px).astype(np.float32)
-        window = self._crop(rng, self.preset.map_loss.crop_px)
-        mask_YX = np.ascontiguousarray(mask_YX[window])
-        label = float(mask_YX.sum() >= self.preset.map_loss.least_px)
-        image_CYX = np.ascontiguousarray(image_CYX[(slice(None), *window)])
-        return View(torch.from_numpy(image_CYX), torch.tensor(label), torch.from_numpy(mask_YX))
-
-    def _crop(self, rng: np.random.Generator, crop_px: int) -> tuple[slice, slice]:
-        """On the cells of the map, so that a crop's map is a crop of the map."""
-        row, column = rng.integers(0, self.preset.input.size_px - crop_px + 1, 2) // CELL_PX * CELL_PX
-        return slice(row, row + crop_px), slice(column, column + crop_px)
-
-
-CELL_PX = 8  # the coarsest network's
+            mask_YX = np.zeros((1, 1), np.float32)
+        else:
+            mask_YX = change.of_mask(known_YX, scale_px).astype(np.float32)
+        label = torch.tensor(float(self.examples.label_N[index]))
+        return View(torch.from_numpy(image_CYX), label, torch.from_numpy(mask_YX))
 
 
 @dataclass(frozen=True, kw_only=True)

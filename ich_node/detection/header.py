@@ -17,7 +17,8 @@ def value_of(dataset: Dataset, keyword: str) -> Any:
     try:
         return dataset.get(keyword)
     except DAMAGED as error:
-        raise Undecodable(f"the attribute {keyword} is damaged ({error})") from error
+        # not what the error says: it quotes the bytes, and they may be a name
+        raise Undecodable(f"the attribute {keyword} is damaged") from error
 
 
 def uid_of(dataset: Dataset, keyword: str) -> str:

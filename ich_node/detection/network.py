@@ -1,27 +1,38 @@
 """The MIL network: a residual feature extractor and a head that gives a slice logit and a likelihood map.
 
 Source: Nemcek, Vicar, Jakubicek 2021, §II-B and §II-C, eq. 1-3; the gated attention is Ilse et al. 2018.
-Two extractors by name, because the paper's text and the authors' trained weights differ:
+Three extractors by name. Two, because the paper's text and the authors' trained weights differ, and ours:
 
 - `paper`: 3 levels of 3 residual blocks with 2 convolutions each (18), 2 poolings: the map is 1/4 of the input.
 - `published`: what the authors' checkpoints compute: 12 convolutions, one block of 3 a level, 3 poolings: 1/8.
+- `pyramid`: see pyramid.py; the map is 1/4.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ich_node.detection.blocks import ResidualBlock, conv_unit
+from ich_node.detection.pyramid import MAP_LEVEL, Pyramid
+
+WIDTHS = {"paper": (12, 24, 36), "published": (12, 24, 36), "pyramid": (16, 32, 48, 64, 96)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """Everything that decides the shape of the network."""
+    """Everything that decides what the network computes.
 
-    architecture: Literal["paper", "published"] = "published"
+    widths: channels of each level. mirrored: in use, not in training, the map is the mean of the slice's and its mirror image's.
+    """
+
+    architecture: Literal["paper", "published", "pyramid"] = "published"
     head: Literal["max", "attention"] = "max"
     in_channels: int = 3
-    widths: tuple[int, int, int] = (12, 24, 36)
+    widths: tuple[int, ...] = WIDTHS["published"]
+    mirrored: bool = False
 
 
 class MilOutput(NamedTuple):
@@ -29,11 +40,6 @@ class MilOutput(NamedTuple):
 
     logit_B: Tensor
     likelihood_BYX: Tensor
-
-
-def conv_unit(in_channels: int, out_channels: int) -> nn.Sequential:
-    """3x3 convolution, batch norm, ReLU."""
-    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.BatchNorm2d(out_channels), nn.ReLU())
 
 
 class PublishedLevel(nn.Module):
@@ -49,22 +55,6 @@ class PublishedLevel(nn.Module):
         y_BCYX = self.entry(x_BCYX)
         pooled: Tensor = self.pool(self.block(y_BCYX) + y_BCYX)
         return pooled
-
-
-class ResidualBlock(nn.Module):
-    """Two convolutions and a shortcut (He et al. 2016); a 1x1 projection where the width changes."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.convs = nn.Sequential(
-            conv_unit(in_channels, out_channels),
-            nn.Conv2d(out_channels, out_channels, 3, padding=1),
-            nn.BatchNorm2d(out_channels),
-        )
-        self.shortcut = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
-
-    def forward(self, x_BCYX: Tensor) -> Tensor:
-        return torch.relu(self.convs(x_BCYX) + self.shortcut(x_BCYX))
 
 
 class PaperLevel(nn.Sequential):
@@ -112,19 +102,28 @@ class MilNetwork(nn.Module):
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         self.spec = spec
-        level1, level2, level3 = spec.widths
-        pairs = ((spec.in_channels, level1), (level1, level2), (level2, level3))
-        if spec.architecture == "published":
+        pairs = list(pairwise((spec.in_channels, *spec.widths)))
+        channels = spec.widths[-1]
+        if spec.architecture == "pyramid":
+            self.features: nn.Module = Pyramid(spec.in_channels, spec.widths)
+            channels = spec.widths[MAP_LEVEL]
+        elif spec.architecture == "published":
             self.features = nn.Sequential(*(PublishedLevel(*pair) for pair in pairs))
         else:
             first, second, third = (PaperLevel(*pair) for pair in pairs)
             self.features = nn.Sequential(first, nn.MaxPool2d(2), second, nn.MaxPool2d(2), third)
-        self.head = MaxHead(level3) if spec.head == "max" else AttentionHead(level3)
+        self.head = MaxHead(channels) if spec.head == "max" else AttentionHead(channels)
         self.apply(_initialise)
 
     def forward(self, x_BCYX: Tensor) -> MilOutput:
         output: MilOutput = self.head(self.features(x_BCYX))
-        return output
+        if self.training or not self.spec.mirrored:
+            return output
+        other: MilOutput = self.head(self.features(x_BCYX.flip(3)))
+        likelihood_BYX = (output.likelihood_BYX + other.likelihood_BYX.flip(2)) / 2
+        if self.spec.head == "max":
+            return MilOutput(likelihood_BYX.amax(dim=(1, 2)), likelihood_BYX)
+        return MilOutput((output.logit_B + other.logit_B) / 2, likelihood_BYX)
 
 
 def _initialise(module: nn.Module) -> None:

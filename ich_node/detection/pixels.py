@@ -1,15 +1,18 @@
 """One dataset -> stored values and Hounsfield units."""
 
 import math
+import struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import JPEGExtended12Bit
 
 from ich_node.detection import jpeg_extended
+from ich_node.detection.codestream import CodestreamSize, size_of
 from ich_node.detection.header import integer_of, text_of, uid_of, value_of
 from ich_node.errors import NoHounsfieldUnits, Undecodable
 
@@ -63,6 +66,8 @@ def _rescale(dataset: Dataset) -> tuple[float, float]:
 
 def _stored(dataset: Dataset) -> NDArray[Any]:
     uid = uid_of(dataset, "SOPInstanceUID")
+    if _is_encapsulated(dataset):
+        _hold_codestream_against_header(dataset, uid)
     try:
         decoded: NDArray[Any] = jpeg_extended.decode(dataset) if _is_twelve_bit_jpeg(dataset) else pixel_array(dataset)
     except (
@@ -78,9 +83,29 @@ def _stored(dataset: Dataset) -> NDArray[Any]:
     ) as error:
         # The decoders are other people's C; these are what they and pydicom raise for data that is damaged or lies about itself.
         raise Undecodable(f"{uid}: {_syntax(dataset)} pixel data cannot be decoded ({error})") from error
+    except BaseException as panic:
+        if type(panic).__name__ != "PanicException":
+            raise
+        # pylibjpeg-rle is Rust, and its panics are no Exceptions
+        raise Undecodable(f"{uid}: {_syntax(dataset)} pixel data cannot be decoded (it is longer than its header says)") from None
     if decoded.shape != (dataset.Rows, dataset.Columns):
         raise Undecodable(f"{uid}: {dataset.Rows} x {dataset.Columns} stated, {' x '.join(map(str, decoded.shape))} decoded")
     return decoded if _is_encapsulated(dataset) else _bits_stored(decoded, dataset)
+
+
+def _hold_codestream_against_header(dataset: Dataset, uid: str) -> None:
+    """Before a decoder allocates what the codestream announces. Raises Undecodable."""
+    try:
+        announced = size_of(get_frame(dataset.PixelData, 0, number_of_frames=1))
+    except (AttributeError, EOFError, IndexError, RuntimeError, TypeError, ValueError, struct.error) as error:
+        raise Undecodable(f"{uid}: the {_syntax(dataset)} pixel data has no frame ({error})") from error
+    except Undecodable as reason:
+        raise Undecodable(f"{uid}: {reason.detail}") from reason
+    if announced is not None and announced != CodestreamSize(rows=dataset.Rows, columns=dataset.Columns, components=1):
+        raise Undecodable(
+            f"{uid}: {dataset.Rows} x {dataset.Columns} stated, but the compressed data announces "
+            f"{announced.rows} x {announced.columns}, {announced.components} components"
+        )
 
 
 def _bits_stored(decoded_YX: NDArray[Any], dataset: Dataset) -> NDArray[Any]:

@@ -40,6 +40,7 @@ LEAST_SLICES = 8
 COVERAGE_MM = (80.0, 300.0)  # with the neck; the highest head CT seen here covers 195 mm
 MOST_OBJECTS = 2_000
 MOST_PIXELS = 2_048 * 2_048
+MOST_SERIES_PIXELS = 1 << 29  # 2,000 slices of 512 x 512: what is decoded is in memory until the series has been read
 LEAST_PIXELS_A_SIDE = 64
 PIXEL_SPACING_MM = (0.1, 2.0)
 AXIAL_COSINE = 0.8
@@ -93,6 +94,9 @@ def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
         _check_kind(dataset)
     study_uid, series_uid = _one_series(datasets)
     images, left_out = _without_localizers(_distinct(datasets))
+    pixels = sum(integer_of(dataset, "Rows", 0) * integer_of(dataset, "Columns", 0) for dataset in images)
+    if pixels > MOST_SERIES_PIXELS:
+        raise TooLarge(f"{pixels} pixels in one series; a head CT has fewer than {MOST_SERIES_PIXELS}")
     for dataset in images:
         _check_protocol(dataset)
     placed = sorted((_placed(dataset) for dataset in images), key=_order)

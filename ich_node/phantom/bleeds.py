@@ -136,6 +136,7 @@ class Collection:
     shift_mm: float
     seed_mm: float
     kind: BleedKind | None
+    membrane_hu: float = 0.0  # of the inner membrane and the septa of an old collection; 0: it has none
 
     @property
     def levels_mm(self) -> tuple[float, float]:
@@ -154,7 +155,7 @@ class Collection:
         """Share of each pixel that it fills, and its HU there."""
         frame, cavity = view.frame, view.cavity
         wander_YX = view.noise(view.head.coarse, self.seed_mm)
-        thickness_YX = self._thickness(frame, cavity) * (1 + np.float32(0.0 if self.lens else 0.12) * wander_YX)
+        thickness_YX: Field = self._thickness(frame, cavity) * (1 + np.float32(0.0 if self.lens else 0.12) * wander_YX)
         tent_YX = cavity.z_YX - tentorium_height(frame.x_YX, frame.y_YX) - 2
         above_YX = np.where(frame.y_YX > 10, tent_YX, cavity.floor_YX)
         inside_YX = np.minimum(
@@ -164,7 +165,15 @@ class Collection:
         if self.old_hu != self.hu:  # cells sink to the back
             young_YX = cover(frame.y_YX - np.float32(self.centre[1]) + 14 * wander_YX, 18.0)
             hu_YX = np.float32(self.old_hu) + np.float32(self.hu - self.old_hu) * young_YX
+        if self.membrane_hu:
+            hu_YX = hu_YX + (np.float32(self.membrane_hu) - hu_YX) * self._membranes(view, thickness_YX - cavity.dome_YX)
         return cover(inside_YX, 1.3), hu_YX
+
+    def _membranes(self, view: View, to_brain_YX: Field) -> Field:
+        """The membrane on the brain, and septa: zero lines of a slow field."""
+        sheet_YX = cover(np.float32(1.2) - to_brain_YX, 1.2)
+        septa_YX = cover(np.float32(0.7) - 9 * np.abs(view.noise(view.head.coarse, self.seed_mm + 17)), 1.2)
+        return np.maximum(sheet_YX, septa_YX)
 
     def _side(self, frame: Frame) -> Field:
         side: Field = np.float32(np.sign(self.centre[0])) * frame.x_YX - np.float32(1.5)

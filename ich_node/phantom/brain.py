@@ -58,7 +58,7 @@ def paint_brain(
     paint(brain_YX, tissue.csf, sulci_YX)
     ventricles_YX = _ventricles(head, frame, x, y, z, hu_YX.shape)
     paint(brain_YX, tissue.csf, ventricles_YX)
-    _paint_membranes(head, frame, cavity, brain_YX, y, tent_YX)
+    _paint_membranes(head, frame, cavity, brain_YX, shift_YX, tent_YX)
     paint(hu_YX, brain_YX, inside_YX)
     return Spaces(x_YX=x, z_YX=z, sulci_YX=sulci_YX * inside_YX, ventricles_YX=ventricles_YX * inside_YX)
 
@@ -139,10 +139,12 @@ def _paint_white_disease(head: Head, frame: Frame, brain_YX: Field, x: Field, y:
             brain_YX[window] -= np.float32(0.5 * head.tissue.white_disease) * halo_YX
 
 
-def _paint_membranes(head: Head, frame: Frame, cavity: Cavity, brain_YX: Field, y: Field, tent_YX: Field) -> None:
-    """Falx, tentorium and the sinuses in them; these do not move with the brain."""
+def _paint_membranes(head: Head, frame: Frame, cavity: Cavity, brain_YX: Field, shift_YX: Field, tent_YX: Field) -> None:
+    """Falx, tentorium and the sinuses in them. The falx bows before the brain does, between its ends; the rest stays."""
     tissue, pixel = head.tissue, frame.pixel_mm
-    x, z, dome_YX = frame.x_YX, cavity.z_YX, cavity.dome_YX
+    y, z, dome_YX = frame.y_YX, cavity.z_YX, cavity.dome_YX
+    held_YX = np.clip(dome_YX * np.float32(1 / FALX_REACH_MM), 0, 1)
+    x = frame.x_YX - np.float32(0.6) * shift_YX * held_YX
     above_YX = np.minimum(cavity.floor_YX, np.maximum(tent_YX, 12 - y))
     reach_YX = np.where(y < 0, np.float32(FALX_REACH_MM * 0.7), np.float32(FALX_REACH_MM)) - dome_YX
     side = np.abs(x + np.float32(0.7) * np.sin(y * np.float32(0.06)))

@@ -16,6 +16,7 @@ from ich_node.phantom.frame import Ellipsoid
 from ich_node.phantom.head import Head
 
 Place = tuple[float, float, float]
+CHRONIC_AGE = 0.68  # older subdurals (0..1) are chronic
 
 
 def draw_bleed(kind: BleedKind, rng: np.random.Generator, head: Head, *, clear: bool = False) -> Lesion:
@@ -39,8 +40,8 @@ def draw_hygroma(rng: np.random.Generator, head: Head) -> Lesion:
         thickness_mm=rng.uniform(3, 11),
         reach_mm=rng.uniform(45, 90),
         lens=False,
-        hu=head.tissue.csf + rng.uniform(0, 8),
-        old_hu=head.tissue.csf + rng.uniform(0, 8),
+        hu=head.tissue.csf + rng.uniform(0, 4),
+        old_hu=head.tissue.csf + rng.uniform(0, 4),
         shift_mm=0.0,
         seed_mm=rng.uniform(0, 60),
         kind=None,
@@ -150,11 +151,11 @@ def _subdural(rng: np.random.Generator, head: Head, hu: float, clear: bool) -> L
             low_mm=rng.uniform(66, 90),
             hu=hu,
         )
-    thickness = rng.uniform(7, 14) if clear else float(np.exp(rng.uniform(np.log(2.8), np.log(17))))
     age = 0.0 if clear else rng.random()
-    old = hu if age < 0.55 else rng.uniform(18, 42)
-    if age > 0.88:  # all of it isodense or chronic
-        hu = rng.uniform(24, head.tissue.grey + 4)
+    if age > CHRONIC_AGE:
+        return _chronic(rng, head, hu)
+    thickness = rng.uniform(7, 14) if clear else float(np.exp(rng.uniform(np.log(2.8), np.log(17))))
+    old = hu if age < 0.5 else rng.uniform(18, 42)
     return Collection(
         centre=_on_table(rng, head, (70, 108)),
         thickness_mm=thickness,
@@ -165,6 +166,24 @@ def _subdural(rng: np.random.Generator, head: Head, hu: float, clear: bool) -> L
         shift_mm=max(0.0, thickness - 4) * rng.uniform(0.2, 0.9),
         seed_mm=rng.uniform(0, 60),
         kind="SDH",
+    )
+
+
+def _chronic(rng: np.random.Generator, head: Head, fresh_hu: float) -> Collection:
+    """Weeks old: isodense to nearly as dark as fluid, often with membranes or some fresh blood, and up to 3 cm of it."""
+    thickness = float(np.exp(rng.uniform(np.log(5), np.log(32))))
+    old = rng.uniform(max(14.0, head.tissue.csf + 6), head.tissue.grey + 3)
+    return Collection(
+        centre=_on_table(rng, head, (70, 108)),
+        thickness_mm=thickness,
+        reach_mm=rng.uniform(max(45, 2 * thickness), 90),
+        lens=False,
+        hu=fresh_hu if rng.random() < 0.3 else old + rng.uniform(0, 10),
+        old_hu=old,
+        shift_mm=max(0.0, thickness - 4) * rng.uniform(0.3, 0.7),
+        seed_mm=rng.uniform(0, 60),
+        kind="SDH",
+        membrane_hu=rng.uniform(34, 56) if rng.random() < 0.6 else 0.0,
     )
 
 

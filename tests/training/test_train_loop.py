@@ -25,9 +25,8 @@ from training.presets import PAPER, PRODUCT, PUBLISHED, MapLoss, Sharpening, pre
 from training.views import Augmented, Shares
 
 TRAINING, VALIDATION = 32, 16
-SMALL = replace(
-    PRODUCT.adjusted(epochs=1.0, batch=8), network=replace(PRODUCT.network, widths=(4, 4, 4)), map_loss=MapLoss(crop_px=64)
-)
+SIZE_PX = 128
+SMALL = replace(PRODUCT.adjusted(epochs=1.0, batch=8), network=replace(PRODUCT.network, widths=(4, 4, 4, 4, 4))).sized(SIZE_PX)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def pools(tmp_path_factory) -> tuple[Path, Path]:
     """Two small pools of phantom slices, of two seeds."""
     folders = tmp_path_factory.mktemp("training-pool"), tmp_path_factory.mktemp("validation-pool")
     for seed, (folder, count) in enumerate(zip(folders, (TRAINING, VALIDATION), strict=True)):
-        list(make_pool(folder, 64, seed=seed, workers=1))
+        list(make_pool(folder, 64, seed=seed, workers=1, size_px=SIZE_PX))
         chunk = np.load(folder / "chunk-00000.npy")
         np.save(folder / "chunk-00000.npy", chunk[:count])
     return folders
@@ -131,7 +130,7 @@ def test_two_processes_train_as_one(pools, tmp_path):
     script = tmp_path / "train.py"
     script.write_text("import typer\nfrom training.run_commands import run\ntyper.run(run)\n")
     command = [str(script), str(training), "--validation", str(validation)]
-    options = ["--batch", "8", "--epochs", "0.5", "--workers", "0", "--preset", "published"]
+    options = ["--batch", "8", "--epochs", "0.5", "--workers", "0", "--preset", "published", "--size", str(SIZE_PX)]
     two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for name, launcher in (("one", [sys.executable]), ("two", two)):
@@ -218,14 +217,19 @@ def test_changes_stay_in_their_ranges():
         assert np.abs(centres[0] - 32).max() <= 9
 
 
-def test_a_crop_is_labelled_by_what_it_shows(pools):
-    """With masks a crop without blood is negative, though its slice bleeds."""
-    examples = examples_of_pool(pools[0], PRODUCT.input)
-    views = Augmented(examples, PRODUCT, seed=0)
-    shown = [views[epoch, index] for epoch in range(3) for index in np.flatnonzero(examples.label_N)]
-    assert all(view.label == float(view.mask_YX.sum() >= 12) for view in shown)
-    assert {float(view.label) for view in shown} == {0.0, 1.0}
-    assert all(view.image_CYX.shape == (3, 160, 160) for view in shown)
+def test_masks_are_seen_only_by_who_learns_from_them(pools):
+    """A view of a preset that learns from slice labels alone carries no mask, and so does one whose masks are switched off."""
+    examples = examples_of_pool(pools[0], SMALL.input)
+    index = int(np.flatnonzero(examples.label_N)[0])
+    assert Augmented(examples, SMALL, seed=0)[0, index].mask_YX.shape == (SIZE_PX, SIZE_PX)
+    for preset in (SMALL.adjusted(masks=False), PAPER.sized(SIZE_PX)):
+        assert Augmented(examples, preset, seed=0)[0, index].mask_YX.shape == (1, 1)
+
+
+def test_a_pool_of_another_matrix_is_refused(pools):
+    """With the option that makes them fit."""
+    with pytest.raises(DataError, match="slices of 128 px, the preset wants 256; give --size 128"):
+        examples_of_pool(pools[0], PRODUCT.input)
 
 
 def test_sharpened_pooling_goes_from_the_mean_to_the_maximum():
