@@ -20,10 +20,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO, Self
 
 from ich_node.errors import ConfigError, SpoolFull, Unavailable
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+RESERVE_CHECK_BYTES = 16 << 20
 OBJECT_PATH = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.dcm")
 
 
@@ -56,15 +58,15 @@ class Spool:
 
         Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the disk fails; then nothing is kept.
         """
-        self._check_reserve()
-        temporary = self._incoming / f"{secrets.token_hex(16)}.part"
-        try:
-            sha256, size_bytes = _write(temporary, [chunks] if isinstance(chunks, bytes) else chunks)
-            self._check_reserve()
-            with _disk_errors_explained():
-                return self._publish(temporary, sha256, size_bytes)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with self.begin() as part:
+            for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
+                part.write(chunk)
+            return part.keep()
+
+    def begin(self) -> "Part":
+        """An object that will be written as it comes. Raises SpoolFull, Unavailable."""
+        self.check_reserve()
+        return Part(self, self._incoming / f"{secrets.token_hex(16)}.part")
 
     def absolute(self, path: str) -> Path:
         """Where a stored object lies. Raises ValueError for anything that `put` would not have named."""
@@ -145,12 +147,14 @@ class Spool:
     def _objects(self) -> Path:
         return self._root / "objects"
 
-    def _check_reserve(self) -> None:
+    def check_reserve(self) -> None:
+        """Raises SpoolFull if less is left than the reserve."""
         free = self.free_bytes()
         if free < self._reserve_bytes:
             raise SpoolFull(f"the spool has {free} bytes left; its reserve is {self._reserve_bytes}")
 
-    def _publish(self, temporary: Path, sha256: str, size_bytes: int) -> Stored:
+    def publish(self, temporary: Path, sha256: str, size_bytes: int) -> Stored:
+        """Called by Part for a file that is on disk."""
         folder = self._objects / sha256[:2]
         _make_directory(folder)
         final = folder / f"{sha256}.dcm"
@@ -162,22 +166,67 @@ class Spool:
         return Stored(path=f"objects/{folder.name}/{final.name}", sha256=sha256, size_bytes=size_bytes, is_new=is_new)
 
 
-def _write(temporary: Path, chunks: Iterable[bytes]) -> tuple[str, int]:
-    """Write and sync a new file; returns the SHA-256 and the size of what was written."""
-    digest, size_bytes = hashlib.sha256(), 0
-    with _disk_errors_explained():
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        for chunk in chunks:
-            digest.update(chunk)
-            size_bytes += len(chunk)
-            with _disk_errors_explained():
-                _write_all(descriptor, chunk)
+class Part:
+    """An object on its way into the spool: written to disk piece by piece, then kept. Whatever else ends it leaves nothing."""
+
+    def __init__(self, spool: Spool, path: Path) -> None:
+        self._spool = spool
+        self._path = path
+        self._digest = hashlib.sha256()
+        self._checked_bytes = 0
+        self.size_bytes = 0
         with _disk_errors_explained():
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return digest.hexdigest(), size_bytes
+            self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def write(self, chunk: bytes) -> None:
+        """Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the disk fails."""
+        descriptor = self._open_descriptor
+        if self.size_bytes - self._checked_bytes > RESERVE_CHECK_BYTES:
+            self._checked_bytes = self.size_bytes
+            self._spool.check_reserve()
+        self._digest.update(chunk)
+        with _disk_errors_explained():
+            _write_all(descriptor, chunk)
+        self.size_bytes += len(chunk)
+
+    def reader(self, offset: int) -> BinaryIO:
+        """What was written, from the offset on; for the caller to close."""
+        file = os.fdopen(os.dup(self._open_descriptor), "rb")
+        file.seek(offset)
+        return file
+
+    def keep(self) -> Stored:
+        """The object is durable when this returns, and the part is closed. Raises SpoolFull, Unavailable."""
+        try:
+            self._spool.check_reserve()
+            with _disk_errors_explained():
+                os.fsync(self._open_descriptor)
+                return self._spool.publish(self._path, self._digest.hexdigest(), self.size_bytes)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Close it, and remove what was not kept. Again: nothing."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+            self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+    def __del__(self) -> None:
+        # an association that broke may leave it to the garbage collector
+        if getattr(self, "_descriptor", None) is not None:
+            self.discard()
+
+    @property
+    def _open_descriptor(self) -> int:
+        assert self._descriptor is not None, "the part is closed"
+        return self._descriptor
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:

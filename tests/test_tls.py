@@ -1,5 +1,6 @@
 """DICOM over TLS: who gets in, who does not and why, and that a silent peer holds up nobody."""
 
+import signal
 import socket
 import ssl
 import subprocess
@@ -17,7 +18,7 @@ from peers import CT, associated, free_port, need, pacs, running, wait_until
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 
-from ich_node.config import Config, Destination, ScpSettings, SeriesSettings, Source, TlsSettings
+from ich_node.config import Config, DicomDestination, ScpSettings, SeriesSettings, Source, TlsSettings
 from ich_node.echo import echo
 from ich_node.errors import ConfigError
 from ich_node.jobs import open_ledger
@@ -74,8 +75,8 @@ def as_settings(certificate: Certificate, ca: Path) -> TlsSettings:
     return TlsSettings(certificate=certificate.certificate, key=certificate.key, ca=ca)
 
 
-def destination(port: int, **settings: Any) -> Destination:
-    return Destination(name="node", ae_title="ICHNODE", host="127.0.0.1", port=port, tls=True, **settings)
+def destination(port: int, **settings: Any) -> DicomDestination:
+    return DicomDestination(name="node", ae_title="ICHNODE", host="127.0.0.1", port=port, tls=True, **settings)
 
 
 def test_a_source_gets_in_with_its_certificate(start: StartListener, ct1: Certificate, ours: Authority) -> None:
@@ -234,7 +235,7 @@ def test_we_call_dcmtk_over_tls(tmp_path: Path, tls: TlsSettings, ours: Authorit
     """A destination with tls = true: C-ECHO through DCMTK's storescp, which sends TLS 1.3 session tickets."""
     server = ours.issue("/O=Hospital/CN=pacs", name="pacs")
     with storescp_tls(tmp_path / "got", server, ours.ca) as port:
-        peer = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port, tls=True)
+        peer = DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port, tls=True)
         result = echo(peer, "ICHNODE", tls)
         misnamed = echo(peer.model_copy(update={"tls_name": "other.example"}), "ICHNODE", tls)
     assert result.ok, result.words
@@ -245,7 +246,7 @@ def test_a_destination_of_another_authority_gets_nothing(tmp_path: Path, tls: Tl
     """The words name the CA, and nothing was said to the peer."""
     server = strangers.issue("/CN=pacs", name="pacs")
     with storescp_tls(tmp_path / "got", server, strangers.ca) as port:
-        result = echo(Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port, tls=True), "ICHNODE", tls)
+        result = echo(DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port, tls=True), "ICHNODE", tls)
     assert not result.ok
     assert "certificate refused: self-signed certificate in certificate chain" in result.words
 
@@ -253,7 +254,7 @@ def test_a_destination_of_another_authority_gets_nothing(tmp_path: Path, tls: Tl
 def test_a_destination_without_tls_is_said_to_be_one(tls: TlsSettings) -> None:
     """tls = true for a peer that speaks plain DICOM does not hang."""
     with pacs() as peer:
-        result = echo(Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=peer.port, tls=True), "ICHNODE", tls)
+        result = echo(DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=peer.port, tls=True), "ICHNODE", tls)
     assert not result.ok
     assert "TLS with 127.0.0.1" in result.words
 
@@ -280,6 +281,47 @@ def test_new_certificates_hold_from_the_next_connection_on(
     made.certificate.write_text("nothing")
     listener.reload_certificates()
     assert shown() == "second"
+
+
+def test_sighup_reloads(tmp_path: Path, ours: Authority, ct1: Certificate) -> None:
+    """The real command: what lies in the files when the signal comes is shown to the next who calls."""
+    made = ours.issue("/CN=before", name="sighup")
+    port, config = free_port(), tmp_path / "config.toml"
+    config.write_text(
+        f'[scp]\nbind_address = "127.0.0.1"\n[tls]\nport = {port}\nrequired = true\ncertificate = "{made.certificate}"\n'
+        f'key = "{made.key}"\nca = "{ours.ca}"\n[database]\nurl = "sqlite:///{tmp_path}/ledger.sqlite"\n'
+        f'[spool]\npath = "{tmp_path}/spool"\nreserve_bytes = 0\n'
+    )
+
+    def shown() -> str:
+        context = client_context(as_settings(ct1, ours.ca))
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+            context.wrap_socket(connection, server_hostname="127.0.0.1") as secure,
+        ):
+            return str(secure.getpeercert()["subject"][0][0][1])
+
+    command = [sys.executable, "-m", "ich_node", "--config", str(config), "receive"]
+    with running(command, port=port, log=tmp_path / "log") as receiver:
+        assert shown() == "before"
+        ours.issue("/CN=after", name="sighup")
+        receiver.send_signal(signal.SIGHUP)
+        wait_until(lambda: shown() == "after", what="the new certificate")
+
+
+def test_the_log_warns_before_the_certificate_expires(
+    start: StartListener, tmp_path: Path, ours: Authority, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Within warn_days, and not before."""
+    for days, is_warned in ((40, False), (20, True)):
+        made = ours.issue("/CN=soon", days=days, name=f"days{days}")
+        start(tls=as_settings(made, ours.ca).model_copy(update={"port": 0})).warn_of_expiry()
+        assert ("certificate_expires" in "".join(capfd.readouterr())) is is_warned
+
+
+def test_the_port_is_that_of_the_standard() -> None:
+    """2762, as PS3.15 and IANA have it; TLS has a door of its own."""
+    assert (TlsSettings().port, ScpSettings().port) == (2762, 11112)
 
 
 def test_the_end_of_the_certificate_is_known(tls: TlsSettings, ours: Authority) -> None:

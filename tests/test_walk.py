@@ -84,14 +84,14 @@ class Node:
 
 @contextmanager
 def running_node(
-    folder: Path, pacs_port: int, *, pacs_ae: str = "PACS", bundle: Path | None = None, ends_with: int = 0
+    folder: Path, pacs_port: int, *, pacs_ae: str = "PACS", bundle: Path | None = None, more: str = "", ends_with: int = 0
 ) -> Iterator[Node]:
     """`ich-node run` on a free port, ended by SIGTERM."""
     folder.mkdir()
     port = free_port()
     text = CONFIG.format(port=port, pacs_ae=pacs_ae, pacs_port=pacs_port, folder=folder)
     config = folder / "config.toml"
-    config.write_text(text + (f'[bundle]\npath = "{bundle}"\n' if bundle else ""))
+    config.write_text(text + more + (f'[bundle]\npath = "{bundle}"\n' if bundle else ""))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log)
     node = Node(folder, port, process)

@@ -1,9 +1,8 @@
-"""The SCP: Verification, CT Image Storage and Enhanced CT Image Storage, for the sources in the configuration only.
-
-Enhanced CT is taken so that the analyser can refuse it by name; a modality that gets no context would only say "failed".
-"""
+"""The SCP: listens, admits the sources in the configuration, keeps what they send, and says when a series is complete."""
 
 import contextlib
+import gc
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,40 +12,35 @@ from typing import Self, TypeVar
 
 import structlog
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
-from pynetdicom.pdu_primitives import A_ASSOCIATE
-from pynetdicom.transport import ThreadedAssociationServer
 
-from ich_node.commitment import PUSH_MODEL, record_answer
+from ich_node.commitment import record_answer
 from ich_node.config import ScpSettings, SeriesSettings, Source, TlsSettings
 from ich_node.errors import ConfigError
-from ich_node.implementation import application_entity
 from ich_node.jobs import Jobs
-from ich_node.receive.admission import Caller, Rejection, admit
+from ich_node.receive.admission import Admission, Caller, Rejection, admit
+from ich_node.receive.arrival import Arrivals
 from ich_node.receive.commitment import Commitment
 from ich_node.receive.completion import Completion
 from ich_node.receive.guard import Guard
+from ich_node.receive.negotiation import acceptor, prefer_as_proposed
+from ich_node.receive.server import Server, TlsServer
 from ich_node.receive.status import Status
 from ich_node.receive.store import Store
-from ich_node.receive.tls_server import TlsServer
+from ich_node.receive.vestibule import Door, Vestibule
 from ich_node.service import READY, tell_systemd
 from ich_node.spool import Spool
 from ich_node.tls import certificate_ends, server_context, subject_of
-from ich_node.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 
-VERIFICATION = UID("1.2.840.10008.1.1")
-ACCEPTED_SOP_CLASSES = (CTImageStorage, EnhancedCTImageStorage)
-Server = TypeVar("Server", bound=ThreadedAssociationServer)
-CONNECTION_BACKLOG = 128
-ACCEPT_POLL_SECONDS = 0.1
+Kind = TypeVar("Kind", bound=Server)
+CONNECTION_BACKLOG = 1_024
 STOP_SECONDS = 5.0
+# So long one that is over a limit may take to hang up.
+REJECTED_SECONDS = 1.0
 # No object takes that long to write: what is older was left by a process that died.
 HALF_WRITTEN_FOR = timedelta(hours=1)
-# Open connections are limited by the guard and by max_associations; pynetdicom's own limit counts silent ones, too.
-NO_LIMIT = 1_000_000
 
 TLS_OFF = TlsSettings()
 TICK_SECONDS = 0.5
@@ -68,6 +62,7 @@ def receive_forever(
 ) -> None:
     """Listen until stop is set; take new certificates when reload is. Raises ConfigError if a port cannot be had."""
     reload = reload or threading.Event()
+    gc.freeze()  # what was imported stays: each collection looks only at what associations left
     spool.sweep_temporaries(clock() - HALF_WRITTEN_FOR)
     with Listener(scp, sources, series, spool, jobs, clock, tls) as listener:
         tell_systemd(READY)
@@ -99,13 +94,13 @@ class Listener:
         self._jobs = jobs
         self._clock = clock
         self._sources = sources
-        self._guard = Guard(scp)
+        self._vestibule = Vestibule(scp.acse_timeout_seconds, clock)
+        self._guard = Guard(scp, Arrivals(scp, spool))
+        self._admission = Admission(scp, sources, clock)
         self._completion = Completion(jobs, series, scp.idle_timeout_seconds, clock)
-        self._store = Store(scp, series, spool, jobs, self._completion, clock)
+        self._store = Store(series, jobs, self._completion, clock)
         self._commitment = Commitment(scp.ae_title, spool, jobs, self._completion, clock)
-        self._admitted: dict[Association, Source] = {}
-        self._lock = threading.Lock()
-        self._plain: ThreadedAssociationServer | None = None
+        self._plain: Server | None = None
         self._secure: TlsServer | None = None
 
     @property
@@ -119,20 +114,20 @@ class Listener:
         return int(self._secure.server_address[1])
 
     def __enter__(self) -> Self:
-        entity = _entity(self._scp)
+        entity = acceptor(self._scp)
+        self._vestibule.start()
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self._close)
             if not self._tls.required:
-                self._plain = self._serve(entity, self._scp.port, ThreadedAssociationServer)
+                self._plain = self._serve(entity, self._scp.port, Server)
             if self._tls.is_on:
                 self._secure = self._serve(entity, self._tls.port, TlsServer)
             on_failure.pop_all()
         return self
 
-    def _serve(self, entity: AE, port: int, kind: type[Server]) -> Server:
+    def _serve(self, entity: AE, port: int, kind: type[Kind]) -> Kind:
         address = (self._scp.bind_address, port)
         handlers: list[EventHandlerType] = [
-            (evt.EVT_CONN_OPEN, self._guard.on_connection),
             (evt.EVT_CONN_CLOSE, self._guard.on_close),
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_RELEASED, self._on_released),
@@ -146,13 +141,12 @@ class Listener:
         except OSError as error:
             raise ConfigError(f"cannot listen on {address[0]}:{address[1]}: {error.strerror or error}") from error
         assert isinstance(server, kind)
+        server.guard, server.vestibule, server.turn_away = self._guard, self._vestibule, self._turn_away
         if isinstance(server, TlsServer):
-            server.guard, server.handshake_seconds = self._guard, self._scp.acse_timeout_seconds
             server.ssl_context = server_context(self._tls)
-        entity._servers.append(server)  # where its shutdown takes it out again
         assert server.socket is not None
         server.socket.listen(CONNECTION_BACKLOG)
-        threading.Thread(target=server.serve_forever, args=(ACCEPT_POLL_SECONDS,), name=kind.__name__, daemon=True).start()
+        self._vestibule.open(Door(listening=server.socket, accepted=server.accepted))
         listens = {"address": address[0], "port": server.server_address[1], "tls": kind is TlsServer}
         log.info("listening", ae_title=self._scp.ae_title, sources=len(self._sources), **listens)
         return server
@@ -188,9 +182,9 @@ class Listener:
 
     def _close(self) -> None:
         servers = [server for server in (self._plain, self._secure) if server is not None]
+        self._vestibule.close()
         for server in servers:
-            server.shutdown()
-        self._guard.shut_silent()
+            server.server_close()
         deadline = time.monotonic() + STOP_SECONDS
         while any(server.active_associations for server in servers) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -198,49 +192,51 @@ class Listener:
             for association in server.active_associations:
                 association.abort()
 
+    def _turn_away(self, request: bytes, address: str, connection: socket.socket) -> bytes:
+        """The A-ASSOCIATE-RJ for who may not come in; nothing for who may. Costs no thread."""
+        caller = Caller.of(request, address, subject_of(connection))
+        verdict = self._admission.identify(caller)
+        if isinstance(verdict, Source):
+            return b""
+        if verdict is not Rejection.STRANGER_TOO_OFTEN:  # a flood must not become one of the log
+            log.warning("association_rejected", rule=verdict.rule, **asdict(caller))
+        return verdict.pdu
+
     def _on_requested(self, event: Event) -> None:
-        """EVT_REQUESTED: admit or reject. Without an admission nothing is stored, whatever happens here."""
+        """EVT_REQUESTED: a place for it, or none. Without an admission nothing is stored, whatever happens here."""
         association: Association = event.assoc
-        self._guard.on_request(association)
         request = association.requestor.primitive
+        transport = association.dul.socket
         assert request is not None
         caller = Caller(
             calling_ae=request.calling_ae_title,
             called_ae=request.called_ae_title,
             address=association.requestor.address,
-            certificate_subject=subject_of(association.dul.socket and association.dul.socket.socket),
+            certificate_subject=subject_of(transport and transport.socket),
         )
-        verdict = self._admit(association, caller)
+        source = admit(caller, self._scp.ae_title, self._sources)
+        verdict = self._admission.admit(association, source) if isinstance(source, Source) else source
         known = asdict(caller)
-        if isinstance(verdict, Rejection):
+        if verdict is not None:
             log.warning("association_rejected", rule=verdict.rule, **known)
+            association.dul.artim_timer.timeout = REJECTED_SECONDS
             association.acse.send_reject(*verdict.answer)
             association.kill()
         else:
-            _prefer_as_proposed(association, request)
-            log.info("association_admitted", source=verdict.name, **known)
-
-    def _admit(self, association: Association, caller: Caller) -> Source | Rejection:
-        verdict = admit(caller, self._scp.ae_title, self._sources)
-        with self._lock:
-            self._admitted = {other: source for other, source in self._admitted.items() if other.is_alive()}
-            if isinstance(verdict, Rejection):
-                return verdict
-            if len(self._admitted) >= self._scp.max_associations:
-                return Rejection.TOO_MANY
-            self._admitted[association] = verdict
-        return verdict
+            assert isinstance(source, Source)
+            prefer_as_proposed(association, request)
+            log.info("association_admitted", source=source.name, **known)
 
     def _on_store(self, event: Event) -> Dataset:
-        return self._store.answer(event, self._admitted.get(event.assoc))
+        return self._store.answer(event, self._admission.source_of(event.assoc))
 
     def _on_commitment_asked(self, event: Event) -> tuple[int, None]:
         """A source asks what we keep of its objects."""
-        return self._commitment.on_question(event, self._admitted.get(event.assoc))
+        return self._commitment.on_question(event, self._admission.source_of(event.assoc))
 
     def _on_commitment(self, event: Event) -> tuple[int, None]:
         """A destination says what it keeps of our results."""
-        if event.assoc not in self._admitted:
+        if self._admission.source_of(event.assoc) is None:
             return Status.NOT_AUTHORISED, None
         return record_answer(event, self._jobs, self._clock)
 
@@ -251,8 +247,7 @@ class Listener:
         self._end(event.assoc, self._completion.aborted, "association_aborted")
 
     def _end(self, association: Association, ended: Callable[[Association, Source], None], what: str) -> None:
-        with self._lock:
-            source = self._admitted.pop(association, None)
+        source = self._admission.end(association)
         if source is None:
             return
         log.info(what, source=source.name, calling_ae=association.requestor.ae_title)
@@ -260,32 +255,3 @@ class Listener:
             ended(association, source)
         except Exception:  # pynetdicom would swallow it; the ledger still holds the time that the last arrival wrote
             log.exception("series_not_closed", source=source.name)
-
-
-def _prefer_as_proposed(association: Association, request: A_ASSOCIATE) -> None:
-    """pynetdicom takes the acceptor's order; the sender's first choice is what it holds, so nothing is transcoded on the way."""
-    for own in association.acceptor.supported_contexts:
-        proposed = [
-            str(syntax)
-            for context in request.presentation_context_definition_list
-            if context.abstract_syntax == own.abstract_syntax
-            for syntax in context.transfer_syntax
-        ]
-        own.transfer_syntax = sorted(
-            own.transfer_syntax, key=lambda syntax: proposed.index(syntax) if syntax in proposed else len(proposed)
-        )
-
-
-def _entity(scp: ScpSettings) -> AE:
-    entity = application_entity(scp.ae_title)
-    entity.maximum_associations = NO_LIMIT
-    entity.maximum_pdu_size = scp.max_pdu_bytes
-    entity.acse_timeout = scp.acse_timeout_seconds
-    entity.dimse_timeout = scp.dimse_timeout_seconds
-    entity.network_timeout = scp.idle_timeout_seconds
-    entity.add_supported_context(VERIFICATION)
-    for sop_class in ACCEPTED_SOP_CLASSES:
-        entity.add_supported_context(sop_class, list(ACCEPTED_TRANSFER_SYNTAXES))
-    # The peer that commits is the SCP, though it calls us.
-    entity.add_supported_context(PUSH_MODEL, [ExplicitVRLittleEndian, ImplicitVRLittleEndian], scu_role=True, scp_role=True)
-    return entity

@@ -1,6 +1,5 @@
 """C-STORE: spool, ledger, then Success. Anything less is said out loud."""
 
-import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -10,14 +9,13 @@ from pydicom.uid import UID
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 
-from ich_node.config import ScpSettings, SeriesSettings, Source
+from ich_node.config import SeriesSettings, Source
 from ich_node.errors import SpoolFull, Unavailable
 from ich_node.jobs import Added, Instance, Jobs
+from ich_node.receive.arrival import Arriving
 from ich_node.receive.completion import Completion
-from ich_node.receive.file_meta import file_meta_information
-from ich_node.receive.header import Header, read_header
+from ich_node.receive.header import LEGAL_UID, Header, read_header
 from ich_node.receive.status import NotStored, Status, response
-from ich_node.spool import Spool
 
 log = structlog.get_logger(__name__)
 
@@ -27,16 +25,12 @@ class Store:
 
     def __init__(
         self,
-        scp: ScpSettings,
         series: SeriesSettings,
-        spool: Spool,
         jobs: Jobs,
         completion: Completion,
         clock: Callable[[], datetime],
     ) -> None:
-        self._scp = scp
         self._max_wait = timedelta(seconds=series.max_wait_seconds)
-        self._spool = spool
         self._jobs = jobs
         self._completion = completion
         self._clock = clock
@@ -44,11 +38,14 @@ class Store:
     def answer(self, event: Event, source: Source | None) -> Dataset:
         """The C-STORE response. Never raises; Success means on disk and in the ledger."""
         assert isinstance(event.request, C_STORE)
-        instance_uid = str(event.request.AffectedSOPInstanceUID)
+        uid = str(event.request.AffectedSOPInstanceUID)
+        instance_uid = uid if LEGAL_UID.fullmatch(uid) else "illegal"  # it could be anything, a name as well
+        arrived = event.request.DataSet
+        assert isinstance(arrived, Arriving), "the guard watches every association"
         try:
             if source is None:
                 raise NotStored(Status.NOT_AUTHORISED, "the association was not admitted")
-            added = self._keep(event.request, event, source)
+            added = self._keep(event.request, arrived, event, source)
         except NotStored as refusal:
             log.warning("object_refused", sop_instance_uid=instance_uid, status=f"0x{refusal.status:04X}", detail=refusal.detail)
             return response(refusal.status, refusal.detail)
@@ -59,25 +56,22 @@ class Store:
         except Exception:  # a bug of ours: the sender keeps its copy, the association goes on
             log.exception("object_failed", sop_instance_uid=instance_uid)
             return response(Status.PROCESSING_FAILURE, "internal error; see the log of the node")
+        finally:
+            arrived.discard()
         log.debug("object_stored", sop_instance_uid=instance_uid, source=source.name, added=added.name)
         return response(Status.SUCCESS)
 
-    def _keep(self, request: C_STORE, event: Event, source: Source) -> Added:
+    def _keep(self, request: C_STORE, arrived: Arriving, event: Event, source: Source) -> Added:
         """Raises NotStored, Unavailable."""
-        data_set = request.DataSet
-        assert data_set is not None, "pynetdicom serves no C-STORE without a data set"
         transfer_syntax = UID(event.context.transfer_syntax)
         if request.AffectedSOPClassUID != event.context.abstract_syntax:
             raise NotStored(Status.SOP_CLASS_NOT_SUPPORTED, "the SOP class is not that of its context")
-        if data_set.seek(0, os.SEEK_END) > self._scp.max_object_bytes:
-            raise NotStored(Status.OBJECT_TOO_LARGE, f"larger than {self._scp.max_object_bytes} bytes")
-        data_set.seek(0)
-        header = read_header(data_set, transfer_syntax)
+        if arrived.refused is not None:
+            raise arrived.refused
+        with arrived.reader() as data_set:
+            header = read_header(data_set, transfer_syntax)
         _hold_against_command(header, request)
-        meta = file_meta_information(
-            sop_class_uid=header.sop_class_uid, sop_instance_uid=header.sop_instance_uid, transfer_syntax_uid=transfer_syntax
-        )
-        stored = self._spool.put((meta, data_set.getvalue()))
+        stored = arrived.keep()
         now = self._clock()
         instance = Instance(
             sop_instance_uid=header.sop_instance_uid,

@@ -1,0 +1,38 @@
+"""What Linux knows of a process: its memory, its descriptors, its threads, its children."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """descriptors and threads: how many are open now; peak_mb: the most memory that was ever resident (VmHWM)."""
+
+    descriptors: int
+    threads: int
+    peak_mb: int
+
+
+def footprint(pid: int) -> Footprint:
+    process = Path(f"/proc/{pid}")
+    peak_kb = re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())
+    return Footprint(
+        descriptors=len(list((process / "fd").iterdir())),
+        threads=len(list((process / "task").iterdir())),
+        peak_mb=int(peak_kb[1]) // 1024 if peak_kb else 0,  # none: it has ended, and nobody asked how
+    )
+
+
+def forget_peak(pid: int) -> None:
+    """The peak counts from now on."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def children(pid: int) -> dict[str, int]:
+    """The processes that `ich-node run` started, by name."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        arguments = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+        found.update({name: int(child) for name in ("receive", "analyse", "send") if name in arguments})
+    return found
