@@ -9,7 +9,9 @@ from torch.nn import functional
 from ich_node.detection.bundle import Calibration
 from ich_node.detection.peaks import PeakRule
 
-SPECIFICITY = 0.98  # of the series (of the slices, where there are no whole series) below the threshold
+SPECIFICITY = 0.95  # of the series without bleeding below the threshold
+SLICES_A_SERIES = 30
+TAIL = 0.05  # of the slices without bleeding, by which the rest is estimated
 PEAK_SPECIFICITY = 0.95  # of the slices without bleeding that have no peak
 MIN_DISTANCE_PX = 12
 PROMINENCE = 0.5  # of a map of logits
@@ -42,14 +44,24 @@ def series_threshold(
 ) -> float:
     """The probability that SPECIFICITY of the series without bleeding stay below, each by its highest slice.
 
-    Where every series bleeds, of the slices without.
+    Of a pool of single slices, and where every series bleeds: what that share of series of SLICES_A_SERIES would stay below.
     """
     bleeding = np.unique(series_N[label_N])
     healthy_N = ~np.isin(series_N, bleeding)
-    if not healthy_N.any():
-        healthy_N, series_N = ~label_N, np.arange(len(label_N))
-    highest = [logit_N[healthy_N & (series_N == series)].max() for series in np.unique(series_N[healthy_N])]
-    return round(calibration.probability(float(np.quantile(highest, SPECIFICITY))), 4)
+    series, slices_S = np.unique(series_N[healthy_N], return_counts=True)
+    if slices_S.max(initial=0) > 1:
+        highest = [logit_N[healthy_N & (series_N == one)].max() for one in series]
+        logit = float(np.quantile(highest, SPECIFICITY))
+    else:
+        logit = _beyond(logit_N[~label_N], SPECIFICITY ** (1 / SLICES_A_SERIES))
+    return round(calibration.probability(logit), 4)
+
+
+def _beyond(value_N: NDArray[np.float32], share: float) -> float:
+    """The quantile of a share so near to 1 that no sample reaches it: the highest TAIL of the values fall off exponentially."""
+    start = float(np.quantile(value_N, 1 - TAIL))
+    excess = float((value_N[value_N > start] - start).mean()) if (value_N > start).any() else 0.0
+    return start + excess * float(np.log(TAIL / (1 - share)))
 
 
 def first_rule(

@@ -137,7 +137,7 @@ def _card(run: Run, data: Data, trained: Trained, *, start: Bundle | None, at: d
         "data": data.facts | {"source": data.source, "training": _facts(data.training), "validation": _facts(data.validation)},
         "skipped": data.reasons(),
         "validation_auc": round(area_under_curve(logit_N, label_N), 4),
-        "threshold": f"{SPECIFICITY:.0%} of the validation's series (or single slices) without bleeding stay below",
+        "threshold": f"{SPECIFICITY:.0%} of series without bleeding stay below, by the validation",
     }
     if start:
         details["start"] = {"name": start.name, "sha256": start.sha256, "licence": start.card.licence}

@@ -16,7 +16,8 @@ from ich_node.phantom.frame import Ellipsoid
 from ich_node.phantom.head import Head
 
 Place = tuple[float, float, float]
-CHRONIC_AGE = 0.68  # older subdurals (0..1) are chronic
+CHRONIC_AGE = 0.7  # older subdurals (0..1) are chronic
+THICK_MM = 13.0
 
 
 def draw_bleed(kind: BleedKind, rng: np.random.Generator, head: Head, *, clear: bool = False) -> Lesion:
@@ -170,15 +171,20 @@ def _subdural(rng: np.random.Generator, head: Head, hu: float, clear: bool) -> L
 
 
 def _chronic(rng: np.random.Generator, head: Head, fresh_hu: float) -> Collection:
-    """Weeks old: isodense to nearly as dark as fluid, often with membranes or some fresh blood, and up to 3 cm of it."""
+    """Weeks old: isodense to nearly as dark as fluid, often with membranes or some fresh blood, and up to 3 cm of it.
+
+    A thin one is never isodense: nobody could tell it from cortex, and a network that must would call all cortex blood.
+    """
     thickness = float(np.exp(rng.uniform(np.log(5), np.log(32))))
-    old = rng.uniform(max(14.0, head.tissue.csf + 6), head.tissue.grey + 3)
+    darkest = max(14.0, head.tissue.csf + 6)
+    brightest = head.tissue.grey + 2 if thickness > THICK_MM else head.tissue.white - 5
+    old = rng.uniform(min(darkest, brightest - 2), brightest)
     return Collection(
         centre=_on_table(rng, head, (70, 108)),
         thickness_mm=thickness,
         reach_mm=rng.uniform(max(45, 2 * thickness), 90),
         lens=False,
-        hu=fresh_hu if rng.random() < 0.3 else old + rng.uniform(0, 10),
+        hu=fresh_hu if rng.random() < 0.3 else old + rng.uniform(0, 6),
         old_hu=old,
         shift_mm=max(0.0, thickness - 4) * rng.uniform(0.3, 0.7),
         seed_mm=rng.uniform(0, 60),

@@ -40,8 +40,8 @@ def draw_scanner(rng: np.random.Generator, *, half_field_mm: float) -> Scanner:
         noise_hu=float(np.exp(rng.uniform(np.log(1.4), np.log(4.8)))),
         grain_mm=rng.uniform(0.3, 1.0),
         sharpened=rng.uniform(0.2, 0.8) if rng.random() < 0.25 else 0.0,
-        cupping_hu=rng.uniform(-2, 9),
-        cupping_mm=rng.uniform(3, 14),
+        cupping_hu=rng.uniform(0, 20),  # real cortex 1 to 2 mm under the bone: 8 to 19 HU over the depth, at 4 to 5 mm 4 to 8
+        cupping_mm=rng.uniform(5, 12),
         petrous_band_hu=rng.uniform(4, 24),
         streak_hu=rng.uniform(0, 9),
         holder=bool(rng.random() < 0.7),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from ich_node.detection.bundle import Calibration
 from ich_node.detection.network import MilOutput
 from training.augment import Augmentation, draw_change
 from training.calibration import calibrate, first_rule, series_threshold
@@ -273,6 +274,16 @@ def test_the_threshold_is_one_of_series():
     calibration = calibrate(logit_N, label_N)
     low, high = (calibration.probability(logit) for logit in (2.0, 3.0))
     assert low < series_threshold(logit_N, label_N, series_N, calibration) <= round(high, 4)
+
+
+def test_single_slices_have_the_threshold_of_whole_series():
+    """Drawn from an exponential tail, the threshold is what 95 % of series of 30 such slices stay below."""
+    rng = np.random.default_rng(0)
+    logit_N = np.concatenate([rng.exponential(1.0, 2000), rng.normal(9, 1, 50)]).astype(np.float32)
+    label_N = np.arange(2050) >= 2000
+    threshold = series_threshold(logit_N, label_N, np.arange(2050), Calibration())
+    logit = math.log(threshold / (1 - threshold))
+    assert np.mean(rng.exponential(1.0, (20_000, 30)).max(axis=1) < logit) == pytest.approx(0.95, abs=0.02)
 
 
 def test_the_first_rule_has_the_unit_of_its_head():
