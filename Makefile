@@ -4,8 +4,10 @@ BIN = .venv/bin
 OUT ?= demo
 WORKERS ?= 2
 RUNS ?= runs/demo
+OHIF ?= 3.13.2
+LEDGER ?= sqlite
 
-.PHONY: install demo test check fix peers validate chaos train-demo
+.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz attack-peers chaos soak scaling train-demo
 
 install: .venv/installed
 
@@ -18,7 +20,7 @@ demo: install            ## the main job on loopback: a phantom goes in, SR and 
 	$(BIN)/ich-node demo --out $(OUT)
 
 test: install            ## what CI runs
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not alone and not viewers"
 	$(BIN)/python -m pytest -m alone
 
 check: install           ## style, types, layering
@@ -30,8 +32,27 @@ check: install           ## style, types, layering
 validate: install        ## golden studies through every validator that is installed (make peers brings them)
 	$(BIN)/python -m pytest tests/report/test_golden.py tests/report/test_validators.py
 
-chaos: install           ## kill, fill, cut and refuse, seeded; nothing acknowledged may be lost
-	$(BIN)/python tests/chaos.py --series 100 --seed 1
+viewers: install         ## the results in real viewers, seen by a browser (make viewer-peers brings them); PICTURES=docs/images keeps the screenshots
+	$(if $(PICTURES),ICH_NODE_PICTURES=$(PICTURES)) $(BIN)/python -m pytest -m viewers tests/viewers
+
+fuzz: install            ## 10,000 damaged PDUs and data sets against the listener; CI does 500
+	ICH_NODE_FUZZ_CASES=5000 $(BIN)/python -m pytest tests/test_fuzz.py -o timeout=7200
+
+attack-peers: install    ## the attacks of the tests against ich-node, storescp and Orthanc: the table of docs/reliability.md
+	$(BIN)/python tests/attack_peers.py
+
+chaos: install           ## kill, fill, cut, refuse and move the clock, seeded; nothing acknowledged may be lost (LEDGER=postgresql)
+	PYTHONPATH=tests $(BIN)/python -m chaos --series 100 --seed 1 --ledger $(LEDGER)
+
+soak: install            ## 2,000 small series; memory, descriptors, threads, ledger and spool must stay flat
+	rm -rf $(RUNS)/soak
+	$(BIN)/python tests/soak.py --series 2000 --out $(RUNS)/soak
+	$(BIN)/python tests/soak_picture.py $(RUNS)/soak/soak.csv docs/images/soak.png
+
+scaling: install         ## several hosts on one PostgreSQL: 500 series done once each, and what limits their number
+	$(BIN)/python tests/scaling.py hosts
+	$(BIN)/python tests/scaling.py ledger
+	$(BIN)/python tests/scaling.py readers --series 60
 
 train-demo: install      ## phantoms: train, tune, evaluate, activate (under 15 minutes on 2 cores)
 	for seed in 901 902 903 904 905 906 907 908 909 910; do $(BIN)/ich-node phantom --out $(RUNS)/studies/$$seed --seed $$seed || exit 1; done
@@ -50,4 +71,11 @@ fix: install
 
 peers:                   ## Debian: the real peers that the tests use where they are present (needs root)
 	apt-get update
-	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb dcmtk dicom3tools pixelmed-apps postgresql openssl
+	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb dcmtk dicom3tools pixelmed-apps postgresql openssl gcc libc6-dev
+
+viewer-peers: install    ## Debian: Chromium, Orthanc's web viewer and OHIF (350 MB), for make viewers (needs root)
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb orthanc-webviewer chromium npm
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[viewers]"
+	mkdir -p .viewers/ohif
+	cd .viewers/ohif && npm pack --silent @ohif/app@$(OHIF) && tar xzf ohif-app-$(OHIF).tgz && rm ohif-app-$(OHIF).tgz

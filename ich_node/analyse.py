@@ -4,10 +4,10 @@ One transaction marks the job DONE, keeps its results and adds what is owed to e
 work and makes the same objects (their UIDs and bytes follow from the input), a crash after it changes nothing.
 """
 
-import hashlib
 import io
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
@@ -17,29 +17,24 @@ import structlog
 import torch
 from pydicom import Dataset
 
-from ich_node import __version__
 from ich_node.config import AnalysisSettings
+from ich_node.destinations import Destination
 from ich_node.detection.bundle import Bundle
 from ich_node.detection.detector import Detector, Reading
 from ich_node.detection.series import Series, read_series
-from ich_node.errors import BundleError, Refusal, ReportError, Unavailable
+from ich_node.errors import BundleError, DeviceLost, Refusal, ReportError, TooLarge, Unavailable
+from ich_node.job_results import JobResults, digest_of
 from ich_node.jobs import Job, Jobs, LeaseLost, Result
-from ich_node.report import (
-    Algorithm,
-    Predecessor,
-    ReportOptions,
-    ResultObject,
-    Source,
-    Unread,
-    write_refusal,
-    write_report,
-)
+from ich_node.report import ReportOptions
 from ich_node.shelf import Shelf
 from ich_node.spool import Spool
 
 IDLE_SECONDS = 0.5
 RETRY = timedelta(seconds=30)
 RENEWALS_PER_LEASE = 4
+# All objects of a series are in memory while it is read; 1,000 slices of 1024 x 1024 pixels come to this.
+MOST_SERIES_BYTES = 2 << 30
+LOST = "GPU lost"
 
 log = structlog.get_logger(__name__)
 
@@ -66,24 +61,24 @@ class Analyser:
     shelf: Shelf
     settings: AnalysisSettings
     options: ReportOptions
-    destinations: Sequence[str]
+    destinations: Sequence[Destination]
     owner: str
     clock: Callable[[], datetime]
     stop: Event
 
     def work(self) -> None:
-        """Read job after job until asked to stop."""
-        device = choose_device(self.settings.device)
+        """Read job after job until asked to stop. Raises DeviceLost: only a new process gets the GPU back."""
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
-        log.info("analyser_started", device=device, threads=torch.get_num_threads())
+        log.info("analyser_started", device=self.settings.device, threads=torch.get_num_threads())
         detector: Detector | None = None
         while not self.stop.is_set():
             try:
                 bundle = self.shelf.current()
                 if detector is None or detector.bundle is not bundle:
-                    detector = Detector(bundle, device)
-                    log.info("bundle_loaded", name=bundle.name, sha256=bundle.sha256)
+                    device = choose_device(self.settings.device)
+                    detector = load_detector(bundle, device)
+                    log.info("bundle_loaded", name=bundle.name, sha256=bundle.sha256, device=device)
                 worked = self.work_once(detector)
             except (BundleError, Unavailable) as error:
                 # no job was claimed, or it has been given back: without a model or a ledger all of them wait
@@ -94,7 +89,10 @@ class Analyser:
                     self.stop.wait(IDLE_SECONDS)
 
     def work_once(self, detector: Detector) -> bool:
-        """Claim one job and bring it to an end; False if none is ready. Raises Unavailable if the ledger does not answer."""
+        """Claim one job and bring it to an end; False if none is ready.
+
+        Raises Unavailable if the ledger does not answer or the spool is full, DeviceLost.
+        """
         job = self.jobs.claim(owner=self.owner, now=self.clock(), lease=self._lease, max_attempts=self.settings.max_attempts)
         if job is None:
             return False
@@ -108,7 +106,7 @@ class Analyser:
         return True
 
     def _end(self, job: Job, detector: Detector) -> None:
-        """Every way a reading can end. Raises LeaseLost."""
+        """Every way a reading can end. Raises LeaseLost, Unavailable, DeviceLost."""
         began = time.monotonic()
         try:
             reading, results = self._read(job, detector)
@@ -120,7 +118,7 @@ class Analyser:
                 reason=refusal.reason,
                 detail=refusal.detail,
                 results=refused.results,
-                destinations=self.destinations,
+                **self._owed_to(job, positive=False),
             )
             log.info("series_refused", reason=refusal.reason, detail=refusal.detail, results=len(refused.results))
         except ReportError as error:
@@ -132,7 +130,15 @@ class Analyser:
             log.info("job_released", why="the process stops")
         except LeaseLost:
             raise
-        except (Unavailable, OSError) as error:
+        except torch.AcceleratorError as error:
+            with suppress(LeaseLost, Unavailable):  # then the lease gives the job back, or has done so
+                self._give_back_lost(job, error)
+            raise DeviceLost(f"the GPU does not work any more: {first_line(error)}") from error
+        except Unavailable as error:
+            # a full disk, a ledger that does not answer: no series is to be set aside for that, however long it lasts
+            self.jobs.release(job, now=self.clock(), why=error.detail)
+            raise
+        except OSError as error:
             self._fail(job, "unavailable", str(error))
         except Exception as bug:  # the edge: what nobody foresaw is logged once, counted, and does not stop the queue
             log.exception("reading_crashed")
@@ -145,7 +151,7 @@ class Analyser:
                 series_probability=reading.series_probability,
                 bundle_sha256=reading.bundle.sha256,
                 results=results,
-                destinations=self.destinations,
+                **self._owed_to(job, positive=reading.positive),
             )
             log.info(
                 "series_read",
@@ -163,78 +169,63 @@ class Analyser:
         self.jobs.fail(job, now=now, reason=reason, detail=detail, retry_at=now + RETRY)
         log.error("try_failed", reason=reason, detail=detail, attempt=job.attempts, of=self.settings.max_attempts)
 
+    def _give_back_lost(self, job: Job, error: torch.AcceleratorError) -> None:
+        """It is the GPU's fault, not the series', and no try; unless the GPU is lost over this series again and again."""
+        now, detail = self.clock(), f"{LOST}: {first_line(error)}"
+        if any(LOST in event.detail for event in self.jobs.events(job.id)):
+            self._fail(job, "device", detail)
+        else:
+            self.jobs.release(job, now=now, why=detail)
+            log.error("job_released", why=detail)
+
     def _read(self, job: Job, detector: Detector) -> tuple[Reading, list[Result]]:
         instances = self.jobs.instances(job)
+        size_bytes = sum(instance.size_bytes for instance in instances)
+        if size_bytes > MOST_SERIES_BYTES:
+            refusal = TooLarge(f"{len(instances)} objects of {size_bytes} bytes; a head CT has less than {MOST_SERIES_BYTES}")
+            raise Refused(refusal, self._results(job, detector).of_refusal([], "", refusal))
         datasets = [_dataset(self.spool.read(instance.path)) for instance in instances]
         digest = digest_of(instance.sha256 for instance in instances)
+        results = self._results(job, detector)
         keep_lease = self._lease_keeper(job)
         try:
             series = read_series(datasets)
         except Refusal as refusal:
-            raise Refused(refusal, self._refusal_report(job, detector, datasets, digest, refusal)) from refusal
+            raise Refused(refusal, results.of_refusal(datasets, digest, refusal)) from refusal
         keep_lease()
-        reading = detector.read(series, lambda *_: keep_lease())
-        results = report_on(
-            series,
-            datasets,
-            reading,
-            detector,
-            digest=digest,
-            revision=job.revision,
-            at=job.content_at or self.clock(),
+        reading = self._detect(job, detector, series, keep_lease)
+        return reading, results.of_reading(series, datasets, digest, reading)
+
+    def _detect(self, job: Job, detector: Detector, series: Series, keep_lease: Callable[[], None]) -> Reading:
+        """On the GPU, or, if its memory is short (others may use it, too), this series on the CPU."""
+        try:
+            return detector.read(series, lambda *_: keep_lease())
+        except torch.OutOfMemoryError as error:
+            why = f"the GPU's memory was short: {first_line(error)}"
+        self.jobs.remark(job, now=self.clock(), event="read on the CPU", detail=why)
+        log.warning("read_on_the_cpu", why=why)
+        torch.cuda.empty_cache()
+        return Detector(detector.bundle, "cpu").read(series, lambda *_: keep_lease())
+
+    def _results(self, job: Job, detector: Detector) -> JobResults:
+        return JobResults(
+            job=job,
+            jobs=self.jobs,
+            spool=self.spool,
+            detector=detector,
             options=self.options,
-            predecessor=self._predecessor(job),
-        )
-        return reading, [self._keep(result) for result in results]
-
-    def _refusal_report(
-        self, job: Job, detector: Detector, datasets: Sequence[Dataset], digest: str, refusal: Refusal
-    ) -> list[Result]:
-        """The document that says so, if it is wanted; a source that it cannot refer to gets none."""
-        if not self.options.refused:
-            return []
-        unread = Unread(
-            study_instance_uid=job.study_instance_uid,
-            series_instance_uid=job.series_instance_uid,
-            datasets=datasets,
-            digest=digest,
-            revision=job.revision,
-            predecessor=self._predecessor(job),
-        )
-        at = job.content_at or self.clock()
-        try:
-            result = write_refusal(unread, refusal, algorithm=algorithm_of(detector.bundle), options=self.options, at=at)
-        except ReportError as error:
-            log.warning("refusal_not_reportable", detail=error.detail)
-            return []
-        return [self._keep(result)] if result else []
-
-    def _predecessor(self, job: Job) -> Predecessor | None:
-        """The SR that an earlier revision of this series gave, if its file is still there."""
-        previous = self.jobs.previous_report(job)
-        if previous is None:
-            return None
-        try:
-            header = pydicom.dcmread(io.BytesIO(self.spool.read(previous.path)), specific_tags=["SeriesInstanceUID"])
-        except FileNotFoundError:
-            log.warning("predecessor_lost", sop_instance_uid=previous.sop_instance_uid)
-            return None
-        return Predecessor(
-            series_instance_uid=str(header.SeriesInstanceUID),
-            sop_class_uid=previous.sop_class_uid,
-            sop_instance_uid=previous.sop_instance_uid,
+            with_notification=any(destination.gets == "notifications" for destination in self.destinations),
+            at=job.content_at or self.clock(),
         )
 
-    def _keep(self, result: ResultObject) -> Result:
-        stored = self.spool.put(result.encode())
-        return Result(
-            sop_instance_uid=result.sop_instance_uid,
-            sop_class_uid=result.sop_class_uid,
-            kind=result.kind,
-            path=stored.path,
-            sha256=stored.sha256,
-            size_bytes=stored.size_bytes,
-        )
+    def _owed_to(self, job: Job, *, positive: bool) -> dict[str, list[str]]:
+        """Who gets the objects, and who the notification."""
+        told_before = self.jobs.told_before(job)
+        wanting = [each for each in self.destinations if each.wants(positive=positive, told_before=told_before)]
+        return {
+            "destinations": [each.name for each in wanting if each.gets == "objects"],
+            "notify": [each.name for each in wanting if each.gets == "notifications"],
+        }
 
     def _lease_keeper(self, job: Job) -> Callable[[], None]:
         """Called between steps: keeps the lease, and raises Stopping when the process is to stop."""
@@ -244,7 +235,8 @@ class Analyser:
             nonlocal renewed_at
             if self.stop.is_set():
                 raise Stopping
-            if self.clock() - renewed_at > self._lease / RENEWALS_PER_LEASE:
+            held_for = self.clock() - renewed_at  # negative: the clock was put back
+            if not timedelta(0) <= held_for <= self._lease / RENEWALS_PER_LEASE:
                 renewed_at = self.clock()
                 self.jobs.renew(job, now=renewed_at, lease=self._lease)
 
@@ -255,54 +247,29 @@ class Analyser:
         return timedelta(seconds=self.settings.lease_seconds)
 
 
-def report_on(
-    series: Series,
-    datasets: Sequence[Dataset],
-    reading: Reading,
-    detector: Detector,
-    *,
-    digest: str,
-    revision: int,
-    at: datetime,
-    options: ReportOptions,
-    predecessor: Predecessor | None = None,
-) -> list[ResultObject]:
-    """The DICOM objects of a Reading. Raises ReportError."""
-    return write_report(
-        Source(series=series, datasets=datasets, digest=digest, revision=revision, predecessor=predecessor),
-        reading,
-        detector.likelihood_on_slice,
-        algorithm=algorithm_of(detector.bundle),
-        options=options,
-        at=at,
-    )
-
-
-def algorithm_of(bundle: Bundle) -> Algorithm:
-    """What the report says about who read."""
-    rule = bundle.peak_rule
-    return Algorithm(
-        name="ich-node MIL detector",
-        version=__version__,
-        bundle_name=bundle.name,
-        bundle_sha256=bundle.sha256,
-        details=(
-            f"{bundle.network_spec.head} head; positive from {bundle.operating_point.threshold:g}; "
-            f"h {rule.min_prominence:g}, T {rule.min_likelihood:g}, d {rule.min_distance_px} px, gate {rule.slice_gate:g}"
-        ),
-    )
-
-
-def digest_of(sha256s: Iterable[str]) -> str:
-    """One hash for a set of objects, whatever their order."""
-    return hashlib.sha256("\n".join(sorted(sha256s)).encode()).hexdigest()
-
-
 def choose_device(wanted: str) -> str:
-    """'auto' is the GPU where there is one."""
-    if wanted != "auto":
-        return wanted
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """'auto' is the GPU where there is one. Raises Unavailable if a GPU is wanted by name and is not there."""
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    number = int(wanted.partition(":")[2] or 0)
+    if wanted != "cpu" and number >= torch.cuda.device_count():
+        raise Unavailable(f"[analysis] device is '{wanted}', and this process finds {torch.cuda.device_count()} GPUs")
+    return wanted
+
+
+def load_detector(bundle: Bundle, device: str) -> Detector:
+    """Raises Unavailable if the GPU has no memory for it, DeviceLost."""
+    try:
+        return Detector(bundle, device)
+    except torch.OutOfMemoryError as error:
+        raise Unavailable(f"the GPU has no memory for the model: {first_line(error)}") from error
+    except torch.AcceleratorError as error:
+        raise DeviceLost(f"the GPU does not work: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """CUDA's errors go on for a paragraph."""
+    return str(error).partition("\n")[0]
 
 
 def _dataset(data: bytes) -> Dataset:

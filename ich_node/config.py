@@ -8,30 +8,16 @@ import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ich_node.destinations import KINDS, Destination, DicomDestination, Hl7Destination
 from ich_node.errors import ConfigError
+from ich_node.section import AeTitle, Port, Seconds, Section
 
 ENV_PREFIX = "ICHNODE__"
-
-
-def _is_ae_title(value: str) -> str:
-    """PS3.5 §6.2, VR AE: 1 to 16 characters of the default repertoire, no backslash, not only spaces."""
-    if not value.strip() or len(value) > 16 or "\\" in value or not all(" " <= character <= "~" for character in value):
-        raise ValueError(f"{value!r} is not an AE title: 1 to 16 printable ASCII characters without backslash")
-    return value
-
-
-AeTitle = Annotated[str, AfterValidator(_is_ae_title)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(ge=0)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ScpSettings(Section):
@@ -43,9 +29,16 @@ class ScpSettings(Section):
     max_associations: int = Field(25, ge=1)
     max_pdu_bytes: int = Field(131_072, ge=4_096, le=16_777_216)
     max_object_bytes: int = Field(67_108_864, ge=1_048_576)
+    max_bytes_in_flight: int = Field(536_870_912, ge=2_097_152)
     acse_timeout_seconds: float = Field(10, gt=0)
     dimse_timeout_seconds: float = Field(60, gt=0)
     idle_timeout_seconds: float = Field(60, gt=0)
+
+    @model_validator(mode="after")
+    def _the_largest_object_fits(self) -> "ScpSettings":
+        if self.max_bytes_in_flight < 2 * self.max_object_bytes:
+            raise ValueError("[scp] max_bytes_in_flight must be at least twice max_object_bytes: half of it is for large objects")
+        return self
 
 
 class TlsSettings(Section):
@@ -78,6 +71,8 @@ class Source(Section):
     ae_title: AeTitle
     hosts: tuple[str, ...] = ()
     certificate_subject: str | None = Field(None, min_length=1)
+    max_associations: int | None = Field(None, ge=1)
+    associations_per_minute: int = Field(1_200, ge=1)
     quiet_seconds: Seconds | None = None
     storage_commitment: bool = False
     commitment_port: Port | None = None
@@ -90,22 +85,9 @@ class Source(Section):
         return hosts
 
 
-class Destination(Section):
-    """A peer that receives our results."""
-
-    name: str = Field(min_length=1)
-    ae_title: AeTitle
-    host: str = Field(min_length=1)
-    port: Port
-    calling_ae_title: AeTitle | None = None
-    tls: bool = False
-    tls_name: str | None = Field(None, min_length=1)
-    storage_commitment: bool = False
-    commitment_timeout_seconds: float = Field(3600, gt=0)
-
-
 class DatabaseSettings(Section):
     url: str = "sqlite:///var/ich-node.sqlite"
+    keep_days: float = Field(365, gt=0)
 
 
 class SpoolSettings(Section):
@@ -186,7 +168,9 @@ class Config(BaseSettings):
     def _commitments_can_be_answered(self) -> "Config":
         callers = {source.ae_title.strip() for source in self.sources}
         for destination in self.destinations:
-            if destination.storage_commitment and destination.ae_title.strip() not in callers:
+            if not isinstance(destination, DicomDestination) or not destination.storage_commitment:
+                continue
+            if destination.ae_title.strip() not in callers:
                 raise ValueError(
                     f"[[destinations]] {destination.name}: storage_commitment needs a [[sources]] entry with ae_title "
                     f"'{destination.ae_title}': the peer calls back with its answer"
@@ -201,7 +185,7 @@ class Config(BaseSettings):
             if source.certificate_subject is not None:
                 raise ValueError(f"[[sources]] {source.name}: certificate_subject needs [tls] certificate and ca")
         for destination in self.destinations:
-            if destination.tls:
+            if isinstance(destination, DicomDestination | Hl7Destination) and destination.tls:
                 raise ValueError(f"[[destinations]] {destination.name}: tls needs [tls] certificate and ca")
         return self
 
@@ -248,6 +232,10 @@ def _sentence(mistake: Any) -> str:
     if not location:
         return str(mistake["msg"]).removeprefix("Value error, ")
     owner, heading = _owner(location)
+    if mistake["type"] == "union_tag_invalid":
+        return f"{heading} kind: there is no kind {mistake['ctx']['tag']!r}; there are: {', '.join(KINDS)}"
+    if len(location) > 1 and location[-1] in KINDS:  # about a destination as a whole
+        return f"{heading} {mistake['input'].get('name', '')}: {str(mistake['msg']).removeprefix('Value error, ')}"
     if mistake["type"] == "extra_forbidden":
         what = "section" if owner is Config else "setting"
         return f"{heading} has no {what} '{location[-1]}'; {_knows(owner)}"
@@ -260,9 +248,11 @@ def _owner(location: tuple[str | int, ...]) -> tuple[type[BaseModel], str]:
     """The section that a mistake's location points into, and how config.toml writes its heading."""
     sections: dict[str, tuple[type[BaseModel], str]] = {
         "sources": (Source, "[[sources]]"),
-        "destinations": (Destination, "[[destinations]]"),
+        "destinations": (DicomDestination, "[[destinations]]"),
     }
     first = str(location[0])
+    if first == "destinations" and len(location) > 2:
+        return KINDS[str(location[2])], "[[destinations]]"
     if first in sections:
         return sections[first] if len(location) > 1 else (Config, "the configuration")
     field = Config.model_fields.get(first)

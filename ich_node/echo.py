@@ -1,33 +1,39 @@
-"""C-ECHO a destination, and say in words what it answers."""
+"""Ask a destination whether it is there, in its own way, and say in words what it answers."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from ich_node.config import Destination, TlsSettings
+from ich_node.config import TlsSettings
+from ich_node.destinations import Destination, DicomDestination, Hl7Destination
 from ich_node.errors import PeerUnavailable
-from ich_node.peers import TLS_OFF, association_with
-from ich_node.transfer_syntaxes import SENT_TRANSFER_SYNTAXES
-
-VERIFICATION = "1.2.840.10008.1.1"
+from ich_node.outlets import open_outlet
+from ich_node.peers import TLS_OFF
 
 
 @dataclass(frozen=True, kw_only=True)
 class EchoResult:
-    """ok: the peer answered 0x0000. words: one sentence for whoever asked."""
+    """ok: the peer answered as it should. words: one sentence for whoever asked."""
 
     ok: bool
     words: str
 
 
 def echo(destination: Destination, calling_ae: str, tls: TlsSettings = TLS_OFF) -> EchoResult:
-    """One association, one C-ECHO."""
-    peer = f"{destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"
+    """C-ECHO for DICOM; a query for STOW-RS, a signed ping for a webhook, a connection for HL7. Raises ConfigError."""
+    outlet = open_outlet(destination, ae_title=calling_ae, tls=tls, clock=lambda: datetime.now(UTC))
+    peer = f"{destination.name} ({address_of(destination)})"
     try:
-        with association_with(destination, calling_ae, [VERIFICATION], SENT_TRANSFER_SYNTAXES, tls) as association:
-            answer = association.send_c_echo()
+        return EchoResult(ok=True, words=f"{peer}: {outlet.echo()}")
     except PeerUnavailable as error:
         return EchoResult(ok=False, words=f"{peer}: {error.detail}")
-    if "Status" not in answer:
-        return EchoResult(ok=False, words=f"{peer}: accepts our association but does not answer C-ECHO")
-    if answer.Status != 0x0000:
-        return EchoResult(ok=False, words=f"{peer}: answers C-ECHO with status 0x{answer.Status:04X}")
-    return EchoResult(ok=True, words=f"{peer}: answers C-ECHO to '{calling_ae}'")
+
+
+def address_of(destination: Destination) -> str:
+    """Where results go, for people. Of a URL neither path nor query: they may bear a key."""
+    match destination:
+        case DicomDestination():
+            return f"{destination.ae_title} at {destination.host}:{destination.port}"
+        case Hl7Destination():
+            return f"HL7 at {destination.host}:{destination.port}"
+        case _:
+            return f"{destination.kind} at {destination.url.scheme}://{destination.url.host}:{destination.url.port}"

@@ -13,6 +13,7 @@
     │   ├── NoGeometry         ├── NoHounsfieldUnits    ├── Monochrome1
     │   ├── TransferSyntaxRefused                       ├── Undecodable
     │   └── TooLarge           └── MixedSeries
+    ├── DeviceLost             the GPU is lost to this process, which ends
     └── Unavailable            try again later
         ├── SpoolFull
         └── PeerUnavailable
@@ -144,6 +145,10 @@ class MixedSeries(Refusal):
     """The objects belong to more than one series."""
 
     reason = "mixed_series"
+
+
+class DeviceLost(IchNodeError):
+    """The GPU is lost to this process; a new one may get it back."""
 
 
 class Unavailable(IchNodeError):

@@ -14,11 +14,11 @@ from PIL import Image
 from pydicom.uid import UID
 
 from ich_node import __version__
-from ich_node.analyse import digest_of, report_on
 from ich_node.detection.detector import Detector, Reading
 from ich_node.detection.series import Series, read_series
 from ich_node.errors import Refusal, ReportError
 from ich_node.folder import SeriesFiles
+from ich_node.job_results import digest_of, report_on
 from ich_node.report import ReportOptions, ResultObject, lesions_of, render_overlay
 
 RESEARCH_USE = "Research use only. Not a medical device."

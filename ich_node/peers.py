@@ -12,7 +12,8 @@ from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
-from ich_node.config import Destination, TlsSettings
+from ich_node.config import TlsSettings
+from ich_node.destinations import DicomDestination
 from ich_node.errors import PeerUnavailable
 from ich_node.implementation import application_entity
 from ich_node.tls import ClientSocket, client_context, explained
@@ -86,7 +87,7 @@ class Requestor(AE):
 
 @contextmanager
 def association_with(
-    destination: Destination,
+    destination: DicomDestination,
     calling_ae: str,
     sop_classes: Iterable[str],
     transfer_syntaxes: Sequence[UID],
@@ -130,7 +131,7 @@ def association_with(
     association.release()
 
 
-def _why_not(association: Association, destination: Destination, calling_ae: str, *, is_connected: bool) -> str:
+def _why_not(association: Association, destination: DicomDestination, calling_ae: str, *, is_connected: bool) -> str:
     if not is_connected:
         return f"nothing answers at {destination.host}:{destination.port} (wrong address, service down, or a firewall)"
     answer: A_ASSOCIATE | None = association.acceptor.primitive

@@ -3,8 +3,8 @@
 ::
 
     <root>/incoming/<random>.part        being written; swept after a crash
-    <root>/incoming/<sha256>.aside       being removed; brought back after a crash
-    <root>/objects/ab/<sha256>.dcm       complete and durable; written once, never changed
+    <root>/incoming/<sha256>.dcm.aside   being removed; brought back after a crash
+    <root>/objects/ab/<sha256>.dcm       complete and durable; written once, never changed. A notification is .json
 
 No name comes from outside. An object appears under its final name by one rename after its bytes are on disk, so what is there
 is whole.
@@ -20,13 +20,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Literal, Self
 
 from ich_node.errors import ConfigError, SpoolFull, Unavailable
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 RESERVE_CHECK_BYTES = 16 << 20
-OBJECT_PATH = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.dcm")
+Suffix = Literal[".dcm", ".json"]
+OBJECT_PATH = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.(dcm|json)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class Spool:
         except OSError as error:
             raise ConfigError(f"[spool] path: cannot make the folder {root}: {error.strerror}") from error
 
-    def put(self, chunks: Iterable[bytes] | bytes) -> Stored:
+    def put(self, chunks: Iterable[bytes] | bytes, suffix: Suffix = ".dcm") -> Stored:
         """Keep the bytes; they are durable when this returns. The same bytes again change nothing.
 
         Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the disk fails; then nothing is kept.
@@ -61,7 +62,7 @@ class Spool:
         with self.begin() as part:
             for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
                 part.write(chunk)
-            return part.keep()
+            return part.keep(suffix)
 
     def begin(self) -> "Part":
         """An object that will be written as it comes. Raises SpoolFull, Unavailable."""
@@ -97,7 +98,7 @@ class Spool:
         """
         for aside in self._incoming.glob("*.aside"):
             with suppress(FileNotFoundError):
-                aside.rename(self._objects / aside.stem[:2] / f"{aside.stem}.dcm")
+                aside.rename(self._objects / aside.stem[:2] / aside.stem)
         swept = 0
         for temporary in self._incoming.glob("*.part"):
             # another process may finish, or sweep, the same file meanwhile
@@ -113,7 +114,7 @@ class Spool:
         """Remove an object, unless somebody put it since then (the same bytes may be arriving again); whether it is gone."""
         final = self.absolute(path)
         # Taken aside first: who puts it from here on does not find it and writes it anew, who did so before has touched it.
-        aside = self._incoming / f"{final.stem}.aside"
+        aside = self._incoming / f"{final.name}.aside"
         # another process may remove it, too, or bring it back
         with suppress(FileNotFoundError):
             if final.stat().st_mtime >= untouched_since.timestamp():
@@ -127,7 +128,7 @@ class Spool:
 
     def objects_untouched_since(self, moment: datetime) -> Iterator[str]:
         """The paths of objects that nobody put since then."""
-        for file in self._objects.glob("*/*.dcm"):
+        for file in self._objects.glob("*/*"):
             # another process may remove it meanwhile
             with suppress(FileNotFoundError):
                 if file.stat().st_mtime < moment.timestamp():
@@ -153,11 +154,11 @@ class Spool:
         if free < self._reserve_bytes:
             raise SpoolFull(f"the spool has {free} bytes left; its reserve is {self._reserve_bytes}")
 
-    def publish(self, temporary: Path, sha256: str, size_bytes: int) -> Stored:
+    def publish(self, temporary: Path, sha256: str, size_bytes: int, suffix: Suffix) -> Stored:
         """Called by Part for a file that is on disk."""
         folder = self._objects / sha256[:2]
         _make_directory(folder)
-        final = folder / f"{sha256}.dcm"
+        final = folder / f"{sha256}{suffix}"
         is_new = not _is_kept(final, size_bytes)
         if is_new:
             # rename overwrites: what may stand there is the same bytes from a racing process, or a damaged copy
@@ -195,13 +196,13 @@ class Part:
         file.seek(offset)
         return file
 
-    def keep(self) -> Stored:
+    def keep(self, suffix: Suffix = ".dcm") -> Stored:
         """The object is durable when this returns, and the part is closed. Raises SpoolFull, Unavailable."""
         try:
             self._spool.check_reserve()
             with _disk_errors_explained():
                 os.fsync(self._open_descriptor)
-                return self._spool.publish(self._path, self._digest.hexdigest(), self.size_bytes)
+                return self._spool.publish(self._path, self._digest.hexdigest(), self.size_bytes, suffix)
         finally:
             self.discard()
 

@@ -1,9 +1,11 @@
 """Retention: what was read and delivered is removed after its time, or earlier when the disk fills; never what is still owed.
 
 The ledger forgets first, then the file goes: a crash between the two leaves a file that nobody needs, which a daily walk finds.
+Long after its files a series' rows go, too, so that the ledger of a node that runs for years stays as large as that of one year.
 """
 
 import itertools
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
@@ -17,35 +19,72 @@ EVERY = timedelta(minutes=1)
 WALK_EVERY = timedelta(days=1)
 MOST_SERIES = 20  # in one go: deliveries wait meanwhile
 MOST_PATHS = 500
+MOST_JOBS = 200  # forgotten in one transaction: the receiver writes to the same ledger
 # Whoever put the same bytes within this time may be about to write them into the ledger.
 UNTOUCHED_FOR = timedelta(hours=1)
+CLOCK_IS_RIGHT = timedelta(minutes=5)  # between two looks it may be off by so much, e.g. set by NTP
 
 log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """Removes what has had its time, a little at each call."""
+    """Removes what has had its time, a little at each call, and mends what waits for a clock that was put back.
 
-    def __init__(self, jobs: Jobs, spool: Spool, settings: SpoolSettings, clock: Callable[[], datetime]) -> None:
+    longest_wait: that any rule of this node gives. ticks: seconds that nobody sets, to notice when somebody sets the clock.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        spool: Spool,
+        settings: SpoolSettings,
+        clock: Callable[[], datetime],
+        *,
+        keep_days: float,
+        longest_wait: timedelta,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._jobs = jobs
         self._spool = spool
         self._settings = settings
+        self._keep = timedelta(days=keep_days)
+        self._longest_wait = longest_wait
         self._clock = clock
-        self._next_at = self._next_walk_at = clock()
+        self._ticks = ticks
+        self._next_at = self._next_walk_at = self._looked_at = clock()
+        self._looked_at_tick = self._sweeps_from_tick = ticks()
 
     def sweep_due(self) -> int:
         """Sweep if it is time; how many files went. Raises Unavailable."""
         now = self._clock()
+        self._notice_moves(now)
         if now < self._next_at:
             return 0
         self._next_at = now + EVERY
+        if mended := self._jobs.shorten_waits(now=now, longest=self._longest_wait):
+            log.warning("waits_shortened", count=mended, detail="they were set by a clock that has since been put back")
+        if self._ticks() < self._sweeps_from_tick:
+            return 0
         removed = self._sweep_old(now)
         if self._spool.used_percent() > self._settings.watermark_percent:
             removed += self._sweep_for_room(now)
         if now >= self._next_walk_at:
             self._next_walk_at = now + WALK_EVERY
             removed += self._sweep_leftovers(now)
+        self._prune(now)
         return removed
+
+    def _notice_moves(self, now: datetime) -> None:
+        """A clock put back must not stop the sweeping; one put forward makes what is just being written look old: wait."""
+        tick = self._ticks()
+        moved = now - self._looked_at - timedelta(seconds=tick - self._looked_at_tick)
+        self._looked_at, self._looked_at_tick = now, tick
+        if abs(moved) > CLOCK_IS_RIGHT:
+            log.warning("clock_moved", seconds=round(moved.total_seconds()))
+            self._next_at = now
+            self._next_walk_at = min(self._next_walk_at, now + WALK_EVERY)
+        if moved > CLOCK_IS_RIGHT:
+            self._sweeps_from_tick = tick + UNTOUCHED_FOR.total_seconds()
 
     def _sweep_old(self, now: datetime) -> int:
         idle_since = now - timedelta(days=self._settings.retention_days)
@@ -72,6 +111,10 @@ class Sweeper:
         if removed:
             log.info("spool_swept", why="no row", files=removed)
         return removed
+
+    def _prune(self, now: datetime) -> None:
+        if pruned := self._jobs.prune(swept_before=now - self._keep, limit=MOST_JOBS):
+            log.info("ledger_pruned", jobs=pruned)
 
     def _remove(self, paths: tuple[str, ...], now: datetime) -> int:
         free = self._jobs.unreferenced(paths)

@@ -39,6 +39,22 @@ def client_context(tls: TlsSettings) -> "ClientContext":
     return _prepared(ClientContext(ssl.PROTOCOL_TLS_CLIENT), tls)
 
 
+def web_context(tls: TlsSettings, ca: Path | None) -> ssl.SSLContext:
+    """For HTTPS: who signed the server's certificate is ca, else [tls] ca, else anybody whom the system trusts.
+
+    With [tls] our own certificate is there for a server that asks. Raises ConfigError.
+    """
+    context = _hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    trusted = ca or tls.ca
+    if trusted is None:
+        context.load_default_certs()
+    else:
+        _load("ca", trusted, context.load_verify_locations)
+    if tls.is_on:
+        _load_own(context, tls)
+    return context
+
+
 class ClientSocket(ssl.SSLSocket):
     """Tells its context why TLS failed: pynetdicom would only say that it did."""
 
@@ -122,13 +138,22 @@ def _own_certificate(client_context: ssl.SSLContext, server_context: ssl.SSLCont
 
 
 def _prepared(context: Context, tls: TlsSettings) -> Context:
+    _hardened(context)
+    _load("ca", tls.ca, context.load_verify_locations)
+    _load_own(context, tls)
+    return context
+
+
+def _hardened(context: Context) -> Context:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.verify_mode = ssl.CERT_REQUIRED
-    _load("ca", tls.ca, context.load_verify_locations)
-    _load("certificate", tls.certificate, lambda path: context.load_cert_chain(path, tls.key, password=_no_password))
     return context
+
+
+def _load_own(context: ssl.SSLContext, tls: TlsSettings) -> None:
+    _load("certificate", tls.certificate, lambda path: context.load_cert_chain(path, tls.key, password=_no_password))
 
 
 def _load(setting: str, path: Path | None, load: Callable[[Path], None]) -> None:

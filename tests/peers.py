@@ -66,7 +66,7 @@ def running(command: Sequence[str], *, port: int, log: Path) -> Iterator[subproc
     with log.open("wb") as out:
         process = subprocess.Popen([*command], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
     try:
-        wait_until(lambda: is_listening(port) or process.poll() is not None, what=f"{command[0]} listening")
+        wait_until(lambda: is_listening(port) or process.poll() is not None, seconds=60, what=f"{command[0]} listening")
         assert process.poll() is None, log.read_text(errors="replace")
         yield process
     finally:

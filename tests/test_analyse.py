@@ -11,13 +11,15 @@ import torch
 from heads import head_series
 from pydicom import Dataset
 
-from ich_node.analyse import Analyser
+from ich_node.analyse import Analyser, choose_device
 from ich_node.config import AnalysisSettings
+from ich_node.destinations import DicomDestination
 from ich_node.detection.bundle import Calibration, Card, OperatingPoint, Provenance, pack_bundle
 from ich_node.detection.detector import Detector
 from ich_node.detection.network import MilNetwork, NetworkSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.detection.windows import InputSpec
+from ich_node.errors import DeviceLost, SpoolFull, Unavailable
 from ich_node.jobs import Instance, Job, Jobs, JobState, open_ledger
 from ich_node.report import ReportOptions
 from ich_node.shelf import Shelf, open_bundle
@@ -51,6 +53,7 @@ class Bench:
 
     def __init__(self, folder: Path, bundle: Path) -> None:
         self.now = START
+        self.folder = folder
         self.jobs: Jobs = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
         self.spool = Spool(folder / "spool")
         self.stop = threading.Event()
@@ -64,7 +67,9 @@ class Bench:
             shelf=self.shelf,
             settings=AnalysisSettings(lease_seconds=60, max_attempts=2),
             options=ReportOptions(),
-            destinations=["pacs", "archive"],
+            destinations=[
+                DicomDestination(name=name, ae_title="PACS", host="127.0.0.1", port=104) for name in ("pacs", "archive")
+            ],
             owner=owner,
             clock=clock,
             stop=self.stop,
@@ -230,3 +235,83 @@ def test_an_activation_counts_from_the_next_job_on(bench, bundle, tmp_path):
     bench.jobs.activate_bundle(path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=bench.now)
     assert bench.shelf.current() is not first
     assert open_bundle(copy).sha256 == bench.shelf.current().sha256
+
+
+def test_a_full_disk_sets_no_series_aside(bench):
+    """There is no room for its results, however often it is tried: it waits, and is read when there is."""
+    job = bench.receive(head_series())
+    analyser = Analyser(**{**vars(bench.analyser), "spool": Spool(bench.folder / "spool", reserve_bytes=1 << 60)})
+    for _ in range(3):
+        with pytest.raises(SpoolFull):
+            analyser.work_once(Detector(bench.shelf.current()))
+    assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
+    assert "its reserve is" in bench.jobs.events(job.id)[-1].detail
+    assert bench.work_once()
+    assert bench.job.state is JobState.DONE
+
+
+OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nGPU 0 has a total capacity of 8 GiB")
+DEVICE_LOST = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later")
+
+
+def detector_that_raises(bench: Bench, error: Exception) -> Detector:
+    """What CUDA raises comes out of the network's forward pass; there is no GPU here to raise it by itself."""
+    detector = Detector(bench.shelf.current())
+
+    def fail(*_: object) -> None:
+        raise error
+
+    detector._network.register_forward_pre_hook(fail)
+    return detector
+
+
+def test_a_gpu_without_memory_is_no_reason_to_wait(bench):
+    """This series is read on the CPU, at the first try, and its story says so."""
+    job = bench.receive(head_series())
+    assert bench.analyser.work_once(detector_that_raises(bench, OUT_OF_MEMORY))
+    assert (bench.job.state, bench.job.attempts) == (JobState.DONE, 1)
+    events = {event.event: event.detail for event in bench.jobs.events(job.id)}
+    assert events["read on the CPU"] == "the GPU's memory was short: CUDA out of memory. Tried to allocate 20.00 MiB."
+
+
+def test_a_lost_gpu_ends_the_process_and_costs_the_series_nothing(bench):
+    """The job is given back without a try; the process, whose CUDA is spoilt for good, ends and is started again."""
+    job = bench.receive(head_series())
+    with pytest.raises(DeviceLost, match=r"unspecified launch failure$"):
+        bench.analyser.work_once(detector_that_raises(bench, DEVICE_LOST))
+    assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
+    assert bench.work_once()
+    assert bench.job.state is JobState.DONE
+    assert [event.event for event in bench.jobs.events(job.id)] == ["received", "claimed", "released", "claimed", "done"]
+
+
+def test_a_series_that_loses_the_gpu_each_time_is_set_aside(bench):
+    """The first time costs nothing; from then on it counts, or it would keep the node from reading for ever."""
+    bench.receive(head_series())
+    for _ in range(3):
+        with pytest.raises(DeviceLost):
+            bench.analyser.work_once(detector_that_raises(bench, DEVICE_LOST))
+        bench.now += timedelta(seconds=31)
+    assert (bench.job.state, bench.job.reason, bench.job.attempts) == (JobState.FAILED, "device", 2)
+
+
+def test_a_gpu_that_is_not_there_is_waited_for():
+    """A driver may come back; the door and the sender must not be stopped over it."""
+    with pytest.raises(Unavailable, match="device is 'cuda:7', and this process finds"):
+        choose_device("cuda:7")
+    assert choose_device("cpu") == "cpu"
+
+
+def test_a_clock_put_back_in_the_middle_keeps_the_lease(bench):
+    """It is renewed by the new clock at the next step, instead of hours later."""
+    bench.receive(head_series())
+    times = [START, START, START - timedelta(hours=3)]
+    leases = []
+
+    def clock() -> datetime:
+        leases.append(bench.job.lease_until)
+        return times.pop(0) if len(times) > 1 else times[0]
+
+    assert bench.make_analyser("first", clock).work_once(Detector(bench.shelf.current()))
+    assert bench.job.state is JobState.DONE
+    assert START - timedelta(hours=3) + timedelta(seconds=60) in leases

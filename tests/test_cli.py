@@ -162,7 +162,7 @@ def test_check_config_says_what_the_node_will_do(config):
     assert done.returncode == 0
     assert "listens as ICHNODE on 0.0.0.0:11112" in done.stdout
     assert "accepts nobody" in done.stdout
-    assert "sends results to PACS (pacs) at 127.0.0.1:1" in done.stdout
+    assert "sends objects to pacs (PACS at 127.0.0.1:1)" in done.stdout
 
 
 def test_echo_answers_in_words(tmp_path):
@@ -214,7 +214,10 @@ def test_jobs_are_listed_shown_closed_cancelled_and_retried(tmp_path, config):
     assert ich_node("jobs", "cancel", 1, config=config).returncode == 0
     assert run_json(config, "jobs", "list", "--state", "CANCELLED")["jobs"][0]["id"] == 1
     assert ich_node("jobs", "retry", 1, config=config).returncode == 0
-    assert "job 1, revision 1: ready" in ich_node("jobs", "show", 1, config=config).stdout
+    shown = ich_node("jobs", "show", 1, config=config).stdout
+    assert "job 1, revision 1: ready" in shown
+    story = [line.partition("Z  ")[2].partition(":")[0] for line in shown.splitlines() if "Z  " in line]
+    assert story == ["received", "closed", "cancelled", "retried"]
     missing = ich_node("jobs", "show", 99, config=config)
     assert missing.returncode == 2
     assert "there is no job 99" in missing.stderr

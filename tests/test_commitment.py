@@ -17,7 +17,7 @@ from pynetdicom.events import Event
 from results import give_results, result_object
 
 from ich_node.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, ask
-from ich_node.config import Config, Destination, ScpSettings, SeriesSettings, Source
+from ich_node.config import Config, DicomDestination, ScpSettings, SeriesSettings, Source
 from ich_node.jobs import Delivery, DeliveryState, Jobs, open_ledger
 from ich_node.peers import TLS_OFF, association_with
 from ich_node.receive import Listener
@@ -60,8 +60,8 @@ class Node:
         return [delivery.state.name for delivery in self.deliveries()]
 
 
-def destination(port: int, ae_title: str = "PACS") -> Destination:
-    return Destination(name="pacs", ae_title=ae_title, host="127.0.0.1", port=port, storage_commitment=True)
+def destination(port: int, ae_title: str = "PACS") -> DicomDestination:
+    return DicomDestination(name="pacs", ae_title=ae_title, host="127.0.0.1", port=port, storage_commitment=True)
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from peers import free_port, pacs, storescp
 
-from ich_node.config import Destination
+from ich_node.destinations import DicomDestination
 from ich_node.echo import echo
 
 
-def destination(port: int, *, ae_title: str = "PACS", host: str = "127.0.0.1") -> Destination:
-    return Destination(name="archive", ae_title=ae_title, host=host, port=port)
+def destination(port: int, *, ae_title: str = "PACS", host: str = "127.0.0.1") -> DicomDestination:
+    return DicomDestination(name="archive", ae_title=ae_title, host=host, port=port)
 
 
 def test_a_peer_that_answers() -> None:

@@ -18,9 +18,9 @@ from peers import COMPREHENSIVE_3D_SR, Pacs, free_port, orthanc, pacs, storescp,
 from pydicom import dcmread
 from results import ROOT, give_results, result_object
 
-from ich_node.config import Destination
+from ich_node.destinations import DicomDestination
 from ich_node.jobs import Delivery, DeliveryState, Jobs, open_ledger
-from ich_node.send import RETRY_FOR, Sender, retry_at, send_forever
+from ich_node.send import RETRY_FOR, Sender, retry_at
 from ich_node.spool import Spool
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -62,11 +62,11 @@ class Node:
         return [delivery.state for delivery in self.deliveries()]
 
 
-def destinations(*ports: int, **settings: Any) -> tuple[Destination, ...]:
+def destinations(*ports: int, **settings: Any) -> tuple[DicomDestination, ...]:
     settings.setdefault("ae_title", "PACS")
     names = ["pacs", *(f"pacs{number}" for number in range(2, len(ports) + 1))]
     return tuple(
-        Destination(name=name, host="127.0.0.1", port=port, **settings) for name, port in zip(names, ports, strict=False)
+        DicomDestination(name=name, host="127.0.0.1", port=port, **settings) for name, port in zip(names, ports, strict=False)
     )
 
 
@@ -254,13 +254,9 @@ def test_stop_gives_the_rest_back_at_once(node: Node, peer: Pacs) -> None:
 
 
 def test_the_loop_delivers_and_stops(node: Node, peer: Pacs) -> None:
-    """send_forever sends what is due and ends when it is told."""
+    """`work` sends what is due and ends when it is told."""
     node.finish(2)
-    loop = threading.Thread(
-        target=send_forever,
-        args=(node.jobs, node.spool, destinations(peer.port), "ICHNODE"),
-        kwargs={"clock": node.clock, "owner": "loop", "stop": node.stop},
-    )
+    loop = threading.Thread(target=node.sender(peer.port, owner="loop").work)
     loop.start()
     try:
         wait_until(lambda: node.states() == [DeliveryState.SENT] * 2, what="the delivery")
@@ -273,16 +269,16 @@ SENDER = """
 import sys, threading
 from datetime import UTC, datetime
 from pathlib import Path
-from ich_node.config import Destination
+from ich_node.destinations import DicomDestination
 from ich_node.jobs import open_ledger
-from ich_node.send import send_forever
+from ich_node.send import Sender
 from ich_node.spool import Spool
 root, port = Path(sys.argv[1]), int(sys.argv[2])
-send_forever(
+Sender(
     open_ledger(f"sqlite:///{root}/ledger.sqlite"), Spool(root / "spool"),
-    (Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port),), "ICHNODE",
+    (DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port),), "ICHNODE",
     clock=lambda: datetime.now(UTC), owner="killed", stop=threading.Event(),
-)
+).work()
 """
 
 

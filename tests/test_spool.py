@@ -231,7 +231,7 @@ def test_remove(spool):
 def test_a_removal_that_was_cut_short_is_undone(spool):
     """What a process had taken aside when it died comes back."""
     stored = spool.put(DATA)
-    spool.absolute(stored.path).rename(spool._root / "incoming" / f"{stored.sha256}.aside")
+    spool.absolute(stored.path).rename(spool._root / "incoming" / f"{stored.sha256}.dcm.aside")
     spool.sweep_temporaries(older_than=datetime.now(UTC))
     assert files(spool) == [stored.path]
 

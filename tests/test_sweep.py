@@ -12,20 +12,32 @@ from results import give_results, result_object
 
 from ich_node.config import SpoolSettings
 from ich_node.errors import ConfigError
-from ich_node.jobs import Instance, Jobs, open_ledger
+from ich_node.jobs import Instance, Jobs, JobState, open_ledger
 from ich_node.spool import Spool
 from ich_node.sweep import Sweeper
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+LONGEST_WAIT = timedelta(minutes=15)
 BEGAN = datetime.now(UTC) - 30 * DAY  # files bear real times
 
 
 @dataclass
 class Clock:
+    """now: goes on with the ticks that nobody sets; `put` sets it alone."""
+
     now: datetime = BEGAN
+    put_by: timedelta = timedelta(0)
 
     def __call__(self) -> datetime:
         return self.now
+
+    def ticks(self) -> float:
+        return (self.now - self.put_by - BEGAN).total_seconds()
+
+    def put(self, by: timedelta) -> None:
+        self.now += by
+        self.put_by += by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +46,11 @@ class Node:
     spool: Spool
     clock: Clock
 
-    def sweeper(self, **settings: Any) -> Sweeper:
-        return Sweeper(self.jobs, self.spool, SpoolSettings(**{"watermark_percent": 100, **settings}), self.clock)
+    def sweeper(self, *, keep_days: float = 365, **settings: Any) -> Sweeper:
+        kept = SpoolSettings(**{"watermark_percent": 100, **settings})
+        return Sweeper(
+            self.jobs, self.spool, kept, self.clock, keep_days=keep_days, longest_wait=LONGEST_WAIT, ticks=self.clock.ticks
+        )
 
     def deliver(self, series: int = 1, state: str = "SENT") -> int:
         """A series whose one result came so far on its way; the job's number."""
@@ -80,6 +95,22 @@ def test_what_was_delivered_goes_after_its_time(node: Node) -> None:
     assert node.jobs.events(job_id)[-1].event == "swept"
     assert len(node.jobs.results(job_id)) == 1
     assert node.sweeper().sweep_due() == 0
+
+
+def test_long_after_its_files_a_story_goes_too(node: Node) -> None:
+    """A year after the sweep nothing of the series is in the ledger; what is owed to somebody stays for ever."""
+    swept, owed = node.deliver(series=1), node.deliver(series=2, state="FAILED")
+    age(node)
+    node.clock.now += 8 * DAY
+    sweeper = node.sweeper()
+    assert sweeper.sweep_due() == 1
+    node.clock.now += 365 * DAY
+    sweeper.sweep_due()
+    assert node.jobs.get(swept) is not None
+    node.clock.now += timedelta(minutes=1)
+    sweeper.sweep_due()
+    assert (node.jobs.get(swept), node.jobs.events(swept), node.jobs.results(swept)) == (None, [], [])
+    assert node.jobs.get(owed) is not None
 
 
 @pytest.mark.parametrize("state", ["PENDING", "SENDING", "STORED", "FAILED"])
@@ -201,3 +232,33 @@ def test_what_a_crash_left_is_found(node: Node) -> None:
     node.clock.now += DAY
     assert sweeper.sweep_due() == 1
     assert len(node.files()) == 1
+
+
+def test_a_clock_put_forward_removes_nothing_for_an_hour(node: Node) -> None:
+    """A file that was written a moment ago looks old then, and its row may come in the next moment."""
+    sweeper = node.sweeper()
+    sweeper.sweep_due()
+    node.spool.put(b"being received")
+    age(node)
+    node.clock.put(30 * DAY)
+    assert sweeper.sweep_due() == 0
+    node.clock.now += HOUR - timedelta(minutes=1)
+    assert sweeper.sweep_due() == 0
+    node.clock.now += DAY
+    assert sweeper.sweep_due() == 1
+
+
+def test_a_clock_put_back_stops_neither_the_sweeping_nor_the_work(node: Node) -> None:
+    """What waits for a time of the earlier clock waits no longer than any rule says."""
+    node.deliver(series=1)
+    add_object(node, 1, series=2)
+    age(node)
+    sweeper = node.sweeper()
+    sweeper.sweep_due()
+    node.clock.put(-5 * HOUR)
+    assert sweeper.sweep_due() == 0
+    waiting = next(job for job in node.jobs.list() if job.state is JobState.WAITING)
+    assert waiting.ready_at <= node.clock.now + LONGEST_WAIT
+    assert node.jobs.events(waiting.id)[-1].event == "mended"
+    node.clock.now += 8 * DAY
+    assert sweeper.sweep_due() == 1

@@ -64,10 +64,11 @@ def list_jobs(
 
 @app.command()
 def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
-    """One job: its series, its results and each delivery."""
+    """One job: its series, its results, each delivery, and its story: when, what, by whom."""
     ledger = _ledger(context)
     job = _job(ledger, job_id)
     instances, results, deliveries = ledger.instances(job), ledger.results(job.id), ledger.deliveries(job.id)
+    events = ledger.events(job.id)
     if as_json:
         _print_json(
             {
@@ -75,6 +76,7 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
                 "instances": [asdict(instance) for instance in instances],
                 "results": [asdict(result) for result in results],
                 "deliveries": [asdict(delivery) for delivery in deliveries],
+                "events": [asdict(event) for event in events],
             }
         )
         return
@@ -87,6 +89,8 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
     for delivery in deliveries:
         words = f", {delivery.attempts} tries" + (f", {delivery.detail}" if delivery.detail else "")
         typer.echo(f"to {delivery.destination}: {delivery.kind} {delivery.state}{words}")
+    for event in events:
+        typer.echo(f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.event}" + (f": {event.detail}" if event.detail else ""))
 
 
 @app.command()

@@ -5,13 +5,14 @@ import signal
 import socket
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ich_node.config import Config, Destination
+from ich_node.config import Config
+from ich_node.destinations import Destination
 from ich_node.errors import ConfigError
 from ich_node.jobs import Jobs, open_ledger
 from ich_node.log import set_up_logging
@@ -122,7 +123,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
         shelf=Shelf(ledger, setup.config.bundle.path),
         settings=setup.config.analysis,
         options=ReportOptions(ae_title=setup.config.scp.ae_title, **setup.config.report.model_dump()),
-        destinations=[destination.name for destination in setup.config.destinations],
+        destinations=setup.config.destinations,
         owner=owner(),
         clock=_watched(setup.config.analysis.stall_seconds),
         stop=stop,
@@ -133,14 +134,14 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
 
 def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Deliver results to the destinations."""
-    from ich_node.send import send_forever
+    from ich_node.send import LONGEST_RETRY, Sender
     from ich_node.sweep import Sweeper
 
     setup: Setup = context.obj
     stop = _begin(setup, "send", stop_with_parent)
     config, ledger, spool = setup.config, setup.ledger(), setup.spool()
     tell_systemd(READY)
-    send_forever(
+    sender = Sender(
         ledger,
         spool,
         config.destinations,
@@ -149,8 +150,15 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
         owner=owner(),
         stop=stop,
         tls=config.tls,
-        sweeper=Sweeper(ledger, spool, config.spool, now),
     )
+    longest_wait = max(_longest_wait(config), LONGEST_RETRY)
+    sender.work(Sweeper(ledger, spool, config.spool, now, keep_days=config.database.keep_days, longest_wait=longest_wait))
+
+
+def _longest_wait(config: Config) -> timedelta:
+    """That this configuration gives: for a series to be complete, a lease, a peer's confirmation."""
+    confirmations = [getattr(destination, "commitment_timeout_seconds", 0) for destination in config.destinations]
+    return timedelta(seconds=max(config.series.max_wait_seconds, config.analysis.lease_seconds, *confirmations))
 
 
 def find_destination(config: Config, name: str) -> Destination:
@@ -163,12 +171,11 @@ def find_destination(config: Config, name: str) -> Destination:
 
 
 def echo(context: typer.Context, name: Annotated[str, typer.Argument(help="A [[destinations]] name.")]) -> None:
-    """C-ECHO a destination and say in words what it answers."""
-    from ich_node.echo import echo as c_echo
+    """Ask a destination whether it is there (C-ECHO, a query, a ping, a connection) and say in words what it answers."""
+    from ich_node.echo import echo as ask
 
     config: Config = context.obj.config
-    destination = find_destination(config, name)
-    result = c_echo(destination, destination.calling_ae_title or config.scp.ae_title, config.tls)
+    result = ask(find_destination(config, name), config.scp.ae_title, config.tls)
     typer.echo(result.words)
     if not result.ok:
         raise typer.Exit(1)
@@ -188,12 +195,26 @@ def check_config(context: typer.Context) -> None:
     if not config.sources:
         typer.echo("accepts nobody: add a [[sources]] entry for each AE that may send")
     for destination in config.destinations:
-        over = " over TLS" if destination.tls else ""
-        typer.echo(f"sends results to {destination.ae_title} ({destination.name}) at {destination.host}:{destination.port}{over}")
+        typer.echo(_described(destination))
     if not config.destinations:
         typer.echo("sends results to nobody: add a [[destinations]] entry")
     if config.bundle.path is not None and not config.bundle.path.is_file():
         raise ConfigError(f"[bundle] path: there is no file {config.bundle.path}")
+
+
+def _described(destination: Destination) -> str:
+    """What goes there, and how."""
+    from ich_node.echo import address_of
+
+    what = "objects" if destination.gets == "objects" else "notifications"
+    identified = getattr(destination, "identifiers", False)
+    details = [
+        " over TLS" if getattr(destination, "tls", False) else "",
+        " with patient and order" if identified else "",
+        ", of positive readings only" if destination.only_if_positive else "",
+        f", priority {destination.priority}" if destination.priority else "",
+    ]
+    return f"sends {what} to {destination.name} ({address_of(destination)}){''.join(details)}"
 
 
 def _check_certificates(config: Config) -> None:
@@ -208,6 +229,13 @@ def _check_certificates(config: Config) -> None:
     typer.echo(f"{'WARNING: ' if soon else ''}the certificate of [tls] holds until {ends:%Y-%m-%d}, {days} days from now")
 
 
+def conformance() -> None:
+    """Print the DICOM conformance statement (Markdown)."""
+    from ich_node.conformance import statement
+
+    typer.echo(statement(), nl=False)
+
+
 def add_to(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(receive)
@@ -215,3 +243,4 @@ def add_to(app: typer.Typer) -> None:
     app.command()(send)
     app.command()(echo)
     app.command("check-config")(check_config)
+    app.command()(conformance)

@@ -34,7 +34,7 @@ def enclosed_tissue(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) 
 
 
 def _holes(mask_YX: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What the mask encloses: the parts of its background that do not reach the border. One labelling; SciPy's filling dilates."""
+    """The parts of a mask's background that do not reach the border. One labelling; SciPy's filling dilates again and again."""
     outside_YX, count = ndimage.label(np.pad(~mask_YX, 1, constant_values=True))
     enclosed_L = np.ones(count + 1, dtype=bool)
     enclosed_L[[0, outside_YX[0, 0]]] = False

@@ -12,6 +12,7 @@ from ich_node.jobs.seat import Seat, note
 from ich_node.jobs.states import DeliveryState, JobState
 from ich_node.jobs.tables import as_values, columns_of, deliveries, jobs, results
 from ich_node.jobs.values import Job, LeaseLost, Result
+from ich_node.notification import KIND as NOTIFICATION
 
 CRASHED = "crashed"
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
@@ -41,11 +42,16 @@ class Claiming(Seat):
         with self._write() as connection:
             _update_held(connection, job, lease_until=now + lease)
 
-    def release(self, job: Job, *, now: datetime) -> None:
-        """Give the job back unread, e.g. because the process stops; the try does not count. Raises LeaseLost."""
+    def release(self, job: Job, *, now: datetime, why: str = "the process stops") -> None:
+        """Give the job back unread; the try does not count. Raises LeaseLost."""
         with self._write() as connection:
             _update_held(connection, job, state=JobState.WAITING, attempts=job.attempts - 1, **NO_LEASE)
-            note(connection, job.id, now, "released", f"by {job.lease_owner}")
+            note(connection, job.id, now, "released", f"by {job.lease_owner}: {why}")
+
+    def remark(self, job: Job, *, now: datetime, event: str, detail: str) -> None:
+        """A line in the story of a job that is being read."""
+        with self._write() as connection:
+            note(connection, job.id, now, event, detail)
 
     def finish(
         self,
@@ -57,8 +63,11 @@ class Claiming(Seat):
         bundle_sha256: str,
         results: Sequence[Result],
         destinations: Sequence[str],
+        notify: Sequence[str] = (),
     ) -> None:
-        """DONE, with its results, and each result owed to each destination. Raises LeaseLost.
+        """DONE, with its results: each object owed to each of `destinations`, a notification to each of `notify`.
+
+        Raises LeaseLost.
 
         One transaction: a crash between DONE and the deliveries would lose a report for ever.
         """
@@ -66,8 +75,9 @@ class Claiming(Seat):
             answer = {"positive": positive, "series_probability": series_probability, "bundle_sha256": bundle_sha256}
             _update_held(connection, job, state=JobState.DONE, reason=None, detail=None, **answer, **NO_LEASE)
             for result in results:
-                _owe(connection, job.id, result, destinations, now)
-            note(connection, job.id, now, "done", f"{len(results)} results for {', '.join(destinations) or 'no destination'}")
+                _owe(connection, job.id, result, notify if result.kind == NOTIFICATION else destinations, now)
+            names = ", ".join([*destinations, *notify]) or "no destination"
+            note(connection, job.id, now, "done", f"{len(results)} results for {names}")
 
     def refuse(
         self,
@@ -78,8 +88,9 @@ class Claiming(Seat):
         detail: str,
         results: Sequence[Result] = (),
         destinations: Sequence[str] = (),
+        notify: Sequence[str] = (),
     ) -> None:
-        """The series is not ours to read: an answer, with a document that says so if `results` has one. Raises LeaseLost.
+        """The series is not ours to read: an answer. `results`, if any, say so and are owed as by `finish`. Raises LeaseLost.
 
         A job that is retried and refused for the same reason makes the same document again: it is owed already.
         """
@@ -87,26 +98,27 @@ class Claiming(Seat):
             _update_held(connection, job, state=JobState.REFUSED, reason=reason, detail=detail, **NO_LEASE)
             for result in results:
                 if not _is_known(connection, result):
-                    _owe(connection, job.id, result, destinations, now)
+                    _owe(connection, job.id, result, notify if result.kind == NOTIFICATION else destinations, now)
             note(connection, job.id, now, "refused", f"{reason}: {detail}")
 
-    def previous_report(self, job: Job) -> Result | None:
-        """The SR of the latest earlier revision of the same series that has one."""
+    def previous_result(self, job: Job, kind: str) -> Result | None:
+        """The newest result of this kind ("sr", "notification") that an earlier revision of the same series gave."""
         earlier = (
             sa.select(*columns_of(Result, results))
             .join(jobs, jobs.c.id == results.c.job_id)
-            .where(
-                jobs.c.series_instance_uid == job.series_instance_uid,
-                jobs.c.study_instance_uid == job.study_instance_uid,
-                jobs.c.revision < job.revision,
-                results.c.kind == "sr",
-            )
+            .where(_earlier_revision(job), results.c.kind == kind)
             .order_by(jobs.c.revision.desc(), results.c.id.desc())
             .limit(1)
         )
         with self._read() as connection:
             found = as_values(Result, connection.execute(earlier))
         return found[0] if found else None
+
+    def told_before(self, job: Job) -> set[str]:
+        """The destinations to which results of an earlier revision of the same series are, or were, owed."""
+        query = sa.select(deliveries.c.destination).join(jobs, jobs.c.id == deliveries.c.job_id).where(_earlier_revision(job))
+        with self._read() as connection:
+            return set(connection.execute(query.distinct()).scalars())
 
     def fail(self, job: Job, *, now: datetime, reason: str, detail: str, retry_at: datetime | None) -> None:
         """This try failed. FAILED if retry_at is None or it was the last one allowed, else ready again then. Raises LeaseLost."""
@@ -157,6 +169,14 @@ def _claim(owner: str, now: datetime, until: datetime, max_attempts: int) -> Ret
             lease_until=until,
         )
         .returning(*columns_of(Job, jobs))
+    )
+
+
+def _earlier_revision(job: Job) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        jobs.c.series_instance_uid == job.series_instance_uid,
+        jobs.c.study_instance_uid == job.study_instance_uid,
+        jobs.c.revision < job.revision,
     )
 
 

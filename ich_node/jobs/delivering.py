@@ -9,30 +9,45 @@ import sqlalchemy as sa
 
 from ich_node.jobs.seat import Seat, note
 from ich_node.jobs.states import DeliveryState
-from ich_node.jobs.tables import as_values, columns_of, deliveries, results
+from ich_node.jobs.tables import as_values, columns_of, deliveries, jobs, results
 from ich_node.jobs.values import Delivery, LeaseLost
+from ich_node.notification import KIND as NOTIFICATION
 
 DELIVERY_ROWS = sa.select(*columns_of(Delivery, deliveries, results)).join(results, results.c.id == deliveries.c.result_id)
 
+NO_PRIORITIES: Mapping[str, int] = {}
 TO_SEND_AGAIN: dict[str, Any] = {"transaction_uid": None}
 
 
 class Delivering(Seat):
     """Hands out what is due, one destination and one job at a time: one association."""
 
-    def claim_deliveries(self, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Delivery]:
-        """What has been due for longest: up to `limit` results of one job for one destination, now SENDING and ours."""
+    def claim_deliveries(
+        self, *, owner: str, now: datetime, lease: timedelta, limit: int, priorities: Mapping[str, int] = NO_PRIORITIES
+    ) -> list[Delivery]:
+        """Up to `limit` results of one job for one destination, now SENDING and ours; empty if none is due.
+
+        The destination with the highest priority comes first (0 for those that are not named), in it positive readings, in these
+        what has been due for longest.
+        """
         with self._write() as connection:
-            oldest = connection.execute(_due(now, deliveries.c.destination, deliveries.c.job_id).limit(1)).one_or_none()
-            if oldest is None:
-                return []
-            batch = _due(now, deliveries.c.id).where(
-                deliveries.c.destination == oldest.destination, deliveries.c.job_id == oldest.job_id
-            )
-            ids = connection.execute(batch.limit(limit)).scalars().all()
+            urgent = _urgent_first(priorities)
+            while True:
+                oldest = connection.execute(
+                    _due(now, deliveries.c.destination, deliveries.c.job_id, first=urgent).limit(1)
+                ).one_or_none()
+                if oldest is None:
+                    return []
+                batch = _due(now, deliveries.c.id).where(
+                    deliveries.c.destination == oldest.destination, deliveries.c.job_id == oldest.job_id
+                )
+                ids = connection.execute(batch.limit(limit)).scalars().all()
+                outdated = _supersede(connection, ids, now)
+                if len(outdated) < len(ids):
+                    break
             connection.execute(
                 sa.update(deliveries)
-                .where(deliveries.c.id.in_(ids))
+                .where(deliveries.c.id.in_(set(ids) - outdated))
                 .values(
                     state=DeliveryState.SENDING,
                     attempts=deliveries.c.attempts + 1,
@@ -40,7 +55,7 @@ class Delivering(Seat):
                     lease_until=now + lease,
                 )
             )
-            claimed = DELIVERY_ROWS.where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
+            claimed = DELIVERY_ROWS.where(deliveries.c.id.in_(set(ids) - outdated)).order_by(deliveries.c.id)
             return as_values(Delivery, connection.execute(claimed))
 
     def renew_deliveries(self, ids: Collection[int], *, owner: str, now: datetime, lease: timedelta) -> None:
@@ -125,16 +140,58 @@ class Delivering(Seat):
             _note_objects(connection, settled, now, event, detail)
 
 
-def _due(now: datetime, *columns: sa.Column[Any]) -> sa.Select[Any]:
-    """The longest due first. Rows that another sender is just taking are passed over."""
+def _due(now: datetime, *columns: sa.Column[Any], first: Sequence[sa.ColumnElement[Any]] = ()) -> sa.Select[Any]:
+    """What is due, ordered by `first`, then the longest due. Rows that another sender is just taking are passed over."""
     pending = sa.and_(deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_at <= now)
     abandoned = sa.and_(deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until <= now)
     return (
         sa.select(*columns)
+        .join(jobs, jobs.c.id == deliveries.c.job_id)
         .where(pending | abandoned)
-        .order_by(deliveries.c.next_at, deliveries.c.id)
-        .with_for_update(skip_locked=True)
+        .order_by(*first, deliveries.c.next_at, deliveries.c.id)
+        .with_for_update(skip_locked=True, of=deliveries)
     )
+
+
+def _urgent_first(priorities: Mapping[str, int]) -> list[sa.ColumnElement[Any]]:
+    by_destination = [sa.case(dict(priorities), value=deliveries.c.destination, else_=0).desc()] if priorities else []
+    return [*by_destination, sa.case((jobs.c.positive, 0), else_=1)]
+
+
+def _supersede(connection: sa.Connection, ids: Collection[int], now: datetime) -> set[int]:
+    """Settle those of the deliveries that are notifications about a series of which the destination is owed, or has, a newer one.
+
+    Newer is what is about a later revision, whichever of them was read first.
+    """
+    newer_delivery, newer_result, newer_job = deliveries.alias(), results.alias(), jobs.alias()
+    newer = (
+        sa.select(newer_delivery.c.id)
+        .join(newer_result, newer_result.c.id == newer_delivery.c.result_id)
+        .join(newer_job, newer_job.c.id == newer_delivery.c.job_id)
+        .where(
+            newer_delivery.c.destination == deliveries.c.destination,
+            newer_result.c.kind == NOTIFICATION,
+            newer_job.c.series_instance_uid == jobs.c.series_instance_uid,
+            newer_job.c.study_instance_uid == jobs.c.study_instance_uid,
+            (newer_job.c.revision > jobs.c.revision) | ((newer_job.c.id == jobs.c.id) & (newer_result.c.id > results.c.id)),
+        )
+    )
+    outdated = (
+        sa.select(deliveries.c.id)
+        .join(results, results.c.id == deliveries.c.result_id)
+        .join(jobs, jobs.c.id == deliveries.c.job_id)
+        .where(deliveries.c.id.in_(ids), results.c.kind == NOTIFICATION, newer.exists())
+    )
+    found = set(connection.execute(outdated).scalars())
+    if found:
+        settled = connection.execute(
+            sa.update(deliveries)
+            .where(deliveries.c.id.in_(found))
+            .values(state=DeliveryState.SUPERSEDED, lease_owner=None, lease_until=None)
+            .returning(deliveries.c.job_id, deliveries.c.destination)
+        ).all()
+        _note_objects(connection, settled, now, "superseded", "a newer answer goes there instead")
+    return found
 
 
 def _asked(transaction_uid: str) -> sa.ColumnElement[bool]:

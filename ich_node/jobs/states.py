@@ -28,6 +28,10 @@ Where storage commitment is asked for, SENT comes later::
        ▲                    │
        └ claim_uncommitted ─┘  answered: not committed, or no answer in time; then postpone or give_up
 
+A notification that is due when a newer one of its series is owed to the same destination is not sent any more::
+
+    PENDING ── claim_deliveries ──► SUPERSEDED
+
 Each arrow is one UPDATE whose WHERE names the state it starts from (and, out of READING and SENDING, who holds the lease), so a
 process that was overtaken changes nothing and is told so.
 """
@@ -55,6 +59,12 @@ class DeliveryState(StrEnum):
     """The destination took it; that it keeps it, which we asked for, is not yet confirmed."""
     SENT = "SENT"
     FAILED = "FAILED"
+    SUPERSEDED = "SUPERSEDED"
+    """A newer answer about the same series goes to the destination instead: the old one must not arrive after it."""
+
+
+SETTLED = (DeliveryState.SENT, DeliveryState.SUPERSEDED)
+"""Nothing is owed any more."""
 
 
 class Added(Enum):

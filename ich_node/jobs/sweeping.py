@@ -1,4 +1,4 @@
-"""The sweeper's seat: which files nobody needs any more."""
+"""The sweeper's seat: which files nobody needs any more, and, long after them, which rows."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ich_node.jobs.seat import Seat, note
-from ich_node.jobs.states import DeliveryState, JobState
-from ich_node.jobs.tables import deliveries, instances, jobs, results
+from ich_node.jobs.states import SETTLED, JobState
+from ich_node.jobs.tables import deliveries, instances, job_events, jobs, results
 
 ENDED = (JobState.DONE, JobState.REFUSED, JobState.CANCELLED)
 # Somebody may want to try it again: it goes by age, never for want of room.
@@ -29,6 +29,18 @@ class Sweeping(Seat):
             candidates = connection.execute(_sweepable(states, idle_since).limit(limit)).all()
             return [path for row in candidates for path in _sweep(connection, row, states, now)]
 
+    def prune(self, *, swept_before: datetime, limit: int) -> int:
+        """Forget up to `limit` jobs altogether, with their results, deliveries and story; how many.
+
+        Only of series whose every revision was swept before then: nothing of them is owed, and no file refers to them.
+        """
+        with self._write() as connection:
+            ids = list(connection.execute(_prunable(swept_before).limit(limit)).scalars())
+            for table in (deliveries, results, job_events):
+                connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
+            connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
+        return len(ids)
+
     def unreferenced(self, paths: Collection[str]) -> set[str]:
         """Those of the paths that no object and no result of the ledger needs."""
         received = sa.select(instances.c.path).where(instances.c.path.in_(paths))
@@ -41,6 +53,22 @@ class Sweeping(Seat):
             return set(paths) - set(connection.execute(sa.union(received, made)).scalars())
 
 
+def _prunable(swept_before: datetime) -> sa.Select[Any]:
+    other = jobs.alias("other")
+    lives = sa.select(other.c.id).where(
+        other.c.series_instance_uid == jobs.c.series_instance_uid,
+        other.c.study_instance_uid == jobs.c.study_instance_uid,
+        other.c.swept_at.is_(None) | (other.c.swept_at >= swept_before),
+    )
+    owed = sa.select(deliveries.c.id).where(deliveries.c.job_id == jobs.c.id, deliveries.c.state.not_in(SETTLED))
+    return (
+        sa.select(jobs.c.id)
+        .where(jobs.c.swept_at < swept_before, ~lives.exists(), ~owed.exists())
+        .order_by(jobs.c.id)
+        .with_for_update(skip_locked=True)
+    )
+
+
 def _sweepable(states: tuple[JobState, ...], idle_since: datetime) -> sa.Select[Any]:
     other = jobs.alias("other")
     same_series = sa.and_(
@@ -50,7 +78,7 @@ def _sweepable(states: tuple[JobState, ...], idle_since: datetime) -> sa.Select[
     owes = (
         sa.select(deliveries.c.id)
         .join(other, other.c.id == deliveries.c.job_id)
-        .where(same_series, (deliveries.c.state != DeliveryState.SENT) | (deliveries.c.sent_at >= idle_since))
+        .where(same_series, (deliveries.c.state.not_in(SETTLED)) | (deliveries.c.sent_at >= idle_since))
     )
     return (
         sa.select(jobs.c.series_instance_uid, jobs.c.study_instance_uid)

@@ -58,7 +58,10 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One DICOM object that a reading gave. kind: "sr", "overlay"; path: relative to the spool."""
+    """What a reading gave: a DICOM object (kind: "sr", "overlay" ...) or a notification. path: relative to the spool.
+
+    A notification has a UID of its own, too, and no SOP class.
+    """
 
     sop_instance_uid: str
     sop_class_uid: str

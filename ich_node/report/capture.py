@@ -83,7 +83,7 @@ def _capture(
     image.BodyPartExamined = "HEAD"
     image.BurnedInAnnotation = "YES"
     image.RecognizableVisualFeatures = "NO"
-    image.LossyImageCompression = "00"
+    _say_lossy(image, [read.header for read in shown])
     image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = DA(context.imprint.date), TM(context.imprint.time)
     _refer(image, [read.header for read in shown])
     context.imprint.finish(image)
@@ -98,6 +98,15 @@ def _add_pixels(image: Dataset, rgb_YXC: NDArray[np.uint8], options: ReportOptio
     image["PixelData"].VR = "OB"
     if options.compression == "rle":
         image.compress(RLELossless, generate_instance_uid=False)
+
+
+def _say_lossy(image: Dataset, headers: Sequence[Dataset]) -> None:
+    """A picture of lossy pixels is lossy, however it is stored; ratio and method are those of the first such source."""
+    lossy = [header for header in headers if header.get("LossyImageCompression") == "01"]
+    image.LossyImageCompression = "01" if lossy else "00"
+    for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
+        if lossy and keyword in lossy[0]:
+            setattr(image, keyword, lossy[0][keyword].value)
 
 
 def _refer(image: Dataset, headers: Sequence[Dataset]) -> None:

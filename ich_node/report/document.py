@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import highdicom as hd
 from highdicom.enum import ContentQualificationValues
 from pydicom import Dataset
+from pydicom.charset import convert_encodings
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ich_node.report.imprint import Imprint
@@ -41,6 +42,12 @@ def to_document(
     document.ReferencedPerformedProcedureStepSequence = []
     document.CurrentRequestedProcedureEvidenceSequence = [_evidence(imprint, evidence)]
     imprint.finish(document)
+    # As every item of the tree: written as it is.
+    document.set_original_encoding(
+        is_implicit_vr=False,
+        is_little_endian=True,
+        character_encoding=convert_encodings(str(document.SpecificCharacterSet)),
+    )
     return document
 
 

@@ -7,11 +7,12 @@ results, and what the standard wants present (type 2) is left empty.
 import re
 import warnings
 from collections.abc import Collection, Sequence
+from itertools import repeat
 
 from pydicom import DataElement, Dataset, config
 from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR, tag_for_keyword
 from pydicom.tag import BaseTag
-from pydicom.uid import UID
+from pydicom.uid import UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 from pydicom.valuerep import DSfloat, validate_value
 
 from ich_node.detection.series import Series, Slice
@@ -30,7 +31,18 @@ TYPE_2 = (
     "AccessionNumber",
 )
 # What differs from slice to slice and is not in the Slice itself.
-OF_A_SLICE = ("SliceThickness", "RescaleIntercept", "RescaleSlope", "RescaleType", "PositionReferenceIndicator")
+OF_A_SLICE = (
+    "SliceThickness",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "RescaleType",
+    "PositionReferenceIndicator",
+    "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "LossyImageCompressionMethod",
+)
+# .91 of JPEG 2000 is not among them: it may be either.
+ALWAYS_LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 ENUMERATED = {
     "PatientSex": {"M", "F", "O"},
     "PatientIdentityRemoved": {"YES", "NO"},
@@ -55,10 +67,9 @@ def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
     for slice_ in series.slices:
         _check_uid("SOPInstanceUID", slice_.sop_instance_uid)
         _check_uid("SOPClassUID", slice_.sop_class_uid)
-    first, *others = series.slices
     return [
-        _header(series, first, clean(by_uid[first.sop_instance_uid])),
-        *(_header(series, slice_, clean(by_uid[slice_.sop_instance_uid], only=OF_A_SLICE)) for slice_ in others),
+        _header(series, slice_, _say_lossy(clean(by_uid[slice_.sop_instance_uid], only=wanted), by_uid[slice_.sop_instance_uid]))
+        for slice_, wanted in zip(series.slices, [(), *repeat(OF_A_SLICE, len(series.slices) - 1)], strict=True)
     ]
 
 
@@ -104,6 +115,14 @@ def clean(dataset: Dataset, only: Collection[str] = ()) -> Dataset:
 def _check_uid(attribute: str, uid: str) -> None:
     if not UID(uid).is_valid:
         raise ReportError(f"{attribute} {uid!r} is not a legal UID; results cannot refer to it")
+
+
+def _say_lossy(header: Dataset, dataset: Dataset) -> Dataset:
+    """PS3.3 C.7.6.1.1.5: what was lossy once is so for ever, also where the scanner's file says it by its syntax alone."""
+    syntax = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
+    if "LossyImageCompression" not in header and syntax in ALWAYS_LOSSY:
+        header.LossyImageCompression = "01"
+    return header
 
 
 def _header(series: Series, slice_: Slice, cleaned: Dataset) -> Dataset:

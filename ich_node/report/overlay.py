@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ich_node.detection.lesions import Lesion
 from ich_node.detection.series import Slice
 from ich_node.report.context import marks_on
 from ich_node.report.paint import (
+    BLACK,
     VISIBLE_FROM,
     WHITE,
     Cross,
@@ -19,7 +20,10 @@ from ich_node.report.paint import (
     draw_colour_bar,
     draw_contour_key,
     draw_crosses,
+    font_of,
     grey,
+    left_side,
+    percent,
 )
 
 FINE_PX = 256  # smaller pictures have no room for more than the label
@@ -42,7 +46,7 @@ def render_overlay(
     """
     picture = Image.fromarray(blend(grey(slice_), likelihood_YX))
     size_px = max(8, round(min(picture.size) / 36))
-    font = ImageFont.load_default(size_px)
+    font = font_of(size_px)
     if min(picture.size) >= FINE_PX:
         _draw_legend(picture, float(likelihood_YX.max()), contour_level(likelihood_YX), size_px, font)
     crosses = [
@@ -50,6 +54,7 @@ def render_overlay(
     ]
     draw_crosses(picture, crosses, size_px, font)
     draw = ImageDraw.Draw(picture, "RGBA")  # fills blend by their alpha
+    _write_side(draw, slice_, size_px, font)
     _write_label(draw, picture.size, label_lines(probability, number, total, version), size_px, font)
     return np.array(picture)
 
@@ -57,7 +62,7 @@ def render_overlay(
 def label_lines(probability: float, number: int, total: int, version: str) -> tuple[str, str]:
     """The burned-in text: at the top and at the bottom."""
     return (
-        f"p = {100 * probability:.0f} %  |  image {number} of {total}",
+        f"p {percent(probability)}  |  image {number} of {total}",
         f"ich-node {version}  RESEARCH USE ONLY - not a medical device",
     )
 
@@ -70,6 +75,12 @@ def _draw_legend(picture: Image.Image, highest: float, level: float, size_px: in
     draw_colour_bar(picture, (right, top), length, size_px, font)
     if highest > VISIBLE_FROM:
         draw_contour_key(picture, (right, top + length + round(1.5 * size_px)), level, size_px, font)
+
+
+def _write_side(draw: ImageDraw.ImageDraw, slice_: Slice, size_px: int, font: Font) -> None:
+    """Which side of the patient is at the left edge."""
+    place = (size_px // 2, slice_.hu_YX.shape[0] // 2)
+    draw.text(place, left_side(slice_), font=font, fill=WHITE, anchor="lm", stroke_width=1, stroke_fill=BLACK)
 
 
 def _write_label(draw: ImageDraw.ImageDraw, size: tuple[int, int], lines: tuple[str, str], size_px: int, font: Font) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,27 @@ BLACK = (0, 0, 0)
 FINER = 4  # crosses are drawn this many times larger, and reduced
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def left_side(slice_: Slice) -> str:
+    """The letter of the direction that lies at the left edge (PS3.3 C.7.6.1.1.1): R in the usual view from the feet."""
+    along_row = slice_.image_orientation[:3]
+    axis = max(range(3), key=lambda index: abs(along_row[index]))
+    return "RAF"[axis] if along_row[axis] > 0 else "LPH"[axis]
+
+
+def percent(probability: float) -> str:
+    """Whole percent; what is not certain is not called so by rounding."""
+    rounded = round(100 * probability)
+    if rounded == 100 and probability < 1:
+        return "> 99 %"
+    return "< 1 %" if rounded == 0 and probability > 0 else f"{rounded} %"
+
+
+@cache
+def font_of(size_px: int) -> Font:
+    """Pillow's own outline font. Opening it costs more than drawing a line with it."""
+    return ImageFont.load_default(size_px)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from ich_node.detection.lesions import Lesion, Mark
 from ich_node.detection.windows import BRAIN
 from ich_node.report.context import Context, ReadSlice
 from ich_node.report.imprint import RESEARCH_USE
+from ich_node.report.paint import percent
 from ich_node.report.result import ResultObject
 from ich_node.report.sr import column_row
 from ich_node.report.tree import reference_to
@@ -108,7 +109,7 @@ def _annotation(context: Context, read: ReadSlice) -> Dataset:
     annotation.ReferencedImageSequence = [reference_to(read.header)]
     marks = context.marks_on(read)
     annotation.TextObjectSequence = [
-        _label(f"AI: p {100 * read.reading.probability:.0f} %. RESEARCH USE ONLY"),
+        _label(f"AI: p {percent(read.reading.probability)}. RESEARCH USE ONLY"),
         *(_number(lesion, mark, read.header) for lesion, mark in marks),
     ]
     if marks:

@@ -5,8 +5,10 @@
     Imaging Measurement Report
     ├── observer (Device), Procedure reported, Image Library
     ├── Imaging Measurements
-    │   ├── the series          Present | Absent | Undetermined, certainty      TID 1501
-    │   ├── each positive slice Present, certainty                              TID 1501
+    │   ├── the series          Present | Absent | Undetermined, certainty,     TID 1501
+    │   │                       inferred from the whole picture of its likeliest slice
+    │   ├── each positive slice Present, certainty, inferred from its whole     TID 1501
+    │   │                       picture
     │   └── each lesion         a group for each of its marks, the peak first;  TID 1410
     │                           POINT on its slice, certainty; of the peak also the height
     └── Qualitative Evaluations: comments for people
@@ -29,7 +31,7 @@ from ich_node.report.document import to_document
 from ich_node.report.imprint import PRODUCT, RESEARCH_USE, Algorithm, Imprint
 from ich_node.report.library import image_library
 from ich_node.report.result import ResultObject
-from ich_node.report.tree import Relationship, coded, container, image, number, point, reference_to, text, uid_reference
+from ich_node.report.tree import coded, container, image, number, point, reference_to, text, uid_reference, whole_picture
 from ich_node.report.uids import uid_from
 
 SERIES_NUMBER = 9001
@@ -127,7 +129,9 @@ def _series_group(context: Context) -> Dataset:
         context.imprint.algorithm,
         "1501",
         ("series", series_tracking_uid(context.reading.series_instance_uid)),
-        _certainty(context.reading.series_probability, *_inferred_from(context, _top_mark(context))),
+        # Where no lesion is drawn, viewers that draw the picture's frame put these words beside it.
+        *([] if context.reading.positive else [text(codes.COMMENT, "Hemorrhage absent", "CONTAINS")]),
+        _certainty(context.reading.series_probability, _inferred_from(_likeliest(context))),
         presence(codes.PRESENT if context.reading.positive else codes.ABSENT),
         *(image(codes.SOURCE_OF_MEASUREMENT, read.header, "CONTAINS") for read in sources),
     )
@@ -139,7 +143,7 @@ def _slice_groups(context: Context) -> list[Dataset]:
             context.imprint.algorithm,
             "1501",
             (f"slice {read.number}", uid_from("slice", read.slice.sop_instance_uid)),
-            _certainty(read.reading.probability, *_inferred_from(context, _top_mark(context, read))),
+            _certainty(read.reading.probability, _inferred_from(read)),
             presence(codes.PRESENT),
             image(codes.SOURCE_OF_MEASUREMENT, read.header, "CONTAINS"),
         )
@@ -155,34 +159,30 @@ def _lesion_groups(context: Context) -> list[Dataset]:
             (f"lesion {lesion.number}", context.tracking_uid(lesion)),
             _certainty(mark.finding.probability),
             *([_height(lesion)] if mark is lesion.peak and lesion.extent_mm > 0 else []),
-            _point(context, mark, codes.IMAGE_REGION, "CONTAINS"),
+            _point(context, mark),
         )
         for lesion in context.lesions
         for mark in lesion.marks
     ]
 
 
-def _top_mark(context: Context, read: ReadSlice | None = None) -> Mark | None:
-    """The peak of the slice, of its nearest neighbour where it has none, or of the whole series.
+def _likeliest(context: Context) -> ReadSlice:
+    """The slice whose probability is that of the series; of several, the one with the peak of the most certain lesion."""
+    peak_of_all = context.lesions[0].peak.slice.sop_instance_uid if context.lesions else ""
+    return max(context.slices, key=lambda read: (read.reading.probability, read.slice.sop_instance_uid == peak_of_all))
 
-    A widespread viewer fails on a measurement that has no coordinates. A thin slice shares its slab's mark in any case.
+
+def _inferred_from(read: ReadSlice) -> Dataset:
+    """What the probability of a slice was computed from: all of it.
+
+    Some viewers open no document that has a measurement without coordinates, a negative one for example.
     """
-    if not context.lesions:
-        return None
-    if read is None:
-        return context.lesions[0].peak
-    here = read.slice.position_mm
-    marks = [mark for lesion in context.lesions for mark in lesion.marks]
-    return min(marks, key=lambda mark: (abs(mark.slice.position_mm - here), -mark.finding.likelihood))
+    return whole_picture(codes.SOURCE, read.header, "INFERRED FROM")
 
 
-def _inferred_from(context: Context, mark: Mark | None) -> list[Dataset]:
-    return [] if mark is None else [_point(context, mark, codes.SOURCE, "INFERRED FROM")]
-
-
-def _point(context: Context, mark: Mark, name: Code, relationship: Relationship) -> Dataset:
+def _point(context: Context, mark: Mark) -> Dataset:
     column, row = column_row(mark)
-    return point(name, column, row, context.where(mark).header, relationship)
+    return point(codes.IMAGE_REGION, column, row, context.where(mark).header, "CONTAINS")
 
 
 def column_row(mark: Mark) -> tuple[float, float]:

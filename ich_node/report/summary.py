@@ -19,13 +19,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from ich_node.detection.lesions import Lesion
 from ich_node.detection.series import Slice
 from ich_node.report.context import Context, ReadSlice, marks_on
-from ich_node.report.paint import BLACK, WHITE, Cross, blend, draw_crosses, grey
+from ich_node.report.paint import BLACK, WHITE, Cross, blend, draw_crosses, font_of, grey, left_side, percent
 
 PAGE_PX = 1024
 MARGIN = 28
@@ -84,7 +84,7 @@ def label_line(context: Context) -> str:
 
 def answer_line(context: Context) -> str:
     """The first line."""
-    return f"Hemorrhage PRESENT   {100 * context.reading.series_probability:.0f} %"
+    return f"Hemorrhage PRESENT   {percent(context.reading.series_probability)}"
 
 
 def fact_lines(context: Context) -> list[str]:
@@ -99,7 +99,7 @@ def fact_lines(context: Context) -> list[str]:
         f"sha256 {algorithm.bundle_sha256[:12]}",
     ]
     left_out = len(context.reading.left_out)
-    return [*facts, f"{left_out} objects not read"] if left_out else facts
+    return [*facts, f"{left_out} {'object' if left_out == 1 else 'objects'} not read"] if left_out else facts
 
 
 def lesion_lines(context: Context) -> list[tuple[str, ...]]:
@@ -109,7 +109,7 @@ def lesion_lines(context: Context) -> list[tuple[str, ...]]:
         numbers = [context.where(mark).number for mark in lesion.marks]
         first, last = min(numbers), max(numbers)
         slices = f"{first}" if first == last else f"{first}-{last}"
-        rows.append((str(lesion.number), f"{100 * lesion.certainty:.0f} %", slices, f"{lesion.extent_mm:.0f} mm"))
+        rows.append((str(lesion.number), percent(lesion.certainty), slices, f"{lesion.extent_mm:.0f} mm"))
     return rows
 
 
@@ -189,10 +189,11 @@ def _draw_tile(tile: Tile, lesions: Sequence[Lesion], size: tuple[int, int]) -> 
         )
         for lesion, mark in marks_on(slice_, lesions)
     ]
-    draw_crosses(picture, crosses, CROSS, ImageFont.load_default(SMALL))
+    draw_crosses(picture, crosses, CROSS, font_of(SMALL))
     draw = ImageDraw.Draw(picture)
     _write(draw, (4, 0), f"{tile.read.number}", SMALL, WHITE, anchor="la")
-    _write(draw, (4, size[1] - 2), f"{100 * tile.read.reading.probability:.0f} %", SMALL, WHITE, anchor="ld")
+    _write(draw, (4, size[1] - 2), percent(tile.read.reading.probability), SMALL, WHITE, anchor="ld")
+    _write(draw, (4, size[1] // 2), left_side(slice_), SMALL, QUIET, anchor="lm")
     return picture
 
 
@@ -223,4 +224,4 @@ def _short(words: str, length: int) -> str:
 def _write(
     draw: ImageDraw.ImageDraw, place: tuple[int, int], words: str, size: int, colour: tuple[int, int, int], *, anchor: str
 ) -> None:
-    draw.text(place, words, font=ImageFont.load_default(size), fill=colour, anchor=anchor)
+    draw.text(place, words, font=font_of(size), fill=colour, anchor=anchor)

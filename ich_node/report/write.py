@@ -5,6 +5,13 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.uid import (
+    UID,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
+    SecondaryCaptureImageStorage,
+)
 
 from ich_node.detection.detector import LikelihoodMap, Reading
 from ich_node.detection.series import Slice
@@ -15,8 +22,17 @@ from ich_node.report.key_objects import write_key_objects
 from ich_node.report.parametric_map import write_parametric_map
 from ich_node.report.presentation_state import write_presentation_states
 from ich_node.report.result import ResultObject
-from ich_node.report.sr import write_sr
+from ich_node.report.sr import SR_CLASSES, write_sr
 from ich_node.report.summary import Tile, choose_tiles
+
+# Every SOP class of which there are results, whatever the options.
+RESULT_SOP_CLASSES: tuple[UID, ...] = (
+    *SR_CLASSES.values(),
+    SecondaryCaptureImageStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
+)
 
 OnSlice = Callable[[LikelihoodMap, Slice], NDArray[np.float32]]
 MapOf = Callable[[ReadSlice], NDArray[np.float32]]

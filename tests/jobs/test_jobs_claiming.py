@@ -208,7 +208,7 @@ def test_journal(jobs):
     assert [(line.at - READY, line.event, line.detail) for line in jobs.events(job.id)] == [
         (-QUIET, "received", "first object of revision 1, from ct"),
         (0 * SECOND, "claimed", "try 1, by host:1"),
-        (0 * SECOND, "released", "by host:1"),
+        (0 * SECOND, "released", "by host:1: the process stops"),
         (1 * SECOND, "claimed", "try 1, by host:1"),
         (1 * SECOND, "try failed", "bug: ValueError"),
         (2 * SECOND, "claimed", "try 2, by host:2"),

@@ -1,9 +1,9 @@
 """Results are owed, claimed for one association at a time, and sent."""
 
 import pytest
-from ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish
+from ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish, results
 
-from ich_node.jobs import DeliveryState, LeaseLost
+from ich_node.jobs import DeliveryState, LeaseLost, Result
 
 DONE_AT = T0 + QUIET
 
@@ -189,3 +189,73 @@ def test_an_answer_to_another_question_changes_nothing(owing):
     assert owing.commitment_answered("2.25.78", committed=everything, failed={}, now=DONE_AT) == 0
     assert owing.commitment_answered("2.25.77", committed=["2.25.7.9.9"], failed={}, now=DONE_AT) == 0
     assert owing.deliveries(1) == before
+
+
+def notify(jobs, *, series="2.25.1", revision=1, positive=True, to=("ris",), at=DONE_AT):
+    """A revision of a series is read, and these are to be notified."""
+    add(jobs, revision, series=series, at=at - QUIET)
+    job = claim(jobs, at=at)
+    told = Result(
+        sop_instance_uid=f"2.25.8.{job.id}", sop_class_uid="", kind="notification", path="", sha256=f"{job.id}", size_bytes=1
+    )
+    answer = {"positive": positive, "series_probability": 0.5, "bundle_sha256": "b", "results": [told]}
+    jobs.finish(job, now=at, destinations=(), notify=to, **answer)
+    return job
+
+
+def test_objects_and_notifications_go_to_their_own(jobs):
+    """A notification is owed to who is to be notified, an object to the other destinations."""
+    add(jobs)
+    job = claim(jobs)
+    told = Result(sop_instance_uid="2.25.8", sop_class_uid="", kind="notification", path="", sha256="8", size_bytes=1)
+    answer = {"positive": True, "series_probability": 0.5, "bundle_sha256": "b", "results": [*results(job), told]}
+    jobs.finish(job, now=DONE_AT, destinations=("pacs",), notify=("ris",), **answer)
+    assert [(delivery.destination, delivery.kind) for delivery in jobs.deliveries(job.id)] == [
+        ("pacs", "sr"), ("pacs", "overlay"), ("ris", "notification"),
+    ]  # fmt: skip
+
+
+def test_priority_then_positive_then_the_longest_due(jobs):
+    """The order in which one sender is given its batches."""
+    for number, positive in ((1, False), (2, True), (3, False)):
+        notify(jobs, series=f"2.25.{number}", positive=positive, to=("ris", "worklist"), at=DONE_AT + number * SECOND)
+    order = [
+        jobs.claim_deliveries(
+            owner="host:1", now=DONE_AT + 99 * SECOND, lease=LEASE, limit=9, priorities={"worklist": 5, "ris": -1}
+        )
+        for _ in range(6)
+    ]
+    assert [(batch[0].destination, batch[0].job_id) for batch in order] == [
+        ("worklist", 2), ("worklist", 1), ("worklist", 3), ("ris", 2), ("ris", 1), ("ris", 3),
+    ]  # fmt: skip
+
+
+def test_a_newer_notification_supersedes_what_was_not_told(jobs):
+    """Of one series, to one destination; whatever was told, or is about another series, stays as it is."""
+    first = notify(jobs, to=("ris", "worklist"))
+    other = notify(jobs, series="2.25.2", at=DONE_AT + SECOND)
+    second = notify(jobs, revision=2, positive=False, to=("ris",), at=DONE_AT + 30 * SECOND)
+    assert jobs.told_before(second) == {"ris", "worklist"}
+    assert jobs.previous_result(second, "notification").sop_instance_uid == f"2.25.8.{first.id}"
+    claimed = [delivery for _ in range(5) for delivery in take(jobs, at=DONE_AT + 60 * SECOND)]
+    assert sorted((delivery.destination, delivery.job_id) for delivery in claimed) == [
+        ("ris", other.id), ("ris", second.id), ("worklist", first.id),
+    ]  # fmt: skip
+    states_of_first = {delivery.destination: delivery.state for delivery in jobs.deliveries(first.id)}
+    assert states_of_first == {"ris": DeliveryState.SUPERSEDED, "worklist": DeliveryState.SENDING}
+
+
+def test_an_earlier_revision_that_is_read_later_supersedes_nothing(jobs):
+    """What is newer is what the revision says, not who was faster: the answer of the whole series is the last word."""
+    add(jobs, 1)
+    early = claim(jobs)
+    jobs.fail(early, now=DONE_AT, reason="unavailable", detail="", retry_at=DONE_AT + 90 * SECOND)
+    late = notify(jobs, revision=2, at=DONE_AT + 30 * SECOND)
+    jobs.delivered(ids(take(jobs, at=DONE_AT + 40 * SECOND)), owner="host:1", now=DONE_AT + 40 * SECOND)
+    early = claim(jobs, at=DONE_AT + 90 * SECOND)
+    told = Result(sop_instance_uid="2.25.8.1", sop_class_uid="", kind="notification", path="", sha256="1", size_bytes=1)
+    answer = {"positive": True, "series_probability": 0.5, "bundle_sha256": "b", "results": [told]}
+    jobs.finish(early, now=DONE_AT + 91 * SECOND, destinations=(), notify=("ris",), **answer)
+    assert take(jobs, at=DONE_AT + 99 * SECOND) == []
+    assert [delivery.state for delivery in jobs.deliveries(early.id)] == [DeliveryState.SUPERSEDED]
+    assert [delivery.state for delivery in jobs.deliveries(late.id)] == [DeliveryState.SENT]

@@ -65,3 +65,19 @@ def test_the_oldest_go_first(jobs):
         finish(jobs, job, destinations=(), count=0)
     assert sweep(jobs, limit=1) == [instance(series="2.25.1").path]
     assert sweep(jobs) == [instance(series="2.25.2").path, instance(series="2.25.3").path]
+
+
+def test_a_series_is_forgotten_as_a_whole(jobs):
+    """Two revisions, the second one swept a month after the first: neither goes before both have had their time."""
+    add(jobs, 1)
+    finish(jobs, claim(jobs))
+    deliver(jobs)
+    sweep(jobs)
+    add(jobs, 2, at=T0 + 30 * DAY)
+    second = claim(jobs, at=T0 + 31 * DAY)
+    finish(jobs, second, destinations=())
+    assert jobs.prune(swept_before=T0 + 99 * DAY, limit=9) == 0, "the second one has its files"
+    jobs.sweep_series(idle_since=T0 + 40 * DAY, failed_too=True, limit=9, now=T0 + 40 * DAY)
+    assert jobs.prune(swept_before=T0 + 40 * DAY, limit=9) == 0
+    assert [jobs.prune(swept_before=T0 + 41 * DAY, limit=1) for _ in range(3)] == [1, 1, 0]
+    assert jobs.list() == []

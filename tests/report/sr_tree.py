@@ -12,6 +12,7 @@ HEIGHT, MILLIMETRE = ("121207", "DCM"), ("mm", "UCUM")
 TRACKING_IDENTIFIER, TRACKING_UID = ("112039", "DCM"), ("112040", "DCM")
 HEMORRHAGE = ("1386000", "SCT")
 PRESENCE = {("52101004", "SCT"), ("272519000", "SCT"), ("373068000", "SCT")}
+IMAGE_REGION = ("111030", "DCM")
 PROCEDURE = (("121058", "DCM"), ("25045-6", "LN"))
 FAMILY = (("111000", "DCM"), ("123110", "DCM"))
 SITE = (("363698007", "SCT"), ("1101003", "SCT"))
@@ -44,7 +45,7 @@ def groups(document: Dataset) -> list[Dataset]:
 
 def regions(group: Dataset) -> list[Dataset]:
     """The Image Regions of a TID 1410 group."""
-    return [item for item in items(group) if name(item) == ("111030", "DCM")]
+    return [item for item in items(group) if name(item) == IMAGE_REGION]
 
 
 def texts(document: Dataset) -> list[str]:
@@ -62,7 +63,7 @@ def faults(document: Dataset, series: Series) -> list[str]:
     for group in groups(document):
         found += group_faults(group)
     for item in walk(document):
-        found += point_faults(item, series) if item.ValueType == "SCOORD" else []
+        found += coordinate_faults(item, series) if item.ValueType == "SCOORD" else []
         found += reference_faults(item, series) if item.ValueType == "IMAGE" else []
     return found
 
@@ -120,9 +121,8 @@ def group_faults(group: Dataset) -> list[str]:
     return found
 
 
-def point_faults(item: Dataset, series: Series) -> list[str]:
-    if item.GraphicType != "POINT" or len(item.GraphicData) != 2:
-        return ["not one point"]
+def coordinate_faults(item: Dataset, series: Series) -> list[str]:
+    """An Image Region is one point, anything else a whole picture."""
     sources = [child for child in items(item) if child.ValueType == "IMAGE"]
     if len(sources) != 1 or sources[0].RelationshipType != "SELECTED FROM":
         return ["a point without its image"]
@@ -130,7 +130,13 @@ def point_faults(item: Dataset, series: Series) -> list[str]:
     shapes = {slice_.sop_instance_uid: slice_.hu_YX.shape for slice_ in series.slices}
     if uid not in shapes:
         return ["a point on a foreign image"]
-    (rows, columns), (column, row) = shapes[uid], item.GraphicData
+    rows, columns = shapes[uid]
+    if name(item) != IMAGE_REGION:
+        around = [0, 0, columns, 0, columns, rows, 0, rows, 0, 0]
+        return [] if (item.GraphicType, list(item.GraphicData)) == ("POLYLINE", around) else ["not a whole picture"]
+    if item.GraphicType != "POINT" or len(item.GraphicData) != 2:
+        return ["not one point"]
+    column, row = item.GraphicData
     return [] if 0 <= column <= columns and 0 <= row <= rows else ["a point outside of the image"]
 
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, JPEGLSNearLossless, RLELossless
 from report_examples import bump, finding, head_slice, make_source, of_kind, positive_reading, read_by_hand, report
 from sr_tree import groups, tracking
 
@@ -13,7 +15,7 @@ from ich_node.detection.lesions import find_lesions
 from ich_node.report import ReportOptions, render_overlay
 from ich_node.report.capture import patient_orientation
 from ich_node.report.overlay import label_lines
-from ich_node.report.paint import colour_of, contour_level
+from ich_node.report.paint import colour_of, contour_level, left_side, percent
 
 
 def render(slice_, findings=(), likelihood_YX=None, **changes):
@@ -26,9 +28,23 @@ def render(slice_, findings=(), likelihood_YX=None, **changes):
 def test_the_label_says_what_it_is_and_no_more():
     """Product, version, research use, p and place in the series: the whole burned-in text."""
     assert label_lines(0.974, 12, 34, "0.1.0") == (
-        "p = 97 %  |  image 12 of 34",
+        "p 97 %  |  image 12 of 34",
         "ich-node 0.1.0  RESEARCH USE ONLY - not a medical device",
     )
+
+
+def test_what_is_not_certain_is_not_rounded_to_it():
+    """A reader takes 100 % for certain, and 0 % for excluded."""
+    said = [percent(probability) for probability in (0.0, 0.0001, 0.5, 0.974, 0.9999, 1.0)]
+    assert said == ["0 %", "< 1 %", "50 %", "97 %", "> 99 %", "100 %"]
+
+
+def test_the_side_of_the_patient_is_named():
+    """R at the left edge in the usual view; L if the rows run the other way."""
+    slice_ = head_slice(1)
+    assert left_side(slice_) == "R"
+    assert left_side(replace(slice_, image_orientation=(-1, 0, 0, 0, 1, 0))) == "L"
+    assert render(slice_)[246:267, 5:20].max() > 200
 
 
 def test_no_patient_is_burned_in():
@@ -218,3 +234,24 @@ def test_pictures_are_compressed_without_loss(compression, syntax):
     assert dataset.file_meta.TransferSyntaxUID == syntax
     usual = of_kind(report(source, read_by_hand(source, [0.1, 0.9], {})), "overlay")[0]
     np.testing.assert_array_equal(dataset.pixel_array, usual.pixel_array)
+
+
+def test_pictures_of_lossy_sources_say_so():
+    """Also where only the transfer syntax of the source tells; a source without loss gives 00."""
+
+    def lossy(dataset: Dataset) -> None:
+        dataset.LossyImageCompression, dataset.LossyImageCompressionRatio = "01", [8.5]
+        dataset.LossyImageCompressionMethod = "ISO_15444_1"
+
+    def by_its_syntax(dataset: Dataset) -> None:
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = JPEGLSNearLossless
+
+    said = []
+    for change in (lossy, by_its_syntax, Dataset.keys):
+        source = make_source(2, change=change)
+        results = report(source, read_by_hand(source, [0.1, 0.9], {}))
+        for kind in ("summary", "overlay"):
+            (dataset,) = of_kind(results, kind)
+            said.append((dataset.LossyImageCompression, dataset.get("LossyImageCompressionRatio")))
+    assert said == [("01", 8.5)] * 2 + [("01", None)] * 2 + [("00", None)] * 2

@@ -23,7 +23,8 @@ TRIES = 5  # the least of them is the cost
 def test_all_results_of_a_positive_series_are_built_and_stored_in_no_time(tmp_path: Path) -> None:
     """36 slices, 20 of them positive with a mark each: the SR, the summary, 20 overlays, the state and the key objects.
 
-    In CPU time, which a busy machine changes least. Measured: 0.9 s where a loop that takes 0.5 s alone took 0.85 s.
+    In CPU time, which a busy machine changes least. Measured: 0.9 s on a machine so busy that what takes 0.5 s alone took
+    1.3 s.
     """
     source = make_source(36)
     marks = {index: (finding(200 + index, 180, 0.9),) for index in range(8, 28)}

@@ -102,6 +102,11 @@ MUTATIONS: dict[str, Callable[[Dataset], object]] = {
     "no Procedure reported": lambda document: remove(document, ("121058", "DCM")),
     "no Image Library": lambda document: remove(document, ("111028", "DCM")),
     "point outside the image": lambda document: setattr(regions(planar(document))[0], "GraphicData", [600.0, 10.0]),
+    "a picture that is not whole": lambda document: setattr(
+        next(item for item in walk(document) if item.get("GraphicType") == "POLYLINE"),
+        "GraphicData",
+        [0, 0, 9, 0, 9, 9, 0, 9, 0, 0],
+    ),
     "point on a foreign image": lambda document: setattr(
         regions(planar(document))[0].ContentSequence[0].ReferencedSOPSequence[0], "ReferencedSOPInstanceUID", "1.2.3"
     ),
@@ -156,18 +161,36 @@ def test_a_point_is_the_centre_of_its_pixel():
     assert list(regions(planar(document))[0].GraphicData) == [20.5, 10.5]
 
 
-def test_every_group_has_coordinates(positive):
-    """A positive slice without a mark borrows its neighbour's: a widespread viewer fails on groups without coordinates."""
-    for group in groups(positive[0].dataset):
-        assert [item for item in walk(group) if item.ValueType == "SCOORD"]
+def test_every_group_of_an_answer_has_coordinates(positive, negative):
+    """A viewer in use opens no document with a group that has none: what is said of slices is inferred from whole pictures."""
+    for results in (positive, negative):
+        for group in groups(results[0].dataset):
+            assert [item for item in walk(group) if item.ValueType == "SCOORD"]
+
+
+def inferred_from(group: Dataset) -> str:
+    """The instance whose whole picture the certainty was inferred from."""
+    (picture,) = [item for item in walk(group) if item.get("RelationshipType") == "INFERRED FROM"]
+    return str(picture.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+
+
+def test_a_certainty_names_the_picture_that_it_comes_from():
+    """That of the series is its likeliest slice, also in a negative reading; that of a slice is itself."""
+    source = make_source(4)
+    uids = [slice_.sop_instance_uid for slice_ in source.series.slices]
+    negative = report(source, read_by_hand(source, [0.1, 0.2, 0.4, 0.3], {}))[0].dataset
+    assert [inferred_from(group) for group in groups(negative)] == [uids[2]]
+    marked = {1: (finding(100, 100, 0.9),)}
+    positive = report(source, read_by_hand(source, [0.8, 1.0, 1.0, 0.1], marked))[0].dataset
+    assert [inferred_from(group) for group in groups(positive)[:4]] == [uids[1], uids[0], uids[1], uids[2]]
 
 
 def test_a_positive_reading_without_any_mark_is_written():
-    """Slices over the threshold and no peak: Present, without coordinates."""
+    """Slices over the threshold and no peak: Present, without a point."""
     source = make_source(3)
     document = report(source, read_by_hand(source, [0.1, 0.9, 0.2], {}))[0].dataset
     assert faults(document, source.series) == []
-    assert not [item for item in walk(document) if item.ValueType == "SCOORD"]
+    assert not [item for item in walk(document) if item.get("GraphicType") == "POINT"]
 
 
 def test_findings_are_cut_at_five_and_those_outside_are_dropped_aloud():

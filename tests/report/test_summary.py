@@ -67,7 +67,7 @@ def test_the_words_of_the_page():
         "threshold 75 %",
         "model test",
         "sha256 abababababab",
-        "1 objects not read",
+        "1 object not read",
     ]
     assert lesion_lines(context) == [("1", "97 %", "3-4", "10 mm"), ("2", "55 %", "4", "5 mm")]
 

@@ -21,6 +21,10 @@ ALLOWED = {
     '/CONTAINER (125007,DCM,"Measurement Group")/CODE (1386000,SCT,"Intracranial hemorrhage"): Content Item not in template': (
         "the 2022 edition of TID 1501 has no row for qualitative evaluations"
     ),
+    'Warning: /CONTAINER (126000,DCM,"Imaging Measurement Report")/CONTAINER (126010,DCM,"Imaging Measurements")'
+    '/CONTAINER (125007,DCM,"Measurement Group")/TEXT (121106,DCM,"Comment"): Content Item not in template': (
+        "TID 1501 may be extended"
+    ),
 }
 NODE_NUMBER = re.compile(r"^(Warning: |Error: )[\d.]+: ")  # PixelMed's, of the place in the tree
 # JDK 17 limits XPath to fewer operators than PixelMed's style sheets have; it would die with exit code 0.

@@ -1,0 +1,35 @@
+"""The DICOM conformance statement (PS3.2), written from the facts where they live, so that it cannot drift."""
+
+from ich_node import __version__
+from ich_node.conformance.acceptor import acceptor_lines
+from ich_node.conformance.created import created_lines
+from ich_node.conformance.overview import overview_lines
+from ich_node.conformance.requestor import requestor_lines
+from ich_node.conformance.settings import settings_lines
+from ich_node.conformance.support import support_lines
+
+INTRODUCTION = (
+    "# DICOM conformance statement",
+    "",
+    f"ich-node {__version__}. For research use only; not a medical device.",
+    "",
+    "Written by `ich-node conformance` from the code itself; do not edit it by hand. It has the contents that PS3.2 asks for, in"
+    " its order: overview, network (what is accepted, what is requested, configuration), character sets, security, objects that"
+    " are made. Settings in `[brackets]` are those of config.toml. It is no validation and no promise that two systems work"
+    " together: that is tried on site.",
+    "",
+)
+
+
+def statement() -> str:
+    """The whole document, Markdown."""
+    parts = (
+        INTRODUCTION,
+        overview_lines(),
+        acceptor_lines(),
+        requestor_lines(),
+        settings_lines(),
+        support_lines(),
+        created_lines(),
+    )
+    return "\n".join(line for part in parts for line in part).rstrip() + "\n"

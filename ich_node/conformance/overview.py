@@ -1,0 +1,28 @@
+"""What the node offers and uses, on one page."""
+
+from pydicom.uid import UID
+
+from ich_node.commitment import PUSH_MODEL
+from ich_node.config import ScpSettings
+from ich_node.conformance.markdown import table, uid
+from ich_node.receive.negotiation import ACCEPTED_SOP_CLASSES, VERIFICATION, acceptor
+from ich_node.report import RESULT_SOP_CLASSES
+
+
+def overview_lines() -> list[str]:
+    return [
+        "## 1 Overview",
+        "",
+        "CT series of the head arrive by C-STORE; structured reports, pictures, presentation states, key object selections and,"
+        " if wanted, likelihood maps go out by C-STORE to every destination. There is no query, no retrieval, no worklist, no"
+        " printing and no media interchange.",
+        "",
+        *table(("SOP class", "user (SCU)", "provider (SCP)"), _roles()),
+    ]
+
+
+def _roles() -> list[tuple[str, str, str]]:
+    offered = [UID(context.abstract_syntax or "") for context in acceptor(ScpSettings()).supported_contexts]
+    used = [VERIFICATION, PUSH_MODEL, *RESULT_SOP_CLASSES]
+    in_order = sorted({*offered, *used}, key=lambda each: (each not in (VERIFICATION, *ACCEPTED_SOP_CLASSES), str(each)))
+    return [(uid(each), "yes" if each in used else "no", "yes" if each in offered else "no") for each in in_order]

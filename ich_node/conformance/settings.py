@@ -1,0 +1,59 @@
+"""What can be configured, with its defaults."""
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from ich_node.config import ReportSettings, ScpSettings, SeriesSettings, Source, SpoolSettings, TlsSettings
+from ich_node.conformance.markdown import table
+from ich_node.destinations import KINDS
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "[scp]": ScpSettings,
+    "[tls]": TlsSettings,
+    "[series]": SeriesSettings,
+    "[spool]": SpoolSettings,
+    "[report]": ReportSettings,
+    "[[sources]]": Source,
+}
+
+
+def settings_lines() -> list[str]:
+    return [
+        "## 4 Configuration",
+        "",
+        "config.toml says of each setting what it does. `[[sources]]` and `[[destinations]]` map AE titles to addresses.",
+        "",
+        *table(
+            ("section", "setting", "default"),
+            (row for heading, model in SECTIONS.items() for row in _rows(heading, model)),
+        ),
+        "### 4.1 Kinds of destinations",
+        "",
+        "A destination of kind `dicom` gets objects as section 3 says. Kind `stow` gets them by DICOMweb; `hl7` and"
+        " `webhook` get notifications, which are no DICOM.",
+        "",
+        *table(
+            ("kind", "what it is", "settings"),
+            (
+                (
+                    f"`{kind}`",
+                    (model.__doc__ or "").strip().splitlines()[0],
+                    ", ".join(f"`{name}`" for name in model.model_fields),
+                )
+                for kind, model in KINDS.items()
+            ),
+        ),
+    ]
+
+
+def _rows(heading: str, model: type[BaseModel]) -> list[tuple[str, str, str]]:
+    return [(f"`{heading}`", f"`{name}`", _default(field)) for name, field in model.model_fields.items()]
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "to be given"
+    default = field.get_default()
+    if default is None or default == ():
+        return "none"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"

@@ -1,0 +1,101 @@
+"""A Reading, or a Refusal, of a series -> its Notification."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pydicom import Dataset
+
+from ich_node.detection.detector import Reading
+from ich_node.detection.series import Series
+from ich_node.errors import Refusal
+from ich_node.notification import Finding, Identifiers, Notification, Refused
+from ich_node.report.context import lesions_of
+from ich_node.report.evidence import clean
+from ich_node.report.imprint import Algorithm
+from ich_node.report.uids import uid_from
+
+# Notification's names for what DICOM calls otherwise (PS3.3 C.7.1.1, C.7.2.1, C.4.16)
+KEYWORDS = {
+    "patient_id": "PatientID",
+    "issuer_of_patient_id": "IssuerOfPatientID",
+    "patient_name": "PatientName",
+    "patient_birth_date": "PatientBirthDate",
+    "patient_sex": "PatientSex",
+    "accession_number": "AccessionNumber",
+    "placer_order_number": "PlacerOrderNumberImagingServiceRequest",
+    "filler_order_number": "FillerOrderNumberImagingServiceRequest",
+    "study_date": "StudyDate",
+    "study_time": "StudyTime",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a notification is about, besides the answer. datasets: headers of the series, none if they were not read.
+
+    replaces: the uid of the notification of an earlier revision; report_uid: of the SR.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    datasets: Sequence[Dataset]
+    revision: int
+    replaces: str | None
+    report_uid: str | None
+    algorithm: Algorithm
+    at: datetime
+
+
+def notification_of(told: Told, series: Series, reading: Reading) -> Notification:
+    """The same arguments give the same bytes, and so the same uid."""
+    return _named(
+        replace(
+            _without_answer(told),
+            finding=Finding.SUSPECTED if reading.positive else Finding.NOT_FOUND,
+            series_probability=round(reading.series_probability, 4),
+            threshold=round(reading.threshold, 4),
+            lesions=len(lesions_of(series, reading)),
+            slices=len(reading.slices),
+            positive_slices=sum(slice_.probability >= reading.threshold for slice_ in reading.slices) if reading.positive else 0,
+        )
+    )
+
+
+def notification_of_refusal(told: Told, refusal: Refusal) -> Notification:
+    """ "Could not be analysed", and why; never "no hemorrhage"."""
+    return _named(replace(_without_answer(told), refused=Refused(reason=refusal.reason, detail=refusal.detail)))
+
+
+def _without_answer(told: Told) -> Notification:
+    return Notification(
+        uid="",
+        replaces=told.replaces,
+        study_instance_uid=told.study_instance_uid,
+        series_instance_uid=told.series_instance_uid,
+        revision=told.revision,
+        at=told.at,
+        finding=Finding.NOT_ANALYSED,
+        refused=None,
+        series_probability=None,
+        threshold=None,
+        lesions=None,
+        slices=None,
+        positive_slices=None,
+        report_uid=told.report_uid,
+        bundle_name=told.algorithm.bundle_name,
+        bundle_sha256=told.algorithm.bundle_sha256,
+        software_version=told.algorithm.version,
+        identifiers=_identifiers(told.datasets[0]) if told.datasets else Identifiers(),
+    )
+
+
+def _named(notification: Notification) -> Notification:
+    content = hashlib.sha256(notification.encode()).hexdigest()
+    return replace(notification, uid=str(uid_from("notification", content)))
+
+
+def _identifiers(dataset: Dataset) -> Identifiers:
+    header = clean(dataset, only=[*KEYWORDS.values(), "SpecificCharacterSet"])
+    return Identifiers(**{name: str(header.get(keyword) or "").strip() for name, keyword in KEYWORDS.items()})

@@ -1,0 +1,88 @@
+"""What goes wrong, one thing at a time."""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from moved_clock import MovedClock
+
+from chaos.disk import Disk
+from chaos.ledger import BackDoor
+from chaos.node import PROCESSES, Node
+from chaos.peer import MOODS, Peer
+
+KINDS = ("kill", "kill", "mood", "mood", "mood", "away", "lock", "full", "clock", "nothing")
+HOURS = (-6, -3, -1, 0, 2, 5)  # where the clock is put, from the right time
+
+
+@dataclass(kw_only=True)
+class Troubles:
+    """figures: how often each happened."""
+
+    rng: random.Random
+    node: Node
+    peers: Sequence[Peer]
+    ledger: BackDoor
+    disk: Disk
+    clock: MovedClock
+    figures: Counter[str] = field(default_factory=Counter)
+
+    def strike(self) -> None:
+        """One thing, or nothing."""
+        getattr(self, f"_{self.rng.choice(KINDS)}")()
+        self.node.look_at_memory()
+        self.ledger.shorten_waits()
+
+    def end(self) -> None:
+        """From now on everything goes right, but for the clock, which stays where it was put."""
+        for peer in self.peers:
+            peer.mood = "takes"
+
+    def _nothing(self) -> None:
+        """For once."""
+
+    def _kill(self) -> None:
+        name = self.rng.choice(PROCESSES)
+        if not self.node.has_worked(name):
+            return
+        self.node.look_at_memory()
+        with suppress(ProcessLookupError):
+            os.kill(self.node.pid_of(name), signal.SIGKILL)
+            self.figures[f"kill -9 {name}"] += 1
+
+    def _mood(self) -> None:
+        self.rng.choice(self.peers).mood = self.rng.choice(MOODS)
+
+    def _away(self) -> None:
+        peer = self.rng.choice(self.peers)
+        peer.stop()
+        time.sleep(self.rng.uniform(0.2, 1.5))
+        peer.start()
+        self.figures[f"{peer.ae_title} stopped and started"] += 1
+
+    def _lock(self) -> None:
+        seconds = self.rng.uniform(0.5, 3)
+        with suppress(sa.exc.OperationalError):  # the node writes for so long that we do not get it
+            self.ledger.lock(seconds)
+            self.figures["ledger locked"] += 1
+
+    def _full(self) -> None:
+        seconds = self.rng.uniform(1, 4)
+        if not self.disk.is_small:
+            return
+        self.disk.fill()
+        time.sleep(seconds)
+        self.disk.make_room()
+        self.figures["disk full"] += 1
+
+    def _clock(self) -> None:
+        before, hours = self.clock.offset_seconds, self.rng.choice(HOURS)
+        self.clock.move_to(hours * 3600)
+        if hours * 3600 != before:
+            self.figures["clock put forward" if hours * 3600 > before else "clock put back"] += 1
