@@ -6,6 +6,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
 from outlet_bench import mllp_receiver, web_receiver
 from peers import need, orthanc, pacs, wait_until
 from test_walk import running_node, send
@@ -37,6 +38,7 @@ def get(url: str) -> Any:
         return json.load(answer)
 
 
+@pytest.mark.timeout(900)  # its waits together
 def test_all_four_kinds_get_what_is_theirs(tmp_path: Path) -> None:
     """The PACS and the archive get the same objects, the RIS and the worklist one message, in which nobody is named."""
     need("Orthanc")
