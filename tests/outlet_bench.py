@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from pydicom.uid import ExplicitVRLittleEndian
@@ -17,7 +18,7 @@ from results import ROOT
 
 from ich_node.config import TlsSettings
 from ich_node.destinations import Destination, Hl7Destination
-from ich_node.jobs import Delivery, DeliveryState, Instance, Job, Jobs, Result
+from ich_node.jobs import Delivery, DeliveryState, Instance, Job, Jobs, Result, open_ledger
 from ich_node.notification import KIND, Finding, Identifiers, Notification, Refused
 from ich_node.peers import TLS_OFF
 from ich_node.send import Sender
@@ -146,6 +147,13 @@ class Bench:
         """Why the only delivery waits."""
         (delivery,) = self.deliveries()
         return str(delivery.detail)
+
+
+@contextmanager
+def opened_bench(folder: Path) -> Iterator[Bench]:
+    jobs = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+    yield Bench(jobs, Spool(folder / "spool"))
+    jobs.dispose()
 
 
 # --- MLLP -------------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from outlet_bench import (
     changed,
     mllp_receiver,
     notification,
+    opened_bench,
     without_secrets,
 )
 from outlet_bench import (
@@ -32,11 +33,10 @@ from peers import free_port, wait_until
 
 from ich_node.config import TlsSettings
 from ich_node.echo import echo
-from ich_node.jobs import DeliveryState, open_ledger
+from ich_node.jobs import DeliveryState
 from ich_node.notification import Identifiers
 from ich_node.outlets.oru import escaped, oru_r01, person_names
 from ich_node.send import RETRY_FOR
-from ich_node.spool import Spool
 from ich_node.tls import server_context
 
 POSITIVE, NEGATIVE, REFUSED = notification(), notification(positive=False), notification(positive=None)
@@ -44,9 +44,8 @@ POSITIVE, NEGATIVE, REFUSED = notification(), notification(positive=False), noti
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    jobs = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
-    yield Bench(jobs, Spool(tmp_path / "spool"))
-    jobs.dispose()
+    with opened_bench(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from heads import head_series
-from outlet_bench import SECRETS, START, Bench, MllpReceiver, acknowledged, hl7, mllp_receiver
+from outlet_bench import SECRETS, START, Bench, MllpReceiver, acknowledged, hl7, mllp_receiver, opened_bench
 from peers import pacs
 from results import give_results, result_object
 from test_analyse import Bench as Analysis
@@ -15,16 +15,14 @@ from test_analyse import bundle as make_bundle  # noqa: F401 - a fixture
 
 from ich_node.destinations import DicomDestination, Hl7Destination, OutletSettings, WebhookDestination
 from ich_node.detection.detector import Detector
-from ich_node.jobs import DeliveryState, JobState, open_ledger
+from ich_node.jobs import DeliveryState, JobState
 from ich_node.notification import KIND, Finding, NotANotification, Notification, decode
-from ich_node.spool import Spool
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    jobs = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
-    yield Bench(jobs, Spool(tmp_path / "spool"))
-    jobs.dispose()
+    with opened_bench(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

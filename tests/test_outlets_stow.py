@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from certificates import authority
-from outlet_bench import Bench, WebReceiver, web_receiver
+from outlet_bench import Bench, WebReceiver, opened_bench, web_receiver
 from peers import need, orthanc
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
@@ -18,8 +18,7 @@ from results import ROOT, give_results, result_object
 from ich_node.config import TlsSettings
 from ich_node.destinations import StowDestination
 from ich_node.echo import echo
-from ich_node.jobs import DeliveryState, open_ledger
-from ich_node.spool import Spool
+from ich_node.jobs import DeliveryState
 from ich_node.tls import server_context
 
 REFERENCED, FAILED, WARNING, REASON, UID = "00081199", "00081198", "00081196", "00081197", "00081155"
@@ -27,9 +26,8 @@ REFERENCED, FAILED, WARNING, REASON, UID = "00081199", "00081198", "00081196", "
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    jobs = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
-    yield Bench(jobs, Spool(tmp_path / "spool"))
-    jobs.dispose()
+    with opened_bench(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -12,16 +12,15 @@ from pathlib import Path
 import pytest
 import standardwebhooks
 from certificates import authority
-from outlet_bench import START, Bench, WebReceiver, notification, web_receiver, without_secrets
+from outlet_bench import START, Bench, WebReceiver, notification, opened_bench, web_receiver, without_secrets
 from peers import free_port
 
 from ich_node.config import TlsSettings
 from ich_node.destinations import WebhookDestination
 from ich_node.echo import echo
-from ich_node.jobs import DeliveryState, open_ledger
+from ich_node.jobs import DeliveryState
 from ich_node.outlets.webhook import body_of
 from ich_node.send import RETRY_FOR
-from ich_node.spool import Spool
 from ich_node.tls import server_context
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
@@ -29,9 +28,8 @@ SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    jobs = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
-    yield Bench(jobs, Spool(tmp_path / "spool"))
-    jobs.dispose()
+    with opened_bench(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture
