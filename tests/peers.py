@@ -28,6 +28,21 @@ KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 # Debian's; a virtual environment may shadow them with pynetdicom's apps of the same names.
 TOOL_FOLDERS = "/usr/bin:/usr/sbin:/usr/local/bin:/opt/homebrew/bin"
 
+# The beginning of a config.toml: one modality sends, one PACS receives.
+ONE_OF_EACH = """
+[scp]
+bind_address = "127.0.0.1"
+port = {port}
+[[sources]]
+name = "modality"
+ae_title = "CT1"
+[[destinations]]
+name = "pacs"
+ae_title = "{pacs_ae}"
+host = "127.0.0.1"
+port = {pacs_port}
+"""
+
 
 def need(tool: str) -> str:
     """The path of a real peer's program; without it the test is skipped, and in CI it fails."""

@@ -26,26 +26,16 @@ from pathlib import Path
 from typing import Any
 
 from jobs.ledger_examples import MAX_WAIT, QUIET, T0, add, claim, claim_until_empty
-from peers import CT, Pacs, associated, free_port, is_listening, pacs, wait_until
+from peers import CT, ONE_OF_EACH, Pacs, associated, free_port, is_listening, pacs, wait_until
 from postgres import cluster
 from pydicom.uid import ExplicitVRLittleEndian
 from soak import SLICES, made_slice, named
 
 from ich_node.jobs import Jobs, JobState, open_ledger
 
-CONFIG = """
-[scp]
-bind_address = "127.0.0.1"
-port = {port}
-[[sources]]
-name = "modality"
-ae_title = "CT1"
-[[destinations]]
-name = "pacs"
-ae_title = "PACS"
-host = "127.0.0.1"
-port = {pacs_port}
-[database]
+CONFIG = (
+    ONE_OF_EACH
+    + """[database]
 url = "{url}"
 [spool]
 path = "{spool}"
@@ -58,6 +48,7 @@ grace_seconds = 1
 threads = 1
 lease_seconds = 60
 """
+)
 ENDED = (JobState.DONE, JobState.REFUSED, JobState.FAILED)
 
 
@@ -74,7 +65,7 @@ class Site:
         """A machine that does one thing; with a host name of its own where we are root."""
         config = self.folder / f"{name}.toml"
         spool = self.folder / "spool"
-        config.write_text(CONFIG.format(port=port, pacs_port=self.pacs_port, url=self.url, spool=spool))
+        config.write_text(CONFIG.format(port=port, pacs_ae="PACS", pacs_port=self.pacs_port, url=self.url, spool=spool))
         command = [sys.executable, "-m", "ich_node", "--config", str(config), role]
         if os.geteuid() == 0:
             command = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name, *command]

@@ -26,26 +26,16 @@ import numpy as np
 import sqlalchemy as sa
 from heads import ROOT, head_slice
 from moved_clock import MovedClock, moved_clock
-from peers import CT, Pacs, associated, free_port, is_listening, pacs, wait_until
+from peers import CT, ONE_OF_EACH, Pacs, associated, free_port, is_listening, pacs, wait_until
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 SLICES, SIDE_PX = 8, 64
 SPEED = 10
 PROCESSES = ("receive", "analyse", "send")
-CONFIG = """
-[scp]
-bind_address = "127.0.0.1"
-port = {port}
-[[sources]]
-name = "modality"
-ae_title = "CT1"
-[[destinations]]
-name = "pacs"
-ae_title = "PACS"
-host = "127.0.0.1"
-port = {pacs_port}
-[database]
+CONFIG = (
+    ONE_OF_EACH
+    + """[database]
 url = "sqlite:///{folder}/ledger.sqlite"
 keep_days = 0.05
 [spool]
@@ -57,6 +47,7 @@ watermark_percent = 100
 threads = 1
 lease_seconds = 1200
 """
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +108,7 @@ class Soak:
     @contextmanager
     def _node(self, port: int, stand_in: Pacs, clock: MovedClock) -> Iterator[Mapping[str, int]]:
         config = self.folder / "config.toml"
-        config.write_text(CONFIG.format(port=port, pacs_port=stand_in.port, folder=self.folder))
+        config.write_text(CONFIG.format(port=port, pacs_ae="PACS", pacs_port=stand_in.port, folder=self.folder))
         command = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
         with (self.folder / "log").open("wb") as log:
             node = subprocess.Popen(command, stderr=log, env={**os.environ, **clock.environment, "OMP_NUM_THREADS": "1"})

@@ -17,7 +17,7 @@ from typing import Any
 
 import pydicom
 import pytest
-from peers import COMPREHENSIVE_3D_SR, CT, associated, free_port, is_listening, need, orthanc, pacs, wait_until
+from peers import COMPREHENSIVE_3D_SR, CT, ONE_OF_EACH, associated, free_port, is_listening, need, orthanc, pacs, wait_until
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from real import real
@@ -27,19 +27,9 @@ from ich_node.jobs import Jobs, open_ledger
 from ich_node.phantom import make_study
 from ich_node.spool import Spool
 
-CONFIG = """
-[scp]
-bind_address = "127.0.0.1"
-port = {port}
-[[sources]]
-name = "modality"
-ae_title = "CT1"
-[[destinations]]
-name = "pacs"
-ae_title = "{pacs_ae}"
-host = "127.0.0.1"
-port = {pacs_port}
-[database]
+CONFIG = (
+    ONE_OF_EACH
+    + """[database]
 url = "sqlite:///{folder}/ledger.sqlite"
 [spool]
 path = "{folder}/spool"
@@ -52,6 +42,7 @@ lease_seconds = 5
 [log]
 level = "debug"
 """
+)
 
 
 @dataclass(frozen=True)
