@@ -12,7 +12,8 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from ich_node.detection.header import DAMAGED, uid_of
+from ich_node.damage import DAMAGED
+from ich_node.detection.header import uid_of
 from ich_node.errors import Undecodable
 
 
@@ -52,7 +53,7 @@ def find_series(
         except InvalidDicomError:
             skipped.append(Skipped(path=path, reason="not a DICOM file"))
             continue
-        except (OSError, EOFError, Undecodable, *DAMAGED) as error:
+        except (Undecodable, *DAMAGED) as error:
             skipped.append(Skipped(path=path, reason=f"cannot be read ({error})"))
             continue
         grouped[identity].append(path)

@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,6 +33,8 @@ from ich_node.report import (
 )
 from ich_node.spool import Spool, Stored
 
+KEEPERS = 4  # at a time: an object waits for the disk three times, and the next ones are built meanwhile
+
 log = structlog.get_logger(__name__)
 
 
@@ -60,7 +63,8 @@ class JobResults:
             options=self.options,
             predecessor=self._predecessor(),
         )
-        kept = [self._keep_object(result) for result in objects]
+        with ThreadPoolExecutor(KEEPERS) as keepers:
+            kept = list(keepers.map(self._keep_object, objects))
         if not self.with_notification:
             return kept
         return [*kept, self._keep_notification(notification_of(self._told(datasets, kept), series, reading))]
@@ -148,8 +152,8 @@ def report_on(
     at: datetime,
     options: ReportOptions,
     predecessor: Predecessor | None = None,
-) -> list[ResultObject]:
-    """The DICOM objects of a Reading. Raises ReportError."""
+) -> Iterator[ResultObject]:
+    """The DICOM objects of a Reading, each built when it is asked for. Raises ReportError at once."""
     return write_report(
         Source(series=series, datasets=datasets, digest=digest, revision=revision, predecessor=predecessor),
         reading,

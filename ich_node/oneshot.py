@@ -99,17 +99,17 @@ def read_files(
     except Refusal as refusal:
         return replace(unread, refusal=refusal, detail=refusal.detail), None
     reading = detector.read(series)
-    results: Sequence[ResultObject] = ()
+    results: tuple[ResultObject, ...] = ()
     detail = f"metal in {reading.metal_slices} slices, its streaks may look like blood" if reading.metal_slices else ""
     try:
         if with_dicom:
             digest = digest_of(hashlib.sha256(path.read_bytes()).hexdigest() for path in files.paths)
-            results = report_on(series, datasets, reading, detector, digest=digest, revision=1, at=at, options=options)
+            results = tuple(report_on(series, datasets, reading, detector, digest=digest, revision=1, at=at, options=options))
         else:
             _check_uids(series)
     except ReportError as error:
         detail = "; ".join(filter(None, (f"read, but it cannot be reported as DICOM: {error.detail}", detail)))
-    answer = replace(unread, reading=reading, detail=detail, results=tuple(results))
+    answer = replace(unread, reading=reading, detail=detail, results=results)
     return answer, draw(series, reading, detector)
 
 

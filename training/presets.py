@@ -74,12 +74,18 @@ class Preset:
         head: Head | None = None,
         epochs: float | None = None,
         batch: int | None = None,
+        rate: float | None = None,
         masks: bool = True,
     ) -> "Preset":
-        """Another head, length (all stages in proportion) or batch; without masks it learns from slice labels alone."""
+        """Another head, length and highest learning rate (all stages in proportion) or batch.
+
+        Without masks it learns from slice labels alone.
+        """
         network = replace(self.network, head=head or self.network.head)
         stretch = (epochs or self.epochs) / self.epochs
-        stages = tuple((length * stretch, rate) for length, rate in self.stages)
+        highest = max(each for _, each in self.stages)
+        quicker = (rate or highest) / highest
+        stages = tuple((length * stretch, each * quicker) for length, each in self.stages)
         learned = self.map_loss if masks else None
         return replace(self, network=network, stages=stages, batch=batch or self.batch, map_loss=learned)
 

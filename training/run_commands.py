@@ -47,6 +47,7 @@ def run(
     kind: Kind = "auto",
     epochs: Annotated[float | None, typer.Option(min=0.001, help="Length; default: the preset's, whose steps stretch.")] = None,
     batch: Annotated[int | None, typer.Option(min=2, help="Slices a step, over all processes; default: the preset's.")] = None,
+    rate: Annotated[float | None, typer.Option(min=1e-9, help="Highest learning rate; default: the preset's.")] = None,
     labels_only: Annotated[bool, typer.Option("--labels-only", help="Learn from slice labels, though there are masks.")] = False,
     size: Annotated[int, typer.Option(min=64, help="Matrix of the network's input; a coarse one learns sooner.")] = 256,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -65,7 +66,8 @@ def run(
 
     if head not in ("max", "attention"):
         raise typer.BadParameter(f"{head} is neither max nor attention", param_hint="--head")
-    recipe = preset_of(preset).adjusted(head=cast("Head", head), epochs=epochs, batch=batch, masks=not labels_only).sized(size)
+    recipe = preset_of(preset).adjusted(head=cast("Head", head), epochs=epochs, batch=batch, rate=rate, masks=not labels_only)
+    recipe = recipe.sized(size)
     parent = open_bundle(start) if start else None
     if parent:
         check_start(parent, recipe)

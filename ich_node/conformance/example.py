@@ -52,7 +52,7 @@ def example(number: int) -> Example:
         options=ReportOptions(parametric_map=True, ae_title=f"AE{number}"),
         at=datetime(2000, 1, number, 12, 0, number, tzinfo=timezone(timedelta(hours=number))),
     )
-    return Example(header=headers[0], results=results)
+    return Example(header=headers[0], results=list(results))
 
 
 def _slice(number: int, index: int) -> Slice:

@@ -7,8 +7,8 @@ from itertools import islice
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from ich_node.detection.bilinear import enlarging, resample, sampling
 from ich_node.detection.bundle import Bundle
 from ich_node.detection.density import brain_shift
 from ich_node.detection.peaks import find_peaks, upsample
@@ -130,18 +130,14 @@ class Detector:
             share_YX = self.bundle.calibration.probabilities(low_YX)
         else:
             share_YX = low_YX / low_YX.max() * np.float32(self.bundle.calibration.probability(likelihood_map.logit))
-        share_YX = upsample(share_YX.astype(np.float32), self.bundle.input.size_px)
-        grid = likelihood_map.grid
-        origin = grid.to_input(0, 0)
-        on_slice: NDArray[np.float32] = ndimage.affine_transform(
+        grid, size_px = likelihood_map.grid, self.bundle.input.size_px
+        row, column = grid.to_input(0, 0)
+        rows, columns = slice_.hu_YX.shape
+        return resample(
             share_YX,
-            (1 / grid.row_scale, 1 / grid.column_scale),
-            offset=origin,
-            output_shape=slice_.hu_YX.shape,
-            order=1,
-            mode="constant",
+            sampling(size_px, rows, 1 / grid.row_scale, row) @ enlarging(share_YX.shape[0], size_px),
+            sampling(size_px, columns, 1 / grid.column_scale, column) @ enlarging(share_YX.shape[1], size_px),
         )
-        return on_slice
 
     def _maps(self, slabs: list[Slab], shift_hu: float) -> Iterator[tuple[Slab, LikelihoodMap]]:
         remaining = iter(slabs)

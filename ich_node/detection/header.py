@@ -4,12 +4,9 @@ import math
 from typing import Any
 
 from pydicom import Dataset
-from pydicom.errors import BytesLengthException
 
+from ich_node.damage import DAMAGED
 from ich_node.errors import NoGeometry, Undecodable
-
-# What pydicom raises when the bytes of a value are not what its VR says; it converts when the value is asked for.
-DAMAGED = (AttributeError, BytesLengthException, KeyError, NotImplementedError, OverflowError, TypeError, ValueError)
 
 
 def value_of(dataset: Dataset, keyword: str) -> Any:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.feature import peak_local_max
-from skimage.transform import resize
+
+from ich_node.detection.bilinear import enlarging, resample
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
@@ -43,8 +44,8 @@ class Peak:
 
 def upsample(likelihood_YX: NDArray[np.float32], size_px: int) -> NDArray[np.float32]:
     """The low-resolution map on the input grid, bilinear with mirrored edges (the published detector's resize)."""
-    upsampled: NDArray[np.float32] = resize(likelihood_YX, (size_px, size_px), order=1, preserve_range=True, anti_aliasing=False)
-    return upsampled
+    rows, columns = likelihood_YX.shape
+    return resample(likelihood_YX, enlarging(rows, size_px), enlarging(columns, size_px))
 
 
 def find_peaks(likelihood_YX: NDArray[np.float32], rule: PeakRule) -> list[Peak]:

@@ -1,7 +1,6 @@
 """The few attributes that the door must know of an object: its UIDs and where its plane lies. Nothing behind them is read."""
 
 import re
-import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -10,6 +9,7 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
+from ich_node.damage import DAMAGED
 from ich_node.geometry import orientation_key, slice_position
 from ich_node.receive.status import NotStored, Status
 
@@ -21,19 +21,6 @@ WANTED_TAGS: list[BaseTag | int] = [
 # PS3.5 §9.1, less strict: a component with a leading zero is illegal but common, and harmless.
 LEGAL_UID = re.compile(r"[0-9][0-9.]{0,63}")
 LONGEST_DECIMAL_BYTES = 256
-# What pydicom raises on bytes that are not a data set.
-PARSER_ERRORS = (
-    EOFError,
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-    OverflowError,
-    RecursionError,
-    struct.error,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +48,7 @@ def read_header(data_set: BinaryIO, transfer_syntax: UID) -> Header:
             stop_when=lambda tag, _vr, _length: tag > LAST_TAG,
             specific_tags=WANTED_TAGS,
         )
-    except PARSER_ERRORS as error:
+    except DAMAGED as error:
         raise NotStored(Status.HEADER_NOT_UNDERSTOOD, "the data set cannot be parsed") from error
     sop_class_uid, sop_instance_uid, study_instance_uid, series_instance_uid = (_uid(found, keyword) for keyword in UID_KEYWORDS)
     orientation, position_mm = _place(found)

@@ -15,6 +15,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 from pydicom.valuerep import DSfloat, validate_value
 
+from ich_node.damage import DAMAGED
 from ich_node.detection.series import Series, Slice
 from ich_node.errors import ReportError
 
@@ -169,7 +170,7 @@ def _clean_element(dataset: Dataset, tag: BaseTag) -> DataElement | None:
     try:
         element = dataset[tag]
         return DataElement(tag, element.VR, _clean_value(element))
-    except (ValueError, TypeError, LookupError, NotImplementedError, OverflowError, AttributeError):
+    except DAMAGED:
         return None
 
 

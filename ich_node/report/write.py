@@ -1,6 +1,6 @@
 """A Reading -> its DICOM objects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import numpy as np
@@ -46,29 +46,30 @@ def write_report(
     algorithm: Algorithm,
     options: ReportOptions,
     at: datetime,
-) -> list[ResultObject]:
+) -> Iterator[ResultObject]:
     """The SR; for a positive reading also what `options` ask for, in the order in which they are sent.
 
-    overlay_likelihood gives the map in the pixels of its slice, 0..1 (`Detector.likelihood_on_slice`). The same arguments give
-    the same bytes. Raises ReportError, before anything is built, if the source has UIDs that DICOM cannot refer to.
+    Each is built when it is asked for, so that the one before can be stored meanwhile. overlay_likelihood gives the map in the
+    pixels of its slice, 0..1 (`Detector.likelihood_on_slice`). The same arguments give the same bytes. Raises ReportError, before
+    anything is built, if the source has UIDs that DICOM cannot refer to.
     """
     context = to_context(source, reading, algorithm, options, at)
-    results = [write_sr(context)]
-    if context.positive_slices:
-        results += _pictures_and_marks(context, _once_a_slice(context, overlay_likelihood))
-    return results
+    return _objects(context, _once_a_slice(context, overlay_likelihood))
 
 
-def _pictures_and_marks(context: Context, on_slice: MapOf) -> list[ResultObject]:
-    results = _captures(context, on_slice)
+def _objects(context: Context, on_slice: MapOf) -> Iterator[ResultObject]:
+    yield write_sr(context)
+    if not context.positive_slices:
+        return
+    yield from _captures(context, on_slice)
     if context.options.gsps:
-        results += write_presentation_states(context)
+        yield from write_presentation_states(context)
     if context.options.key_objects:
-        results.append(write_key_objects(context))
+        yield write_key_objects(context)
     if context.options.parametric_map:
         parametric_map = write_parametric_map(context, on_slice)
-        results += [parametric_map] if parametric_map else []
-    return results
+        if parametric_map:
+            yield parametric_map
 
 
 def _once_a_slice(context: Context, overlay_likelihood: OnSlice) -> MapOf:
@@ -84,11 +85,11 @@ def _once_a_slice(context: Context, overlay_likelihood: OnSlice) -> MapOf:
     return on_slice
 
 
-def _captures(context: Context, on_slice: MapOf) -> list[ResultObject]:
-    captures = []
+def _captures(context: Context, on_slice: MapOf) -> Iterator[ResultObject]:
     if context.options.summary:
-        captures.append(write_summary(context, [Tile(read=read, likelihood_YX=on_slice(read)) for read in choose_tiles(context)]))
-    return captures + [write_overlay(context, read, on_slice(read)) for read in _slices_to_show(context)]
+        yield write_summary(context, [Tile(read=read, likelihood_YX=on_slice(read)) for read in choose_tiles(context)])
+    for read in _slices_to_show(context):
+        yield write_overlay(context, read, on_slice(read))
 
 
 def _slices_to_show(context: Context) -> list[ReadSlice]:

@@ -97,7 +97,7 @@ def write(
     reading = read(planted, series, slab_mm=slab_mm, positive=positive)
     digest = sha256(b"".join(dataset.PixelData for dataset in sent)).hexdigest()
     source = Source(series=series, datasets=sent, digest=digest, revision=revision, predecessor=predecessor)
-    results = write_report(source, reading, likelihood_of(reading), algorithm=ALGORITHM, options=EVERYTHING, at=AT)
+    results = list(write_report(source, reading, likelihood_of(reading), algorithm=ALGORITHM, options=EVERYTHING, at=AT))
     return Golden(datasets=sent, series=series, reading=reading, results=results)
 
 

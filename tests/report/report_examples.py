@@ -150,4 +150,4 @@ def of_kind(results: Sequence[ResultObject], kind: str) -> list[Dataset]:
 
 def report(source: Source, reading: Reading, **changes: object) -> list[ResultObject]:
     options: dict[str, object] = {"algorithm": ALGORITHM, "options": ReportOptions(), "at": AT, **changes}
-    return write_report(source, reading, likelihood_of(reading), **options)
+    return list(write_report(source, reading, likelihood_of(reading), **options))

@@ -95,6 +95,15 @@ def test_an_invalid_value_is_dropped(keyword):
             assert dataset.get(keyword) in (None, "+0000")
 
 
+@pytest.mark.parametrize("keyword", ["AccessionNumber", "PatientName", "StudyDate", "SliceThickness"])
+@pytest.mark.parametrize("vr", ["FD", "SL", "SQ", "AT"])
+def test_bytes_that_cannot_be_of_their_vr_are_dropped(keyword, vr):
+    """Text under a VR of numbers or sequences: the library fails in its own ways, and the results go without the value."""
+    source = make_source(change=lambda dataset: with_raw_values(dataset, {keyword: (vr, b"A12345")}))
+    for dataset in read_back(source):
+        assert keyword not in dataset or dataset[keyword].is_empty
+
+
 def from_file(dataset: Dataset) -> Dataset:
     """The dataset as it comes from a file."""
     buffer = io.BytesIO()

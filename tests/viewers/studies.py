@@ -80,7 +80,7 @@ def negative() -> Study:
     probabilities = [0.01] * len(series.slices)
     probabilities[len(probabilities) // 2] = 0.04
     reading = read_by_hand(source, probabilities, {})
-    results = write_report(source, reading, _no_map, algorithm=ALGORITHM, options=ReportOptions(), at=AT)
+    results = list(write_report(source, reading, _no_map, algorithm=ALGORITHM, options=ReportOptions(), at=AT))
     return Study(datasets=datasets, results=results)
 
 

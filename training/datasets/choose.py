@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ich_node.damage import DAMAGED
 from ich_node.detection.selection import Kept, Selection, select
 from ich_node.errors import Refusal
-from training.datasets.images import DAMAGED, Image, ImageSeries, headers
+from training.datasets.images import Image, ImageSeries, headers
 from training.datasets.labelled import Skip
 
 NOMINAL_MM = 5.0  # the slice thickness that the network was trained for

@@ -1,7 +1,6 @@
 """Every DICOM image below a folder by its header alone, and what is there besides, with the reason. No pixels are decoded."""
 
 import os
-import struct
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -10,25 +9,14 @@ from pathlib import Path
 
 import pydicom
 from pydicom import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.errors import InvalidDicomError
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from ich_node.damage import DAMAGED
 from training.datasets.labelled import Skip
 
 TAGS = ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "Rows", "Columns", "BitsAllocated"]
 NOT_IMAGES = frozenset({".csv", ".html", ".jpg", ".json", ".log", ".md", ".pdf", ".png", ".txt", ".xlsx"})
-# What pydicom raises, on reading or on first access, for a header that is damaged or no DICOM at all.
-DAMAGED = (
-    AttributeError,
-    BytesLengthException,
-    EOFError,
-    InvalidDicomError,
-    NotImplementedError,
-    OSError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
 
 Progress = Callable[[int], None]
 

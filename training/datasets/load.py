@@ -3,9 +3,9 @@
 import pydicom
 from pydicom import Dataset
 
+from ich_node.damage import DAMAGED
 from ich_node.detection.series import Series, read_series
 from training.datasets.ct_ich import volume_datasets
-from training.datasets.images import DAMAGED
 from training.datasets.labelled import LabelledSeries
 from training.datasets.rsna import unwrap
 from training.errors import DataError
