@@ -75,7 +75,7 @@ peers:                   ## Debian: the real peers that the tests use where they
 
 viewer-peers: install    ## Debian: Chromium, Orthanc's web viewer and OHIF (350 MB), for make viewers (needs root)
 	apt-get update
-	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb orthanc-webviewer chromium npm
+	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb orthanc-webviewer chromium $$(command -v npm >/dev/null || echo npm)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[viewers]"
 	mkdir -p .viewers/ohif
 	cd .viewers/ohif && npm pack --silent @ohif/app@$(OHIF) && tar xzf ohif-app-$(OHIF).tgz && rm ohif-app-$(OHIF).tgz

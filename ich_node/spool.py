@@ -110,29 +110,31 @@ class Spool:
                 continue
         return swept
 
-    def remove(self, path: str, *, untouched_since: datetime) -> bool:
-        """Remove an object, unless somebody put it since then (the same bytes may be arriving again); whether it is gone."""
+    def remove(self, path: str, *, last_put: float) -> bool:
+        """Remove an object, unless somebody put it later than that (the same bytes may be arriving again); whether it is gone.
+
+        last_put: seconds since 1970 by the clock of the files.
+        """
         final = self.absolute(path)
         # Taken aside first: who puts it from here on does not find it and writes it anew, who did so before has touched it.
         aside = self._incoming / f"{final.name}.aside"
         # another process may remove it, too, or bring it back
         with suppress(FileNotFoundError):
-            if final.stat().st_mtime >= untouched_since.timestamp():
+            if final.stat().st_mtime > last_put:
                 return False
             final.rename(aside)
-            if aside.stat().st_mtime < untouched_since.timestamp():
+            if aside.stat().st_mtime <= last_put:
                 aside.unlink()
                 return True
             aside.rename(final)
         return False
 
-    def objects_untouched_since(self, moment: datetime) -> Iterator[str]:
-        """The paths of objects that nobody put since then."""
+    def objects(self) -> Iterator[tuple[str, float]]:
+        """The path of every object, and when it was put last, as `remove` takes it."""
         for file in self._objects.glob("*/*"):
             # another process may remove it meanwhile
             with suppress(FileNotFoundError):
-                if file.stat().st_mtime < moment.timestamp():
-                    yield f"objects/{file.parent.name}/{file.name}"
+                yield f"objects/{file.parent.name}/{file.name}", file.stat().st_mtime
 
     def used_percent(self) -> float:
         """How full the file system is for us, 0 to 100."""

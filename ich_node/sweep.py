@@ -1,6 +1,8 @@
 """Retention: what was read and delivered is removed after its time, or earlier when the disk fills; never what is still owed.
 
 The ledger forgets first, then the file goes: a crash between the two leaves a file that nobody needs, which a daily walk finds.
+A file of no row may also be one that is just being received or made; by the clock alone, which may have been put forward, the two
+cannot be told apart. So the walk only remembers it, and it goes if nobody has needed or touched it in the next hour.
 Long after its files a series' rows go, too, so that the ledger of a node that runs for years stays as large as that of one year.
 """
 
@@ -23,6 +25,8 @@ MOST_JOBS = 200  # forgotten in one transaction: the receiver writes to the same
 # Whoever put the same bytes within this time may be about to write them into the ledger.
 UNTOUCHED_FOR = timedelta(hours=1)
 CLOCK_IS_RIGHT = timedelta(minutes=5)  # between two looks it may be off by so much, e.g. set by NTP
+
+File = tuple[str, float]  # the path, and until when it may have been put last
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +56,8 @@ class Sweeper:
         self._clock = clock
         self._ticks = ticks
         self._next_at = self._next_walk_at = self._looked_at = clock()
-        self._looked_at_tick = self._sweeps_from_tick = ticks()
+        self._looked_at_tick = self._sweeps_from_tick = self._suspected_until_tick = ticks()
+        self._suspects: dict[str, float] = {}  # files of no row, and when each was put last
 
     def sweep_due(self) -> int:
         """Sweep if it is time; how many files went. Raises Unavailable."""
@@ -70,7 +75,10 @@ class Sweeper:
             removed += self._sweep_for_room(now)
         if now >= self._next_walk_at:
             self._next_walk_at = now + WALK_EVERY
-            removed += self._sweep_leftovers(now)
+            self._suspects = self._unneeded(self._spool.objects())
+            self._suspected_until_tick = self._ticks() + UNTOUCHED_FOR.total_seconds()
+        if self._ticks() >= self._suspected_until_tick:
+            removed += self._sweep_suspects()
         self._prune(now)
         return removed
 
@@ -99,29 +107,37 @@ class Sweeper:
 
     def _forget(self, idle_since: datetime, now: datetime, *, failed_too: bool, why: str) -> int:
         paths = self._jobs.sweep_series(idle_since=idle_since, failed_too=failed_too, limit=MOST_SERIES, now=now)
-        removed = sum(self._remove(batch, now) for batch in _batches(paths))
+        last_put = (now - UNTOUCHED_FOR).timestamp()
+        removed = self._remove((path, last_put) for path in paths)
         if paths:
             log.info("spool_swept", why=why, files=removed)
         return removed
 
-    def _sweep_leftovers(self, now: datetime) -> int:
-        """What a crash left: files of no row."""
-        leftovers = self._spool.objects_untouched_since(now - UNTOUCHED_FOR)
-        removed = sum(self._remove(batch, now) for batch in _batches(leftovers))
+    def _sweep_suspects(self) -> int:
+        """What a crash left."""
+        suspects, self._suspects = self._suspects, {}
+        removed = self._remove(suspects.items())
         if removed:
             log.info("spool_swept", why="no row", files=removed)
         return removed
+
+    def _remove(self, files: Iterable[File]) -> int:
+        return sum(self._spool.remove(path, last_put=last_put) for path, last_put in self._unneeded(files).items())
+
+    def _unneeded(self, files: Iterable[File]) -> dict[str, float]:
+        """Those of the files that the ledger does not need."""
+        found: dict[str, float] = {}
+        for batch in _batches(files):
+            free = self._jobs.unreferenced([path for path, _ in batch])
+            found |= {path: last_put for path, last_put in batch if path in free}
+        return found
 
     def _prune(self, now: datetime) -> None:
         if pruned := self._jobs.prune(swept_before=now - self._keep, limit=MOST_JOBS):
             log.info("ledger_pruned", jobs=pruned)
 
-    def _remove(self, paths: tuple[str, ...], now: datetime) -> int:
-        free = self._jobs.unreferenced(paths)
-        return sum(self._spool.remove(path, untouched_since=now - UNTOUCHED_FOR) for path in sorted(free))
 
-
-def _batches(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:
-    rest = iter(paths)
+def _batches(files: Iterable[File]) -> Iterator[tuple[File, ...]]:
+    rest = iter(files)
     while batch := tuple(itertools.islice(rest, MOST_PATHS)):
         yield batch

@@ -220,7 +220,7 @@ def test_remove(spool):
     for path in (old, put_again):
         os.utime(spool.absolute(path), (0, 0))
     spool.put(b"put again")
-    assert [spool.remove(path, untouched_since=now - timedelta(hours=1)) for path in (old, put_again, old)] == [
+    assert [spool.remove(path, last_put=(now - timedelta(hours=1)).timestamp()) for path in (old, put_again, old)] == [
         True,
         False,
         False,
@@ -238,13 +238,13 @@ def test_a_removal_that_was_cut_short_is_undone(spool):
 
 REMOVER = """
 import sys
-from datetime import UTC, datetime, timedelta
+import time
 from pathlib import Path
 from ich_node.spool import Spool
 spool = Spool(Path(sys.argv[1]))
 while True:
-    for path in list(spool.objects_untouched_since(datetime.now(UTC) + timedelta(hours=1))):
-        spool.remove(path, untouched_since=datetime.now(UTC) - timedelta(minutes=1))
+    for path, _ in list(spool.objects()):
+        spool.remove(path, last_put=time.time() - 60)
 """
 
 

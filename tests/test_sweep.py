@@ -13,7 +13,7 @@ from results import give_results, result_object
 from ich_node.config import SpoolSettings
 from ich_node.errors import ConfigError
 from ich_node.jobs import Instance, Jobs, JobState, open_ledger
-from ich_node.spool import Spool
+from ich_node.spool import Spool, Stored
 from ich_node.sweep import Sweeper
 
 DAY = timedelta(days=1)
@@ -135,8 +135,12 @@ def test_a_series_that_is_not_read_yet_is_never_swept(node: Node) -> None:
 
 def add_object(node: Node, number: int, *, series: int = 1) -> Instance:
     """A CT slice arrives late."""
+    return record(node, number, node.spool.put(str(number).encode()), series=series)
+
+
+def record(node: Node, number: int, stored: Stored, *, series: int = 1) -> Instance:
+    """What lies in the spool comes into the ledger."""
     result = result_object(0, series=series)
-    stored = node.spool.put(str(number).encode())
     arrived = Instance(
         sop_instance_uid=f"{result.SeriesInstanceUID}.{number}",
         sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
@@ -215,36 +219,66 @@ def test_what_arrives_again_while_it_is_swept_is_kept(node: Node) -> None:
     assert arrived.path in paths
     node.spool.put(b"3")  # written, not yet in the ledger
     assert arrived.path in node.jobs.unreferenced(paths)
-    assert not node.spool.remove(arrived.path, untouched_since=node.clock.now - timedelta(hours=1))
+    assert not node.spool.remove(arrived.path, last_put=(node.clock.now - HOUR).timestamp())
     assert node.spool.read(arrived.path) == b"3"
 
 
 def test_what_a_crash_left_is_found(node: Node) -> None:
-    """A file of no row goes with the daily walk, once nobody can be about to record it."""
+    """A file of no row is seen by the daily walk, and goes an hour later, when nobody can be about to record it."""
+    sweeper = node.sweeper()
+    sweeper.sweep_due()
+    node.clock.now += HOUR
     node.deliver(state="PENDING")
     node.spool.put(b"forgotten")
-    node.clock.now = datetime.now(UTC)
-    sweeper = node.sweeper()
-    assert sweeper.sweep_due() == 0
     age(node)
-    node.clock.now += timedelta(hours=2)
     assert sweeper.sweep_due() == 0, "the walk is daily"
     node.clock.now += DAY
+    assert sweeper.sweep_due() == 0
+    node.clock.now += HOUR
     assert sweeper.sweep_due() == 1
     assert len(node.files()) == 1
 
 
-def test_a_clock_put_forward_removes_nothing_for_an_hour(node: Node) -> None:
-    """A file that was written a moment ago looks old then, and its row may come in the next moment."""
+def test_what_is_recorded_or_put_again_after_the_walk_stays(node: Node) -> None:
+    """The walk met it between its end on disk and its row, or its bytes come a second time."""
+    recorded, put_again = node.spool.put(b"3"), node.spool.put(b"again")
     sweeper = node.sweeper()
     sweeper.sweep_due()
-    node.spool.put(b"being received")
+    record(node, 3, recorded)
+    node.spool.put(b"again")
+    node.clock.now += 2 * HOUR
+    assert sweeper.sweep_due() == 0
+    assert {path.name for path in node.files()} == {Path(recorded.path).name, Path(put_again.path).name}
+
+
+@pytest.mark.parametrize("started", ["before", "after"])
+def test_a_clock_put_forward_removes_nothing_that_is_being_received(node: Node, started: str) -> None:
+    """A file that was written a moment ago looks old then, also to a process that starts anew and knows of no other time."""
+    sweeper = node.sweeper()
+    sweeper.sweep_due()
+    stored = node.spool.put(b"3")
     age(node)
+    node.clock.put(30 * DAY)
+    if started == "after":
+        sweeper = node.sweeper()
+    assert sweeper.sweep_due() == 0
+    arrived = record(node, 3, stored)
+    node.clock.now += 2 * HOUR
+    assert sweeper.sweep_due() == 0
+    assert node.spool.read(arrived.path) == b"3"
+
+
+def test_a_clock_put_forward_sweeps_nothing_for_an_hour(node: Node) -> None:
+    """What was delivered looks old then, and somebody may be about to set the clock right."""
+    node.deliver()
+    age(node)
+    sweeper = node.sweeper()
+    sweeper.sweep_due()
     node.clock.put(30 * DAY)
     assert sweeper.sweep_due() == 0
     node.clock.now += HOUR - timedelta(minutes=1)
     assert sweeper.sweep_due() == 0
-    node.clock.now += DAY
+    node.clock.now += timedelta(minutes=1)
     assert sweeper.sweep_due() == 1
 
 
