@@ -7,7 +7,7 @@ RUNS ?= runs/demo
 OHIF ?= 3.13.2
 LEDGER ?= sqlite
 
-.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz attack-peers chaos soak scaling train-demo
+.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz peaks attack-peers chaos soak scaling train-demo
 
 install: .venv/installed
 
@@ -37,6 +37,9 @@ viewers: install         ## the results in real viewers, seen by a browser (make
 
 fuzz: install            ## 10,000 damaged PDUs and data sets against the listener; CI does 500
 	ICH_NODE_FUZZ_CASES=5000 $(BIN)/python -m pytest tests/test_fuzz.py -o timeout=7200
+
+peaks: install           ## the detector against scikit-image's on 10,000 random maps and rules; CI does 300
+	ICH_NODE_PEAK_CASES=10000 $(BIN)/python -m pytest tests/detection/test_peaks.py -o timeout=7200
 
 attack-peers: install    ## the attacks of the tests against ich-node, storescp and Orthanc: the table of docs/reliability.md
 	$(BIN)/python tests/attack_peers.py
