@@ -7,13 +7,13 @@ RUNS ?= runs/demo
 OHIF ?= 3.13.2
 LEDGER ?= sqlite
 
-.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz peaks attack-peers chaos soak scaling train-demo
+.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz peaks attack-peers chaos soak scaling bench train-demo
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[training,test]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[training,test,openvino]"
 	touch $@
 
 demo: install            ## the main job on loopback: a phantom goes in, SR and overlays come back
@@ -56,6 +56,10 @@ scaling: install         ## several hosts on one PostgreSQL: 500 series done onc
 	$(BIN)/python tests/scaling.py hosts
 	$(BIN)/python tests/scaling.py ledger
 	$(BIN)/python tests/scaling.py readers --series 60
+
+bench: install           ## side by side in one run, on an idle machine: the network and the detector; tables in benchmarks/results
+	$(BIN)/python -m benchmarks.inference
+	$(BIN)/python -m benchmarks.detector
 
 train-demo: install      ## phantoms: train, tune, evaluate, activate (under 15 minutes on 2 cores)
 	for seed in 901 902 903 904 905 906 907 908 909 910; do $(BIN)/ich-node phantom --out $(RUNS)/studies/$$seed --seed $$seed || exit 1; done

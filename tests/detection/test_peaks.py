@@ -4,23 +4,11 @@ import os
 import time
 
 import numpy as np
-from skimage.feature import peak_local_max
-from skimage.morphology import h_maxima
 
+from benchmarks.published_detector import published_detector
 from ich_node.detection.peaks import PeakRule, find_peaks, upsample
 
 CASES = int(os.environ.get("ICH_NODE_PEAK_CASES", "300"))  # 10,000 by `make peaks`
-
-
-def published_detector(likelihood_YX: np.ndarray, rule: PeakRule) -> list[tuple[int, int]]:
-    """§II-D in the library's words: local maxima by dilation above T and d apart, then those that the h-maxima keep."""
-    candidates = peak_local_max(
-        likelihood_YX, min_distance=rule.min_distance_px, threshold_abs=rule.min_likelihood, exclude_border=rule.exclude_border
-    )
-    if rule.min_prominence <= 0 or not len(candidates):
-        return [tuple(peak) for peak in candidates]
-    kept_YX = h_maxima(likelihood_YX, rule.min_prominence)
-    return [tuple(peak) for peak in candidates if kept_YX[tuple(peak)]]
 
 
 def test_same_peaks_as_dilation_and_h_maxima():
