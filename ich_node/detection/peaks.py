@@ -145,7 +145,7 @@ def _mark_moated(
     down_R, right_R = np.concatenate([side_px, side_px, edge_px, -edge_px]), np.concatenate([edge_px, -edge_px, side_px, side_px])
     rows, columns = likelihood_YX.shape
     row_N, column_N = np.array(candidates, dtype=np.intp).reshape(-1, 2).T
-    # beyond the edge of the map there is nothing to go to; a pixel of the edge stands in, which at worst asks for a flood too many
+    # beyond the edge of the map there is nothing to go to; a pixel of the edge stands in, at worst for a flood too many
     row_NR = np.clip(row_N[:, None] + down_R, 0, rows - 1)
     column_NR = np.clip(column_N[:, None] + right_R, 0, columns - 1)
     level_N = likelihood_YX[row_N, column_N].astype(np.float64) - rule.min_prominence

@@ -1,5 +1,7 @@
 """Every engine gives what the network gives."""
 
+from functools import lru_cache
+
 import numpy as np
 import pydicom
 import pytest
@@ -14,7 +16,7 @@ from ich_node.detection.engines.torch_engine import TorchEngine, folded
 from ich_node.detection.network import WIDTHS, MilNetwork, NetworkSpec
 from ich_node.detection.peaks import find_peaks, upsample
 from ich_node.detection.published import RULES, convert_published
-from ich_node.detection.series import read_series
+from ich_node.detection.series import Series, read_series
 from ich_node.shelf import open_bundle, shipped_bundle
 
 SIZE_PX = 64
@@ -87,6 +89,12 @@ def test_openvino_gives_what_the_network_gives(spec):
             np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
+@lru_cache(maxsize=1)
+def read(folder: str) -> Series:
+    """The tests of one series follow each other, and the thin one takes seconds to decode."""
+    return read_series([pydicom.dcmread(path) for path in sorted(real(folder).iterdir())])
+
+
 def real_bundle(name: str) -> Bundle:
     if name == "shipped":
         return open_bundle(shipped_bundle())
@@ -99,7 +107,7 @@ def real_bundle(name: str) -> Bundle:
 @pytest.mark.parametrize("folder", SERIES)
 def test_engines_read_real_series_alike(folder, name):
     """Every slice's logit within 1e-3, and the same findings in the same pixels."""
-    series = read_series([pydicom.dcmread(path) for path in sorted(real(folder).iterdir())])
+    series = read(folder)
     bundle = real_bundle(name)
     by_torch = Detector(bundle).read(series)
     by_openvino = Detector(bundle, OpenVinoEngine(bundle.network(), bundle.input.size_px)).read(series)
@@ -115,7 +123,7 @@ def places(reading: Reading) -> list[list[tuple[float, float]]]:
 @pytest.mark.parametrize("folder", SERIES)
 def test_the_detector_finds_what_the_published_one_finds(folder):
     """On every map of the shipped bundle, by its own rule and the published ones."""
-    series = read_series([pydicom.dcmread(path) for path in sorted(real(folder).iterdir())])
+    series = read(folder)
     bundle = open_bundle(shipped_bundle())
     for found in Detector(bundle).read(series).maps:
         map_YX = upsample(found.likelihood_YX, bundle.input.size_px)
