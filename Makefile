@@ -7,13 +7,13 @@ RUNS ?= runs/demo
 OHIF ?= 3.13.2
 LEDGER ?= sqlite
 
-.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz attack-peers chaos soak scaling train-demo
+.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz peaks attack-peers chaos soak scaling bench train-demo
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[training,test]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[training,test,openvino]"
 	touch $@
 
 demo: install            ## the main job on loopback: a phantom goes in, SR and overlays come back
@@ -38,6 +38,9 @@ viewers: install         ## the results in real viewers, seen by a browser (make
 fuzz: install            ## 10,000 damaged PDUs and data sets against the listener; CI does 500
 	ICH_NODE_FUZZ_CASES=5000 $(BIN)/python -m pytest tests/test_fuzz.py -o timeout=7200
 
+peaks: install           ## the detector against scikit-image's on 10,000 random maps and rules; CI does 300
+	ICH_NODE_PEAK_CASES=10000 $(BIN)/python -m pytest tests/detection/test_peaks.py -o timeout=7200
+
 attack-peers: install    ## the attacks of the tests against ich-node, storescp and Orthanc: the table of docs/reliability.md
 	$(BIN)/python tests/attack_peers.py
 
@@ -53,6 +56,10 @@ scaling: install         ## several hosts on one PostgreSQL: 500 series done onc
 	$(BIN)/python tests/scaling.py hosts
 	$(BIN)/python tests/scaling.py ledger
 	$(BIN)/python tests/scaling.py readers --series 60
+
+bench: install           ## side by side in one run, on an idle machine: the network and the detector; tables in benchmarks/results
+	$(BIN)/python -m benchmarks.inference
+	$(BIN)/python -m benchmarks.detector
 
 train-demo: install      ## phantoms: train, tune, evaluate, activate (under 15 minutes on 2 cores)
 	for seed in 901 902 903 904 905 906 907 908 909 910; do $(BIN)/ich-node phantom --out $(RUNS)/studies/$$seed --seed $$seed || exit 1; done

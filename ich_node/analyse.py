@@ -22,6 +22,7 @@ from ich_node.destinations import Destination
 from ich_node.detection.bundle import Bundle
 from ich_node.detection.detector import Detector, Reading
 from ich_node.detection.series import Series, read_series
+from ich_node.engine import EngineChoice, EngineName, choose_engine
 from ich_node.errors import BundleError, DeviceLost, Refusal, ReportError, TooLarge, Unavailable
 from ich_node.job_results import JobResults, digest_of
 from ich_node.jobs import Job, Jobs, LeaseLost, Result
@@ -67,7 +68,10 @@ class Analyser:
     stop: Event
 
     def work(self) -> None:
-        """Read job after job until asked to stop. Raises DeviceLost: only a new process gets the GPU back."""
+        """Read job after job until asked to stop.
+
+        Raises DeviceLost: only a new process gets the GPU back; ConfigError if the engine is not installed.
+        """
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
         log.info("analyser_started", device=self.settings.device, threads=torch.get_num_threads())
@@ -76,9 +80,7 @@ class Analyser:
             try:
                 bundle = self.shelf.current()
                 if detector is None or detector.bundle is not bundle:
-                    device = choose_device(self.settings.device)
-                    detector = load_detector(bundle, device)
-                    log.info("bundle_loaded", name=bundle.name, sha256=bundle.sha256, device=device)
+                    detector = self._load(bundle)
                 worked = self.work_once(detector)
             except (BundleError, Unavailable) as error:
                 # no job was claimed, or it has been given back: without a model or a ledger all of them wait
@@ -104,6 +106,14 @@ class Analyser:
             except LeaseLost as lost:
                 log.warning("lease_lost", detail=lost.detail)
         return True
+
+    def _load(self, bundle: Bundle) -> Detector:
+        device = "cpu" if self.settings.engine == "openvino" else choose_device(self.settings.device)
+        choice = load_engine(bundle, self.settings.engine, device)
+        if choice.objection:
+            log.warning("engine_not_used", detail=choice.objection)
+        log.info("bundle_loaded", name=bundle.name, sha256=bundle.sha256, device=device, engine=choice.engine.name)
+        return Detector(bundle, choice.engine)
 
     def _end(self, job: Job, detector: Detector) -> None:
         """Every way a reading can end. Raises LeaseLost, Unavailable, DeviceLost."""
@@ -205,7 +215,7 @@ class Analyser:
         self.jobs.remark(job, now=self.clock(), event="read on the CPU", detail=why)
         log.warning("read_on_the_cpu", why=why)
         torch.cuda.empty_cache()
-        return Detector(detector.bundle, "cpu").read(series, lambda *_: keep_lease())
+        return Detector(detector.bundle).read(series, lambda *_: keep_lease())
 
     def _results(self, job: Job, detector: Detector) -> JobResults:
         return JobResults(
@@ -257,10 +267,10 @@ def choose_device(wanted: str) -> str:
     return wanted
 
 
-def load_detector(bundle: Bundle, device: str) -> Detector:
-    """Raises Unavailable if the GPU has no memory for it, DeviceLost."""
+def load_engine(bundle: Bundle, wanted: EngineName, device: str) -> EngineChoice:
+    """Raises Unavailable if the GPU has no memory for it, DeviceLost, ConfigError if the engine is not installed."""
     try:
-        return Detector(bundle, device)
+        return choose_engine(bundle, wanted, device)
     except torch.OutOfMemoryError as error:
         raise Unavailable(f"the GPU has no memory for the model: {first_line(error)}") from error
     except torch.AcceleratorError as error:

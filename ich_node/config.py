@@ -113,10 +113,17 @@ class BundleSettings(Section):
 
 class AnalysisSettings(Section):
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    engine: Literal["auto", "torch", "openvino"] = "auto"
     threads: int = Field(0, ge=0)
     lease_seconds: float = Field(120, gt=1)
     max_attempts: int = Field(3, ge=1)
     stall_seconds: float = Field(300, gt=1)
+
+    @model_validator(mode="after")
+    def _openvino_is_on_the_cpu(self) -> "AnalysisSettings":
+        if self.engine == "openvino" and self.device.startswith("cuda"):
+            raise ValueError(f"[analysis] engine 'openvino' reads on the CPU, and device is '{self.device}'")
+        return self
 
 
 class ReportSettings(Section):

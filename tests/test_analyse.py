@@ -16,6 +16,7 @@ from ich_node.config import AnalysisSettings
 from ich_node.destinations import DicomDestination
 from ich_node.detection.bundle import Calibration, Card, OperatingPoint, Provenance, pack_bundle
 from ich_node.detection.detector import Detector
+from ich_node.detection.engines.torch_engine import TorchEngine
 from ich_node.detection.network import MilNetwork, NetworkSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.detection.windows import InputSpec
@@ -256,13 +257,14 @@ DEVICE_LOST = torch.AcceleratorError("CUDA error: unspecified launch failure\nCU
 
 def detector_that_raises(bench: Bench, error: Exception) -> Detector:
     """What CUDA raises comes out of the network's forward pass; there is no GPU here to raise it by itself."""
-    detector = Detector(bench.shelf.current())
+    bundle = bench.shelf.current()
+    engine = TorchEngine(bundle.network())
 
     def fail(*_: object) -> None:
         raise error
 
-    detector._network.register_forward_pre_hook(fail)
-    return detector
+    engine.network.register_forward_pre_hook(fail)
+    return Detector(bundle, engine)
 
 
 def test_a_gpu_without_memory_is_no_reason_to_wait(bench):

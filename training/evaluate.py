@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ich_node.detection.bundle import Bundle
 from ich_node.detection.detector import Detector, LikelihoodMap, Reading, SliceReading
+from ich_node.detection.engines.torch_engine import TorchEngine
 from ich_node.detection.peaks import upsample
 from ich_node.detection.scoring import (
     Counts,
@@ -89,7 +90,7 @@ def evaluate(
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Evaluation]:
     """Read every series with every bundle. Raises DataError if nothing could be read."""
-    detectors = [Detector(bundle, device) for bundle in bundles]
+    detectors = [Detector(bundle, TorchEngine(bundle.network(), device)) for bundle in bundles]
     evaluations = [Evaluation(bundle=bundle) for bundle in bundles]
     for done, item in enumerate(labelled, start=1):
         series = load_or_skip(item)

@@ -200,6 +200,10 @@ def check_config(context: typer.Context) -> None:
         typer.echo("sends results to nobody: add a [[destinations]] entry")
     if config.bundle.path is not None and not config.bundle.path.is_file():
         raise ConfigError(f"[bundle] path: there is no file {config.bundle.path}")
+    if config.analysis.engine == "openvino":
+        from ich_node.engine import require_installed
+
+        require_installed(config.analysis.engine)
 
 
 def _described(destination: Destination) -> str:

@@ -31,13 +31,19 @@ def read(
     A lone slice is read as such; the node itself waits for a whole head and refuses less than 8 slices.
     """
     from ich_node.detection.detector import Detector
+    from ich_node.engine import choose_engine
     from ich_node.folder import find_series
     from ich_node.oneshot import SeriesAnswer, read_files, save_maps, write_answer
     from ich_node.report import ReportOptions
     from ich_node.shelf import open_bundle, shipped_bundle
 
     config = context.obj.config
-    detector = Detector(open_bundle(bundle or config.bundle.path or shipped_bundle()))
+    opened = open_bundle(bundle or config.bundle.path or shipped_bundle())
+    # OpenVINO takes longer to begin than torch to read a few series
+    choice = choose_engine(opened, "torch" if config.analysis.engine == "auto" else config.analysis.engine, "cpu")
+    if choice.objection:
+        messages.print(f"{choice.objection}; torch reads", markup=False, soft_wrap=True)
+    detector = Detector(opened, choice.engine)
     series_files, skipped = find_series(paths)
     for file in skipped:
         messages.print(f"skipped {file.path}: {file.reason}", markup=False, soft_wrap=True)

@@ -118,6 +118,10 @@ class Bundle:
         """The network with its weights, in evaluation mode."""
         return _network(self.card, self.weights)
 
+    def check_image(self) -> NDArray[np.float32]:
+        """The network's input for the slice that bundles are checked with: (channels, size, size)."""
+        return _check_image(self.card)
+
 
 def pack_bundle(card: Card, weights: dict[str, Tensor]) -> bytes:
     """The file's bytes. Runs the pipeline once on the check slice and stores what it gives.
@@ -190,8 +194,7 @@ class _Check:
 
 
 def _run_check(card: Card, weights: dict[str, Tensor]) -> _Check:
-    slice_ = _check_slice()
-    image_CYX = to_network_input(slice_, card.input, shift_hu=brain_shift([slice_], card.input.brain_hu)).image_CYX
+    image_CYX = _check_image(card)
     with torch.inference_mode():
         output = _network(card, weights)(torch.from_numpy(image_CYX)[None])
     likelihood_YX = output.likelihood_BYX[0].numpy()
@@ -217,6 +220,11 @@ def _compare(now: _Check, stored: dict[str, NDArray[Any]], peaks: tuple[Peak, ..
             )
     if [(peak.row, peak.column) for peak in now.peaks] != [(peak.row, peak.column) for peak in peaks]:
         raise BundleError(f"{origin}: self-check failed at 'peaks': the detector finds other peaks than when the bundle was made")
+
+
+def _check_image(card: Card) -> NDArray[np.float32]:
+    slice_ = _check_slice()
+    return to_network_input(slice_, card.input, shift_hu=brain_shift([slice_], card.input.brain_hu)).image_CYX
 
 
 def _check_slice() -> Slice:

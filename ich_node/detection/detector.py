@@ -5,18 +5,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ich_node.detection.bilinear import enlarging, resample, sampling
 from ich_node.detection.bundle import Bundle
 from ich_node.detection.density import brain_shift
+from ich_node.detection.engines.engine import Engine
+from ich_node.detection.engines.torch_engine import TorchEngine
 from ich_node.detection.peaks import find_peaks, upsample
 from ich_node.detection.series import LeftOut, Series, Slice
 from ich_node.detection.slabs import Slab, to_slabs
-from ich_node.detection.windows import NetworkInput, PixelGrid, to_network_input
-
-BATCH = 8  # larger batches leave the cache and are slower on a CPU
+from ich_node.detection.windows import PixelGrid, to_network_input
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +78,11 @@ class Reading:
 
 
 class Detector:
-    """A loaded bundle on a device. Not thread-safe; one a process."""
+    """A loaded bundle and the engine that runs it: torch on the CPU, if none is given. Not thread-safe; one a process."""
 
-    def __init__(self, bundle: Bundle, device: str = "cpu") -> None:
+    def __init__(self, bundle: Bundle, engine: Engine | None = None) -> None:
         self.bundle = bundle
-        self._device = torch.device(device)
-        network = bundle.network().to(self._device)
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stub
+        self._engine = engine or TorchEngine(bundle.network())
 
     def read(self, series: Series, progress: Callable[[int, int], None] = lambda *_: None) -> Reading:
         """Read every slice. progress(done, total) is called after each batch; what it raises ends the reading."""
@@ -141,9 +138,9 @@ class Detector:
 
     def _maps(self, slabs: list[Slab], shift_hu: float) -> Iterator[tuple[Slab, LikelihoodMap]]:
         remaining = iter(slabs)
-        while batch := list(islice(remaining, BATCH)):
+        while batch := list(islice(remaining, self._engine.batch)):
             inputs = [to_network_input(slab.slice, self.bundle.input, shift_hu=shift_hu) for slab in batch]
-            logit_B, likelihood_BYX = self._forward(inputs)
+            logit_B, likelihood_BYX = self._engine.run(np.stack([network_input.image_CYX for network_input in inputs]))
             for slab, network_input, logit, likelihood_YX in zip(batch, inputs, logit_B, likelihood_BYX, strict=True):
                 yield (
                     slab,
@@ -154,12 +151,6 @@ class Detector:
                         grid=network_input.grid,
                     ),
                 )
-
-    def _forward(self, inputs: list[NetworkInput]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        x_BCYX = torch.from_numpy(np.stack([network_input.image_CYX for network_input in inputs]))
-        with torch.inference_mode():
-            output = self._network(x_BCYX.to(device=self._device, memory_format=torch.channels_last))
-        return output.logit_B.cpu().numpy(), output.likelihood_BYX.cpu().numpy()
 
     def _findings(self, likelihood_map: LikelihoodMap, slice_probability: float) -> tuple[Finding, ...]:
         rule = self.bundle.peak_rule

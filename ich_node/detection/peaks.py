@@ -2,7 +2,8 @@
 
 Local maxima are the pixels that equal the grey dilation of the map; they must be higher than T, at least d apart, and
 stand out by h (h-maxima transform). A candidate survives the h-maxima transform exactly when the connected region above
-`value - h` around it holds nothing higher, so only the few candidates are looked at.
+`value - h` around it holds nothing higher. So only the part of the map above T is dilated, and only the surroundings of the few
+candidates are flooded. Points and their order are those of `skimage.feature.peak_local_max` and `skimage.morphology.h_maxima`.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.feature import peak_local_max
 
 from ich_node.detection.bilinear import enlarging, resample
 
@@ -53,24 +53,131 @@ def find_peaks(likelihood_YX: NDArray[np.float32], rule: PeakRule) -> list[Peak]
 
     likelihood_YX: the map on the input grid. The slice gate is the caller's, who knows the probability.
     """
-    if likelihood_YX.max() <= rule.min_likelihood or rule.min_prominence > np.ptp(likelihood_YX):
+    highest, lowest = likelihood_YX.max(), likelihood_YX.min()
+    # a constant map has no maximum, and nothing stands out by more than the map's range
+    if highest <= rule.min_likelihood or highest == lowest or rule.min_prominence > highest - lowest:
         return []
-    coordinates = peak_local_max(
-        likelihood_YX, min_distance=rule.min_distance_px, threshold_abs=rule.min_likelihood, exclude_border=rule.exclude_border
-    )
+    candidates = _spaced(likelihood_YX, _local_maxima(likelihood_YX, rule), rule.min_distance_px)
     if rule.min_prominence > 0:
-        coordinates = _standing_out(likelihood_YX, coordinates, rule.min_prominence)
-    return [Peak(row=int(row), column=int(column), likelihood=float(likelihood_YX[row, column])) for row, column in coordinates]
+        candidates = _standing_out(likelihood_YX, candidates, rule)
+    return [Peak(row=row, column=column, likelihood=float(likelihood_YX[row, column])) for row, column in candidates]
 
 
-def _standing_out(likelihood_YX: NDArray[np.float32], coordinates: NDArray[np.intp], min_prominence: float) -> NDArray[np.intp]:
-    """Those from which no higher value can be reached without going down by min_prominence. One flood a distinct height."""
-    heights = likelihood_YX[tuple(coordinates.T)]
-    stands_out = np.zeros(len(coordinates), dtype=bool)
-    for height in np.unique(heights):
-        level = np.flatnonzero(heights == height)
-        # in double precision: a prominence below the step of a float32 must not put the peak outside its own region
-        regions_YX, count = ndimage.label(likelihood_YX > np.float64(height) - min_prominence, structure=EIGHT_NEIGHBOURS)
-        highest = ndimage.maximum(likelihood_YX, regions_YX, index=np.arange(1, count + 1))
-        stands_out[level] = np.asarray(highest)[regions_YX[tuple(coordinates[level].T)] - 1] <= height
-    return coordinates[stands_out]
+def _local_maxima(likelihood_YX: NDArray[np.float32], rule: PeakRule) -> list[tuple[int, int]]:
+    """(row, column) of pixels above T with nothing higher within d; the highest first, equal ones in reading order."""
+    high_YX = likelihood_YX > rule.min_likelihood
+    border_px = rule.min_distance_px if rule.exclude_border else 0
+    high_YX[:border_px] = high_YX[:, :border_px] = False
+    high_YX[max(0, len(high_YX) - border_px) :] = False
+    high_YX[:, max(0, high_YX.shape[1] - border_px) :] = False
+    if not high_YX.any():
+        return []
+    rows, columns = _extent(np.flatnonzero(high_YX.any(axis=1))), _extent(np.flatnonzero(high_YX.any(axis=0)))
+    dilated_YX = _dilated(likelihood_YX, rows, columns, rule.min_distance_px)
+    row_N, column_N = np.nonzero(high_YX[rows, columns] & (likelihood_YX[rows, columns] == dilated_YX))
+    row_N, column_N = row_N + rows.start, column_N + columns.start
+    order_N = np.argsort(-likelihood_YX[row_N, column_N], kind="stable")
+    return list(zip(row_N[order_N].tolist(), column_N[order_N].tolist(), strict=True))
+
+
+def _extent(place_N: NDArray[np.intp]) -> slice:
+    """From the first to the last place."""
+    return slice(int(place_N[0]), int(place_N[-1]) + 1)
+
+
+def _dilated(likelihood_YX: NDArray[np.float32], rows: slice, columns: slice, reach_px: int) -> NDArray[np.float32]:
+    """The highest value within reach_px (Chebyshev) of each pixel of the part given by rows and columns."""
+    top, left = rows.start - reach_px, columns.start - reach_px
+    part_YX = np.full((rows.stop + reach_px - top, columns.stop + reach_px - left), -np.inf, dtype=likelihood_YX.dtype)
+    inside_YX = likelihood_YX[max(0, top) : rows.stop + reach_px, max(0, left) : columns.stop + reach_px]
+    first_row, first_column = max(0, -top), max(0, -left)
+    part_YX[first_row : first_row + inside_YX.shape[0], first_column : first_column + inside_YX.shape[1]] = inside_YX
+    return _sliding_maximum(_sliding_maximum(part_YX, 2 * reach_px + 1).T, 2 * reach_px + 1).T
+
+
+def _sliding_maximum(values_YX: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """Along the first axis: of rows y to y + length - 1. Windows are joined in pairs, so it takes log2(length) passes."""
+    joined = 1
+    while joined < length:
+        step = min(joined, length - joined)
+        values_YX = np.maximum(values_YX[:-step], values_YX[step:])
+        joined += step
+    return values_YX
+
+
+def _spaced(likelihood_YX: NDArray[np.float32], candidates: list[tuple[int, int]], distance_px: int) -> list[tuple[int, int]]:
+    """Of those nearer to each other than d the first. They are equally high: each is the highest within d."""
+    taken_YX = np.zeros(likelihood_YX.shape, dtype=bool)
+    spaced = []
+    for row, column in candidates:
+        if not taken_YX[row, column]:
+            spaced.append((row, column))
+            top, left = max(0, row - distance_px + 1), max(0, column - distance_px + 1)
+            taken_YX[top : row + distance_px, left : column + distance_px] = True
+    return spaced
+
+
+def _standing_out(likelihood_YX: NDArray[np.float32], candidates: list[tuple[int, int]], rule: PeakRule) -> list[tuple[int, int]]:
+    """Those from which no higher value can be reached without going down by h."""
+    stands_YX = likelihood_YX == likelihood_YX.max()  # there is nothing higher at all
+    _mark_moated(stands_YX, likelihood_YX, candidates, rule)
+    known_YX = stands_YX.copy()
+    for row, column in candidates:
+        if known_YX[row, column]:
+            continue
+        part, region_YX, finds_higher = _flooded(likelihood_YX, row, column, rule)
+        equal_YX = region_YX & (
+            likelihood_YX[part] == likelihood_YX[row, column]
+        )  # a plateau, or joined summits: one flood for all
+        known_YX[part] |= equal_YX
+        if not finds_higher:
+            stands_YX[part] |= equal_YX
+    return [(row, column) for row, column in candidates if stands_YX[row, column]]
+
+
+def _mark_moated(
+    stands_YX: NDArray[np.bool_], likelihood_YX: NDArray[np.float32], candidates: list[tuple[int, int]], rule: PeakRule
+) -> None:
+    """Most need no flood: nothing within d is higher, and nothing on the square at distance d exceeds their height - h."""
+    reach_px = rule.min_distance_px
+    side_px = np.arange(-reach_px, reach_px + 1)
+    edge_px = np.full_like(side_px, reach_px)
+    down_R, right_R = np.concatenate([side_px, side_px, edge_px, -edge_px]), np.concatenate([edge_px, -edge_px, side_px, side_px])
+    rows, columns = likelihood_YX.shape
+    row_N, column_N = np.array(candidates, dtype=np.intp).reshape(-1, 2).T
+    # beyond the edge of the map there is nothing to go to; a pixel of the edge stands in, at worst for a flood too many
+    row_NR = np.clip(row_N[:, None] + down_R, 0, rows - 1)
+    column_NR = np.clip(column_N[:, None] + right_R, 0, columns - 1)
+    level_N = likelihood_YX[row_N, column_N].astype(np.float64) - rule.min_prominence
+    moated_N = likelihood_YX[row_NR, column_NR].max(axis=1) <= level_N
+    stands_YX[row_N[moated_N], column_N[moated_N]] = True
+
+
+def _flooded(
+    likelihood_YX: NDArray[np.float32], row: int, column: int, rule: PeakRule
+) -> tuple[tuple[slice, slice], NDArray[np.bool_], bool]:
+    """Part of the map, the pixels in it that can be reached from (row, column) above its height - h, and is one of them higher?
+
+    The part grows until the answer is certain: something higher was reached, or the region ends within the part.
+    """
+    rows, columns = likelihood_YX.shape
+    height = likelihood_YX[row, column]
+    # in double precision: a prominence below the step of a float32 must not put the peak outside its own region
+    level = np.float64(height) - rule.min_prominence
+    reach_px = 2 * rule.min_distance_px + 1  # nothing higher lies within d
+    while True:
+        top, bottom = max(0, row - reach_px), min(rows, row + reach_px + 1)
+        left, right = max(0, column - reach_px), min(columns, column + reach_px + 1)
+        part_YX = likelihood_YX[top:bottom, left:right]
+        regions_YX, _ = ndimage.label(part_YX > level, structure=EIGHT_NEIGHBOURS)
+        region_YX = regions_YX == regions_YX[row - top, column - left]
+        finds_higher = bool(part_YX[region_YX].max() > height)
+        goes_on = (
+            (top > 0 and region_YX[0].any())
+            or (bottom < rows and region_YX[-1].any())
+            or (left > 0 and region_YX[:, 0].any())
+            or (right < columns and region_YX[:, -1].any())
+        )
+        if finds_higher or not goes_on:
+            return np.s_[top:bottom, left:right], region_YX, finds_higher
+        reach_px *= 2
