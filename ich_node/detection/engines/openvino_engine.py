@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ich_node.detection.engines.engine import Output
+from ich_node.detection.engines.torch_engine import folded
 from ich_node.detection.network import MilNetwork
 
 SLICES_A_THREAD = 4  # so that few threads have nothing to do while the last slice of a batch ends
@@ -31,9 +32,10 @@ class OpenVinoEngine:
         openvino = _import()
         # a thread never waits for another one, and with a fixed shape more is done beforehand
         shape = (1, network.spec.in_channels, size_px, size_px)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)  # how OpenVINO reads torch's networks
-            model = openvino.convert_model(network, example_input=torch.zeros(shape), input=[shape])
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)  # the form in which OpenVINO reads it soonest
+            traced = torch.jit.trace(folded(network), torch.zeros(shape), check_trace=False)
+            model = openvino.convert_model(traced, input=[shape])
         self._threads = torch.get_num_threads()
         compiled = openvino.Core().compile_model(
             model,
