@@ -81,7 +81,7 @@ def gemm() -> Callable[[], object]:
     return lambda: left @ right
 
 
-def flops(network: MilNetwork) -> float:
+def flops(network: nn.Module) -> float:
     """Of all convolutions for one slice, counting a multiplication and an addition as two."""
     counted: list[float] = []
 
