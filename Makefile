@@ -58,7 +58,8 @@ scaling: install         ## several hosts on one PostgreSQL: 500 series done onc
 	$(BIN)/python tests/scaling.py readers --series 60
 
 bench: install           ## side by side in one run, on an idle machine: the network and the detector; tables in benchmarks/results
-	$(BIN)/python -m benchmarks.inference
+	ICH_NODE_BENCH_THREADS=1 $(BIN)/python -m benchmarks.inference
+	ICH_NODE_BENCH_THREADS=2 $(BIN)/python -m benchmarks.inference
 	$(BIN)/python -m benchmarks.detector
 
 train-demo: install      ## phantoms: train, tune, evaluate, activate (under 15 minutes on 2 cores)

@@ -46,7 +46,7 @@ def main() -> None:
     write_table(
         "detector",
         f"A likelihood map, made {SIZE_PX} x {SIZE_PX}, to peaks; {ROUNDS} rounds; all points are the same",
-        ["detector", *TIMING_COLUMNS, "times faster", "by CPU time"],
+        ["detector", *TIMING_COLUMNS, "times faster", "by CPU"],
         rows,
         packages=["numpy", "scipy", "scikit-image"],
     )

@@ -31,7 +31,8 @@ def main() -> None:
     wasteful = PublishedNetwork().eval()
     needed = {"published": flops(published), "product": flops(product)}
     contestants: dict[str, Callable[[], object]] = {"GEMM": gemm()}
-    contestants["published, as published"] = lambda: run_eagerly(wasteful, x_BCYX)
+    for batch in (SLICES, 1):
+        contestants[f"published, as published, batches of {batch}"] = eagerly(wasteful, x_BCYX, batch)
     for name, network in (("published", published), ("product", product)):
         contestants[f"{name}, torch engine"] = in_batches(TorchEngine(network), x_BCYX)
         if openvino_is_installed():
@@ -39,29 +40,34 @@ def main() -> None:
     timings = take_turns(contestants, rounds=ROUNDS, repeats=SLICES)
     peak = timings.pop("GEMM")
     peak_flops_per_ms = 2 * GEMM**3 / SLICES / np.array([peak.wall_ms, peak.cpu_ms])
-    slowest = timings["published, as published"]
+    as_published = [timing for name, timing in timings.items() if "as published" in name]
+    wall_ms, cpu_ms = min(timing.wall_ms for timing in as_published), min(timing.cpu_ms for timing in as_published)
     rows = []
     for name, timing in timings.items():
         flops_per_ms = needed[name.partition(",")[0]] / np.array([timing.wall_ms, timing.cpu_ms])
         share = 100 * flops_per_ms / peak_flops_per_ms
-        faster = f"{slowest.wall_ms / timing.wall_ms:.1f}"
-        cpu_faster = f"{slowest.cpu_ms / timing.cpu_ms:.1f}"
-        rows.append([name, *timing_cells(timing), faster, cpu_faster, f"{share[0]:.0f}", f"{share[1]:.0f}"])
+        faster = [f"{wall_ms / timing.wall_ms:.1f}", f"{cpu_ms / timing.cpu_ms:.1f}"]
+        rows.append([name, *timing_cells(timing), *faster, f"{share[0]:.0f}", f"{share[1]:.0f}"])
     write_table(
-        f"inference-{THREADS}-threads",
-        f"A slice of {SIZE_PX} x {SIZE_PX} through the network, {THREADS} threads, {ROUNDS} rounds of {SLICES} slices; "
+        f"inference-threads-{THREADS}",
+        f"A slice of {SIZE_PX} x {SIZE_PX} through the network, threads: {THREADS}, {ROUNDS} rounds of {SLICES} slices; "
         f"GEMM {2 * GEMM**3 / SLICES / peak.wall_ms / 1e6:.0f} GFLOP/s; "
         + ", ".join(f"{name} needs {value / 1e9:.2f} GFLOP" for name, value in needed.items()),
-        ["network", *TIMING_COLUMNS, "times faster", "by CPU time", "% of GEMM", "by CPU time "],
+        ["network", *TIMING_COLUMNS, "times faster", "by CPU", "% of GEMM", "% by CPU"],
         rows,
         packages=["torch", "openvino"],
     )
 
 
-def run_eagerly(network: nn.Module, x_BCYX: NDArray[np.float32]) -> None:
-    """All slices in one batch, as the published code does."""
-    with torch.no_grad():
-        network(torch.from_numpy(x_BCYX))
+def eagerly(network: nn.Module, x_BCYX: NDArray[np.float32], batch: int) -> Callable[[], object]:
+    """As the published code runs it: no folding, channels first."""
+
+    def run() -> None:
+        with torch.no_grad():
+            for part_BCYX in torch.from_numpy(x_BCYX).split(batch):
+                network(part_BCYX)
+
+    return run
 
 
 def in_batches(engine: Engine, x_BCYX: NDArray[np.float32]) -> Callable[[], object]:
@@ -75,7 +81,7 @@ def gemm() -> Callable[[], object]:
     return lambda: left @ right
 
 
-def flops(network: MilNetwork) -> float:
+def flops(network: nn.Module) -> float:
     """Of all convolutions for one slice, counting a multiplication and an addition as two."""
     counted: list[float] = []
 
@@ -84,7 +90,7 @@ def flops(network: MilNetwork) -> float:
         counted.append(2 * output[0].numel() * layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1])
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, nn.Conv2d)]
-    run_eagerly(network, np.zeros((1, 3, SIZE_PX, SIZE_PX), np.float32))
+    eagerly(network, np.zeros((1, 3, SIZE_PX, SIZE_PX), np.float32), 1)()
     for hook in hooks:
         hook.remove()
     return sum(counted)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from heads import head_series
 from pydicom import Dataset
+from structlog.testing import capture_logs
 
 from ich_node.analyse import Analyser, choose_device
 from ich_node.config import AnalysisSettings
@@ -249,6 +250,15 @@ def test_a_full_disk_sets_no_series_aside(bench):
     assert "its reserve is" in bench.jobs.events(job.id)[-1].detail
     assert bench.work_once()
     assert bench.job.state is JobState.DONE
+
+
+def test_the_log_says_which_engine_reads(bench):
+    """Once, when the bundle is loaded."""
+    settings = AnalysisSettings(device="cpu", engine="torch")
+    analyser = Analyser(**{**vars(bench.analyser), "settings": settings})
+    with capture_logs() as lines:
+        analyser._load(bench.shelf.current())
+    assert [(line["event"], line["device"], line["engine"]) for line in lines] == [("bundle_loaded", "cpu", "torch")]
 
 
 OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nGPU 0 has a total capacity of 8 GiB")

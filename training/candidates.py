@@ -1,6 +1,6 @@
 """Every peak that any rule could keep, looked at once: after that a PeakRule is a filter over a few numbers a candidate.
 
-`find_peaks` is exact but works on the whole map (about 5 ms with the upsampling); tuning asks it thousands of times about the
+`find_peaks` is exact but works on the whole map (about 1 ms with the upsampling); tuning asks it thousands of times about the
 same maps. What it asks of a pixel can be said once, whatever h, T and d will be:
 
 - value: T compares with it, exclusive;

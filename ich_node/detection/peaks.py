@@ -120,37 +120,34 @@ def _spaced(likelihood_YX: NDArray[np.float32], candidates: list[tuple[int, int]
 def _standing_out(likelihood_YX: NDArray[np.float32], candidates: list[tuple[int, int]], rule: PeakRule) -> list[tuple[int, int]]:
     """Those from which no higher value can be reached without going down by h."""
     stands_YX = likelihood_YX == likelihood_YX.max()  # there is nothing higher at all
-    _mark_moated(stands_YX, likelihood_YX, candidates, rule)
+    row_N, column_N = np.array(candidates, dtype=np.intp).reshape(-1, 2).T
+    stands_YX[row_N, column_N] |= _moated(likelihood_YX, row_N, column_N, rule)
     known_YX = stands_YX.copy()
     for row, column in candidates:
         if known_YX[row, column]:
             continue
         part, region_YX, finds_higher = _flooded(likelihood_YX, row, column, rule)
-        equal_YX = region_YX & (
-            likelihood_YX[part] == likelihood_YX[row, column]
-        )  # a plateau, or joined summits: one flood for all
+        # of a plateau, and of equal summits that are joined, one is flooded for all
+        equal_YX = region_YX & (likelihood_YX[part] == likelihood_YX[row, column])
         known_YX[part] |= equal_YX
         if not finds_higher:
             stands_YX[part] |= equal_YX
     return [(row, column) for row, column in candidates if stands_YX[row, column]]
 
 
-def _mark_moated(
-    stands_YX: NDArray[np.bool_], likelihood_YX: NDArray[np.float32], candidates: list[tuple[int, int]], rule: PeakRule
-) -> None:
+def _moated(
+    likelihood_YX: NDArray[np.float32], row_N: NDArray[np.intp], column_N: NDArray[np.intp], rule: PeakRule
+) -> NDArray[np.bool_]:
     """Most need no flood: nothing within d is higher, and nothing on the square at distance d exceeds their height - h."""
-    reach_px = rule.min_distance_px
-    side_px = np.arange(-reach_px, reach_px + 1)
-    edge_px = np.full_like(side_px, reach_px)
+    side_px = np.arange(-rule.min_distance_px, rule.min_distance_px + 1)
+    edge_px = np.full_like(side_px, rule.min_distance_px)
     down_R, right_R = np.concatenate([side_px, side_px, edge_px, -edge_px]), np.concatenate([edge_px, -edge_px, side_px, side_px])
     rows, columns = likelihood_YX.shape
-    row_N, column_N = np.array(candidates, dtype=np.intp).reshape(-1, 2).T
     # beyond the edge of the map there is nothing to go to; a pixel of the edge stands in, at worst for a flood too many
     row_NR = np.clip(row_N[:, None] + down_R, 0, rows - 1)
     column_NR = np.clip(column_N[:, None] + right_R, 0, columns - 1)
     level_N = likelihood_YX[row_N, column_N].astype(np.float64) - rule.min_prominence
-    moated_N = likelihood_YX[row_NR, column_NR].max(axis=1) <= level_N
-    stands_YX[row_N[moated_N], column_N[moated_N]] = True
+    return np.asarray(likelihood_YX[row_NR, column_NR].max(axis=1) <= level_N)
 
 
 def _flooded(

@@ -11,6 +11,7 @@ import torch
 
 from ich_node.detection.bundle import Bundle, Calibration, Card, OperatingPoint, Provenance, load_bundle, pack_bundle
 from ich_node.detection.detector import Detector
+from ich_node.detection.engines.torch_engine import TorchEngine
 from ich_node.detection.network import MilNetwork, NetworkSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.phantom import make_study
@@ -63,9 +64,10 @@ def bundle_of(preset: Preset) -> Bundle:
 
 def served_inputs(bundle: Bundle, labelled: LabelledSeries) -> dict[str, np.ndarray]:
     """What the Detector's network was given, by SOP Instance UID."""
-    detector = Detector(bundle)
+    engine = TorchEngine(bundle.network())
+    detector = Detector(bundle, engine)
     given: list[torch.Tensor] = []
-    detector._network.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].clone()))
+    engine.network.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].clone()))
     reading = detector.read(load(labelled))
     images = torch.cat(given).numpy()
     return {map_.sop_instance_uid: image for map_, image in zip(reading.maps, images, strict=True)}
