@@ -59,7 +59,7 @@ class BundleId:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """The answer for one Series."""
+    """The answer for one Series. engine: what ran the network."""
 
     study_instance_uid: str
     series_instance_uid: str
@@ -68,6 +68,7 @@ class Reading:
     threshold: float
     slices: tuple[SliceReading, ...]
     left_out: tuple[LeftOut, ...] = ()
+    engine: str = ""
     metal_slices: int = 0
     shift_hu: float = 0.0  # what was added to every HU before the network saw it
     maps: tuple[LikelihoodMap, ...] = field(default=(), repr=False, compare=False)
@@ -111,6 +112,7 @@ class Detector:
             threshold=self.bundle.operating_point.threshold,
             slices=tuple(readings[slice_.sop_instance_uid] for slice_ in series.slices),
             left_out=series.left_out,
+            engine=self._engine.name,
             metal_slices=series.metal_slices,
             shift_hu=shift_hu,
             maps=tuple(maps),

@@ -167,7 +167,7 @@ def to_context(source: Source, reading: Reading, algorithm: Algorithm, options: 
         imprint=Imprint(
             algorithm=algorithm,
             ae_title=options.ae_title,
-            uids=UidMaker(facts=_facts(source, algorithm, options, at)),
+            uids=UidMaker(facts=_facts(source, reading, algorithm, options, at)),
             header=headers[0],
             at=in_the_zone_of(headers[0], at),
         ),
@@ -177,7 +177,7 @@ def to_context(source: Source, reading: Reading, algorithm: Algorithm, options: 
     )
 
 
-def _facts(source: Source, algorithm: Algorithm, options: ReportOptions, at: datetime) -> tuple[str, ...]:
+def _facts(source: Source, reading: Reading, algorithm: Algorithm, options: ReportOptions, at: datetime) -> tuple[str, ...]:
     """Everything that decides the content of the objects."""
     return (
         source.series.series_instance_uid,
@@ -186,6 +186,7 @@ def _facts(source: Source, algorithm: Algorithm, options: ReportOptions, at: dat
         source.predecessor.sop_instance_uid if source.predecessor else "",
         algorithm.bundle_sha256,
         algorithm.version,
+        reading.engine,  # another one may give another last digit
         *options.facts(),
         at.isoformat(),
     )

@@ -261,17 +261,17 @@ def test_the_same_reading_gives_the_same_bytes():
 
 
 def test_another_revision_is_other_objects():
-    """No UID is used for two contents: a changed revision, digest or time gives other ones."""
+    """No UID is used for two contents: another revision, digest or engine gives other ones."""
     source = make_source(4)
     reading = read_by_hand(source, [0.1, 0.9, 0.9, 0.1], {1: (finding(90, 90, 0.9),)})
     sets = [
         report(source, reading),
         report(replace(source, revision=2), reading),
         report(replace(source, digest="00" * 32), reading),
+        report(source, replace(reading, engine="another")),
     ]
     uids = [{result.sop_instance_uid for result in results} for results in sets]
-    assert not uids[0] & uids[1]
-    assert not uids[0] & uids[2]
+    assert all(not uids[0] & others for others in uids[1:])
 
 
 def test_the_file_can_be_read_and_says_who_wrote_it(positive):

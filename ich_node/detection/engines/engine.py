@@ -11,7 +11,7 @@ Output = tuple[NDArray[np.float32], NDArray[np.float32]]
 class Engine(Protocol):
     """A network with its weights, ready to run. Not thread-safe; one a process.
 
-    name: for logs. batch: so many slices at a time are read fastest; any number is right.
+    name: for logs and for the UIDs of results. batch: so many slices at a time are read fastest; any number is right.
     """
 
     @property

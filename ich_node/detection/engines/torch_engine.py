@@ -26,7 +26,7 @@ class TorchEngine:
 
     @property
     def name(self) -> str:
-        return "torch"
+        return "torch" if self._device.type == "cpu" else f"torch on {self._device.type}"
 
     @property
     def batch(self) -> int:
