@@ -36,6 +36,7 @@ from ich_node.report.uids import uid_from
 
 SERIES_NUMBER = 9001
 SERIES_DESCRIPTION = "ICH AI result - SR (research use only)"
+LEAST_PERCENT = 0.1  # of certainty, and as far from 100
 # All coordinates are SCOORD, so the same tree fits each of them.
 SR_CLASSES: dict[SrClass, UID] = {
     "comprehensive3d": Comprehensive3DSRStorage,
@@ -191,7 +192,13 @@ def column_row(mark: Mark) -> tuple[float, float]:
 
 
 def _certainty(probability: float, *children: Dataset) -> Dataset:
-    return number(codes.CERTAINTY_OF_FINDING, round(float(probability) * 100, 1), codes.PERCENT, "CONTAINS", *children)
+    return number(codes.CERTAINTY_OF_FINDING, certainty_percent(probability), codes.PERCENT, "CONTAINS", *children)
+
+
+def certainty_percent(probability: float) -> float:
+    """One decimal; what is not certain is not called so by rounding."""
+    rounded = round(100 * float(probability), 1)
+    return min(max(rounded, LEAST_PERCENT), 100 - LEAST_PERCENT) if 0 < probability < 1 else rounded
 
 
 def _height(lesion: Lesion) -> Dataset:
@@ -252,7 +259,7 @@ def lesion_sentence(context: Context, lesion: Lesion) -> str:
     column, row = column_row(lesion.peak)
     x, y, z = lesion.peak.patient_mm
     return (
-        f"Lesion {lesion.number}: certainty {100 * lesion.certainty:.1f} %, {slices} of {len(context.slices)}, "
+        f"Lesion {lesion.number}: certainty {certainty_percent(lesion.certainty):.1f} %, {slices} of {len(context.slices)}, "
         f"{lesion.extent_mm:.1f} mm high; peak on slice {numbers[0]} at column {column:g}, row {row:g} "
         f"(x {x:.1f}, y {y:.1f}, z {z:.1f} mm)."
     )

@@ -254,6 +254,16 @@ def test_values_are_rounded():
     assert str(measured.NumericValue) == "81.2"
 
 
+@pytest.mark.parametrize(
+    ("probability", "percent"), [(0.99999, "99.9"), (0.00001, "0.1"), (0.5, "50.0"), (1.0, "100.0"), (0.0, "0.0")]
+)
+def test_what_is_not_certain_is_not_called_so(probability, percent):
+    """Rounding makes no certainty of 99.999 %."""
+    document = report(make_source(1), read_by_hand(make_source(1), [probability], {}))[0].dataset
+    measured = next(item for item in walk(document) if name(item) == ("111012", "DCM")).MeasuredValueSequence[0]
+    assert float(measured.NumericValue) == percent
+
+
 def test_the_same_reading_gives_the_same_bytes():
     """A second build, as after a crash, is the same to the last byte."""
     first, second = (report(make_source(), positive_reading(make_source())) for _ in range(2))

@@ -12,6 +12,8 @@ from pydicom import Dataset
 from sr_tree import groups, tracking
 from studies import Study, negative, positive, refused
 
+from ich_node.report.sr import certainty_percent
+
 pytestmark = pytest.mark.viewers
 
 NEAR_PX = 3.0  # of the screen; one pixel of the image is more than one and a half
@@ -81,7 +83,7 @@ def test_a_lesion_is_pointed_at_where_the_report_says(browser: Any, viewer: str,
         canvas = page.locator(".cornerstone-canvas").first
         box = canvas.bounding_box()
         png = page.screenshot()
-        assert f"Certainty of Finding: {100 * peak.finding.probability:.2f} %" in words_beside(page)
+        assert f"Certainty of Finding: {certainty_percent(peak.finding.probability):.2f} %" in words_beside(page)
         assert page.complaints == []
     keep(png, "ohif-lesion.png")
     x, y = shown_at(peak.finding.column, peak.finding.row, columns=columns, rows=rows, width=box["width"], height=box["height"])
