@@ -254,9 +254,7 @@ def test_values_are_rounded():
     assert str(measured.NumericValue) == "81.2"
 
 
-@pytest.mark.parametrize(
-    ("probability", "percent"), [(0.99999, "99.9"), (0.00001, "0.1"), (0.5, "50.0"), (1.0, "100.0"), (0.0, "0.0")]
-)
+@pytest.mark.parametrize(("probability", "percent"), [(0.99999, 99.9), (0.00001, 0.1), (0.5, 50.0), (1.0, 100.0)])
 def test_what_is_not_certain_is_not_called_so(probability, percent):
     """Rounding makes no certainty of 99.999 %."""
     document = report(make_source(1), read_by_hand(make_source(1), [probability], {}))[0].dataset
