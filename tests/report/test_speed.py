@@ -16,15 +16,14 @@ from ich_node.spool import Spool
 
 pytestmark = pytest.mark.alone
 
-SECONDS = 2.0  # half of it on an idle machine; neighbours on the same cores cost CPU time too
-TRIES = 5  # the least of them is the cost
+SECONDS = 1.0
+TRIES = 5  # the least of them is the cost: neighbours on the same cores only add to it
 
 
 def test_all_results_of_a_positive_series_are_built_and_stored_in_no_time(tmp_path: Path) -> None:
     """36 slices, 20 of them positive with a mark each: the SR, the summary, 20 overlays, the state and the key objects.
 
-    In CPU time, which a busy machine changes least. Measured: 0.9 s on a machine so busy that what takes 0.5 s alone took
-    1.3 s.
+    Measured: 0.62 to 0.68 s on two cores.
     """
     source = make_source(36)
     marks = {index: (finding(200 + index, 180, 0.9),) for index in range(8, 28)}
@@ -42,7 +41,7 @@ def test_all_results_of_a_positive_series_are_built_and_stored_in_no_time(tmp_pa
 
     took = []
     for _ in range(TRIES):
-        began = time.process_time()
+        began = time.perf_counter()
         assert build_and_store() == 1 + 1 + 20 + 1 + 1
-        took.append(time.process_time() - began)
+        took.append(time.perf_counter() - began)
     assert min(took) < SECONDS, took
