@@ -47,7 +47,7 @@ ODD = (
 
 
 def test_no_patient_is_named_anywhere(tmp_path: Path) -> None:
-    """A full run at level debug: read, refused, crashed and undeliverable series, hostile callers, values that cannot be."""
+    """A full run at level debug: read, refused, unreportable and undeliverable series, hostile callers, values that cannot be."""
     with pacs() as good, pacs(sop_classes=(), verification=True) as poor:
         wrong = free_port()
         extra = "".join(
@@ -93,6 +93,8 @@ def hostile_series() -> Iterator[list[bytes]]:
     yield [encoded(ds) for ds in series(1)]
     for number, (keyword, vr, value) in enumerate(ODD, start=2):
         yield [bent(encoded(ds), ds[keyword].tag, vr, value.encode()) for ds in series(number)]
+    unreportable = series(len(ODD) + 2)  # no object can refer to it: an error in the log
+    yield [bent(encoded(ds), ds["SeriesInstanceUID"].tag, "UI", f"{ROOT}55.01".encode()) for ds in unreportable]
     for bomb in bombs():
         if bomb.transfer_syntax == ExplicitVRLittleEndian:
             for ds in bomb.datasets:
