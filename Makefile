@@ -55,7 +55,7 @@ soak: install            ## 2,000 small series; memory, descriptors, threads, le
 scaling: install         ## several hosts on one PostgreSQL: 500 series done once each, and what limits their number
 	$(BIN)/python tests/scaling.py hosts
 	$(BIN)/python tests/scaling.py ledger
-	$(BIN)/python tests/scaling.py readers --series 60
+	$(BIN)/python tests/scaling.py readers --series 100
 
 bench: install           ## side by side in one run, on an idle machine: the network and the detector; tables in benchmarks/results
 	ICH_NODE_BENCH_THREADS=1 $(BIN)/python -m benchmarks.inference
