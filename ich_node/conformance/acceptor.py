@@ -54,8 +54,9 @@ def acceptor_lines() -> list[str]:
         *table(("result", "source", "reason", "when"), (_rejection(each) for each in Rejection)),
         "### 2.4 Storage commitment as provider",
         "",
-        "For sources with `storage_commitment = true`. An N-ACTION is answered with 0x0000, and by N-EVENT-REPORT on the same"
-        " association or to `commitment_port`: event type 1, or 2 with Failure Reason 0x0112 (no such object, or it is cut short)"
+        "For sources with `storage_commitment = true`. An N-ACTION is answered with 0x0000, and by N-EVENT-REPORT to"
+        " `commitment_port`, if there is one, else on the same association: event type 1,"
+        " or 2 with Failure Reason 0x0112 (no such object, or it is cut short)"
         " or 0x0119 (class and instance conflict). Committed means for `[spool] retention_days` after the series was read and"
         " delivered: this node is no archive.",
         "",

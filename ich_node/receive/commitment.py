@@ -80,7 +80,8 @@ class Commitment:
             log.exception("commitment_not_answered", **known)
             return
         kind = SOME_FAILED if failed else COMMITTED
-        told = _tell(association, report, kind) or self._call_back(association, source, report, kind)
+        # A new association first: who listens for one often ends the old one at this moment, and would leave us waiting on it.
+        told = self._call_back(association, source, report, kind) or _tell(association, report, kind)
         log.info("commitment_given", committed=len(asked) - failed, failed=failed, told=told, **known)
 
     def _report(self, transaction_uid: str, asked: Sequence[tuple[str, str]], held: Sequence[Instance]) -> tuple[Dataset, int]:
