@@ -3,7 +3,6 @@
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,8 +32,6 @@ from ich_node.report import (
 )
 from ich_node.spool import Spool, Stored
 
-KEEPERS = 4  # at a time: an object waits for the disk three times, and the next ones are built meanwhile
-
 log = structlog.get_logger(__name__)
 
 
@@ -63,8 +60,7 @@ class JobResults:
             options=self.options,
             predecessor=self._predecessor(),
         )
-        with ThreadPoolExecutor(KEEPERS) as keepers:
-            kept = list(keepers.map(self._keep_object, objects))
+        kept = [self._keep_object(result) for result in objects]
         if not self.with_notification:
             return kept
         return [*kept, self._keep_notification(notification_of(self._told(datasets, kept), series, reading))]

@@ -49,9 +49,9 @@ def write_report(
 ) -> Iterator[ResultObject]:
     """The SR; for a positive reading also what `options` ask for, in the order in which they are sent.
 
-    Each is built when it is asked for, so that the one before can be stored meanwhile. overlay_likelihood gives the map in the
-    pixels of its slice, 0..1 (`Detector.likelihood_on_slice`). The same arguments give the same bytes. Raises ReportError, before
-    anything is built, if the source has UIDs that DICOM cannot refer to.
+    Each is built when it is asked for: only one picture is in memory at a time. overlay_likelihood gives the map in the pixels of
+    its slice, 0..1 (`Detector.likelihood_on_slice`). The same arguments give the same bytes. Raises ReportError, before anything
+    is built, if the source has UIDs that DICOM cannot refer to.
     """
     context = to_context(source, reading, algorithm, options, at)
     return _objects(context, _once_a_slice(context, overlay_likelihood))
