@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ich_node.detection.peaks import EIGHT_NEIGHBOURS, PeakRule
+from ich_node.detection.peaks import PeakRule
+from ich_node.detection.prominence import EIGHT_NEIGHBOURS
 
 UNBOUNDED = int(np.iinfo(np.intp).max)  # the reach of a highest pixel: it is a peak for any d
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))  # half of the eight: every pair once

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ich_node.detection.bilinear import enlarging, resample
-
-EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
+from ich_node.detection.prominence import standing_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +57,7 @@ def find_peaks(likelihood_YX: NDArray[np.float32], rule: PeakRule) -> list[Peak]
         return []
     candidates = _spaced(likelihood_YX, _local_maxima(likelihood_YX, rule), rule.min_distance_px)
     if rule.min_prominence > 0:
-        candidates = _standing_out(likelihood_YX, candidates, rule)
+        candidates = standing_out(likelihood_YX, candidates, rule.min_prominence, apart_px=rule.min_distance_px)
     return [Peak(row=row, column=column, likelihood=float(likelihood_YX[row, column])) for row, column in candidates]
 
 
@@ -115,66 +113,3 @@ def _spaced(likelihood_YX: NDArray[np.float32], candidates: list[tuple[int, int]
             top, left = max(0, row - distance_px + 1), max(0, column - distance_px + 1)
             taken_YX[top : row + distance_px, left : column + distance_px] = True
     return spaced
-
-
-def _standing_out(likelihood_YX: NDArray[np.float32], candidates: list[tuple[int, int]], rule: PeakRule) -> list[tuple[int, int]]:
-    """Those from which no higher value can be reached without going down by h."""
-    stands_YX = likelihood_YX == likelihood_YX.max()  # there is nothing higher at all
-    row_N, column_N = np.array(candidates, dtype=np.intp).reshape(-1, 2).T
-    stands_YX[row_N, column_N] |= _moated(likelihood_YX, row_N, column_N, rule)
-    known_YX = stands_YX.copy()
-    for row, column in candidates:
-        if known_YX[row, column]:
-            continue
-        part, region_YX, finds_higher = _flooded(likelihood_YX, row, column, rule)
-        # of a plateau, and of equal summits that are joined, one is flooded for all
-        equal_YX = region_YX & (likelihood_YX[part] == likelihood_YX[row, column])
-        known_YX[part] |= equal_YX
-        if not finds_higher:
-            stands_YX[part] |= equal_YX
-    return [(row, column) for row, column in candidates if stands_YX[row, column]]
-
-
-def _moated(
-    likelihood_YX: NDArray[np.float32], row_N: NDArray[np.intp], column_N: NDArray[np.intp], rule: PeakRule
-) -> NDArray[np.bool_]:
-    """Most need no flood: nothing within d is higher, and nothing on the square at distance d exceeds their height - h."""
-    side_px = np.arange(-rule.min_distance_px, rule.min_distance_px + 1)
-    edge_px = np.full_like(side_px, rule.min_distance_px)
-    down_R, right_R = np.concatenate([side_px, side_px, edge_px, -edge_px]), np.concatenate([edge_px, -edge_px, side_px, side_px])
-    rows, columns = likelihood_YX.shape
-    # beyond the edge of the map there is nothing to go to; a pixel of the edge stands in, at worst for a flood too many
-    row_NR = np.clip(row_N[:, None] + down_R, 0, rows - 1)
-    column_NR = np.clip(column_N[:, None] + right_R, 0, columns - 1)
-    level_N = likelihood_YX[row_N, column_N].astype(np.float64) - rule.min_prominence
-    return np.asarray(likelihood_YX[row_NR, column_NR].max(axis=1) <= level_N)
-
-
-def _flooded(
-    likelihood_YX: NDArray[np.float32], row: int, column: int, rule: PeakRule
-) -> tuple[tuple[slice, slice], NDArray[np.bool_], bool]:
-    """Part of the map, the pixels in it that can be reached from (row, column) above its height - h, and is one of them higher?
-
-    The part grows until the answer is certain: something higher was reached, or the region ends within the part.
-    """
-    rows, columns = likelihood_YX.shape
-    height = likelihood_YX[row, column]
-    # in double precision: a prominence below the step of a float32 must not put the peak outside its own region
-    level = np.float64(height) - rule.min_prominence
-    reach_px = 2 * rule.min_distance_px + 1  # nothing higher lies within d
-    while True:
-        top, bottom = max(0, row - reach_px), min(rows, row + reach_px + 1)
-        left, right = max(0, column - reach_px), min(columns, column + reach_px + 1)
-        part_YX = likelihood_YX[top:bottom, left:right]
-        regions_YX, _ = ndimage.label(part_YX > level, structure=EIGHT_NEIGHBOURS)
-        region_YX = regions_YX == regions_YX[row - top, column - left]
-        finds_higher = bool(part_YX[region_YX].max() > height)
-        goes_on = (
-            (top > 0 and region_YX[0].any())
-            or (bottom < rows and region_YX[-1].any())
-            or (left > 0 and region_YX[:, 0].any())
-            or (right < columns and region_YX[:, -1].any())
-        )
-        if finds_higher or not goes_on:
-            return np.s_[top:bottom, left:right], region_YX, finds_higher
-        reach_px *= 2

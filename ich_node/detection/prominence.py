@@ -1,0 +1,74 @@
+"""Which maxima stand out of a map by h, as `skimage.morphology.h_maxima` has it, without a flood of the whole map."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
+Place = tuple[int, int]  # row, column
+
+
+def standing_out(likelihood_YX: NDArray[np.float32], candidates: list[Place], prominence: float, *, apart_px: int) -> list[Place]:
+    """Those from which no higher value can be reached without going down by prominence (h).
+
+    candidates: (row, column) of pixels with nothing higher within apart_px (Chebyshev).
+    """
+    stands_YX = likelihood_YX == likelihood_YX.max()  # there is nothing higher at all
+    row_N, column_N = np.array(candidates, dtype=np.intp).reshape(-1, 2).T
+    stands_YX[row_N, column_N] |= _moated(likelihood_YX, row_N, column_N, prominence, apart_px)
+    known_YX = stands_YX.copy()
+    for row, column in candidates:
+        if known_YX[row, column]:
+            continue
+        part, region_YX, finds_higher = _flooded(likelihood_YX, row, column, prominence, first_reach_px=2 * apart_px + 1)
+        # of a plateau, and of equal summits that are joined, one is flooded for all
+        equal_YX = region_YX & (likelihood_YX[part] == likelihood_YX[row, column])
+        known_YX[part] |= equal_YX
+        if not finds_higher:
+            stands_YX[part] |= equal_YX
+    return [(row, column) for row, column in candidates if stands_YX[row, column]]
+
+
+def _moated(
+    likelihood_YX: NDArray[np.float32], row_N: NDArray[np.intp], column_N: NDArray[np.intp], prominence: float, apart_px: int
+) -> NDArray[np.bool_]:
+    """Most need no flood: nothing within d is higher, and nothing on the square at distance d exceeds their height - h."""
+    side_px = np.arange(-apart_px, apart_px + 1)
+    edge_px = np.full_like(side_px, apart_px)
+    down_R, right_R = np.concatenate([side_px, side_px, edge_px, -edge_px]), np.concatenate([edge_px, -edge_px, side_px, side_px])
+    rows, columns = likelihood_YX.shape
+    # beyond the edge of the map there is nothing to go to; a pixel of the edge stands in, at worst for a flood too many
+    row_NR = np.clip(row_N[:, None] + down_R, 0, rows - 1)
+    column_NR = np.clip(column_N[:, None] + right_R, 0, columns - 1)
+    level_N = likelihood_YX[row_N, column_N].astype(np.float64) - prominence
+    return np.asarray(likelihood_YX[row_NR, column_NR].max(axis=1) <= level_N)
+
+
+def _flooded(
+    likelihood_YX: NDArray[np.float32], row: int, column: int, prominence: float, *, first_reach_px: int
+) -> tuple[tuple[slice, slice], NDArray[np.bool_], bool]:
+    """Part of the map, the pixels in it that can be reached from (row, column) above its height - h, and is one of them higher?
+
+    The part grows until the answer is certain: something higher was reached, or the region ends within the part.
+    """
+    rows, columns = likelihood_YX.shape
+    height = likelihood_YX[row, column]
+    # in double precision: a prominence below the step of a float32 must not put the peak outside its own region
+    level = np.float64(height) - prominence
+    reach_px = first_reach_px
+    while True:
+        top, bottom = max(0, row - reach_px), min(rows, row + reach_px + 1)
+        left, right = max(0, column - reach_px), min(columns, column + reach_px + 1)
+        part_YX = likelihood_YX[top:bottom, left:right]
+        regions_YX, _ = ndimage.label(part_YX > level, structure=EIGHT_NEIGHBOURS)
+        region_YX = regions_YX == regions_YX[row - top, column - left]
+        finds_higher = bool(part_YX[region_YX].max() > height)
+        goes_on = (
+            (top > 0 and region_YX[0].any())
+            or (bottom < rows and region_YX[-1].any())
+            or (left > 0 and region_YX[:, 0].any())
+            or (right < columns and region_YX[:, -1].any())
+        )
+        if finds_higher or not goes_on:
+            return np.s_[top:bottom, left:right], region_YX, finds_higher
+        reach_px *= 2
