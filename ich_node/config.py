@@ -74,6 +74,7 @@ class Source(Section):
     max_associations: int | None = Field(None, ge=1)
     associations_per_minute: int = Field(1_200, ge=1)
     quiet_seconds: Seconds | None = None
+    urgent: bool = False
     storage_commitment: bool = False
     commitment_port: Port | None = None
 

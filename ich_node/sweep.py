@@ -24,6 +24,7 @@ MOST_PATHS = 500
 MOST_JOBS = 200  # forgotten in one transaction: the receiver writes to the same ledger
 # Whoever put the same bytes within this time may be about to write them into the ledger.
 UNTOUCHED_FOR = timedelta(hours=1)
+ANSWERS_FOR = timedelta(hours=1)  # a late slice, or a reader that takes over, comes within this time
 CLOCK_IS_RIGHT = timedelta(minutes=5)  # between two looks it may be off by so much, e.g. set by NTP
 
 File = tuple[str, float]  # the path, and until when it may have been put last
@@ -80,6 +81,7 @@ class Sweeper:
         if self._ticks() >= self._suspected_until_tick:
             removed += self._sweep_suspects()
         self._prune(now)
+        self._jobs.forget_answers(made_before=now - ANSWERS_FOR)
         return removed
 
     def _notice_moves(self, now: datetime) -> None:

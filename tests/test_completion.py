@@ -30,11 +30,31 @@ def test_an_open_association_keeps_its_series_waiting(node: Node) -> None:
         assert only_job(node).ready_at == START + timedelta(seconds=60 + 20)
 
 
-def test_a_whole_head_waits_only_the_grace_time(node: Node) -> None:
-    """Released and geometrically complete: ready after grace_seconds."""
+def test_a_whole_head_of_one_association_is_read_at_once(node: Node) -> None:
+    """Released, geometrically complete, and no other association brought any of it: ready now."""
     store(node, *head_series(16))
     wait_until(lambda: released(node), what="the release")
-    assert only_job(node).ready_at == START + timedelta(seconds=5)
+    assert only_job(node).ready_at == START
+
+
+def test_a_whole_head_of_several_associations_waits_the_grace_time(node: Node) -> None:
+    """Who sends each object by itself may send another one: ready after grace_seconds."""
+    slices = head_series(16)
+    store(node, *slices[:4])
+    wait_until(lambda: released(node), what="the first release")
+    store(node, *slices[4:])
+    wait_until(lambda: only_job(node).ready_at == START + timedelta(seconds=5), what="the second release")
+
+
+def test_a_slice_after_a_whole_head_makes_a_new_revision(node: Node) -> None:
+    """Read at once and then completed: both are read, the second time all of it."""
+    slices = head_series(17)
+    store(node, *slices[:-1])
+    wait_until(lambda: released(node), what="the release")
+    assert node.jobs.claim(owner="a", now=START, lease=LEASE, max_attempts=3) is not None
+    store(node, slices[-1])
+    newest = node.jobs.list()[0]
+    assert (newest.revision, len(node.jobs.instances(newest))) == (2, 17)
 
 
 def test_a_stack_with_a_gap_waits_the_quiet_time(node: Node) -> None:

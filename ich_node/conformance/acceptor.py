@@ -44,6 +44,7 @@ def acceptor_lines() -> list[str]:
             " are read.",
             "Success is said when the object is on disk and in the ledger. An association that is aborted costs nothing that was"
             " acknowledged.",
+            "Priority (0000,0700) HIGH makes the series urgent: it is read before others. MEDIUM and LOW are alike.",
             "Enhanced CT Image Storage is stored, and refused by name in the analysis.",
             "A failure carries a sentence in Error Comment (0000,0902). There are no warnings."
             " [c-store-status.md](c-store-status.md) names the test of each answer.",

@@ -5,12 +5,13 @@ Delivery per destination, which `send` claims. The states and the ways between t
 """
 
 from ich_node.jobs.ledger import Jobs, open_ledger
-from ich_node.jobs.states import Added, DeliveryState, JobState
-from ich_node.jobs.values import Activation, Delivery, Instance, Job, JobEvent, LeaseLost, Result
+from ich_node.jobs.states import Added, DeliveryState, JobState, Lane
+from ich_node.jobs.values import Activation, Answer, Delivery, Instance, Job, JobEvent, LeaseLost, Result
 
 __all__ = [
     "Activation",
     "Added",
+    "Answer",
     "Delivery",
     "DeliveryState",
     "Instance",
@@ -18,6 +19,7 @@ __all__ = [
     "JobEvent",
     "JobState",
     "Jobs",
+    "Lane",
     "LeaseLost",
     "Result",
     "open_ledger",

@@ -8,11 +8,14 @@ import sqlalchemy as sa
 
 from ich_node.errors import Unavailable
 from ich_node.jobs.seat import Seat, note
-from ich_node.jobs.states import Added, JobState
+from ich_node.jobs.states import Added, JobState, Lane
 from ich_node.jobs.tables import as_values, columns_of, instances, jobs
 from ich_node.jobs.values import Instance, Job
 
 TRIES = 5
+# A head of ordinary slices has 20 to 60 objects. A series of thin ones takes as long as many of these.
+MOST_ORDINARY_OBJECTS = 100
+NO_REVISION = 0, 0
 MOST_IN_ONE_QUERY = 1000
 
 # Never claimed: what the job covers may still grow. A job that was claimed once keeps its content for ever, also through
@@ -23,16 +26,17 @@ STILL_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(Non
 class Arriving(Seat):
     """Adds objects, and says when a series is complete."""
 
-    def add(self, instance: Instance, *, ready_at: datetime, max_wait: timedelta) -> Added:
+    def add(self, instance: Instance, *, ready_at: datetime, max_wait: timedelta, urgent: bool = False) -> Added:
         """Record an object that lies in the spool; it is durable when this returns.
 
         It joins the series' newest job while that was never claimed, else it opens the next revision, which covers all objects
-        of the series. The job becomes ready at ready_at, but not later than max_wait after its first object.
+        of the series. The job becomes ready at ready_at, but not later than max_wait after its first object. One urgent object
+        makes it urgent.
         """
         for _ in range(TRIES):
             try:
                 with self._write() as connection:
-                    return _add(connection, instance, ready_at, max_wait)
+                    return _add(connection, instance, ready_at, max_wait, urgent)
             except sa.exc.IntegrityError:
                 # PostgreSQL: another receiver recorded the same object, or opened the same revision, at this moment
                 continue
@@ -76,7 +80,7 @@ class Arriving(Seat):
             )
 
 
-def _add(connection: sa.Connection, instance: Instance, ready_at: datetime, max_wait: timedelta) -> Added:
+def _add(connection: sa.Connection, instance: Instance, ready_at: datetime, max_wait: timedelta, urgent: bool) -> Added:
     versions = connection.execute(
         sa.select(instances.c.sha256).where(instances.c.sop_instance_uid == instance.sop_instance_uid)
     ).scalars()
@@ -84,25 +88,43 @@ def _add(connection: sa.Connection, instance: Instance, ready_at: datetime, max_
     if instance.sha256 in known:
         return Added.DUPLICATE
     # Asked for first: if another receiver opens the next revision from here on, ours collides with it and begins again.
-    newest = connection.execute(sa.select(sa.func.max(jobs.c.revision)).where(_of_series(instance))).scalar() or 0
-    revision = newest if _joins(connection, instance, newest, ready_at) else newest + 1
+    newest, objects = connection.execute(_newest_revision(instance)).first() or NO_REVISION
+    revision = newest if _joins(connection, instance, newest, ready_at, urgent) else newest + 1
     if revision > newest:
-        _open_job(connection, instance, revision, ready_at, max_wait)
+        lane = Lane.URGENT if urgent else Lane.LARGE if objects >= MOST_ORDINARY_OBJECTS else Lane.ORDINARY
+        _open_job(connection, instance, revision, ready_at, max_wait, lane=lane, objects=objects + 1)
     connection.execute(sa.insert(instances).values(**asdict(instance), revision=revision))
     return Added.NEW_VERSION if known else Added.NEW
 
 
-def _joins(connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime) -> bool:
+def _newest_revision(instance: Instance) -> sa.Select[int, int]:
+    """Its number, and how many objects it covers."""
+    query = sa.select(jobs.c.revision, jobs.c.objects).where(_of_series(instance))
+    return query.order_by(jobs.c.revision.desc()).limit(1)
+
+
+def _joins(connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime, urgent: bool) -> bool:
     """Whether this revision still grows, and then the object belongs to it."""
+    has_become_large = sa.and_(jobs.c.lane == Lane.ORDINARY, jobs.c.objects >= MOST_ORDINARY_OBJECTS)
+    lane = Lane.URGENT if urgent else sa.case((has_become_large, sa.literal(Lane.LARGE, jobs.c.lane.type)), else_=jobs.c.lane)
     joined = connection.execute(
         sa.update(jobs)
         .where(_of_series(instance), jobs.c.revision == revision, STILL_OPEN)
-        .values(ready_at=_capped(ready_at), last_received_at=instance.received_at)
+        .values(ready_at=_capped(ready_at), last_received_at=instance.received_at, objects=jobs.c.objects + 1, lane=lane)
     )
     return joined.rowcount == 1
 
 
-def _open_job(connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime, max_wait: timedelta) -> None:
+def _open_job(
+    connection: sa.Connection,
+    instance: Instance,
+    revision: int,
+    ready_at: datetime,
+    max_wait: timedelta,
+    *,
+    lane: Lane,
+    objects: int,
+) -> None:
     ready_by = instance.received_at + max_wait
     job_id = connection.execute(
         sa.insert(jobs)
@@ -117,6 +139,9 @@ def _open_job(connection: sa.Connection, instance: Instance, revision: int, read
             first_received_at=instance.received_at,
             last_received_at=instance.received_at,
             source=instance.source,
+            lane=lane,
+            objects=objects,
+            objects_looked_at=0,
         )
         .returning(jobs.c.id)
     ).scalar_one()

@@ -9,33 +9,65 @@ import sqlalchemy as sa
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from ich_node.jobs.seat import Seat, note
-from ich_node.jobs.states import DeliveryState, JobState
+from ich_node.jobs.states import DeliveryState, JobState, Lane
 from ich_node.jobs.tables import as_values, columns_of, deliveries, jobs, results
 from ich_node.jobs.values import Job, LeaseLost, Result
 from ich_node.notification import KIND as NOTIFICATION
 
 CRASHED = "crashed"
+# So long a large series lets ordinary ones pass; then it waits among them by its time.
+PATIENCE = timedelta(minutes=1)
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+_other = jobs.alias("other")
+SERIES_IS_BEING_READ = (
+    sa.select(_other.c.id)
+    .where(
+        _other.c.series_instance_uid == jobs.c.series_instance_uid,
+        _other.c.study_instance_uid == jobs.c.study_instance_uid,
+        _other.c.state == JobState.READING,
+        _other.c.id != jobs.c.id,
+    )
+    .exists()
+)
 
 
 class Claiming(Seat):
     """Hands out each job to one process at a time, for as long as its lease holds."""
 
     def claim(self, *, owner: str, now: datetime, lease: timedelta, max_attempts: int) -> Job | None:
-        """The job that has been ready for longest, now READING and ours until the lease runs out; None if there is none.
+        """The job whose turn it is, now READING and ours until the lease runs out; None if there is none.
 
-        A job whose last allowed try ended without a word goes to FAILED first, so that it never blocks the others.
+        First what a process left that is gone, then lane after lane what has been ready for longest. A job whose last allowed
+        try ended without a word goes to FAILED first, so that it never blocks the others.
         """
+        if not self.is_any_ready(now=now):  # an idle reader asks several times a second: it takes no lock for that
+            return None
         try:
             with self._write() as connection:
                 _bury_crashed(connection, now, max_attempts)
-                claimed = as_values(Job, connection.execute(_claim(owner, now, now + lease, max_attempts)))
+                turn = connection.execute(_whose_turn(now)).scalar()
+                if turn is None:
+                    return None
+                claimed = as_values(Job, connection.execute(_claim(_turns(now)[turn], owner, now, now + lease, max_attempts)))
                 for job in claimed:
                     note(connection, job.id, now, "claimed", f"try {job.attempts}, by {owner}")
         except sa.exc.IntegrityError:
             # PostgreSQL: another analyser began with another revision of the same series at this moment; ours waits
             return None
         return claimed[0] if claimed else None
+
+    def is_overtaken(self, job: Job, *, now: datetime) -> bool:
+        """Whether a series of a lane before this one's is ready."""
+        has_waited = job.lane is Lane.LARGE and job.ready_at <= now - PATIENCE
+        before = [lane for lane in Lane if lane < (Lane.ORDINARY if has_waited else job.lane)]
+        query = sa.select(jobs.c.id).where(_is_ready(now), jobs.c.lane.in_(before), ~SERIES_IS_BEING_READ).limit(1)
+        with self._read() as connection:
+            return connection.execute(query).first() is not None
+
+    def is_any_ready(self, *, now: datetime) -> bool:
+        """Whether a claim would find something to do."""
+        with self._read() as connection:
+            return connection.execute(_whose_turn(now)).scalar() is not None
 
     def renew(self, job: Job, *, now: datetime, lease: timedelta) -> None:
         """Hold the job for longer. Raises LeaseLost."""
@@ -134,24 +166,37 @@ class Claiming(Seat):
             note(connection, job.id, now, event, f"{reason}: {detail}")
 
 
-def _claim(owner: str, now: datetime, until: datetime, max_attempts: int) -> ReturningUpdate[Any]:
+def _is_ready(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(jobs.c.state == JobState.WAITING, jobs.c.ready_at <= now)
+
+
+def _turns(now: datetime) -> list[sa.ColumnElement[bool]]:
+    """Which jobs are served in which order. Each is one range of the index on state, lane and ready_at."""
+
+    def ready(lane: Lane, since: datetime = now) -> sa.ColumnElement[bool]:
+        return sa.and_(_is_ready(since), jobs.c.lane == lane)
+
+    return [
+        sa.and_(jobs.c.state == JobState.READING, jobs.c.lease_until <= now),
+        ready(Lane.URGENT),
+        ready(Lane.SUSPECTED),
+        ready(Lane.LARGE, since=now - PATIENCE),
+        ready(Lane.ORDINARY),
+        ready(Lane.LARGE),
+    ]
+
+
+def _whose_turn(now: datetime) -> sa.Select[int | None]:
+    """The number of the first turn in which there is a job to read."""
+    there = [sa.select(jobs.c.id).where(turn, ~SERIES_IS_BEING_READ).exists() for turn in _turns(now)]
+    return sa.select(sa.case(*((exists, sa.literal(number)) for number, exists in enumerate(there)), else_=None))
+
+
+def _claim(turn: sa.ColumnElement[bool], owner: str, now: datetime, until: datetime, max_attempts: int) -> ReturningUpdate[Any]:
     """One statement for both databases; SQLite, which locks as a whole, leaves SKIP LOCKED out."""
-    other = jobs.alias("other")
-    series_is_being_read = (
-        sa.select(other.c.id)
-        .where(
-            other.c.series_instance_uid == jobs.c.series_instance_uid,
-            other.c.study_instance_uid == jobs.c.study_instance_uid,
-            other.c.state == JobState.READING,
-            other.c.id != jobs.c.id,
-        )
-        .exists()
-    )
-    ready = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.ready_at <= now)
-    abandoned = sa.and_(jobs.c.state == JobState.READING, jobs.c.lease_until <= now)
     oldest = (
         sa.select(jobs.c.id)
-        .where(ready | abandoned, ~series_is_being_read)
+        .where(turn, ~SERIES_IS_BEING_READ)
         .order_by(jobs.c.ready_at, jobs.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)

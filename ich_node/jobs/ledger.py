@@ -5,12 +5,13 @@ from ich_node.jobs.arriving import Arriving
 from ich_node.jobs.claiming import Claiming
 from ich_node.jobs.database import BUSY_SECONDS, open_engine
 from ich_node.jobs.delivering import Delivering
+from ich_node.jobs.looking import Looking
 from ich_node.jobs.mending import Mending
 from ich_node.jobs.operating import Operating
 from ich_node.jobs.sweeping import Sweeping
 
 
-class Jobs(Arriving, Claiming, Delivering, Operating, Activating, Sweeping, Mending):
+class Jobs(Arriving, Looking, Claiming, Delivering, Operating, Activating, Sweeping, Mending):
     """One ledger, seen from the seats of those who use it. Every method is one transaction; time is an argument."""
 
 

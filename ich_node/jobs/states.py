@@ -36,7 +36,7 @@ Each arrow is one UPDATE whose WHERE names the state it starts from (and, out of
 process that was overtaken changes nothing and is told so.
 """
 
-from enum import Enum, StrEnum, auto
+from enum import Enum, IntEnum, StrEnum, auto
 
 
 class JobState(StrEnum):
@@ -61,6 +61,18 @@ class DeliveryState(StrEnum):
     FAILED = "FAILED"
     SUPERSEDED = "SUPERSEDED"
     """A newer answer about the same series goes to the destination instead: the old one must not arrive after it."""
+
+
+class Lane(IntEnum):
+    """In which queue a ready series waits: the lower number is read first."""
+
+    URGENT = 0
+    """Its sender says so."""
+    SUSPECTED = 1
+    """What was read of it while it arrived is positive."""
+    ORDINARY = 2
+    LARGE = 3
+    """So many objects that an ordinary one would wait for it: it waits itself, but not for ever."""
 
 
 SETTLED = (DeliveryState.SENT, DeliveryState.SUPERSEDED)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from ich_node.jobs.states import DeliveryState, JobState
+from ich_node.jobs.states import DeliveryState, JobState, Lane
 
 Value = TypeVar("Value")
 
@@ -45,6 +45,19 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+class LaneNumber(sa.types.TypeDecorator[Lane]):
+    """A number in the database, because it is sorted by."""
+
+    impl = sa.SmallInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Lane | None, _: sa.Dialect) -> int | None:
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: int | None, _: sa.Dialect) -> Lane | None:
+        return None if value is None else Lane(value)
+
+
 def _state(kind: type[StrEnum]) -> sa.Enum:
     return sa.Enum(kind, native_enum=False, create_constraint=False, length=16)
 
@@ -73,8 +86,14 @@ jobs = sa.Table(
     sa.Column("bundle_sha256", sa.Text),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("swept_at", UtcDateTime),
+    sa.Column("lane", LaneNumber, nullable=False),
+    # of all revisions up to this one; and how many of them were looked at while the series arrived, until when by somebody
+    sa.Column("objects", sa.Integer, nullable=False),
+    sa.Column("objects_looked_at", sa.Integer, nullable=False),
+    sa.Column("looked_at_until", UtcDateTime),
     sa.UniqueConstraint("series_instance_uid", "study_instance_uid", "revision"),
-    sa.Index("ix_jobs_state_ready_at", "state", "ready_at"),
+    # the queue: of one lane what has been ready for longest is one step away, however long the table
+    sa.Index("ix_jobs_state_lane_ready_at", "state", "lane", "ready_at"),
 )
 # Never two readings of one series at a time: the database itself says no.
 sa.Index(
@@ -139,6 +158,25 @@ deliveries = sa.Table(
     sa.Column("transaction_uid", sa.Text, index=True),
     sa.UniqueConstraint("result_id", "destination"),
     sa.Index("ix_deliveries_state_next_at", "state", "next_at"),
+)
+
+# What the network said of a slab: an intermediate result, kept for as long as its series may ask for it again.
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("study_instance_uid", sa.Text, nullable=False),
+    sa.Column("series_instance_uid", sa.Text, nullable=False),
+    sa.Column("slab_sha256", sa.Text, nullable=False),
+    sa.Column("bundle_sha256", sa.Text, nullable=False),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("shift_hu", sa.Float, nullable=False),
+    sa.Column("logit", sa.Float, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("likelihood", sa.LargeBinary, nullable=False),
+    sa.Column("made_at", UtcDateTime, nullable=False, index=True),
+    sa.UniqueConstraint("slab_sha256", "bundle_sha256", "engine"),
+    sa.Index("ix_answers_series_instance_uid_study_instance_uid", "series_instance_uid", "study_instance_uid"),
 )
 
 job_events = sa.Table(

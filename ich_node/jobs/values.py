@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ich_node.errors import IchNodeError
-from ich_node.jobs.states import DeliveryState, JobState
+from ich_node.jobs.states import DeliveryState, JobState, Lane
 
 
 class LeaseLost(IchNodeError):
@@ -34,6 +34,7 @@ class Job:
     """One series to be read, in one revision: all its objects that had arrived when this revision was first claimed.
 
     content_at: fixed at the first claim and kept by every later one, so that doing the work twice gives the same bytes.
+    objects: how many it covers.
     """
 
     id: int
@@ -54,6 +55,24 @@ class Job:
     series_probability: float | None
     bundle_sha256: str | None
     source: str
+    lane: Lane
+    objects: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What one engine with one bundle said of a slab, its HU shifted by shift_hu.
+
+    slab_sha256: of its slices' own hashes; likelihood: the map's rows, in 32-bit floats of this machine.
+    """
+
+    slab_sha256: str
+    bundle_sha256: str
+    engine: str
+    shift_hu: float
+    logit: float
+    rows: int
+    likelihood: bytes
 
 
 @dataclass(frozen=True, kw_only=True)

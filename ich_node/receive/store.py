@@ -17,6 +17,9 @@ from ich_node.receive.completion import Completion
 from ich_node.receive.header import LEGAL_UID, Header, read_header
 from ich_node.receive.status import NotStored, Status, response
 
+# (0000,0700) Priority of the command, PS3.7 table 9.3-1
+HIGH_PRIORITY = 0x0001
+
 log = structlog.get_logger(__name__)
 
 
@@ -87,9 +90,10 @@ class Store:
             orientation=header.orientation,
             position_mm=header.position_mm,
         )
-        self._completion.arrives(event.assoc, header.series_instance_uid)
+        self._completion.arrives(event.assoc, header.series_instance_uid, header.sop_instance_uid)
         ready_at = self._completion.ready_while_open(source, now)
-        added = self._jobs.add(instance, ready_at=ready_at, max_wait=self._max_wait)
+        urgent = source.urgent or request.Priority == HIGH_PRIORITY
+        added = self._jobs.add(instance, ready_at=ready_at, max_wait=self._max_wait, urgent=urgent)
         if added is Added.DUPLICATE:
             # A sender that begins again after a crash is still sending the series, though the ledger learns nothing new.
             self._jobs.set_ready([header.series_instance_uid], ready_at=ready_at)

@@ -34,9 +34,9 @@ def instance(number=1, *, series="2.25.1", study="2.25.9", data="", at=T0, orien
     )
 
 
-def add(jobs: Jobs, number=1, *, at=T0, **other) -> Added:
+def add(jobs: Jobs, number=1, *, at=T0, urgent=False, **other) -> Added:
     """The object arrives at that time, and the series counts as complete after the quiet time."""
-    return jobs.add(instance(number, at=at, **other), ready_at=at + QUIET, max_wait=MAX_WAIT)
+    return jobs.add(instance(number, at=at, **other), ready_at=at + QUIET, max_wait=MAX_WAIT, urgent=urgent)
 
 
 def claim(jobs: Jobs, *, at=T0 + QUIET, owner="host:1", max_attempts=3) -> Job | None:

@@ -1,0 +1,86 @@
+"""The analyser's other seat: looking at series while they arrive, and what is remembered of them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ich_node.jobs.arriving import STILL_OPEN
+from ich_node.jobs.seat import Seat
+from ich_node.jobs.states import Lane
+from ich_node.jobs.tables import answers, as_values, columns_of, jobs
+from ich_node.jobs.values import Answer, Job
+
+# A look costs something for each object that is there, old or new. By a quarter more each time, all looks together cost as much
+# as five at the whole series.
+LEAST_NEW_OBJECTS = 4
+GROWN = sa.and_(
+    jobs.c.objects - jobs.c.objects_looked_at >= LEAST_NEW_OBJECTS, 4 * jobs.c.objects >= 5 * jobs.c.objects_looked_at
+)
+
+
+class Looking(Seat):
+    """Hands out series that still arrive, each to one process at a time; keeps the network's answers about them."""
+
+    def look_at(self, *, now: datetime, until: datetime) -> Job | None:
+        """A series that has grown since somebody looked at it, or None. Nobody else looks at it before then, or end_look.
+
+        A process that dies over it is not followed into death by the next: the time has to run out first.
+        """
+        free = jobs.c.looked_at_until.is_(None) | (jobs.c.looked_at_until <= now)
+        grown = sa.select(jobs.c.id).where(STILL_OPEN, jobs.c.ready_at > now, GROWN, free).order_by(jobs.c.lane, jobs.c.ready_at)
+        with self._read() as connection:
+            if connection.execute(grown.limit(1)).first() is None:
+                return None
+        first = grown.limit(1).with_for_update(skip_locked=True).scalar_subquery()
+        with self._write() as connection:
+            looked_at = sa.update(jobs).where(jobs.c.id == first).values(looked_at_until=until).returning(*columns_of(Job, jobs))
+            found = as_values(Job, connection.execute(looked_at))
+        return found[0] if found else None
+
+    def end_look(self, job: Job, *, objects: int, suspected: bool) -> None:
+        """Somebody may look again when there are more than that many objects. A suspected series overtakes ordinary ones."""
+        lane = sa.case((jobs.c.lane > Lane.SUSPECTED, sa.literal(Lane.SUSPECTED, jobs.c.lane.type)), else_=jobs.c.lane)
+        values = {"looked_at_until": None, "objects_looked_at": objects} | ({"lane": lane} if suspected else {})
+        with self._write() as connection:
+            connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+
+    def is_open(self, job: Job) -> bool:
+        """Whether it may still grow: it was never claimed."""
+        with self._read() as connection:
+            return connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job.id, STILL_OPEN)).first() is not None
+
+    def answers(self, job: Job, *, bundle_sha256: str, engine: str) -> list[Answer]:
+        """What this engine with this bundle has said of slabs of this series."""
+        query = sa.select(*columns_of(Answer, answers)).where(
+            answers.c.series_instance_uid == job.series_instance_uid,
+            answers.c.study_instance_uid == job.study_instance_uid,
+            answers.c.bundle_sha256 == bundle_sha256,
+            answers.c.engine == engine,
+        )
+        with self._read() as connection:
+            return as_values(Answer, connection.execute(query))
+
+    def keep_answers(self, job: Job, new: Sequence[Answer], *, now: datetime) -> None:
+        """Each in place of an earlier one about the same slab."""
+        if not new:
+            return
+        series = {"study_instance_uid": job.study_instance_uid, "series_instance_uid": job.series_instance_uid, "made_at": now}
+        try:
+            with self._write() as connection:
+                connection.execute(
+                    sa.delete(answers).where(
+                        answers.c.slab_sha256.in_([answer.slab_sha256 for answer in new]),
+                        answers.c.bundle_sha256.in_({answer.bundle_sha256 for answer in new}),
+                        answers.c.engine.in_({answer.engine for answer in new}),
+                    )
+                )
+                connection.execute(sa.insert(answers), [asdict(answer) | series for answer in new])
+        except sa.exc.IntegrityError:
+            return  # PostgreSQL: another process keeps the same at this moment
+
+    def forget_answers(self, *, made_before: datetime) -> int:
+        """How many; whoever asks again asks the network."""
+        with self._write() as connection:
+            return connection.execute(sa.delete(answers).where(answers.c.made_at < made_before)).rowcount
