@@ -1,41 +1,42 @@
 """The analyser's loop: claim a job, read its series, detect, report, finish. A Refusal is an answer; a crash is an attempt.
 
+While no series is complete it looks at those that still arrive: their reading is begun, and all that is left at the end is what
+came last, and the report. A reading is interrupted for a series of an earlier lane, and goes on after it where it was.
+
 One transaction marks the job DONE, keeps its results and adds what is owed to each destination: a crash before it repeats the
 work and makes the same objects (their UIDs and bytes follow from the input), a crash after it changes nothing.
 """
 
-import io
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from threading import Event
 
-import pydicom
 import structlog
 import torch
-from pydicom import Dataset
 
 from ich_node.config import AnalysisSettings
 from ich_node.destinations import Destination
 from ich_node.detection.bundle import Bundle
 from ich_node.detection.detector import Detector, Reading
-from ich_node.detection.series import Series, read_series
 from ich_node.engine import EngineChoice, EngineName, choose_engine
 from ich_node.errors import BundleError, DeviceLost, Refusal, ReportError, TooLarge, Unavailable
-from ich_node.job_results import JobResults, digest_of
+from ich_node.job_results import JobResults
 from ich_node.jobs import Job, Jobs, LeaseLost, Result
+from ich_node.reader import Interrupted, Reader
 from ich_node.report import ReportOptions
 from ich_node.shelf import Shelf
 from ich_node.spool import Spool
 
-IDLE_SECONDS = 0.5
+IDLE_SECONDS = 0.1
 RETRY = timedelta(seconds=30)
 RENEWALS_PER_LEASE = 4
-# All objects of a series are in memory while it is read; 1,000 slices of 1024 x 1024 pixels come to this.
-MOST_SERIES_BYTES = 2 << 30
 LOST = "GPU lost"
+STOPS = "the process stops"
+OVERTAKEN = "a series of an earlier lane is ready"
 
 log = structlog.get_logger(__name__)
 
@@ -47,10 +48,6 @@ class Refused(Exception):
         super().__init__(refusal.detail)
         self.refusal = refusal
         self.results = results
-
-
-class Stopping(Exception):
-    """The process was asked to stop in the middle of a reading."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +64,11 @@ class Analyser:
     clock: Callable[[], datetime]
     stop: Event
 
+    @cached_property
+    def reader(self) -> Reader:
+        """It remembers, from one job to the next."""
+        return Reader(self.jobs, self.spool, self.clock)
+
     def work(self) -> None:
         """Read job after job until asked to stop.
 
@@ -81,13 +83,14 @@ class Analyser:
                 bundle = self.shelf.current()
                 if detector is None or detector.bundle is not bundle:
                     detector = self._load(bundle)
-                worked = self.work_once(detector)
+                worked = self.work_once(detector) or self.look_once(detector)
             except (BundleError, Unavailable) as error:
                 # no job was claimed, or it has been given back: without a model or a ledger all of them wait
                 log.error("analyser_waits", error=type(error).__name__, detail=error.detail)
                 self.stop.wait(RETRY.total_seconds())
             else:
                 if not worked:
+                    self.reader.tidy()
                     self.stop.wait(IDLE_SECONDS)
 
     def work_once(self, detector: Detector) -> bool:
@@ -106,6 +109,37 @@ class Analyser:
             except LeaseLost as lost:
                 log.warning("lease_lost", detail=lost.detail)
         return True
+
+    def look_once(self, detector: Detector) -> bool:
+        """Begin the reading of a series that still arrives; False if none has grown. Raises Unavailable, DeviceLost."""
+        now = self.clock()
+        job = self.jobs.look_at(now=now, until=now + self._lease)
+        if job is None:
+            return False
+        with structlog.contextvars.bound_contextvars(job=job.id, series_instance_uid=job.series_instance_uid):
+            try:
+                reading = self.reader.read_ahead(job, detector, self._look_up)
+                log.info("series_looked_at", objects=job.objects, positive=reading.positive)
+                self.jobs.end_look(job, objects=job.objects, suspected=reading.positive)
+            except Refusal as refusal:  # not whole yet, or not ours to read: that is said when it is complete
+                log.debug("look_in_vain", reason=refusal.reason)
+                self.jobs.end_look(job, objects=job.objects, suspected=False)
+            except Interrupted:
+                self.jobs.break_off_look(job)
+            except torch.AcceleratorError as error:
+                raise DeviceLost(f"the GPU does not work any more: {first_line(error)}") from error
+            except Unavailable:
+                raise
+            except Exception:  # the edge: the reading will meet it again, and count it as a try. Until then nobody looks again
+                log.exception("look_crashed")
+        return True
+
+    def _look_up(self) -> None:
+        """Between the steps of a look: a series that is complete comes first."""
+        if self.stop.is_set():
+            raise Interrupted(STOPS)
+        if self.jobs.is_any_ready(now=self.clock()):
+            raise Interrupted(OVERTAKEN)
 
     def _load(self, bundle: Bundle) -> Detector:
         device = "cpu" if self.settings.engine == "openvino" else choose_device(self.settings.device)
@@ -135,9 +169,9 @@ class Analyser:
             # the series will not change by itself: no second try
             self.jobs.fail(job, now=self.clock(), reason="not_reportable", detail=error.detail, retry_at=None)
             log.error("reading_not_reportable", detail=error.detail)
-        except Stopping:
-            self.jobs.release(job, now=self.clock())
-            log.info("job_released", why="the process stops")
+        except Interrupted as interruption:
+            self.jobs.release(job, now=self.clock(), why=str(interruption))
+            log.info("job_released", why=str(interruption))
         except LeaseLost:
             raise
         except torch.AcceleratorError as error:
@@ -189,33 +223,16 @@ class Analyser:
             log.error("job_released", why=detail)
 
     def _read(self, job: Job, detector: Detector) -> tuple[Reading, list[Result]]:
-        instances = self.jobs.instances(job)
-        size_bytes = sum(instance.size_bytes for instance in instances)
-        if size_bytes > MOST_SERIES_BYTES:
-            refusal = TooLarge(f"{len(instances)} objects of {size_bytes} bytes; a head CT has less than {MOST_SERIES_BYTES}")
-            raise Refused(refusal, self._results(job, detector).of_refusal([], "", refusal))
-        datasets = [_dataset(self.spool.read(instance.path)) for instance in instances]
-        digest = digest_of(instance.sha256 for instance in instances)
         results = self._results(job, detector)
-        keep_lease = self._lease_keeper(job)
         try:
-            series = read_series(datasets)
+            objects = self.reader.fetch(job)
+        except TooLarge as refusal:
+            raise Refused(refusal, results.of_refusal([], "", refusal)) from refusal
+        try:
+            series, reading = self.reader.read(objects, detector, self._lease_keeper(job))
         except Refusal as refusal:
-            raise Refused(refusal, results.of_refusal(datasets, digest, refusal)) from refusal
-        keep_lease()
-        reading = self._detect(job, detector, series, keep_lease)
-        return reading, results.of_reading(series, datasets, digest, reading)
-
-    def _detect(self, job: Job, detector: Detector, series: Series, keep_lease: Callable[[], None]) -> Reading:
-        """On the GPU, or, if its memory is short (others may use it, too), this series on the CPU."""
-        try:
-            return detector.read(series, lambda *_: keep_lease())
-        except torch.OutOfMemoryError as error:
-            why = f"the GPU's memory was short: {first_line(error)}"
-        self.jobs.remark(job, now=self.clock(), event="read on the CPU", detail=why)
-        log.warning("read_on_the_cpu", why=why)
-        torch.cuda.empty_cache()
-        return Detector(detector.bundle).read(series, lambda *_: keep_lease())
+            raise Refused(refusal, results.of_refusal(objects.datasets, objects.digest, refusal)) from refusal
+        return reading, results.of_reading(series, objects.datasets, objects.digest, reading)
 
     def _results(self, job: Job, detector: Detector) -> JobResults:
         return JobResults(
@@ -238,13 +255,15 @@ class Analyser:
         }
 
     def _lease_keeper(self, job: Job) -> Callable[[], None]:
-        """Called between steps: keeps the lease, and raises Stopping when the process is to stop."""
+        """Called between steps: keeps the lease; raises Interrupted if the process is to stop, or another series goes first."""
         renewed_at = self.clock()
 
         def keep_lease() -> None:
             nonlocal renewed_at
             if self.stop.is_set():
-                raise Stopping
+                raise Interrupted(STOPS)
+            if self.jobs.is_overtaken(job, now=self.clock()):
+                raise Interrupted(OVERTAKEN)
             held_for = self.clock() - renewed_at  # negative: the clock was put back
             if not timedelta(0) <= held_for <= self._lease / RENEWALS_PER_LEASE:
                 renewed_at = self.clock()
@@ -280,7 +299,3 @@ def load_engine(bundle: Bundle, wanted: EngineName, device: str) -> EngineChoice
 def first_line(error: Exception) -> str:
     """CUDA's errors go on for a paragraph."""
     return str(error).partition("\n")[0]
-
-
-def _dataset(data: bytes) -> Dataset:
-    return pydicom.dcmread(io.BytesIO(data))

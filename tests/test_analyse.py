@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -77,16 +78,16 @@ class Bench:
             stop=self.stop,
         )
 
-    def receive(self, datasets: list[Dataset]) -> Job:
+    def receive(self, datasets: list[Dataset], *, ready_in: timedelta = timedelta(0), urgent: bool = False) -> Job:
         for dataset in datasets:
             buffer = BytesIO()
             dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
             dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
             dataset.save_as(buffer, enforce_file_format=True)
-            self.receive_bytes(dataset, buffer.getvalue())
+            self.receive_bytes(dataset, buffer.getvalue(), ready_in=ready_in, urgent=urgent)
         return self.job
 
-    def receive_bytes(self, dataset: Dataset, data: bytes) -> None:
+    def receive_bytes(self, dataset: Dataset, data: bytes, *, ready_in: timedelta = timedelta(0), urgent: bool = False) -> None:
         stored = self.spool.put(data)
         instance = Instance(
             sop_instance_uid=str(dataset.SOPInstanceUID),
@@ -100,7 +101,7 @@ class Bench:
             source="modality",
             received_at=self.now,
         )
-        self.jobs.add(instance, ready_at=self.now, max_wait=timedelta(minutes=15))
+        self.jobs.add(instance, ready_at=self.now + ready_in, max_wait=timedelta(minutes=15), urgent=urgent)
 
     def work_once(self) -> bool:
         return self.analyser.work_once(Detector(self.shelf.current()))
@@ -220,7 +221,7 @@ def test_without_a_model_nothing_is_claimed(bench, tmp_path):
     """The jobs wait, unharmed, until the admin has repaired the bundle."""
     bench.receive(head_series())
     analyser = bench.make_analyser("first", lambda: bench.now)
-    broken = Analyser(**{**vars(analyser), "shelf": Shelf(bench.jobs, tmp_path / "nowhere.safetensors")})
+    broken = replace(analyser, shelf=Shelf(bench.jobs, tmp_path / "nowhere.safetensors"))
     thread = threading.Thread(target=broken.work)
     thread.start()
     bench.stop.set()
@@ -242,7 +243,7 @@ def test_an_activation_counts_from_the_next_job_on(bench, bundle, tmp_path):
 def test_a_full_disk_sets_no_series_aside(bench):
     """There is no room for its results, however often it is tried: it waits, and is read when there is."""
     job = bench.receive(head_series())
-    analyser = Analyser(**{**vars(bench.analyser), "spool": Spool(bench.folder / "spool", reserve_bytes=1 << 60)})
+    analyser = replace(bench.analyser, spool=Spool(bench.folder / "spool", reserve_bytes=1 << 60))
     for _ in range(3):
         with pytest.raises(SpoolFull):
             analyser.work_once(Detector(bench.shelf.current()))
@@ -255,7 +256,7 @@ def test_a_full_disk_sets_no_series_aside(bench):
 def test_the_log_says_which_engine_reads(bench):
     """Once, when the bundle is loaded."""
     settings = AnalysisSettings(device="cpu", engine="torch")
-    analyser = Analyser(**{**vars(bench.analyser), "settings": settings})
+    analyser = replace(bench.analyser, settings=settings)
     with capture_logs() as lines:
         analyser._load(bench.shelf.current())
     assert [(line["event"], line["device"], line["engine"]) for line in lines] == [("bundle_loaded", "cpu", "torch")]

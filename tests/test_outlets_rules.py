@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -141,7 +142,7 @@ NOTIFIED = (
 def analysis(folder: Path, bundle: Path, destinations=NOTIFIED) -> Analysis:
     """A real analyser whose bundle calls everything positive."""
     made = Analysis(folder, bundle)
-    made.analyser = type(made.analyser)(**{**vars(made.analyser), "destinations": destinations})
+    made.analyser = replace(made.analyser, destinations=destinations)
     return made
 
 

@@ -1,6 +1,6 @@
 """Series -> Reading: the rooms before this one, composed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -12,10 +12,13 @@ from ich_node.detection.bundle import Bundle
 from ich_node.detection.density import brain_shift
 from ich_node.detection.engines.engine import Engine
 from ich_node.detection.engines.torch_engine import TorchEngine
+from ich_node.detection.memory import Memory, NoMemory, SlabAnswer
 from ich_node.detection.peaks import find_peaks, upsample
 from ich_node.detection.series import LeftOut, Series, Slice
 from ich_node.detection.slabs import Slab, to_slabs
-from ich_node.detection.windows import PixelGrid, to_network_input
+from ich_node.detection.windows import PixelGrid, grid_of, to_network_input
+
+NO_MEMORY = NoMemory()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +88,26 @@ class Detector:
         self.bundle = bundle
         self._engine = engine or TorchEngine(bundle.network())
 
-    def read(self, series: Series, progress: Callable[[int, int], None] = lambda *_: None) -> Reading:
-        """Read every slice. progress(done, total) is called after each batch; what it raises ends the reading."""
+    @property
+    def engine_name(self) -> str:
+        return self._engine.name
+
+    def read(self, series: Series, progress: Callable[[int, int], None] = lambda *_: None, memory: Memory = NO_MEMORY) -> Reading:
+        """Read every slice; the network is asked for what memory does not know.
+
+        progress(done, total) is called after each batch; what it raises ends the reading.
+        """
         slabs = to_slabs(series, self.bundle.input.slab_mm)
         shift_hu = brain_shift((slab.slice for slab in slabs), self.bundle.input.brain_hu)
         readings: dict[str, SliceReading] = {}
         maps: list[LikelihoodMap] = []
-        for slab, likelihood_map in self._maps(slabs, shift_hu):
+        for slab, answer in zip(slabs, self._answers(slabs, shift_hu, memory, progress), strict=True):
+            likelihood_map = LikelihoodMap(
+                sop_instance_uid=slab.slice.sop_instance_uid,
+                logit=answer.logit,
+                likelihood_YX=answer.likelihood_YX,
+                grid=grid_of(slab.slice, self.bundle.input),
+            )
             maps.append(likelihood_map)
             probability = self.bundle.calibration.probability(likelihood_map.logit)
             for member in slab.members:
@@ -103,7 +119,6 @@ class Detector:
                     probability=probability,
                     findings=self._findings(likelihood_map, probability) if marked else (),
                 )
-            progress(len(maps), len(slabs))
         return Reading(
             study_instance_uid=series.study_instance_uid,
             series_instance_uid=series.series_instance_uid,
@@ -138,21 +153,19 @@ class Detector:
             sampling(size_px, columns, 1 / grid.column_scale, column) @ enlarging(share_YX.shape[1], size_px),
         )
 
-    def _maps(self, slabs: list[Slab], shift_hu: float) -> Iterator[tuple[Slab, LikelihoodMap]]:
-        remaining = iter(slabs)
-        while batch := list(islice(remaining, self._engine.batch)):
-            inputs = [to_network_input(slab.slice, self.bundle.input, shift_hu=shift_hu) for slab in batch]
+    def _answers(
+        self, slabs: list[Slab], shift_hu: float, memory: Memory, progress: Callable[[int, int], None]
+    ) -> list[SlabAnswer]:
+        answers = {index: answer for index, slab in enumerate(slabs) if (answer := memory.recall(slab, shift_hu)) is not None}
+        unknown = iter([index for index in range(len(slabs)) if index not in answers])
+        while batch := list(islice(unknown, self._engine.batch)):
+            inputs = [to_network_input(slabs[index].slice, self.bundle.input, shift_hu=shift_hu) for index in batch]
             logit_B, likelihood_BYX = self._engine.run(np.stack([network_input.image_CYX for network_input in inputs]))
-            for slab, network_input, logit, likelihood_YX in zip(batch, inputs, logit_B, likelihood_BYX, strict=True):
-                yield (
-                    slab,
-                    LikelihoodMap(
-                        sop_instance_uid=slab.slice.sop_instance_uid,
-                        logit=float(logit),
-                        likelihood_YX=likelihood_YX,
-                        grid=network_input.grid,
-                    ),
-                )
+            for index, logit, likelihood_YX in zip(batch, logit_B, likelihood_BYX, strict=True):
+                answers[index] = SlabAnswer(logit=float(logit), likelihood_YX=likelihood_YX)
+                memory.remember(slabs[index], shift_hu, answers[index])
+            progress(len(answers), len(slabs))
+        return [answers[index] for index in range(len(slabs))]
 
     def _findings(self, likelihood_map: LikelihoodMap, slice_probability: float) -> tuple[Finding, ...]:
         rule = self.bundle.peak_rule

@@ -2,6 +2,8 @@
 
 import math
 import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,32 @@ from ich_node.errors import NoHounsfieldUnits, Undecodable
 PADDING_BELOW_HU = -1100.0
 # A padding value that would be tissue is not believed: masking it would blank the brain.
 PADDING_AT_MOST_HU = -500.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pixels:
+    """hu_YX in Hounsfield units; padding_YX: True where the scanner saw nothing."""
+
+    hu_YX: NDArray[np.int16] | NDArray[np.float32]
+    padding_YX: NDArray[np.bool_]
+
+    @property
+    def size_bytes(self) -> int:
+        return self.hu_YX.nbytes + self.padding_YX.nbytes
+
+
+Decode = Callable[[Sequence[Dataset]], Sequence[Pixels]]
+"""Raises Undecodable or NoHounsfieldUnits."""
+
+
+def decode(datasets: Sequence[Dataset]) -> list[Pixels]:
+    """Of each dataset, in their order. Raises Undecodable or NoHounsfieldUnits for the first that is none."""
+    return [_pixels(dataset) for dataset in datasets]
+
+
+def _pixels(dataset: Dataset) -> Pixels:
+    stored_YX, hu_YX = to_hounsfield(dataset)
+    return Pixels(hu_YX=hu_YX, padding_YX=padding_mask(dataset, stored_YX, hu_YX))
 
 
 def to_hounsfield(dataset: Dataset) -> tuple[NDArray[Any], NDArray[np.int16] | NDArray[np.float32]]:

@@ -9,7 +9,7 @@ from pydicom import Dataset
 
 from ich_node.detection.header import uid_of
 from ich_node.detection.metal import shows_metal
-from ich_node.detection.pixels import padding_mask, to_hounsfield
+from ich_node.detection.pixels import Decode, Pixels, decode
 from ich_node.detection.plausibility import check_contrast, check_head, check_hounsfield
 from ich_node.detection.selection import Kept, select
 from ich_node.geometry import tilt_degrees
@@ -58,14 +58,16 @@ class Series:
     metal_slices: int = 0
 
 
-def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False) -> Series:
+def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False, decode: Decode = decode) -> Series:
     """Read the objects of one series, in any order.
 
     single_slice lets one lone object through, for looking at a slice by hand; the checks that need a whole head are then
-    not made. Raises a Refusal that says what is wrong with which object.
+    not made. decode: whoever has decoded some of them before gives those. Raises a Refusal that says what is wrong with which
+    object.
     """
     selection = select(list(datasets), single_slice=single_slice)
-    slices = tuple(_slice(kept) for kept in selection.kept)
+    pixels = decode([kept.dataset for kept in selection.kept])
+    slices = tuple(_slice(kept, its_pixels) for kept, its_pixels in zip(selection.kept, pixels, strict=True))
     hu_SYX: Sequence[NDArray[np.int16] | NDArray[np.float32]] = [slice_.hu_YX for slice_ in slices]
     check_hounsfield(hu_SYX, [slice_.padding_YX for slice_ in slices])
     if len(slices) > 1:
@@ -82,13 +84,12 @@ def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False) -> S
     )
 
 
-def _slice(kept: Kept) -> Slice:
-    stored_YX, hu_YX = to_hounsfield(kept.dataset)
+def _slice(kept: Kept, pixels: Pixels) -> Slice:
     return Slice(
         sop_instance_uid=kept.sop_instance_uid,
         sop_class_uid=kept.sop_class_uid,
-        hu_YX=hu_YX,
-        padding_YX=padding_mask(kept.dataset, stored_YX, hu_YX),
+        hu_YX=pixels.hu_YX,
+        padding_YX=pixels.padding_YX,
         pixel_spacing_mm=kept.pixel_spacing_mm,
         image_position_mm=kept.image_position_mm,
         image_orientation=kept.image_orientation,

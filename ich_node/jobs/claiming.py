@@ -60,6 +60,8 @@ class Claiming(Seat):
         """Whether a series of a lane before this one's is ready."""
         has_waited = job.lane is Lane.LARGE and job.ready_at <= now - PATIENCE
         before = [lane for lane in Lane if lane < (Lane.ORDINARY if has_waited else job.lane)]
+        if not before:
+            return False
         query = sa.select(jobs.c.id).where(_is_ready(now), jobs.c.lane.in_(before), ~SERIES_IS_BEING_READ).limit(1)
         with self._read() as connection:
             return connection.execute(query).first() is not None

@@ -46,10 +46,15 @@ class Looking(Seat):
         with self._write() as connection:
             connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
 
-    def is_open(self, job: Job) -> bool:
+    def break_off_look(self, job: Job) -> None:
+        """Somebody may look again at once."""
+        with self._write() as connection:
+            connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(looked_at_until=None))
+
+    def is_open(self, job_id: int) -> bool:
         """Whether it may still grow: it was never claimed."""
         with self._read() as connection:
-            return connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job.id, STILL_OPEN)).first() is not None
+            return connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job_id, STILL_OPEN)).first() is not None
 
     def answers(self, job: Job, *, bundle_sha256: str, engine: str) -> list[Answer]:
         """What this engine with this bundle has said of slabs of this series."""

@@ -42,12 +42,20 @@ def test_one_process_looks_at_a_time(jobs):
     assert look(jobs, at=T0 + LEASE).id == job.id
 
 
+def test_a_look_that_was_broken_off_begins_anew(jobs):
+    """Nothing is counted as looked at."""
+    add_many(jobs, range(4))
+    job = look(jobs)
+    jobs.break_off_look(job)
+    assert look(jobs) == job
+
+
 def test_a_series_that_is_ready_or_was_claimed_is_not_looked_at(jobs):
     """It is the reading's turn."""
     add_many(jobs, range(4))
     assert look(jobs, at=T0 + QUIET) is None
     job = claim(jobs)
-    assert not jobs.is_open(job)
+    assert not jobs.is_open(job.id)
     assert look(jobs) is None
 
 
