@@ -28,8 +28,7 @@ class Looking(Seat):
 
         A process that dies over it is not followed into death by the next: the time has to run out first.
         """
-        free = jobs.c.looked_at_until.is_(None) | (jobs.c.looked_at_until <= now)
-        grown = sa.select(jobs.c.id).where(STILL_OPEN, jobs.c.ready_at > now, GROWN, free).order_by(jobs.c.lane, jobs.c.ready_at)
+        grown = _grown(now)
         with self._read() as connection:
             if connection.execute(grown.limit(1)).first() is None:
                 return None
@@ -89,3 +88,10 @@ class Looking(Seat):
         """How many; whoever asks again asks the network."""
         with self._write() as connection:
             return connection.execute(sa.delete(answers).where(answers.c.made_at < made_before)).rowcount
+
+
+def _grown(now: datetime) -> sa.Select[int]:
+    """Series that arrive and that nobody looks at, those of the first lane first. Every lane is named: so has it the index."""
+    arrives = sa.and_(STILL_OPEN, jobs.c.lane.in_(Lane), jobs.c.ready_at > now)
+    free = jobs.c.looked_at_until.is_(None) | (jobs.c.looked_at_until <= now)
+    return sa.select(jobs.c.id).where(arrives, GROWN, free).order_by(jobs.c.lane, jobs.c.ready_at)

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ich_node.jobs.seat import Seat, note
-from ich_node.jobs.states import DeliveryState, JobState
+from ich_node.jobs.states import DeliveryState, JobState, Lane
 from ich_node.jobs.tables import deliveries, jobs
 
 PUT_BACK = "waited for a time that the clock, since put back, was to reach later"
@@ -32,7 +32,9 @@ class Mending(Seat):
 
 def _mend_series(connection: sa.Connection, now: datetime, by: datetime, longest: timedelta) -> int:
     times = sa.select(jobs.c.id, jobs.c.ready_at, jobs.c.last_received_at)
-    waiting = times.where(jobs.c.state == JobState.WAITING, jobs.c.ready_at > by).with_for_update(skip_locked=True)
+    # every lane, and in their order: as the index has it
+    late = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.lane.in_(Lane), jobs.c.ready_at > by)
+    waiting = times.where(late).order_by(jobs.c.lane, jobs.c.ready_at).with_for_update(skip_locked=True)
     rows = connection.execute(waiting).all()
     for row in rows:
         wait = min(max(row.ready_at - row.last_received_at, timedelta(0)), longest)

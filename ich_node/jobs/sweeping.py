@@ -25,8 +25,11 @@ class Sweeping(Seat):
         delivery that was given up, or that is not yet committed, keeps its series.
         """
         states = ENDED_OR_FAILED if failed_too else ENDED
-        with self._write() as connection:
+        with self._read() as connection:  # it may look at many: no receiver must wait for that
             candidates = connection.execute(_sweepable(states, idle_since).limit(limit)).all()
+        if not candidates:
+            return []
+        with self._write() as connection:
             return [path for row in candidates for path in _sweep(connection, row, states, now)]
 
     def prune(self, *, swept_before: datetime, limit: int) -> int:
@@ -34,8 +37,11 @@ class Sweeping(Seat):
 
         Only of series whose every revision was swept before then: nothing of them is owed, and no file refers to them.
         """
+        with self._read() as connection:
+            if connection.execute(_prunable(swept_before).limit(1)).first() is None:
+                return 0
         with self._write() as connection:
-            ids = list(connection.execute(_prunable(swept_before).limit(limit)).scalars())
+            ids = list(connection.execute(_prunable(swept_before).limit(limit).with_for_update(skip_locked=True)).scalars())
             for table in (deliveries, results, job_events):
                 connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
             connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
@@ -61,12 +67,7 @@ def _prunable(swept_before: datetime) -> sa.Select[Any]:
         other.c.swept_at.is_(None) | (other.c.swept_at >= swept_before),
     )
     owed = sa.select(deliveries.c.id).where(deliveries.c.job_id == jobs.c.id, deliveries.c.state.not_in(SETTLED))
-    return (
-        sa.select(jobs.c.id)
-        .where(jobs.c.swept_at < swept_before, ~lives.exists(), ~owed.exists())
-        .order_by(jobs.c.id)
-        .with_for_update(skip_locked=True)
-    )
+    return sa.select(jobs.c.id).where(jobs.c.swept_at < swept_before, ~lives.exists(), ~owed.exists()).order_by(jobs.c.swept_at)
 
 
 def _sweepable(states: tuple[JobState, ...], idle_since: datetime) -> sa.Select[Any]:
@@ -80,11 +81,12 @@ def _sweepable(states: tuple[JobState, ...], idle_since: datetime) -> sa.Select[
         .join(other, other.c.id == deliveries.c.job_id)
         .where(same_series, (deliveries.c.state.not_in(SETTLED)) | (deliveries.c.sent_at >= idle_since))
     )
+    # a series once: at its first revision that is left
+    earlier = sa.select(other.c.id).where(same_series, other.c.swept_at.is_(None), other.c.revision < jobs.c.revision)
     return (
         sa.select(jobs.c.series_instance_uid, jobs.c.study_instance_uid)
-        .where(jobs.c.swept_at.is_(None), jobs.c.state.in_(states), ~goes_on.exists(), ~owes.exists())
-        .group_by(jobs.c.series_instance_uid, jobs.c.study_instance_uid)
-        .order_by(sa.func.min(jobs.c.last_received_at))
+        .where(jobs.c.swept_at.is_(None), jobs.c.state.in_(states), ~earlier.exists(), ~goes_on.exists(), ~owes.exists())
+        .order_by(jobs.c.last_received_at)
     )
 
 

@@ -94,6 +94,8 @@ jobs = sa.Table(
     sa.UniqueConstraint("series_instance_uid", "study_instance_uid", "revision"),
     # the queue: of one lane what has been ready for longest is one step away, however long the table
     sa.Index("ix_jobs_state_lane_ready_at", "state", "lane", "ready_at"),
+    sa.Index("ix_jobs_state_lease_until", "state", "lease_until"),
+    sa.Index("ix_jobs_swept_at", "swept_at"),
 )
 # Never two readings of one series at a time: the database itself says no.
 sa.Index(
@@ -103,6 +105,14 @@ sa.Index(
     unique=True,
     sqlite_where=jobs.c.state == JobState.READING,
     postgresql_where=jobs.c.state == JobState.READING,
+)
+
+# In a ledger of years, those whose files are still there are few.
+sa.Index(
+    "ix_jobs_unswept",
+    jobs.c.last_received_at,
+    sqlite_where=jobs.c.swept_at.is_(None),
+    postgresql_where=jobs.c.swept_at.is_(None),
 )
 
 instances = sa.Table(
@@ -158,6 +168,7 @@ deliveries = sa.Table(
     sa.Column("transaction_uid", sa.Text, index=True),
     sa.UniqueConstraint("result_id", "destination"),
     sa.Index("ix_deliveries_state_next_at", "state", "next_at"),
+    sa.Index("ix_deliveries_state_lease_until", "state", "lease_until"),
 )
 
 # What the network said of a slab: an intermediate result, kept for as long as its series may ask for it again.

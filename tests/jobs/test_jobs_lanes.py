@@ -1,13 +1,11 @@
 """Which of the ready series is read first, and what overtakes a reading."""
 
 import pytest
-import sqlalchemy as sa
 from ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish
 
 from ich_node.jobs import Lane
 from ich_node.jobs.arriving import MOST_ORDINARY_OBJECTS
-from ich_node.jobs.claiming import PATIENCE, _whose_turn
-from ich_node.jobs.database import READS_ONLY
+from ich_node.jobs.claiming import PATIENCE
 
 READY = T0 + QUIET
 
@@ -101,23 +99,6 @@ def test_late_revision_overtakes_nothing_while_its_series_is_read(jobs):
     add(jobs, 2, at=T0, urgent=True)
     assert not jobs.is_overtaken(reading, now=READY)
     assert claim(jobs, at=READY) is None
-
-
-def test_whose_turn_is_asked_of_the_index(url, jobs):
-    """No step of the question reads the whole table."""
-    add(jobs)
-    engine = sa.create_engine(url).execution_options(**{READS_ONLY: True})
-    query = str(_whose_turn(READY).compile(engine, compile_kwargs={"literal_binds": True}))
-    with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
-        else:
-            connection.exec_driver_sql("SET enable_seqscan = off")  # a table of one row is read faster than its index
-            plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {query.replace('%', '%%')}")]
-    engine.dispose()
-    steps = [step for step in plan if "jobs" in step]
-    assert len(steps) >= 6
-    assert not [step for step in steps if "SCAN jobs" in step or "Seq Scan" in step], plan
 
 
 @pytest.mark.parametrize("at", [READY - SECOND, READY + LEASE])

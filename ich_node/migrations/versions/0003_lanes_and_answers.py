@@ -25,6 +25,11 @@ def upgrade() -> None:
     op.execute(COUNT_OBJECTS)
     op.drop_index("ix_jobs_state_ready_at", "jobs")
     op.create_index("ix_jobs_state_lane_ready_at", "jobs", ["state", "lane", "ready_at"])
+    op.create_index("ix_jobs_state_lease_until", "jobs", ["state", "lease_until"])
+    op.create_index("ix_jobs_swept_at", "jobs", ["swept_at"])
+    unswept = sa.text("swept_at IS NULL")
+    op.create_index("ix_jobs_unswept", "jobs", ["last_received_at"], sqlite_where=unswept, postgresql_where=unswept)
+    op.create_index("ix_deliveries_state_lease_until", "deliveries", ["state", "lease_until"])
     op.create_table(
         "answers",
         sa.Column("id", ID, nullable=False),

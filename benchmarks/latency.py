@@ -1,0 +1,240 @@
+"""From the last C-STORE to the SR at the PACS, with everything on: `python -m benchmarks.latency [FOLDER ...]`.
+
+The node runs as three processes with its defaults; DCMTK's storescu sends and its storescp is the PACS. Times are those of the
+ledger. A FOLDER holds one series more, in one transfer syntax.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+
+import pydicom
+from pydicom.uid import JPEGLosslessSV1, generate_uid
+
+from benchmarks.side_by_side import write_table
+from ich_node.jobs import DeliveryState, Job, Jobs, JobState, open_ledger
+from ich_node.phantom import make_study
+
+ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "5"))
+TOOLS = "/usr/bin:/usr/local/bin"
+LOOPBACK = "127.0.0.1"
+# Debian's DCMTK waits 40 ms for each object otherwise.
+PEER_ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
+PATIENCE_SECONDS = 120.0
+CONFIG = """
+[scp]
+bind_address = "127.0.0.1"
+port = {port}
+[[sources]]
+name = "modality"
+ae_title = "CT1"
+[[destinations]]
+name = "pacs"
+ae_title = "PACS"
+host = "127.0.0.1"
+port = {pacs_port}
+[database]
+url = "sqlite:///{folder}/ledger.sqlite"
+[spool]
+path = "{folder}/spool"
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """Files of one series, sent anew under other UIDs each time. proposes: storescu's option for their transfer syntax."""
+
+    name: str
+    files: Sequence[Path]
+    proposes: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Seconds: of the arrival, and from the last C-STORE on to each step."""
+
+    arrival: float
+    ready: float
+    done: float
+    sent: float
+
+    @property
+    def after_ready(self) -> float:
+        return self.sent - self.ready
+
+
+def main(folders: Sequence[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        studies = [
+            phantom(folder / "36", "36 slices, uncompressed", slice_mm=4.3, compressed=False),
+            phantom(folder / "239", "239 slices, JPEG Lossless", slice_mm=0.65, compressed=True),
+            phantom(folder / "300", "300 slices, uncompressed", slice_mm=0.51, compressed=False),
+            *(found(Path(path)) for path in folders),
+        ]
+        measured: dict[str, list[Latency]] = {study.name: [] for study in studies}
+        with node(folder) as (port, ledger):
+            for _ in range(ROUNDS + 1):  # the first one warms up
+                for study in studies:
+                    measured[study.name].append(send_and_wait(study, port, ledger, folder / "sent"))
+    rows = [row(study, measured[study.name][1:]) for study in studies]
+    write_table(
+        "latency",
+        f"From the last C-STORE to all results at the PACS; seconds, medians of {ROUNDS} rounds (and the longest)",
+        ["series", "objects", "arrival", "judged complete", "read and reported", "at the PACS", "of which after complete"],
+        rows,
+        packages=["torch", "openvino", "pynetdicom"],
+    )
+
+
+def phantom(folder: Path, name: str, *, slice_mm: float, compressed: bool) -> Study:
+    """A head with two bleeds."""
+    files = make_study(3, bleeds=("IPH", "SDH"), slice_mm=slice_mm).write(folder)
+    if compressed:
+        for path in files:
+            subprocess.run([tool("dcmcjpeg"), "+e1", path, path], check=True)
+    return Study(name=f"{name} (phantom)", files=files, proposes="-xs" if compressed else "-xe")
+
+
+def found(folder: Path) -> Study:
+    files = sorted(path for path in folder.rglob("*.dcm"))
+    syntax = pydicom.dcmread(files[0], stop_before_pixels=True).file_meta.TransferSyntaxUID
+    proposes = {JPEGLosslessSV1: "-xs"}.get(syntax, "-R")
+    return Study(name=f"{folder.name}, {len(files)} slices, {syntax.name}", files=files, proposes=proposes)
+
+
+@contextmanager
+def node(folder: Path) -> Iterator[tuple[int, Jobs]]:
+    """The port of a running node, and its ledger; its PACS is there, too."""
+    port, pacs_port = free_port(), free_port()
+    config = folder / "config.toml"
+    config.write_text(CONFIG.format(port=port, pacs_port=pacs_port, folder=folder), encoding="utf-8")
+    (folder / "pacs").mkdir()
+    pacs: list[str | Path] = [tool("storescp"), "-aet", "PACS", "-od", folder / "pacs", "+B", "-pdu", "131072", str(pacs_port)]
+    ours: list[str | Path] = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
+    with (folder / "log").open("wb") as log, running(pacs, log), running(ours, log):
+        until(lambda: echoes(port), "the node to listen")
+        ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+        yield port, ledger
+        ledger.dispose()
+
+
+def send_and_wait(study: Study, port: int, ledger: Jobs, folder: Path) -> Latency:
+    """Under UIDs of its own: the same objects again would change nothing."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    study_uid, series_uid = generate_uid(), generate_uid()
+    for number, path in enumerate(study.files):
+        dataset = pydicom.dcmread(path)
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID = study_uid, series_uid, generate_uid()
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.save_as(folder / f"{number:04}.dcm", enforce_file_format=True)
+    began = time.time()
+    send: list[str | Path] = [
+        tool("storescu"),
+        study.proposes,
+        "-aet",
+        "CT1",
+        "-aec",
+        "ICHNODE",
+        LOOPBACK,
+        str(port),
+        "+sd",
+        folder,
+    ]
+    subprocess.run(send, check=True, env=PEER_ENVIRONMENT)
+    until(lambda: is_sent(ledger, series_uid), "the results at the PACS")
+    job = job_of(ledger, series_uid)
+    assert job is not None
+    assert job.state is JobState.DONE, f"{study.name}: {job.state} {job.detail}"
+    last = job.last_received_at
+
+    def since_last(at: datetime | None) -> float:
+        assert at is not None
+        return (at - last).total_seconds()
+
+    done = next(event.at for event in ledger.events(job.id) if event.event == "done")
+    return Latency(
+        arrival=last.timestamp() - began,
+        ready=since_last(job.ready_at),
+        done=since_last(done),
+        sent=max(since_last(delivery.sent_at) for delivery in ledger.deliveries(job.id)),
+    )
+
+
+def is_sent(ledger: Jobs, series_uid: str) -> bool:
+    job = job_of(ledger, series_uid)
+    if job is None or job.state in (JobState.WAITING, JobState.READING):
+        return False
+    return all(delivery.state is DeliveryState.SENT for delivery in ledger.deliveries(job.id))
+
+
+def job_of(ledger: Jobs, series_uid: str) -> Job | None:
+    return next((job for job in ledger.list(limit=1) if job.series_instance_uid == series_uid), None)
+
+
+def row(study: Study, latencies: Sequence[Latency]) -> list[str]:
+    def cell(value: Callable[[Latency], float]) -> str:
+        values = [value(latency) for latency in latencies]
+        return f"{median(values):.2f} ({max(values):.2f})"
+
+    steps: list[Callable[[Latency], float]] = [
+        lambda latency: latency.arrival,
+        lambda latency: latency.ready,
+        lambda latency: latency.done,
+        lambda latency: latency.sent,
+        lambda latency: latency.after_ready,
+    ]
+    return [study.name, str(len(study.files)), *map(cell, steps)]
+
+
+@contextmanager
+def running(command: Sequence[str | Path], log: object) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=log, stderr=log, env=PEER_ENVIRONMENT)  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def echoes(port: int) -> bool:
+    asked = [tool("echoscu"), "-aet", "CT1", "-aec", "ICHNODE", LOOPBACK, str(port)]
+    return subprocess.run(asked, env=PEER_ENVIRONMENT, capture_output=True, check=False).returncode == 0
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {PATIENCE_SECONDS:g} s for {what}")
+        time.sleep(0.1)
+
+
+def tool(name: str) -> str:
+    path = shutil.which(name, path=TOOLS)
+    if path is None:
+        raise SystemExit(f"{name} is not installed (make peers)")
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
