@@ -24,8 +24,9 @@ from ich_node.peers import TLS_OFF
 from ich_node.spool import Spool
 from ich_node.sweep import Sweeper
 
-IDLE_SECONDS = 0.5
-LEASE = timedelta(seconds=90)  # renewed before each result; one takes at most 75 s to connect, be rejected or time out
+IDLE_SECONDS = 0.1
+LEASE = timedelta(seconds=90)
+ONE_RESULT = timedelta(seconds=75)  # at most, to connect, be rejected or time out; before each the lease has so long to run
 MOST_IN_ONE_ASSOCIATION = 100
 FIRST_RETRY = timedelta(seconds=30)
 LONGEST_RETRY = timedelta(minutes=15)
@@ -98,12 +99,16 @@ class Sender:
     def _deliver(self, open_ids: dict[int, Delivery]) -> None:
         """Send what is open, and take out what has been decided. Raises PeerUnavailable, ConfigError, LeaseLost."""
         batch = list(open_ids.values())
+        renewed_at = self.clock()
         with self._outlet(batch[0].destination).connect(batch) as line:
             for delivery in batch:
                 if self.stop.is_set():
                     self._hand_back(open_ids.values())
                     break
-                self.jobs.renew_deliveries(list(open_ids), owner=self.owner, now=self.clock(), lease=LEASE)
+                held_for = self.clock() - renewed_at  # negative: the clock was put back
+                if not timedelta(0) <= held_for <= LEASE - ONE_RESULT:
+                    renewed_at = self.clock()
+                    self.jobs.renew_deliveries(list(open_ids), owner=self.owner, now=renewed_at, lease=LEASE)
                 try:
                     taken = line.send(delivery, self._read(delivery))
                 except (NotSent, NotANotification) as error:

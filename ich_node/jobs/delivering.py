@@ -30,18 +30,20 @@ class Delivering(Seat):
         The destination with the highest priority comes first (0 for those that are not named), in it positive readings, in these
         what has been due for longest.
         """
+        urgent = _urgent_first(priorities)
+        with self._read() as connection:  # an idle sender asks several times a second: it takes no lock for that
+            if connection.execute(_due(now, deliveries.c.id).limit(1)).first() is None:
+                return []
         with self._write() as connection:
-            urgent = _urgent_first(priorities)
             while True:
-                oldest = connection.execute(
-                    _due(now, deliveries.c.destination, deliveries.c.job_id, first=urgent).limit(1)
-                ).one_or_none()
+                due = _due(now, deliveries.c.destination, deliveries.c.job_id, first=urgent)
+                oldest = connection.execute(_locked(due).limit(1)).one_or_none()
                 if oldest is None:
                     return []
                 batch = _due(now, deliveries.c.id).where(
                     deliveries.c.destination == oldest.destination, deliveries.c.job_id == oldest.job_id
                 )
-                ids = connection.execute(batch.limit(limit)).scalars().all()
+                ids = connection.execute(_locked(batch).limit(limit)).scalars().all()
                 outdated = _supersede(connection, ids, now)
                 if len(outdated) < len(ids):
                     break
@@ -102,15 +104,17 @@ class Delivering(Seat):
 
     def claim_uncommitted(self, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Delivery]:
         """Objects whose destination does not keep them, or did not say so in time: SENDING and ours, to be tried again."""
+        overdue = (
+            sa.select(deliveries.c.id)
+            .where(deliveries.c.state == DeliveryState.STORED, deliveries.c.next_at <= now)
+            .order_by(deliveries.c.next_at, deliveries.c.id)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            if connection.execute(overdue).first() is None:
+                return []
         with self._write() as connection:
-            overdue = (
-                sa.select(deliveries.c.id)
-                .where(deliveries.c.state == DeliveryState.STORED, deliveries.c.next_at <= now)
-                .order_by(deliveries.c.next_at, deliveries.c.id)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
-            ids = connection.execute(overdue).scalars().all()
+            ids = connection.execute(overdue.with_for_update(skip_locked=True)).scalars().all()
             held = {"state": DeliveryState.SENDING, "lease_owner": owner, "lease_until": now + lease}
             connection.execute(sa.update(deliveries).where(deliveries.c.id.in_(ids)).values(**held))
             claimed = DELIVERY_ROWS.where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
@@ -141,7 +145,7 @@ class Delivering(Seat):
 
 
 def _due(now: datetime, *columns: sa.Column[Any], first: Sequence[sa.ColumnElement[Any]] = ()) -> sa.Select[Any]:
-    """What is due, ordered by `first`, then the longest due. Rows that another sender is just taking are passed over."""
+    """What is due, ordered by `first`, then the longest due."""
     pending = sa.and_(deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_at <= now)
     abandoned = sa.and_(deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until <= now)
     return (
@@ -149,8 +153,12 @@ def _due(now: datetime, *columns: sa.Column[Any], first: Sequence[sa.ColumnEleme
         .join(jobs, jobs.c.id == deliveries.c.job_id)
         .where(pending | abandoned)
         .order_by(*first, deliveries.c.next_at, deliveries.c.id)
-        .with_for_update(skip_locked=True, of=deliveries)
     )
+
+
+def _locked(due: sa.Select[Any]) -> sa.Select[Any]:
+    """To be changed; rows that another sender is just taking are passed over."""
+    return due.with_for_update(skip_locked=True, of=deliveries)
 
 
 def _urgent_first(priorities: Mapping[str, int]) -> list[sa.ColumnElement[Any]]:
