@@ -9,7 +9,7 @@ work and makes the same objects (their UIDs and bytes follow from the input), a 
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -31,7 +31,7 @@ from ich_node.report import ReportOptions
 from ich_node.shelf import Shelf
 from ich_node.spool import Spool
 
-IDLE_SECONDS = 0.1
+IDLE_SECONDS = 0.5
 RETRY = timedelta(seconds=30)
 RENEWALS_PER_LEASE = 4
 LOST = "GPU lost"
@@ -78,20 +78,19 @@ class Analyser:
             torch.set_num_threads(self.settings.threads)
         log.info("analyser_started", device=self.settings.device, threads=torch.get_num_threads())
         detector: Detector | None = None
-        while not self.stop.is_set():
-            try:
-                bundle = self.shelf.current()
-                if detector is None or detector.bundle is not bundle:
-                    detector = self._load(bundle)
-                worked = self.work_once(detector) or self.look_once(detector)
-            except (BundleError, Unavailable) as error:
-                # no job was claimed, or it has been given back: without a model or a ledger all of them wait
-                log.error("analyser_waits", error=type(error).__name__, detail=error.detail)
-                self.stop.wait(RETRY.total_seconds())
-            else:
-                if not worked:
-                    self.reader.tidy()
-                    self.stop.wait(IDLE_SECONDS)
+        with closing(self.jobs.news()) as news:
+            while not self.stop.is_set():
+                try:
+                    bundle = self.shelf.current()
+                    if detector is None or detector.bundle is not bundle:
+                        detector = self._load(bundle)
+                    if not (self.work_once(detector) or self.look_once(detector)):
+                        self.reader.tidy()
+                        news.wait(self.stop, IDLE_SECONDS)
+                except (BundleError, Unavailable) as error:
+                    # no job was claimed, or it has been given back: without a model or a ledger all of them wait
+                    log.error("analyser_waits", error=type(error).__name__, detail=error.detail)
+                    self.stop.wait(RETRY.total_seconds())
 
     def work_once(self, detector: Detector) -> bool:
         """Claim one job and bring it to an end; False if none is ready.

@@ -8,6 +8,7 @@ crash between an answer and its record sends the result once more, with the same
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 
@@ -24,7 +25,7 @@ from ich_node.peers import TLS_OFF
 from ich_node.spool import Spool
 from ich_node.sweep import Sweeper
 
-IDLE_SECONDS = 0.1
+IDLE_SECONDS = 0.5
 LEASE = timedelta(seconds=90)
 ONE_RESULT = timedelta(seconds=75)  # at most, to connect, be rejected or time out; before each the lease has so long to run
 MOST_IN_ONE_ASSOCIATION = 100
@@ -59,16 +60,17 @@ class Sender:
 
     def work(self, sweeper: Sweeper | None = None) -> None:
         """Deliver until asked to stop, and keep the spool swept."""
-        while not self.stop.is_set():
-            try:
-                idle = self.retry_uncommitted() + self.send_due() == 0
-                if sweeper is not None:
-                    sweeper.sweep_due()
-            except Unavailable as error:
-                log.warning("sender_waits", detail=error.detail)
-                idle = True
-            if idle:
-                self.stop.wait(IDLE_SECONDS)
+        with closing(self.jobs.news()) as news:
+            while not self.stop.is_set():
+                try:
+                    idle = self.retry_uncommitted() + self.send_due() == 0
+                    if sweeper is not None:
+                        sweeper.sweep_due()
+                    if idle:
+                        news.wait(self.stop, IDLE_SECONDS)
+                except Unavailable as error:
+                    log.warning("sender_waits", detail=error.detail)
+                    self.stop.wait(IDLE_SECONDS)
 
     def send_due(self) -> int:
         """Claim and deliver one batch; its size. Raises Unavailable if the ledger is."""

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ich_node.jobs.database import READS_ONLY, errors_explained
+from ich_node.jobs.news import News
 from ich_node.jobs.tables import job_events
 
 
@@ -19,6 +20,11 @@ class Seat:
 
     def dispose(self) -> None:
         self._engine.dispose()
+
+    def news(self) -> News:
+        """For a loop that waits for work; to be closed. Raises Unavailable."""
+        with errors_explained():
+            return News(self._engine)
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:
