@@ -9,6 +9,7 @@ from pydicom import Dataset
 
 from ich_node.detection.header import uid_of
 from ich_node.detection.metal import shows_metal
+from ich_node.detection.parallel import in_order
 from ich_node.detection.pixels import padding_mask, to_hounsfield
 from ich_node.detection.plausibility import check_contrast, check_head, check_hounsfield
 from ich_node.detection.selection import Kept, select
@@ -65,7 +66,7 @@ def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False) -> S
     not made. Raises a Refusal that says what is wrong with which object.
     """
     selection = select(list(datasets), single_slice=single_slice)
-    slices = tuple(_slice(kept) for kept in selection.kept)
+    slices = tuple(in_order(_slice, selection.kept))
     hu_SYX: Sequence[NDArray[np.int16] | NDArray[np.float32]] = [slice_.hu_YX for slice_ in slices]
     check_hounsfield(hu_SYX, [slice_.padding_YX for slice_ in slices])
     if len(slices) > 1:
