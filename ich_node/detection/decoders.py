@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
+    JPEG2000,
     UID,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -29,6 +30,7 @@ from ich_node.detection import jpeg_extended
 from ich_node.detection.codestream import CodestreamSize
 from ich_node.detection.header import integer_of, text_of
 
+# The last marker of JPEG, JPEG-LS and JPEG 2000. Of a frame without it libjpeg-turbo makes grey, and CharLS looks 4 s for more.
 END_OF_IMAGE = b"\xff\xd9"
 
 
@@ -51,7 +53,7 @@ def decode(dataset: Dataset, frame: bytes, announced: CodestreamSize | None) -> 
         pass
     if syntax == JPEGExtended12Bit and dataset.BitsStored > 8:
         return jpeg_extended.decode(dataset)
-    return pixel_array(dataset)
+    return pixel_array(dataset, decoding_plugin=_PLUGINS.get(syntax, ""))
 
 
 def _native(dataset: Dataset, syntax: UID) -> NDArray[Any]:
@@ -66,6 +68,8 @@ def _native(dataset: Dataset, syntax: UID) -> NDArray[Any]:
 def _compressed(dataset: Dataset, syntax: UID, frame: bytes, announced: CodestreamSize) -> NDArray[Any]:
     decoder = _DECODERS.get(syntax)
     if decoder is None or not _is_plain(dataset) or announced.bits != dataset.BitsStored:
+        raise _NotTaken
+    if not frame.rstrip(b"\0").endswith(END_OF_IMAGE):
         raise _NotTaken
     try:
         decoded_YX = decoder(frame)
@@ -91,17 +95,13 @@ def _is_plain(dataset: Dataset) -> bool:
     )
 
 
-def _jpeg(frame: bytes) -> NDArray[Any]:
-    """libjpeg-turbo makes grey of what is missing, so a frame must have its end."""
-    if not frame.rstrip(b"\0").endswith(END_OF_IMAGE):
-        raise _NotTaken
-    return imagecodecs.jpeg8_decode(frame)
-
-
 _DECODERS: Mapping[UID, Callable[[bytes], NDArray[Any]]] = {
-    JPEGLosslessSV1: _jpeg,
-    JPEGLossless: _jpeg,
+    JPEGLosslessSV1: imagecodecs.jpeg8_decode,
+    JPEGLossless: imagecodecs.jpeg8_decode,
     JPEGLSLossless: imagecodecs.jpegls_decode,
     JPEGLSNearLossless: imagecodecs.jpegls_decode,
     JPEG2000Lossless: imagecodecs.jpeg2k_decode,
+    JPEG2000: imagecodecs.jpeg2k_decode,
 }
+# pyjpegls, the other one, takes 5 s to notice that a small frame ends early.
+_PLUGINS: Mapping[UID, str] = {JPEGLSLossless: "gdcm", JPEGLSNearLossless: "gdcm"}
