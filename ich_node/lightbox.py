@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pydicom import Dataset
 
 from ich_node.detection.header import uid_of
-from ich_node.detection.pixels import Decode, Pixels, decode
+from ich_node.detection.pixels import Decode, Pixels, decode_all
 
 # About 500 slices of 512 x 512.
 MOST_BYTES = 384 << 20
@@ -29,7 +29,7 @@ class Lightbox:
             found = dict(self._hung.get(job_id, {}))
             missing = [(sha256, dataset) for sha256, dataset in zip(hashes, datasets, strict=True) if sha256 not in found]
             for some in _some(missing):
-                for (sha256, _), pixels in zip(some, decode([dataset for _, dataset in some]), strict=True):
+                for (sha256, _), pixels in zip(some, decode_all([dataset for _, dataset in some]), strict=True):
                     found[sha256] = pixels
                     self._hang(job_id, sha256, pixels)
                 look_up()

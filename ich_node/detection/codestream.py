@@ -22,11 +22,12 @@ MOST_TILES = 4_096
 
 @dataclass(frozen=True, kw_only=True)
 class CodestreamSize:
-    """As the frame's own header has it."""
+    """As the frame's own header has it. bits: the precision of a sample."""
 
     rows: int
     columns: int
     components: int
+    bits: int
 
 
 def size_of(frame: bytes) -> CodestreamSize | None:
@@ -52,17 +53,20 @@ def _jpeg(frame: bytes) -> CodestreamSize:
         elif marker in STANDALONE:
             at += 2
         elif marker in FRAME_MARKERS:
-            rows, columns, components = struct.unpack_from(">HHB", frame, at + 5)
-            return CodestreamSize(rows=rows, columns=columns, components=components)
+            bits, rows, columns, components = struct.unpack_from(">BHHB", frame, at + 4)
+            return CodestreamSize(rows=rows, columns=columns, components=components, bits=bits)
         else:
             at += 2 + struct.unpack_from(">H", frame, at + 2)[0]
 
 
 def _jpeg_2000(frame: bytes, at: int) -> CodestreamSize:
-    right, bottom, left, top, tile_columns, tile_rows, tile_left, tile_top, components = struct.unpack_from(">4x8LH", frame, at)
+    right, bottom, left, top, tile_columns, tile_rows, tile_left, tile_top, components, bits = struct.unpack_from(
+        ">4x8LHB", frame, at
+    )
     if not tile_columns or not tile_rows:
         raise Undecodable("the compressed pixel data has tiles without a size")
     tiles = -(-(right - tile_left) // tile_columns) * -(-(bottom - tile_top) // tile_rows)
     if tiles > MOST_TILES:
         raise Undecodable(f"the compressed pixel data has {tiles} tiles; a CT slice has one")
-    return CodestreamSize(rows=bottom - top, columns=right - left, components=components)
+    # of the first component; the top bit of the byte is its sign
+    return CodestreamSize(rows=bottom - top, columns=right - left, components=components, bits=(bits & 0x7F) + 1)

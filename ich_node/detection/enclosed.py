@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-BONE_HU = 150.0  # thin bone and the partial volume of its rim, still above any fresh clot
+from ich_node.detection.morphology import closed, eroded, holes
+
+BONE_HU = 150  # thin bone and the partial volume of its rim, still above any fresh clot
 COARSE_MM = 0.9  # pixels of about this size are enough to see a skull
 SMALLEST_CM2 = 15.0
 LARGEST_CM2 = 350.0
@@ -19,8 +21,8 @@ def enclosed_tissue(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) 
     """
     step = max(1, round(COARSE_MM / min(pixel_spacing_mm)))
     coarse_YX = hu_YX[::step, ::step]
-    bone_YX = ndimage.binary_closing(np.pad(coarse_YX > BONE_HU, 6), iterations=4)[6:-6, 6:-6]
-    inside_YX = ndimage.binary_erosion(_holes(bone_YX), iterations=3)
+    bone_YX = closed(np.pad(coarse_YX > BONE_HU, 6), 4)[6:-6, 6:-6]
+    inside_YX = eroded(holes(bone_YX), 3)
     regions_YX, count = ndimage.label(inside_YX)
     if count == 0:
         return None
@@ -28,15 +30,6 @@ def enclosed_tissue(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) 
     window = ndimage.find_objects(regions_YX, max_label=largest)[-1]
     region_YX = regions_YX[window] == largest
     # with what is as dense as bone inside it: calcifications, and vessels full of contrast agent
-    values: NDArray[Any] = coarse_YX[window][region_YX | _holes(region_YX)]
+    values: NDArray[Any] = coarse_YX[window][region_YX | holes(region_YX)]
     area_cm2 = values.size * step**2 * pixel_spacing_mm[0] * pixel_spacing_mm[1] / 100
     return values if SMALLEST_CM2 <= area_cm2 <= LARGEST_CM2 else None
-
-
-def _holes(mask_YX: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The parts of a mask's background that do not reach the border. One labelling; SciPy's filling dilates again and again."""
-    outside_YX, count = ndimage.label(np.pad(~mask_YX, 1, constant_values=True))
-    enclosed_L = np.ones(count + 1, dtype=bool)
-    enclosed_L[[0, outside_YX[0, 0]]] = False
-    holes_YX: NDArray[np.bool_] = enclosed_L[outside_YX[1:-1, 1:-1]]
-    return holes_YX

@@ -1,6 +1,5 @@
 """One dataset -> stored values and Hounsfield units."""
 
-import math
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.encaps import get_frame
-from pydicom.pixels.utils import pixel_array
-from pydicom.uid import JPEGExtended12Bit
 
-from ich_node.detection import jpeg_extended
 from ich_node.detection.codestream import CodestreamSize, size_of
+from ich_node.detection.decoders import decode
 from ich_node.detection.header import integer_of, text_of, uid_of, value_of
+from ich_node.detection.parallel import in_order
 from ich_node.errors import NoHounsfieldUnits, Undecodable
 
-PADDING_BELOW_HU = -1100.0
+PADDING_BELOW_HU = -1100
 # A padding value that would be tissue is not believed: masking it would blank the brain.
-PADDING_AT_MOST_HU = -500.0
+PADDING_AT_MOST_HU = -500
+# Beyond it a RescaleSlope or RescaleIntercept is damage.
+MOST_RESCALE = 1e6
+INT16 = np.iinfo(np.int16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,9 @@ Decode = Callable[[Sequence[Dataset]], Sequence[Pixels]]
 """Raises Undecodable or NoHounsfieldUnits."""
 
 
-def decode(datasets: Sequence[Dataset]) -> list[Pixels]:
-    """Of each dataset, in their order. Raises Undecodable or NoHounsfieldUnits for the first that is none."""
-    return [_pixels(dataset) for dataset in datasets]
+def decode_all(datasets: Sequence[Dataset]) -> list[Pixels]:
+    """Of each dataset, in their order. Raises Undecodable or NoHounsfieldUnits for the first that has none."""
+    return in_order(_pixels, datasets)
 
 
 def _pixels(dataset: Dataset) -> Pixels:
@@ -57,10 +58,10 @@ def to_hounsfield(dataset: Dataset) -> tuple[NDArray[Any], NDArray[np.int16] | N
     slope, intercept = _rescale(dataset)
     stored_YX = _stored(dataset)
     if slope == 1 and intercept.is_integer():
-        shifted_YX = stored_YX.astype(np.int32) + int(intercept)
-        limits = np.iinfo(np.int16)
-        if shifted_YX.min() >= limits.min and shifted_YX.max() <= limits.max:
-            return stored_YX, shifted_YX.astype(np.int16)
+        shift = int(intercept)
+        if INT16.min - shift <= int(stored_YX.min()) and int(stored_YX.max()) <= INT16.max - shift:
+            # 16 bits wrap, and the result lies within them: no wider numbers are needed on the way
+            return stored_YX, stored_YX.astype(np.int16) + np.int64(shift).astype(np.int16)
     return stored_YX, stored_YX.astype(np.float32) * np.float32(slope) + np.float32(intercept)
 
 
@@ -84,7 +85,7 @@ def _rescale(dataset: Dataset) -> tuple[float, float]:
         slope, intercept = float(value_of(dataset, "RescaleSlope")), float(value_of(dataset, "RescaleIntercept"))
     except (TypeError, ValueError) as error:
         raise NoHounsfieldUnits(f"{uid}: RescaleSlope or RescaleIntercept is missing or not a number") from error
-    if not (math.isfinite(slope) and math.isfinite(intercept)) or slope <= 0:
+    if not (0 < slope <= MOST_RESCALE and abs(intercept) <= MOST_RESCALE):  # nor a NaN
         raise NoHounsfieldUnits(f"{uid}: RescaleSlope {slope:g}, RescaleIntercept {intercept:g} do not lead to Hounsfield units")
     kind = text_of(dataset, "RescaleType") or "HU"
     if kind not in ("HU", "US"):  # US is 'unspecified', which older scanners write
@@ -94,10 +95,9 @@ def _rescale(dataset: Dataset) -> tuple[float, float]:
 
 def _stored(dataset: Dataset) -> NDArray[Any]:
     uid = uid_of(dataset, "SOPInstanceUID")
-    if _is_encapsulated(dataset):
-        _hold_codestream_against_header(dataset, uid)
+    frame, announced = _frame(dataset, uid) if _is_encapsulated(dataset) else (b"", None)
     try:
-        decoded: NDArray[Any] = jpeg_extended.decode(dataset) if _is_twelve_bit_jpeg(dataset) else pixel_array(dataset)
+        decoded = decode(dataset, frame, announced)
     except (
         AttributeError,
         EOFError,
@@ -121,19 +121,24 @@ def _stored(dataset: Dataset) -> NDArray[Any]:
     return decoded if _is_encapsulated(dataset) else _bits_stored(decoded, dataset)
 
 
-def _hold_codestream_against_header(dataset: Dataset, uid: str) -> None:
-    """Before a decoder allocates what the codestream announces. Raises Undecodable."""
+def _frame(dataset: Dataset, uid: str) -> tuple[bytes, CodestreamSize | None]:
+    """The encapsulated bytes and what they announce, held against the header before a decoder allocates for it.
+
+    Raises Undecodable.
+    """
     try:
-        announced = size_of(get_frame(dataset.PixelData, 0, number_of_frames=1))
+        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+        announced = size_of(frame)
     except (AttributeError, EOFError, IndexError, RuntimeError, TypeError, ValueError, struct.error) as error:
         raise Undecodable(f"{uid}: the {_syntax(dataset)} pixel data has no frame ({error})") from error
     except Undecodable as reason:
         raise Undecodable(f"{uid}: {reason.detail}") from reason
-    if announced is not None and announced != CodestreamSize(rows=dataset.Rows, columns=dataset.Columns, components=1):
+    if announced and (announced.rows, announced.columns, announced.components) != (dataset.Rows, dataset.Columns, 1):
         raise Undecodable(
             f"{uid}: {dataset.Rows} x {dataset.Columns} stated, but the compressed data announces "
             f"{announced.rows} x {announced.columns}, {announced.components} components"
         )
+    return frame, announced
 
 
 def _bits_stored(decoded_YX: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
@@ -144,6 +149,8 @@ def _bits_stored(decoded_YX: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
         raise Undecodable(
             f"{dataset.SOPInstanceUID}: BitsAllocated {allocated}, BitsStored {stored}, HighBit {high} contradict each other"
         )
+    if stored == allocated:
+        return decoded_YX
     # up until HighBit is the top bit, down again until the lowest is the bottom one; the second shift carries the sign
     return (decoded_YX << (allocated - 1 - high)) >> (allocated - stored)
 
@@ -162,10 +169,6 @@ def _padding_value(dataset: Dataset, keyword: str) -> int | None:
 
 def _is_encapsulated(dataset: Dataset) -> bool:
     return bool(dataset.file_meta.TransferSyntaxUID.is_compressed)
-
-
-def _is_twelve_bit_jpeg(dataset: Dataset) -> bool:
-    return bool(dataset.file_meta.TransferSyntaxUID == JPEGExtended12Bit and dataset.BitsStored > 8)
 
 
 def _syntax(dataset: Dataset) -> str:

@@ -9,7 +9,7 @@ from pydicom import Dataset
 
 from ich_node.detection.header import uid_of
 from ich_node.detection.metal import shows_metal
-from ich_node.detection.pixels import Decode, Pixels, decode
+from ich_node.detection.pixels import Decode, Pixels, decode_all
 from ich_node.detection.plausibility import check_contrast, check_head, check_hounsfield
 from ich_node.detection.selection import Kept, select
 from ich_node.geometry import tilt_degrees
@@ -58,7 +58,7 @@ class Series:
     metal_slices: int = 0
 
 
-def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False, decode: Decode = decode) -> Series:
+def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False, decode: Decode = decode_all) -> Series:
     """Read the objects of one series, in any order.
 
     single_slice lets one lone object through, for looking at a slice by hand; the checks that need a whole head are then

@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.transform import resize
 
+from ich_node.detection.reduction import area_means, area_weights, whole_matrix
 from ich_node.detection.series import Slice
 
 AIR_HU = -1000.0
@@ -95,13 +95,16 @@ def to_network_input(slice_: Slice, spec: InputSpec, *, shift_hu: float = 0.0) -
     if shift_hu:
         hu_YX += np.float32(shift_hu)
     if spec.padding == "air":
-        hu_YX = np.where(slice_.padding_YX, np.float32(AIR_HU), hu_YX)
+        np.copyto(hu_YX, np.float32(AIR_HU), where=slice_.padding_YX)
     grid = grid_of(slice_, spec)
-    reduced_YX = _whole_matrix(hu_YX, spec.size_px) if spec.pixel_mm is None else _resampled(hu_YX, grid, spec.size_px)
-    stored_YX = reduced_YX + np.float32(STORED_OFFSET)
+    stored_YX = whole_matrix(hu_YX, spec.size_px) if spec.pixel_mm is None else _physical(hu_YX, grid, spec.size_px)
+    stored_YX += np.float32(STORED_OFFSET)
     if spec.padding == "published":
-        stored_YX = np.where(stored_YX < PUBLISHED_PADDING_STORED, np.float32(0), stored_YX)
-    return NetworkInput(image_CYX=np.stack([_channel(stored_YX, window) for window in spec.channels]), grid=grid)
+        stored_YX[stored_YX < PUBLISHED_PADDING_STORED] = 0
+    image_CYX = np.empty((len(spec.channels), spec.size_px, spec.size_px), dtype=np.float32)
+    for channel_YX, window in zip(image_CYX, spec.channels, strict=True):
+        _window(stored_YX, window, out_YX=channel_YX)
+    return NetworkInput(image_CYX=image_CYX, grid=grid)
 
 
 def grid_of(slice_: Slice, spec: InputSpec) -> PixelGrid:
@@ -120,38 +123,25 @@ def grid_of(slice_: Slice, spec: InputSpec) -> PixelGrid:
     )
 
 
-def _whole_matrix(hu_YX: NDArray[np.float32], size_px: int) -> NDArray[np.float32]:
-    """The published reduction: anti-aliased, then the nearest sample. For 512 to 256: sigma 0.5, every second pixel."""
-    reduced: NDArray[np.float32] = resize(hu_YX, (size_px, size_px), order=0, anti_aliasing=True, preserve_range=True)
-    return reduced.astype(np.float32, copy=False)
+def _physical(hu_YX: NDArray[np.float32], grid: PixelGrid, size_px: int) -> NDArray[np.float32]:
+    """Area means on the physical grid, air outside the matrix."""
+    hu_YX -= np.float32(AIR_HU)
+    rows = area_weights(hu_YX.shape[0], grid.row_scale, grid.row_offset, size_px)
+    columns = area_weights(hu_YX.shape[1], grid.column_scale, grid.column_offset, size_px)
+    reduced_YX = area_means(hu_YX, rows, columns)
+    reduced_YX += np.float32(AIR_HU)
+    return reduced_YX
 
 
-def _resampled(hu_YX: NDArray[np.float32], grid: PixelGrid, size_px: int) -> NDArray[np.float32]:
-    """Area means on the physical grid (the integral of the image, differenced), air outside the matrix.
-
-    An area mean is exact for any scale and keeps a small dense clot's mass, which interpolation at a point does not.
-    """
-    rows = _area_weights(hu_YX.shape[0], grid.row_scale, grid.row_offset, size_px)
-    columns = _area_weights(hu_YX.shape[1], grid.column_scale, grid.column_offset, size_px)
-    above_air_YX = rows @ (hu_YX - np.float32(AIR_HU)) @ columns.T
-    return np.asarray(above_air_YX + np.float32(AIR_HU), dtype=np.float32)
-
-
-def _area_weights(source_px: int, scale: float, offset: float, size_px: int) -> NDArray[np.float32]:
-    """weights[i, j]: the share of source pixel j in the box that input pixel i covers (at least one source pixel wide)."""
-    half = max(scale, 1.0) / 2
-    centres = scale * np.arange(size_px) + offset
-    lower, upper = (centres - half)[:, None], (centres + half)[:, None]
-    source = np.arange(source_px)[None, :]
-    overlap = np.minimum(upper, source + 0.5) - np.maximum(lower, source - 0.5)
-    weights: NDArray[np.float32] = (np.clip(overlap, 0, None) / (2 * half)).astype(np.float32)
-    return weights
-
-
-def _channel(stored_YX: NDArray[np.float32], window: Window | None) -> NDArray[np.float32]:
+def _window(stored_YX: NDArray[np.float32], window: Window | None, *, out_YX: NDArray[np.float32]) -> None:
     """In stored values (HU + 1024), as the published code computes: another order of operations rounds differently, and the
     network makes 1e-4 of logit from that."""
-    if window is not None:
-        share_YX = (stored_YX - np.float32(window.lower_hu + STORED_OFFSET)) / np.float32(window.width_hu)
-        stored_YX = np.clip(share_YX, 0, 1) * np.float32(WINDOW_RANGE)
-    return (stored_YX - np.float32(STANDARD_MEAN)) / np.float32(STANDARD_DEVIATION)
+    if window is None:
+        np.subtract(stored_YX, np.float32(STANDARD_MEAN), out=out_YX)
+    else:
+        np.subtract(stored_YX, np.float32(window.lower_hu + STORED_OFFSET), out=out_YX)
+        out_YX /= np.float32(window.width_hu)
+        np.clip(out_YX, 0, 1, out=out_YX)
+        out_YX *= np.float32(WINDOW_RANGE)
+        out_YX -= np.float32(STANDARD_MEAN)
+    out_YX /= np.float32(STANDARD_DEVIATION)

@@ -19,8 +19,8 @@ def frame(syntax: UID, rows: int = 96, columns: int = 160) -> bytes:
 
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
 def test_the_size_is_that_of_the_frame(syntax: UID) -> None:
-    """Rows and columns of frames that a real encoder made; a JP2 box around it does not matter."""
-    expected = CodestreamSize(rows=96, columns=160, components=1)
+    """Rows, columns and precision of frames that a real encoder made; a JP2 box around it does not matter."""
+    expected = CodestreamSize(rows=96, columns=160, components=1, bits=16)
     assert size_of(frame(syntax)) == expected
     if syntax == JPEG2000Lossless:
         assert size_of(b"\x00\x00\x00\x0cjP  \r\n\x87\n" + frame(syntax)) == expected
@@ -36,7 +36,7 @@ def test_a_frame_that_ends_in_its_header_is_undecodable(length: int) -> None:
     """Cut anywhere: a Refusal, never an error of the parser."""
     for syntax in (JPEG2000Lossless, JPEGLSLossless):
         try:
-            assert size_of(frame(syntax)[:length]) in (None, CodestreamSize(rows=96, columns=160, components=1))
+            assert size_of(frame(syntax)[:length]) in (None, CodestreamSize(rows=96, columns=160, components=1, bits=16))
         except Undecodable:
             continue
 
