@@ -23,13 +23,14 @@ def floor_bytes(network: MilNetwork, size_px: int) -> tuple[int, int]:
         nonlocal moved
         moved += (inputs[0].numel() + output.numel()) * ITEM_BYTES
 
-    def of_sum(_: nn.Module, __: Any, output: Tensor) -> None:
+    def of_sum(level: nn.Module, _: Any, output: Tensor) -> None:
         nonlocal moved
-        # the published level's sum is made before it is pooled
-        moved += output.numel() * ITEM_BYTES * (4 if isinstance(_, PublishedLevel) else 1)
+        pooled = 4 if isinstance(level, PublishedLevel) else 1  # its sum is made before it is pooled
+        moved += output.numel() * pooled * ITEM_BYTES
 
-    hooks = [module.register_forward_hook(of_layer) for module in network.modules() if isinstance(module, nn.Conv2d | nn.MaxPool2d)]
-    hooks += [module.register_forward_hook(of_sum) for module in network.modules() if isinstance(module, ResidualBlock | PublishedLevel)]
+    modules = list(network.modules())
+    hooks = [module.register_forward_hook(of_layer) for module in modules if isinstance(module, nn.Conv2d | nn.MaxPool2d)]
+    hooks += [module.register_forward_hook(of_sum) for module in modules if isinstance(module, ResidualBlock | PublishedLevel)]
     with torch.inference_mode():
         network(torch.zeros(1, network.spec.in_channels, size_px, size_px))
     for hook in hooks:

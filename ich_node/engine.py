@@ -1,4 +1,4 @@
-"""Which engine reads: the GPU, or OpenVINO on a CPU that has it, where they give what torch gives on a CPU; else torch on the CPU."""
+"""Which engine reads: the GPU, or OpenVINO on a CPU that has it, where it gives what torch gives on the CPU; else torch there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class EngineChoice:
 def choose_engine(bundle: Bundle, wanted: EngineName, device: str) -> EngineChoice:
     """device: cpu, cuda, cuda:1.
 
-    Raises ConfigError if OpenVINO is wanted by name and is not installed, and torch.OutOfMemoryError and torch.AcceleratorError as
+    Raises ConfigError if OpenVINO is wanted by name and is not installed; torch.OutOfMemoryError and torch.AcceleratorError as
     CudaEngine does.
     """
     require_installed(wanted)

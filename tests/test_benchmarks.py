@@ -6,6 +6,7 @@ import torch
 from benchmarks.inference import flops
 from benchmarks.published_network import PublishedNetwork
 from benchmarks.side_by_side import take_turns
+from benchmarks.traffic import floor_bytes
 from ich_node.detection.network import MilNetwork, NetworkSpec
 
 
@@ -37,3 +38,14 @@ def test_everyone_has_as_many_turns():
     timings = take_turns({name: lambda name=name: turn(name) for name in turns}, rounds=5, repeats=1)
     assert turns == {"a": 6, "b": 6}
     assert all(0 <= timing.wall_quartiles_ms[0] <= timing.wall_ms <= timing.wall_quartiles_ms[1] for timing in timings.values())
+
+
+def test_the_floor_counts_every_layer_once():
+    """Of the published network at 64 px, by hand: entry, convolutions, the sum's other half, pooling; then the map's convolution."""
+    values = 0
+    for side, before, width in ((64, 3, 12), (32, 12, 24), (16, 24, 36)):
+        entry, convolutions, other_half, pooling = before + width, 3 * 2 * width, width, width + width / 4
+        values += side**2 * (entry + convolutions + other_half + pooling)
+    values += 8**2 * (36 + 1)
+    made = MilNetwork(NetworkSpec()).eval()
+    assert floor_bytes(made, 64) == (4 * values, 4 * sum(weights.numel() for weights in made.parameters()))

@@ -54,8 +54,8 @@ def tune(
 ) -> None:
     """Find h, T, d and the slice gate with the highest Dice by Bayesian optimisation, and write them as a new bundle."""
     from ich_node.detection.detector import Detector
-    from ich_node.engine import required_engine
     from ich_node.detection.revision import revise
+    from ich_node.engine import required_engine
     from training.panels import draw_search
     from training.predictions import predict
     from training.tune import Ranges, prepare, search
