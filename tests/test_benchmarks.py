@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from benchmarks.inference import flops
+from benchmarks.onnxruntime_peer import by_onnxruntime, onnxruntime_is_installed
 from benchmarks.published_network import PublishedNetwork
 from benchmarks.side_by_side import take_turns
 from benchmarks.traffic import floor_bytes
@@ -41,7 +42,7 @@ def test_everyone_has_as_many_turns():
 
 
 def test_the_floor_counts_every_layer_once():
-    """Of the published network at 64 px, by hand: entry, convolutions, the sum's other half, pooling; then the map's convolution."""
+    """Of the published network at 64 px, by hand: entry, convolutions, the sum's other half, pooling; the map's convolution."""
     values = 0
     for side, before, width in ((64, 3, 12), (32, 12, 24), (16, 24, 36)):
         entry, convolutions, other_half, pooling = before + width, 3 * 2 * width, width, width + width / 4
@@ -49,3 +50,16 @@ def test_the_floor_counts_every_layer_once():
     values += 8**2 * (36 + 1)
     made = MilNetwork(NetworkSpec()).eval()
     assert floor_bytes(made, 64) == (4 * values, 4 * sum(weights.numel() for weights in made.parameters()))
+
+
+@pytest.mark.skipif(not onnxruntime_is_installed(), reason='pip install -e ".[bench]"')
+def test_onnxruntime_runs_the_same_network():
+    """It gives what ours gives, so that its time may stand beside ours."""
+    torch.manual_seed(1)
+    made = MilNetwork(NetworkSpec(mirrored=True)).eval()
+    x_BCYX = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        expected = made(x_BCYX)
+    for index, (logit_B, likelihood_BYX) in enumerate(by_onnxruntime(made, x_BCYX.numpy(), 1)()):
+        assert logit_B == pytest.approx(expected.logit_B[index : index + 1].numpy(), abs=1e-4)
+        assert likelihood_BYX == pytest.approx(expected.likelihood_BYX[index : index + 1].numpy(), abs=1e-4)

@@ -63,8 +63,8 @@ class CudaEngine:
 def single_precision() -> Iterator[None]:
     """Not TF32, to which torch lets convolutions round their operands, nor half precision.
 
-    The shipped bundle's logits would be off by 0.008 (float16: 0.012, bfloat16: 0.11) instead of 5e-6: a phantom's 30 slices on an
-    H200, beside the CPU. Kernels are chosen by rule rather than by a race (`benchmark`), so that a GPU gives the same bits again.
+    The shipped bundle's logits would be off by 0.008 (float16: 0.012, bfloat16: 0.11) instead of 5e-6: a phantom's 30 slices on
+    an H200, beside the CPU. Kernels are chosen by rule rather than by a race (`benchmark`): a GPU gives the same bits again.
     """
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         yield
