@@ -34,7 +34,10 @@ WAYS = {
 
 
 def main() -> None:
-    """Writes the table. The errors are those of a phantom's slices beside the network as trained, on the CPU."""
+    """Writes the table. The errors are those of a phantom's slices beside the same network on the CPU, eager.
+
+    The published network has random weights here: they do not change the time, but its errors are not those of trained ones.
+    """
     torch.manual_seed(1)
     bundle = open_bundle(shipped_bundle())
     x_BCYX = inputs(read_series(make_study(seed=7).datasets()), bundle)
