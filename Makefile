@@ -7,7 +7,7 @@ RUNS ?= runs/demo
 OHIF ?= 3.13.2
 LEDGER ?= sqlite
 
-.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz peaks attack-peers chaos soak scaling bench train-demo
+.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz peaks attack-peers chaos soak scaling bench bench-gpu train-demo
 
 install: .venv/installed
 
@@ -57,11 +57,20 @@ scaling: install         ## several hosts on one PostgreSQL: 500 series done onc
 	$(BIN)/python tests/scaling.py ledger
 	$(BIN)/python tests/scaling.py readers --series 100
 
-bench: install           ## side by side in one run, on an idle machine: the network, the detector, decoding and preprocessing; tables in benchmarks/results
+bench: install           ## side by side in one run, on an idle machine (make peers brings the peers); tables in benchmarks/results
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	ICH_NODE_BENCH_THREADS=1 $(BIN)/python -m benchmarks.inference
 	ICH_NODE_BENCH_THREADS=2 $(BIN)/python -m benchmarks.inference
 	$(BIN)/python -m benchmarks.detector
 	$(BIN)/python -m benchmarks.decode
+	$(BIN)/python -m benchmarks.reading
+	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.series_growth
+	$(BIN)/python -m benchmarks.ledger_growth
+
+bench-gpu: install       ## on a machine with a GPU: the network beside its floor, and how fast it learns
+	$(BIN)/python -m benchmarks.gpu
+	$(BIN)/python -m benchmarks.training
 
 train-demo: install      ## phantoms: train, tune, evaluate, activate (under 15 minutes on 2 cores)
 	for seed in 901 902 903 904 905 906 907 908 909 910; do $(BIN)/ich-node phantom --out $(RUNS)/studies/$$seed --seed $$seed || exit 1; done

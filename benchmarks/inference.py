@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from benchmarks.onnxruntime_peer import by_onnxruntime, onnxruntime_is_installed
 from benchmarks.published_network import PublishedNetwork
 from benchmarks.side_by_side import TIMING_COLUMNS, take_turns, timing_cells, write_table
 from ich_node.detection.engines.engine import Engine
@@ -37,6 +38,8 @@ def main() -> None:
         contestants[f"{name}, torch engine"] = in_batches(TorchEngine(network), x_BCYX)
         if openvino_is_installed():
             contestants[f"{name}, openvino engine"] = in_batches(OpenVinoEngine(network, SIZE_PX), x_BCYX)
+        if onnxruntime_is_installed():
+            contestants[f"{name}, onnxruntime"] = by_onnxruntime(network, x_BCYX, THREADS)
     timings = take_turns(contestants, rounds=ROUNDS, repeats=SLICES)
     peak = timings.pop("GEMM")
     peak_flops_per_ms = 2 * GEMM**3 / SLICES / np.array([peak.wall_ms, peak.cpu_ms])
@@ -55,7 +58,7 @@ def main() -> None:
         + ", ".join(f"{name} needs {value / 1e9:.2f} GFLOP" for name, value in needed.items()),
         ["network", *TIMING_COLUMNS, "times faster", "by CPU", "% of GEMM", "% by CPU"],
         rows,
-        packages=["torch", "openvino"],
+        packages=["torch", "openvino", "onnxruntime"],
     )
 
 

@@ -1,11 +1,14 @@
-"""Which engine reads: OpenVINO on a CPU that has it, where it gives what torch gives; else torch."""
+"""Which engine reads: the GPU, or OpenVINO on a CPU that has it, where it gives what torch gives on the CPU; else torch there."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 
 from ich_node.detection.bundle import Bundle
+from ich_node.detection.engines.cuda_engine import CudaEngine
 from ich_node.detection.engines.engine import Engine
 from ich_node.detection.engines.openvino_engine import OpenVinoEngine, openvino_is_installed
 from ich_node.detection.engines.torch_engine import TorchEngine
@@ -24,20 +27,43 @@ class EngineChoice:
 
 
 def choose_engine(bundle: Bundle, wanted: EngineName, device: str) -> EngineChoice:
-    """Raises ConfigError if OpenVINO is wanted by name and is not installed, and what TorchEngine raises."""
+    """device: cpu, cuda, cuda:1.
+
+    Raises ConfigError if OpenVINO is wanted by name and is not installed; torch.OutOfMemoryError and torch.AcceleratorError as
+    CudaEngine does.
+    """
     require_installed(wanted)
-    torch_engine = TorchEngine(bundle.network(), device)
-    if wanted == "torch" or device != "cpu" or not openvino_is_installed():
-        return EngineChoice(engine=torch_engine)
+    if device != "cpu":
+        return checked(bundle, "the GPU", lambda: CudaEngine(bundle.network(), bundle.input.size_px, device))
+    if wanted == "torch" or not openvino_is_installed():
+        return EngineChoice(engine=TorchEngine(bundle.network()))
+    return checked(bundle, "OpenVINO", lambda: OpenVinoEngine(bundle.network(), bundle.input.size_px))
+
+
+def checked(bundle: Bundle, name: str, make: Callable[[], Engine]) -> EngineChoice:
+    """The engine that `make` gives, if it computes what torch computes on the CPU; else torch on the CPU, and why."""
+    torch_engine = TorchEngine(bundle.network())
     try:
-        engine = OpenVinoEngine(bundle.network(), bundle.input.size_px)
+        engine = make()
         difference = logit_difference(bundle, engine, torch_engine)
+    except (torch.OutOfMemoryError, torch.AcceleratorError):
+        raise  # RuntimeErrors that pass, or that end the process
     except (ImportError, RuntimeError) as error:  # a library or an instruction that this machine lacks
-        return EngineChoice(engine=torch_engine, objection=f"OpenVINO cannot run the network: {error}")
-    if difference > TOLERANCE:
-        objection = f"OpenVINO's logit of the check slice differs from torch's by {difference:.2g}; {TOLERANCE:g} is allowed"
+        return EngineChoice(engine=torch_engine, objection=f"{name} cannot run the network: {error}")
+    if not difference <= TOLERANCE:  # nor may it be no number
+        objection = f"{name}'s logit of the check slice differs from torch's by {difference:.2g}; {TOLERANCE:g} is allowed"
         return EngineChoice(engine=torch_engine, objection=objection)
     return EngineChoice(engine=engine)
+
+
+def required_engine(bundle: Bundle, device: str) -> Engine:
+    """Torch on this device, for whoever can be told to choose another one. Raises ConfigError if it cannot read there."""
+    if device != "cpu" and not torch.cuda.is_available():
+        raise ConfigError(f"--device {device}: this torch sees no GPU; install the CUDA build, or use --device cpu")
+    choice = choose_engine(bundle, "torch", device)
+    if choice.objection:
+        raise ConfigError(f"--device {device}: {choice.objection}")
+    return choice.engine
 
 
 def require_installed(wanted: EngineName) -> None:

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from benchmarks.inference import flops
+from benchmarks.onnxruntime_peer import by_onnxruntime, onnxruntime_is_installed
 from benchmarks.published_network import PublishedNetwork
 from benchmarks.side_by_side import take_turns
+from benchmarks.traffic import floor_bytes
 from ich_node.detection.network import MilNetwork, NetworkSpec
 
 
@@ -37,3 +39,27 @@ def test_everyone_has_as_many_turns():
     timings = take_turns({name: lambda name=name: turn(name) for name in turns}, rounds=5, repeats=1)
     assert turns == {"a": 6, "b": 6}
     assert all(0 <= timing.wall_quartiles_ms[0] <= timing.wall_ms <= timing.wall_quartiles_ms[1] for timing in timings.values())
+
+
+def test_the_floor_counts_every_layer_once():
+    """Of the published network at 64 px, by hand: entry, convolutions, the sum's other half, pooling; the map's convolution."""
+    values = 0
+    for side, before, width in ((64, 3, 12), (32, 12, 24), (16, 24, 36)):
+        entry, convolutions, other_half, pooling = before + width, 3 * 2 * width, width, width + width / 4
+        values += side**2 * (entry + convolutions + other_half + pooling)
+    values += 8**2 * (36 + 1)
+    made = MilNetwork(NetworkSpec()).eval()
+    assert floor_bytes(made, 64) == (4 * values, 4 * sum(weights.numel() for weights in made.parameters()))
+
+
+@pytest.mark.skipif(not onnxruntime_is_installed(), reason='pip install -e ".[bench]"')
+def test_onnxruntime_runs_the_same_network():
+    """It gives what ours gives, so that its time may stand beside ours."""
+    torch.manual_seed(1)
+    made = MilNetwork(NetworkSpec(mirrored=True)).eval()
+    x_BCYX = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        expected = made(x_BCYX)
+    for index, (logit_B, likelihood_BYX) in enumerate(by_onnxruntime(made, x_BCYX.numpy(), 1)()):
+        assert logit_B == pytest.approx(expected.logit_B[index : index + 1].numpy(), abs=1e-4)
+        assert likelihood_BYX == pytest.approx(expected.likelihood_BYX[index : index + 1].numpy(), abs=1e-4)

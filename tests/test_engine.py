@@ -5,16 +5,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from ich_node import engine
 from ich_node.config import load_config
 from ich_node.detection.bundle import Bundle
 from ich_node.detection.engines.openvino_engine import openvino_is_installed
-from ich_node.engine import choose_engine
+from ich_node.detection.engines.torch_engine import TorchEngine
+from ich_node.engine import checked, choose_engine, required_engine
 from ich_node.errors import ConfigError
 from ich_node.shelf import open_bundle, shipped_bundle
 
+on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 with_openvino = pytest.mark.skipif(not openvino_is_installed(), reason='pip install "ich-node[openvino]"')
 
 
@@ -52,6 +56,57 @@ def test_without_openvino_torch_reads(bundle, monkeypatch):
     assert (choice.engine.name, choice.objection) == ("torch", "")
     with pytest.raises(ConfigError, match=r'not installed: pip install "ich-node\[openvino\]"'):
         choose_engine(bundle, "openvino", "cpu")
+
+
+@on_cuda
+@pytest.mark.parametrize("wanted", ["auto", "torch"])
+def test_the_gpu_reads_where_it_is_chosen_and_agrees(bundle, wanted):
+    """Nothing speaks against it."""
+    choice = choose_engine(bundle, wanted, "cuda")
+    assert (choice.engine.name, choice.objection) == ("torch on cuda", "")
+    assert required_engine(bundle, "cuda").name == "torch on cuda"
+
+
+@pytest.mark.parametrize(("wrong", "by"), [(1.0, "1"), (np.nan, "nan")])
+def test_a_gpu_that_computes_something_else_does_not_read(bundle, wrong, by):
+    """Nor one that gives no number: torch on the CPU reads. (An engine whose last bias is wrong stands for the GPU.)"""
+
+    def make() -> TorchEngine:
+        engine = TorchEngine(bundle.network())
+        with torch.no_grad():
+            engine.network.head.score.bias += wrong
+        return engine
+
+    choice = checked(bundle, "the GPU", make)
+    assert choice.engine.name == "torch"
+    assert choice.objection == f"the GPU's logit of the check slice differs from torch's by {by}; 0.001 is allowed"
+
+
+def raising(error: Exception):
+    def make():
+        raise error
+
+    return make
+
+
+def test_a_gpu_that_cannot_run_the_network_does_not_read(bundle):
+    """A driver or a kernel that is not there is no reason to stop: the CPU reads, and the choice says why."""
+    choice = checked(bundle, "the GPU", raising(RuntimeError("no kernel image is available")))
+    assert (choice.engine.name, choice.objection) == ("torch", "the GPU cannot run the network: no kernel image is available")
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), torch.AcceleratorError("CUDA error")])
+def test_what_passes_or_ends_the_process_is_not_settled_here(bundle, error):
+    """A GPU short of memory is waited for, and a lost one ends the process: the analyser decides."""
+    with pytest.raises(type(error)):
+        checked(bundle, "the GPU", raising(error))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_named(bundle):
+    """By whoever asked for it on the command line."""
+    with pytest.raises(ConfigError, match="--device cuda: this torch sees no GPU"):
+        required_engine(bundle, "cuda")
 
 
 def test_openvino_on_a_gpu_is_a_mistake(tmp_path):

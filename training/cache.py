@@ -36,6 +36,7 @@ from training.errors import DataError
 from training.pool import BRAIN_HU
 from training.predictions import load_or_skip
 from training.presets import SLAB_MM
+from training.workers import use_one_core
 
 FORMAT_VERSION = 1
 PIXELS, INDEX = "slices.bin", "index.jsonl"
@@ -106,7 +107,7 @@ def _read_all(labelled: Sequence[LabelledSeries], workers: int) -> Iterator[_Rea
         yield from map(_read, labelled)
         return
     # `spawn`: a forked torch may hang on its parent's thread pool
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_be_quiet) as executor:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin) as executor:
         remaining = iter(labelled)
         waiting: list[Future[_Read]] = [executor.submit(_read, series) for series in islice(remaining, AHEAD * workers)]
         try:
@@ -117,8 +118,9 @@ def _read_all(labelled: Sequence[LabelledSeries], workers: int) -> Iterator[_Rea
             raise DataError("a worker was killed, perhaps for memory; run again with fewer --workers: it goes on") from error
 
 
-def _be_quiet() -> None:
-    """As the command line is: pydicom's complaints about real headers would quote values of patients, once an image."""
+def _begin() -> None:
+    """On one core, and quiet as the command line is: pydicom's complaints about real headers would quote values of patients."""
+    use_one_core()
     warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 

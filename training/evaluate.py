@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ich_node.detection.bundle import Bundle
 from ich_node.detection.detector import Detector, LikelihoodMap, Reading, SliceReading
-from ich_node.detection.engines.torch_engine import TorchEngine
 from ich_node.detection.peaks import upsample
 from ich_node.detection.scoring import (
     Counts,
@@ -34,6 +33,7 @@ from ich_node.detection.scoring import (
     sensitivity_at_specificity,
 )
 from ich_node.detection.series import Series, Slice
+from ich_node.engine import required_engine
 from training.datasets import LabelledSeries, LabelledSlice, Skip
 from training.errors import DataError
 from training.predictions import load_or_skip
@@ -89,8 +89,8 @@ def evaluate(
     device: str = "cpu",
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Evaluation]:
-    """Read every series with every bundle. Raises DataError if nothing could be read."""
-    detectors = [Detector(bundle, TorchEngine(bundle.network(), device)) for bundle in bundles]
+    """Read every series with every bundle. Raises DataError if nothing could be read, ConfigError if the device cannot."""
+    detectors = [Detector(bundle, required_engine(bundle, device)) for bundle in bundles]
     evaluations = [Evaluation(bundle=bundle) for bundle in bundles]
     for done, item in enumerate(labelled, start=1):
         series = load_or_skip(item)

@@ -23,6 +23,7 @@ from training.examples import Examples
 from training.losses import class_weights, map_loss, sharpened, slice_loss
 from training.presets import Preset, rate_at
 from training.views import Augmented, Shares, View, Whole
+from training.workers import use_one_core
 
 WARM_UP_STEPS = 30
 PREDICT_BATCH = 8
@@ -92,7 +93,7 @@ class Run:
 
 
 @dataclass(kw_only=True)
-class _State:
+class State:
     """All that changes from step to step."""
 
     step: int = 0
@@ -117,8 +118,8 @@ def train(run: Run, report: Report = lambda *_: None) -> Trained:
     state = _restored(run, network, optimiser)
     model: nn.Module = DistributedDataParallel(network, broadcast_buffers=False) if run.ranks.count > 1 else network
     checks = _checks(run)
-    for view in _views(run, state.step):
-        _step(run, model, optimiser, view, state)
+    for view in views_of(run, state.step):
+        take_step(run, model, optimiser, view, state)
         state.step += 1
         report(state.step, run.steps, _words(run, state))
         if state.step in checks:
@@ -139,7 +140,7 @@ def predict(network: MilNetwork, examples: Examples, run: Run) -> Predicted:
     answers = []
     network.eval()
     with torch.inference_mode():
-        for image_BCYX in DataLoader(mine, PREDICT_BATCH, num_workers=run.workers):
+        for image_BCYX in DataLoader(mine, PREDICT_BATCH, num_workers=run.workers, worker_init_fn=use_one_core):
             output = network(image_BCYX.to(device=run.device, memory_format=torch.channels_last))
             answers.append(torch.stack([output.logit_B, output.likelihood_BYX.amax(dim=(1, 2))]).cpu())
     found = torch.cat(answers, dim=1).numpy() if answers else np.empty((2, 0), np.float32)
@@ -164,7 +165,8 @@ def _check(run: Run) -> None:
             )
 
 
-def _views(run: Run, first_step: int) -> "DataLoader[View]":
+def views_of(run: Run, first_step: int) -> "DataLoader[View]":
+    """This process's part of every batch from a step on."""
     shares = Shares(
         total=len(run.training.label_N),
         batch=run.preset.batch,
@@ -175,17 +177,24 @@ def _views(run: Run, first_step: int) -> "DataLoader[View]":
         ranks=run.ranks.count,
     )
     dataset = Augmented(run.training, run.preset, seed=run.seed)
-    return DataLoader(dataset, batch_sampler=shares, num_workers=run.workers, pin_memory=run.device != "cpu")
+    return DataLoader(
+        dataset,
+        batch_sampler=shares,
+        num_workers=run.workers,
+        pin_memory=run.device != "cpu",
+        worker_init_fn=use_one_core,
+    )
 
 
-def _step(run: Run, model: nn.Module, optimiser: torch.optim.Optimizer, view: View, state: _State) -> None:
+def take_step(run: Run, model: nn.Module, optimiser: torch.optim.Optimizer, view: View, state: State) -> None:
+    """Learn from one batch; the losses are added to the state's sums."""
     preset = run.preset
     epoch = state.step / run.steps_an_epoch
     for group in optimiser.param_groups:
         group["lr"] = rate_at(preset, epoch, warm_up=min(1.0, (state.step + 1) / WARM_UP_STEPS))
     model.train()
-    image_BCYX = view.image_CYX.to(device=run.device, memory_format=torch.channels_last)
-    label_B, mask_BYX = view.label.to(run.device), view.mask_YX.to(run.device)
+    image_BCYX, label_B, mask_BYX = (tensor.to(run.device, non_blocking=True) for tensor in view)
+    image_BCYX = image_BCYX.contiguous(memory_format=torch.channels_last)
     amp = torch.autocast(run.device, dtype=torch.bfloat16) if run.device != "cpu" else nullcontext()
     with amp:
         output: MilOutput = model(image_BCYX)
@@ -196,11 +205,14 @@ def _step(run: Run, model: nn.Module, optimiser: torch.optim.Optimizer, view: Vi
     if preset.clip_gradient:
         nn.utils.clip_grad_norm_(model.parameters(), preset.clip_gradient)
     optimiser.step()
+    # looked at last: a GPU would stand still from here until the next step's first layer
     for place, value in enumerate((*parts, 1.0)):
         state.sums[place] += float(value)
 
 
-def _loss(run: Run, output: MilOutput, label_B: Tensor, mask_BYX: Tensor, *, share: float) -> tuple[Tensor, tuple[float, float]]:
+def _loss(
+    run: Run, output: MilOutput, label_B: Tensor, mask_BYX: Tensor, *, share: float
+) -> tuple[Tensor, tuple[Tensor, Tensor | float]]:
     """The whole, and the slice's and the map's parts. Only a map of logits can learn from masks."""
     preset, head = run.preset, run.preset.network.head
     labels = run.training.label_N
@@ -209,12 +221,12 @@ def _loss(run: Run, output: MilOutput, label_B: Tensor, mask_BYX: Tensor, *, sha
         of_slice = slice_loss(output.logit_B, label_B, weights)
         if head == "max":
             of_map = map_loss(output.likelihood_BYX, mask_BYX, preset.map_loss)
-            return of_slice + preset.map_loss.weight * of_map, (of_slice.item(), of_map.item())
+            return of_slice + preset.map_loss.weight * of_map, (of_slice.detach(), of_map.detach())
     elif preset.sharpening and head == "max":
         of_slice = slice_loss(sharpened(output, preset.sharpening, share), label_B, weights)
     else:
         of_slice = slice_loss(output.logit_B, label_B, weights)
-    return of_slice, (of_slice.item(), 0.0)
+    return of_slice, (of_slice.detach(), 0.0)
 
 
 def _checks(run: Run) -> frozenset[int]:
@@ -223,7 +235,7 @@ def _checks(run: Run) -> frozenset[int]:
     return frozenset({*range(every, run.steps, every), run.steps})
 
 
-def _validate(run: Run, network: MilNetwork, state: _State, *, rate: float) -> None:
+def _validate(run: Run, network: MilNetwork, state: State, *, rate: float) -> None:
     """A point of the curve; the state of the best accuracy so far is kept."""
     predicted = predict(network, run.validation, run)
     label_N = run.validation.label_N
@@ -246,14 +258,14 @@ def _validate(run: Run, network: MilNetwork, state: _State, *, rate: float) -> N
     state.sums = [0.0, 0.0, 0.0]
 
 
-def _words(run: Run, state: _State) -> str:
+def _words(run: Run, state: State) -> str:
     of_slice, _, steps = state.sums
     loss = f"loss {of_slice / steps:.3f}" if steps else ""
     auc = f", AUC {state.curve[-1].validation_auc:.3f}" if state.curve else ""
     return f"epoch {state.step / run.steps_an_epoch:.2f} {loss}{auc}"
 
 
-def _save(run: Run, network: MilNetwork, optimiser: torch.optim.Optimizer, state: _State) -> None:
+def _save(run: Run, network: MilNetwork, optimiser: torch.optim.Optimizer, state: State) -> None:
     """Whole or not at all: a killed run leaves the checkpoint before."""
     sums = run.ranks.gather(state.sums)
     if run.ranks.first:
@@ -274,10 +286,10 @@ def _save(run: Run, network: MilNetwork, optimiser: torch.optim.Optimizer, state
     run.ranks.wait()
 
 
-def _restored(run: Run, network: MilNetwork, optimiser: torch.optim.Optimizer) -> _State:
+def _restored(run: Run, network: MilNetwork, optimiser: torch.optim.Optimizer) -> State:
     """The checkpoint's state, or that of a new run."""
     if not run.checkpoint.exists():
-        return _State()
+        return State()
     content = torch.load(run.checkpoint, map_location=run.device, weights_only=True)
     settings = run.settings()
     differ = [name for name, value in content["settings"].items() if value != settings[name]]
@@ -290,4 +302,4 @@ def _restored(run: Run, network: MilNetwork, optimiser: torch.optim.Optimizer) -
     saved = cast("dict[str, Any]", content["state"])
     # The sums are of all processes: one takes them up, so that together they are what they were.
     sums = saved["sums"] if run.ranks.first else [0.0, 0.0, 0.0]
-    return _State(step=saved["step"], sums=sums, curve=[CurvePoint(**point) for point in saved["curve"]], best=saved["best"])
+    return State(step=saved["step"], sums=sums, curve=[CurvePoint(**point) for point in saved["curve"]], best=saved["best"])

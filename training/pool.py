@@ -13,6 +13,7 @@ from ich_node.detection.density import brain_shift
 from ich_node.detection.pixels import PADDING_BELOW_HU
 from ich_node.detection.series import Slice
 from ich_node.phantom import slices_of_head
+from training.workers import use_one_core
 
 CHUNK = 64
 SLICES_PER_HEAD = 8
@@ -28,7 +29,7 @@ def make_pool(folder: Path, count: int, *, seed: int, workers: int, size_px: int
     missing = [index for index in chunks if not _chunk_path(folder, index).exists()]
     ready = (len(chunks) - len(missing)) * CHUNK
     yield ready
-    with ProcessPoolExecutor(workers) as executor:
+    with ProcessPoolExecutor(workers, initializer=use_one_core) as executor:
         for _ in executor.map(_make_chunk, repeat(folder), missing, repeat(seed), repeat(size_px)):
             ready += CHUNK
             yield ready

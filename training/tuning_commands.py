@@ -54,8 +54,8 @@ def tune(
 ) -> None:
     """Find h, T, d and the slice gate with the highest Dice by Bayesian optimisation, and write them as a new bundle."""
     from ich_node.detection.detector import Detector
-    from ich_node.detection.engines.torch_engine import TorchEngine
     from ich_node.detection.revision import revise
+    from ich_node.engine import required_engine
     from training.panels import draw_search
     from training.predictions import predict
     from training.tune import Ranges, prepare, search
@@ -66,7 +66,7 @@ def tune(
     found = read_with_progress(folder, source_of(kind), boxes=boxes, chronic=chronic)
     labelled, data = _part(found, split, part or ("tune" if found.source in ("cq500", "bhx") else "validation"))
     with _bar("reading series") as advance:
-        predictions = predict(Detector(parent, TorchEngine(parent.network(), device)), labelled, cache, advance)
+        predictions = predict(Detector(parent, required_engine(parent, device)), labelled, cache, advance)
     _say_skipped(predictions.skipped, len(labelled))
     with _bar("finding peaks") as advance:
         slices, floor = prepare(predictions.slices, parent, ignored_kinds=_ignored(chronic), progress=advance)

@@ -11,6 +11,8 @@ from real import FOLDER, real
 from benchmarks.published_detector import published_detector
 from ich_node.detection.bundle import Bundle, load_bundle, pack_bundle
 from ich_node.detection.detector import Detector, Reading
+from ich_node.detection.engines.cuda_engine import CudaEngine
+from ich_node.detection.engines.fixed_batch import FixedBatch
 from ich_node.detection.engines.openvino_engine import OpenVinoEngine, openvino_is_installed
 from ich_node.detection.engines.torch_engine import TorchEngine, folded
 from ich_node.detection.network import WIDTHS, MilNetwork, NetworkSpec
@@ -29,6 +31,7 @@ SPECS = [
 SERIES = ["positive/cq500-ivh-80", "positive/cq500-sdh-412", "positive/rsna-edh-cce87b8761", "positive/rsna-iph-66a50aa62a",
           "negative/cq500-47", "negative/rsna-515961ad20", "thin/cq500-0"]  # fmt: skip
 
+on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 with_openvino = pytest.mark.skipif(not openvino_is_installed(), reason='pip install "ich-node[openvino]"')
 
 
@@ -67,6 +70,39 @@ def test_torch_gives_what_the_network_gives(spec):
     for count in (1, 3):
         for ours, expected in zip(engine.run(images(count)), plain(made, images(count)), strict=True):
             np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+
+
+@on_cuda
+@pytest.mark.parametrize("spec", SPECS, ids=named)
+def test_cuda_gives_what_the_network_gives(spec):
+    """Within 1e-5 of the values' size, for one slice and for more than a batch."""
+    made = network(spec)
+    engine = CudaEngine(made, SIZE_PX)
+    for count in (1, engine.batch + 3):
+        for ours, expected in zip(engine.run(images(count)), plain(made, images(count)), strict=True):
+            np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+
+
+def test_a_fixed_batch_takes_any_number():
+    """The last batch is filled up with what was there before, and nobody sees it."""
+    made = network(NetworkSpec())
+    x_BCYX = torch.zeros(4, 3, SIZE_PX, SIZE_PX)
+    with torch.inference_mode():
+        logit_B, likelihood_BYX = (torch.full_like(each, torch.nan) for each in made(x_BCYX))
+    computed = []
+
+    def compute() -> None:
+        computed.append(len(x_BCYX))
+        with torch.inference_mode():
+            for place, values in zip((logit_B, likelihood_BYX), made(x_BCYX), strict=True):
+                place.copy_(values)
+
+    batch = FixedBatch(x_BCYX, logit_B, likelihood_BYX, compute)
+    for count in (1, 4, 6, 0):
+        for ours, expected in zip(batch.run(images(count)), plain(made, images(max(count, 1))), strict=True):
+            assert (len(ours), ours.dtype) == (count, np.float32)
+            np.testing.assert_allclose(ours, expected[:count], rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+    assert computed == [4] * (1 + 1 + 2)
 
 
 def test_folding_leaves_no_batch_norm_and_the_network_as_it_was():

@@ -1,4 +1,4 @@
-"""The network by torch, on a CPU or a GPU: batch norms folded into the convolutions, channels last, ReLU in place."""
+"""The network by torch on a CPU: batch norms folded into the convolutions, channels last, ReLU in place."""
 
 from copy import deepcopy
 from itertools import pairwise
@@ -12,33 +12,27 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ich_node.detection.engines.engine import Output
 from ich_node.detection.network import MilNetwork
 
-# On a CPU the first layers of more slices leave the cache: 8 at once take half as long again as 2. A GPU is idle with fewer.
-CPU_BATCH = 2
-GPU_BATCH = 16
+BATCH = 2  # the first layers of more slices leave the cache: 8 at once take half as long again
 
 
 class TorchEngine:
-    """Raises torch.OutOfMemoryError and torch.AcceleratorError as CUDA gives them, on making and on running."""
+    """In single precision, on as many threads as torch has."""
 
-    def __init__(self, network: MilNetwork, device: str = "cpu") -> None:
-        self.network = folded(network).to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._device = torch.device(device)
+    def __init__(self, network: MilNetwork) -> None:
+        self.network = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stub
 
     @property
     def name(self) -> str:
-        return "torch" if self._device.type == "cpu" else f"torch on {self._device.type}"
+        return "torch"
 
     @property
     def batch(self) -> int:
-        return CPU_BATCH if self._device.type == "cpu" else GPU_BATCH
+        return BATCH
 
     def run(self, x_BCYX: NDArray[np.float32]) -> Output:
-        batch_BCYX = torch.from_numpy(x_BCYX)
-        if self._device.type != "cpu":
-            batch_BCYX = batch_BCYX.pin_memory()  # else CUDA copies it to pinned memory by itself, piece by piece
         with torch.inference_mode():
-            output = self.network(batch_BCYX.to(self._device, memory_format=torch.channels_last, non_blocking=True))
-        return output.logit_B.cpu().numpy(), output.likelihood_BYX.cpu().numpy()
+            output = self.network(torch.from_numpy(x_BCYX).contiguous(memory_format=torch.channels_last))
+        return output.logit_B.numpy(), output.likelihood_BYX.numpy()
 
 
 def folded(network: MilNetwork) -> MilNetwork:
