@@ -22,7 +22,7 @@ from ich_node.config import AnalysisSettings
 from ich_node.destinations import Destination
 from ich_node.detection.bundle import Bundle
 from ich_node.detection.detector import Detector, Reading
-from ich_node.engine import EngineChoice, EngineName, choose_engine
+from ich_node.engine import choose_device, first_line, load_engine
 from ich_node.errors import BundleError, DeviceLost, Refusal, ReportError, TooLarge, Unavailable
 from ich_node.job_results import JobResults
 from ich_node.jobs import Job, Jobs, LeaseLost, Result
@@ -273,28 +273,3 @@ class Analyser:
     @property
     def _lease(self) -> timedelta:
         return timedelta(seconds=self.settings.lease_seconds)
-
-
-def choose_device(wanted: str) -> str:
-    """'auto' is the GPU where there is one. Raises Unavailable if a GPU is wanted by name and is not there."""
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    number = int(wanted.partition(":")[2] or 0)
-    if wanted != "cpu" and number >= torch.cuda.device_count():
-        raise Unavailable(f"[analysis] device is '{wanted}', and this process finds {torch.cuda.device_count()} GPUs")
-    return wanted
-
-
-def load_engine(bundle: Bundle, wanted: EngineName, device: str) -> EngineChoice:
-    """Raises Unavailable if the GPU has no memory for it, DeviceLost, ConfigError if the engine is not installed."""
-    try:
-        return choose_engine(bundle, wanted, device)
-    except torch.OutOfMemoryError as error:
-        raise Unavailable(f"the GPU has no memory for the model: {first_line(error)}") from error
-    except torch.AcceleratorError as error:
-        raise DeviceLost(f"the GPU does not work: {first_line(error)}") from error
-
-
-def first_line(error: Exception) -> str:
-    """CUDA's errors go on for a paragraph."""
-    return str(error).partition("\n")[0]

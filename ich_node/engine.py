@@ -12,7 +12,7 @@ from ich_node.detection.engines.cuda_engine import CudaEngine
 from ich_node.detection.engines.engine import Engine
 from ich_node.detection.engines.openvino_engine import OpenVinoEngine, openvino_is_installed
 from ich_node.detection.engines.torch_engine import TorchEngine
-from ich_node.errors import ConfigError
+from ich_node.errors import ConfigError, DeviceLost, Unavailable
 
 EngineName = Literal["auto", "torch", "openvino"]
 TOLERANCE = 1e-3  # in logit
@@ -76,3 +76,28 @@ def logit_difference(bundle: Bundle, one: Engine, other: Engine) -> float:
     """Between two engines, on the slice that every bundle is checked with."""
     x_BCYX = bundle.check_image()[None]
     return float(np.abs(one.run(x_BCYX)[0] - other.run(x_BCYX)[0]).max())
+
+
+def choose_device(wanted: str) -> str:
+    """'auto' is the GPU where there is one. Raises Unavailable if a GPU is wanted by name and is not there."""
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    number = int(wanted.partition(":")[2] or 0)
+    if wanted != "cpu" and number >= torch.cuda.device_count():
+        raise Unavailable(f"[analysis] device is '{wanted}', and this process finds {torch.cuda.device_count()} GPUs")
+    return wanted
+
+
+def load_engine(bundle: Bundle, wanted: EngineName, device: str) -> EngineChoice:
+    """Raises Unavailable if the GPU has no memory for it, DeviceLost, ConfigError if the engine is not installed."""
+    try:
+        return choose_engine(bundle, wanted, device)
+    except torch.OutOfMemoryError as error:
+        raise Unavailable(f"the GPU has no memory for the model: {first_line(error)}") from error
+    except torch.AcceleratorError as error:
+        raise DeviceLost(f"the GPU does not work: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """CUDA's errors go on for a paragraph."""
+    return str(error).partition("\n")[0]

@@ -12,6 +12,7 @@ from pydicom import Dataset
 
 from ich_node.detection.detector import Detector, Reading
 from ich_node.detection.series import Series, read_series
+from ich_node.engine import first_line
 from ich_node.errors import TooLarge
 from ich_node.job_results import digest_of
 from ich_node.jobs import Instance, Job, Jobs
@@ -91,7 +92,7 @@ class Reader:
         try:
             return series, *self._detect(objects, detector, series, look_up)
         except torch.OutOfMemoryError as error:
-            why = f"the GPU's memory was short: {str(error).partition(chr(10))[0]}"
+            why = f"the GPU's memory was short: {first_line(error)}"
         # others may use it, too: this series on the CPU
         self._jobs.remark(objects.job, now=self._clock(), event="read on the CPU", detail=why)
         log.warning("read_on_the_cpu", why=why)

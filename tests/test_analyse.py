@@ -13,7 +13,7 @@ from heads import head_series
 from pydicom import Dataset
 from structlog.testing import capture_logs
 
-from ich_node.analyse import Analyser, choose_device
+from ich_node.analyse import Analyser
 from ich_node.config import AnalysisSettings
 from ich_node.destinations import DicomDestination
 from ich_node.detection.bundle import Calibration, Card, OperatingPoint, Provenance, pack_bundle
@@ -22,6 +22,7 @@ from ich_node.detection.engines.torch_engine import TorchEngine
 from ich_node.detection.network import MilNetwork, NetworkSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.detection.windows import InputSpec
+from ich_node.engine import choose_device
 from ich_node.errors import DeviceLost, SpoolFull, Unavailable
 from ich_node.jobs import Instance, Job, Jobs, JobState, open_ledger
 from ich_node.report import ReportOptions
