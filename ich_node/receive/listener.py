@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
 import structlog
-from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
@@ -22,12 +21,13 @@ from ich_node.errors import ConfigError
 from ich_node.jobs import Jobs
 from ich_node.receive.admission import Admission, Caller, Rejection, admit
 from ich_node.receive.arrival import Arrivals
+from ich_node.receive.c_store import CStoreEvent
 from ich_node.receive.commitment import Commitment
 from ich_node.receive.completion import Completion
 from ich_node.receive.guard import Guard
 from ich_node.receive.negotiation import acceptor, prefer_as_proposed
 from ich_node.receive.server import Server, TlsServer
-from ich_node.receive.status import Status
+from ich_node.receive.status import Answer, Status
 from ich_node.receive.store import Store
 from ich_node.receive.vestibule import Door, Vestibule
 from ich_node.service import READY, tell_systemd
@@ -95,7 +95,7 @@ class Listener:
         self._clock = clock
         self._sources = sources
         self._vestibule = Vestibule(scp.acse_timeout_seconds, clock)
-        self._guard = Guard(scp, Arrivals(scp, spool))
+        self._guard = Guard(scp, Arrivals(scp, spool), self._on_store)
         self._admission = Admission(scp, sources, clock)
         self._completion = Completion(jobs, series, scp.idle_timeout_seconds, clock)
         self._store = Store(series, jobs, self._completion, clock)
@@ -132,7 +132,6 @@ class Listener:
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_aborted),
-            (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_N_ACTION, self._on_commitment_asked),
             (evt.EVT_N_EVENT_REPORT, self._on_commitment),
         ]
@@ -227,7 +226,7 @@ class Listener:
             prefer_as_proposed(association, request)
             log.info("association_admitted", source=source.name, **known)
 
-    def _on_store(self, event: Event) -> Dataset:
+    def _on_store(self, event: CStoreEvent) -> Answer:
         return self._store.answer(event, self._admission.source_of(event.assoc))
 
     def _on_commitment_asked(self, event: Event) -> tuple[int, None]:
