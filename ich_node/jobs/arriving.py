@@ -1,7 +1,6 @@
 """The receiver's seat: objects arrive, and a series becomes a job."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -10,6 +9,7 @@ from ich_node.errors import Unavailable
 from ich_node.jobs.seat import Seat, note
 from ich_node.jobs.states import Added, JobState
 from ich_node.jobs.tables import as_values, columns_of, instances, jobs
+from ich_node.jobs.together import Together
 from ich_node.jobs.values import Instance, Job
 
 TRIES = 5
@@ -20,8 +20,31 @@ MOST_IN_ONE_QUERY = 1000
 STILL_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None))
 
 
+def _capped(ready_at: sa.ColumnElement[datetime]) -> sa.ColumnElement[datetime]:
+    return sa.case((jobs.c.ready_by < ready_at, jobs.c.ready_by), else_=ready_at)
+
+
+# Made once: to make a statement, and to find out that it is the same as before, costs more than to execute it.
+VERSIONS = sa.select(instances.c.sha256).where(instances.c.sop_instance_uid == sa.bindparam("sop_instance_uid"))
+# Study and series: a series UID that a careless system used for two patients must not mix them.
+OF_SERIES = sa.and_(
+    jobs.c.series_instance_uid == sa.bindparam("of_series_uid"), jobs.c.study_instance_uid == sa.bindparam("of_study_uid")
+)
+NEWEST_REVISION = sa.select(sa.func.max(jobs.c.revision)).where(OF_SERIES)
+JOIN = (
+    sa.update(jobs)
+    .where(OF_SERIES, jobs.c.revision == sa.bindparam("of_revision"), STILL_OPEN)
+    .values(ready_at=_capped(sa.bindparam("at", type_=jobs.c.ready_at.type)), last_received_at=sa.bindparam("received_at"))
+)
+INSERT = sa.insert(instances)
+
+
 class Arriving(Seat):
     """Adds objects, and says when a series is complete."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        super().__init__(engine)
+        self._together = Together(self._add_all)
 
     def add(self, instance: Instance, *, ready_at: datetime, max_wait: timedelta) -> Added:
         """Record an object that lies in the spool; it is durable when this returns.
@@ -29,14 +52,17 @@ class Arriving(Seat):
         It joins the series' newest job while that was never claimed, else it opens the next revision, which covers all objects
         of the series. The job becomes ready at ready_at, but not later than max_wait after its first object.
         """
+        return self._together((instance, ready_at, max_wait))
+
+    def _add_all(self, arrived: Sequence[tuple[Instance, datetime, timedelta]]) -> list[Added]:
         for _ in range(TRIES):
             try:
                 with self._write() as connection:
-                    return _add(connection, instance, ready_at, max_wait)
+                    return [_add(connection, *one) for one in arrived]
             except sa.exc.IntegrityError:
                 # PostgreSQL: another receiver recorded the same object, or opened the same revision, at this moment
                 continue
-        raise Unavailable(f"{instance.sop_instance_uid}: other processes keep adding to its series; try again")
+        raise Unavailable(f"{arrived[0][0].sop_instance_uid}: other processes keep adding to its series; try again")
 
     def instances(self, job: Job) -> list[Instance]:
         """What this revision reads: of every SOP Instance UID the newest version that had arrived for it."""
@@ -72,34 +98,27 @@ class Arriving(Seat):
             connection.execute(
                 sa.update(jobs)
                 .where(jobs.c.series_instance_uid.in_(series_instance_uids), STILL_OPEN)
-                .values(ready_at=_capped(ready_at))
+                .values(ready_at=_capped(sa.literal(ready_at, jobs.c.ready_at.type)))
             )
 
 
 def _add(connection: sa.Connection, instance: Instance, ready_at: datetime, max_wait: timedelta) -> Added:
-    versions = connection.execute(
-        sa.select(instances.c.sha256).where(instances.c.sop_instance_uid == instance.sop_instance_uid)
-    ).scalars()
-    known = set(versions)
+    known = set(connection.execute(VERSIONS, {"sop_instance_uid": instance.sop_instance_uid}).scalars())
     if instance.sha256 in known:
         return Added.DUPLICATE
     # Asked for first: if another receiver opens the next revision from here on, ours collides with it and begins again.
-    newest = connection.execute(sa.select(sa.func.max(jobs.c.revision)).where(_of_series(instance))).scalar() or 0
+    newest = connection.execute(NEWEST_REVISION, _of_series(instance)).scalar() or 0
     revision = newest if _joins(connection, instance, newest, ready_at) else newest + 1
     if revision > newest:
         _open_job(connection, instance, revision, ready_at, max_wait)
-    connection.execute(sa.insert(instances).values(**asdict(instance), revision=revision))
+    connection.execute(INSERT, {**vars(instance), "revision": revision})
     return Added.NEW_VERSION if known else Added.NEW
 
 
 def _joins(connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime) -> bool:
     """Whether this revision still grows, and then the object belongs to it."""
-    joined = connection.execute(
-        sa.update(jobs)
-        .where(_of_series(instance), jobs.c.revision == revision, STILL_OPEN)
-        .values(ready_at=_capped(ready_at), last_received_at=instance.received_at)
-    )
-    return joined.rowcount == 1
+    grown = {**_of_series(instance), "of_revision": revision, "at": ready_at, "received_at": instance.received_at}
+    return connection.execute(JOIN, grown).rowcount == 1
 
 
 def _open_job(connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime, max_wait: timedelta) -> None:
@@ -123,15 +142,8 @@ def _open_job(connection: sa.Connection, instance: Instance, revision: int, read
     note(connection, job_id, instance.received_at, "received", f"first object of revision {revision}, from {instance.source}")
 
 
-def _of_series(instance: Instance) -> sa.ColumnElement[bool]:
-    """Study and series: a series UID that a careless system used for two patients must not mix them."""
-    return sa.and_(
-        jobs.c.series_instance_uid == instance.series_instance_uid, jobs.c.study_instance_uid == instance.study_instance_uid
-    )
-
-
-def _capped(ready_at: datetime) -> sa.ColumnElement[datetime]:
-    return sa.case((jobs.c.ready_by < ready_at, jobs.c.ready_by), else_=sa.literal(ready_at, jobs.c.ready_at.type))
+def _of_series(instance: Instance) -> dict[str, str]:
+    return {"of_series_uid": instance.series_instance_uid, "of_study_uid": instance.study_instance_uid}
 
 
 def _of_newest_open_job(connection: sa.Connection, series_instance_uid: str) -> list[Instance]:
