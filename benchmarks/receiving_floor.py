@@ -1,4 +1,4 @@
-"""What receiving must cost in Python: bytes from a socket, a synced file, a short answer. `python -m benchmarks.receiving_floor`."""
+"""What receiving must cost in Python: bytes from a socket, a synced file, a short answer."""
 
 import os
 import socket

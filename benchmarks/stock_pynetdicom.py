@@ -1,4 +1,4 @@
-"""pynetdicom as it comes, writing what it gets as it comes, each file synced: `python -m benchmarks.stock_pynetdicom PORT FOLDER`."""
+"""pynetdicom as it comes, writing what it gets as it is, each file synced."""
 
 import os
 import sys
@@ -6,11 +6,13 @@ from pathlib import Path
 
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, evt
+from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 
 
 def main(port: int, folder: Path) -> None:
     def store(event: Event) -> int:
+        assert isinstance(event.request, C_STORE)
         with (folder / str(event.request.AffectedSOPInstanceUID)).open("wb") as file:
             file.write(event.encoded_dataset())
             file.flush()

@@ -56,6 +56,9 @@ def test_sequences_before_the_plane_are_no_obstacle(syntax: UID) -> None:
         assert isinstance(read, Header)
         assert (read.sop_instance_uid, read.study_instance_uid) == (ds.SOPInstanceUID, ds.StudyInstanceUID)
         assert read == by_library_alone(encoded(ds, syntax), syntax)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(header, "_by_library", None)
+            assert outcome(encoded(ds, syntax), syntax) == read
 
 
 @settings(max_examples=300, deadline=None)
@@ -66,7 +69,11 @@ def test_sequences_before_the_plane_are_no_obstacle(syntax: UID) -> None:
 )
 def test_damage_is_judged_alike(syntax: UID, damages: list[tuple[int, bytes]], length: int) -> None:
     """Whatever stands in the bytes: the quick way reads what the library reads, or leaves it to the library."""
-    data = bytearray(encoded(head_slice(3, rows=16, columns=16), syntax))
+    item = Dataset()
+    item.ReferencedSOPInstanceUID, item.ProcedureCodeSequence = "1.2.3.4", [Dataset()]
+    ds = head_slice(3, rows=16, columns=16, ReferencedStudySequence=[item])
+    ds["ReferencedStudySequence"].is_undefined_length = True
+    data = bytearray(encoded(ds, syntax))
     for offset, bytes_ in damages:
         data[offset : offset + len(bytes_)] = bytes_
     assert outcome(bytes(data[:length]), syntax) == by_library_alone(bytes(data[:length]), syntax)

@@ -53,8 +53,8 @@ class Guard:
         transport = association.dul.socket
         assert transport is not None
         assert transport.socket is not None
-        association.dimse = BoundedDimse(association, self._arrivals, self._store)
-        association.dul = Reactor(association)
+        association.dimse = dimse = BoundedDimse(association, self._arrivals, self._store)
+        association.dul = Reactor(association, dimse.takes_p_data)
         association.dul.state_machine = EndingStateMachine(association.dul)
         association.dul.socket = BoundedTransport(association, transport.socket, self._scp, said)
 

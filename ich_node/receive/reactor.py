@@ -87,8 +87,10 @@ class Reactor(DULServiceProvider):
 
     socket: "BoundedTransport | None"
 
-    def __init__(self, association: Association) -> None:
+    def __init__(self, association: Association, takes_p_data: Callable[[Any], bool]) -> None:
+        """takes_p_data: reads the next PDU of the transport and deals with it, if it is a P-DATA-TF; else it says False."""
         self._bell = Bell()
+        self._takes_p_data = takes_p_data
         super().__init__(association)
         self._checkpoint = association._reactor_checkpoint = Checkpoint()
         self.to_user_queue = RingingQueue(self._checkpoint.ring)
@@ -125,7 +127,7 @@ class Reactor(DULServiceProvider):
         """What the peer says, once it says something."""
         transport = self.socket
         if self.state_machine.current_state != CLOSING and not (transport is not None and transport.has_more):
-            self._bell.wait(transport and transport.socket)
+            self._bell.wait(None if transport is None else transport.socket)
             if not (transport is not None and transport.ready):
                 return
         if self._is_transport_event():
@@ -136,5 +138,5 @@ class Reactor(DULServiceProvider):
 
         Upstream copies each eight times, on its way through two queues and four objects.
         """
-        if self.state_machine.current_state != ESTABLISHED or not self.assoc.dimse.takes_p_data(self.socket):
+        if self.state_machine.current_state != ESTABLISHED or not self._takes_p_data(self.socket):
             super()._read_pdu_data()
