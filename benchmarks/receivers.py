@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Receiver:
     speaks_dicom: bool = True
 
 
-Start = Callable[[Path], Iterator[Receiver]]
+Start = Callable[[Path], AbstractContextManager[Receiver]]
 
 
 def tool(name: str) -> str | None:
@@ -57,13 +57,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def listening(command: Sequence[str], port: int, folder: Path, *, speaks_dicom: bool = True) -> Iterator[Receiver]:
-    """The process, once it listens; ended, it alone, at the end."""
+def listening(
+    command: Sequence[str], port: int, folder: Path, *, speaks_dicom: bool = True, says_so: int = 0
+) -> Iterator[Receiver]:
+    """The process, once it listens, and its log has said so often enough; ended, it alone, at the end."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command], stdin=subprocess.PIPE, stdout=log, stderr=log, env=ENVIRONMENT)
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not _is_open(port):
+        while not _is_open(port) or (folder / "log").read_bytes().count(b'"listening"') < says_so:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{command[0]} does not listen: {(folder / 'log').read_text(errors='replace')}")
             time.sleep(0.05)
@@ -77,27 +79,27 @@ def listening(command: Sequence[str], port: int, folder: Path, *, speaks_dicom: 
             process.wait()
 
 
-def ich_node(processes: int) -> Callable[[Path], "contextmanager[Receiver]"]:  # type: ignore[type-arg]
+def ich_node(processes: int) -> Start:
     """`ich-node receive` with its defaults, and so many processes."""
 
-    def start(folder: Path):  # type: ignore[no-untyped-def]
+    def start(folder: Path) -> AbstractContextManager[Receiver]:
         port = free_port()
         config = folder / "config.toml"
         line = f"processes = {processes}" if processes > 1 else ""
         config.write_text(ICH_NODE.format(port=port, folder=folder, processes=line))
-        return listening([sys.executable, "-m", "ich_node", "--config", str(config), "receive"], port, folder)
+        return listening([sys.executable, "-m", "ich_node", "--config", str(config), "receive"], port, folder, says_so=processes)
 
     return start
 
 
-def storescp(folder: Path):  # type: ignore[no-untyped-def]
+def storescp(folder: Path) -> AbstractContextManager[Receiver]:
     """DCMTK's, which writes what it gets as it comes (+B); it does not sync."""
     port = free_port()
     command = [str(tool("storescp")), "+B", "-pdu", "131072", "--output-directory", str(folder), str(port)]
     return listening(command, port, folder)
 
 
-def orthanc(folder: Path):  # type: ignore[no-untyped-def]
+def orthanc(folder: Path) -> AbstractContextManager[Receiver]:
     """With its defaults: objects and index are synced (SyncStorageArea)."""
     port = free_port()
     settings = {
@@ -113,10 +115,10 @@ def orthanc(folder: Path):  # type: ignore[no-untyped-def]
     return listening([str(tool("Orthanc")), str(config)], port, folder)
 
 
-def script(name: str, *, speaks_dicom: bool = True):  # type: ignore[no-untyped-def]
+def script(name: str, *, speaks_dicom: bool = True) -> Start:
     """A module of this package that is a server: `python -m benchmarks.NAME PORT FOLDER`."""
 
-    def start(folder: Path):  # type: ignore[no-untyped-def]
+    def start(folder: Path) -> AbstractContextManager[Receiver]:
         port = free_port()
         command = [sys.executable, "-m", f"benchmarks.{name}", str(port), str(folder)]
         return listening(command, port, folder, speaks_dicom=speaks_dicom)

@@ -26,7 +26,8 @@ from ich_node.receive.commitment import Commitment
 from ich_node.receive.completion import Completion
 from ich_node.receive.guard import Guard
 from ich_node.receive.negotiation import acceptor, prefer_as_proposed
-from ich_node.receive.server import Server, TlsServer
+from ich_node.receive.server import Server, SharedServer, SharedTlsServer, TlsServer
+from ich_node.receive.sharing import shares
 from ich_node.receive.status import Answer, Status
 from ich_node.receive.store import Store
 from ich_node.receive.vestibule import Door, Vestibule
@@ -89,6 +90,7 @@ class Listener:
         clock: Callable[[], datetime],
         tls: TlsSettings = TLS_OFF,
     ) -> None:
+        scp, sources = shares(scp, sources)
         self._scp = scp
         self._tls = tls
         self._jobs = jobs
@@ -114,14 +116,14 @@ class Listener:
         return int(self._secure.server_address[1])
 
     def __enter__(self) -> Self:
-        entity = acceptor(self._scp)
+        entity, is_shared = acceptor(self._scp), self._scp.processes > 1
         self._vestibule.start()
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self._close)
             if not self._tls.required:
-                self._plain = self._serve(entity, self._scp.port, Server)
+                self._plain = self._serve(entity, self._scp.port, SharedServer if is_shared else Server)
             if self._tls.is_on:
-                self._secure = self._serve(entity, self._tls.port, TlsServer)
+                self._secure = self._serve(entity, self._tls.port, SharedTlsServer if is_shared else TlsServer)
             on_failure.pop_all()
         return self
 
@@ -146,7 +148,7 @@ class Listener:
         assert server.socket is not None
         server.socket.listen(CONNECTION_BACKLOG)
         self._vestibule.open(Door(listening=server.socket, accepted=server.accepted))
-        listens = {"address": address[0], "port": server.server_address[1], "tls": kind is TlsServer}
+        listens = {"address": address[0], "port": server.server_address[1], "tls": issubclass(kind, TlsServer)}
         log.info("listening", ae_title=self._scp.ae_title, sources=len(self._sources), **listens)
         return server
 
