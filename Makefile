@@ -57,10 +57,11 @@ scaling: install         ## several hosts on one PostgreSQL: 500 series done onc
 	$(BIN)/python tests/scaling.py ledger
 	$(BIN)/python tests/scaling.py readers --series 100
 
-bench: install           ## side by side in one run, on an idle machine: the network and the detector; tables in benchmarks/results
+bench: install           ## side by side in one run, on an idle machine: the network, the detector and receiving; tables in benchmarks/results
 	ICH_NODE_BENCH_THREADS=1 $(BIN)/python -m benchmarks.inference
 	ICH_NODE_BENCH_THREADS=2 $(BIN)/python -m benchmarks.inference
 	$(BIN)/python -m benchmarks.detector
+	$(BIN)/python -m benchmarks.receive
 
 train-demo: install      ## phantoms: train, tune, evaluate, activate (under 15 minutes on 2 cores)
 	for seed in 901 902 903 904 905 906 907 908 909 910; do $(BIN)/ich-node phantom --out $(RUNS)/studies/$$seed --seed $$seed || exit 1; done

@@ -12,21 +12,23 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
 
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from benchmarks.receivers import ENVIRONMENT, Receiver, cpu_seconds, ich_node, orthanc, script, storescp, tool
+from benchmarks.growth import draw_growth
+from benchmarks.receivers import ENVIRONMENT, Receiver, Start, cpu_seconds, ich_node, orthanc, script, storescp, tool
 from benchmarks.receiving_floor import send
 from benchmarks.side_by_side import write_table
 
+PICTURE = Path(__file__).parent.parent / "docs" / "images" / "receive.png"
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "5"))
 IMAGES = int(os.environ.get("ICH_NODE_BENCH_IMAGES", "300"))
 WARM_UP_IMAGES = 20
 GROWTH = (1, 2, 4, 8, 16)
 FEW = (1, 4)
+ORTHANC = "Orthanc (file synced, index not)"
 ROOT = "1.2.826.0.1.3680043.10.1624.9"
 RUN_DIGITS, IMAGE_DIGITS = b"7" * 12, b"8" * 8
 # In memory: what is sent must not wait for the disk that the receivers write to.
@@ -41,22 +43,17 @@ class Run:
     cpu_ms: float
 
 
-def contestants() -> dict[str, Any]:
+def contestants() -> dict[str, Start]:
     """By name; those whose programs are not installed are left out."""
-    chosen: dict[str, Any] = {"floor: Python, loopback, write, fsync": script("receiving_floor", speaks_dicom=False)}
+    chosen = {"floor: Python, loopback, write, fsync": script("receiving_floor", speaks_dicom=False)}
     if tool("storescp"):
-        chosen["DCMTK storescp +B (no fsync, no index)"] = storescp
+        chosen["DCMTK storescp +B (no sync, no index)"] = storescp
     if tool("Orthanc"):
-        chosen["Orthanc"] = orthanc
-    chosen["pynetdicom as it comes, raw, fsync (no index)"] = script("stock_pynetdicom")
-    chosen["ich-node, 1 process"] = ich_node(1)
+        chosen[ORTHANC] = orthanc
+    chosen["pynetdicom as it comes (file synced, no index)"] = script("stock_pynetdicom")
+    chosen["ich-node"] = ich_node(1)
     chosen["ich-node, 2 processes"] = ich_node(2)
-    wanted = os.environ.get("ICH_NODE_BENCH_ONLY")
-    return {name: start for name, start in chosen.items() if wanted is None or any(part in name for part in wanted.split("|"))}
-
-
-def senders_for(name: str) -> tuple[int, ...]:
-    return GROWTH if os.environ.get("ICH_NODE_BENCH_GROWTH", "1") == "1" and name.startswith(("ich-node", "Orthanc")) else FEW
+    return chosen
 
 
 def main() -> None:
@@ -71,7 +68,7 @@ def main() -> None:
             try:
                 with chosen[name](store) as receiver:
                     measure(receiver, template, source, 1, WARM_UP_IMAGES)
-                    for senders in senders_for(name):
+                    for senders in GROWTH if name.startswith(("ich-node", "Orthanc")) else FEW:
                         runs[name, senders].append(measure(receiver, template, source, senders, IMAGES))
             finally:
                 shutil.rmtree(source)
@@ -153,20 +150,14 @@ def new_images(template: bytes, count: int) -> list[bytes]:
 
 
 def report(runs: dict[tuple[str, int], list[Run]]) -> None:
-    rows = []
-    for (name, senders), some in sorted(runs.items(), key=lambda item: (item[0][1], list(runs).index(item[0]))):
-        rates = [run.images_per_second for run in some]
-        lower, _, upper = quantiles(rates, n=4) if len(rates) > 1 else (rates[0],) * 3
-        reference = median(run.images_per_second for run in runs.get(("Orthanc", senders), some))
+    rows, lines = [], defaultdict[str, dict[int, tuple[float, float, float]]](dict)
+    for (name, senders), some in sorted(runs.items(), key=lambda item: (item[0][1], item[0][0])):
+        lower, middle, upper = quantiles([run.images_per_second for run in some], n=4)
+        lines[name][senders] = lower, middle, upper
+        orthancs = median(run.images_per_second for run in runs.get((ORTHANC, senders), some))
+        cpu_ms = median(run.cpu_ms for run in some)
         rows.append(
-            [
-                str(senders),
-                name,
-                f"{median(rates):.0f}",
-                f"{lower:.0f}-{upper:.0f}",
-                f"{median(rates) / reference:.2f}",
-                f"{median(run.cpu_ms for run in some):.2f}",
-            ]
+            [str(senders), name, f"{middle:.0f}", f"{lower:.0f}-{upper:.0f}", f"{middle / orthancs:.2f}", f"{cpu_ms:.2f}"]
         )
     write_table(
         "receive",
@@ -175,6 +166,7 @@ def report(runs: dict[tuple[str, int], list[Run]]) -> None:
         rows,
         packages=["pynetdicom", "pydicom", "SQLAlchemy"],
     )
+    draw_growth({name: points for name, points in lines.items() if len(points) == len(GROWTH)}, PICTURE)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,17 @@
 """What the benchmarks compare is what they say."""
 
+from io import BytesIO
+from pathlib import Path
+
 import pytest
 import torch
+from peers import need
+from pydicom import dcmread
 
 from benchmarks.inference import flops
 from benchmarks.published_network import PublishedNetwork
+from benchmarks.receive import ct_image, measure, new_images
+from benchmarks.receivers import ich_node, script
 from benchmarks.side_by_side import take_turns
 from ich_node.detection.network import MilNetwork, NetworkSpec
 
@@ -37,3 +44,28 @@ def test_everyone_has_as_many_turns():
     timings = take_turns({name: lambda name=name: turn(name) for name in turns}, rounds=5, repeats=1)
     assert turns == {"a": 6, "b": 6}
     assert all(0 <= timing.wall_quartiles_ms[0] <= timing.wall_ms <= timing.wall_quartiles_ms[1] for timing in timings.values())
+
+
+def test_no_image_is_sent_twice():
+    """A receiver that knows an image already has less to do."""
+    images = [dcmread(BytesIO(image)) for image in (*new_images(ct_image(), 3), *new_images(ct_image(), 3))]
+    assert len({image.SOPInstanceUID for image in images}) == 6
+    assert all(image.file_meta.MediaStorageSOPInstanceUID == image.SOPInstanceUID for image in images)
+    assert len({image.SeriesInstanceUID for image in images}) == 2
+
+
+@pytest.mark.parametrize("receiver", ["ours", "pynetdicom", "floor"])
+def test_every_receiver_is_measured_by_what_it_answers(receiver: str, tmp_path: Path):
+    """One turn of each kind, with four images from two senders."""
+    need("storescu")
+    start = {
+        "ours": ich_node(1),
+        "pynetdicom": script("stock_pynetdicom"),
+        "floor": script("receiving_floor", speaks_dicom=False),
+    }[receiver]
+    (store := tmp_path / "store").mkdir()
+    (source := tmp_path / "source").mkdir()
+    with start(store) as running:
+        run = measure(running, ct_image(), source, 2, 4)
+    assert run.images_per_second > 0
+    assert len([path for path in store.rglob("*") if path.is_file() and path.stat().st_size > 500_000]) == 4
