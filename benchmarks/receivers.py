@@ -62,7 +62,7 @@ def listening(
 ) -> Iterator[Receiver]:
     """The process, once it listens, and its log has said so often enough; ended, it alone, at the end."""
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command], stdin=subprocess.PIPE, stdout=log, stderr=log, env=ENVIRONMENT)
+        process = subprocess.Popen([*command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ENVIRONMENT)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not _is_open(port) or (folder / "log").read_bytes().count(b'"listening"') < says_so:
@@ -70,6 +70,9 @@ def listening(
                 raise RuntimeError(f"{command[0]} does not listen: {(folder / 'log').read_text(errors='replace')}")
             time.sleep(0.05)
         yield Receiver(port=port, pid=process.pid, speaks_dicom=speaks_dicom)
+    except RuntimeError as error:
+        last = (folder / "log").read_text(errors="replace").splitlines()[-10:]
+        raise RuntimeError("\n".join([f"{error}: {' '.join(command)} says:", *last])) from error
     finally:
         process.terminate()
         try:

@@ -5,6 +5,7 @@ Without the limits a PDU header of six bytes makes it allocate 4 GiB, and a peer
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -125,6 +126,13 @@ class BoundedTransport(AssociationSocket):
     def ready(self) -> bool:
         """Whether there is something to read."""
         return self.has_more or super().ready
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the peer said something before it was answered; not what its TLS layer may have to say."""
+        if isinstance(self.socket, ssl.SSLSocket):
+            return self.has_more or self.socket.pending() > 0
+        return self.ready
 
     def pdu(self) -> memoryview | None:
         """The next PDU if it is a P-DATA-TF, valid until the next call; None if it is another one, which `recv` gives.
@@ -283,7 +291,7 @@ class BoundedDimse(DIMSEServiceProvider):
         assert event is not None
         answer = self._store(event)
         if self._is_going_on():
-            self._was_sent_ahead = transport.ready
+            self._was_sent_ahead = transport.is_ahead
             transport.send(c_store_response(event.request, answer, event.context.context_id))
 
     def send_msg(self, primitive: Any, context_id: int) -> None:

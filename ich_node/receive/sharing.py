@@ -2,7 +2,9 @@
 
 They know each other through ledger and spool alone, as several hosts do, so each holds its share of the limits: together they
 take what one would. The shares are rounded up; a process that is full rejects (transient) what the kernel gives it, though
-another may have room. What one does not know of the others is which series they carry: see `Completion`.
+another may have room. None knows which series the others carry. When an association ends, a series that another process still
+receives waits only the grace or quiet time; its next object makes it wait again, and one that comes later than that opens the
+next revision, as every late object does.
 """
 
 from collections.abc import Sequence
