@@ -21,6 +21,7 @@ ICH_NODE = """
 [scp]
 bind_address = "127.0.0.1"
 port = {port}
+max_associations = 100
 {processes}
 [[sources]]
 name = "modality"
@@ -83,7 +84,7 @@ def listening(
 
 
 def ich_node(processes: int) -> Start:
-    """`ich-node receive` with its defaults, and so many processes."""
+    """`ich-node receive` with so many processes; its limits are higher than by default, for 16 senders come at the same moment."""
 
     def start(folder: Path) -> AbstractContextManager[Receiver]:
         port = free_port()

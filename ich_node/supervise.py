@@ -95,15 +95,18 @@ def run_receivers(
             for number, ear in enumerate(ears)
         ]
         try:
-            unheard = list(ears)
-            while not stop.wait(READY_CHECK_SECONDS if unheard else RESTART_SECONDS):
+            are_ready = False
+            while not stop.wait(RESTART_SECONDS if are_ready else READY_CHECK_SECONDS):
                 for child in children:
                     child.mend()
                 if reload.is_set():
                     reload.clear()
                     for child in children:
                         child.process.send_signal(signal.SIGHUP)
-                if unheard and not (unheard := [ear for ear in unheard if not ear.heard(READY)]):
+                for ear in ears:
+                    ear.listen()
+                if not are_ready and all(ear.heard_ready for ear in ears):
+                    are_ready = True
                     tell_systemd(READY)
                 # each of them ends itself when it stands still
                 tell_systemd(ALIVE)
@@ -118,16 +121,16 @@ class Ear:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.heard_ready = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind(str(path))
 
-    def heard(self, state: str) -> bool:
+    def listen(self) -> None:
+        """All that was said since the last time."""
         with suppress(BlockingIOError):
             while said := self._socket.recv(4096):
-                if said.decode("ascii", "replace") == state:
-                    return True
-        return False
+                self.heard_ready = self.heard_ready or said == READY.encode("ascii")
 
     def close(self) -> None:
         self._socket.close()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from heads import head_series, head_slice
 from peers import CT, associated, free_port, need, wait_until
 from proc import child_pids
@@ -19,6 +20,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from ich_node.config import ScpSettings, Source
 from ich_node.jobs import Jobs, open_ledger
 from ich_node.receive.sharing import shares
+from ich_node.service import ALIVE, tell_systemd
 
 EXPLICIT = ((CT, (ExplicitVRLittleEndian,)),)
 CONFIG = """
@@ -150,6 +152,15 @@ def test_a_port_that_others_have_is_not_shared_with_them(tmp_path: Path) -> None
         )
         assert second.returncode == 2
         assert f"cannot listen on 127.0.0.1:{node.port}" in second.stderr.decode()
+
+
+def test_nobody_listening_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manager that does not read what it is told is told no more; the service goes on."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        for _ in range(1_000):
+            tell_systemd(ALIVE)
 
 
 def test_each_takes_its_share_of_the_limits() -> None:
