@@ -84,7 +84,7 @@ def listening(
 
 
 def ich_node(processes: int) -> Start:
-    """`ich-node receive` with so many processes; its limits are higher than by default, for 16 senders come at the same moment."""
+    """`ich-node receive` with so many processes, and room for 16 senders in each."""
 
     def start(folder: Path) -> AbstractContextManager[Receiver]:
         port = free_port()
