@@ -64,6 +64,7 @@ bench: install           ## side by side in one run, on an idle machine (make pe
 	$(BIN)/python -m benchmarks.detector
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.reading
+	$(BIN)/python -m benchmarks.receive
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.series_growth
 	$(BIN)/python -m benchmarks.ledger_growth

@@ -26,6 +26,7 @@ class ScpSettings(Section):
     ae_title: AeTitle = "ICHNODE"
     bind_address: str = "0.0.0.0"  # noqa: S104 - a DICOM node is there to be reached; [[sources]] says by whom
     port: Port = 11112
+    processes: int = Field(1, ge=1, le=64)
     max_associations: int = Field(25, ge=1)
     max_pdu_bytes: int = Field(131_072, ge=4_096, le=16_777_216)
     max_object_bytes: int = Field(67_108_864, ge=1_048_576)

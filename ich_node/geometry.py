@@ -5,6 +5,7 @@ The receiver asks whether a stack is complete; the reader orders slices. Both me
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ LARGEST_STEP_MM = 12.0
 # Steps within one zone agree to this part; a missing slice doubles a step.
 STEP_TOLERANCE = 0.25
 MOST_ZONES = 2
+# Every slice of a stack has the same orientation.
+MOST_ORIENTATIONS = 64
 
 
 def slice_normal(image_orientation: Sequence[float]) -> NDArray[np.float64]:
@@ -23,6 +26,11 @@ def slice_normal(image_orientation: Sequence[float]) -> NDArray[np.float64]:
 
     Raises ValueError if the six direction cosines are not two finite, perpendicular unit vectors.
     """
+    return _normal(tuple(image_orientation))
+
+
+@lru_cache(MOST_ORIENTATIONS)
+def _normal(image_orientation: tuple[float, ...]) -> NDArray[np.float64]:
     cosines = np.asarray(image_orientation, dtype=np.float64)
     if cosines.shape != (6,) or not np.isfinite(cosines).all():
         raise ValueError("ImageOrientationPatient needs six finite numbers")
@@ -30,7 +38,9 @@ def slice_normal(image_orientation: Sequence[float]) -> NDArray[np.float64]:
     if abs(np.linalg.norm(row) - 1) > 0.01 or abs(np.linalg.norm(column) - 1) > 0.01 or abs(row @ column) > 0.01:
         raise ValueError("ImageOrientationPatient is not two perpendicular unit vectors")
     normal: NDArray[np.float64] = np.cross(row, column)
-    return normal / np.linalg.norm(normal)
+    normal /= np.linalg.norm(normal)
+    normal.flags.writeable = False  # others get the same one
+    return normal
 
 
 def slice_position(image_position: Sequence[float], image_orientation: Sequence[float]) -> float:
@@ -47,6 +57,11 @@ def slice_position(image_position: Sequence[float], image_orientation: Sequence[
 
 def orientation_key(image_orientation: Sequence[float]) -> str:
     """The orientation rounded to 0.01: slices of one stack have the same. Raises ValueError like slice_normal."""
+    return _key(tuple(image_orientation))
+
+
+@lru_cache(MOST_ORIENTATIONS)
+def _key(image_orientation: tuple[float, ...]) -> str:
     slice_normal(image_orientation)
     return "\\".join(f"{value + 0.0:.2f}" for value in np.round(np.asarray(image_orientation, dtype=np.float64), 2) + 0.0)
 

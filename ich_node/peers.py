@@ -1,5 +1,6 @@
 """An association with another AE, as the requestor; and in words why there is none."""
 
+import socket
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,10 +41,17 @@ REJECTIONS = {
 class Transport(AssociationSocket):
     """pynetdicom does not close a socket whose shutdown fails, i.e. one that is not, or no more, connected.
 
+    It leaves Nagle's algorithm on: the last piece of each message waits until the peer confirms the one before, up to 40 ms.
+
     And it takes a TLS session ticket for the peer's answer, and waits for the rest before it says what it has to say.
     """
 
     _ahead = b""
+
+    def _create_socket(self, address: AddressInformation) -> socket.socket:
+        connection: socket.socket = super()._create_socket(address)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     @property
     def ready(self) -> bool:

@@ -47,10 +47,16 @@ class Spool:
         """Raises ConfigError if the folder cannot be made."""
         self._root = root
         self._reserve_bytes = reserve_bytes
+        self._incoming, self._objects = root / "incoming", root / "objects"
         try:
             _make_directory(root)
             _make_directory(self._incoming)
-            _make_directory(self._objects)
+            if not self._objects.is_dir():
+                # all at once: each would make the first object in it wait for two more syncs
+                _make_directory(self._objects)
+                for number in range(256):
+                    (self._objects / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+                _sync(self._objects)
         except OSError as error:
             raise ConfigError(f"[spool] path: cannot make the folder {root}: {error.strerror}") from error
 
@@ -142,14 +148,6 @@ class Spool:
         used = room.f_blocks - room.f_bfree
         return 100 * used / max(1, used + room.f_bavail)
 
-    @property
-    def _incoming(self) -> Path:
-        return self._root / "incoming"
-
-    @property
-    def _objects(self) -> Path:
-        return self._root / "objects"
-
     def check_reserve(self) -> None:
         """Raises SpoolFull if less is left than the reserve."""
         free = self.free_bytes()
@@ -181,7 +179,7 @@ class Part:
         with _disk_errors_explained():
             self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the disk fails."""
         descriptor = self._open_descriptor
         if self.size_bytes - self._checked_bytes > RESERVE_CHECK_BYTES:
@@ -232,7 +230,7 @@ class Part:
         return self._descriptor
 
 
-def _write_all(descriptor: int, chunk: bytes) -> None:
+def _write_all(descriptor: int, chunk: bytes | memoryview) -> None:
     rest = memoryview(chunk)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

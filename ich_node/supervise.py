@@ -1,26 +1,63 @@
-"""`ich-node run`: the three processes on one machine, started, restarted when one dies, stopped together.
+"""Processes that are started, restarted when one dies, and stopped together: the three of `ich-node run`, or several receivers.
 
-Under systemd each process is a unit of its own; this is for a laptop, the demo and the tests. Children watch their standard
-input: it closes when this process dies, however it dies, and they stop.
+Under systemd each of the three is a unit of its own; `run` is for a laptop, the demo and the tests. The receivers of one port
+([scp] processes) are one unit. Children watch their standard input: it closes when this process dies, however it dies, and they
+stop.
 """
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from ich_node.errors import ConfigError
+from ich_node.service import ALIVE, READY, tell_systemd
 
 PROCESSES = ("receive", "analyse", "send")
 STOP_SECONDS = 30.0
 RESTART_SECONDS = 1.0
+READY_CHECK_SECONDS = 0.1
 WRONG_CONFIGURATION = 2  # the exit code of the command line
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(kw_only=True)
+class Child:
+    """A process, `ich-node` with these arguments. environment: what it has besides ours."""
+
+    name: str
+    config: Path | None
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        options = ["--config", str(self.config)] if self.config else []
+        command = [sys.executable, "-m", "ich_node", *options, *self.arguments, "--stop-with-parent"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **self.environment})
+        log.info("process_started", name=self.name, pid=self.process.pid)
+
+    def mend(self) -> None:
+        """Start it again if it died. Raises ConfigError if no restart would mend that."""
+        exit_status = self.process.poll()
+        if exit_status == WRONG_CONFIGURATION:
+            raise ConfigError(f"`ich-node {self.arguments[0]}` cannot run with this configuration; it says why above")
+        if exit_status is not None:
+            log.error("process_died", name=self.name, exit_status=exit_status, action="restarted")
+            self.start()
 
 
 def run_all(config: Path | None, stop: threading.Event, processes: Sequence[str] = PROCESSES) -> None:
@@ -28,29 +65,97 @@ def run_all(config: Path | None, stop: threading.Event, processes: Sequence[str]
 
     Raises ConfigError, with all of them ended, if one cannot run with this configuration: no restart would mend that.
     """
-    children = {name: _start(name, config) for name in processes}
+    children = [Child(name=name, config=config, arguments=[name]) for name in processes]
     try:
         while not stop.wait(RESTART_SECONDS):
-            for name, child in children.items():
-                if child.poll() == WRONG_CONFIGURATION:
-                    raise ConfigError(f"`ich-node {name}` cannot run with this configuration; it says why above")
-                if child.returncode is not None:
-                    log.error("process_died", name=name, exit_status=child.returncode, action="restarted")
-                    children[name] = _start(name, config)
+            for child in children:
+                child.mend()
     finally:
         _end(children)
 
 
-def _end(children: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    for child in children.values():
-        child.terminate()
-    for name, child in children.items():
+def run_receivers(
+    config: Path | None, count: int, addresses: Iterable[tuple[str, int]], stop: threading.Event, reload: threading.Event
+) -> None:
+    """Keep so many receivers until stop is set; systemd hears that the service is ready when all of them listen.
+
+    addresses: must be free, for they would share them with whoever has them. Raises ConfigError like `run_all`.
+    """
+    for address, port in addresses:
+        _must_be_free(address, port)
+    with tempfile.TemporaryDirectory(prefix="ich-node-") as folder:
+        ears = [Ear(Path(folder) / str(number)) for number in range(count)]
+        children = [
+            Child(
+                name=f"receive {number}",
+                config=config,
+                arguments=["receive", "--shares-port"],
+                environment={"NOTIFY_SOCKET": str(ear.path)},
+            )
+            for number, ear in enumerate(ears)
+        ]
         try:
-            child.wait(STOP_SECONDS)
+            are_ready = False
+            while not stop.wait(RESTART_SECONDS if are_ready else READY_CHECK_SECONDS):
+                for child in children:
+                    child.mend()
+                if reload.is_set():
+                    reload.clear()
+                    for child in children:
+                        child.process.send_signal(signal.SIGHUP)
+                for ear in ears:
+                    ear.listen()
+                if not are_ready and all(ear.heard_ready for ear in ears):
+                    are_ready = True
+                    tell_systemd(READY)
+                # each of them ends itself when it stands still
+                tell_systemd(ALIVE)
+        finally:
+            _end(children)
+            for ear in ears:
+                ear.close()
+
+
+class Ear:
+    """What one child tells systemd, it tells us."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.heard_ready = False
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind(str(path))
+
+    def listen(self) -> None:
+        """All that was said since the last time."""
+        with suppress(BlockingIOError):
+            while said := self._socket.recv(4096):
+                self.heard_ready = self.heard_ready or said == READY.encode("ascii")
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _must_be_free(address: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise ConfigError(f"cannot listen on {address}:{port}: {error.strerror or error}") from error
+
+
+def _end(children: Iterable[Child]) -> None:
+    for child in children:
+        child.process.terminate()
+    for child in children:
+        try:
+            child.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            log.error("process_did_not_stop", name=name, after_seconds=STOP_SECONDS, action="killed")
-            child.kill()
-            child.wait()
+            log.error("process_did_not_stop", name=child.name, after_seconds=STOP_SECONDS, action="killed")
+            child.process.kill()
+            child.process.wait()
 
 
 def stop_with_parent(stop: threading.Event) -> None:
@@ -63,10 +168,3 @@ def stop_with_parent(stop: threading.Event) -> None:
         stop.set()
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-
-
-def _start(name: str, config: Path | None) -> subprocess.Popen[bytes]:
-    options = ["--config", str(config)] if config else []
-    child = subprocess.Popen([sys.executable, "-m", "ich_node", *options, name, "--stop-with-parent"], stdin=subprocess.PIPE)
-    log.info("process_started", name=name, pid=child.pid)
-    return child

@@ -36,3 +36,7 @@ def children(pid: int) -> dict[str, int]:
         arguments = Path(f"/proc/{child}/cmdline").read_text().split("\0")
         found.update({name: int(child) for name in ("receive", "analyse", "send") if name in arguments})
     return found
+
+
+def child_pids(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

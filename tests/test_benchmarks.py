@@ -1,11 +1,18 @@
 """What the benchmarks compare is what they say."""
 
+from io import BytesIO
+from pathlib import Path
+
 import pytest
 import torch
+from peers import need
+from pydicom import dcmread
 
 from benchmarks.inference import flops
 from benchmarks.onnxruntime_peer import by_onnxruntime, onnxruntime_is_installed
 from benchmarks.published_network import PublishedNetwork
+from benchmarks.receive import ct_image, measure, new_images
+from benchmarks.receivers import ich_node, script
 from benchmarks.side_by_side import take_turns
 from benchmarks.traffic import floor_bytes
 from ich_node.detection.network import MilNetwork, NetworkSpec
@@ -63,3 +70,28 @@ def test_onnxruntime_runs_the_same_network():
     for index, (logit_B, likelihood_BYX) in enumerate(by_onnxruntime(made, x_BCYX.numpy(), 1)()):
         assert logit_B == pytest.approx(expected.logit_B[index : index + 1].numpy(), abs=1e-4)
         assert likelihood_BYX == pytest.approx(expected.likelihood_BYX[index : index + 1].numpy(), abs=1e-4)
+
+
+def test_no_image_is_sent_twice():
+    """A receiver that knows an image already has less to do."""
+    images = [dcmread(BytesIO(image)) for image in (*new_images(ct_image(), 3), *new_images(ct_image(), 3))]
+    assert len({image.SOPInstanceUID for image in images}) == 6
+    assert all(image.file_meta.MediaStorageSOPInstanceUID == image.SOPInstanceUID for image in images)
+    assert len({image.SeriesInstanceUID for image in images}) == 2
+
+
+@pytest.mark.parametrize("receiver", ["ours", "pynetdicom", "floor"])
+def test_every_receiver_is_measured_by_what_it_answers(receiver: str, tmp_path: Path):
+    """One turn of each kind, with four images from two senders."""
+    need("storescu")
+    start = {
+        "ours": ich_node(1),
+        "pynetdicom": script("stock_pynetdicom"),
+        "floor": script("receiving_floor", speaks_dicom=False),
+    }[receiver]
+    (store := tmp_path / "store").mkdir()
+    (source := tmp_path / "source").mkdir()
+    with start(store) as running:
+        run = measure(running, ct_image(), source, 2, 4)
+    assert run.images_per_second > 0
+    assert len([path for path in store.rglob("*") if path.is_file() and path.stat().st_size > 500_000]) == 4

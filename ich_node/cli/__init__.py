@@ -6,19 +6,44 @@ Exit codes: 0 done (a refused series is an answer too), 1 it could not be done, 
 import logging
 import sys
 import warnings
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from ich_node import __version__
 from ich_node.cli import demonstrate, jobs, model, node, oneshot
 from ich_node.config import load_config
 from ich_node.errors import ConfigError, IchNodeError
 
+
+class Commands(TyperGroup):
+    """Ours, and those of other packages (the entry points ich_node.commands), which are imported when they are asked for.
+
+    What they import, and so what training imports, would be a third of the memory of every service.
+    """
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, cmd_name) or _of_others().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *_of_others().list_commands(ctx)]
+
+
+@cache
+def _of_others() -> TyperGroup:
+    others = typer.Typer()
+    for entry in entry_points(group="ich_node.commands"):
+        entry.load()(others)
+    return typer.main.get_group(others)
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="A DICOM node that reads head CT for intracranial hemorrhage. For research use only; not a medical device.",
@@ -51,8 +76,6 @@ oneshot.add_to(app)
 demonstrate.add_to(app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(model.app, name="model")
-for entry in entry_points(group="ich_node.commands"):
-    entry.load()(app)
 
 
 def main() -> None:

@@ -2,13 +2,14 @@
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from ich_node.demo import DemoResult
+if TYPE_CHECKING:  # the commands of the services need not wait for it
+    from ich_node.demo import DemoResult
 
 
 def phantom(
@@ -53,7 +54,7 @@ def demo(
     console.print("The shipped model has seen phantoms alone. Research use only. Not a medical device.")
 
 
-def _table(result: DemoResult) -> Table:
+def _table(result: "DemoResult") -> Table:
     table = Table(box=None)
     for heading in ("planted", "slices that show it", "of these marked there", ""):
         table.add_column(heading)

@@ -18,12 +18,13 @@ from ich_node.jobs import Jobs, open_ledger
 from ich_node.log import set_up_logging
 from ich_node.service import READY, tell_systemd
 from ich_node.spool import Spool
-from ich_node.supervise import run_all, stop_with_parent
+from ich_node.supervise import run_all, run_receivers, stop_with_parent
 from ich_node.watchdog import Watchdog
 
 STALL_SECONDS = 300.0  # of receive and send, whose every wait is shorter
 
 StopWithParent = Annotated[bool, typer.Option("--stop-with-parent", hidden=True)]
+SharesPort = Annotated[bool, typer.Option("--shares-port", hidden=True)]  # one of [scp] processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +89,20 @@ def run(context: typer.Context) -> None:
     run_all(setup.path, stop)
 
 
-def receive(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
+def receive(context: typer.Context, stop_with_parent: StopWithParent = False, shares_port: SharesPort = False) -> None:
     """The DICOM listener: store what comes, then say Success."""
-    from ich_node.receive import receive_forever
-
     setup: Setup = context.obj
     stop = _begin(setup, "receive", stop_with_parent)
     config = setup.config
+    if config.scp.processes > 1 and not shares_port:
+        setup.ledger().dispose()  # migrates once, before several processes open it
+        ports = [] if config.tls.required else [config.scp.port]
+        ports += [config.tls.port] if config.tls.is_on else []
+        addresses = [(config.scp.bind_address, port) for port in ports]
+        run_receivers(setup.path, config.scp.processes, addresses, stop, reload_on_signal())
+        return
+    from ich_node.receive import receive_forever
+
     receive_forever(
         config.scp,
         config.sources,

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -98,10 +97,11 @@ def explain(
             document |= {"outcome": "refused", "reason": refusal.reason, "detail": refusal.detail, "left_out": []}
         else:
             positions_mm = [slice_.position_mm for slice_ in series.slices]
+            height_mm = max(positions_mm) - min(positions_mm)
             document |= {
                 "outcome": "read",
                 "reason": None,
-                "detail": f"{len(positions_mm)} slices over {np.ptp(positions_mm):.0f} mm, tilt {series.tilt_deg:.1f} degrees",
+                "detail": f"{len(positions_mm)} slices over {height_mm:.0f} mm, tilt {series.tilt_deg:.1f} degrees",
                 "left_out": [{"sop_instance_uid": left.sop_instance_uid, "reason": left.reason} for left in series.left_out],
             }
         documents.append(document)

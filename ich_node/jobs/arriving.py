@@ -1,7 +1,6 @@
 """The receiver's seat: objects arrive, and a series becomes a job."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -10,6 +9,7 @@ from ich_node.errors import Unavailable
 from ich_node.jobs.seat import Seat, note
 from ich_node.jobs.states import Added, JobState, Lane
 from ich_node.jobs.tables import as_values, columns_of, instances, jobs
+from ich_node.jobs.together import Together
 from ich_node.jobs.values import Instance, Job
 
 TRIES = 5
@@ -23,8 +23,38 @@ MOST_IN_ONE_QUERY = 1000
 STILL_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None))
 
 
+def _capped(ready_at: sa.ColumnElement[datetime]) -> sa.ColumnElement[datetime]:
+    return sa.case((jobs.c.ready_by < ready_at, jobs.c.ready_by), else_=ready_at)
+
+
+# Made once: to make a statement, and to find out that it is the same as before, costs more than to execute it.
+VERSIONS = sa.select(instances.c.sha256).where(instances.c.sop_instance_uid == sa.bindparam("sop_instance_uid"))
+# Study and series: a series UID that a careless system used for two patients must not mix them.
+OF_SERIES = sa.and_(
+    jobs.c.series_instance_uid == sa.bindparam("of_series_uid"), jobs.c.study_instance_uid == sa.bindparam("of_study_uid")
+)
+NEWEST_REVISION = sa.select(jobs.c.revision, jobs.c.objects).where(OF_SERIES).order_by(jobs.c.revision.desc()).limit(1)
+HAS_BECOME_LARGE = sa.and_(jobs.c.lane == Lane.ORDINARY, jobs.c.objects >= MOST_ORDINARY_OBJECTS)
+JOIN = (
+    sa.update(jobs)
+    .where(OF_SERIES, jobs.c.revision == sa.bindparam("of_revision"), STILL_OPEN)
+    .values(
+        ready_at=_capped(sa.bindparam("at", type_=jobs.c.ready_at.type)),
+        last_received_at=sa.bindparam("received_at"),
+        objects=jobs.c.objects + 1,
+        lane=sa.case((HAS_BECOME_LARGE, sa.literal(Lane.LARGE, jobs.c.lane.type)), else_=jobs.c.lane),
+    )
+)
+JOIN_URGENTLY = JOIN.values(lane=Lane.URGENT)
+INSERT = sa.insert(instances)
+
+
 class Arriving(Seat):
     """Adds objects, and says when a series is complete."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        super().__init__(engine)
+        self._together = Together(self._add_all)
 
     def add(self, instance: Instance, *, ready_at: datetime, max_wait: timedelta, urgent: bool = False) -> Added:
         """Record an object that lies in the spool; it is durable when this returns.
@@ -33,14 +63,17 @@ class Arriving(Seat):
         of the series. The job becomes ready at ready_at, but not later than max_wait after its first object. One urgent object
         makes it urgent.
         """
+        return self._together((instance, ready_at, max_wait, urgent))
+
+    def _add_all(self, arrived: Sequence[tuple[Instance, datetime, timedelta, bool]]) -> list[Added]:
         for _ in range(TRIES):
             try:
                 with self._write() as connection:
-                    return _add(connection, instance, ready_at, max_wait, urgent)
+                    return [_add(connection, *one) for one in arrived]
             except sa.exc.IntegrityError:
                 # PostgreSQL: another receiver recorded the same object, or opened the same revision, at this moment
                 continue
-        raise Unavailable(f"{instance.sop_instance_uid}: other processes keep adding to its series; try again")
+        raise Unavailable(f"{arrived[0][0].sop_instance_uid}: other processes keep adding to its series; try again")
 
     def instances(self, job: Job) -> list[Instance]:
         """What this revision reads: of every SOP Instance UID the newest version that had arrived for it."""
@@ -76,43 +109,28 @@ class Arriving(Seat):
             connection.execute(
                 sa.update(jobs)
                 .where(jobs.c.series_instance_uid.in_(series_instance_uids), STILL_OPEN)
-                .values(ready_at=_capped(ready_at))
+                .values(ready_at=_capped(sa.literal(ready_at, jobs.c.ready_at.type)))
             )
 
 
 def _add(connection: sa.Connection, instance: Instance, ready_at: datetime, max_wait: timedelta, urgent: bool) -> Added:
-    versions = connection.execute(
-        sa.select(instances.c.sha256).where(instances.c.sop_instance_uid == instance.sop_instance_uid)
-    ).scalars()
-    known = set(versions)
+    known = set(connection.execute(VERSIONS, {"sop_instance_uid": instance.sop_instance_uid}).scalars())
     if instance.sha256 in known:
         return Added.DUPLICATE
     # Asked for first: if another receiver opens the next revision from here on, ours collides with it and begins again.
-    newest, objects = connection.execute(_newest_revision(instance)).first() or NO_REVISION
+    newest, objects = connection.execute(NEWEST_REVISION, _of_series(instance)).first() or NO_REVISION
     revision = newest if _joins(connection, instance, newest, ready_at, urgent) else newest + 1
     if revision > newest:
         lane = Lane.URGENT if urgent else Lane.LARGE if objects >= MOST_ORDINARY_OBJECTS else Lane.ORDINARY
         _open_job(connection, instance, revision, ready_at, max_wait, lane=lane, objects=objects + 1)
-    connection.execute(sa.insert(instances).values(**asdict(instance), revision=revision))
+    connection.execute(INSERT, {**vars(instance), "revision": revision})
     return Added.NEW_VERSION if known else Added.NEW
-
-
-def _newest_revision(instance: Instance) -> sa.Select[int, int]:
-    """Its number, and how many objects it covers."""
-    query = sa.select(jobs.c.revision, jobs.c.objects).where(_of_series(instance))
-    return query.order_by(jobs.c.revision.desc()).limit(1)
 
 
 def _joins(connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime, urgent: bool) -> bool:
     """Whether this revision still grows, and then the object belongs to it."""
-    has_become_large = sa.and_(jobs.c.lane == Lane.ORDINARY, jobs.c.objects >= MOST_ORDINARY_OBJECTS)
-    lane = Lane.URGENT if urgent else sa.case((has_become_large, sa.literal(Lane.LARGE, jobs.c.lane.type)), else_=jobs.c.lane)
-    joined = connection.execute(
-        sa.update(jobs)
-        .where(_of_series(instance), jobs.c.revision == revision, STILL_OPEN)
-        .values(ready_at=_capped(ready_at), last_received_at=instance.received_at, objects=jobs.c.objects + 1, lane=lane)
-    )
-    return joined.rowcount == 1
+    grown = {**_of_series(instance), "of_revision": revision, "at": ready_at, "received_at": instance.received_at}
+    return connection.execute(JOIN_URGENTLY if urgent else JOIN, grown).rowcount == 1
 
 
 def _open_job(
@@ -148,15 +166,8 @@ def _open_job(
     note(connection, job_id, instance.received_at, "received", f"first object of revision {revision}, from {instance.source}")
 
 
-def _of_series(instance: Instance) -> sa.ColumnElement[bool]:
-    """Study and series: a series UID that a careless system used for two patients must not mix them."""
-    return sa.and_(
-        jobs.c.series_instance_uid == instance.series_instance_uid, jobs.c.study_instance_uid == instance.study_instance_uid
-    )
-
-
-def _capped(ready_at: datetime) -> sa.ColumnElement[datetime]:
-    return sa.case((jobs.c.ready_by < ready_at, jobs.c.ready_by), else_=sa.literal(ready_at, jobs.c.ready_at.type))
+def _of_series(instance: Instance) -> dict[str, str]:
+    return {"of_series_uid": instance.series_instance_uid, "of_study_uid": instance.study_instance_uid}
 
 
 def _of_newest_open_job(connection: sa.Connection, series_instance_uid: str) -> list[Instance]:

@@ -10,10 +10,10 @@ from io import BytesIO
 from typing import BinaryIO
 
 from pydicom.uid import UID
-from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 
 from ich_node.config import ScpSettings
 from ich_node.errors import Unavailable
+from ich_node.receive.c_store import CStoreRequest
 from ich_node.receive.file_meta import file_meta_information
 from ich_node.receive.header import LEGAL_UID
 from ich_node.receive.status import NotStored, Status
@@ -23,8 +23,6 @@ from ich_node.spool import Part, Spool, Stored
 LARGEST_IDENTIFIER_BYTES = 2 << 20
 # An object over the limit is read to its end, so that its sender can be told; a stream of this many times the limit is not.
 MOST_DISCARDED = 4
-# One is written to the ledger while the next one comes.
-OBJECTS_AT_ONCE = 2
 # A line of 64 kbit/s. What is slower on average, after dimse_timeout_seconds, does not mean it.
 SLOWEST_BYTES_A_SECOND = 8_000
 # So long a large object waits for its place before it is answered with 0xA700; its sender's socket is not read meanwhile.
@@ -47,7 +45,7 @@ class Arrivals:
         self.largest_bytes = scp.max_object_bytes
         self.patience_seconds = scp.dimse_timeout_seconds
         half_bytes = scp.max_bytes_in_flight // 2
-        self.share_bytes = half_bytes // (OBJECTS_AT_ONCE * scp.max_associations)
+        self.share_bytes = half_bytes // scp.max_associations
         self._places = threading.BoundedSemaphore(half_bytes // scp.max_object_bytes)
         self._spool = spool
 
@@ -68,45 +66,65 @@ class Arrivals:
         self._places.release()
 
 
-class Arriving(BytesIO):
-    """The data set of one message, as pynetdicom writes it: that of a C-STORE goes to the spool, any other stays in memory.
+class Pace:
+    """What one message may take."""
+
+    def __init__(self, arrivals: Arrivals, limit_bytes: int) -> None:
+        self._patience_seconds = arrivals.patience_seconds
+        self._limit_bytes = limit_bytes
+        self._began = time.monotonic()
+        self.size_bytes = 0
+
+    def hold(self, more_bytes: int) -> None:
+        """Raises Overstepped."""
+        self.size_bytes += more_bytes
+        if self.size_bytes > self._limit_bytes:
+            raise Overstepped("message_too_large")
+        late_seconds = time.monotonic() - self._began - self._patience_seconds
+        if self.size_bytes < late_seconds * SLOWEST_BYTES_A_SECOND:
+            raise Overstepped("message_too_slow")
+
+
+class Identifier(BytesIO):
+    """The data set of any other message than C-STORE, as pynetdicom writes it: small, in memory."""
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        super().__init__()
+        self._pace = Pace(arrivals, LARGEST_IDENTIFIER_BYTES)
+
+    def write(self, chunk: bytes) -> int:  # type: ignore[override]  # pynetdicom writes bytes
+        """Raises Overstepped."""
+        self._pace.hold(len(chunk))
+        return super().write(chunk)
+
+
+class Arriving:
+    """The data set of one C-STORE, on its way to the spool.
 
     refused: why the object is not kept, for its sender. What comes after that is counted and dropped.
     """
 
-    def __init__(
-        self,
-        arrivals: Arrivals,
-        message: DIMSEMessage,
-        transfer_syntax_of: Callable[[int], UID],
-        is_wanted: Callable[[], bool],
-    ) -> None:
-        super().__init__()
+    def __init__(self, arrivals: Arrivals, request: CStoreRequest, transfer_syntax: UID, is_wanted: Callable[[], bool]) -> None:
         self._arrivals = arrivals
-        self._message: DIMSEMessage | None = message
-        self._transfer_syntax_of = transfer_syntax_of
+        self._request = request
+        self._transfer_syntax = transfer_syntax
         self._is_wanted = is_wanted
-        self._began = time.monotonic()
+        self._pace = Pace(arrivals, MOST_DISCARDED * arrivals.largest_bytes)
         self._offset = 0
         self._has_place = False
         self._lock = threading.Lock()
         self.part: Part | None = None
-        self.size_bytes = 0
         self.refused: NotStored | Unavailable | None = None
 
-    def write(self, chunk: bytes) -> int:  # type: ignore[override]  # pynetdicom writes bytes
+    def write(self, chunk: bytes | memoryview) -> None:
         """Raises Overstepped."""
-        self.size_bytes += len(chunk)
-        self._hold_limits()
-        if not isinstance(self._message, C_STORE_RQ):
-            return super().write(chunk)
+        self._pace.hold(len(chunk))
         if self.refused is None:
             try:
                 self._keep(chunk)
             except (NotStored, Unavailable) as reason:
                 self.refused = reason
                 self.discard()
-        return len(chunk)
 
     def reader(self) -> BinaryIO:
         """The data set from its first byte, for the caller to close."""
@@ -128,39 +146,31 @@ class Arriving(BytesIO):
 
     def __del__(self) -> None:
         self.discard()
-        super().__del__()
 
-    def _hold_limits(self) -> None:
-        is_object = isinstance(self._message, C_STORE_RQ)
-        limit_bytes = MOST_DISCARDED * self._arrivals.largest_bytes if is_object else LARGEST_IDENTIFIER_BYTES
-        if self.size_bytes > limit_bytes:
-            raise Overstepped("message_too_large")
-        late_seconds = time.monotonic() - self._began - self._arrivals.patience_seconds
-        if self.size_bytes < late_seconds * SLOWEST_BYTES_A_SECOND:
-            raise Overstepped("message_too_slow")
-
-    def _keep(self, chunk: bytes) -> None:
-        if self.size_bytes > self._arrivals.largest_bytes:
+    def _keep(self, chunk: bytes | memoryview) -> None:
+        size_bytes = self._pace.size_bytes
+        if size_bytes > self._arrivals.largest_bytes:
             raise NotStored(Status.OBJECT_TOO_LARGE, f"larger than {self._arrivals.largest_bytes} bytes")
         if self.part is None:
             meta = self._meta()
             self._offset = len(meta)
             self.part = self._arrivals.begin(meta)
-        if self.size_bytes > self._arrivals.share_bytes and not self._has_place:
+        if size_bytes > self._arrivals.share_bytes and not self._has_place:
             self._arrivals.take_place(self._is_wanted)
             self._has_place = True
         self.part.write(chunk)
 
     def _meta(self) -> bytes:
         """The file's first bytes say what the command says; Store holds the data set against it."""
-        assert self._message is not None
-        command = self._message.command_set
-        uids = {keyword: str(command.get(f"Affected{keyword}", "")) for keyword in ("SOPClassUID", "SOPInstanceUID")}
+        uids = {
+            "SOPClassUID": self._request.AffectedSOPClassUID,
+            "SOPInstanceUID": self._request.AffectedSOPInstanceUID,
+        }
         for keyword, uid in uids.items():
             if not LEGAL_UID.fullmatch(uid):
                 raise NotStored(Status.UID_ILLEGAL, f"{keyword} is not a UID")
         return file_meta_information(
             sop_class_uid=uids["SOPClassUID"],
             sop_instance_uid=uids["SOPInstanceUID"],
-            transfer_syntax_uid=self._transfer_syntax_of(self._message.context_id or 0),
+            transfer_syntax_uid=self._transfer_syntax,
         )

@@ -1,6 +1,9 @@
 """The few attributes that the door must know of an object: its UIDs and where its plane lies. Nothing behind them is read."""
 
+import os
 import re
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -14,13 +17,23 @@ from ich_node.geometry import orientation_key, slice_position
 from ich_node.receive.status import NotStored, Status
 
 UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-LAST_TAG = Tag("ImageOrientationPatient")
-WANTED_TAGS: list[BaseTag | int] = [
-    Tag(keyword) for keyword in (*UID_KEYWORDS, "ImagePositionPatient", "ImageOrientationPatient")
-]
+TAGS: dict[str, BaseTag | int] = {
+    keyword: Tag(keyword) for keyword in (*UID_KEYWORDS, "ImagePositionPatient", "ImageOrientationPatient")
+}
+WANTED_TAGS, LAST_TAG = frozenset(map(int, TAGS.values())), int(TAGS["ImageOrientationPatient"])
+TextOf = Callable[[str], str]  # of a keyword the value without padding; nothing if it is missing
 # PS3.5 §9.1, less strict: a component with a leading zero is illegal but common, and harmless.
 LEGAL_UID = re.compile(r"[0-9][0-9.]{0,63}")
 LONGEST_DECIMAL_BYTES = 256
+# What comes before the planes of CT images is shorter.
+FIRST_BYTES = 8_192
+IMPLICIT, EXPLICIT, LONG_LENGTH = struct.Struct("<HHL"), struct.Struct("<HH2sH"), struct.Struct("<L")
+SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+UNDEFINED = 0xFFFFFFFF
+DELIMITERS = 0xFFFE
+ITEM, ITEM_ENDS, SEQUENCE_ENDS = (DELIMITERS, 0xE000), (DELIMITERS, 0xE00D, 0), (DELIMITERS, 0xE0DD, 0)
+DEEPEST = 8
+LONG_VRS = frozenset(b"OB OD OF OL OV OW SV UC UN UR UT UV".split())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +53,15 @@ def read_header(data_set: BinaryIO, transfer_syntax: UID) -> Header:
 
     Raises NotStored if the bytes are not a data set, or a UID is missing or illegal.
     """
-    try:
-        found = read_dataset(
-            data_set,
-            transfer_syntax.is_implicit_VR,
-            transfer_syntax.is_little_endian,
-            stop_when=lambda tag, _vr, _length: tag > LAST_TAG,
-            specific_tags=WANTED_TAGS,
-        )
-    except DAMAGED as error:
-        raise NotStored(Status.HEADER_NOT_UNDERSTOOD, "the data set cannot be parsed") from error
-    sop_class_uid, sop_instance_uid, study_instance_uid, series_instance_uid = (_uid(found, keyword) for keyword in UID_KEYWORDS)
-    orientation, position_mm = _place(found)
+    first = data_set.read(FIRST_BYTES)
+    text_of = _plain(first, transfer_syntax)
+    if text_of is None:
+        data_set.seek(-len(first), os.SEEK_CUR)
+        text_of = _by_library(data_set, transfer_syntax)
+    sop_class_uid, sop_instance_uid, study_instance_uid, series_instance_uid = (
+        _uid(text_of, keyword) for keyword in UID_KEYWORDS
+    )
+    orientation, position_mm = _place(text_of)
     return Header(
         sop_class_uid=sop_class_uid,
         sop_instance_uid=sop_instance_uid,
@@ -62,8 +72,93 @@ def read_header(data_set: BinaryIO, transfer_syntax: UID) -> Header:
     )
 
 
-def _uid(found: Dataset, keyword: str) -> str:
-    uid = _text(found, keyword)
+class _Unusual(Exception):
+    """The library knows what to do."""
+
+
+def _plain(first: bytes, transfer_syntax: UID) -> TextOf | None:
+    """The elements of a little endian data set, if those up to the last that is wanted are plain and within the first bytes.
+
+    None if anything is unusual: then it is pydicom's, which takes ten times as long.
+    """
+    if not transfer_syntax.is_little_endian:
+        return None
+    found: dict[int, bytes] = {}
+    offset = 0
+    try:
+        while True:
+            tag, began, offset = _element(first, offset, is_implicit=transfer_syntax.is_implicit_VR, is_wanted=True)
+            if tag > LAST_TAG:
+                return lambda keyword: _stripped(found.get(TAGS[keyword], b""))
+            if offset > len(first):
+                return None
+            if tag in WANTED_TAGS:
+                found[tag] = first[began:offset]
+    except (_Unusual, struct.error):  # struct.error: it ends here
+        return None
+
+
+def _element(data: bytes, offset: int, *, is_implicit: bool, is_wanted: bool, depth: int = 0) -> tuple[int, int, int]:
+    """Tag, and where the value begins and ends. is_wanted: False within sequences, where the tags may be any."""
+    group, element, length = IMPLICIT.unpack_from(data, offset)
+    tag = group << 16 | element
+    began = offset + IMPLICIT.size
+    if group == DELIMITERS:
+        raise _Unusual
+    is_sequence = is_implicit
+    if not is_implicit:
+        _, _, vr, length = EXPLICIT.unpack_from(data, offset)
+        is_sequence = vr == b"SQ"
+        if is_sequence or vr in LONG_VRS:
+            length = LONG_LENGTH.unpack_from(data, began)[0]
+            began += LONG_LENGTH.size
+        elif vr not in SHORT_VRS:
+            raise _Unusual
+    elif data[offset + 4 : offset + 6].isalpha():
+        raise _Unusual  # it looks explicit
+    if is_wanted and tag in WANTED_TAGS and (length == UNDEFINED or (is_sequence and not is_implicit)):
+        raise _Unusual
+    if length != UNDEFINED:
+        return tag, began, began + length
+    if not is_sequence or depth > DEEPEST:
+        raise _Unusual
+    return tag, began, _end_of_sequence(data, began, is_implicit=is_implicit, depth=depth + 1)
+
+
+def _end_of_sequence(data: bytes, offset: int, *, is_implicit: bool, depth: int) -> int:
+    """Of one without a length (PS3.5 §7.5)."""
+    while True:
+        group, element, length = IMPLICIT.unpack_from(data, offset)
+        offset += IMPLICIT.size
+        if (group, element, length) == SEQUENCE_ENDS:
+            return offset
+        if (group, element) != ITEM:
+            raise _Unusual
+        if length != UNDEFINED:
+            offset += length
+            continue
+        while IMPLICIT.unpack_from(data, offset) != ITEM_ENDS:
+            _, _, offset = _element(data, offset, is_implicit=is_implicit, is_wanted=False, depth=depth)
+        offset += IMPLICIT.size
+
+
+def _by_library(data_set: BinaryIO, transfer_syntax: UID) -> TextOf:
+    """Raises NotStored if the bytes are not a data set."""
+    try:
+        found = read_dataset(
+            data_set,
+            transfer_syntax.is_implicit_VR,
+            transfer_syntax.is_little_endian,
+            stop_when=lambda tag, _vr, _length: tag > LAST_TAG,
+            specific_tags=list(TAGS.values()),
+        )
+    except DAMAGED as error:
+        raise NotStored(Status.HEADER_NOT_UNDERSTOOD, "the data set cannot be parsed") from error
+    return lambda keyword: _raw(found, keyword)
+
+
+def _uid(text_of: TextOf, keyword: str) -> str:
+    uid = text_of(keyword)
     if not uid:
         raise NotStored(Status.UID_MISSING, f"{keyword} is missing or empty")
     if not LEGAL_UID.fullmatch(uid):
@@ -71,23 +166,23 @@ def _uid(found: Dataset, keyword: str) -> str:
     return uid
 
 
-def _place(found: Dataset) -> tuple[str | None, float | None]:
+def _place(text_of: TextOf) -> tuple[str | None, float | None]:
     """The plane's orientation and position; an object without a usable place is stored all the same."""
     try:
-        image_orientation = _decimals(found, "ImageOrientationPatient")
-        return orientation_key(image_orientation), slice_position(_decimals(found, "ImagePositionPatient"), image_orientation)
+        image_orientation = _decimals(text_of, "ImageOrientationPatient")
+        return orientation_key(image_orientation), slice_position(_decimals(text_of, "ImagePositionPatient"), image_orientation)
     except ValueError:
         return None, None
 
 
-def _decimals(found: Dataset, keyword: str) -> list[float]:
-    text = _text(found, keyword)
+def _decimals(text_of: TextOf, keyword: str) -> list[float]:
+    text = text_of(keyword)
     if len(text) > LONGEST_DECIMAL_BYTES:
         raise ValueError(f"{keyword} is too long")
     return [float(value) for value in text.split("\\")]
 
 
-def _text(found: Dataset, keyword: str) -> str:
+def _raw(found: Dataset, keyword: str) -> str:
     """The raw value without padding. Raw, because converting it would warn about values that are merely odd."""
     if keyword not in found:
         return ""
@@ -96,4 +191,8 @@ def _text(found: Dataset, keyword: str) -> str:
         return ""
     if not isinstance(value, bytes):
         raise NotStored(Status.HEADER_NOT_UNDERSTOOD, f"{keyword} is a sequence")
+    return _stripped(value)
+
+
+def _stripped(value: bytes) -> str:
     return value.decode("latin-1").strip("\x00 ")

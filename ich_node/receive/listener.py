@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
 import structlog
-from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
@@ -22,12 +21,14 @@ from ich_node.errors import ConfigError
 from ich_node.jobs import Jobs
 from ich_node.receive.admission import Admission, Caller, Rejection, admit
 from ich_node.receive.arrival import Arrivals
+from ich_node.receive.c_store import CStoreEvent
 from ich_node.receive.commitment import Commitment
 from ich_node.receive.completion import Completion
 from ich_node.receive.guard import Guard
 from ich_node.receive.negotiation import acceptor, prefer_as_proposed
-from ich_node.receive.server import Server, TlsServer
-from ich_node.receive.status import Status
+from ich_node.receive.server import Server, SharedServer, SharedTlsServer, TlsServer
+from ich_node.receive.sharing import shares
+from ich_node.receive.status import Answer, Status
 from ich_node.receive.store import Store
 from ich_node.receive.vestibule import Door, Vestibule
 from ich_node.service import READY, tell_systemd
@@ -89,13 +90,14 @@ class Listener:
         clock: Callable[[], datetime],
         tls: TlsSettings = TLS_OFF,
     ) -> None:
+        scp, sources = shares(scp, sources)
         self._scp = scp
         self._tls = tls
         self._jobs = jobs
         self._clock = clock
         self._sources = sources
         self._vestibule = Vestibule(scp.acse_timeout_seconds, clock)
-        self._guard = Guard(scp, Arrivals(scp, spool))
+        self._guard = Guard(scp, Arrivals(scp, spool), self._on_store)
         self._admission = Admission(scp, sources, clock)
         self._completion = Completion(jobs, series, scp.idle_timeout_seconds, clock)
         self._store = Store(series, jobs, self._completion, clock)
@@ -114,14 +116,14 @@ class Listener:
         return int(self._secure.server_address[1])
 
     def __enter__(self) -> Self:
-        entity = acceptor(self._scp)
+        entity, is_shared = acceptor(self._scp), self._scp.processes > 1
         self._vestibule.start()
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self._close)
             if not self._tls.required:
-                self._plain = self._serve(entity, self._scp.port, Server)
+                self._plain = self._serve(entity, self._scp.port, SharedServer if is_shared else Server)
             if self._tls.is_on:
-                self._secure = self._serve(entity, self._tls.port, TlsServer)
+                self._secure = self._serve(entity, self._tls.port, SharedTlsServer if is_shared else TlsServer)
             on_failure.pop_all()
         return self
 
@@ -132,7 +134,6 @@ class Listener:
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_aborted),
-            (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_N_ACTION, self._on_commitment_asked),
             (evt.EVT_N_EVENT_REPORT, self._on_commitment),
         ]
@@ -147,7 +148,7 @@ class Listener:
         assert server.socket is not None
         server.socket.listen(CONNECTION_BACKLOG)
         self._vestibule.open(Door(listening=server.socket, accepted=server.accepted))
-        listens = {"address": address[0], "port": server.server_address[1], "tls": kind is TlsServer}
+        listens = {"address": address[0], "port": server.server_address[1], "tls": issubclass(kind, TlsServer)}
         log.info("listening", ae_title=self._scp.ae_title, sources=len(self._sources), **listens)
         return server
 
@@ -227,7 +228,7 @@ class Listener:
             prefer_as_proposed(association, request)
             log.info("association_admitted", source=source.name, **known)
 
-    def _on_store(self, event: Event) -> Dataset:
+    def _on_store(self, event: CStoreEvent) -> Answer:
         return self._store.answer(event, self._admission.source_of(event.assoc))
 
     def _on_commitment_asked(self, event: Event) -> tuple[int, None]:

@@ -64,6 +64,16 @@ class Server(ThreadedAssociationServer):
         return self._said.pop(connection)
 
 
+class Shared:
+    """Other processes listen on the same port, and the kernel spreads the connections."""
+
+    socket: Any
+
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        super().server_bind()  # type: ignore[misc]  # of the server that this is mixed into
+
+
 class TlsServer(Server):
     """A new ssl_context holds from the next connection on."""
 
@@ -80,3 +90,11 @@ class TlsServer(Server):
                 return
             on_failure.pop_all()
         super().accepted(secure, client_address)
+
+
+class SharedServer(Shared, Server):
+    """One of several."""
+
+
+class SharedTlsServer(Shared, TlsServer):
+    """One of several."""

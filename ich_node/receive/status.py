@@ -1,8 +1,7 @@
 """What C-STORE answers (PS3.4 B.2.3, PS3.7 C). docs/c-store-status.md is the table with a test for each row."""
 
 from enum import IntEnum
-
-from pydicom.dataset import Dataset
+from typing import NamedTuple
 
 from ich_node.errors import IchNodeError
 
@@ -32,10 +31,13 @@ class NotStored(IchNodeError):
         super().__init__(comment)
 
 
-def response(status: Status, comment: str = "") -> Dataset:
+class Answer(NamedTuple):
     """The status, and for a failure a sentence that its sender's log will show."""
-    answer = Dataset()
-    answer.Status = int(status)
-    if comment:
-        answer.ErrorComment = comment[:MOST_COMMENT_CHARACTERS]
-    return answer
+
+    status: Status
+    comment: str = ""
+
+
+def response(status: Status, comment: str = "") -> Answer:
+    """With no more of the comment than fits."""
+    return Answer(status, comment[:MOST_COMMENT_CHARACTERS])

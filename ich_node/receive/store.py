@@ -4,18 +4,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom.dimse_primitives import C_STORE
-from pynetdicom.events import Event
 
 from ich_node.config import SeriesSettings, Source
 from ich_node.errors import SpoolFull, Unavailable
 from ich_node.jobs import Added, Instance, Jobs
 from ich_node.receive.arrival import Arriving
+from ich_node.receive.c_store import CStoreEvent, CStoreRequest
 from ich_node.receive.completion import Completion
 from ich_node.receive.header import LEGAL_UID, Header, read_header
-from ich_node.receive.status import NotStored, Status, response
+from ich_node.receive.status import Answer, NotStored, Status, response
 
 # (0000,0700) Priority of the command, PS3.7 table 9.3-1
 HIGH_PRIORITY = 0x0001
@@ -38,13 +36,11 @@ class Store:
         self._completion = completion
         self._clock = clock
 
-    def answer(self, event: Event, source: Source | None) -> Dataset:
+    def answer(self, event: CStoreEvent, source: Source | None) -> Answer:
         """The C-STORE response. Never raises; Success means on disk and in the ledger."""
-        assert isinstance(event.request, C_STORE)
         uid = str(event.request.AffectedSOPInstanceUID)
         instance_uid = uid if LEGAL_UID.fullmatch(uid) else "illegal"  # it could be anything, a name as well
-        arrived = event.request.DataSet
-        assert isinstance(arrived, Arriving), "the guard watches every association"
+        arrived = event.data_set
         try:
             if source is None:
                 raise NotStored(Status.NOT_AUTHORISED, "the association was not admitted")
@@ -64,7 +60,7 @@ class Store:
         log.debug("object_stored", sop_instance_uid=instance_uid, source=source.name, added=added.name)
         return response(Status.SUCCESS)
 
-    def _keep(self, request: C_STORE, arrived: Arriving, event: Event, source: Source) -> Added:
+    def _keep(self, request: CStoreRequest, arrived: Arriving, event: CStoreEvent, source: Source) -> Added:
         """Raises NotStored, Unavailable."""
         transfer_syntax = UID(event.context.transfer_syntax)
         if request.AffectedSOPClassUID != event.context.abstract_syntax:
@@ -100,7 +96,7 @@ class Store:
         return added
 
 
-def _hold_against_command(header: Header, request: C_STORE) -> None:
+def _hold_against_command(header: Header, request: CStoreRequest) -> None:
     if header.sop_class_uid != request.AffectedSOPClassUID:
         raise NotStored(Status.DOES_NOT_MATCH_COMMAND, "SOPClassUID is not that of the command")
     if header.sop_instance_uid != request.AffectedSOPInstanceUID:

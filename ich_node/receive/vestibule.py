@@ -151,7 +151,8 @@ class Vestibule:
 
     def _serve(self) -> None:
         while not self._is_closed:
-            for key, _ in self._selector.select(TICK_SECONDS):
+            # without visitors nobody's time runs out
+            for key, _ in self._selector.select(TICK_SECONDS if self._visitors() else None):
                 if key.data is None:
                     self._listener.recv(4096)
                 elif isinstance(key.data, Door):
