@@ -18,12 +18,12 @@ from ich_node.spool import Spool
 ANALYSER = """
 import os, signal, sys, threading
 from ich_node.detection import pixels
-decode = pixels.pixel_array
-def decode_or_die(dataset, **options):
+decode = pixels.decode
+def decode_or_die(dataset, *frame):
     if dataset.SeriesDescription == "POISON":
         {death}
-    return decode(dataset, **options)
-pixels.pixel_array = decode_or_die
+    return decode(dataset, *frame)
+pixels.decode = decode_or_die
 from ich_node.cli import main
 main()
 """
@@ -42,7 +42,7 @@ reserve_bytes = 0
 lease_seconds = 2
 max_attempts = 2
 stall_seconds = 20
-threads = 1
+threads = 2
 """
 
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import torch
-
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -18,6 +16,8 @@ def in_order(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
 
     On as many threads as torch has: `[analysis] threads`, or the CPUs.
     """
+    import torch  # here: whoever only names a Series, as the command line does, need not load it
+
     threads = min(torch.get_num_threads(), len(items))
     if threads < 2:
         return [function(item) for item in items]
