@@ -67,11 +67,12 @@ class Latency:
     arrival: float
     ready: float
     done: float
-    sent: float
+    report: float
+    all: float
 
     @property
     def after_ready(self) -> float:
-        return self.sent - self.ready
+        return self.report - self.ready
 
 
 def main(folders: Sequence[str]) -> None:
@@ -91,8 +92,8 @@ def main(folders: Sequence[str]) -> None:
     rows = [row(study, measured[study.name][1:]) for study in studies]
     write_table(
         "latency",
-        f"From the last C-STORE to all results at the PACS; seconds, medians of {ROUNDS} rounds (and the longest)",
-        ["series", "objects", "arrival", "judged complete", "read and reported", "at the PACS", "of which after complete"],
+        f"From the last C-STORE to the results at the PACS; seconds, medians of {ROUNDS} rounds (and the longest)",
+        ["series", "objects", "arrival", "judged complete", "read", "SR at the PACS", "of which after complete", "all results"],
         rows,
         packages=["torch", "openvino", "pynetdicom"],
     )
@@ -164,12 +165,14 @@ def send_and_wait(study: Study, port: int, ledger: Jobs, folder: Path) -> Latenc
         assert at is not None
         return (at - last).total_seconds()
 
+    deliveries = ledger.deliveries(job.id)
     done = next(event.at for event in ledger.events(job.id) if event.event == "done")
     return Latency(
         arrival=last.timestamp() - began,
         ready=since_last(job.ready_at),
         done=since_last(done),
-        sent=max(since_last(delivery.sent_at) for delivery in ledger.deliveries(job.id)),
+        report=next(since_last(delivery.sent_at) for delivery in deliveries if delivery.kind == "sr"),
+        all=max(since_last(delivery.sent_at) for delivery in deliveries),
     )
 
 
@@ -193,8 +196,9 @@ def row(study: Study, latencies: Sequence[Latency]) -> list[str]:
         lambda latency: latency.arrival,
         lambda latency: latency.ready,
         lambda latency: latency.done,
-        lambda latency: latency.sent,
+        lambda latency: latency.report,
         lambda latency: latency.after_ready,
+        lambda latency: latency.all,
     ]
     return [study.name, str(len(study.files)), *map(cell, steps)]
 

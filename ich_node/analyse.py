@@ -31,7 +31,6 @@ from ich_node.report import ReportOptions
 from ich_node.shelf import Shelf
 from ich_node.spool import Spool
 
-IDLE_SECONDS = 0.5
 RETRY = timedelta(seconds=30)
 RENEWALS_PER_LEASE = 4
 LOST = "GPU lost"
@@ -86,7 +85,7 @@ class Analyser:
                         detector = self._load(bundle)
                     if not (self.work_once(detector) or self.look_once(detector)):
                         self.reader.tidy()
-                        news.wait(self.stop, IDLE_SECONDS)
+                        news.wait(self.stop)
                 except (BundleError, Unavailable) as error:
                     # no job was claimed, or it has been given back: without a model or a ledger all of them wait
                     log.error("analyser_waits", error=type(error).__name__, detail=error.detail)

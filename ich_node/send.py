@@ -25,7 +25,7 @@ from ich_node.peers import TLS_OFF
 from ich_node.spool import Spool
 from ich_node.sweep import Sweeper
 
-IDLE_SECONDS = 0.5
+WAIT_SECONDS = 0.5  # for a ledger that does not answer
 LEASE = timedelta(seconds=90)
 ONE_RESULT = timedelta(seconds=75)  # at most, to connect, be rejected or time out; before each the lease has so long to run
 MOST_IN_ONE_ASSOCIATION = 100
@@ -67,10 +67,10 @@ class Sender:
                     if sweeper is not None:
                         sweeper.sweep_due()
                     if idle:
-                        news.wait(self.stop, IDLE_SECONDS)
+                        news.wait(self.stop)
                 except Unavailable as error:
                     log.warning("sender_waits", detail=error.detail)
-                    self.stop.wait(IDLE_SECONDS)
+                    self.stop.wait(WAIT_SECONDS)
 
     def send_due(self) -> int:
         """Claim and deliver one batch; its size. Raises Unavailable if the ledger is."""

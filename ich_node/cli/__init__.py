@@ -7,6 +7,7 @@ import logging
 import sys
 import warnings
 from functools import cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,22 +17,29 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from ich_node import __version__
-from ich_node.cli import demonstrate, jobs, model, node, oneshot
+from ich_node.cli import demonstrate, node, oneshot
 from ich_node.config import load_config
 from ich_node.errors import ConfigError, IchNodeError
 
+# Groups of commands that import what no service needs, each in a module of that name here.
+GROUPS = ("jobs", "model")
+
 
 class Commands(TyperGroup):
-    """Ours, and those of other packages (the entry points ich_node.commands), which are imported when they are asked for.
+    """Groups, and the commands of other packages (the entry points ich_node.commands), are imported when they are asked for.
 
     What they import, and so what training imports, would be a third of the memory of every service.
     """
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in GROUPS:
+            group = typer.main.get_group(import_module(f"{__name__}.{cmd_name}").app)
+            group.name = cmd_name
+            return group
         return super().get_command(ctx, cmd_name) or _of_others().get_command(ctx, cmd_name)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *_of_others().list_commands(ctx)]
+        return [*super().list_commands(ctx), *GROUPS, *_of_others().list_commands(ctx)]
 
 
 @cache
@@ -74,8 +82,6 @@ def settings(
 node.add_to(app)
 oneshot.add_to(app)
 demonstrate.add_to(app)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(model.app, name="model")
 
 
 def main() -> None:

@@ -7,19 +7,21 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ich_node.config import Config
 from ich_node.destinations import Destination
 from ich_node.errors import ConfigError
-from ich_node.jobs import Jobs, open_ledger
 from ich_node.log import set_up_logging
 from ich_node.service import READY, tell_systemd
 from ich_node.spool import Spool
 from ich_node.supervise import run_all, run_receivers, stop_with_parent
 from ich_node.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from ich_node.jobs import Jobs
 
 STALL_SECONDS = 300.0  # of receive and send, whose every wait is shorter
 
@@ -34,7 +36,9 @@ class Setup:
     path: Path | None
     config: Config
 
-    def ledger(self) -> Jobs:
+    def ledger(self) -> "Jobs":
+        from ich_node.jobs import open_ledger
+
         return open_ledger(self.config.database.url)
 
     def spool(self) -> Spool:
@@ -85,7 +89,6 @@ def run(context: typer.Context) -> None:
     """Receive, analyse and send on this machine, in three processes."""
     setup: Setup = context.obj
     stop = _begin(setup, "run", with_parent=False)
-    setup.ledger()  # migrates once, before three processes open it
     run_all(setup.path, stop)
 
 

@@ -31,6 +31,74 @@ SERIES_IS_BEING_READ = (
 )
 
 
+# Made once: an idle reader asks several times a second, and to make a statement costs more than to execute it.
+NOW, LONG_AGO = (sa.bindparam(name, type_=jobs.c.ready_at.type) for name in ("now", "long_ago"))
+
+
+def _ready(lane: Lane, since: sa.BindParameter[datetime] = NOW) -> sa.ColumnElement[bool]:
+    return sa.and_(jobs.c.state == JobState.WAITING, jobs.c.lane == lane, jobs.c.ready_at <= since)
+
+
+# Which jobs are served in which order. Each is one range of an index.
+TURNS = (
+    sa.and_(jobs.c.state == JobState.READING, jobs.c.lease_until <= NOW),
+    _ready(Lane.URGENT),
+    _ready(Lane.SUSPECTED),
+    _ready(Lane.LARGE, since=LONG_AGO),
+    _ready(Lane.ORDINARY),
+    _ready(Lane.LARGE),
+)
+WHOSE_TURN = sa.select(
+    sa.case(
+        *(
+            (sa.select(jobs.c.id).where(turn, ~SERIES_IS_BEING_READ).exists(), sa.literal(number))
+            for number, turn in enumerate(TURNS)
+        ),
+        else_=None,
+    )
+)
+"""The number of the first turn in which there is a job to read."""
+
+READY_IN_LANES = (
+    sa.select(jobs.c.id)
+    .where(
+        jobs.c.state == JobState.WAITING,
+        jobs.c.lane.in_(sa.bindparam("lanes", expanding=True)),
+        jobs.c.ready_at <= NOW,
+        ~SERIES_IS_BEING_READ,
+    )
+    .limit(1)
+)
+
+
+def _longest_ready(turn: sa.ColumnElement[bool]) -> sa.Select[int]:
+    return sa.select(jobs.c.id).where(turn, ~SERIES_IS_BEING_READ).order_by(jobs.c.ready_at, jobs.c.id).limit(1)
+
+
+def _claim(turn: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
+    """One statement for both databases; SQLite, which locks as a whole, leaves SKIP LOCKED out."""
+    return (
+        sa.update(jobs)
+        .where(jobs.c.id == _longest_ready(turn).with_for_update(skip_locked=True).scalar_subquery())
+        .values(
+            state=JobState.READING,
+            attempts=jobs.c.attempts + 1,
+            max_attempts=sa.bindparam("most_attempts"),
+            content_at=sa.func.coalesce(jobs.c.content_at, NOW),
+            lease_owner=sa.bindparam("owner"),
+            lease_until=sa.bindparam("until", type_=jobs.c.lease_until.type),
+        )
+        .returning(*columns_of(Job, jobs))
+    )
+
+
+CLAIMS = tuple(_claim(turn) for turn in TURNS)
+
+
+def _at(now: datetime) -> dict[str, Any]:
+    return {"now": now, "long_ago": now - PATIENCE}
+
+
 class Claiming(Seat):
     """Hands out each job to one process at a time, for as long as its lease holds."""
 
@@ -45,10 +113,11 @@ class Claiming(Seat):
         try:
             with self._write() as connection:
                 _bury_crashed(connection, now, max_attempts)
-                turn = connection.execute(_whose_turn(now)).scalar()
+                turn = connection.execute(WHOSE_TURN, _at(now)).scalar()
                 if turn is None:
                     return None
-                claimed = as_values(Job, connection.execute(_claim(_turns(now)[turn], owner, now, now + lease, max_attempts)))
+                held = {"owner": owner, "until": now + lease, "most_attempts": max_attempts}
+                claimed = as_values(Job, connection.execute(CLAIMS[turn], _at(now) | held))
                 for job in claimed:
                     note(connection, job.id, now, "claimed", f"try {job.attempts}, by {owner}")
         except sa.exc.IntegrityError:
@@ -62,14 +131,13 @@ class Claiming(Seat):
         before = [lane for lane in Lane if lane < (Lane.ORDINARY if has_waited else job.lane)]
         if not before:
             return False
-        query = sa.select(jobs.c.id).where(_is_ready(now), jobs.c.lane.in_(before), ~SERIES_IS_BEING_READ).limit(1)
         with self._read() as connection:
-            return connection.execute(query).first() is not None
+            return connection.execute(READY_IN_LANES, {"now": now, "lanes": before}).first() is not None
 
     def is_any_ready(self, *, now: datetime) -> bool:
         """Whether a claim would find something to do."""
         with self._read() as connection:
-            return connection.execute(_whose_turn(now)).scalar() is not None
+            return connection.execute(WHOSE_TURN, _at(now)).scalar() is not None
 
     def renew(self, job: Job, *, now: datetime, lease: timedelta) -> None:
         """Hold the job for longer. Raises LeaseLost."""
@@ -166,57 +234,6 @@ class Claiming(Seat):
             left = _update_held(connection, job, state=state, reason=reason, detail=detail, **values, **NO_LEASE)
             event = "failed" if left.state is JobState.FAILED else "try failed"
             note(connection, job.id, now, event, f"{reason}: {detail}")
-
-
-def _is_ready(now: datetime) -> sa.ColumnElement[bool]:
-    return sa.and_(jobs.c.state == JobState.WAITING, jobs.c.ready_at <= now)
-
-
-def _turns(now: datetime) -> list[sa.ColumnElement[bool]]:
-    """Which jobs are served in which order. Each is one range of the index on state, lane and ready_at."""
-
-    def ready(lane: Lane, since: datetime = now) -> sa.ColumnElement[bool]:
-        return sa.and_(_is_ready(since), jobs.c.lane == lane)
-
-    return [
-        sa.and_(jobs.c.state == JobState.READING, jobs.c.lease_until <= now),
-        ready(Lane.URGENT),
-        ready(Lane.SUSPECTED),
-        ready(Lane.LARGE, since=now - PATIENCE),
-        ready(Lane.ORDINARY),
-        ready(Lane.LARGE),
-    ]
-
-
-def _whose_turn(now: datetime) -> sa.Select[int | None]:
-    """The number of the first turn in which there is a job to read."""
-    there = [sa.select(jobs.c.id).where(turn, ~SERIES_IS_BEING_READ).exists() for turn in _turns(now)]
-    return sa.select(sa.case(*((exists, sa.literal(number)) for number, exists in enumerate(there)), else_=None))
-
-
-def _claim(turn: sa.ColumnElement[bool], owner: str, now: datetime, until: datetime, max_attempts: int) -> ReturningUpdate[Any]:
-    """One statement for both databases; SQLite, which locks as a whole, leaves SKIP LOCKED out."""
-    oldest = (
-        sa.select(jobs.c.id)
-        .where(turn, ~SERIES_IS_BEING_READ)
-        .order_by(jobs.c.ready_at, jobs.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    return (
-        sa.update(jobs)
-        .where(jobs.c.id == oldest)
-        .values(
-            state=JobState.READING,
-            attempts=jobs.c.attempts + 1,
-            max_attempts=max_attempts,
-            content_at=sa.func.coalesce(jobs.c.content_at, sa.literal(now, jobs.c.content_at.type)),
-            lease_owner=owner,
-            lease_until=until,
-        )
-        .returning(*columns_of(Job, jobs))
-    )
 
 
 def _earlier_revision(job: Job) -> sa.ColumnElement[bool]:

@@ -5,14 +5,9 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -23,7 +18,7 @@ CONNECT_SECONDS = 10
 IDLE_IN_TRANSACTION_SECONDS = 60  # a host that vanishes in the middle must not keep its locks until TCP gives up
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 READS_ONLY = "ich_node_reads_only"
-MIGRATION_LOCK = 0x1C4_0DE  # any fixed number: PostgreSQL advisory locks are named by one
+HEAD = "0003"  # the newest of ich_node/migrations/versions
 
 
 def open_engine(url: str, *, busy_seconds: float) -> sa.Engine:
@@ -143,29 +138,22 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 def _migrate(engine: sa.Engine) -> None:
-    """Bring the schema to this code's version, once, whoever comes first."""
-    config = Config()
-    config.set_main_option("script_location", str(files("ich_node") / "migrations"))
-    script = ScriptDirectory.from_config(config)
-    head = script.get_current_head()
+    """Bring the schema to this code's version, if it is another one."""
     with engine.execution_options(**{READS_ONLY: True}).connect() as connection:
-        if _version(connection) == head:
+        if version_of(connection) == HEAD:
             return
+    from ich_node.jobs.migrating import migrate  # 12 MB that a running service does not need
+
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-        version = _version(connection)
-        known = {revision.revision for revision in script.walk_revisions()}
-        if version is not None and version not in known:
-            raise ConfigError(
-                f"the ledger {_shown(engine.url)} has schema {version}, which a newer ich-node made; this one knows up to {head}"
-            )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        migrate(connection, where=_shown(engine.url))
 
 
-def _version(connection: sa.Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def version_of(connection: sa.Connection) -> str | None:
+    """None of an empty database."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return version
 
 
 def _shown(url: sa.URL) -> str:

@@ -15,6 +15,14 @@ from ich_node.notification import KIND as NOTIFICATION
 
 DELIVERY_ROWS = sa.select(*columns_of(Delivery, deliveries, results)).join(results, results.c.id == deliveries.c.result_id)
 
+# Made once: an idle sender asks every second, and to make a statement costs more than to execute it.
+NOW = sa.bindparam("now", type_=deliveries.c.next_at.type)
+IS_DUE = sa.or_(
+    sa.and_(deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_at <= NOW),
+    sa.and_(deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until <= NOW),
+)
+IS_OVERDUE = sa.and_(deliveries.c.state == DeliveryState.STORED, deliveries.c.next_at <= NOW)
+ANY_DUE, ANY_OVERDUE = (sa.select(deliveries.c.id).where(where).limit(1) for where in (IS_DUE, IS_OVERDUE))
 NO_PRIORITIES: Mapping[str, int] = {}
 TO_SEND_AGAIN: dict[str, Any] = {"transaction_uid": None}
 
@@ -31,19 +39,19 @@ class Delivering(Seat):
         what has been due for longest.
         """
         urgent = _urgent_first(priorities)
-        with self._read() as connection:  # an idle sender asks several times a second: it takes no lock for that
-            if connection.execute(_due(now, deliveries.c.id).limit(1)).first() is None:
+        with self._read() as connection:  # it takes no lock for the answer that it mostly gets
+            if connection.execute(ANY_DUE, {"now": now}).first() is None:
                 return []
         with self._write() as connection:
             while True:
-                due = _due(now, deliveries.c.destination, deliveries.c.job_id, first=urgent)
-                oldest = connection.execute(_locked(due).limit(1)).one_or_none()
+                due = _due(deliveries.c.destination, deliveries.c.job_id, first=urgent)
+                oldest = connection.execute(_locked(due).limit(1), {"now": now}).one_or_none()
                 if oldest is None:
                     return []
-                batch = _due(now, deliveries.c.id).where(
+                batch = _due(deliveries.c.id).where(
                     deliveries.c.destination == oldest.destination, deliveries.c.job_id == oldest.job_id
                 )
-                ids = connection.execute(_locked(batch).limit(limit)).scalars().all()
+                ids = connection.execute(_locked(batch).limit(limit), {"now": now}).scalars().all()
                 outdated = _supersede(connection, ids, now)
                 if len(outdated) < len(ids):
                     break
@@ -104,17 +112,18 @@ class Delivering(Seat):
 
     def claim_uncommitted(self, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Delivery]:
         """Objects whose destination does not keep them, or did not say so in time: SENDING and ours, to be tried again."""
-        overdue = (
-            sa.select(deliveries.c.id)
-            .where(deliveries.c.state == DeliveryState.STORED, deliveries.c.next_at <= now)
-            .order_by(deliveries.c.next_at, deliveries.c.id)
-            .limit(limit)
-        )
         with self._read() as connection:
-            if connection.execute(overdue).first() is None:
+            if connection.execute(ANY_OVERDUE, {"now": now}).first() is None:
                 return []
         with self._write() as connection:
-            ids = connection.execute(overdue.with_for_update(skip_locked=True)).scalars().all()
+            overdue = (
+                sa.select(deliveries.c.id)
+                .where(IS_OVERDUE)
+                .order_by(deliveries.c.next_at, deliveries.c.id)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+            ids = connection.execute(overdue, {"now": now}).scalars().all()
             held = {"state": DeliveryState.SENDING, "lease_owner": owner, "lease_until": now + lease}
             connection.execute(sa.update(deliveries).where(deliveries.c.id.in_(ids)).values(**held))
             claimed = DELIVERY_ROWS.where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
@@ -144,14 +153,12 @@ class Delivering(Seat):
             _note_objects(connection, settled, now, event, detail)
 
 
-def _due(now: datetime, *columns: sa.Column[Any], first: Sequence[sa.ColumnElement[Any]] = ()) -> sa.Select[Any]:
+def _due(*columns: sa.Column[Any], first: Sequence[sa.ColumnElement[Any]] = ()) -> sa.Select[Any]:
     """What is due, ordered by `first`, then the longest due."""
-    pending = sa.and_(deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_at <= now)
-    abandoned = sa.and_(deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until <= now)
     return (
         sa.select(*columns)
         .join(jobs, jobs.c.id == deliveries.c.job_id)
-        .where(pending | abandoned)
+        .where(IS_DUE)
         .order_by(*first, deliveries.c.next_at, deliveries.c.id)
     )
 

@@ -15,8 +15,29 @@ from ich_node.jobs.values import Answer, Job
 # A look costs something for each object that is there, old or new. By a quarter more each time, all looks together cost as much
 # as five at the whole series.
 LEAST_NEW_OBJECTS = 4
-GROWN = sa.and_(
+# Made once: an idle reader asks every second, and to make a statement costs more than to execute it.
+NOW = sa.bindparam("now", type_=jobs.c.ready_at.type)
+HAS_GROWN = sa.and_(
     jobs.c.objects - jobs.c.objects_looked_at >= LEAST_NEW_OBJECTS, 4 * jobs.c.objects >= 5 * jobs.c.objects_looked_at
+)
+# Series that arrive and that nobody looks at, those of the first lane first. Every lane is named: so has it the index.
+GROWN = (
+    sa.select(jobs.c.id)
+    .where(
+        STILL_OPEN,
+        jobs.c.lane.in_(Lane),
+        jobs.c.ready_at > NOW,
+        HAS_GROWN,
+        jobs.c.looked_at_until.is_(None) | (jobs.c.looked_at_until <= NOW),
+    )
+    .order_by(jobs.c.lane, jobs.c.ready_at)
+    .limit(1)
+)
+LOOK = (
+    sa.update(jobs)
+    .where(jobs.c.id == GROWN.with_for_update(skip_locked=True).scalar_subquery())
+    .values(looked_at_until=sa.bindparam("until", type_=jobs.c.looked_at_until.type))
+    .returning(*columns_of(Job, jobs))
 )
 
 
@@ -28,14 +49,11 @@ class Looking(Seat):
 
         A process that dies over it is not followed into death by the next: the time has to run out first.
         """
-        grown = _grown(now)
         with self._read() as connection:
-            if connection.execute(grown.limit(1)).first() is None:
+            if connection.execute(GROWN, {"now": now}).first() is None:
                 return None
-        first = grown.limit(1).with_for_update(skip_locked=True).scalar_subquery()
         with self._write() as connection:
-            looked_at = sa.update(jobs).where(jobs.c.id == first).values(looked_at_until=until).returning(*columns_of(Job, jobs))
-            found = as_values(Job, connection.execute(looked_at))
+            found = as_values(Job, connection.execute(LOOK, {"now": now, "until": until}))
         return found[0] if found else None
 
     def end_look(self, job: Job, *, objects: int, suspected: bool) -> None:
@@ -88,10 +106,3 @@ class Looking(Seat):
         """How many; whoever asks again asks the network."""
         with self._write() as connection:
             return connection.execute(sa.delete(answers).where(answers.c.made_at < made_before)).rowcount
-
-
-def _grown(now: datetime) -> sa.Select[int]:
-    """Series that arrive and that nobody looks at, those of the first lane first. Every lane is named: so has it the index."""
-    arrives = sa.and_(STILL_OPEN, jobs.c.lane.in_(Lane), jobs.c.ready_at > now)
-    free = jobs.c.looked_at_until.is_(None) | (jobs.c.looked_at_until <= now)
-    return sa.select(jobs.c.id).where(arrives, GROWN, free).order_by(jobs.c.lane, jobs.c.ready_at)

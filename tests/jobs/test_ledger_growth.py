@@ -9,18 +9,18 @@ import sqlalchemy as sa
 from ledger_examples import T0, add, claim, finish
 
 from benchmarks.ledger_growth import fill
-from ich_node.jobs.claiming import _claim, _turns, _whose_turn
+from ich_node.jobs.claiming import TURNS, WHOSE_TURN, _at, _longest_ready
 from ich_node.jobs.delivering import _due, _urgent_first
-from ich_node.jobs.looking import _grown
+from ich_node.jobs.looking import GROWN
 from ich_node.jobs.sweeping import ENDED, _prunable, _sweepable
 from ich_node.jobs.tables import deliveries
 
 ENDED_JOBS = 3_000
 QUESTIONS: dict[str, Callable[[datetime], Any]] = {
-    "whose turn": _whose_turn,
-    "claim": lambda now: _claim(_turns(now)[4], "host:1", now, now, 3),
-    "what arrives": lambda now: _grown(now).limit(1),
-    "due deliveries": lambda now: _due(now, deliveries.c.id, first=_urgent_first({})).limit(1),
+    "whose turn": lambda now: WHOSE_TURN.params(_at(now)),
+    "claim": lambda now: _longest_ready(TURNS[4]).params(_at(now)),
+    "what arrives": lambda now: GROWN.params(now=now),
+    "due deliveries": lambda now: _due(deliveries.c.id, first=_urgent_first({})).limit(1).params(now=now),
     "to sweep": lambda now: _sweepable(ENDED, now).limit(20),
     "to prune": lambda now: _prunable(now - timedelta(days=3650)).limit(1),
 }

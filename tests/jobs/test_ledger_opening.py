@@ -22,7 +22,7 @@ from ledger_examples import T0, add, claim, finish, open_and_count
 
 from ich_node.errors import ConfigError, SpoolFull, Unavailable
 from ich_node.jobs import Added, open_ledger
-from ich_node.jobs.database import open_engine
+from ich_node.jobs.database import HEAD, open_engine
 from ich_node.jobs.tables import metadata
 
 
@@ -43,6 +43,7 @@ def test_migrations_make_the_tables(url, jobs):
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == HEAD
         indexes = {index["name"] for table in metadata.tables for index in sa.inspect(connection).get_indexes(table)}
         assert indexes >= {str(index.name) for table in metadata.tables.values() for index in table.indexes}
     engine.dispose()
