@@ -6,31 +6,28 @@ ledger. A FOLDER holds one series more, in one transfer syntax.
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 
 import pydicom
-from pydicom.uid import JPEGLosslessSV1, generate_uid
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEGLosslessSV1, generate_uid
+from pynetdicom import AE
 
+from benchmarks.receivers import ENVIRONMENT, free_port, listening, needed_tool
 from benchmarks.side_by_side import write_table
 from ich_node.jobs import DeliveryState, Job, Jobs, JobState, open_ledger
 from ich_node.phantom import make_study
 
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "5"))
-TOOLS = "/usr/bin:/usr/local/bin"
 LOOPBACK = "127.0.0.1"
-# Debian's DCMTK waits 40 ms for each object otherwise.
-PEER_ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
 PATIENCE_SECONDS = 120.0
 CONFIG = """
 [scp]
@@ -53,11 +50,16 @@ path = "{folder}/spool"
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """Files of one series, sent anew under other UIDs each time. proposes: storescu's option for their transfer syntax."""
+    """Files of one series, sent anew under other UIDs each time.
+
+    proposes: storescu's option for their transfer syntax; pause_seconds: after each object, as of a scanner that still
+    reconstructs.
+    """
 
     name: str
     files: Sequence[Path]
     proposes: str
+    pause_seconds: float = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +80,12 @@ class Latency:
 def main(folders: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        thick = phantom(folder / "36", "36 slices, uncompressed", slice_mm=4.2, compressed=False)
         studies = [
-            phantom(folder / "36", "36 slices, uncompressed", slice_mm=4.3, compressed=False),
-            phantom(folder / "239", "239 slices, JPEG Lossless", slice_mm=0.65, compressed=True),
-            phantom(folder / "300", "300 slices, uncompressed", slice_mm=0.51, compressed=False),
+            thick,
+            replace(thick, name=f"{thick.name}, ten a second", pause_seconds=0.1),
+            phantom(folder / "239", "239 slices, JPEG Lossless", slice_mm=0.61, compressed=True),
+            phantom(folder / "300", "300 slices, uncompressed", slice_mm=0.4854, compressed=False),
             *(found(Path(path)) for path in folders),
         ]
         measured: dict[str, list[Latency]] = {study.name: [] for study in studies}
@@ -104,7 +108,7 @@ def phantom(folder: Path, name: str, *, slice_mm: float, compressed: bool) -> St
     files = make_study(3, bleeds=("IPH", "SDH"), slice_mm=slice_mm).write(folder)
     if compressed:
         for path in files:
-            subprocess.run([tool("dcmcjpeg"), "+e1", path, path], check=True)
+            subprocess.run([needed_tool("dcmcjpeg"), "+e1", path, path], check=True)
     return Study(name=f"{name} (phantom)", files=files, proposes="-xs" if compressed else "-xe")
 
 
@@ -122,10 +126,9 @@ def node(folder: Path) -> Iterator[tuple[int, Jobs]]:
     config = folder / "config.toml"
     config.write_text(CONFIG.format(port=port, pacs_port=pacs_port, folder=folder), encoding="utf-8")
     (folder / "pacs").mkdir()
-    pacs: list[str | Path] = [tool("storescp"), "-aet", "PACS", "-od", folder / "pacs", "+B", "-pdu", "131072", str(pacs_port)]
-    ours: list[str | Path] = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
-    with (folder / "log").open("wb") as log, running(pacs, log), running(ours, log):
-        until(lambda: echoes(port), "the node to listen")
+    pacs = [needed_tool("storescp"), "-aet", "PACS", "-od", str(folder / "pacs"), "+B", "-pdu", "131072", str(pacs_port)]
+    ours = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
+    with listening(pacs, pacs_port, folder / "pacs"), listening(ours, port, folder):
         ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
         yield port, ledger
         ledger.dispose()
@@ -142,19 +145,7 @@ def send_and_wait(study: Study, port: int, ledger: Jobs, folder: Path) -> Latenc
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         dataset.save_as(folder / f"{number:04}.dcm", enforce_file_format=True)
     began = time.time()
-    send: list[str | Path] = [
-        tool("storescu"),
-        study.proposes,
-        "-aet",
-        "CT1",
-        "-aec",
-        "ICHNODE",
-        LOOPBACK,
-        str(port),
-        "+sd",
-        folder,
-    ]
-    subprocess.run(send, check=True, env=PEER_ENVIRONMENT)
+    send(study, folder, port)
     until(lambda: is_sent(ledger, series_uid), "the results at the PACS")
     job = job_of(ledger, series_uid)
     assert job is not None
@@ -174,6 +165,32 @@ def send_and_wait(study: Study, port: int, ledger: Jobs, folder: Path) -> Latenc
         report=next(since_last(delivery.sent_at) for delivery in deliveries if delivery.kind == "sr"),
         all=max(since_last(delivery.sent_at) for delivery in deliveries),
     )
+
+
+def send(study: Study, folder: Path, port: int) -> None:
+    """In one association."""
+    if not study.pause_seconds:
+        command = [
+            needed_tool("storescu"),
+            study.proposes,
+            "-aet",
+            "CT1",
+            "-aec",
+            "ICHNODE",
+            LOOPBACK,
+            str(port),
+            "+sd",
+            str(folder),
+        ]
+        subprocess.run(command, check=True, env=ENVIRONMENT)
+        return
+    entity = AE(ae_title="CT1")
+    entity.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
+    association = entity.associate(LOOPBACK, port, ae_title="ICHNODE")
+    for path in sorted(folder.iterdir()):
+        association.send_c_store(path)
+        time.sleep(study.pause_seconds)
+    association.release()
 
 
 def is_sent(ledger: Jobs, series_uid: str) -> bool:
@@ -203,41 +220,12 @@ def row(study: Study, latencies: Sequence[Latency]) -> list[str]:
     return [study.name, str(len(study.files)), *map(cell, steps)]
 
 
-@contextmanager
-def running(command: Sequence[str | Path], log: object) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=log, stderr=log, env=PEER_ENVIRONMENT)  # type: ignore[call-overload]
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-
-
-def echoes(port: int) -> bool:
-    asked = [tool("echoscu"), "-aet", "CT1", "-aec", "ICHNODE", LOOPBACK, str(port)]
-    return subprocess.run(asked, env=PEER_ENVIRONMENT, capture_output=True, check=False).returncode == 0
-
-
 def until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {PATIENCE_SECONDS:g} s for {what}")
         time.sleep(0.1)
-
-
-def tool(name: str) -> str:
-    path = shutil.which(name, path=TOOLS)
-    if path is None:
-        raise SystemExit(f"{name} is not installed (make peers)")
-    return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 if __name__ == "__main__":

@@ -11,23 +11,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 
-import matplotlib
 import sqlalchemy as sa
 
+from benchmarks.pictures import new_picture, save
 from benchmarks.side_by_side import write_table
 from ich_node.jobs import Instance, Jobs, Result, open_ledger, tables
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
 
 SIZES = [int(size) for size in os.environ.get("ICH_NODE_BENCH_JOBS", "1,1000,10000,100000,1000000").split(",")]
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "40"))
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LEASE, MAX_WAIT = timedelta(minutes=2), timedelta(minutes=15)
-PICTURE = Path(__file__).parents[1] / "docs" / "images" / "growth-ledger.png"
 OPERATIONS = (
     "one small row and a commit (the floor)",
     "add an object",
@@ -198,7 +193,7 @@ def a_result(name: str) -> Result:
 
 
 def draw(rows: Sequence[Sequence[str]]) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    figure, axes = new_picture()
     sizes = [int(row[0].replace(",", "")) for row in rows]
     for column, operation in enumerate(OPERATIONS, start=1):
         style = "k--" if column == 1 else "o-"
@@ -206,7 +201,7 @@ def draw(rows: Sequence[Sequence[str]]) -> None:
     axes.set(xscale="log", xlabel="jobs in the ledger", ylabel="ms", ylim=(0, None))
     axes.legend(fontsize=7, ncols=2)
     axes.set_title("SQLite, WAL, every commit on disk", fontsize=9)
-    figure.savefig(PICTURE, dpi=130)
+    save(figure, "growth-ledger")
 
 
 if __name__ == "__main__":

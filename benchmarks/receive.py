@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,18 +18,19 @@ from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from benchmarks.growth import draw_growth
+from benchmarks.pictures import new_picture, save
 from benchmarks.receivers import ENVIRONMENT, Receiver, Start, cpu_seconds, ich_node, orthanc, script, storescp, tool
 from benchmarks.receiving_floor import send
 from benchmarks.side_by_side import write_table
 
-PICTURE = Path(__file__).parent.parent / "docs" / "images" / "receive.png"
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "5"))
 IMAGES = int(os.environ.get("ICH_NODE_BENCH_IMAGES", "300"))
 WARM_UP_IMAGES = 20
 GROWTH = (1, 2, 4, 8, 16)
 FEW = (1, 4)
 ORTHANC = "Orthanc (file synced, index not)"
+FLOOR = "floor: Python, loopback, write, fsync"
+GROWING = (FLOOR, ORTHANC, "ich-node", "ich-node, 2 processes")
 ROOT = "1.2.826.0.1.3680043.10.1624.9"
 RUN_DIGITS, IMAGE_DIGITS = b"7" * 12, b"8" * 8
 # In memory: what is sent must not wait for the disk that the receivers write to.
@@ -45,7 +47,7 @@ class Run:
 
 def contestants() -> dict[str, Start]:
     """By name; those whose programs are not installed are left out."""
-    chosen = {"floor: Python, loopback, write, fsync": script("receiving_floor", speaks_dicom=False)}
+    chosen = {FLOOR: script("receiving_floor", speaks_dicom=False)}
     if tool("storescp"):
         chosen["DCMTK storescp +B (no sync, no index)"] = storescp
     if tool("Orthanc"):
@@ -68,7 +70,7 @@ def main() -> None:
             try:
                 with chosen[name](store) as receiver:
                     measure(receiver, template, source, 1, WARM_UP_IMAGES)
-                    for senders in GROWTH if name.startswith(("ich-node", "Orthanc")) else FEW:
+                    for senders in GROWTH if name in GROWING else FEW:
                         runs[name, senders].append(measure(receiver, template, source, senders, IMAGES))
             finally:
                 shutil.rmtree(source)
@@ -166,7 +168,22 @@ def report(runs: dict[tuple[str, int], list[Run]]) -> None:
         rows,
         packages=["pynetdicom", "pydicom", "SQLAlchemy"],
     )
-    draw_growth({name: points for name, points in lines.items() if len(points) == len(GROWTH)}, PICTURE)
+    draw({name: points for name, points in lines.items() if len(points) == len(GROWTH)})
+
+
+def draw(lines: Mapping[str, Mapping[int, tuple[float, float, float]]]) -> None:
+    """Images a second over how many send at once: lower quartile, median, upper quartile."""
+    figure, axes = new_picture()
+    for name, points in lines.items():
+        senders = sorted(points)
+        lower, middle, upper = zip(*(points[count] for count in senders), strict=True)
+        axes.plot(senders, middle, "k--" if name == FLOOR else "o-", label=name)
+        axes.fill_between(senders, lower, upper, alpha=0.15)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(GROWTH, [str(count) for count in GROWTH])
+    axes.set(xlabel="senders at once", ylabel="images a second", ylim=(0, None))
+    axes.legend(fontsize=8)
+    save(figure, "growth-senders")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,14 @@ def tool(name: str) -> str | None:
     return shutil.which(name, path=TOOL_FOLDERS)
 
 
+def needed_tool(name: str) -> str:
+    """As `tool`; without it the benchmark ends."""
+    path = tool(name)
+    if path is None:
+        raise SystemExit(f"{name} is not installed (make peers)")
+    return path
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

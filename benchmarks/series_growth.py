@@ -5,10 +5,8 @@ import io
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 
-import matplotlib
 import numpy as np
 import pydicom
 import torch
@@ -16,6 +14,7 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from benchmarks.inference import GEMM, flops
+from benchmarks.pictures import new_picture, save
 from benchmarks.side_by_side import write_table
 from ich_node.detection.detector import Detector
 from ich_node.detection.series import read_series
@@ -24,13 +23,9 @@ from ich_node.engine import choose_engine
 from ich_node.phantom import make_study
 from ich_node.shelf import open_bundle, shipped_bundle
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
-
 SIZES = [int(size) for size in os.environ.get("ICH_NODE_BENCH_SLICES", "10,30,100,300,1000").split(",")]
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "3"))
 HEAD_MM = 145.0
-PICTURE = Path(__file__).parents[1] / "docs" / "images" / "growth-slices.png"
 
 
 def main() -> None:
@@ -110,14 +105,14 @@ def copy_seconds(files: Sequence[bytes]) -> float:
 
 
 def draw(rows: Sequence[Sequence[str]]) -> None:
-    figure, axes = plt.subplots(figsize=(6, 3.8), layout="constrained")
+    figure, axes = new_picture()
     sizes = [int(row[0]) for row in rows]
     for column, (name, style) in {5: ("all", "o-"), 3: ("decoded and checked", "s-"), 4: ("network and detector", "^-")}.items():
         axes.plot(sizes, [float(row[column]) for row in rows], style, label=name)
     axes.plot(sizes, [float(row[6]) for row in rows], "k--", label="floor: GEMM peak and memory copy")
     axes.set(xscale="log", yscale="log", xlabel="slices", ylabel="seconds")
     axes.legend(fontsize=8)
-    figure.savefig(PICTURE, dpi=130)
+    save(figure, "growth-slices")
 
 
 if __name__ == "__main__":

@@ -188,14 +188,14 @@ def test_echo_answers_in_words(tmp_path):
 # --- jobs and models ----------------------------------------------------------------------------------------------------------
 
 
-def add_job(tmp_path: Path, series: str) -> None:
+def add_job(tmp_path: Path, series: str, *, urgent: bool = False) -> None:
     open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite").add(
         Instance(
             sop_instance_uid=f"{series}.1", sop_class_uid="1.2.840.10008.5.1.4.1.1.2", study_instance_uid="1.2",
             series_instance_uid=series, transfer_syntax_uid="1.2.840.10008.1.2.1", sha256="0" * 64,
             path=f"objects/00/{'0' * 64}.dcm", size_bytes=1, source="modality", received_at=NOW,
         ),
-        ready_at=NOW + timedelta(days=40_000), max_wait=timedelta(days=40_000),
+        ready_at=NOW + timedelta(days=40_000), max_wait=timedelta(days=40_000), urgent=urgent,
     )  # fmt: skip
 
 
@@ -221,6 +221,11 @@ def test_jobs_are_listed_shown_closed_cancelled_and_retried(tmp_path, config):
     missing = ich_node("jobs", "show", 99, config=config)
     assert missing.returncode == 2
     assert "there is no job 99" in missing.stderr
+
+
+def test_jobs_that_wait_in_another_lane_are_shown_so(tmp_path, config):
+    add_job(tmp_path, "1.2.3", urgent=True)
+    assert " s, urgent" in ich_node("jobs", "show", 1, config=config).stdout
 
 
 def test_a_model_is_activated_and_rolled_back(tmp_path, config):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ich_node.errors import ConfigError
-from ich_node.jobs import Job, Jobs, JobState
+from ich_node.jobs import Job, Jobs, JobState, Lane
 
 app = typer.Typer(no_args_is_help=True, help="What was received, what became of it, and what is still owed.")
 JobId = Annotated[int, typer.Argument(help="The number in `jobs list`.")]
@@ -118,11 +118,12 @@ def close(context: typer.Context, job_id: JobId) -> None:
 
 
 def _state(job: Job, now: datetime) -> str:
-    """WAITING means two things to a person: still arriving, or next in line."""
+    """WAITING means two things to a person: still arriving, or next in line; and then in which lane."""
     if job.state is not JobState.WAITING:
         return job.state.lower()
     seconds = (job.ready_at - now).total_seconds()
-    return "ready" if seconds <= 0 else f"waiting {seconds:.0f} s"
+    state = "ready" if seconds <= 0 else f"waiting {seconds:.0f} s"
+    return state if job.lane is Lane.ORDINARY else f"{state}, {job.lane.name.lower()}"
 
 
 def _answer(job: Job) -> str:
