@@ -22,6 +22,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEGLosslessSV1,
 from pynetdicom import AE
 
 from benchmarks.receivers import ENVIRONMENT, free_port, listening, needed_tool
+from benchmarks.series_growth import finer
 from benchmarks.side_by_side import write_table
 from ich_node.jobs import DeliveryState, Job, Jobs, JobState, open_ledger
 from ich_node.phantom import make_study
@@ -88,11 +89,14 @@ def main(folders: Sequence[str]) -> None:
             phantom(folder / "300", "300 slices, uncompressed", slice_mm=0.4854, compressed=False),
             *(found(Path(path)) for path in folders),
         ]
-        measured: dict[str, list[Latency]] = {study.name: [] for study in studies}
+        thousand, overtaking = thousand_slices(folder / "1000"), replace(thick, name=f"{thick.name}, while 1,000 are being read")
+        measured: dict[str, list[Latency]] = {study.name: [] for study in [*studies, overtaking]}
         with node(folder) as (port, ledger):
             for _ in range(ROUNDS + 1):  # the first one warms up
                 for study in studies:
                     measured[study.name].append(send_and_wait(study, port, ledger, folder / "sent"))
+                measured[overtaking.name].append(overtake(overtaking, thousand, port, ledger, folder))
+    studies.append(overtaking)
     rows = [row(study, measured[study.name][1:]) for study in studies]
     write_table(
         "latency",
@@ -110,6 +114,14 @@ def phantom(folder: Path, name: str, *, slice_mm: float, compressed: bool) -> St
         for path in files:
             subprocess.run([needed_tool("dcmcjpeg"), "+e1", path, path], check=True)
     return Study(name=f"{name} (phantom)", files=files, proposes="-xs" if compressed else "-xe")
+
+
+def thousand_slices(folder: Path) -> Study:
+    folder.mkdir()
+    files = [folder / f"{number:04}.dcm" for number in range(1000)]
+    for path, dataset in zip(files, finer(make_study(3, bleeds=("IPH", "SDH")).datasets(), len(files)), strict=True):
+        dataset.save_as(path, enforce_file_format=True)
+    return Study(name="1,000 slices", files=files, proposes="-xe")
 
 
 def found(folder: Path) -> Study:
@@ -135,15 +147,7 @@ def node(folder: Path) -> Iterator[tuple[int, Jobs]]:
 
 
 def send_and_wait(study: Study, port: int, ledger: Jobs, folder: Path) -> Latency:
-    """Under UIDs of its own: the same objects again would change nothing."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    study_uid, series_uid = generate_uid(), generate_uid()
-    for number, path in enumerate(study.files):
-        dataset = pydicom.dcmread(path)
-        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID = study_uid, series_uid, generate_uid()
-        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        dataset.save_as(folder / f"{number:04}.dcm", enforce_file_format=True)
+    series_uid = renamed(study, folder)
     began = time.time()
     send(study, folder, port)
     until(lambda: is_sent(ledger, series_uid), "the results at the PACS")
@@ -167,22 +171,34 @@ def send_and_wait(study: Study, port: int, ledger: Jobs, folder: Path) -> Latenc
     )
 
 
+def overtake(small: Study, large: Study, port: int, ledger: Jobs, folder: Path) -> Latency:
+    """The small one is sent while the large one is read; both are waited for."""
+    large_uid = renamed(large, folder / "large")
+    send(large, folder / "large", port)
+    until(lambda: getattr(job_of(ledger, large_uid), "state", None) is JobState.READING, "the reading of the large series")
+    latency = send_and_wait(small, port, ledger, folder / "sent")
+    until(lambda: is_sent(ledger, large_uid), "the results of the large series")
+    return latency
+
+
+def renamed(study: Study, folder: Path) -> str:
+    """Its files under UIDs that nobody has seen, in the folder; the Series Instance UID."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    study_uid, series_uid = generate_uid(), generate_uid()
+    for number, path in enumerate(study.files):
+        dataset = pydicom.dcmread(path)
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID = study_uid, series_uid, generate_uid()
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.save_as(folder / f"{number:04}.dcm", enforce_file_format=True)
+    return series_uid
+
+
 def send(study: Study, folder: Path, port: int) -> None:
     """In one association."""
     if not study.pause_seconds:
-        command = [
-            needed_tool("storescu"),
-            study.proposes,
-            "-aet",
-            "CT1",
-            "-aec",
-            "ICHNODE",
-            LOOPBACK,
-            str(port),
-            "+sd",
-            str(folder),
-        ]
-        subprocess.run(command, check=True, env=ENVIRONMENT)
+        titles = ["-aet", "CT1", "-aec", "ICHNODE", LOOPBACK, str(port)]
+        subprocess.run([needed_tool("storescu"), study.proposes, *titles, "+sd", str(folder)], check=True, env=ENVIRONMENT)
         return
     entity = AE(ae_title="CT1")
     entity.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
@@ -201,7 +217,7 @@ def is_sent(ledger: Jobs, series_uid: str) -> bool:
 
 
 def job_of(ledger: Jobs, series_uid: str) -> Job | None:
-    return next((job for job in ledger.list(limit=1) if job.series_instance_uid == series_uid), None)
+    return next((job for job in ledger.list(limit=2) if job.series_instance_uid == series_uid), None)
 
 
 def row(study: Study, latencies: Sequence[Latency]) -> list[str]:

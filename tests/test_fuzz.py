@@ -97,6 +97,14 @@ def test_damaged_data_sets(start_node: StartNode, crashes: list[str], capfd: pyt
     assert_unharmed(node, crashes, capfd)
 
 
+def test_peers_that_release_and_hang_up_at_once_leave_nothing_behind(start_node: StartNode) -> None:
+    """The answer to the release has nowhere to go: it is dropped, and the threads end long before any time limit."""
+    node = start_node(sources=SOURCES, acse_timeout_seconds=60, dimse_timeout_seconds=60)
+    for _ in range(20):
+        say(node.port, VALID[0], *c_store_rq(), pdu(5, bytes(4)))
+    wait_until(lambda: not any("Acceptor" in thread.name for thread in threading.enumerate()), what="the end of all threads")
+
+
 def assert_unharmed(node: Node, crashes: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     """No thread died, nothing hangs, no traceback was printed, and business goes on."""
     assert not crashes, f"{len(crashes)} threads died, the first of {crashes[0]}"

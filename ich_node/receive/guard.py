@@ -4,6 +4,7 @@ Without the limits a PDU header of six bytes makes it allocate 4 GiB, and a peer
 """
 
 import contextlib
+import queue
 import socket
 import ssl
 import struct
@@ -30,6 +31,8 @@ from ich_node.receive.reactor import Reactor
 from ich_node.receive.status import Answer
 from ich_node.receive.vestibule import LARGEST_ASSOCIATE_PDU_BYTES
 
+# Of a primitive that waits to be sent (PS3.8 table 9-1): accept, reject, data, release, its answer, abort.
+OUR_EVENTS = ("Evt7", "Evt8", "Evt9", "Evt11", "Evt14", "Evt15")
 LARGEST_COMMAND_BYTES = 65_536
 MOST_MESSAGES_AHEAD = 1
 MOST_REPORTS_AT_ONCE = 4
@@ -78,7 +81,10 @@ class EndingStateMachine(StateMachine):
     def do_action(self, event: str) -> None:
         """Called by the association's network thread."""
         if (event, self.current_state) not in TRANSITION_TABLE:
-            # Both sides abort at the same time: the connection is closing already (Sta13), or closed (Sta1).
+            # Both sides end it at the same time: the connection is closing already (Sta13), or closed (Sta1).
+            if event in OUR_EVENTS:
+                with contextlib.suppress(queue.Empty):  # what we wanted to say; upstream would come back to it for ever
+                    self.dul.to_provider_queue.get(block=False)
             if self.current_state not in ("Sta1", "Sta13"):
                 self._end(f"{event} in {self.current_state}")
             return
