@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pydicom.uid import UID, RLELossless
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.transport import AddressInformation, AssociationSocket
@@ -84,10 +86,44 @@ class Transport(AssociationSocket):
             connection.close()
 
 
+class Checkpoint(threading.Event):
+    """Where upstream's association thread is held while another one waits for an answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.Lock()
+        self.set()
+
+    def clear(self) -> None:
+        """From here on that thread takes no message."""
+        with self.lock:
+            super().clear()
+
+
+class PatientDimse(DIMSEServiceProvider):
+    """Gives an answer to whoever waits for it.
+
+    Upstream's association thread, which looks for requests of the peer, passes its checkpoint and then takes whatever message is
+    there. If it stands still in between, that is the answer to what was sent meanwhile: it drops it, and the sender waits in vain
+    until its time limit. The faster a peer answers, the likelier.
+    """
+
+    def get_msg(self, block: bool = False) -> Any:
+        """Called by that thread without block, with block by the one that waits."""
+        if block:
+            return super().get_msg(block=True)
+        checkpoint = self.assoc._reactor_checkpoint
+        assert isinstance(checkpoint, Checkpoint)
+        with checkpoint.lock:
+            return super().get_msg() if checkpoint.is_set() else (None, None)
+
+
 class Requestor(AE):
-    """An AE whose associations use Transport."""
+    """An AE whose associations use Transport and PatientDimse."""
 
     def _create_socket(self, assoc: Association, address: AddressInformation, tls_args: Any) -> AssociationSocket:
+        assoc._reactor_checkpoint = Checkpoint()
+        assoc.dimse = PatientDimse(assoc)
         transport = Transport(assoc, address=address)
         transport.tls_args = tls_args
         return transport

@@ -19,6 +19,8 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 
+from ich_node.peers import Requestor
+
 VERIFICATION = "1.2.840.10008.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -207,7 +209,7 @@ def associated(
     contexts: Sequence[tuple[str, Sequence[str]]] = ((VERIFICATION, (ImplicitVRLittleEndian,)), (CT, (ExplicitVRLittleEndian,))),
 ) -> Iterator[Association]:
     """An association with what listens on the port, established or not; released at the end."""
-    entity = AE(calling_ae)
+    entity = Requestor(calling_ae)  # upstream's may drop an answer that comes fast
     for sop_class, syntaxes in contexts:
         entity.add_requested_context(sop_class, [UID(syntax) for syntax in syntaxes])
     association = entity.associate("127.0.0.1", port, ae_title=called_ae)

@@ -16,10 +16,13 @@ from typing import Any
 import pytest
 from peers import COMPREHENSIVE_3D_SR, Pacs, free_port, orthanc, pacs, storescp, wait_until
 from pydicom import dcmread
+from pynetdicom.association import Association
+from pynetdicom.transport import AddressInformation
 from results import ROOT, give_results, result_object
 
 from ich_node.destinations import DicomDestination
 from ich_node.jobs import Delivery, DeliveryState, Jobs, open_ledger
+from ich_node.peers import Requestor
 from ich_node.send import RETRY_FOR, Sender, retry_at
 from ich_node.spool import Spool
 
@@ -318,3 +321,17 @@ def test_orthanc_gets_the_results(node: Node, tmp_path: Path) -> None:
         with urllib.request.urlopen(f"{peer.url}/instances", timeout=10) as answer:
             assert len(json.load(answer)) == 3
     assert node.states() == [DeliveryState.SENT] * 3
+
+
+def test_an_answer_is_not_taken_by_the_thread_that_looks_for_requests() -> None:
+    """While a sender waits, that thread of pynetdicom gets nothing, however late it comes by; the sender does."""
+    entity = Requestor(ae_title="US")
+    association = Association(entity, "requestor")
+    entity._create_socket(association, AddressInformation("127.0.0.1", 0), None)
+    association.dimse.msg_queue.put((1, "the answer"))
+    association._reactor_checkpoint.clear()
+    assert association.dimse.get_msg() == (None, None)
+    assert association.dimse.get_msg(block=True) == (1, "the answer")
+    association.dimse.msg_queue.put((1, "a request of the peer"))
+    association._reactor_checkpoint.set()
+    assert association.dimse.get_msg() == (1, "a request of the peer")

@@ -11,6 +11,7 @@ from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.errors import PeerUnavailable
+from ich_node.peers import Requestor
 
 VERIFICATION = "1.2.840.10008.1.1"
 LOOPBACK = "127.0.0.1"
@@ -57,7 +58,7 @@ class PacsStandIn:
 
     def send(self, datasets: Sequence[Dataset], port: int, called_ae: str) -> None:
         """C-STORE the images in one association. Raises PeerUnavailable if one is not taken."""
-        entity = AE(ae_title=self.ae_title)
+        entity = Requestor(ae_title=self.ae_title)
         entity.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
         association = entity.associate(LOOPBACK, port, ae_title=called_ae)
         if not association.is_established:
