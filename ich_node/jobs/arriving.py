@@ -34,7 +34,7 @@ OF_SERIES = sa.and_(
     jobs.c.series_instance_uid == sa.bindparam("of_series_uid"), jobs.c.study_instance_uid == sa.bindparam("of_study_uid")
 )
 NEWEST_REVISION = sa.select(jobs.c.revision, jobs.c.objects).where(OF_SERIES).order_by(jobs.c.revision.desc()).limit(1)
-HAS_BECOME_LARGE = sa.and_(jobs.c.lane == Lane.ORDINARY, jobs.c.objects >= MOST_ORDINARY_OBJECTS)
+HAS_BECOME_LARGE = sa.and_(jobs.c.lane != Lane.URGENT, jobs.c.objects >= MOST_ORDINARY_OBJECTS)
 JOIN = (
     sa.update(jobs)
     .where(OF_SERIES, jobs.c.revision == sa.bindparam("of_revision"), STILL_OPEN)

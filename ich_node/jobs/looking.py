@@ -57,8 +57,11 @@ class Looking(Seat):
         return found[0] if found else None
 
     def end_look(self, job: Job, *, objects: int, suspected: bool) -> None:
-        """Somebody may look again when there are more than that many objects. A suspected series overtakes ordinary ones."""
-        lane = sa.case((jobs.c.lane > Lane.SUSPECTED, sa.literal(Lane.SUSPECTED, jobs.c.lane.type)), else_=jobs.c.lane)
+        """Somebody may look again when there are more than that many objects.
+
+        A suspected series overtakes ordinary ones; not a large one, for which they would wait too long.
+        """
+        lane = sa.case((jobs.c.lane == Lane.ORDINARY, sa.literal(Lane.SUSPECTED, jobs.c.lane.type)), else_=jobs.c.lane)
         values = {"looked_at_until": None, "objects_looked_at": objects} | ({"lane": lane} if suspected else {})
         with self._write() as connection:
             connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))

@@ -69,7 +69,7 @@ class Lane(IntEnum):
     URGENT = 0
     """Its sender says so."""
     SUSPECTED = 1
-    """What was read of it while it arrived is positive."""
+    """What was read of it while it arrived is positive, and it is not large."""
     ORDINARY = 2
     LARGE = 3
     """So many objects that an ordinary one would wait for it: it waits itself, but not for ever."""

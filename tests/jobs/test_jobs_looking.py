@@ -5,6 +5,7 @@ from dataclasses import replace
 from ledger_examples import LEASE, QUIET, SECOND, T0, add, claim
 
 from ich_node.jobs import Answer, Job, Jobs, Lane
+from ich_node.jobs.arriving import MOST_ORDINARY_OBJECTS
 
 ANSWER = Answer(
     slab_sha256="s" * 64, bundle_sha256="b" * 64, engine="torch", shift_hu=-2.5, logit=1.25, rows=2, likelihood=b"8 bytes!"
@@ -66,6 +67,17 @@ def test_a_suspected_series_changes_its_lane(jobs):
     for _ in range(2):
         jobs.end_look(look(jobs), objects=4, suspected=True)
     assert sorted(job.lane for job in jobs.list()) == [Lane.URGENT, Lane.SUSPECTED]
+
+
+def test_a_large_series_stays_large_however_suspected(jobs):
+    """Nobody waits for it; and a suspected one that becomes large waits like any other."""
+    add_many(jobs, range(MOST_ORDINARY_OBJECTS + 1), series="2.25.1")
+    jobs.end_look(look(jobs), objects=MOST_ORDINARY_OBJECTS + 1, suspected=True)
+    add_many(jobs, range(4), series="2.25.2")
+    jobs.end_look(look(jobs), objects=4, suspected=True)
+    assert [job.lane for job in jobs.list()] == [Lane.SUSPECTED, Lane.LARGE]
+    add_many(jobs, range(4, MOST_ORDINARY_OBJECTS + 1), series="2.25.2")
+    assert [job.lane for job in jobs.list()] == [Lane.LARGE, Lane.LARGE]
 
 
 def test_answers_are_kept_by_slab_bundle_and_engine(jobs):
