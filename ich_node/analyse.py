@@ -221,13 +221,13 @@ class Analyser:
             log.error("job_released", why=detail)
 
     def _read(self, job: Job, detector: Detector) -> tuple[Reading, list[Result]]:
-        results = self._results(job, detector)
+        results, look_up = self._results(job, detector), self._lease_keeper(job)
         try:
-            objects = self.reader.fetch(job)
+            objects = self.reader.fetch(job, look_up)
         except TooLarge as refusal:
             raise Refused(refusal, results.of_refusal([], "", refusal)) from refusal
         try:
-            series, reading = self.reader.read(objects, detector, self._lease_keeper(job))
+            series, reading = self.reader.read(objects, detector, look_up)
         except Refusal as refusal:
             raise Refused(refusal, results.of_refusal(objects.datasets, objects.digest, refusal)) from refusal
         return reading, results.of_reading(series, objects.datasets, objects.digest, reading)

@@ -16,7 +16,7 @@ from ich_node.engine import first_line
 from ich_node.errors import TooLarge
 from ich_node.job_results import digest_of
 from ich_node.jobs import Instance, Job, Jobs
-from ich_node.lightbox import Lightbox
+from ich_node.lightbox import AT_ONCE, Lightbox
 from ich_node.recollection import Recollection
 from ich_node.spool import Spool
 
@@ -56,13 +56,17 @@ class Reader:
         self._clock = clock
         self._lightbox = Lightbox()
 
-    def fetch(self, job: Job) -> Objects:
-        """Raises TooLarge, Unavailable, OSError."""
+    def fetch(self, job: Job, look_up: Callable[[], None]) -> Objects:
+        """look_up is called again and again, and may raise Interrupted. Raises TooLarge, Unavailable, OSError."""
         instances = self._jobs.instances(job)
         size_bytes = sum(instance.size_bytes for instance in instances)
         if size_bytes > MOST_SERIES_BYTES:
             raise TooLarge(f"{len(instances)} objects of {size_bytes} bytes; a head CT has less than {MOST_SERIES_BYTES}")
-        datasets = [pydicom.dcmread(io.BytesIO(self._spool.read(instance.path))) for instance in instances]
+        datasets = []
+        for number, instance in enumerate(instances):
+            if number % AT_ONCE == 0:
+                look_up()
+            datasets.append(pydicom.dcmread(io.BytesIO(self._spool.read(instance.path))))
         return Objects(job=job, instances=instances, datasets=datasets)
 
     def read(self, objects: Objects, detector: Detector, look_up: Callable[[], None]) -> tuple[Series, Reading]:
@@ -76,7 +80,7 @@ class Reader:
 
     def read_ahead(self, job: Job, detector: Detector, look_up: Callable[[], None]) -> Reading:
         """The same for what has arrived so far, to be remembered. Raises as fetch and read do."""
-        _, reading, recollection = self._read(self.fetch(job), detector, look_up)
+        _, reading, recollection = self._read(self.fetch(job, look_up), detector, look_up)
         recollection.keep(self._clock())
         return reading
 
