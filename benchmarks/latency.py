@@ -21,7 +21,7 @@ import pydicom
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEGLosslessSV1, generate_uid
 from pynetdicom import AE
 
-from benchmarks.receivers import ENVIRONMENT, free_port, listening, needed_tool
+from benchmarks.receivers import ENVIRONMENT, ICH_NODE, free_port, listening, needed_tool
 from benchmarks.series_growth import finer
 from benchmarks.side_by_side import write_table
 from ich_node.jobs import DeliveryState, Job, Jobs, JobState, open_ledger
@@ -30,22 +30,12 @@ from ich_node.phantom import make_study
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "5"))
 LOOPBACK = "127.0.0.1"
 PATIENCE_SECONDS = 120.0
-CONFIG = """
-[scp]
-bind_address = "127.0.0.1"
-port = {port}
-[[sources]]
-name = "modality"
-ae_title = "CT1"
+PACS = """
 [[destinations]]
 name = "pacs"
 ae_title = "PACS"
 host = "127.0.0.1"
 port = {pacs_port}
-[database]
-url = "sqlite:///{folder}/ledger.sqlite"
-[spool]
-path = "{folder}/spool"
 """
 
 
@@ -136,7 +126,9 @@ def node(folder: Path) -> Iterator[tuple[int, Jobs]]:
     """The port of a running node, and its ledger; its PACS is there, too."""
     port, pacs_port = free_port(), free_port()
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(port=port, pacs_port=pacs_port, folder=folder), encoding="utf-8")
+    config.write_text(
+        ICH_NODE.format(port=port, folder=folder, processes="") + PACS.format(pacs_port=pacs_port), encoding="utf-8"
+    )
     (folder / "pacs").mkdir()
     pacs = [needed_tool("storescp"), "-aet", "PACS", "-od", str(folder / "pacs"), "+B", "-pdu", "131072", str(pacs_port)]
     ours = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]

@@ -27,7 +27,7 @@ from pynetdicom.transport import AssociationSocket
 from ich_node.config import ScpSettings
 from ich_node.receive.arrival import Arrivals, Arriving, Identifier, Overstepped
 from ich_node.receive.c_store import LAST_OF_A_COMMAND, P_DATA_TF, CStoreEvent, c_store_request, c_store_response
-from ich_node.receive.reactor import Reactor
+from ich_node.receive.reactor import CLOSED, CLOSING, Reactor
 from ich_node.receive.status import Answer
 from ich_node.receive.vestibule import LARGEST_ASSOCIATE_PDU_BYTES
 
@@ -85,7 +85,7 @@ class EndingStateMachine(StateMachine):
             if event in OUR_EVENTS:
                 with contextlib.suppress(queue.Empty):  # what we wanted to say; upstream would come back to it for ever
                     self.dul.to_provider_queue.get(block=False)
-            if self.current_state not in ("Sta1", "Sta13"):
+            if self.current_state not in (CLOSED, CLOSING):
                 self._end(f"{event} in {self.current_state}")
             return
         try:
