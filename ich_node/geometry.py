@@ -43,16 +43,23 @@ def _normal(image_orientation: tuple[float, ...]) -> NDArray[np.float64]:
     return normal
 
 
+@lru_cache(MOST_ORIENTATIONS)
+def _upward_normal(image_orientation: tuple[float, ...]) -> tuple[float, float, float]:
+    """As plain numbers: for one position at a time numpy takes ten times as long."""
+    x, y, z = slice_normal(image_orientation).tolist()
+    return (x, y, z) if z >= 0 else (-x, -y, -z)
+
+
 def slice_position(image_position: Sequence[float], image_orientation: Sequence[float]) -> float:
     """Millimetres along the slice normal; a normal that points to the feet is turned round, so larger is nearer to the head.
 
     Raises ValueError if position or orientation cannot be used.
     """
-    position = np.asarray(image_position, dtype=np.float64)
-    if position.shape != (3,) or not np.isfinite(position).all():
+    if len(image_position) != 3 or not all(map(math.isfinite, image_position)):
         raise ValueError("ImagePositionPatient needs three finite numbers")
-    normal = slice_normal(image_orientation)
-    return float(position @ (normal if normal[2] >= 0 else -normal))
+    x, y, z = image_position
+    towards_x, towards_y, towards_z = _upward_normal(tuple(image_orientation))
+    return float(x * towards_x + y * towards_y + z * towards_z)
 
 
 def orientation_key(image_orientation: Sequence[float]) -> str:

@@ -175,6 +175,7 @@ class Part:
         self._path = path
         self._digest = hashlib.sha256()
         self._checked_bytes = 0
+        self._is_published = False
         self.size_bytes = 0
         with _disk_errors_explained():
             self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -201,8 +202,10 @@ class Part:
         try:
             self._spool.check_reserve()
             with _disk_errors_explained():
-                os.fsync(self._open_descriptor)
-                return self._spool.publish(self._path, self._digest.hexdigest(), self.size_bytes, suffix)
+                os.fdatasync(self._open_descriptor)  # with its length, without its times
+                stored = self._spool.publish(self._path, self._digest.hexdigest(), self.size_bytes, suffix)
+            self._is_published = stored.is_new
+            return stored
         finally:
             self.discard()
 
@@ -211,7 +214,8 @@ class Part:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
-            self._path.unlink(missing_ok=True)
+            if not self._is_published:
+                self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self

@@ -1,17 +1,21 @@
 """The receiver's seat: objects arrive, and a series becomes a job."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from ich_node.errors import Unavailable
+from ich_node.jobs.database import errors_explained
+from ich_node.jobs.driver import Prepared, transaction
 from ich_node.jobs.seat import Seat, note
 from ich_node.jobs.states import Added, JobState, Lane
 from ich_node.jobs.tables import as_values, columns_of, instances, jobs
 from ich_node.jobs.together import Together
 from ich_node.jobs.values import Instance, Job
 
+Outcome = TypeVar("Outcome")
 TRIES = 5
 # A head of ordinary slices has 20 to 60 objects. A series of thin ones takes as long as many of these.
 MOST_ORDINARY_OBJECTS = 100
@@ -35,18 +39,29 @@ OF_SERIES = sa.and_(
 )
 NEWEST_REVISION = sa.select(jobs.c.revision, jobs.c.objects).where(OF_SERIES).order_by(jobs.c.revision.desc()).limit(1)
 HAS_BECOME_LARGE = sa.and_(jobs.c.lane != Lane.URGENT, jobs.c.objects >= MOST_ORDINARY_OBJECTS)
-JOIN = (
-    sa.update(jobs)
-    .where(OF_SERIES, jobs.c.revision == sa.bindparam("of_revision"), STILL_OPEN)
-    .values(
-        ready_at=_capped(sa.bindparam("at", type_=jobs.c.ready_at.type)),
-        last_received_at=sa.bindparam("received_at"),
-        objects=jobs.c.objects + 1,
-        lane=sa.case((HAS_BECOME_LARGE, sa.literal(Lane.LARGE, jobs.c.lane.type)), else_=jobs.c.lane),
-    )
-)
+GROWN = {
+    "ready_at": _capped(sa.bindparam("at", type_=jobs.c.ready_at.type)),
+    "last_received_at": sa.bindparam("received_at"),
+    "objects": jobs.c.objects + 1,
+    "lane": sa.case((HAS_BECOME_LARGE, sa.literal(Lane.LARGE, jobs.c.lane.type)), else_=jobs.c.lane),
+}
+JOIN = sa.update(jobs).where(OF_SERIES, jobs.c.revision == sa.bindparam("of_revision"), STILL_OPEN).values(GROWN)
 JOIN_URGENTLY = JOIN.values(lane=Lane.URGENT)
 INSERT = sa.insert(instances)
+# Nearly every object is one that nobody has seen, of a series whose newest revision still grows. One statement finds that out.
+OTHERS = jobs.alias()
+NEWEST = sa.select(sa.func.max(OTHERS.c.revision)).where(
+    OTHERS.c.series_instance_uid == jobs.c.series_instance_uid, OTHERS.c.study_instance_uid == jobs.c.study_instance_uid
+)
+IS_UNSEEN = ~sa.exists().where(instances.c.sop_instance_uid == sa.bindparam("sop_instance_uid"))
+JOIN_AS_NEW = (
+    sa.update(jobs)
+    .where(OF_SERIES, jobs.c.revision == NEWEST.scalar_subquery(), STILL_OPEN, IS_UNSEEN)
+    .values(GROWN)
+    .returning(jobs.c.revision)
+)
+INSERT_NEW = sa.insert(instances).inline().values({c.name: sa.bindparam(c.name) for c in instances.columns if c.name != "id"})
+Arrived = Sequence[tuple[Instance, datetime, timedelta, bool]]
 
 
 class Arriving(Seat):
@@ -55,6 +70,9 @@ class Arriving(Seat):
     def __init__(self, engine: sa.Engine) -> None:
         super().__init__(engine)
         self._together = Together(self._add_all)
+        self._join = Prepared(JOIN_AS_NEW, engine.dialect)
+        self._join_urgently = Prepared(JOIN_AS_NEW.values(lane=Lane.URGENT), engine.dialect)
+        self._insert = Prepared(INSERT_NEW, engine.dialect)
 
     def add(self, instance: Instance, *, ready_at: datetime, max_wait: timedelta, urgent: bool = False) -> Added:
         """Record an object that lies in the spool; it is durable when this returns.
@@ -65,15 +83,30 @@ class Arriving(Seat):
         """
         return self._together((instance, ready_at, max_wait, urgent))
 
-    def _add_all(self, arrived: Sequence[tuple[Instance, datetime, timedelta, bool]]) -> list[Added]:
-        for _ in range(TRIES):
-            try:
-                with self._write() as connection:
-                    return [_add(connection, *one) for one in arrived]
-            except sa.exc.IntegrityError:
-                # PostgreSQL: another receiver recorded the same object, or opened the same revision, at this moment
-                continue
-        raise Unavailable(f"{arrived[0][0].sop_instance_uid}: other processes keep adding to its series; try again")
+    def _add_all(self, arrived: Arrived) -> list[Added]:
+        """If it fails, some may be recorded. Their senders are told that they are not, and send them again."""
+        joined = _again(self._join_all, arrived)
+        unusual = [one for one, has_joined in zip(arrived, joined, strict=True) if not has_joined]
+        outcomes = iter(_again(self._add_unusual, unusual) if unusual else ())
+        return [Added.NEW if has_joined else next(outcomes) for has_joined in joined]
+
+    def _join_all(self, arrived: Arrived) -> list[bool]:
+        """Of each whether it was new and its series' newest revision still grew. The others are left."""
+        with errors_explained(), transaction(self._engine) as cursor:
+            return [self._joins_as_new(cursor, instance, ready_at, urgent) for instance, ready_at, _, urgent in arrived]
+
+    def _joins_as_new(self, cursor: Any, instance: Instance, ready_at: datetime, urgent: bool) -> bool:
+        values = {**vars(instance), **_of_series(instance), "at": ready_at}
+        row = (self._join_urgently if urgent else self._join).execute(cursor, values).fetchone()
+        if row is None:
+            return False
+        self._insert.execute(cursor, {**vars(instance), "revision": row[0]})
+        return True
+
+    def _add_unusual(self, arrived: Arrived) -> list[Added]:
+        """The first of a series, a duplicate, another version, a late one: whatever they are."""
+        with self._write() as connection:
+            return [_add(connection, *one) for one in arrived]
 
     def instances(self, job: Job) -> list[Instance]:
         """What this revision reads: of every SOP Instance UID the newest version that had arrived for it."""
@@ -111,6 +144,16 @@ class Arriving(Seat):
                 .where(jobs.c.series_instance_uid.in_(series_instance_uids), STILL_OPEN)
                 .values(ready_at=_capped(sa.literal(ready_at, jobs.c.ready_at.type)))
             )
+
+
+def _again(add: Callable[[Arrived], list[Outcome]], arrived: Arrived) -> list[Outcome]:
+    for _ in range(TRIES):
+        try:
+            return add(arrived)
+        except sa.exc.IntegrityError:
+            # PostgreSQL: another receiver recorded the same object, or opened the same revision, at this moment
+            continue
+    raise Unavailable(f"{arrived[0][0].sop_instance_uid}: other processes keep adding to its series; try again")
 
 
 def _add(connection: sa.Connection, instance: Instance, ready_at: datetime, max_wait: timedelta, urgent: bool) -> Added:

@@ -5,6 +5,7 @@ Without the limits a PDU header of six bytes makes it allocate 4 GiB, and a peer
 
 import contextlib
 import queue
+import select
 import socket
 import ssl
 import struct
@@ -38,8 +39,7 @@ MOST_MESSAGES_AHEAD = 1
 MOST_REPORTS_AT_ONCE = 4
 PDU_HEADER = struct.Struct(">BxL")
 FRAGMENT_HEADER = struct.Struct(">LBB")  # PS3.8 tables 9-23 and E.2: length, context, control
-# A peer that has used up the rest of its time is watched closely.
-MOST_OF_IT = 0.9
+TIMEVAL = struct.Struct("@ll")  # seconds, microseconds
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +117,16 @@ class BoundedTransport(AssociationSocket):
         self._view = memoryview(self._buffer)
         self._begin, self._end = 0, len(said)
         self._buffer[: len(said)] = said
-        connection.settimeout(self._patience_seconds)  # sending to a peer that stopped reading must end, too
+        # Sending to a peer that stopped reading must end, too.
+        self._is_tls = isinstance(connection, ssl.SSLSocket)
+        if self._is_tls:
+            connection.settimeout(self._patience_seconds)
+        else:  # Python asks the kernel before each call whether it may be made, if there is a time limit of its own
+            connection.settimeout(None)
+            microseconds = round(1e6 * self._patience_seconds)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, TIMEVAL.pack(*divmod(microseconds, 1_000_000)))
+            self._watched = select.poll()
+            self._watched.register(connection, select.POLLIN)
         # An answer is one short packet: Nagle's algorithm holds it back until the peer confirms the one before, 40 ms later.
         with contextlib.suppress(OSError):  # it went already
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -139,6 +148,13 @@ class BoundedTransport(AssociationSocket):
         if isinstance(self.socket, ssl.SSLSocket):
             return self.has_more or self.socket.pending() > 0
         return self.ready
+
+    def goes_on(self) -> bool:
+        """Whether there is more, after what it can read without waiting. Raises ConnectionResetError if the connection ended."""
+        if self.has_more or self._is_tls:
+            return self.ready
+        self._begin = self._end = 0
+        return self._read()
 
     def pdu(self) -> memoryview | None:
         """The next PDU if it is a P-DATA-TF, valid until the next call; None if it is another one, which `recv` gives.
@@ -182,20 +198,35 @@ class BoundedTransport(AssociationSocket):
         if self.socket is None:
             raise ConnectionResetError("the connection is closed")
         deadline = time.monotonic() + self._patience_seconds
-        is_late = False
         while self._end - self._begin < nr_bytes:
-            got = self.socket.recv_into(self._view[self._end :])
-            if not got:
-                raise ConnectionResetError("the connection ended in a PDU")
-            self._end += got
             left_seconds = deadline - time.monotonic()
             if left_seconds <= 0:
                 raise TimeoutError("the PDU did not arrive in time")
-            # a system call: not for each piece of a peer that is in time
-            if is_late := left_seconds < MOST_OF_IT * self._patience_seconds:
-                self.socket.settimeout(left_seconds)
-        if is_late:
-            self.socket.settimeout(self._patience_seconds)
+            if self._is_tls:
+                self._read_tls(left_seconds)
+            elif not self._read():
+                self._watched.poll(1000 * left_seconds)
+
+    def _read(self) -> bool:
+        """What is there, behind what is in the buffer; False if nothing is. Raises OSError."""
+        assert self.socket is not None
+        try:
+            self._got(self.socket.recv_into(self._view[self._end :], 0, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return False
+        return True
+
+    def _read_tls(self, patience_seconds: float) -> None:
+        """As _read; it waits. Raises OSError."""
+        assert self.socket is not None
+        self.socket.settimeout(patience_seconds)
+        self._got(self.socket.recv_into(self._view[self._end :]))
+        self.socket.settimeout(self._patience_seconds)
+
+    def _got(self, nr_bytes: int) -> None:
+        if not nr_bytes:
+            raise ConnectionResetError("the connection ended in a PDU")
+        self._end += nr_bytes
 
     def _shutdown_socket(self) -> None:
         """The library's own does not close a socket whose shutdown fails because the peer went first."""
@@ -233,6 +264,9 @@ class BoundedDimse(DIMSEServiceProvider):
             if pdu is None:
                 return False
             self._take(pdu, transport)
+            # What follows of an object is read without going back to the reactor, which asks the kernel thrice for each PDU.
+            while self._object is not None and self._is_going_on() and transport.goes_on() and (pdu := transport.pdu()):
+                self._take(pdu, transport)
         except OSError:
             self.dul.event_queue.put("Evt17")  # "connection closed"
         except Overstepped as reason:
