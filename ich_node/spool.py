@@ -157,12 +157,15 @@ class Spool:
     def publish(self, temporary: Path, sha256: str, size_bytes: int, suffix: Suffix) -> Stored:
         """Called by Part for a file that is on disk."""
         folder = self._objects / sha256[:2]
-        _make_directory(folder)
         final = folder / f"{sha256}{suffix}"
         is_new = not _is_kept(final, size_bytes)
         if is_new:
-            # rename overwrites: what may stand there is the same bytes from a racing process, or a damaged copy
-            temporary.rename(final)
+            # it overwrites: what may stand there is the same bytes from a racing process, or a damaged copy
+            try:
+                os.rename(temporary, final)
+            except FileNotFoundError:  # an operator may have removed an empty folder
+                _make_directory(folder)
+                os.rename(temporary, final)
         _sync(folder)
         return Stored(path=f"objects/{folder.name}/{final.name}", sha256=sha256, size_bytes=size_bytes, is_new=is_new)
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import structlog
 
 from ich_node.errors import ConfigError
 from ich_node.service import ALIVE, READY, tell_systemd
+from ich_node.siblings import Inheritance, listen, shared_memory
 
 PROCESSES = ("receive", "analyse", "send")
 STOP_SECONDS = 30.0
@@ -33,12 +34,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(kw_only=True)
 class Child:
-    """A process, `ich-node` with these arguments. environment: what it has besides ours."""
+    """A process, `ich-node` with these arguments. environment: what it has besides ours; descriptors: which of ours it gets."""
 
     name: str
     config: Path | None
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    descriptors: Sequence[int] = ()
     process: "subprocess.Popen[bytes]" = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +49,8 @@ class Child:
     def start(self) -> None:
         options = ["--config", str(self.config)] if self.config else []
         command = [sys.executable, "-m", "ich_node", *options, *self.arguments, "--stop-with-parent"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **self.environment})
+        environment = {**os.environ, **self.environment}
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, pass_fds=self.descriptors)
         log.info("process_started", name=self.name, pid=self.process.pid)
 
     def mend(self) -> None:
@@ -79,20 +82,25 @@ def run_receivers(
 ) -> None:
     """Keep so many receivers until stop is set; systemd hears that the service is ready when all of them listen.
 
-    addresses: must be free, for they would share them with whoever has them. Raises ConfigError like `run_all`.
+    addresses: the plain one first. Raises ConfigError if one of them cannot be had, and like `run_all`.
     """
-    for address, port in addresses:
-        _must_be_free(address, port)
-    with tempfile.TemporaryDirectory(prefix="ich-node-") as folder:
+    with ExitStack() as at_end:
+        listening = [at_end.enter_context(listen(address, port)) for address, port in addresses]
+        memory = shared_memory(count)
+        at_end.callback(os.close, memory)
+        folder = at_end.enter_context(tempfile.TemporaryDirectory(prefix="ich-node-"))
         ears = [Ear(Path(folder) / str(number)) for number in range(count)]
+        inherited = tuple(one.fileno() for one in listening)
+        inheritances = [Inheritance(place=place, memory=memory, listening=inherited) for place in range(count)]
         children = [
             Child(
                 name=f"receive {number}",
                 config=config,
-                arguments=["receive", "--shares-port"],
+                arguments=["receive", "--inherits", str(inheritance)],
                 environment={"NOTIFY_SOCKET": str(ear.path)},
+                descriptors=inheritance.descriptors,
             )
-            for number, ear in enumerate(ears)
+            for number, (ear, inheritance) in enumerate(zip(ears, inheritances, strict=True))
         ]
         try:
             are_ready = False
@@ -111,6 +119,8 @@ def run_receivers(
                 # each of them ends itself when it stands still
                 tell_systemd(ALIVE)
         finally:
+            for one in listening:  # who still waits is told at once that nobody comes
+                one.close()
             _end(children)
             for ear in ears:
                 ear.close()
@@ -134,16 +144,6 @@ class Ear:
 
     def close(self) -> None:
         self._socket.close()
-
-
-def _must_be_free(address: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            raise ConfigError(f"cannot listen on {address}:{port}: {error.strerror or error}") from error
 
 
 def _end(children: Iterable[Child]) -> None:

@@ -12,7 +12,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from raw_dicom import encoded
 
 from ich_node.receive import header
-from ich_node.receive.header import Header, read_header
+from ich_node.receive.header import FIRST_BYTES, Header, read_header
 from ich_node.receive.status import NotStored
 
 SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
@@ -20,7 +20,7 @@ SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 def outcome(data: bytes, syntax: UID) -> Header | tuple[int, str]:
     try:
-        return read_header(BytesIO(data), syntax)
+        return read_header(data[:FIRST_BYTES], lambda: BytesIO(data), syntax)
     except NotStored as refusal:
         return refusal.status, refusal.detail
 
@@ -39,7 +39,7 @@ def test_a_plain_header_needs_no_library(syntax: UID, monkeypatch: pytest.Monkey
     assert isinstance(expected, Header)
     assert expected.position_mm == 30.0
     monkeypatch.setattr(header, "_by_library", None)
-    assert read_header(BytesIO(data), syntax) == expected
+    assert read_header(data[:FIRST_BYTES], lambda: BytesIO(data), syntax) == expected
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)

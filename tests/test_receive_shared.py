@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def test_ready_means_that_all_of_them_listen(tmp_path: Path) -> None:
 
 
 def test_every_object_of_many_senders_is_kept_once(tmp_path: Path) -> None:
-    """Eight storescu at once, two of them with the same series: the kernel spreads them, the ledger joins them."""
+    """Eight storescu at once, two of them with the same series: the ledger joins them."""
     storescu = need("storescu")
     with receivers(tmp_path) as node:
         senders = []
@@ -110,6 +110,23 @@ def test_every_object_of_many_senders_is_kept_once(tmp_path: Path) -> None:
         assert len({job.series_instance_uid for job in jobs}) == 7
         assert sorted(len(ledger.instances(job)) for job in jobs) == [12] * 7
         ledger.dispose()
+
+
+def test_who_has_least_to_do_goes_first(tmp_path: Path) -> None:
+    """Of six associations each process has three."""
+
+    def open_sockets() -> list[int]:
+        return [
+            sum(os.readlink(link).startswith("socket:") for link in Path(f"/proc/{pid}/fd").iterdir())
+            for pid in child_pids(node.process.pid)
+        ]
+
+    with receivers(tmp_path) as node, ExitStack() as associations:
+        before = open_sockets()
+        for _ in range(6):
+            associations.enter_context(associated(node.port, contexts=EXPLICIT))
+        more = [now - then for now, then in zip(open_sockets(), before, strict=True)]
+        assert more[0] == more[1] > 0
 
 
 def test_a_receiver_that_died_is_replaced(tmp_path: Path) -> None:
@@ -142,8 +159,17 @@ def test_they_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), seconds=30, what="their end")
 
 
+def test_a_connection_waits_while_all_of_them_are_replaced(tmp_path: Path) -> None:
+    """The port is their parent's."""
+    with receivers(tmp_path) as node:
+        for pid in child_pids(node.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        with associated(node.port, contexts=EXPLICIT) as assoc:
+            assert assoc.send_c_store(head_slice(0)).Status == 0x0000
+
+
 def test_a_port_that_others_have_is_not_shared_with_them(tmp_path: Path) -> None:
-    """SO_REUSEPORT would let us in beside another node of the same user."""
+    """The second says so, and ends."""
     with receivers(tmp_path) as node:
         second = subprocess.run(
             [sys.executable, "-m", "ich_node", "--config", str(tmp_path / "config.toml"), "receive"],

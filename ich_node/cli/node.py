@@ -16,6 +16,7 @@ from ich_node.destinations import Destination
 from ich_node.errors import ConfigError
 from ich_node.log import set_up_logging
 from ich_node.service import READY, tell_systemd
+from ich_node.siblings import Inheritance
 from ich_node.spool import Spool
 from ich_node.supervise import run_all, run_receivers, stop_with_parent
 from ich_node.watchdog import Watchdog
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 STALL_SECONDS = 300.0  # of receive and send, whose every wait is shorter
 
 StopWithParent = Annotated[bool, typer.Option("--stop-with-parent", hidden=True)]
-SharesPort = Annotated[bool, typer.Option("--shares-port", hidden=True)]  # one of [scp] processes
+Inherits = Annotated[str, typer.Option("--inherits", hidden=True)]  # one of [scp] processes: what its parent gave it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +93,12 @@ def run(context: typer.Context) -> None:
     run_all(setup.path, stop)
 
 
-def receive(context: typer.Context, stop_with_parent: StopWithParent = False, shares_port: SharesPort = False) -> None:
+def receive(context: typer.Context, stop_with_parent: StopWithParent = False, inherits: Inherits = "") -> None:
     """The DICOM listener: store what comes, then say Success."""
     setup: Setup = context.obj
     stop = _begin(setup, "receive", stop_with_parent)
     config = setup.config
-    if config.scp.processes > 1 and not shares_port:
+    if config.scp.processes > 1 and not inherits:
         setup.ledger().dispose()  # migrates once, before several processes open it
         ports = [] if config.tls.required else [config.scp.port]
         ports += [config.tls.port] if config.tls.is_on else []
@@ -116,6 +117,7 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False, sh
         stop=stop,
         tls=config.tls,
         reload=reload_on_signal(),
+        inheritance=Inheritance.parse(inherits) if inherits else None,
     )
 
 

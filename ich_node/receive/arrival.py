@@ -15,7 +15,7 @@ from ich_node.config import ScpSettings
 from ich_node.errors import Unavailable
 from ich_node.receive.c_store import CStoreRequest
 from ich_node.receive.file_meta import file_meta_information
-from ich_node.receive.header import LEGAL_UID
+from ich_node.receive.header import FIRST_BYTES, LEGAL_UID
 from ich_node.receive.status import NotStored, Status
 from ich_node.spool import Part, Spool, Stored
 
@@ -101,7 +101,8 @@ class Identifier(BytesIO):
 class Arriving:
     """The data set of one C-STORE, on its way to the spool.
 
-    refused: why the object is not kept, for its sender. What comes after that is counted and dropped.
+    first: what came first of it, where its header is. refused: why the object is not kept, for its sender. What comes after that
+    is counted and dropped.
     """
 
     def __init__(self, arrivals: Arrivals, request: CStoreRequest, transfer_syntax: UID, is_wanted: Callable[[], bool]) -> None:
@@ -113,6 +114,7 @@ class Arriving:
         self._offset = 0
         self._has_place = False
         self._lock = threading.Lock()
+        self.first = b""
         self.part: Part | None = None
         self.refused: NotStored | Unavailable | None = None
 
@@ -152,7 +154,7 @@ class Arriving:
         if size_bytes > self._arrivals.largest_bytes:
             raise NotStored(Status.OBJECT_TOO_LARGE, f"larger than {self._arrivals.largest_bytes} bytes")
         if self.part is None:
-            meta = self._meta()
+            meta, self.first = self._meta(), bytes(chunk[:FIRST_BYTES])
             self._offset = len(meta)
             self.part = self._arrivals.begin(meta)
         if size_bytes > self._arrivals.share_bytes and not self._has_place:

@@ -1,6 +1,5 @@
 """The few attributes that the door must know of an object: its UIDs and where its plane lies. Nothing behind them is read."""
 
-import os
 import re
 import struct
 from collections.abc import Callable
@@ -48,16 +47,16 @@ class Header:
     position_mm: float | None
 
 
-def read_header(data_set: BinaryIO, transfer_syntax: UID) -> Header:
+def read_header(first: bytes, whole: Callable[[], BinaryIO], transfer_syntax: UID) -> Header:
     """Read the encoded data set up to ImageOrientationPatient.
 
-    Raises NotStored if the bytes are not a data set, or a UID is missing or illegal.
+    first: its first bytes; whole: opens all of it, for the unusual. Raises NotStored if the bytes are not a data set, or a UID is
+    missing or illegal.
     """
-    first = data_set.read(FIRST_BYTES)
     text_of = _plain(first, transfer_syntax)
     if text_of is None:
-        data_set.seek(-len(first), os.SEEK_CUR)
-        text_of = _by_library(data_set, transfer_syntax)
+        with whole() as data_set:
+            text_of = _by_library(data_set, transfer_syntax)
     sop_class_uid, sop_instance_uid, study_instance_uid, series_instance_uid = (
         _uid(text_of, keyword) for keyword in UID_KEYWORDS
     )

@@ -5,10 +5,12 @@ import gc
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Self, TypeVar
+from functools import partial
+from typing import Any, Self, TypeVar
 
 import structlog
 from pynetdicom import AE, evt
@@ -26,17 +28,17 @@ from ich_node.receive.commitment import Commitment
 from ich_node.receive.completion import Completion
 from ich_node.receive.guard import Guard
 from ich_node.receive.negotiation import acceptor, prefer_as_proposed
-from ich_node.receive.server import Server, SharedServer, SharedTlsServer, TlsServer
+from ich_node.receive.server import Server, TlsServer
 from ich_node.receive.sharing import shares
 from ich_node.receive.status import Answer, Status
 from ich_node.receive.store import Store
 from ich_node.receive.vestibule import Door, Vestibule
 from ich_node.service import READY, tell_systemd
+from ich_node.siblings import BACKLOG, Inheritance, Siblings
 from ich_node.spool import Spool
 from ich_node.tls import certificate_ends, server_context, subject_of
 
 Kind = TypeVar("Kind", bound=Server)
-CONNECTION_BACKLOG = 1_024
 STOP_SECONDS = 5.0
 # So long one that is over a limit may take to hang up.
 REJECTED_SECONDS = 1.0
@@ -60,12 +62,16 @@ def receive_forever(
     stop: threading.Event,
     tls: TlsSettings = TLS_OFF,
     reload: threading.Event | None = None,
+    inheritance: Inheritance | None = None,
 ) -> None:
-    """Listen until stop is set; take new certificates when reload is. Raises ConfigError if a port cannot be had."""
+    """Listen until stop is set; take new certificates when reload is. Raises ConfigError if a port cannot be had.
+
+    inheritance: of one of several receivers.
+    """
     reload = reload or threading.Event()
     gc.freeze()  # what was imported stays: each collection looks only at what associations left
     spool.sweep_temporaries(clock() - HALF_WRITTEN_FOR)
-    with Listener(scp, sources, series, spool, jobs, clock, tls) as listener:
+    with Listener(scp, sources, series, spool, jobs, clock, tls, inheritance) as listener:
         tell_systemd(READY)
         checked_at = None
         while not stop.wait(TICK_SECONDS):
@@ -89,14 +95,17 @@ class Listener:
         jobs: Jobs,
         clock: Callable[[], datetime],
         tls: TlsSettings = TLS_OFF,
+        inheritance: Inheritance | None = None,
     ) -> None:
         scp, sources = shares(scp, sources)
+        self._inherited = deque(inheritance.listening if inheritance else ())
+        siblings = Siblings(inheritance.memory, inheritance.place) if inheritance else None
         self._scp = scp
         self._tls = tls
         self._jobs = jobs
         self._clock = clock
         self._sources = sources
-        self._vestibule = Vestibule(scp.acse_timeout_seconds, clock)
+        self._vestibule = Vestibule(scp.acse_timeout_seconds, clock, siblings)
         self._guard = Guard(scp, Arrivals(scp, spool), self._on_store)
         self._admission = Admission(scp, sources, clock)
         self._completion = Completion(jobs, series, scp.idle_timeout_seconds, clock)
@@ -116,14 +125,14 @@ class Listener:
         return int(self._secure.server_address[1])
 
     def __enter__(self) -> Self:
-        entity, is_shared = acceptor(self._scp), self._scp.processes > 1
+        entity = acceptor(self._scp)
         self._vestibule.start()
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self._close)
             if not self._tls.required:
-                self._plain = self._serve(entity, self._scp.port, SharedServer if is_shared else Server)
+                self._plain = self._serve(entity, self._scp.port, Server)
             if self._tls.is_on:
-                self._secure = self._serve(entity, self._tls.port, SharedTlsServer if is_shared else TlsServer)
+                self._secure = self._serve(entity, self._tls.port, TlsServer)
             on_failure.pop_all()
         return self
 
@@ -137,8 +146,10 @@ class Listener:
             (evt.EVT_N_ACTION, self._on_commitment_asked),
             (evt.EVT_N_EVENT_REPORT, self._on_commitment),
         ]
+        inherited = self._inherited.popleft() if self._inherited else None
+        made: Any = partial(kind, inherited=inherited)  # make_server calls it, whatever it is
         try:
-            server = entity.make_server(address, evt_handlers=handlers, server_class=kind)
+            server = entity.make_server(address, evt_handlers=handlers, server_class=made)
         except OSError as error:
             raise ConfigError(f"cannot listen on {address[0]}:{address[1]}: {error.strerror or error}") from error
         assert isinstance(server, kind)
@@ -146,8 +157,8 @@ class Listener:
         if isinstance(server, TlsServer):
             server.ssl_context = server_context(self._tls)
         assert server.socket is not None
-        server.socket.listen(CONNECTION_BACKLOG)
-        self._vestibule.open(Door(listening=server.socket, accepted=server.accepted))
+        server.socket.listen(BACKLOG)
+        self._vestibule.open(Door(listening=server.socket, accepted=server.accepted, connections=lambda: server.connections))
         listens = {"address": address[0], "port": server.server_address[1], "tls": issubclass(kind, TlsServer)}
         log.info("listening", ae_title=self._scp.ae_title, sources=len(self._sources), **listens)
         return server

@@ -128,8 +128,6 @@ class Reactor(DULServiceProvider):
         transport = self.socket
         if self.state_machine.current_state != CLOSING and not (transport is not None and transport.has_more):
             self._bell.wait(None if transport is None else transport.socket)
-            if not (transport is not None and transport.ready):
-                return
         if self._is_transport_event():
             self._idle_timer.restart()
 

@@ -31,6 +31,7 @@ class Handler(RequestHandler):
 class Server(ThreadedAssociationServer):
     """guard, vestibule and turn_away must be set before it serves.
 
+    inherited: a socket that listens already, for other processes, too.
     turn_away: of the request's bytes, the address and the connection the PDU that refuses it, or nothing.
     """
 
@@ -39,9 +40,28 @@ class Server(ThreadedAssociationServer):
     vestibule: Vestibule
     turn_away: Callable[[bytes, str, socket.socket], bytes]
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, inherited: int | None = None, **options: Any) -> None:
         self._said: dict[socket.socket, bytes] = {}
+        self._inherited = inherited
         super().__init__(*arguments, **{**options, "request_handler": Handler})
+
+    @property
+    def connections(self) -> int:
+        """That have asked for an association and not ended yet."""
+        return len(self._said) + len(self.active_associations)
+
+    def server_bind(self) -> None:
+        if self._inherited is None:
+            super().server_bind()
+        else:
+            self.socket = socket.socket(fileno=self._inherited)
+            self.server_address = self.socket.getsockname()
+
+    def server_close(self) -> None:
+        if self._inherited is None:
+            super().server_close()
+        elif self.socket is not None:  # no shutdown, which would be one for all processes
+            self.socket.close()
 
     def accepted(self, connection: socket.socket, client_address: Any) -> None:
         """Called by the vestibule for each new connection, in place of upstream's serve_forever.
@@ -64,16 +84,6 @@ class Server(ThreadedAssociationServer):
         return self._said.pop(connection)
 
 
-class Shared:
-    """Other processes listen on the same port, and the kernel spreads the connections."""
-
-    socket: Any
-
-    def server_bind(self) -> None:
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        super().server_bind()  # type: ignore[misc]  # of the server that this is mixed into
-
-
 class TlsServer(Server):
     """A new ssl_context holds from the next connection on."""
 
@@ -90,11 +100,3 @@ class TlsServer(Server):
                 return
             on_failure.pop_all()
         super().accepted(secure, client_address)
-
-
-class SharedServer(Shared, Server):
-    """One of several."""
-
-
-class SharedTlsServer(Shared, TlsServer):
-    """One of several."""

@@ -1,10 +1,9 @@
-"""Several processes on one port ([scp] processes): the kernel gives each connection to one of them, by its addresses.
+"""Several processes on one port ([scp] processes): what each may let in (ich_node/siblings.py has how they share it).
 
 They know each other through ledger and spool alone, as several hosts do, so each holds its share of the limits: together they
-take what one would. The shares are rounded up; a process that is full rejects (transient) what the kernel gives it, though
-another may have room. None knows which series the others carry. When an association ends, a series that another process still
-receives waits only the grace or quiet time; its next object makes it wait again, and one that comes later than that opens the
-next revision, as every late object does.
+take what one would. The shares are rounded up. None knows which series the others carry. When an association ends, a series that
+another process still receives waits only the grace or quiet time; its next object makes it wait again, and one that comes later
+than that opens the next revision, as every late object does.
 """
 
 from collections.abc import Sequence

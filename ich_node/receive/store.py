@@ -67,8 +67,7 @@ class Store:
             raise NotStored(Status.SOP_CLASS_NOT_SUPPORTED, "the SOP class is not that of its context")
         if arrived.refused is not None:
             raise arrived.refused
-        with arrived.reader() as data_set:
-            header = read_header(data_set, transfer_syntax)
+        header = read_header(arrived.first, arrived.reader, transfer_syntax)
         _hold_against_command(header, request)
         stored = arrived.keep()
         now = self._clock()

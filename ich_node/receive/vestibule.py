@@ -20,6 +20,7 @@ from typing import Any
 import structlog
 
 from ich_node.receive.rates import Rates
+from ich_node.siblings import Siblings
 from ich_node.tls import explained
 
 A_ASSOCIATE_RQ = 0x01
@@ -34,6 +35,8 @@ MOST_VISITORS = 256
 UNEXPLAINED = struct.pack(">BBLBBBB", 0x03, 0, 4, 0, 1, 2, 1)
 MOST_ACCEPTED_AT_ONCE = 64
 NOT_ACCEPTED_SECONDS = 0.05
+# So long a connection is left to a sibling that has less to do: what such a one needs to wake up.
+SIBLINGS_SECONDS = 0.005
 TICK_SECONDS = 0.05
 # pynetdicom as a requestor takes a rejection that comes at once for a connection that failed, and never says why.
 FAREWELL_SECONDS = 0.05
@@ -97,16 +100,18 @@ class Visitor:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Door:
-    """A listening socket, and what to do with a connection from that address."""
+    """A listening socket, what to do with a connection from that address, and how many there are already."""
 
     listening: socket.socket
     accepted: Callable[[socket.socket, Any], None]
+    connections: Callable[[], int]
 
 
 class Vestibule:
-    """The thread that listens to all of them. seconds: for handshake and request together."""
+    """The thread that listens to all of them. seconds: for handshake and request together. siblings: who listens, too."""
 
-    def __init__(self, seconds: float, clock: Callable[[], datetime]) -> None:
+    def __init__(self, seconds: float, clock: Callable[[], datetime], siblings: Siblings | None = None) -> None:
+        self._siblings = siblings
         self._seconds = seconds
         self._clock = clock
         self._lines = Rates()
@@ -172,6 +177,8 @@ class Vestibule:
     def _answer(self, door: Door) -> None:
         """Faster than a burst of connections fills the backlog: who finds that full tries again in a second or three."""
         for _ in range(MOST_ACCEPTED_AT_ONCE):
+            if self._siblings and self._siblings.have_fewer(door.connections() + len(self._new) + len(self._visitors())):
+                time.sleep(SIBLINGS_SECONDS)
             try:
                 connection, address = door.listening.accept()
             except BlockingIOError:
