@@ -38,13 +38,9 @@ class Inheritance:
     memory: int
     listening: tuple[int, ...]
 
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        return (self.memory, *self.listening)
-
     def __str__(self) -> str:
         """For the command line of the receiver."""
-        return ",".join(map(str, (self.place, *self.descriptors)))
+        return ",".join(map(str, (self.place, self.memory, *self.listening)))
 
     @classmethod
     def parse(cls, text: str) -> Self:

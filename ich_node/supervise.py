@@ -1,20 +1,22 @@
 """Processes that are started, restarted when one dies, and stopped together: the three of `ich-node run`, or several receivers.
 
 Under systemd each of the three is a unit of its own; `run` is for a laptop, the demo and the tests. The receivers of one port
-([scp] processes) are one unit. Children watch their standard input: it closes when this process dies, however it dies, and they
-stop.
+([scp] processes) are one unit. All are forked from this process, so that what it has imported is in memory once. They watch their
+standard input: it closes when this process dies, however it dies, and they stop.
 """
 
+import gc
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import structlog
@@ -28,34 +30,74 @@ STOP_SECONDS = 30.0
 RESTART_SECONDS = 1.0
 READY_CHECK_SECONDS = 0.1
 WRONG_CONFIGURATION = 2  # the exit code of the command line
+FORK = multiprocessing.get_context("fork")
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+NAME = Path("/proc/self/comm")  # what ps and top show
+Main = Callable[[Sequence[str]], None]
 
 log = structlog.get_logger(__name__)
 
 
+class Lifeline:
+    """A pipe whose other end closes when this process dies."""
+
+    def __init__(self) -> None:
+        self.reading, self.writing = os.pipe()
+
+    def close(self) -> None:
+        os.close(self.reading)
+        os.close(self.writing)
+
+
 @dataclass(kw_only=True)
 class Child:
-    """A process, `ich-node` with these arguments. environment: what it has besides ours; descriptors: which of ours it gets."""
+    """A process: `ich-node` with these arguments, run by `main`. environment: what it has besides ours."""
 
     name: str
     config: Path | None
     arguments: Sequence[str]
+    main: Main
+    lifeline: Lifeline
     environment: Mapping[str, str] = field(default_factory=dict)
-    descriptors: Sequence[int] = ()
-    process: "subprocess.Popen[bytes]" = field(init=False)
+    process: ForkProcess = field(init=False)
 
     def __post_init__(self) -> None:
         self.start()
 
     def start(self) -> None:
-        options = ["--config", str(self.config)] if self.config else []
-        command = [sys.executable, "-m", "ich_node", *options, *self.arguments, "--stop-with-parent"]
-        environment = {**os.environ, **self.environment}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, pass_fds=self.descriptors)
+        gc.freeze()  # its garbage collector need not look at, and so copy, what it shares with us
+        self.process = FORK.Process(target=self._become, name=self.name)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         log.info("process_started", name=self.name, pid=self.process.pid)
+
+    def _become(self) -> None:
+        """In the new process. Until it has handlers of its own, a signal ends it."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        os.close(self.lifeline.writing)
+        os.dup2(self.lifeline.reading, 0)
+        os.environ.update(self.environment)
+        NAME.write_text(f"ich-{self.name}")
+        options = ["--config", str(self.config)] if self.config else []
+        try:
+            self.main([*options, *self.arguments, "--stop-with-parent"])
+        except Exception:  # noqa: BLE001 - a bug ends this process as it would any; multiprocessing would print what it quotes
+            sys.excepthook(*sys.exc_info())
+            sys.exit(1)
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
 
     def mend(self) -> None:
         """Start it again if it died. Raises ConfigError if no restart would mend that."""
-        exit_status = self.process.poll()
+        exit_status = self.process.exitcode
         if exit_status == WRONG_CONFIGURATION:
             raise ConfigError(f"`ich-node {self.arguments[0]}` cannot run with this configuration; it says why above")
         if exit_status is not None:
@@ -63,12 +105,18 @@ class Child:
             self.start()
 
 
-def run_all(config: Path | None, stop: threading.Event, processes: Sequence[str] = PROCESSES) -> None:
-    """Keep the processes running until stop is set.
+def run_all(config: Path | None, stop: threading.Event, main: Main, processes: Sequence[str] = PROCESSES) -> None:
+    """Keep the processes running until stop is set. main: the command line.
 
     Raises ConfigError, with all of them ended, if one cannot run with this configuration: no restart would mend that.
     """
-    children = [Child(name=name, config=config, arguments=[name]) for name in processes]
+    with closing(Lifeline()) as lifeline:
+        _keep_running(
+            [Child(name=name, config=config, arguments=[name], main=main, lifeline=lifeline) for name in processes], stop
+        )
+
+
+def _keep_running(children: Sequence[Child], stop: threading.Event) -> None:
     try:
         while not stop.wait(RESTART_SECONDS):
             for child in children:
@@ -78,13 +126,19 @@ def run_all(config: Path | None, stop: threading.Event, processes: Sequence[str]
 
 
 def run_receivers(
-    config: Path | None, count: int, addresses: Iterable[tuple[str, int]], stop: threading.Event, reload: threading.Event
+    config: Path | None,
+    count: int,
+    addresses: Iterable[tuple[str, int]],
+    stop: threading.Event,
+    reload: threading.Event,
+    main: Main,
 ) -> None:
     """Keep so many receivers until stop is set; systemd hears that the service is ready when all of them listen.
 
     addresses: the plain one first. Raises ConfigError if one of them cannot be had, and like `run_all`.
     """
     with ExitStack() as at_end:
+        lifeline = at_end.enter_context(closing(Lifeline()))
         listening = [at_end.enter_context(listen(address, port)) for address, port in addresses]
         memory = shared_memory(count)
         at_end.callback(os.close, memory)
@@ -98,7 +152,8 @@ def run_receivers(
                 config=config,
                 arguments=["receive", "--inherits", str(inheritance)],
                 environment={"NOTIFY_SOCKET": str(ear.path)},
-                descriptors=inheritance.descriptors,
+                main=main,
+                lifeline=lifeline,
             )
             for number, (ear, inheritance) in enumerate(zip(ears, inheritances, strict=True))
         ]
@@ -110,7 +165,7 @@ def run_receivers(
                 if reload.is_set():
                     reload.clear()
                     for child in children:
-                        child.process.send_signal(signal.SIGHUP)
+                        os.kill(child.pid, signal.SIGHUP)
                 for ear in ears:
                     ear.listen()
                 if not are_ready and all(ear.heard_ready for ear in ears):
@@ -150,12 +205,11 @@ def _end(children: Iterable[Child]) -> None:
     for child in children:
         child.process.terminate()
     for child in children:
-        try:
-            child.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        child.process.join(STOP_SECONDS)
+        if child.process.exitcode is None:
             log.error("process_did_not_stop", name=child.name, after_seconds=STOP_SECONDS, action="killed")
             child.process.kill()
-            child.process.wait()
+            child.process.join()
 
 
 def stop_with_parent(stop: threading.Event) -> None:

@@ -33,8 +33,8 @@ def children(pid: int) -> dict[str, int]:
     """The processes that `ich-node run` started, by name."""
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        arguments = Path(f"/proc/{child}/cmdline").read_text().split("\0")
-        found.update({name: int(child) for name in ("receive", "analyse", "send") if name in arguments})
+        command = Path(f"/proc/{child}/comm").read_text().strip()
+        found.update({name: int(child) for name in ("receive", "analyse", "send") if command == f"ich-{name}"})
     return found
 
 

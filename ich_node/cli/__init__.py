@@ -6,6 +6,7 @@ Exit codes: 0 done (a refused series is an answer too), 1 it could not be done, 
 import logging
 import sys
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -84,13 +85,13 @@ oneshot.add_to(app)
 demonstrate.add_to(app)
 
 
-def main() -> None:
-    """Run the command line; an error that we know is one sentence, not a traceback."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; an error that we know is one sentence, not a traceback. arguments: those of this process."""
     # Real headers break rules; we read them all the same, and pydicom's complaints would quote values of patients.
     warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     try:
-        app()
+        app(arguments)
     except ConfigError as error:
         errors.print(f"ich-node: {error}", markup=False)
         sys.exit(2)

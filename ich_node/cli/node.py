@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -86,11 +87,24 @@ def _begin(setup: Setup, process: str, with_parent: bool) -> threading.Event:
     return stop
 
 
+def _import_what_they_share() -> None:
+    """Before processes are forked."""
+    import ich_node.receive
+    import ich_node.send  # noqa: F401
+
+
+def _main() -> Callable[[Sequence[str]], None]:
+    from ich_node.cli import main  # it imports this module
+
+    return main
+
+
 def run(context: typer.Context) -> None:
     """Receive, analyse and send on this machine, in three processes."""
     setup: Setup = context.obj
     stop = _begin(setup, "run", with_parent=False)
-    run_all(setup.path, stop)
+    _import_what_they_share()
+    run_all(setup.path, stop, _main())
 
 
 def receive(context: typer.Context, stop_with_parent: StopWithParent = False, inherits: Inherits = "") -> None:
@@ -99,11 +113,12 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False, in
     stop = _begin(setup, "receive", stop_with_parent)
     config = setup.config
     if config.scp.processes > 1 and not inherits:
+        _import_what_they_share()
         setup.ledger().dispose()  # migrates once, before several processes open it
         ports = [] if config.tls.required else [config.scp.port]
         ports += [config.tls.port] if config.tls.is_on else []
         addresses = [(config.scp.bind_address, port) for port in ports]
-        run_receivers(setup.path, config.scp.processes, addresses, stop, reload_on_signal())
+        run_receivers(setup.path, config.scp.processes, addresses, stop, reload_on_signal(), _main())
         return
     from ich_node.receive import receive_forever
 
