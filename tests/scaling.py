@@ -223,8 +223,8 @@ def _warm(_: int) -> None:
 
 def run_readers(folder: Path, new_url: Callable[[], str], series: int) -> dict[str, Any]:
     """Series a second that N analysers read, of series that lie ready."""
-    figures = {}
-    for readers in (1, 2, 4):
+    figures, rates = {}, {}
+    for readers in (1, 2, 4, 8):
         url, own = new_url(), folder / str(readers)
         own.mkdir()
         ledger = open_ledger(url)
@@ -238,9 +238,27 @@ def run_readers(folder: Path, new_url: Callable[[], str], series: int) -> dict[s
             wait_until(lambda ledger=ledger, least=readers: done(ledger) >= least, seconds=1200, what="the first readings")
             first, began = done(ledger), time.monotonic()
             wait_until(lambda ledger=ledger: done(ledger) == series, seconds=7200, what="the last reading")
-            figures[f"{readers} readers, series a second"] = round((series - first) / (time.monotonic() - began), 2)
+            rates[readers] = (series - first) / (time.monotonic() - began)
+            figures[f"{readers} readers, series a second"] = round(rates[readers], 2)
         ledger.dispose()
+    draw_readers(rates)
     return figures
+
+
+def draw_readers(rates: dict[int, float]) -> None:
+    """docs/images/growth-readers.png."""
+    from matplotlib import pyplot  # here: nobody else needs it
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    most = [min(readers, os.cpu_count() or 1) * rates[1] for readers in rates]
+    axes.plot(rates.keys(), most, "k--", label="the most: a reader's rate for each core")
+    axes.plot(rates.keys(), rates.values(), "o-", label="measured")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(list(rates), [str(readers) for readers in rates])
+    axes.set(xlabel="readers", ylabel="series a second", ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(Path(__file__).parent.parent / "docs" / "images" / "growth-readers.png", dpi=110)
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from certificates import authority
 from heads import head_series, head_slice
 from peers import CT, associated, free_port, need, wait_until
 from proc import child_pids
@@ -60,9 +61,9 @@ class Receivers:
 
 
 @contextmanager
-def receivers(folder: Path) -> Iterator[Receivers]:
+def receivers(folder: Path, more: str = "") -> Iterator[Receivers]:
     port, config = free_port(), folder / "config.toml"
-    config.write_text(CONFIG.format(port=port, folder=folder))
+    config.write_text(CONFIG.format(port=port, folder=folder) + more)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(folder / "notify"))
         manager.settimeout(60)
@@ -144,6 +145,22 @@ def test_a_receiver_that_died_is_replaced(tmp_path: Path) -> None:
         ledger = node.ledger()
         assert len(ledger.instances(ledger.list()[0])) == 2
         ledger.dispose()
+
+
+def test_sighup_reaches_all_of_them(tmp_path: Path) -> None:
+    """They share the port with TLS, too, and take its new certificate."""
+    issued = authority(tmp_path / "ca").issue("/CN=ich-node")
+    tls = f"""
+[tls]
+port = {free_port()}
+certificate = "{issued.certificate}"
+key = "{issued.key}"
+ca = "{tmp_path / "ca" / "ca.pem"}"
+"""
+    with receivers(tmp_path, tls) as node:
+        assert len(node.events("listening")) == 4
+        node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(node.events("certificates_reloaded")) == 2, seconds=30, what="the reload")
 
 
 def test_they_end_when_their_parent_is_killed(tmp_path: Path) -> None:

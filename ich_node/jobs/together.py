@@ -39,8 +39,8 @@ class Together(Generic[Work, Outcome]):
     def _do(self, batch: Sequence[tuple[Work, "Future[Outcome]"]]) -> None:
         try:
             outcomes = self._write([work for work, _ in batch])
-        except Exception as error:  # noqa: BLE001 - it is raised where the work came from
-            if len(batch) > 1 and not isinstance(error, Unavailable):
+        except BaseException as error:  # noqa: BLE001 - it is raised where the work came from
+            if len(batch) > 1 and isinstance(error, Exception) and not isinstance(error, Unavailable):
                 for one in batch:  # whose fault it is, alone has it
                     self._do([one])
                 return
