@@ -82,7 +82,8 @@ class Child:
         os.close(self.lifeline.writing)
         os.dup2(self.lifeline.reading, 0)
         os.environ.update(self.environment)
-        NAME.write_text(f"ich-{self.name}")
+        with suppress(OSError):  # only its looks
+            NAME.write_text(f"ich-{self.name}")
         options = ["--config", str(self.config)] if self.config else []
         try:
             self.main([*options, *self.arguments, "--stop-with-parent"])
