@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 # Of the driver's errors (PEP 249), those that somebody here tells from others, most special first.
 KINDS = (sa.exc.IntegrityError, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DBAPIError)
-
 LOOK_AGAIN_SECONDS = 0.0003
+PRIMARY_CODE = 0xFF  # without the reason, such as that somebody repairs the file after a crash
 
 
 class Prepared:
@@ -79,7 +79,7 @@ def _begin_sqlite(cursor: Any) -> None:
                 cursor.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
             time.sleep(LOOK_AGAIN_SECONDS)
     finally:
