@@ -75,6 +75,10 @@ def tracking(group: Dataset) -> tuple[str, str]:
     return (identifier.TextValue if identifier else "", uid.UID if uid else "")
 
 
+def trackings(document: Dataset) -> list[tuple[str, str]]:
+    return [tracking(group) for group in groups(document)]
+
+
 def tracking_faults(all_groups: list[Dataset]) -> list[str]:
     """Groups share a UID only as marks of one lesion: then they have its name, stand together, and the highest comes first."""
     found = []

@@ -10,13 +10,12 @@ import pydicom
 import pytest
 from pydicom import Dataset
 from pydicom.sr.codedict import codes as dictionary
-from report_examples import ALGORITHM, AT, finding, make_source, negative_reading, positive_reading, read_by_hand, report
-from sr_tree import certainty, faults, groups, items, name, regions, texts, tracking, walk
+from report_examples import ALGORITHM, finding, make_source, negative_reading, positive_reading, read_by_hand, report
+from sr_tree import certainty, faults, groups, items, name, regions, texts, tracking, trackings, walk
 
 from ich_node.detection.detector import Finding
-from ich_node.errors import BoneKernel, ReportError
 from ich_node.implementation import IMPLEMENTATION_CLASS_UID
-from ich_node.report import Predecessor, ReportOptions, ResultObject, Source, Unread, codes, write_refusal
+from ich_node.report import Predecessor, ReportOptions, codes
 
 
 def test_pinned_codes_are_those_of_the_dictionaries():
@@ -294,10 +293,6 @@ def test_the_file_can_be_read_and_says_who_wrote_it(positive):
         assert dataset.file_meta.ImplementationVersionName == "ICHNODE_0.1.0"
 
 
-def trackings(document: Dataset) -> list[tuple[str, str]]:
-    return [tracking(group) for group in groups(document)]
-
-
 def test_lesions_come_by_certainty_with_all_their_marks():
     """A bleed through three slices and a surer one elsewhere: two lesions, the surer is number 1, each mark its own point."""
     source = make_source(6)
@@ -368,46 +363,3 @@ def test_the_sr_class_can_be_chosen(sr_class, sop_class):
     assert chosen.sop_class_uid == chosen.dataset.SOPClassUID == sop_class
     assert chosen.dataset.ContentSequence == usual.dataset.ContentSequence
     assert (chosen.sop_instance_uid == usual.sop_instance_uid) == (sr_class == "comprehensive3d")
-
-
-def refused(source: Source, **changes: object) -> ResultObject | None:
-    facts = {
-        "study_instance_uid": source.series.study_instance_uid,
-        "series_instance_uid": source.series.series_instance_uid,
-        "datasets": source.datasets,
-        "digest": source.digest,
-        "revision": source.revision,
-    }
-    unread = Unread(**{**facts, **changes})
-    refusal = BoneKernel("kernel H70h")
-    return write_refusal(unread, refusal, algorithm=ALGORITHM, options=ReportOptions(), at=AT)
-
-
-def test_a_refused_series_is_called_undetermined_and_never_absent():
-    """Undetermined, the reason in words, all its images as evidence, no certainty; the same tracking UID as an answer has."""
-    source = make_source(3)
-    result = refused(source)
-    assert faults(result.dataset, source.series) == []
-    (group,) = groups(result.dataset)
-    meanings = [item.ConceptCodeSequence[0].CodeMeaning for item in items(group) if item.ValueType == "CODE"]
-    assert "Undetermined" in meanings
-    assert "Absent" not in meanings
-    assert "Reason (bone_kernel): kernel H70h" in texts(result.dataset)
-    (study,) = result.dataset.CurrentRequestedProcedureEvidenceSequence
-    assert len(study.ReferencedSeriesSequence[0].ReferencedSOPSequence) == 3
-    answer = report(source, negative_reading(source))[0].dataset
-    assert trackings(result.dataset) == trackings(answer)
-    assert result.sop_instance_uid != answer.SOPInstanceUID
-    assert result.encode() == refused(make_source(3)).encode()
-
-
-def test_what_is_not_ct_gets_no_document():
-    """Nobody asked about results and localizers of another modality; their refusal stays in the ledger."""
-    source = make_source(2, change=lambda dataset: setattr(dataset, "SOPClassUID", "1.2.840.10008.5.1.4.1.1.7"))
-    assert refused(source) is None
-
-
-def test_a_refused_series_with_illegal_uids_is_not_reportable():
-    """As with an answer: the attribute is named."""
-    with pytest.raises(ReportError, match="SeriesInstanceUID 'ID_1'"):
-        refused(make_source(2), series_instance_uid="ID_1")
