@@ -182,8 +182,8 @@ def draw(lines: Mapping[str, Mapping[int, tuple[float, float, float]]]) -> None:
     for name, points in lines.items():
         senders = sorted(points)
         lower, middle, upper = zip(*(points[count] for count in senders), strict=True)
-        axes.plot(senders, middle, "k--" if name == FLOOR else "o-", label=name)
-        axes.fill_between(senders, lower, upper, alpha=0.15)
+        (line,) = axes.plot(senders, middle, "k--" if name == FLOOR else "o-", label=name)
+        axes.fill_between(senders, lower, upper, alpha=0.15, color=line.get_color())
     axes.set_xscale("log", base=2)
     axes.set_xticks(GROWTH, [str(count) for count in GROWTH])
     axes.set(xlabel="senders at once", ylabel="images a second", ylim=(0, None))
