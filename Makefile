@@ -23,11 +23,12 @@ test: install            ## what CI runs
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not alone and not viewers"
 	$(BIN)/python -m pytest -m alone
 
-check: install           ## style, types, layering
+check: install           ## style, types, layering, and that every test can be collected
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --collect-only -qq >/dev/null || $(BIN)/python -m pytest --collect-only -q
 
 validate: install        ## golden studies through every validator that is installed (make peers brings them)
 	$(BIN)/python -m pytest tests/report/test_golden.py tests/report/test_validators.py

@@ -6,10 +6,10 @@ from functools import cache
 from hashlib import sha256
 
 import numpy as np
+from odd_headers import in_japanese
 from pydicom import Dataset
 from pydicom.uid import JPEG2000Lossless
 from report_examples import ALGORITHM, AT, finding, likelihood_of
-from test_evidence import in_japanese
 
 from ich_node.detection.detector import BundleId, Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.detection.series import Series, read_series

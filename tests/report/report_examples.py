@@ -9,7 +9,8 @@ from pydicom import Dataset
 from ich_node.detection.detector import BundleId, Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.detection.series import LeftOut, Series, Slice
 from ich_node.detection.windows import PixelGrid
-from ich_node.report import Algorithm, ReportOptions, ResultObject, Source, write_report
+from ich_node.errors import BoneKernel
+from ich_node.report import Algorithm, ReportOptions, ResultObject, Source, Unread, write_refusal, write_report
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STUDY_UID, SERIES_UID, FRAME_UID = "1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2", "1.2.826.0.1.3680043.8.498.3"
@@ -151,3 +152,16 @@ def of_kind(results: Sequence[ResultObject], kind: str) -> list[Dataset]:
 def report(source: Source, reading: Reading, **changes: object) -> list[ResultObject]:
     options: dict[str, object] = {"algorithm": ALGORITHM, "options": ReportOptions(), "at": AT, **changes}
     return list(write_report(source, reading, likelihood_of(reading), **options))
+
+
+def refused(source: Source, **changes: object) -> ResultObject | None:
+    facts = {
+        "study_instance_uid": source.series.study_instance_uid,
+        "series_instance_uid": source.series.series_instance_uid,
+        "datasets": source.datasets,
+        "digest": source.digest,
+        "revision": source.revision,
+    }
+    unread = Unread(**{**facts, **changes})
+    refusal = BoneKernel("kernel H70h")
+    return write_refusal(unread, refusal, algorithm=ALGORITHM, options=ReportOptions(), at=AT)

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pydicom
 import pytest
+from odd_headers import INVALID, JAPANESE, in_japanese, invalidate, with_raw_values
 from pydicom import Dataset
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from report_examples import make_source, negative_reading, positive_reading, read_by_hand, report
@@ -53,33 +52,6 @@ def test_missing_type_2_attributes_are_left_empty():
         assert all(dataset[keyword].is_empty for keyword in TYPE_2)
 
 
-INVALID = {
-    "StudyTime": ("TM", "10:15:00"),
-    "StudyDate": ("DA", "2024-05-17"),
-    "PatientBirthDate": ("DA", "unknown"),
-    "AccessionNumber": ("SH", "A" * 30),
-    "PatientSex": ("CS", "U"),
-    "StudyID": ("SH", "two\nlines"),
-    "PatientID": ("LO", "x" * 70),
-    "PatientAge": ("AS", "74"),
-    "SliceThickness": ("DS", "thick"),
-    "TimezoneOffsetFromUTC": ("SH", "CET"),
-}
-
-
-def with_raw_values(dataset: Dataset, values: dict[str, tuple[str, bytes]]) -> Dataset:
-    """The dataset as read from a file that has these bytes, right or wrong."""
-
-    for keyword, (vr, raw) in values.items():
-        tag = pydicom.tag.Tag(tag_for_keyword(keyword))
-        dataset._dict[tag] = RawDataElement(tag, vr, len(raw), raw, 0, False, True)
-    return dataset
-
-
-def invalidate(dataset: Dataset) -> None:
-    with_raw_values(dataset, {keyword: (vr, value.encode()) for keyword, (vr, value) in INVALID.items()})
-
-
 @pytest.mark.parametrize("keyword", INVALID)
 def test_an_invalid_value_is_dropped(keyword):
     """A value that breaks its VR does not reach the results, and does not stop them."""
@@ -112,16 +84,6 @@ def from_file(dataset: Dataset) -> Dataset:
     pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
     buffer.seek(0)
     return pydicom.dcmread(buffer)
-
-
-JAPANESE = "Yamada^Tarou=山田^太郎=やまだ^たろう"
-
-
-def in_japanese(dataset: Dataset) -> None:
-    """As scanners in Japan write it: the default repertoire, JIS X 0208 by escape sequences."""
-    dataset.SpecificCharacterSet = ["", "ISO 2022 IR 87"]
-    dataset.PatientName = JAPANESE
-    dataset.StudyDescription = "頭部CT"
 
 
 def test_japanese_names_arrive_in_utf_8():

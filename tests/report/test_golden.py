@@ -12,12 +12,12 @@ import numpy as np
 import pydicom
 import pytest
 from golden import STUDIES, Golden, golden
+from odd_headers import JAPANESE
 from peers import orthanc
 from PIL import Image
 from pydicom import Dataset
 from report_examples import of_kind
 from sr_tree import faults, groups, regions, tracking
-from test_evidence import JAPANESE
 from validators import dcentvfy, dciodvfy, dcmpschk, dcmtk, run
 
 from ich_node.detection.lesions import to_patient

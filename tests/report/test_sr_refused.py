@@ -1,24 +1,10 @@
 """A series that could not be read has a report, too: undetermined, and why."""
 
 import pytest
-from report_examples import ALGORITHM, AT, make_source, negative_reading, report
+from report_examples import make_source, negative_reading, refused, report
 from sr_tree import faults, groups, items, texts, trackings
 
-from ich_node.errors import BoneKernel, ReportError
-from ich_node.report import ReportOptions, ResultObject, Source, Unread, write_refusal
-
-
-def refused(source: Source, **changes: object) -> ResultObject | None:
-    facts = {
-        "study_instance_uid": source.series.study_instance_uid,
-        "series_instance_uid": source.series.series_instance_uid,
-        "datasets": source.datasets,
-        "digest": source.digest,
-        "revision": source.revision,
-    }
-    unread = Unread(**{**facts, **changes})
-    refusal = BoneKernel("kernel H70h")
-    return write_refusal(unread, refusal, algorithm=ALGORITHM, options=ReportOptions(), at=AT)
+from ich_node.errors import ReportError
 
 
 def test_a_refused_series_is_called_undetermined_and_never_absent():

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from odd_headers import in_japanese, invalidate
 from pydicom import Dataset
-from report_examples import finding, make_source, negative_reading, positive_reading, read_by_hand, report
+from report_examples import finding, make_source, negative_reading, positive_reading, read_by_hand, refused, report
 from sr_tree import faults, walk
-from test_evidence import in_japanese, invalidate
-from test_sr import refused
 from validators import dciodvfy, dcmpschk, dcmtk, pixelmed
 
 from ich_node.detection.series import Series, Slice
