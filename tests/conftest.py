@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from analysis_bench import write_untrained_bundle
 from hypothesis import settings
 from listening import Clock, Node, StartNode
 
@@ -16,6 +17,14 @@ from ich_node.spool import Spool
 # The same cases on every run: a red one must be red again. `pytest --hypothesis-profile=default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def untrained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Calls everything positive."""
+    path: Path = tmp_path_factory.mktemp("bundle") / "untrained.safetensors"
+    write_untrained_bundle(path)
+    return path
 
 
 @pytest.fixture

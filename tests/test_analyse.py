@@ -1,120 +1,27 @@
 """Every way a reading can end: an answer, a refusal, a try that failed, a dead letter, a job given back."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from io import BytesIO
-from pathlib import Path
+from datetime import datetime, timedelta
 
 import pytest
 import torch
+from analysis_bench import DEVICE_LOST, START, Bench, detector_that_raises
 from heads import head_series
-from pydicom import Dataset
 from structlog.testing import capture_logs
 
-from ich_node.analyse import Analyser
 from ich_node.config import AnalysisSettings
-from ich_node.destinations import DicomDestination
-from ich_node.detection.bundle import Calibration, Card, OperatingPoint, Provenance, pack_bundle
 from ich_node.detection.detector import Detector
-from ich_node.detection.engines.torch_engine import TorchEngine
-from ich_node.detection.network import MilNetwork, NetworkSpec
-from ich_node.detection.peaks import PeakRule
-from ich_node.detection.windows import InputSpec
 from ich_node.engine import choose_device
 from ich_node.errors import DeviceLost, SpoolFull, Unavailable
-from ich_node.jobs import Instance, Job, Jobs, JobState, open_ledger
-from ich_node.report import ReportOptions
+from ich_node.jobs import JobState
 from ich_node.shelf import Shelf, open_bundle
 from ich_node.spool import Spool
 
-START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory) -> Path:
-    """Untrained weights that call everything positive: what is read does not matter here."""
-    spec = NetworkSpec(architecture="published", head="max")
-    torch.manual_seed(1)
-    card = Card(
-        name="untrained",
-        network_spec=spec,
-        input=InputSpec(),
-        peak_rule=PeakRule(min_distance_px=40, min_likelihood=-100.0, min_prominence=0.0),
-        calibration=Calibration(),
-        operating_point=OperatingPoint(threshold=0.0),
-        provenance=Provenance(source="a test", created="2026-01-01"),
-        licence="Apache-2.0",
-    )
-    path = tmp_path_factory.mktemp("bundle") / "untrained.safetensors"
-    path.write_bytes(pack_bundle(card, dict(MilNetwork(spec).state_dict())))
-    return path
-
-
-class Bench:
-    """A ledger, a spool and an analyser whose time stands still until a test moves it."""
-
-    def __init__(self, folder: Path, bundle: Path) -> None:
-        self.now = START
-        self.folder = folder
-        self.jobs: Jobs = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
-        self.spool = Spool(folder / "spool")
-        self.stop = threading.Event()
-        self.shelf = Shelf(self.jobs, bundle)
-        self.analyser = self.make_analyser("first", lambda: self.now)
-
-    def make_analyser(self, owner: str, clock: Callable[[], datetime]) -> Analyser:
-        return Analyser(
-            jobs=self.jobs,
-            spool=self.spool,
-            shelf=self.shelf,
-            settings=AnalysisSettings(lease_seconds=60, max_attempts=2),
-            options=ReportOptions(),
-            destinations=[
-                DicomDestination(name=name, ae_title="PACS", host="127.0.0.1", port=104) for name in ("pacs", "archive")
-            ],
-            owner=owner,
-            clock=clock,
-            stop=self.stop,
-        )
-
-    def receive(self, datasets: list[Dataset], *, ready_in: timedelta = timedelta(0), urgent: bool = False) -> Job:
-        for dataset in datasets:
-            buffer = BytesIO()
-            dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-            dataset.save_as(buffer, enforce_file_format=True)
-            self.receive_bytes(dataset, buffer.getvalue(), ready_in=ready_in, urgent=urgent)
-        return self.job
-
-    def receive_bytes(self, dataset: Dataset, data: bytes, *, ready_in: timedelta = timedelta(0), urgent: bool = False) -> None:
-        stored = self.spool.put(data)
-        instance = Instance(
-            sop_instance_uid=str(dataset.SOPInstanceUID),
-            sop_class_uid=str(dataset.SOPClassUID),
-            study_instance_uid=str(dataset.StudyInstanceUID),
-            series_instance_uid=str(dataset.SeriesInstanceUID),
-            transfer_syntax_uid="1.2.840.10008.1.2.1",
-            sha256=stored.sha256,
-            path=stored.path,
-            size_bytes=stored.size_bytes,
-            source="modality",
-            received_at=self.now,
-        )
-        self.jobs.add(instance, ready_at=self.now + ready_in, max_wait=timedelta(minutes=15), urgent=urgent)
-
-    def work_once(self) -> bool:
-        return self.analyser.work_once(Detector(self.shelf.current()))
-
-    @property
-    def job(self) -> Job:
-        return self.jobs.list()[0]
-
 
 @pytest.fixture
-def bench(tmp_path, bundle) -> Bench:
-    return Bench(tmp_path, bundle)
+def bench(tmp_path, untrained_bundle) -> Bench:
+    return Bench(tmp_path, untrained_bundle)
 
 
 def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
@@ -130,7 +37,7 @@ def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
     assert not bench.work_once()
 
 
-def test_reading_twice_makes_the_same_bytes(bench, tmp_path, bundle):
+def test_reading_twice_makes_the_same_bytes(bench, tmp_path, untrained_bundle):
     """Another analyser at another time, after the first one's lease ran out: the objects are the same."""
     bench.receive(head_series())
     claimed = bench.jobs.claim(owner="lost", now=bench.now, lease=timedelta(seconds=60), max_attempts=2)
@@ -230,12 +137,12 @@ def test_without_a_model_nothing_is_claimed(bench, tmp_path):
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
 
 
-def test_an_activation_counts_from_the_next_job_on(bench, bundle, tmp_path):
+def test_an_activation_counts_from_the_next_job_on(bench, untrained_bundle, tmp_path):
     """The shelf gives the same object until the choice changes."""
     first = bench.shelf.current()
     assert bench.shelf.current() is first
     copy = tmp_path / "copy.safetensors"
-    copy.write_bytes(bundle.read_bytes())
+    copy.write_bytes(untrained_bundle.read_bytes())
     bench.jobs.activate_bundle(path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=bench.now)
     assert bench.shelf.current() is not first
     assert open_bundle(copy).sha256 == bench.shelf.current().sha256
@@ -264,19 +171,6 @@ def test_the_log_says_which_engine_reads(bench):
 
 
 OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nGPU 0 has a total capacity of 8 GiB")
-DEVICE_LOST = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later")
-
-
-def detector_that_raises(bench: Bench, error: Exception) -> Detector:
-    """What CUDA raises comes out of the network's forward pass; there is no GPU here to raise it by itself."""
-    bundle = bench.shelf.current()
-    engine = TorchEngine(bundle.network())
-
-    def fail(*_: object) -> None:
-        raise error
-
-    engine.network.register_forward_pre_hook(fail)
-    return Detector(bundle, engine)
 
 
 def test_a_gpu_without_memory_is_no_reason_to_wait(bench):

@@ -11,7 +11,7 @@ from peers import CT, VERIFICATION, associated, pacs, wait_until
 from proc import children, footprint
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from test_walk import Node, running_node
+from running import Node, running_node
 from typer.testing import CliRunner
 
 from ich_node.cli import app

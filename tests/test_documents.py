@@ -4,18 +4,16 @@ from dataclasses import replace
 
 import pydicom
 import pytest
+from analysis_bench import Bench
 from heads import head_series
 from pydicom import Dataset
-from test_analyse import Bench, bundle
 
 from ich_node.jobs import JobState
 
-__all__ = ["bundle"]  # a fixture
-
 
 @pytest.fixture
-def bench(tmp_path, bundle) -> Bench:
-    return Bench(tmp_path, bundle)
+def bench(tmp_path, untrained_bundle) -> Bench:
+    return Bench(tmp_path, untrained_bundle)
 
 
 def reports(bench: Bench) -> list[Dataset]:

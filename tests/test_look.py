@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from analysis_bench import DEVICE_LOST, Bench, detector_that_raises
 from heads import head_series
 from numpy.typing import NDArray
 from pydicom import Dataset
-from test_analyse import DEVICE_LOST, Bench, bundle, detector_that_raises  # noqa: F401 - a fixture among them
 
 from ich_node.detection.detector import Detector
 from ich_node.detection.engines.engine import Output
@@ -37,8 +37,8 @@ class CountingEngine(TorchEngine):
 
 
 @pytest.fixture
-def bench(tmp_path, bundle) -> Bench:  # noqa: F811
-    return Bench(tmp_path, bundle)
+def bench(tmp_path, untrained_bundle) -> Bench:
+    return Bench(tmp_path, untrained_bundle)
 
 
 def counting(bench: Bench, meanwhile=lambda: None) -> tuple[CountingEngine, Detector]:
@@ -50,7 +50,7 @@ def results_of(bench: Bench) -> list[tuple[str, str]]:
     return [(result.sop_instance_uid, result.sha256) for result in bench.jobs.results(bench.job.id)]
 
 
-def test_only_what_came_last_is_left_to_read(bench, tmp_path, bundle):  # noqa: F811
+def test_only_what_came_last_is_left_to_read(bench, tmp_path, untrained_bundle):
     """Eight slices are looked at, the ninth to twelfth come: the network sees these four, and the results are the same bytes."""
     slices = head_series(12)
     looking, detector = counting(bench)
@@ -61,7 +61,7 @@ def test_only_what_came_last_is_left_to_read(bench, tmp_path, bundle):  # noqa: 
     bench.now += MINUTE
     assert bench.analyser.work_once(detector)
     assert (looking.slices, bench.job.state) == (12, JobState.DONE)
-    other = Bench(tmp_path / "other", bundle)
+    other = Bench(tmp_path / "other", untrained_bundle)
     other.now += MINUTE
     other.receive(slices)
     assert other.work_once()

@@ -7,12 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from analysis_bench import Bench as Analysis
 from heads import head_series
 from outlet_bench import SECRETS, START, Bench, MllpReceiver, acknowledged, hl7, mllp_receiver, opened_bench
 from peers import pacs
 from results import give_results, result_object
-from test_analyse import Bench as Analysis
-from test_analyse import bundle as make_bundle  # noqa: F401 - a fixture
 
 from ich_node.destinations import DicomDestination, Hl7Destination, OutletSettings, WebhookDestination
 from ich_node.detection.detector import Detector
@@ -163,8 +162,8 @@ def notifications(made: Analysis) -> list[Notification]:
 
 
 @pytest.fixture
-def analysed(tmp_path: Path, make_bundle: Path) -> Analysis:  # noqa: F811 - the fixture
-    return analysis(tmp_path, make_bundle)
+def analysed(tmp_path: Path, untrained_bundle: Path) -> Analysis:
+    return analysis(tmp_path, untrained_bundle)
 
 
 def test_one_notification_a_reading_and_the_objects_as_before(analysed):
@@ -188,12 +187,12 @@ def test_one_notification_a_reading_and_the_objects_as_before(analysed):
     assert not [secret for secret in SECRETS if secret in json.dumps(told.public(), default=str)]
 
 
-def test_reading_twice_gives_the_same_notification(tmp_path, make_bundle):  # noqa: F811 - the fixture
+def test_reading_twice_gives_the_same_notification(tmp_path, untrained_bundle):
     """After a crash the second try makes the same bytes under the same uid."""
     made = []
     for name in ("once", "again"):
         (tmp_path / name).mkdir()
-        run = analysis(tmp_path / name, make_bundle)
+        run = analysis(tmp_path / name, untrained_bundle)
         run.receive(head_series())
         run.analyser.work_once(Detector(run.shelf.current()))
         made += notifications(run)
@@ -229,9 +228,9 @@ def test_a_refused_series_is_told_as_such(analysed):
     assert told.series_probability is None
 
 
-def test_without_a_receiver_there_is_no_notification(tmp_path, make_bundle):  # noqa: F811 - the fixture
+def test_without_a_receiver_there_is_no_notification(tmp_path, untrained_bundle):
     """A node that only sends objects makes what it made before."""
-    made = analysis(tmp_path, make_bundle, NOTIFIED[:1])
+    made = analysis(tmp_path, untrained_bundle, NOTIFIED[:1])
     made.receive(head_series())
     made.analyser.work_once(Detector(made.shelf.current()))
     assert notifications(made) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from outlet_bench import mllp_receiver, web_receiver
 from peers import need, orthanc, pacs, wait_until
-from test_walk import running_node, send
+from running import running_node, send
 
 from ich_node.phantom import make_study
 

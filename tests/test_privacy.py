@@ -15,7 +15,7 @@ from pydicom import Dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRLittleEndian
 from raw_dicom import encoded
-from test_walk import Node, running_node
+from running import Node, running_node
 from typer.testing import CliRunner
 
 from ich_node.cli import app

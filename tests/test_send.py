@@ -8,76 +8,26 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from peers import COMPREHENSIVE_3D_SR, Pacs, free_port, orthanc, pacs, storescp, wait_until
 from pydicom import dcmread
 from pynetdicom.association import Association
 from pynetdicom.transport import AddressInformation
-from results import ROOT, give_results, result_object
+from results import give_results, result_object
+from sender_bench import MINUTE, START, Node, open_node
 
-from ich_node.destinations import DicomDestination
-from ich_node.jobs import Delivery, DeliveryState, Jobs, open_ledger
+from ich_node.jobs import DeliveryState
 from ich_node.peers import Requestor
-from ich_node.send import RETRY_FOR, Sender, retry_at
-from ich_node.spool import Spool
-
-START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-
-
-@dataclass
-class Clock:
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """A ledger with finished jobs, and the spool with their results."""
-
-    jobs: Jobs
-    spool: Spool
-    clock: Clock
-    stop: threading.Event
-
-    def sender(self, *ports: int, owner: str = "sender", **destination: Any) -> Sender:
-        """Sends to the destinations pacs, pacs2 ... on these ports."""
-        return Sender(
-            self.jobs, self.spool, destinations(*ports, **destination), "ICHNODE", clock=self.clock, owner=owner, stop=self.stop
-        )
-
-    def finish(self, count: int = 3, *, series: int = 1, to: tuple[str, ...] = ("pacs",)) -> list[str]:
-        """A job that was read, with so many results to deliver; their UIDs."""
-        give_results(self.jobs, self.spool, [result_object(index, series=series) for index in range(count)], to, self.clock.now)
-        return [f"{ROOT}{series}.{index + 1}" for index in range(count)]
-
-    def deliveries(self) -> list[Delivery]:
-        return [delivery for job in self.jobs.list() for delivery in self.jobs.deliveries(job.id)]
-
-    def states(self) -> list[DeliveryState]:
-        return [delivery.state for delivery in self.deliveries()]
-
-
-def destinations(*ports: int, **settings: Any) -> tuple[DicomDestination, ...]:
-    settings.setdefault("ae_title", "PACS")
-    names = ["pacs", *(f"pacs{number}" for number in range(2, len(ports) + 1))]
-    return tuple(
-        DicomDestination(name=name, host="127.0.0.1", port=port, **settings) for name, port in zip(names, ports, strict=False)
-    )
+from ich_node.send import RETRY_FOR, retry_at
 
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
-    jobs = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
-    yield Node(jobs=jobs, spool=Spool(tmp_path / "spool"), clock=Clock(), stop=threading.Event())
-    jobs.dispose()
+    with open_node(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,14 +1,22 @@
 """Pictures travel compressed where the peer takes that, and decompressed where it does not; the same pixels either way."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 from peers import SECONDARY_CAPTURE, Pacs, close_in_the_end
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 from pynetdicom import AE, evt
-from test_send import Node, give_results, node, result_object
+from results import give_results, result_object
+from sender_bench import Node, open_node
 
-__all__ = ["node"]  # a fixture
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    with open_node(tmp_path) as opened:
+        yield opened
 
 
 def picture() -> Dataset:
