@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from analysis_bench import write_untrained_bundle
 from hypothesis import settings
-from listening import Clock, Node, StartNode
+from listening import Node, StartNode
+from standing_clock import Clock
 
 from ich_node.config import ScpSettings, SeriesSettings, Source
 from ich_node.jobs import open_ledger

@@ -2,32 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from peers import CT, associated
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
+from standing_clock import Clock
 
 from ich_node.jobs import Jobs
 from ich_node.receive import Listener
 from ich_node.spool import Spool
 
-START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 EXPLICIT = ((CT, (ExplicitVRLittleEndian,)),)
-
-
-@dataclass
-class Clock:
-    """Time as the test says."""
-
-    now: datetime = START
-    is_broken: bool = False
-
-    def __call__(self) -> datetime:
-        if self.is_broken:
-            raise RuntimeError("the clock is broken")
-        return self.now
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from pydicom.uid import ExplicitVRLittleEndian
 from results import ROOT
+from standing_clock import START, Clock
 
 from ich_node.config import TlsSettings
 from ich_node.destinations import Destination, Hl7Destination
@@ -24,7 +25,6 @@ from ich_node.peers import TLS_OFF
 from ich_node.send import Sender
 from ich_node.spool import Spool
 
-START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 WHO = Identifiers(
     patient_id="MRN-4711-X",
@@ -38,14 +38,6 @@ WHO = Identifiers(
     study_time="235900",
 )
 SECRETS = ("MRN-4711", "Nobodysname", "Zuzana", "19430607", "ACC-0815", "PLACER-77", "20251231")
-
-
-@dataclass
-class Clock:
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 def notification(

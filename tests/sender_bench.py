@@ -4,27 +4,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from results import ROOT, give_results, result_object
+from standing_clock import Clock
 
 from ich_node.destinations import DicomDestination
 from ich_node.jobs import Delivery, DeliveryState, Jobs, open_ledger
 from ich_node.send import Sender
 from ich_node.spool import Spool
 
-START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-@dataclass
-class Clock:
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @dataclass(frozen=True, kw_only=True)

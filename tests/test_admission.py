@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from heads import head_slice
-from listening import START, Node, StartNode, echo_status, store
+from listening import Node, StartNode, echo_status, store
 from peers import COMPREHENSIVE_3D_SR, CT, SECONDARY_CAPTURE, associated, wait_until
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, EnhancedCTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
+from standing_clock import START
 
 from ich_node.config import DicomDestination, ScpSettings, SeriesSettings, Source
 from ich_node.echo import echo

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, build_role, evt
 from pynetdicom.events import Event
 from results import give_results, result_object
+from standing_clock import START, Clock
 
 from ich_node.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, ask
 from ich_node.config import Config, DicomDestination, ScpSettings, SeriesSettings, Source
@@ -24,16 +25,7 @@ from ich_node.receive import Listener
 from ich_node.send import NOT_CONFIRMED, RETRY_FOR, Sender
 from ich_node.spool import Spool
 
-START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@dataclass
-class Clock:
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from heads import head_series, head_slice
-from listening import START, Node, StartNode, store
+from listening import Node, StartNode, store
 from peers import CT, free_port, orthanc, wait_until
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
 from pynetdicom.events import Event
+from standing_clock import START
 
 from ich_node.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST_COMMITMENT
 from ich_node.config import Source

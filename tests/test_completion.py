@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from heads import head_series, head_slice
-from listening import EXPLICIT, START, Node, StartNode, store
+from listening import EXPLICIT, Node, StartNode, store
 from peers import associated, wait_until
+from standing_clock import START
 
 from ich_node.config import Source
 from ich_node.jobs import JobState

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from analysis_bench import Bench as Analysis
 from heads import head_series
-from outlet_bench import SECRETS, START, Bench, MllpReceiver, acknowledged, hl7, mllp_receiver, opened_bench
+from outlet_bench import SECRETS, Bench, MllpReceiver, acknowledged, hl7, mllp_receiver, opened_bench
 from peers import pacs
 from results import give_results, result_object
+from standing_clock import START
 
 from ich_node.destinations import DicomDestination, Hl7Destination, OutletSettings, WebhookDestination
 from ich_node.detection.detector import Detector

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import standardwebhooks
 from certificates import authority
-from outlet_bench import START, Bench, WebReceiver, notification, opened_bench, web_receiver, without_secrets
+from outlet_bench import Bench, WebReceiver, notification, opened_bench, web_receiver, without_secrets
 from peers import free_port
+from standing_clock import START
 
 from ich_node.config import TlsSettings
 from ich_node.destinations import WebhookDestination

@@ -17,7 +17,8 @@ from pydicom import dcmread
 from pynetdicom.association import Association
 from pynetdicom.transport import AddressInformation
 from results import give_results, result_object
-from sender_bench import MINUTE, START, Node, open_node
+from sender_bench import MINUTE, Node, open_node
+from standing_clock import START
 
 from ich_node.jobs import DeliveryState
 from ich_node.peers import Requestor
