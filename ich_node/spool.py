@@ -73,7 +73,7 @@ class Spool:
     def begin(self) -> "Part":
         """An object that will be written as it comes. Raises SpoolFull, Unavailable."""
         self.check_reserve()
-        return Part(self, self._incoming / f"{secrets.token_hex(16)}.part")
+        return Part(self, f"{self._incoming}/{secrets.token_hex(16)}.part")
 
     def absolute(self, path: str) -> Path:
         """Where a stored object lies. Raises ValueError for anything that `put` would not have named."""
@@ -154,26 +154,28 @@ class Spool:
         if free < self._reserve_bytes:
             raise SpoolFull(f"the spool has {free} bytes left; its reserve is {self._reserve_bytes}")
 
-    def publish(self, temporary: Path, sha256: str, size_bytes: int, suffix: Suffix) -> Stored:
+    def publish(self, temporary: str, sha256: str, size_bytes: int, suffix: Suffix) -> Stored:
         """Called by Part for a file that is on disk."""
-        folder = self._objects / sha256[:2]
-        final = folder / f"{sha256}{suffix}"
+        # text, as in Part: to join Paths takes longer than to rename the file
+        folder = f"{self._objects}/{sha256[:2]}"
+        name = f"{sha256}{suffix}"
+        final = f"{folder}/{name}"
         is_new = not _is_kept(final, size_bytes)
         if is_new:
             # it overwrites: what may stand there is the same bytes from a racing process, or a damaged copy
             try:
                 os.rename(temporary, final)
             except FileNotFoundError:  # an operator may have removed an empty folder
-                _make_directory(folder)
+                _make_directory(Path(folder))
                 os.rename(temporary, final)
         _sync(folder)
-        return Stored(path=f"objects/{folder.name}/{final.name}", sha256=sha256, size_bytes=size_bytes, is_new=is_new)
+        return Stored(path=f"objects/{sha256[:2]}/{name}", sha256=sha256, size_bytes=size_bytes, is_new=is_new)
 
 
 class Part:
     """An object on its way into the spool: written to disk piece by piece, then kept. Whatever else ends it leaves nothing."""
 
-    def __init__(self, spool: Spool, path: Path) -> None:
+    def __init__(self, spool: Spool, path: str) -> None:
         self._spool = spool
         self._path = path
         self._digest = hashlib.sha256()
@@ -218,7 +220,8 @@ class Part:
         if descriptor is not None:
             os.close(descriptor)
             if not self._is_published:
-                self._path.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(self._path)
 
     def __enter__(self) -> Self:
         return self
@@ -243,7 +246,7 @@ def _write_all(descriptor: int, chunk: bytes | memoryview) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _is_kept(final: Path, size_bytes: int) -> bool:
+def _is_kept(final: str, size_bytes: int) -> bool:
     """Whether the object is there, whole and durable; from now on `remove` takes it for needed."""
     try:
         descriptor = os.open(final, os.O_RDONLY | os.O_CLOEXEC)
@@ -266,7 +269,7 @@ def _make_directory(path: Path) -> None:
     _sync(path.parent)
 
 
-def _sync(path: Path) -> None:
+def _sync(path: Path | str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from pydicom.uid import UID
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import N_EVENT_REPORT_RQ, DIMSEMessage
@@ -311,7 +310,7 @@ class BoundedDimse(DIMSEServiceProvider):
             self._pass_on(context_id, LAST_OF_A_COMMAND, command)
         else:
             context = self.assoc._accepted_cx[context_id].as_tuple
-            data_set = Arriving(self._arrivals, request, UID(context.transfer_syntax), self._is_going_on)
+            data_set = Arriving(self._arrivals, request, context.transfer_syntax, self._is_going_on)
             self._object = CStoreEvent(assoc=self.assoc, context=context, request=request, data_set=data_set)
 
     def _pass_on(self, context_id: int, control: int, data: bytes | memoryview) -> None:

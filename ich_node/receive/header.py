@@ -82,11 +82,12 @@ def _plain(first: bytes, transfer_syntax: UID) -> TextOf | None:
     """
     if not transfer_syntax.is_little_endian:
         return None
+    is_implicit = transfer_syntax.is_implicit_VR  # pydicom looks it up in a table each time
     found: dict[int, bytes] = {}
     offset = 0
     try:
         while True:
-            tag, began, offset = _element(first, offset, is_implicit=transfer_syntax.is_implicit_VR, is_wanted=True)
+            tag, began, offset = _element(first, offset, is_implicit=is_implicit, is_wanted=True)
             if tag > LAST_TAG:
                 return lambda keyword: _stripped(found.get(TAGS[keyword], b""))
             if offset > len(first):
@@ -133,12 +134,16 @@ def _end_of_sequence(data: bytes, offset: int, *, is_implicit: bool, depth: int)
             return offset
         if (group, element) != ITEM:
             raise _Unusual
-        if length != UNDEFINED:
-            offset += length
+        if length == UNDEFINED:
+            while IMPLICIT.unpack_from(data, offset) != ITEM_ENDS:
+                _, _, offset = _element(data, offset, is_implicit=is_implicit, is_wanted=False, depth=depth)
+            offset += IMPLICIT.size
             continue
-        while IMPLICIT.unpack_from(data, offset) != ITEM_ENDS:
+        end = offset + length
+        while offset < end:  # the library reads what is in it, too
             _, _, offset = _element(data, offset, is_implicit=is_implicit, is_wanted=False, depth=depth)
-        offset += IMPLICIT.size
+        if offset > end:
+            raise _Unusual
 
 
 def _by_library(data_set: BinaryIO, transfer_syntax: UID) -> TextOf:

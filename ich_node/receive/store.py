@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from pydicom.uid import UID
 
 from ich_node.config import SeriesSettings, Source
 from ich_node.errors import SpoolFull, Unavailable
@@ -62,7 +61,7 @@ class Store:
 
     def _keep(self, request: CStoreRequest, arrived: Arriving, event: CStoreEvent, source: Source) -> Added:
         """Raises NotStored, Unavailable."""
-        transfer_syntax = UID(event.context.transfer_syntax)
+        transfer_syntax = event.context.transfer_syntax
         if request.AffectedSOPClassUID != event.context.abstract_syntax:
             raise NotStored(Status.SOP_CLASS_NOT_SUPPORTED, "the SOP class is not that of its context")
         if arrived.refused is not None:
