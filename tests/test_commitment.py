@@ -14,56 +14,45 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, build_role, evt
 from pynetdicom.events import Event
-from results import give_results, result_object
-from standing_clock import START, Clock
+from results import result_object
+from sender_bench import Node, destinations, open_node
+from standing_clock import START
 
 from ich_node.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, ask
 from ich_node.config import Config, DicomDestination, ScpSettings, SeriesSettings, Source
-from ich_node.jobs import Delivery, DeliveryState, Jobs, open_ledger
+from ich_node.jobs import DeliveryState
 from ich_node.peers import TLS_OFF, association_with
 from ich_node.receive import Listener
 from ich_node.send import NOT_CONFIRMED, RETRY_FOR, Sender
-from ich_node.spool import Spool
 
 HOUR = timedelta(hours=1)
+SENT, STORED, FAILED = DeliveryState.SENT, DeliveryState.STORED, DeliveryState.FAILED
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node:
-    """Both ends: a sender, and the listener that peers call back."""
+class BothEnds(Node):
+    """And the listener that peers call back."""
 
-    jobs: Jobs
-    spool: Spool
-    clock: Clock
     port: int
 
-    def owe(self, count: int = 2, *, series: int = 1) -> None:
-        give_results(self.jobs, self.spool, [result_object(index, series=series) for index in range(count)], ("pacs",), START)
-
-    def sender(self, port: int, ae_title: str = "PACS") -> Sender:
-        peer = destination(port, ae_title)
-        stop = threading.Event()
-        return Sender(self.jobs, self.spool, (peer,), "ICHNODE", clock=self.clock, owner="sender", stop=stop)
-
-    def deliveries(self) -> list[Delivery]:
-        return [delivery for job in self.jobs.list() for delivery in self.jobs.deliveries(job.id)]
-
-    def states(self) -> list[str]:
-        return [delivery.state.name for delivery in self.deliveries()]
+    def asking_sender(self, port: int, ae_title: str = "PACS") -> Sender:
+        return self.sender(port, ae_title=ae_title, storage_commitment=True)
 
 
 def destination(port: int, ae_title: str = "PACS") -> DicomDestination:
-    return DicomDestination(name="pacs", ae_title=ae_title, host="127.0.0.1", port=port, storage_commitment=True)
+    (one,) = destinations(port, ae_title=ae_title, storage_commitment=True)
+    return one
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    jobs, clock, spool = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite"), Clock(), Spool(tmp_path / "spool")
+def node(tmp_path: Path) -> Iterator[BothEnds]:
     sources = (Source(name="pacs", ae_title="PACS"), Source(name="orthanc", ae_title="ORTHANC"))
     settings = ScpSettings(bind_address="127.0.0.1", port=0)
-    with Listener(settings, sources, SeriesSettings(), spool, jobs, clock) as listener:
-        yield Node(jobs=jobs, spool=spool, clock=clock, port=listener.port)
-    jobs.dispose()
+    with (
+        open_node(tmp_path) as ledger,
+        Listener(settings, sources, SeriesSettings(), ledger.spool, ledger.jobs, ledger.clock) as listener,
+    ):
+        yield BothEnds(**vars(ledger), port=listener.port)
 
 
 @dataclass
@@ -145,27 +134,30 @@ def committing_pacs(**behaviour: Any) -> Iterator[tuple[CommittingPacs, int]]:
 
 
 @pytest.mark.parametrize("way", ["on the same association", "on a new one"])
-def test_sent_is_what_the_peer_says_it_keeps(node: Node, way: str) -> None:
+def test_sent_is_what_the_peer_says_it_keeps(node: BothEnds, way: str) -> None:
     """Taken is not yet sent; the peer's word makes it so, whichever way it comes."""
-    node.owe(3)
+    node.finish(3)
     with committing_pacs(call_back=node.port if way == "on a new one" else None) as (pacs, port):
-        sender = node.sender(port)
+        sender = node.asking_sender(port)
         sender.send_due()
-        wait_until(lambda: node.states() == ["SENT"] * 3, what="the peer's word")
+        wait_until(lambda: node.states() == [SENT] * 3, what="the peer's word")
     (question,) = pacs.questions
     assert [item.ReferencedSOPInstanceUID for item in question.ReferencedSOPSequence] == pacs.received
     assert node.jobs.events(1)[-1].event == "committed"
 
 
-def test_what_the_peer_does_not_keep_is_sent_again(node: Node) -> None:
+def test_what_the_peer_does_not_keep_is_sent_again(node: BothEnds) -> None:
     """One object of two is lost behind the C-STORE: it alone goes again, with the reason in the ledger, and then it is kept."""
-    node.owe(2)
+    node.finish(2)
     with committing_pacs(call_back=node.port) as (pacs, port):
         lost = node.deliveries()[1].sop_instance_uid
         pacs.lost.add(lost)
-        sender = node.sender(port)
+        sender = node.asking_sender(port)
         sender.send_due()
-        wait_until(lambda: node.states() == ["SENT", "STORED"] and node.deliveries()[1].detail, what="the peer's word")
+        wait_until(
+            lambda: node.states() == [SENT, STORED] and node.deliveries()[1].detail,
+            what="the peer's word",
+        )
         assert sender.retry_uncommitted() == 1
         again = node.deliveries()[1]
         assert (again.state, again.next_at) == (DeliveryState.PENDING, START + timedelta(seconds=30))
@@ -173,20 +165,20 @@ def test_what_the_peer_does_not_keep_is_sent_again(node: Node) -> None:
         pacs.lost.clear()
         node.clock.now = again.next_at
         sender.send_due()
-        wait_until(lambda: node.states() == ["SENT", "SENT"], what="the second answer")
+        wait_until(lambda: node.states() == [SENT, SENT], what="the second answer")
     assert pacs.received.count(lost) == 2
 
 
-def test_without_an_answer_it_is_sent_again(node: Node) -> None:
+def test_without_an_answer_it_is_sent_again(node: BothEnds) -> None:
     """A peer that never answers: after commitment_timeout_seconds the objects are due again; after 24 h they are given up."""
-    node.owe(1)
+    node.finish(1)
     with committing_pacs(is_mute=True) as (pacs, port):
-        sender = node.sender(port)
+        sender = node.asking_sender(port)
         sender.send_due()
-        assert node.states() == ["STORED"]
+        assert node.states() == [STORED]
         node.clock.now += HOUR - timedelta(seconds=1)
         assert sender.retry_uncommitted() == 0
-        while node.states() != ["FAILED"]:
+        while node.states() != [FAILED]:
             node.clock.now += HOUR / 2
             sender.retry_uncommitted()
             sender.send_due()
@@ -196,11 +188,11 @@ def test_without_an_answer_it_is_sent_again(node: Node) -> None:
 
 
 @pytest.mark.parametrize("status", [0x0110, 0x0122])
-def test_a_question_that_is_refused_is_no_commitment(node: Node, status: int) -> None:
+def test_a_question_that_is_refused_is_no_commitment(node: BothEnds, status: int) -> None:
     """The peer takes the object and refuses the question: not sent, and the reason is kept."""
-    node.owe(1)
+    node.finish(1)
     with committing_pacs(status=status) as (_, port):
-        sender = node.sender(port)
+        sender = node.asking_sender(port)
         sender.send_due()
     assert sender.retry_uncommitted() == 1
     (delivery,) = node.deliveries()
@@ -221,23 +213,23 @@ def report_of(transaction_uid: str, **sequences: Any) -> Dataset:
     [(report_of("1.2.3"), 0x0000), (Dataset(), 0x0115)],
     ids=["unknown transaction", "no transaction"],
 )
-def test_an_answer_to_no_question_changes_nothing(node: Node, report: Dataset, status: int) -> None:
+def test_an_answer_to_no_question_changes_nothing(node: BothEnds, report: Dataset, status: int) -> None:
     """A late, forged or broken report is answered, and every delivery stays as it was."""
-    node.owe(1)
+    node.finish(1)
     with committing_pacs(is_mute=True) as (_, port):
-        node.sender(port).send_due()
+        node.asking_sender(port).send_due()
     before = node.deliveries()
     report.PatientID = "1"
     assert tell(node.port, report, 1) == status
     assert node.deliveries() == before
 
 
-def test_a_stranger_s_word_is_not_heard(node: Node) -> None:
+def test_a_stranger_s_word_is_not_heard(node: BothEnds) -> None:
     """Only [[sources]] may call back."""
     assert tell(node.port, report_of("1.2.3"), 1, calling_ae="STRANGER") is None
 
 
-def test_an_answer_while_the_ledger_is_away_may_be_given_again(node: Node) -> None:
+def test_an_answer_while_the_ledger_is_away_may_be_given_again(node: BothEnds) -> None:
     """0x0110 makes the peer keep its answer; nothing is lost."""
     report = report_of("1.2.3")
     node.jobs.commitment_answered = unavailable  # type: ignore[method-assign]
@@ -254,7 +246,7 @@ StartOrthanc = Callable[..., Any]
 
 
 @contextmanager
-def orthanc_that_knows(node: Node, folder: Path, ae_title: str = "ICHNODE") -> Iterator[Any]:
+def orthanc_that_knows(node: BothEnds, folder: Path, ae_title: str = "ICHNODE") -> Iterator[Any]:
     modality = {
         "AET": ae_title,
         "Host": "127.0.0.1",
@@ -266,17 +258,17 @@ def orthanc_that_knows(node: Node, folder: Path, ae_title: str = "ICHNODE") -> I
         yield peer
 
 
-def test_orthanc_commits(node: Node, tmp_path: Path) -> None:
+def test_orthanc_commits(node: BothEnds, tmp_path: Path) -> None:
     """A real PACS keeps what it took, and calls back."""
-    node.owe(3)
+    node.finish(3)
     with orthanc_that_knows(node, tmp_path / "orthanc") as peer:
-        node.sender(peer.dicom_port, "ORTHANC").send_due()
-        wait_until(lambda: node.states() == ["SENT"] * 3, what="Orthanc's word")
+        node.asking_sender(peer.dicom_port, "ORTHANC").send_due()
+        wait_until(lambda: node.states() == [SENT] * 3, what="Orthanc's word")
 
 
-def test_orthanc_does_not_commit_what_it_does_not_have(node: Node, tmp_path: Path) -> None:
+def test_orthanc_does_not_commit_what_it_does_not_have(node: BothEnds, tmp_path: Path) -> None:
     """Asked for an object that never reached it, Orthanc says 0x0112 for that one and commits the other."""
-    node.owe(2)
+    node.finish(2)
     with orthanc_that_knows(node, tmp_path / "orthanc") as peer:
         batch = node.jobs.claim_deliveries(owner="me", now=START, lease=HOUR, limit=9)
         ids = [delivery.id for delivery in batch]
@@ -286,15 +278,18 @@ def test_orthanc_does_not_commit_what_it_does_not_have(node: Node, tmp_path: Pat
         with association_with(where, "ICHNODE", classes, [ExplicitVRLittleEndian], TLS_OFF) as association:
             assert association.send_c_store(result_object(0)).Status == 0x0000
             ask(association, "2.25.77", batch)
-        wait_until(lambda: node.states() == ["SENT", "STORED"] and node.deliveries()[1].detail, what="Orthanc's word")
+        wait_until(
+            lambda: node.states() == [SENT, STORED] and node.deliveries()[1].detail,
+            what="Orthanc's word",
+        )
     assert "0x0112" in str(node.deliveries()[1].detail)
 
 
-def test_orthanc_that_does_not_know_us_is_no_commitment(node: Node, tmp_path: Path) -> None:
+def test_orthanc_that_does_not_know_us_is_no_commitment(node: BothEnds, tmp_path: Path) -> None:
     """Orthanc takes the objects of an unknown AE title and leaves the question without a status: not sent."""
-    node.owe(1)
+    node.finish(1)
     with orthanc_that_knows(node, tmp_path / "orthanc", ae_title="OTHER") as peer:
-        sender = node.sender(peer.dicom_port, "ORTHANC")
+        sender = node.asking_sender(peer.dicom_port, "ORTHANC")
         sender.send_due()
     assert sender.retry_uncommitted() == 1
     (delivery,) = node.deliveries()
