@@ -37,26 +37,26 @@ viewers: install         ## the results in real viewers, seen by a browser (make
 	$(if $(PICTURES),ICH_NODE_PICTURES=$(PICTURES)) $(BIN)/python -m pytest -m viewers tests/viewers
 
 fuzz: install            ## 10,000 damaged PDUs and data sets against the listener; CI does 500
-	ICH_NODE_FUZZ_CASES=5000 $(BIN)/python -m pytest tests/test_fuzz.py -o timeout=7200
+	ICH_NODE_FUZZ_CASES=5000 $(BIN)/python -m pytest tests/receive/test_fuzz.py -o timeout=7200
 
 peaks: install           ## the detector against scikit-image's on 10,000 random maps and rules; CI does 300
 	ICH_NODE_PEAK_CASES=10000 $(BIN)/python -m pytest tests/detection/test_peaks.py -o timeout=7200
 
 attack-peers: install    ## the attacks of the tests against ich-node, storescp and Orthanc: the table of docs/reliability.md
-	$(BIN)/python tests/attack_peers.py
+	$(BIN)/python -m tests.load.attack_peers
 
 chaos: install           ## kill, fill, cut, refuse and move the clock, seeded; nothing acknowledged may be lost (LEDGER=postgresql)
-	PYTHONPATH=tests $(BIN)/python -m chaos --series 100 --seed 1 --ledger $(LEDGER)
+	$(BIN)/python -m tests.chaos --series 100 --seed 1 --ledger $(LEDGER)
 
 soak: install            ## 2,000 small series; memory, descriptors, threads, ledger and spool must stay flat
 	rm -rf $(RUNS)/soak
-	$(BIN)/python tests/soak.py --series 2000 --out $(RUNS)/soak
-	$(BIN)/python tests/soak_picture.py $(RUNS)/soak/soak.csv docs/images/soak.png
+	$(BIN)/python -m tests.load.soak --series 2000 --out $(RUNS)/soak
+	$(BIN)/python -m tests.load.soak_picture $(RUNS)/soak/soak.csv docs/images/soak.png
 
 scaling: install         ## several hosts on one PostgreSQL: 500 series done once each, and what limits their number
-	$(BIN)/python tests/scaling.py hosts
-	$(BIN)/python tests/scaling.py ledger
-	$(BIN)/python tests/scaling.py readers --series 100
+	$(BIN)/python -m tests.load.scaling hosts
+	$(BIN)/python -m tests.load.scaling ledger
+	$(BIN)/python -m tests.load.scaling readers --series 100
 
 bench: install           ## side by side in one run, on an idle machine (make peers brings the peers); tables in benchmarks/results
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"

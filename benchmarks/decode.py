@@ -27,10 +27,10 @@ from pydicom.uid import (
 from skimage.transform import resize
 
 from benchmarks.side_by_side import TIMING_COLUMNS, Timing, take_turns, timing_cells, write_table
-from ich_node.detection.pixels import to_hounsfield
-from ich_node.detection.series import Slice, read_series
-from ich_node.detection.windows import BRAIN, HEAD, SUBDURAL, InputSpec, Window, to_network_input
+from ich_node.detection.network_input import BRAIN, HEAD, SUBDURAL, InputSpec, Window, to_network_input
 from ich_node.phantom import make_study
+from ich_node.series.hounsfield import to_hounsfield
+from ich_node.series.series import Slice, read_series
 
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "9"))
 SLICES = 8

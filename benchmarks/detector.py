@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from benchmarks.published_detector import published_detector, published_upsampling
 from benchmarks.side_by_side import TIMING_COLUMNS, take_turns, timing_cells, write_table
-from ich_node.detection.bundle import Bundle
-from ich_node.detection.detector import Detector
 from ich_node.detection.peaks import PeakRule, find_peaks, upsample
-from ich_node.detection.published import RULES
-from ich_node.detection.series import read_series
+from ich_node.model.bundle import Bundle
+from ich_node.model.bundle_file import open_bundle, shipped_bundle
+from ich_node.model.detector import Detector
+from ich_node.model.import_published import RULES
 from ich_node.phantom import make_study
-from ich_node.shelf import open_bundle, shipped_bundle
+from ich_node.series.series import read_series
 
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "15"))
 SIZE_PX = 256

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from benchmarks.gpu_ways import Way, copy_bandwidth, seconds
 from benchmarks.side_by_side import write_table
 from benchmarks.traffic import floor_bytes
-from ich_node.detection.bundle import Bundle
-from ich_node.detection.density import brain_shift
-from ich_node.detection.engines.cuda_engine import CudaEngine
-from ich_node.detection.network import MilNetwork, MilOutput, NetworkSpec
-from ich_node.detection.series import Series, read_series
+from ich_node.detection.brain_shift import brain_shift
+from ich_node.detection.network_input import to_network_input
 from ich_node.detection.slabs import to_slabs
-from ich_node.detection.windows import to_network_input
+from ich_node.model.bundle import Bundle
+from ich_node.model.bundle_file import open_bundle, shipped_bundle
+from ich_node.model.engines.cuda_engine import CudaEngine
+from ich_node.model.network import MilNetwork, MilOutput, NetworkSpec
 from ich_node.phantom import make_study
-from ich_node.shelf import open_bundle, shipped_bundle
+from ich_node.series.series import Series, read_series
 
 BATCHES = Way().batches
 WAYS = {

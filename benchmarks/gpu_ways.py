@@ -10,9 +10,9 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from ich_node.detection.engines.cuda_engine import WARM_UPS, single_precision
-from ich_node.detection.engines.torch_engine import folded
-from ich_node.detection.network import MilNetwork, MilOutput
+from ich_node.model.engines.cuda_engine import WARM_UPS, single_precision
+from ich_node.model.engines.torch_engine import folded
+from ich_node.model.network import MilNetwork, MilOutput
 
 Pass = Callable[[], MilOutput]
 ROUND_SECONDS = 0.03

@@ -11,11 +11,11 @@ from torch import nn
 from benchmarks.onnxruntime_peer import by_onnxruntime, onnxruntime_is_installed
 from benchmarks.published_network import PublishedNetwork
 from benchmarks.side_by_side import TIMING_COLUMNS, take_turns, timing_cells, write_table
-from ich_node.detection.engines.engine import Engine
-from ich_node.detection.engines.openvino_engine import OpenVinoEngine, openvino_is_installed
-from ich_node.detection.engines.torch_engine import TorchEngine
-from ich_node.detection.network import MilNetwork, NetworkSpec
-from ich_node.shelf import open_bundle, shipped_bundle
+from ich_node.model.bundle_file import open_bundle, shipped_bundle
+from ich_node.model.engines.engine import Engine
+from ich_node.model.engines.openvino_engine import OpenVinoEngine, openvino_is_installed
+from ich_node.model.engines.torch_engine import TorchEngine
+from ich_node.model.network import MilNetwork, NetworkSpec
 
 THREADS = int(os.environ.get("ICH_NODE_BENCH_THREADS", "2"))
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "15"))

@@ -24,7 +24,7 @@ from pynetdicom import AE
 from benchmarks.receivers import ENVIRONMENT, ICH_NODE, free_port, listening, needed_tool
 from benchmarks.series_growth import finer
 from benchmarks.side_by_side import write_table
-from ich_node.jobs import DeliveryState, Job, Jobs, JobState, open_ledger
+from ich_node.ledger import DeliveryState, Job, Jobs, JobState, open_ledger
 from ich_node.phantom import make_study
 
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "5"))

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from benchmarks.pictures import new_picture, save
 from benchmarks.side_by_side import write_table
-from ich_node.jobs import Instance, Jobs, Result, open_ledger, tables
+from ich_node.ledger import Instance, Jobs, Result, open_ledger, tables
 
 SIZES = [int(size) for size in os.environ.get("ICH_NODE_BENCH_JOBS", "1,1000,10000,100000,1000000").split(",")]
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "40"))

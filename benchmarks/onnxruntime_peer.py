@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ich_node.detection.engines.torch_engine import folded
-from ich_node.detection.network import MilNetwork
+from ich_node.model.engines.torch_engine import folded
+from ich_node.model.network import MilNetwork
 
 
 def onnxruntime_is_installed() -> bool:

@@ -8,13 +8,13 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ich_node.detection.blocks import conv_unit
+from ich_node.model.blocks import conv_unit
 
 WIDTHS = (3, 12, 24, 36)
 
 
 class WastefulLevel(nn.Module):
-    """As ich_node.detection.network.PublishedLevel, with the block whose output is thrown away."""
+    """As ich_node.model.network.PublishedLevel, with the block whose output is thrown away."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.side_by_side import TIMING_COLUMNS, take_turns, timing_cells, write_table
-from ich_node.detection.bundle import Bundle
-from ich_node.detection.detector import Detector
-from ich_node.detection.engines.cuda_engine import CudaEngine
-from ich_node.detection.engines.engine import Engine, Output
-from ich_node.detection.engines.openvino_engine import OpenVinoEngine, openvino_is_installed
-from ich_node.detection.engines.torch_engine import TorchEngine
-from ich_node.detection.series import Series, read_series
+from ich_node.model.bundle import Bundle
+from ich_node.model.bundle_file import open_bundle, shipped_bundle
+from ich_node.model.detector import Detector
+from ich_node.model.engines.cuda_engine import CudaEngine
+from ich_node.model.engines.engine import Engine, Output
+from ich_node.model.engines.openvino_engine import OpenVinoEngine, openvino_is_installed
+from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.phantom import make_study
-from ich_node.shelf import open_bundle, shipped_bundle
+from ich_node.series.series import Series, read_series
 
 THREADS = int(os.environ.get("ICH_NODE_BENCH_THREADS", "2"))
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "15"))

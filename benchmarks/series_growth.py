@@ -16,12 +16,12 @@ from pydicom.uid import generate_uid
 from benchmarks.inference import GEMM, flops
 from benchmarks.pictures import new_picture, save
 from benchmarks.side_by_side import write_table
-from ich_node.detection.detector import Detector
-from ich_node.detection.series import read_series
 from ich_node.detection.slabs import to_slabs
-from ich_node.engine import choose_engine
+from ich_node.model.bundle_file import open_bundle, shipped_bundle
+from ich_node.model.detector import Detector
+from ich_node.model.engines.choose import choose_engine
 from ich_node.phantom import make_study
-from ich_node.shelf import open_bundle, shipped_bundle
+from ich_node.series.series import read_series
 
 SIZES = [int(size) for size in os.environ.get("ICH_NODE_BENCH_SLICES", "10,30,100,300,1000").split(",")]
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "3"))

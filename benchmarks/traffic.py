@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ich_node.detection.blocks import ResidualBlock
-from ich_node.detection.network import MilNetwork, PublishedLevel
+from ich_node.model.blocks import ResidualBlock
+from ich_node.model.network import MilNetwork, PublishedLevel
 
 ITEM_BYTES = 4  # single precision
 

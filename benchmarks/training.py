@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.side_by_side import write_table
-from ich_node.detection.network import MilNetwork
+from ich_node.model.network import MilNetwork
 from ich_node.phantom import BLEED_KINDS, make_study
 from training.cache import fill_cache
 from training.datasets import LabelledSeries, read_dataset

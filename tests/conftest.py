@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from analysis_bench import write_untrained_bundle
 from hypothesis import settings
-from listening import Node, StartNode
-from standing_clock import Clock
 
-from ich_node.config import ScpSettings, SeriesSettings, Source
-from ich_node.jobs import open_ledger
+from ich_node.config.settings import ScpSettings, SeriesSettings, Source
+from ich_node.ledger import open_ledger
 from ich_node.receive import Listener
 from ich_node.spool import Spool
+from tests.support.analysis import write_untrained_bundle
+from tests.support.listening import Node, StartNode
+from tests.support.standing_clock import Clock
 
 # The same cases on every run: a red one must be red again. `pytest --hypothesis-profile=default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ich_node.detection.windows import AIR_HU, STORED_OFFSET
+from ich_node.detection.network_input import AIR_HU, STORED_OFFSET
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,9 +28,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ich_node.detection.density import brain_shift
-from ich_node.detection.series import Series
+from ich_node.detection.brain_shift import brain_shift
 from ich_node.detection.slabs import to_slabs
+from ich_node.series.series import Series
 from training.datasets import LabelledSeries, Skip
 from training.errors import DataError
 from training.pool import BRAIN_HU

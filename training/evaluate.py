@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ich_node.detection.bundle import Bundle
-from ich_node.detection.detector import Detector, LikelihoodMap, Reading, SliceReading
 from ich_node.detection.peaks import upsample
-from ich_node.detection.scoring import (
+from ich_node.detection.reading import LikelihoodMap, Reading, SliceReading
+from ich_node.model.bundle import Bundle
+from ich_node.model.detector import Detector
+from ich_node.model.engines.choose import required_engine
+from ich_node.scoring.scores import (
     Counts,
     Interval,
     Point,
@@ -32,8 +34,7 @@ from ich_node.detection.scoring import (
     roc_point,
     sensitivity_at_specificity,
 )
-from ich_node.detection.series import Series, Slice
-from ich_node.engine import required_engine
+from ich_node.series.series import Series, Slice
 from training.datasets import LabelledSeries, LabelledSlice, Skip
 from training.errors import DataError
 from training.predictions import load_or_skip

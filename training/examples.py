@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ich_node.detection.series import Series, Slice
+from ich_node.detection.network_input import InputSpec
 from ich_node.detection.slabs import Slab, to_slabs
-from ich_node.detection.windows import InputSpec
+from ich_node.series.series import Series, Slice
 from training.cache import PIXELS, Entry, key_of, open_entries
 from training.datasets import LabelledSeries, Skip
 from training.errors import DataError

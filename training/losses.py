@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ich_node.detection.network import MilOutput
+from ich_node.model.network import MilOutput
 from training.presets import MapLoss, Sharpening
 
 

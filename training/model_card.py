@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ich_node.detection.bundle import Bundle
+from ich_node.model.bundle import Bundle
 
 # Nemcek 2021, Table I: PPV, sensitivity and Dice in percent on its 254 scans of CQ500 with BHX boxes
 PAPER_ROWS = (("paper, pooling", 61.88, 54.72, 58.08), ("paper, attention", 38.19, 62.13, 47.30))

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ich_node.detection.scoring import Froc
-from ich_node.detection.windows import SUBDURAL
+from ich_node.detection.network_input import SUBDURAL
+from ich_node.scoring.scores import Froc
 from training.evaluate import EXAMPLES, Example
 from training.tune import Search
 

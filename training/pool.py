@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ich_node.detection.density import brain_shift
-from ich_node.detection.pixels import PADDING_BELOW_HU
-from ich_node.detection.series import Slice
+from ich_node.detection.brain_shift import brain_shift
 from ich_node.phantom import slices_of_head
+from ich_node.series.hounsfield import PADDING_BELOW_HU
+from ich_node.series.series import Slice
 from training.workers import use_one_core
 
 CHUNK = 64

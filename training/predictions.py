@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ich_node.detection.detector import Detector, Reading
-from ich_node.detection.scoring import Box
-from ich_node.detection.series import Series
-from ich_node.detection.windows import PixelGrid
+from ich_node.detection.network_input import PixelGrid
+from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal
+from ich_node.model.detector import Detector
+from ich_node.scoring.scores import Box
+from ich_node.series.series import Series
 from training.datasets import LabelledSeries, Skip, load
 from training.errors import DataError
 

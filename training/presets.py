@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ich_node.detection.network import WIDTHS, NetworkSpec
-from ich_node.detection.windows import BRAIN, HEAD, STANDARD_DEVIATION, SUBDURAL, WINDOW_RANGE, InputSpec
+from ich_node.detection.network_input import BRAIN, HEAD, STANDARD_DEVIATION, SUBDURAL, WINDOW_RANGE, InputSpec
+from ich_node.model.network import WIDTHS, NetworkSpec
 from training.augment import Augmentation
 from training.errors import DataError
 from training.pool import BRAIN_HU, FIELD_MM, SIZE_PX

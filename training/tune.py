@@ -13,9 +13,9 @@ from bayes_opt import BayesianOptimization
 from bayes_opt.acquisition import ExpectedImprovement
 from numpy.typing import NDArray
 
-from ich_node.detection.bundle import Bundle
 from ich_node.detection.peaks import PeakRule, upsample
-from ich_node.detection.scoring import Counts, Point, holds
+from ich_node.model.bundle import Bundle
+from ich_node.scoring.scores import Counts, Point, holds
 from training.candidates import UNBOUNDED, Candidates, find_candidates, keep
 from training.errors import DataError
 from training.predictions import PredictedSlice

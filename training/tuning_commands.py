@@ -19,7 +19,7 @@ from training.commands import BoxTable, Chronic, Folder, Kind, read_with_progres
 from training.datasets.labelled import CHRONIC, Found, LabelledSeries, Skip
 
 if TYPE_CHECKING:  # torch and matplotlib take seconds, and `ich-node --help` need not wait for them
-    from ich_node.detection.bundle import Bundle
+    from ich_node.model.bundle import Bundle
     from training.tune import Search
 
 FIRST = 5  # skipped series that are named
@@ -53,9 +53,9 @@ def tune(
     device: Device = "cpu",
 ) -> None:
     """Find h, T, d and the slice gate with the highest Dice by Bayesian optimisation, and write them as a new bundle."""
-    from ich_node.detection.detector import Detector
-    from ich_node.detection.revision import revise
-    from ich_node.engine import required_engine
+    from ich_node.model.detector import Detector
+    from ich_node.model.engines.choose import required_engine
+    from ich_node.model.revise import revise
     from training.panels import draw_search
     from training.predictions import predict
     from training.tune import Ranges, prepare, search
@@ -120,7 +120,7 @@ def evaluate(
     device: Device = "cpu",
 ) -> None:
     """Read labelled series as the node would, and say how good that is: Table I of the paper, and a model card."""
-    from ich_node.detection.scoring import froc
+    from ich_node.scoring.scores import froc
     from training.evaluate import evaluate as run
     from training.evaluate import figures
     from training.model_card import localisation_table, model_card
@@ -150,7 +150,7 @@ def evaluate(
 
 def open_bundle(path: Path) -> "Bundle":
     """Raises BundleError with the path and the remedy."""
-    from ich_node.detection.bundle import load_bundle
+    from ich_node.model.bundle import load_bundle
 
     return load_bundle(path.read_bytes(), origin=str(path))
 

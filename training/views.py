@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from ich_node.detection.windows import AIR_HU, InputSpec, grid_of, to_network_input
+from ich_node.detection.network_input import AIR_HU, InputSpec, grid_of, to_network_input
 from training.augment import draw_change
 from training.examples import Examples
 from training.presets import Preset

@@ -18,8 +18,8 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from ich_node import __version__
-from ich_node.cli import demonstrate, node, oneshot
-from ich_node.config import load_config
+from ich_node.cli import demo, read, services
+from ich_node.config.settings import load_config
 from ich_node.errors import ConfigError, IchNodeError
 
 # Groups of commands that import what no service needs, each in a module of that name here.
@@ -77,12 +77,12 @@ def settings(
     ] = False,
 ) -> None:
     """Load the configuration for the command that follows."""
-    context.obj = node.Setup(path=config, config=load_config(config))
+    context.obj = services.Setup(path=config, config=load_config(config))
 
 
-node.add_to(app)
-oneshot.add_to(app)
-demonstrate.add_to(app)
+services.add_to(app)
+read.add_to(app)
+demo.add_to(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

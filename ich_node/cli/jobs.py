@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ich_node.errors import ConfigError
-from ich_node.jobs import Job, Jobs, JobState, Lane
+from ich_node.ledger import Job, Jobs, JobState, Lane
 
 app = typer.Typer(no_args_is_help=True, help="What was received, what became of it, and what is still owed.")
 JobId = Annotated[int, typer.Argument(help="The number in `jobs list`.")]

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from ich_node.cli import model_revision
+from ich_node.cli import model_rule
 from ich_node.errors import BundleError
-from ich_node.jobs import Jobs
+from ich_node.ledger import Jobs
 
 app = typer.Typer(no_args_is_help=True, help="The models: import, look at, activate, roll back.")
 BundleFile = Annotated[Path, typer.Argument(help="A bundle file (.safetensors).", exists=True, dir_okay=False)]
@@ -31,9 +31,9 @@ def import_published(
 
     import torch
 
-    from ich_node.detection.bundle import pack_bundle
-    from ich_node.detection.published import convert_published
-    from ich_node.shelf import open_bundle
+    from ich_node.model.bundle import pack_bundle
+    from ich_node.model.bundle_file import open_bundle
+    from ich_node.model.import_published import convert_published
 
     try:
         state = torch.load(file, weights_only=True, map_location="cpu")
@@ -52,7 +52,7 @@ def import_published(
 @app.command("list")
 def list_models(context: typer.Context) -> None:
     """The bundle that reads now, and every activation before it."""
-    from ich_node.shelf import Shelf
+    from ich_node.analyse.active_bundle import Shelf
 
     ledger: Jobs = context.obj.ledger()
     shelf = Shelf(ledger, context.obj.config.bundle.path)
@@ -72,7 +72,8 @@ def show(
     ] = None,
 ) -> None:
     """The bundle's card as JSON; loading it verifies it."""
-    from ich_node.shelf import Shelf, open_bundle
+    from ich_node.analyse.active_bundle import Shelf
+    from ich_node.model.bundle_file import open_bundle
 
     bundle = open_bundle(file) if file else Shelf(context.obj.ledger(), context.obj.config.bundle.path).current()
     card = {name: value for name, value in asdict(bundle.card).items() if name != "self_check_peaks"}
@@ -82,7 +83,7 @@ def show(
 @app.command()
 def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
     """Let this bundle read from the next job on. It is verified, and a copy is kept beside the spool."""
-    from ich_node.shelf import open_bundle
+    from ich_node.model.bundle_file import open_bundle
 
     bundle = open_bundle(file)
     kept = _keep(file.read_bytes(), context.obj.config.spool.path / "bundles")
@@ -112,4 +113,4 @@ def _keep(data: bytes, folder: Path) -> Path:
     return kept.resolve()
 
 
-model_revision.add_to(app)
+model_rule.add_to(app)

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
-from ich_node.detection.detector import BundleId, Finding, LikelihoodMap, Reading, SliceReading
-from ich_node.detection.series import Series, Slice
-from ich_node.detection.windows import PixelGrid
+from ich_node.detection.network_input import PixelGrid
+from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.report import Algorithm, ReportOptions, ResultObject, Source, write_report
+from ich_node.series.series import Series, Slice
 
 SIDE_PX = 64
 MARK = Finding(row=30.0, column=20.0, likelihood=3.0, probability=0.9)

@@ -3,9 +3,9 @@
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ich_node.config import ReportSettings, ScpSettings, SeriesSettings, Source, SpoolSettings, TlsSettings
+from ich_node.config.destinations import KINDS
+from ich_node.config.settings import ReportSettings, ScpSettings, SeriesSettings, Source, SpoolSettings, TlsSettings
 from ich_node.conformance.markdown import table
-from ich_node.destinations import KINDS
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "[scp]": ScpSettings,

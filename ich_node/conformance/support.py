@@ -3,7 +3,7 @@
 from pydicom.charset import python_encoding
 
 from ich_node.conformance.markdown import bullets
-from ich_node.tls import CIPHERS
+from ich_node.network.tls import CIPHERS
 
 
 def support_lines() -> list[str]:

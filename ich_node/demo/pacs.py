@@ -11,7 +11,7 @@ from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.errors import PeerUnavailable
-from ich_node.peers import Requestor
+from ich_node.network.requestor import Requestor
 
 VERIFICATION = "1.2.840.10008.1.1"
 LOOPBACK = "127.0.0.1"

@@ -15,7 +15,7 @@ from highdicom.sr import srread
 from PIL import Image
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from ich_node.config import load_config
+from ich_node.config.settings import load_config
 from ich_node.demo.pacs import LOOPBACK, PacsStandIn
 from ich_node.errors import IchNodeError
 from ich_node.phantom import PhantomStudy, make_study

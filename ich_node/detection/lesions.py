@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ich_node.detection.detector import Finding
-from ich_node.detection.series import Slice
+from ich_node.detection.reading import Finding
+from ich_node.series.series import Slice
 
 # The peak of a long bleed wanders along it from slice to slice, by more than the width of any; bleeds of both sides are further
 # apart than this.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ich_node.detection.series import Series, Slice
+from ich_node.series.series import Series, Slice
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from enum import Enum
 
 from pynetdicom.association import Association
 
-from ich_node.config import ScpSettings, Source
-from ich_node.receive.rates import Rates
+from ich_node.config.settings import ScpSettings, Source
+from ich_node.receive.rate_limit import Rates
 
 # Of one address. Who is rejected more often is told to come later, and is no more in the log.
 REJECTIONS_PER_MINUTE = 60

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 
 from pynetdicom.association import Association
 
-from ich_node.config import SeriesSettings, Source
-from ich_node.geometry import stack_is_complete
-from ich_node.jobs import Instance, Jobs
+from ich_node.config.settings import SeriesSettings, Source
+from ich_node.dicom.geometry import stack_is_complete
+from ich_node.ledger import Instance, Jobs
 
 
 class Completion:

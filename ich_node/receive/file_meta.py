@@ -2,7 +2,7 @@
 
 import struct
 
-from ich_node.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from ich_node.network.entity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 
 def file_meta_information(*, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:

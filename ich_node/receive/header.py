@@ -11,8 +11,8 @@ from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
-from ich_node.damage import DAMAGED
-from ich_node.geometry import orientation_key, slice_position
+from ich_node.dicom.geometry import orientation_key, slice_position
+from ich_node.dicom.unreadable import DAMAGED
 from ich_node.receive.status import NotStored, Status
 
 UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
@@ -37,7 +37,7 @@ LONG_VRS = frozenset(b"OB OD OF OL OV OW SV UC UN UR UT UV".split())
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """Identity and place of one object. orientation, position_mm: see ich_node.geometry; None where the header has none."""
+    """Identity and place of one object. orientation, position_mm: see ich_node.dicom.geometry; None where the header has none."""
 
     sop_class_uid: str
     sop_instance_uid: str

@@ -17,26 +17,26 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
 
-from ich_node.commitment import record_answer
-from ich_node.config import ScpSettings, SeriesSettings, Source, TlsSettings
+from ich_node.config.settings import ScpSettings, SeriesSettings, Source, TlsSettings
 from ich_node.errors import ConfigError
-from ich_node.jobs import Jobs
+from ich_node.ledger import Jobs
+from ich_node.network.acceptor.c_store import CStoreEvent
+from ich_node.network.acceptor.guard import Guard
+from ich_node.network.acceptor.server import Server, TlsServer
+from ich_node.network.acceptor.sharing import shares
+from ich_node.network.acceptor.waiting_room import Door, Vestibule
+from ich_node.network.storage_commitment import record_answer
+from ich_node.network.tls import certificate_ends, server_context, subject_of
+from ich_node.processes.siblings import BACKLOG, Inheritance, Siblings
+from ich_node.processes.systemd import READY, tell_systemd
 from ich_node.receive.admission import Admission, Caller, Rejection, admit
-from ich_node.receive.arrival import Arrivals
-from ich_node.receive.c_store import CStoreEvent
-from ich_node.receive.commitment import Commitment
+from ich_node.receive.commitment_provider import Commitment
 from ich_node.receive.completion import Completion
-from ich_node.receive.guard import Guard
+from ich_node.receive.incoming_object import Arrivals
 from ich_node.receive.negotiation import acceptor, prefer_as_proposed
-from ich_node.receive.server import Server, TlsServer
-from ich_node.receive.sharing import shares
 from ich_node.receive.status import Answer, Status
 from ich_node.receive.store import Store
-from ich_node.receive.vestibule import Door, Vestibule
-from ich_node.service import READY, tell_systemd
-from ich_node.siblings import BACKLOG, Inheritance, Siblings
 from ich_node.spool import Spool
-from ich_node.tls import certificate_ends, server_context, subject_of
 
 Kind = TypeVar("Kind", bound=Server)
 STOP_SECONDS = 5.0

@@ -8,10 +8,10 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
-from ich_node.commitment import PUSH_MODEL
-from ich_node.config import ScpSettings
-from ich_node.implementation import application_entity
-from ich_node.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
+from ich_node.config.settings import ScpSettings
+from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
+from ich_node.network.entity import application_entity
+from ich_node.network.storage_commitment import PUSH_MODEL
 
 VERIFICATION = UID("1.2.840.10008.1.1")
 ACCEPTED_SOP_CLASSES = (CTImageStorage, EnhancedCTImageStorage)

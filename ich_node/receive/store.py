@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from ich_node.config import SeriesSettings, Source
+from ich_node.config.settings import SeriesSettings, Source
 from ich_node.errors import SpoolFull, Unavailable
-from ich_node.jobs import Added, Instance, Jobs
-from ich_node.receive.arrival import Arriving
-from ich_node.receive.c_store import CStoreEvent, CStoreRequest
+from ich_node.ledger import Added, Instance, Jobs
+from ich_node.network.acceptor.c_store import CStoreEvent, CStoreRequest
 from ich_node.receive.completion import Completion
 from ich_node.receive.header import LEGAL_UID, Header, read_header
+from ich_node.receive.incoming_object import Arriving
 from ich_node.receive.status import Answer, NotStored, Status, response
 
 # (0000,0700) Priority of the command, PS3.7 table 9.3-1

@@ -8,12 +8,12 @@ from typing import Literal
 from pydicom import Dataset
 from pydicom.uid import UID
 
-from ich_node.detection.detector import Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.detection.lesions import Lesion, Mark, find_lesions
-from ich_node.detection.series import Series, Slice
+from ich_node.detection.reading import Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.report.evidence import to_evidence
 from ich_node.report.imprint import Algorithm, Imprint, in_the_zone_of
 from ich_node.report.uids import UidMaker, uid_from
+from ich_node.series.series import Series, Slice
 
 SrClass = Literal["comprehensive3d", "comprehensive", "enhanced"]
 MAX_FINDINGS_PER_SLICE = 5  # more say nothing that these do not

@@ -15,9 +15,9 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 from pydicom.valuerep import DSfloat, validate_value
 
-from ich_node.damage import DAMAGED
-from ich_node.detection.series import Series, Slice
+from ich_node.dicom.unreadable import DAMAGED
 from ich_node.errors import ReportError
+from ich_node.series.series import Series, Slice
 
 # PS3.3 Table C.7-1 and C.7-3, type 2.
 TYPE_2 = (

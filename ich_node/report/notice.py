@@ -7,14 +7,14 @@ from datetime import datetime
 
 from pydicom import Dataset
 
-from ich_node.detection.detector import Reading
-from ich_node.detection.series import Series
+from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal
 from ich_node.notification import Finding, Identifiers, Notification, Refused
 from ich_node.report.context import lesions_of
 from ich_node.report.evidence import clean
 from ich_node.report.imprint import Algorithm
 from ich_node.report.uids import uid_from
+from ich_node.series.series import Series
 
 # Notification's names for what DICOM calls otherwise (PS3.3 C.7.1.1, C.7.2.1, C.4.16)
 KEYWORDS = {

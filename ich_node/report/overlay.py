@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ich_node.detection.lesions import Lesion
-from ich_node.detection.series import Slice
 from ich_node.report.context import marks_on
 from ich_node.report.paint import (
     BLACK,
@@ -25,6 +24,7 @@ from ich_node.report.paint import (
     left_side,
     percent,
 )
+from ich_node.series.series import Slice
 
 FINE_PX = 256  # smaller pictures have no room for more than the label
 BAND = (0, 0, 0, 180)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ich_node.detection.series import Slice
-from ich_node.detection.windows import BRAIN
+from ich_node.detection.network_input import BRAIN
+from ich_node.series.series import Slice
 
 # Perceptually ordered, dark violet to pale yellow (the upper part of "inferno"): brighter is always more, for every kind of
 # colour vision and in a grey print.

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, GrayscaleSoftcopyPresentationSta
 from pydicom.valuerep import DA, TM
 
 from ich_node.detection.lesions import Lesion, Mark
-from ich_node.detection.windows import BRAIN
+from ich_node.detection.network_input import BRAIN
 from ich_node.report.context import Context, ReadSlice
 from ich_node.report.imprint import RESEARCH_USE
 from ich_node.report.paint import percent

@@ -7,7 +7,7 @@ from typing import Literal
 from pydicom import Dataset, dcmwrite
 from pydicom.uid import UID
 
-# The node's own on the wire, too (ich_node.implementation, which needs the network library; a test holds them equal).
+# The node's own on the wire, too (ich_node.network.entity, which needs the network library; a test holds them equal).
 IMPLEMENTATION_CLASS_UID = UID("2.25.90632643035486148973607933431381615073")
 
 

@@ -23,9 +23,9 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from ich_node.detection.lesions import Lesion
-from ich_node.detection.series import Slice
 from ich_node.report.context import Context, ReadSlice, marks_on
 from ich_node.report.paint import BLACK, WHITE, Cross, blend, draw_crosses, font_of, grey, left_side, percent
+from ich_node.series.series import Slice
 
 PAGE_PX = 1024
 MARGIN = 28

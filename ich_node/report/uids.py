@@ -1,6 +1,8 @@
 """UIDs that follow from what was read and by what, so that doing the work twice makes the same objects."""
 
+import hashlib
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydicom.uid import UID
@@ -23,3 +25,8 @@ class UidMaker:
 
     def make(self, kind: str, slice_uid: str = "", index: int = 0) -> UID:
         return uid_from(*self.facts, kind, slice_uid, str(index))
+
+
+def digest_of(sha256s: Iterable[str]) -> str:
+    """One hash for a set of objects, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(sha256s)).encode()).hexdigest()

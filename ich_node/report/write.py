@@ -13,8 +13,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from ich_node.detection.detector import LikelihoodMap, Reading
-from ich_node.detection.series import Slice
+from ich_node.detection.reading import LikelihoodMap, Reading
 from ich_node.report.capture import write_overlay, write_summary
 from ich_node.report.context import Context, ReadSlice, ReportOptions, Source, to_context
 from ich_node.report.imprint import Algorithm
@@ -24,6 +23,7 @@ from ich_node.report.presentation_state import write_presentation_states
 from ich_node.report.result import ResultObject
 from ich_node.report.sr import SR_CLASSES, write_sr
 from ich_node.report.summary import Tile, choose_tiles
+from ich_node.series.series import Slice
 
 # Every SOP class of which there are results, whatever the options.
 RESULT_SOP_CLASSES: tuple[UID, ...] = (

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from postgres import cluster
-
-from chaos.run import Chaos
+from tests.chaos.run import Chaos
+from tests.support.postgres import cluster
 
 
 @contextmanager

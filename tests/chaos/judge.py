@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.peer import Peer
-from ich_node.jobs import DeliveryState, Job, Jobs, JobState
+from ich_node.ledger import DeliveryState, Job, Jobs, JobState
 from ich_node.spool import Spool
+from tests.chaos.peer import Peer
 
 MOST_JOBS = 10_000
 OWED = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.STORED)

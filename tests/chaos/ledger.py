@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
-from moved_clock import MovedClock
+
+from tests.support.moved_clock import MovedClock
 
 COMMITMENT = timedelta(seconds=10)  # of the harness' configuration
 SHORTENED = (

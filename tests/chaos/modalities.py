@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from heads import ROOT, head_slice
-from peers import CT, associated
 from pydicom import Dataset
 from pydicom.uid import (
     ExplicitVRLittleEndian,
@@ -19,6 +17,9 @@ from pydicom.uid import (
     RLELossless,
 )
 from pynetdicom.dsutils import encode
+
+from tests.support.heads import ROOT, head_slice
+from tests.support.peers import CT, associated
 
 SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossless)
 SLICES = (12, 12, 24, 48)  # 10, 5 and 2.5 mm thick

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moved_clock import MovedClock
-from peers import is_listening
-
-from chaos.peer import Peer
+from tests.chaos.peer import Peer
+from tests.support.moved_clock import MovedClock
+from tests.support.peers import is_listening
 
 PROCESSES = ("receive", "analyse", "send")
 START_CPU_SECONDS = {"receive": 2.5, "analyse": 5.0, "send": 2.5}

@@ -6,13 +6,20 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from peers import COMPREHENSIVE_3D_SR, KEY_OBJECTS, PRESENTATION_STATE, SECONDARY_CAPTURE, close_in_the_end, free_port
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, build_role, evt
 from pynetdicom.events import Event
 
-from ich_node.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE
+from ich_node.network.storage_commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE
+from tests.support.peers import (
+    COMPREHENSIVE_3D_SR,
+    KEY_OBJECTS,
+    PRESENTATION_STATE,
+    SECONDARY_CAPTURE,
+    close_in_the_end,
+    free_port,
+)
 
 MOODS = ("takes", "takes", "out of resources", "cannot understand", "aborts", "silent", "loses")
 STATUSES = {"out of resources": 0xA700, "cannot understand": 0xC000, "aborts": 0x0110, "silent": 0x0110}

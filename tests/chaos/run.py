@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moved_clock import moved_clock
-from peers import free_port
-
-from chaos.disk import Disk, small_disk
-from chaos.judge import MOST_JOBS, Judge, rests
-from chaos.ledger import BackDoor
-from chaos.modalities import Modalities, made_series
-from chaos.node import Node, running_node, until
-from chaos.peer import Peer
-from chaos.troubles import Troubles
-from ich_node.jobs import open_ledger
+from ich_node.ledger import open_ledger
 from ich_node.spool import Spool
+from tests.chaos.disk import Disk, small_disk
+from tests.chaos.judge import MOST_JOBS, Judge, rests
+from tests.chaos.ledger import BackDoor
+from tests.chaos.modalities import Modalities, made_series
+from tests.chaos.node import Node, running_node, until
+from tests.chaos.peer import Peer
+from tests.chaos.troubles import Troubles
+from tests.support.moved_clock import moved_clock
+from tests.support.peers import free_port
 
 SENDERS = 4
 DISK_MB, DISK_MB_A_SERIES = 64, 4

@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from moved_clock import MovedClock
 
-from chaos.disk import Disk
-from chaos.ledger import BackDoor
-from chaos.node import PROCESSES, Node
-from chaos.peer import MOODS, Peer
+from tests.chaos.disk import Disk
+from tests.chaos.ledger import BackDoor
+from tests.chaos.node import PROCESSES, Node
+from tests.chaos.peer import MOODS, Peer
+from tests.support.moved_clock import MovedClock
 
 KINDS = ("kill", "kill", "mood", "mood", "mood", "away", "lock", "full", "clock", "nothing")
 HOURS = (-6, -3, -1, 0, 2, 5)  # where the clock is put, from the right time

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ich_node.detection.detector import Finding
 from ich_node.detection.lesions import find_lesions, to_patient
-from ich_node.detection.series import Slice
+from ich_node.detection.reading import Finding
+from ich_node.series.series import Slice
 
 TILT = np.deg2rad(18)
 

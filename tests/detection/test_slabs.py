@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from heads import head_slice
 
-from ich_node.detection.series import read_series
 from ich_node.detection.slabs import to_slabs
+from ich_node.series.series import read_series
+from tests.support.heads import head_slice
 
 
 def thin_series(count: int, step_mm: float):

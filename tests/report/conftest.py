@@ -8,11 +8,12 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom import Dataset
-from report_examples import make_source, negative_reading, positive_reading, report
 
 from ich_node.report import ResultObject
+from tests.support import REPOSITORY
+from tests.support.report.report_examples import make_source, negative_reading, positive_reading, report
 
-REAL = Path(os.environ.get("ICH_NODE_REAL_DATA", Path(__file__).parents[3] / "shared" / "real"))
+REAL = Path(os.environ.get("ICH_NODE_REAL_DATA", REPOSITORY.parent / "shared" / "real"))
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pydicom
 import pytest
-from odd_headers import INVALID, JAPANESE, in_japanese, invalidate, with_raw_values
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
-from report_examples import make_source, negative_reading, positive_reading, read_by_hand, report
 
 from ich_node.errors import ReportError
 from ich_node.report.evidence import TYPE_2, clean
+from tests.support.report.odd_headers import INVALID, JAPANESE, in_japanese, invalidate, with_raw_values
+from tests.support.report.report_examples import make_source, negative_reading, positive_reading, read_by_hand, report
 
 
 def read_back(source) -> list[Dataset]:

@@ -11,19 +11,19 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from golden import STUDIES, Golden, golden
-from odd_headers import JAPANESE
-from peers import orthanc
 from PIL import Image
 from pydicom import Dataset
-from report_examples import of_kind
-from sr_tree import faults, groups, regions, tracking
-from validators import dcentvfy, dciodvfy, dcmpschk, dcmtk, run
 
 from ich_node.detection.lesions import to_patient
-from ich_node.detection.series import Slice
 from ich_node.report import lesions_of
 from ich_node.report.overlay import render_overlay
+from ich_node.series.series import Slice
+from tests.support.peers import orthanc
+from tests.support.report.golden import STUDIES, Golden, golden
+from tests.support.report.odd_headers import JAPANESE
+from tests.support.report.report_examples import of_kind
+from tests.support.report.sr_tree import faults, groups, regions, tracking
+from tests.support.report.validators import dcentvfy, dciodvfy, dcmpschk, dcmtk, run
 
 POSITIVE = [name for name in STUDIES if name != "negative"]
 DOCUMENTS = ("sr", "key_objects")

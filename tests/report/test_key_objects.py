@@ -1,9 +1,8 @@
 """The positive slices as key images."""
 
-from report_examples import make_source, negative_reading, of_kind, positive_reading, report
-from sr_tree import items
-
 from ich_node.report import ReportOptions
+from tests.support.report.report_examples import make_source, negative_reading, of_kind, positive_reading, report
+from tests.support.report.sr_tree import items
 
 
 def test_the_positive_slices_are_selected():

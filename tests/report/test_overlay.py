@@ -8,14 +8,23 @@ from PIL import Image, ImageDraw, ImageFont
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSNearLossless, RLELossless
-from report_examples import bump, finding, head_slice, make_source, of_kind, positive_reading, read_by_hand, report
-from sr_tree import groups, tracking
 
 from ich_node.detection.lesions import find_lesions
 from ich_node.report import ReportOptions, render_overlay
 from ich_node.report.capture import patient_orientation
 from ich_node.report.overlay import label_lines
 from ich_node.report.paint import colour_of, contour_level, left_side, percent
+from tests.support.report.report_examples import (
+    bump,
+    finding,
+    head_slice,
+    make_source,
+    of_kind,
+    positive_reading,
+    read_by_hand,
+    report,
+)
+from tests.support.report.sr_tree import groups, tracking
 
 
 def render(slice_, findings=(), likelihood_YX=None, **changes):

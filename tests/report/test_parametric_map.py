@@ -4,9 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report_examples import head_slice, likelihood_of, make_source, negative_reading, of_kind, positive_reading, report
 
 from ich_node.report import ReportOptions
+from tests.support.report.report_examples import (
+    head_slice,
+    likelihood_of,
+    make_source,
+    negative_reading,
+    of_kind,
+    positive_reading,
+    report,
+)
 
 WANTED = ReportOptions(parametric_map=True)
 

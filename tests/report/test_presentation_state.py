@@ -3,10 +3,18 @@
 from collections import Counter
 
 import pytest
-from report_examples import finding, make_source, negative_reading, of_kind, positive_reading, read_by_hand, report
-from sr_tree import groups, regions, tracking
 
 from ich_node.report import ReportOptions
+from tests.support.report.report_examples import (
+    finding,
+    make_source,
+    negative_reading,
+    of_kind,
+    positive_reading,
+    read_by_hand,
+    report,
+)
+from tests.support.report.sr_tree import groups, regions, tracking
 
 
 def states(source, reading, **options):

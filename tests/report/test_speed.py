@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_examples import ALGORITHM, AT, bump, finding, make_source, read_by_hand
 
-from ich_node.detection.detector import LikelihoodMap
 from ich_node.detection.peaks import upsample
-from ich_node.detection.series import Slice
+from ich_node.detection.reading import LikelihoodMap
 from ich_node.report import ReportOptions, write_report
+from ich_node.series.series import Slice
 from ich_node.spool import Spool
+from tests.support.report.report_examples import ALGORITHM, AT, bump, finding, make_source, read_by_hand
 
 pytestmark = pytest.mark.alone
 

@@ -10,12 +10,20 @@ import pydicom
 import pytest
 from pydicom import Dataset
 from pydicom.sr.codedict import codes as dictionary
-from report_examples import ALGORITHM, finding, make_source, negative_reading, positive_reading, read_by_hand, report
-from sr_tree import certainty, faults, groups, items, name, regions, texts, tracking, trackings, walk
 
-from ich_node.detection.detector import Finding
-from ich_node.implementation import IMPLEMENTATION_CLASS_UID
+from ich_node.detection.reading import Finding
+from ich_node.network.entity import IMPLEMENTATION_CLASS_UID
 from ich_node.report import Predecessor, ReportOptions, codes
+from tests.support.report.report_examples import (
+    ALGORITHM,
+    finding,
+    make_source,
+    negative_reading,
+    positive_reading,
+    read_by_hand,
+    report,
+)
+from tests.support.report.sr_tree import certainty, faults, groups, items, name, regions, texts, tracking, trackings, walk
 
 
 def test_pinned_codes_are_those_of_the_dictionaries():

@@ -1,10 +1,10 @@
 """A series that could not be read has a report, too: undetermined, and why."""
 
 import pytest
-from report_examples import make_source, negative_reading, refused, report
-from sr_tree import faults, groups, items, texts, trackings
 
 from ich_node.errors import ReportError
+from tests.support.report.report_examples import make_source, negative_reading, refused, report
+from tests.support.report.sr_tree import faults, groups, items, texts, trackings
 
 
 def test_a_refused_series_is_called_undetermined_and_never_absent():

@@ -4,7 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report_examples import (
+
+from ich_node.report import ReportOptions
+from ich_node.report.context import to_context
+from ich_node.report.paint import blend, grey
+from ich_node.report.summary import Tile, answer_line, choose_tiles, fact_lines, lesion_lines, render_summary
+from tests.support.report.report_examples import (
     ALGORITHM,
     AT,
     finding,
@@ -16,11 +21,6 @@ from report_examples import (
     read_by_hand,
     report,
 )
-
-from ich_node.report import ReportOptions
-from ich_node.report.context import to_context
-from ich_node.report.paint import blend, grey
-from ich_node.report.summary import Tile, answer_line, choose_tiles, fact_lines, lesion_lines, render_summary
 
 
 def context_of(source, reading):

@@ -8,15 +8,23 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from odd_headers import in_japanese, invalidate
 from pydicom import Dataset
-from report_examples import finding, make_source, negative_reading, positive_reading, read_by_hand, refused, report
-from sr_tree import faults, walk
-from validators import dciodvfy, dcmpschk, dcmtk, pixelmed
 
-from ich_node.detection.series import Series, Slice
 from ich_node.report import Predecessor, ReportOptions, ResultObject, Source
 from ich_node.report.evidence import TYPE_2
+from ich_node.series.series import Series, Slice
+from tests.support.report.odd_headers import in_japanese, invalidate
+from tests.support.report.report_examples import (
+    finding,
+    make_source,
+    negative_reading,
+    positive_reading,
+    read_by_hand,
+    refused,
+    report,
+)
+from tests.support.report.sr_tree import faults, walk
+from tests.support.report.validators import dciodvfy, dcmpschk, dcmtk, pixelmed
 
 
 def nothing(dataset: Dataset) -> None:

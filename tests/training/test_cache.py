@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from ich_node.detection.bundle import Bundle, Calibration, Card, OperatingPoint, Provenance, load_bundle, pack_bundle
-from ich_node.detection.detector import Detector
-from ich_node.detection.engines.torch_engine import TorchEngine
-from ich_node.detection.network import MilNetwork, NetworkSpec
 from ich_node.detection.peaks import PeakRule
+from ich_node.model.bundle import Bundle, Calibration, Card, OperatingPoint, Provenance, load_bundle, pack_bundle
+from ich_node.model.detector import Detector
+from ich_node.model.engines.torch_engine import TorchEngine
+from ich_node.model.network import MilNetwork, NetworkSpec
 from ich_node.phantom import make_study
 from training.cache import INDEX, PIXELS, fill_cache, open_entries
 from training.datasets import LabelledSeries, load, read_dataset

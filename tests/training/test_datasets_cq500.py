@@ -1,10 +1,10 @@
 """CQ500 and BHX: the majority of three, one series a study, boxes."""
 
 import pytest
-from dataset_trees import bhx_table, cq500_series, cq500_table, save, write_table
-from heads import ROOT, head_slice
-from real import real
 
+from tests.support.heads import ROOT, head_slice
+from tests.support.real import real
+from tests.support.training.dataset_trees import bhx_table, cq500_series, cq500_table, save, write_table
 from training.datasets import load, read_dataset
 from training.datasets.bhx import read_bhx, read_boxes
 from training.datasets.cq500 import read_cq500, read_reads

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from dataset_trees import ct_ich_tree, rsna_tree, save, write_nifti, write_table
-from heads import head_slice
-from real import real
 
 from ich_node.phantom import make_study
+from tests.support.heads import head_slice
+from tests.support.real import real
+from tests.support.training.dataset_trees import ct_ich_tree, rsna_tree, save, write_nifti, write_table
 from training.datasets import load, read_dataset, recognise
 from training.datasets.ct_ich import read_ct_ich, read_diagnosis
 from training.datasets.labelled import Box

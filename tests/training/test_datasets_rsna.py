@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from dataset_trees import rsna_image, rsna_rows, rsna_tree, write_table
-from heads import head_hu, head_series
 from pydicom import dcmread
-from real import real
 
-from ich_node.detection.series import read_series
 from ich_node.errors import Refusal
+from ich_node.series.series import read_series
+from tests.support.heads import head_hu, head_series
+from tests.support.real import real
+from tests.support.training.dataset_trees import rsna_image, rsna_rows, rsna_tree, write_table
 from training.datasets import LabelledSeries, LabelledSlice, load
 from training.datasets.rsna import read_labels, read_rsna, unwrap
 from training.errors import DataError

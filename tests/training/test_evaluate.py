@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 import typer
-from labelled_heads import bundle_of, write_series
-from real import real
 from typer.testing import CliRunner
 
-from ich_node.detection.bundle import Bundle, load_bundle, pack_bundle
-from ich_node.detection.detector import Detector
 from ich_node.detection.peaks import PeakRule
-from ich_node.detection.published import convert_published
 from ich_node.errors import BundleError
+from ich_node.model.bundle import Bundle, load_bundle, pack_bundle
+from ich_node.model.detector import Detector
+from ich_node.model.import_published import convert_published
 from ich_node.phantom import make_study
+from tests.support.real import real
+from tests.support.training.labelled_heads import bundle_of, write_series
 from training.datasets import Box, LabelledSeries, load, read_dataset
 from training.errors import DataError
 from training.evaluate import evaluate, figures

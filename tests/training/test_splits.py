@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dataset_trees import rsna_tree
 
+from tests.support.training.dataset_trees import rsna_tree
 from training.datasets import Found, read_dataset
 from training.errors import DataError
 from training.splits import FRACTIONS, choose_part, make_split, open_split, patient_hash, write_split

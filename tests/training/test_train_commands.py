@@ -4,9 +4,9 @@ import json
 
 import pytest
 import typer
-from dataset_trees import bhx_table, cq500_series, cq500_table, rsna_tree
 from typer.testing import CliRunner
 
+from tests.support.training.dataset_trees import bhx_table, cq500_series, cq500_table, rsna_tree
 from training.commands import add_to
 from training.errors import DataError
 from training.splits import open_split

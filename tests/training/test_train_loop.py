@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from ich_node.detection.bundle import Calibration
-from ich_node.detection.network import MilOutput
+from ich_node.model.bundle import Calibration
+from ich_node.model.network import MilOutput
+from ich_node.scoring.calibration import calibrate, first_rule, series_threshold
 from training.augment import Augmentation, draw_change
-from training.calibration import calibrate, first_rule, series_threshold
 from training.errors import DataError
 from training.examples import examples_of_pool
 from training.loop import Run, Trained, train

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
-from dataset_trees import rsna_image, rsna_rows, write_table
 from typer.testing import CliRunner
 
 from ich_node import cli
-from ich_node.detection.bundle import Bundle, load_bundle
 from ich_node.errors import BundleError, ConfigError
+from ich_node.model.bundle import Bundle, load_bundle
 from ich_node.phantom import make_study
+from tests.support.training.dataset_trees import rsna_image, rsna_rows, write_table
 from training import commands, tuning_commands
 from training.datasets import read_dataset
 from training.errors import DataError

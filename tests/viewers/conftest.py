@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import ohif
 import pytest
-import studies
-from peers import OrthancPeer, orthanc
-from pictures import smaller
+
+from tests.support.peers import OrthancPeer, orthanc
+from tests.support.viewers import ohif, studies
+from tests.support.viewers.pictures import smaller
 
 # Software rendering: the same pixels on every machine.
 BROWSER_OPTIONS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--hide-scrollbars"]

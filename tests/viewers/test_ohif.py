@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pictures import pixels, shown_at
 from pydicom import Dataset
-from sr_tree import groups, tracking
-from studies import Study, negative, positive, refused
 
 from ich_node.report.sr import certainty_percent
+from tests.support.report.sr_tree import groups, tracking
+from tests.support.viewers.pictures import pixels, shown_at
+from tests.support.viewers.studies import Study, negative, positive, refused
 
 pytestmark = pytest.mark.viewers
 

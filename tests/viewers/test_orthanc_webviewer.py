@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from peers import OrthancPeer
-from pictures import pixels, shown_at
-from studies import positive
+
+from tests.support.peers import OrthancPeer
+from tests.support.viewers.pictures import pixels, shown_at
+from tests.support.viewers.studies import positive
 
 pytestmark = pytest.mark.viewers
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from peers import OrthancPeer
-from pictures import pixels
 from pydicom import Dataset
-from studies import positive
+
+from tests.support.peers import OrthancPeer
+from tests.support.viewers.pictures import pixels
+from tests.support.viewers.studies import positive
 
 pytestmark = pytest.mark.viewers
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ich_node.damage import DAMAGED
-from ich_node.detection.selection import Kept, Selection, select
+from ich_node.dicom.unreadable import DAMAGED
 from ich_node.errors import Refusal
+from ich_node.series.selection import Kept, Selection, select
 from training.datasets.images import Image, ImageSeries, headers
 from training.datasets.labelled import Skip
 

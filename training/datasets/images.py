@@ -12,7 +12,7 @@ from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from ich_node.damage import DAMAGED
+from ich_node.dicom.unreadable import DAMAGED
 from training.datasets.labelled import Skip
 
 TAGS = ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "Rows", "Columns", "BitsAllocated"]

@@ -3,8 +3,8 @@
 import pydicom
 from pydicom import Dataset
 
-from ich_node.damage import DAMAGED
-from ich_node.detection.series import Series, read_series
+from ich_node.dicom.unreadable import DAMAGED
+from ich_node.series.series import Series, read_series
 from training.datasets.ct_ich import volume_datasets
 from training.datasets.labelled import LabelledSeries
 from training.datasets.rsna import unwrap

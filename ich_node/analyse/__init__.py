@@ -1,0 +1,1 @@
+"""Claim a job, read its series, report; what is kept from one job to the next."""

@@ -1,0 +1,58 @@
+"""The network's answers about one series, in the ledger: whichever process reads next begins with them."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+
+from ich_node import __version__
+from ich_node.detection.slabs import Slab
+from ich_node.ledger import Answer, Job, Jobs
+from ich_node.model.detector import Detector
+from ich_node.model.memory import SlabAnswer
+
+
+class Recollection:
+    """A Memory. sha256_of: of each object, by SOP Instance UID. What is new is kept only on request."""
+
+    def __init__(self, jobs: Jobs, job: Job, detector: Detector, sha256_of: Mapping[str, str]) -> None:
+        self._jobs = jobs
+        self._job = job
+        self._bundle_sha256 = detector.bundle.sha256
+        self._engine = f"{detector.engine_name}, ich-node {__version__}"
+        self._sha256_of = sha256_of
+        known = jobs.answers(job, bundle_sha256=self._bundle_sha256, engine=self._engine)
+        self._known = {answer.slab_sha256: answer for answer in known}
+        self._new: list[Answer] = []
+
+    def recall(self, slab: Slab, shift_hu: float) -> SlabAnswer | None:
+        """Only an answer to exactly this question: the same bytes, the same shift."""
+        known = self._known.get(self._key(slab))
+        if known is None or known.shift_hu != shift_hu:
+            return None
+        likelihood_YX = np.frombuffer(known.likelihood, dtype=np.float32).reshape(known.rows, -1)
+        return SlabAnswer(logit=known.logit, likelihood_YX=likelihood_YX)
+
+    def remember(self, slab: Slab, shift_hu: float, answer: SlabAnswer) -> None:
+        """In the ledger after keep()."""
+        self._new.append(
+            Answer(
+                slab_sha256=self._key(slab),
+                bundle_sha256=self._bundle_sha256,
+                engine=self._engine,
+                shift_hu=shift_hu,
+                logit=answer.logit,
+                rows=len(answer.likelihood_YX),
+                likelihood=np.ascontiguousarray(answer.likelihood_YX, dtype=np.float32).tobytes(),
+            )
+        )
+
+    def keep(self, now: datetime) -> None:
+        """Write what is new. Raises Unavailable."""
+        self._jobs.keep_answers(self._job, self._new, now=now)
+        self._new = []
+
+    def _key(self, slab: Slab) -> str:
+        hashes = (self._sha256_of[member.sop_instance_uid] for member in slab.members)
+        return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""config.toml as typed, frozen settings."""

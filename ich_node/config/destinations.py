@@ -1,0 +1,158 @@
+"""[[destinations]]: who gets results, by which way. Each kind knows only the settings that fit it.
+
+::
+
+    OutletSettings
+    ├── DicomDestination      objects, by C-STORE
+    ├── WebSettings
+    │   ├── StowDestination       objects, by STOW-RS
+    │   └── WebhookDestination    notifications, as signed JSON
+    └── Hl7Destination        notifications, as ORU^R01 over MLLP
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Discriminator, Field, HttpUrl, Tag, model_validator
+
+from ich_node.config.fields import AeTitle, Port, Section
+
+Gets = Literal["objects", "notifications"]
+LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
+MOST_SECONDS_TO_ANSWER = 30  # twice this, and connecting, fit into the lease of ich_node/deliver/loop.py
+Priority = Annotated[int, Field(ge=-100, le=100)]
+TimeoutSeconds = Annotated[float, Field(gt=0, le=MOST_SECONDS_TO_ANSWER)]
+Hl7Name = Annotated[str, Field(max_length=20, pattern=r"^[\x20-\x7e]*$")]
+
+
+class OutletSettings(Section):
+    """What every destination has. The higher priority is served first; within it positive readings, then what waits longest."""
+
+    gets: ClassVar[Gets]
+
+    name: str = Field(min_length=1)
+    only_if_positive: bool = False
+    priority: Priority = 0
+
+    def wants(self, *, positive: bool, told_before: Collection[str]) -> bool:
+        """Whether it gets the results of a series. told_before: the destinations that are owed those of an earlier revision.
+
+        Who was told of hemorrhage is told, too, if the next revision shows none.
+        """
+        return positive or not self.only_if_positive or self.name in told_before
+
+
+class DicomDestination(OutletSettings):
+    """A peer that receives our objects by C-STORE."""
+
+    gets = "objects"
+
+    kind: Literal["dicom"] = "dicom"
+    ae_title: AeTitle
+    host: str = Field(min_length=1)
+    port: Port
+    calling_ae_title: AeTitle | None = None
+    tls: bool = False
+    tls_name: str | None = Field(None, min_length=1)
+    storage_commitment: bool = False
+    commitment_timeout_seconds: float = Field(3600, gt=0)
+
+
+class WebSettings(OutletSettings):
+    """A service behind a URL. ca: who signed its certificate, if neither [tls] ca nor somebody whom the system trusts."""
+
+    url: HttpUrl
+    ca: Path | None = None
+    timeout_seconds: TimeoutSeconds = 30
+
+    @model_validator(mode="after")
+    def _url_has_no_secrets(self) -> Self:
+        if self.url.username or self.url.password or self.url.fragment:
+            raise ValueError("url must not bear a user, a password or a fragment; secrets come from files")
+        return self
+
+    def _needs_https(self, what: str) -> None:
+        if self.url.scheme != "https" and self.url.host not in LOOPBACK:
+            raise ValueError(f"{what} needs https:// in url: anybody on the way could read it")
+
+
+class StowDestination(WebSettings):
+    """An archive that takes our objects by STOW-RS (PS3.18 §10.5). url: of its DICOMweb service, without /studies."""
+
+    gets = "objects"
+
+    kind: Literal["stow"]
+    token_file: Path | None = None
+    username: str | None = Field(None, min_length=1, pattern="^[^:]*$")
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _credentials_are_whole(self) -> Self:
+        if (self.username is None) != (self.password_file is None):
+            raise ValueError("username and password_file go together")
+        if self.token_file is not None and self.username is not None:
+            raise ValueError("it takes token_file or username, not both")
+        if self.token_file is not None or self.username is not None:
+            self._needs_https("a token or password")
+        return self
+
+
+class WebhookDestination(WebSettings):
+    """A service that takes signed JSON by POST. identifiers: with the patient and the accession number in it."""
+
+    gets = "notifications"
+
+    kind: Literal["webhook"]
+    priority: Priority = 10
+    timeout_seconds: TimeoutSeconds = 10
+    secret_file: Path
+    identifiers: bool = False
+
+    @model_validator(mode="after")
+    def _identifiers_are_hidden(self) -> Self:
+        if self.identifiers:
+            self._needs_https("identifiers")
+        return self
+
+
+class Hl7Destination(OutletSettings):
+    """A reporting system or interface engine that takes ORU^R01 over MLLP. identifiers: with PID and the order numbers in OBR."""
+
+    gets = "notifications"
+
+    kind: Literal["hl7"]
+    priority: Priority = 10
+    host: str = Field(min_length=1)
+    port: Port
+    tls: bool = False
+    tls_name: str | None = Field(None, min_length=1)
+    identifiers: bool = False
+    sending_application: Hl7Name = "ICHNODE"
+    sending_facility: Hl7Name = ""
+    receiving_application: Hl7Name = ""
+    receiving_facility: Hl7Name = ""
+    processing_id: Literal["P", "T", "D"] = "P"
+    timeout_seconds: TimeoutSeconds = 30
+
+
+KINDS: dict[str, type[OutletSettings]] = {
+    "dicom": DicomDestination,
+    "stow": StowDestination,
+    "hl7": Hl7Destination,
+    "webhook": WebhookDestination,
+}
+
+
+def _kind_of(destination: Any) -> Any:
+    """A destination without a kind is a DICOM peer, as all were before there were kinds."""
+    return destination.get("kind", "dicom") if isinstance(destination, dict) else getattr(destination, "kind", None)
+
+
+Destination = Annotated[
+    Annotated[DicomDestination, Tag("dicom")]
+    | Annotated[StowDestination, Tag("stow")]
+    | Annotated[Hl7Destination, Tag("hl7")]
+    | Annotated[WebhookDestination, Tag("webhook")],
+    Discriminator(_kind_of),
+]

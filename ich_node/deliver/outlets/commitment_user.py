@@ -1,0 +1,62 @@
+"""Storage commitment towards a destination: asked on the association that stored, answered there or, later, to the listener."""
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
+from pynetdicom.events import Event, EventHandlerType
+
+from ich_node.errors import PeerUnavailable
+from ich_node.ledger import Delivery, Jobs
+from ich_node.network.storage_commitment import ask, record_answer
+
+ANSWER_SECONDS = 1.0
+ANSWER_POLL_SECONDS = 0.05
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commitments:
+    """Asks, and writes down what is answered on the same association."""
+
+    jobs: Jobs
+    clock: Callable[[], datetime]
+    stop: threading.Event
+    _has_responded: threading.Event = field(default_factory=threading.Event)
+
+    def handlers(self) -> list[EventHandlerType]:
+        """For the association on which `ask` will be called."""
+        return [(evt.EVT_N_EVENT_REPORT, self._on_answer), (evt.EVT_DIMSE_SENT, self._on_sent)]
+
+    def ask(self, association: Association, transaction_uid: str, stored: Collection[Delivery]) -> None:
+        """Ask, and leave the association open for a moment: some peers answer on it or not at all."""
+        if not stored:
+            return
+        self._has_responded.set()
+        try:
+            ask(association, transaction_uid, stored)
+        except PeerUnavailable as error:
+            self.jobs.commitment_refused(transaction_uid, now=self.clock(), detail=error.detail)
+            log.warning("commitment_refused", transaction_uid=transaction_uid, detail=error.detail)
+            return
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < deadline and self.jobs.awaits_commitment(transaction_uid):
+            if not association.is_established or self.stop.wait(ANSWER_POLL_SECONDS):
+                break
+        self._has_responded.wait(ANSWER_SECONDS)
+
+    def _on_answer(self, event: Event) -> tuple[int, None]:
+        """EVT_N_EVENT_REPORT on our own association, which must not be released before the peer has our response."""
+        self._has_responded.clear()
+        return record_answer(event, self.jobs, self.clock)
+
+    def _on_sent(self, event: Event) -> None:
+        if isinstance(event.message, N_EVENT_REPORT_RSP):
+            self._has_responded.set()

@@ -1,0 +1,114 @@
+"""HTTP for outlets: one client per batch, limits on time and size, no redirects, and every failure in words."""
+
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from ich_node import __version__
+from ich_node.config.destinations import WebSettings
+from ich_node.config.settings import TlsSettings
+from ich_node.errors import PeerUnavailable
+from ich_node.network.tls import explained, web_context
+
+CONNECT_SECONDS = 5.0
+MOST_ANSWER_BYTES = 1 << 20
+MOST_QUOTED = 200
+# Not about this one result: the address, the credentials or the service are at fault, and the next result would fare no better.
+ABOUT_THE_SERVICE = {
+    401: "does not accept our credentials",
+    403: "does not let us in",
+    404: "knows no such address: correct url",
+    405: "does not take POST at this address: correct url",
+    407: "a proxy is in the way",
+    408: "waited too long for us",
+    410: "is gone for good, it says: remove this destination",
+    429: "gets too many requests",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the service said. body: at most MOST_ANSWER_BYTES."""
+
+    status: int
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def quoted(self) -> str:
+        """The beginning of the answer's text, in one line."""
+        return " ".join(self.body.decode(errors="replace").split())[:MOST_QUOTED]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    """An open client for one service."""
+
+    client: httpx.Client
+    seconds: float
+    address: str
+
+    def ask(self, method: str, url: str, *, content: bytes = b"", headers: Mapping[str, str]) -> Answer:
+        """One request. Raises PeerUnavailable if there is no answer, or one that is about the service, not about this request."""
+        deadline = time.monotonic() + self.seconds
+        try:
+            with self.client.stream(method, url, content=content, headers=headers) as response:
+                answer = Answer(status=response.status_code, body=self._body(response, deadline))
+        except httpx.TransportError as error:
+            raise PeerUnavailable(f"{self.address}: {self._explained(error)}") from None
+        if 300 <= answer.status < 400:
+            raise PeerUnavailable(f"{self.address} answers {answer.status}, a redirect, which is not followed: correct url")
+        if answer.status >= 500:
+            raise PeerUnavailable(f"{self.address} answers {answer.status}: it has a problem of its own")
+        if answer.status in ABOUT_THE_SERVICE:
+            raise PeerUnavailable(f"{self.address} answers {answer.status}: it {ABOUT_THE_SERVICE[answer.status]}")
+        return answer
+
+    def _body(self, response: httpx.Response, deadline: float) -> bytes:
+        body = b""
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > MOST_ANSWER_BYTES:
+                raise PeerUnavailable(f"{self.address}: the answer has more than {MOST_ANSWER_BYTES} bytes")
+            if time.monotonic() > deadline:
+                raise PeerUnavailable(f"{self.address}: the answer does not end within {self.seconds:g} s")
+        return body
+
+    def _explained(self, error: httpx.TransportError) -> str:
+        """The first that TLS or the operating system had to say; the library's own words only where nothing else is known."""
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ssl.SSLError):
+                return f"TLS fails: {explained(cause)}"
+            if isinstance(cause, OSError) and cause.strerror:
+                return f"nothing answers: {cause.strerror}"
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(error, httpx.ConnectTimeout):
+            return f"nothing answers within {CONNECT_SECONDS:g} s"
+        if isinstance(error, httpx.TimeoutException):
+            return f"does not answer within {self.seconds:g} s"
+        return f"breaks the connection ({type(error).__name__})"
+
+
+@contextmanager
+def web_client(destination: WebSettings, tls: TlsSettings, auth: httpx.Auth | None = None) -> Iterator[Web]:
+    """A client for this service alone: the environment's proxies and credentials are not used. Raises ConfigError."""
+    # http:// needs no context, and must not fail for want of certificates
+    verify: ssl.SSLContext | bool = web_context(tls, destination.ca) if destination.url.scheme == "https" else False
+    with httpx.Client(
+        verify=verify,
+        auth=auth,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx.Timeout(destination.timeout_seconds, connect=CONNECT_SECONDS),
+        # no compression: a small answer must not unfold into a large one
+        headers={"user-agent": f"ich-node/{__version__}", "accept-encoding": "identity"},
+    ) as client:
+        address = f"{destination.url.scheme}://{destination.url.host}:{destination.url.port}"
+        yield Web(client=client, seconds=destination.timeout_seconds, address=address)

@@ -1,0 +1,69 @@
+"""The answer for one series: what was read in each slice, and where."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ich_node.detection.network_input import PixelGrid
+from ich_node.series.series import LeftOut
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A mark in the pixels of the original slice. row and column are 0-based indices of pixel centres (may be fractional)."""
+
+    row: float
+    column: float
+    likelihood: float  # the map's value at the peak, in the map's own unit (logit, or attention weight)
+    probability: float  # 0..1, the certainty shown to people
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceReading:
+    """What was read in one slice."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    position_mm: float
+    probability: float
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LikelihoodMap:
+    """The network's answer for one slice, before upsampling; likelihood_YX in the unit of the bundle's head."""
+
+    sop_instance_uid: str
+    logit: float
+    likelihood_YX: NDArray[np.float32]
+    grid: PixelGrid
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleId:
+    """Which model read."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The answer for one Series. engine: what ran the network."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    bundle: BundleId
+    series_probability: float
+    threshold: float
+    slices: tuple[SliceReading, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    engine: str = ""
+    metal_slices: int = 0
+    shift_hu: float = 0.0  # what was added to every HU before the network saw it
+    maps: tuple[LikelihoodMap, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def positive(self) -> bool:
+        return self.series_probability >= self.threshold

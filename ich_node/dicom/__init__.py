@@ -1,0 +1,1 @@
+"""Facts of DICOM that several rooms share."""

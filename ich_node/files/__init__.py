@@ -1,0 +1,1 @@
+"""DICOM series in folders, read without the node."""

@@ -1,0 +1,85 @@
+"""Files and folders on disk -> series of datasets, for the one-shot `read` and `explain`."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from ich_node.dicom.unreadable import DAMAGED
+from ich_node.errors import Undecodable
+from ich_node.series.attributes import uid_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesFiles:
+    """The files of one SeriesInstanceUID; '' where the objects carry none."""
+
+    series_instance_uid: str
+    study_instance_uid: str
+    paths: tuple[Path, ...]
+
+    def datasets(self) -> list[Dataset]:
+        return [_read(path) for path in self.paths]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A file that is not a DICOM object."""
+
+    path: Path
+    reason: str
+
+
+def find_series(
+    paths: Sequence[Path], progress: Callable[[int], None] = lambda _: None
+) -> tuple[list[SeriesFiles], list[Skipped]]:
+    """Every DICOM file below the paths, grouped by series in the order of their names.
+
+    A DICOMDIR is not followed: its file references could point anywhere. Symbolic links inside folders are not followed.
+    """
+    grouped: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    skipped: list[Skipped] = []
+    for count, path in enumerate(_files(paths), start=1):
+        try:
+            header = _read(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "SeriesInstanceUID"])
+            identity = uid_of(header, "StudyInstanceUID"), uid_of(header, "SeriesInstanceUID")
+        except InvalidDicomError:
+            skipped.append(Skipped(path=path, reason="not a DICOM file"))
+            continue
+        except (Undecodable, *DAMAGED) as error:
+            skipped.append(Skipped(path=path, reason=f"cannot be read ({error})"))
+            continue
+        grouped[identity].append(path)
+        progress(count)
+    series = [
+        SeriesFiles(study_instance_uid=study_uid, series_instance_uid=series_uid, paths=tuple(files))
+        for (study_uid, series_uid), files in grouped.items()
+    ]
+    return series, skipped
+
+
+def _read(path: Path, **options: Any) -> Dataset:
+    """A dataset; of a deflated file only its meta information, for inflating it could take any amount of memory."""
+    meta = read_file_meta_info(path)
+    if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        unparsed = Dataset()
+        unparsed.file_meta = meta
+        return unparsed
+    return pydicom.dcmread(path, **options)
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(
+                file for file in path.rglob("*") if file.is_file() and not file.is_symlink() and file.name != "DICOMDIR"
+            )
+        else:
+            yield path

@@ -1,0 +1,47 @@
+"""Which bundle reads: an append-only list, whose last entry holds."""
+
+from dataclasses import asdict, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ich_node.errors import ConfigError
+from ich_node.ledger.rows import Activation
+from ich_node.ledger.seat import Seat
+from ich_node.ledger.tables import activations, as_values, columns_of
+
+NEWEST_FIRST = sa.select(*columns_of(Activation, activations)).order_by(activations.c.id.desc())
+
+
+class Activating(Seat):
+    """Who let which bundle read, when and why."""
+
+    def active_bundle(self) -> Activation | None:
+        """The one that reads now; None if nobody ever chose."""
+        with self._read() as connection:
+            newest = as_values(Activation, connection.execute(NEWEST_FIRST.limit(1)))
+        return newest[0] if newest else None
+
+    def activations(self) -> list[Activation]:
+        """The newest first."""
+        with self._read() as connection:
+            return as_values(Activation, connection.execute(NEWEST_FIRST))
+
+    def activate_bundle(self, *, path: str, sha256: str, name: str, who: str, why: str, now: datetime) -> Activation:
+        """This bundle reads from the next job on."""
+        with self._write() as connection:
+            return _append(connection, Activation(at=now, name=name, sha256=sha256, path=path, who=who, why=why))
+
+    def rollback_bundle(self, *, who: str, why: str, now: datetime) -> Activation:
+        """Activate what read before the current bundle; twice goes back and forth. Raises ConfigError if nothing did."""
+        with self._write() as connection:
+            history = as_values(Activation, connection.execute(NEWEST_FIRST))
+            previous = next((earlier for earlier in history if earlier.sha256 != history[0].sha256), None)
+            if previous is None:
+                raise ConfigError("no other bundle was activated before, so there is none to go back to")
+            return _append(connection, replace(previous, at=now, who=who, why=why))
+
+
+def _append(connection: sa.Connection, activation: Activation) -> Activation:
+    connection.execute(sa.insert(activations).values(**asdict(activation)))
+    return activation

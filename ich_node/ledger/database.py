@@ -1,0 +1,160 @@
+"""One engine for SQLite and PostgreSQL: how transactions begin, what the errors mean, the schema brought up to date."""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ich_node.errors import ConfigError, SpoolFull, Unavailable
+
+BUSY_SECONDS = 15.0
+CONNECT_SECONDS = 10
+IDLE_IN_TRANSACTION_SECONDS = 60  # a host that vanishes in the middle must not keep its locks until TCP gives up
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+READS_ONLY = "ich_node_reads_only"
+HEAD = "0003"  # the newest of ich_node/migrations/versions
+
+
+def open_engine(url: str, *, busy_seconds: float) -> sa.Engine:
+    """An engine on an up-to-date schema.
+
+    Raises ConfigError if the URL or the schema is not for this program, Unavailable if the database does not answer.
+    """
+    engine = _engine(url, busy_seconds)
+    try:
+        with errors_explained():
+            _migrate(engine)
+    except sa.exc.DatabaseError as error:
+        engine.dispose()
+        raise ConfigError(f"[database] url: {_shown(engine.url)} is not a ledger of ich-node: {error.orig}") from error
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextmanager
+def errors_explained() -> Iterator[None]:
+    """The database's ways of saying "not now" in this node's words; other errors are bugs and pass."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        if _is_full(error):
+            raise SpoolFull(f"the ledger has no room: {error.orig}") from error
+        raise Unavailable(f"the ledger does not answer: {error.orig}") from error
+    except sa.exc.TimeoutError as error:
+        raise Unavailable("the ledger does not answer: all its connections are busy") from error
+
+
+def _is_full(error: sa.exc.DBAPIError) -> bool:
+    """SQLITE_FULL, or PostgreSQL's disk_full."""
+    return getattr(error.orig, "sqlite_errorname", None) == "SQLITE_FULL" or getattr(error.orig, "sqlstate", None) == "53100"
+
+
+def _engine(url: str, busy_seconds: float) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return _server_engine(parsed, busy_seconds)
+        _make_file(parsed)
+        engine = sa.create_engine(parsed, connect_args={"timeout": busy_seconds})
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
+        raise ConfigError(f"[database] url: {error}") from error
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"[database] url: the driver '{error.name}' is not installed") from error
+    sa.event.listen(engine, "connect", _set_up_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _server_engine(url: sa.URL, busy_seconds: float) -> sa.Engine:
+    """PostgreSQL. Waits end: for a server that does not answer, for a lock, and for a client that died holding one."""
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS, **KEEPALIVE})
+    settings = {
+        "lock_timeout": f"{round(1000 * busy_seconds)}ms",
+        "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
+        "timezone": "UTC",
+    }
+
+    def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        for name, value in settings.items():
+            cursor.execute(f"SET {name} = '{value}'")
+        cursor.close()
+        connection.commit()
+
+    sa.event.listen(engine, "connect", set_up)
+    return engine
+
+
+def _make_file(url: sa.URL) -> None:
+    """See that the database file is there, in WAL mode, readable by this user only (SQLite gives -wal and -shm its mode)."""
+    if not url.database or url.database == ":memory:":
+        raise ConfigError("[database] url: a ledger in memory cannot be shared by the processes; give a file: sqlite:///PATH")
+    path = Path(url.database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make_wal_file(path)
+    except OSError as error:
+        raise ConfigError(f"[database] url: cannot make {path}: {error.strerror}") from error
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"cannot make the ledger {path}: {error}") from error
+
+
+def _make_wal_file(path: Path) -> None:
+    """An empty database under its final name at one stroke: processes that switch the mode side by side get "locked" at once."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+    os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        with closing(sqlite3.connect(temporary)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        # another process may have been faster; its file is as good
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
+
+
+def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """WAL lets readers and one writer work side by side; FULL means that a commit is on disk: we acknowledge after it."""
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None  # _begin_sqlite begins; the driver's own BEGIN would come too late for a safe claim
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """A writer queues for the lock at BEGIN, where waiting helps; a reader that turns writer later would be refused at once."""
+    reads_only = connection.get_execution_options().get(READS_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _migrate(engine: sa.Engine) -> None:
+    """Bring the schema to this code's version, if it is another one."""
+    with engine.execution_options(**{READS_ONLY: True}).connect() as connection:
+        if version_of(connection) == HEAD:
+            return
+    from ich_node.ledger.migrate import migrate  # 12 MB that a running service does not need
+
+    with engine.begin() as connection:
+        migrate(connection, where=_shown(engine.url))
+
+
+def version_of(connection: sa.Connection) -> str | None:
+    """None of an empty database."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return version
+
+
+def _shown(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=True)

@@ -1,0 +1,111 @@
+"""The analyser's other seat: looking at series while they arrive, and what is remembered of them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ich_node.ledger.receiving import STILL_OPEN
+from ich_node.ledger.rows import Answer, Job
+from ich_node.ledger.seat import Seat
+from ich_node.ledger.states import Lane
+from ich_node.ledger.tables import answers, as_values, columns_of, jobs
+
+# A look costs something for each object that is there, old or new. By a quarter more each time, all looks together cost as much
+# as five at the whole series.
+LEAST_NEW_OBJECTS = 4
+# Made once: an idle reader asks every second, and to make a statement costs more than to execute it.
+NOW = sa.bindparam("now", type_=jobs.c.ready_at.type)
+HAS_GROWN = sa.and_(
+    jobs.c.objects - jobs.c.objects_looked_at >= LEAST_NEW_OBJECTS, 4 * jobs.c.objects >= 5 * jobs.c.objects_looked_at
+)
+# Series that arrive and that nobody looks at, those of the first lane first. Every lane is named: so has it the index.
+GROWN = (
+    sa.select(jobs.c.id)
+    .where(
+        STILL_OPEN,
+        jobs.c.lane.in_(Lane),
+        jobs.c.ready_at > NOW,
+        HAS_GROWN,
+        jobs.c.looked_at_until.is_(None) | (jobs.c.looked_at_until <= NOW),
+    )
+    .order_by(jobs.c.lane, jobs.c.ready_at)
+    .limit(1)
+)
+LOOK = (
+    sa.update(jobs)
+    .where(jobs.c.id == GROWN.with_for_update(skip_locked=True).scalar_subquery())
+    .values(looked_at_until=sa.bindparam("until", type_=jobs.c.looked_at_until.type))
+    .returning(*columns_of(Job, jobs))
+)
+
+
+class Looking(Seat):
+    """Hands out series that still arrive, each to one process at a time; keeps the network's answers about them."""
+
+    def look_at(self, *, now: datetime, until: datetime) -> Job | None:
+        """A series that has grown since somebody looked at it, or None. Nobody else looks at it before then, or end_look.
+
+        A process that dies over it is not followed into death by the next: the time has to run out first.
+        """
+        with self._read() as connection:
+            if connection.execute(GROWN, {"now": now}).first() is None:
+                return None
+        with self._write() as connection:
+            found = as_values(Job, connection.execute(LOOK, {"now": now, "until": until}))
+        return found[0] if found else None
+
+    def end_look(self, job: Job, *, objects: int, suspected: bool) -> None:
+        """Somebody may look again when there are more than that many objects.
+
+        A suspected series overtakes ordinary ones; not a large one, for which they would wait too long.
+        """
+        lane = sa.case((jobs.c.lane == Lane.ORDINARY, sa.literal(Lane.SUSPECTED, jobs.c.lane.type)), else_=jobs.c.lane)
+        values = {"looked_at_until": None, "objects_looked_at": objects} | ({"lane": lane} if suspected else {})
+        with self._write() as connection:
+            connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+
+    def break_off_look(self, job: Job) -> None:
+        """Somebody may look again at once."""
+        with self._write() as connection:
+            connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(looked_at_until=None))
+
+    def is_open(self, job_id: int) -> bool:
+        """Whether it may still grow: it was never claimed."""
+        with self._read() as connection:
+            return connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job_id, STILL_OPEN)).first() is not None
+
+    def answers(self, job: Job, *, bundle_sha256: str, engine: str) -> list[Answer]:
+        """What this engine with this bundle has said of slabs of this series."""
+        query = sa.select(*columns_of(Answer, answers)).where(
+            answers.c.series_instance_uid == job.series_instance_uid,
+            answers.c.study_instance_uid == job.study_instance_uid,
+            answers.c.bundle_sha256 == bundle_sha256,
+            answers.c.engine == engine,
+        )
+        with self._read() as connection:
+            return as_values(Answer, connection.execute(query))
+
+    def keep_answers(self, job: Job, new: Sequence[Answer], *, now: datetime) -> None:
+        """Each in place of an earlier one about the same slab."""
+        if not new:
+            return
+        series = {"study_instance_uid": job.study_instance_uid, "series_instance_uid": job.series_instance_uid, "made_at": now}
+        try:
+            with self._write() as connection:
+                connection.execute(
+                    sa.delete(answers).where(
+                        answers.c.slab_sha256.in_([answer.slab_sha256 for answer in new]),
+                        answers.c.bundle_sha256.in_({answer.bundle_sha256 for answer in new}),
+                        answers.c.engine.in_({answer.engine for answer in new}),
+                    )
+                )
+                connection.execute(sa.insert(answers), [asdict(answer) | series for answer in new])
+        except sa.exc.IntegrityError:
+            return  # PostgreSQL: another process keeps the same at this moment
+
+    def forget_answers(self, *, made_before: datetime) -> int:
+        """How many; whoever asks again asks the network."""
+        with self._write() as connection:
+            return connection.execute(sa.delete(answers).where(answers.c.made_at < made_before)).rowcount

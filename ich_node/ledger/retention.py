@@ -1,0 +1,123 @@
+"""The sweeper's seat: which files nobody needs any more, and, long after them, which rows."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ich_node.ledger.seat import Seat, note
+from ich_node.ledger.states import SETTLED, JobState
+from ich_node.ledger.tables import deliveries, instances, job_events, jobs, results
+
+ENDED = (JobState.DONE, JobState.REFUSED, JobState.CANCELLED)
+# Somebody may want to try it again: it goes by age, never for want of room.
+ENDED_OR_FAILED = (*ENDED, JobState.FAILED)
+
+
+class Sweeping(Seat):
+    """Forgets the files of series that were read and delivered; the jobs, their story and their results' UIDs stay."""
+
+    def sweep_series(self, *, idle_since: datetime, failed_too: bool, limit: int, now: datetime) -> list[str]:
+        """Forget the files of up to `limit` series, the oldest first; their paths, some of which others may still need.
+
+        Only series whose every revision has ended, that got no object and delivered none since then, and that owe nothing: a
+        delivery that was given up, or that is not yet committed, keeps its series.
+        """
+        states = ENDED_OR_FAILED if failed_too else ENDED
+        with self._read() as connection:  # it may look at many: no receiver must wait for that
+            candidates = connection.execute(_sweepable(states, idle_since).limit(limit)).all()
+        if not candidates:
+            return []
+        with self._write() as connection:
+            return [path for row in candidates for path in _sweep(connection, row, states, now)]
+
+    def prune(self, *, swept_before: datetime, limit: int) -> int:
+        """Forget up to `limit` jobs altogether, with their results, deliveries and story; how many.
+
+        Only of series whose every revision was swept before then: nothing of them is owed, and no file refers to them.
+        """
+        with self._read() as connection:
+            if connection.execute(_prunable(swept_before).limit(1)).first() is None:
+                return 0
+        with self._write() as connection:
+            ids = list(connection.execute(_prunable(swept_before).limit(limit).with_for_update(skip_locked=True)).scalars())
+            for table in (deliveries, results, job_events):
+                connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
+            connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
+        return len(ids)
+
+    def unreferenced(self, paths: Collection[str]) -> set[str]:
+        """Those of the paths that no object and no result of the ledger needs."""
+        received = sa.select(instances.c.path).where(instances.c.path.in_(paths))
+        made = (
+            sa.select(results.c.path)
+            .join(jobs, jobs.c.id == results.c.job_id)
+            .where(results.c.path.in_(paths), jobs.c.swept_at.is_(None))
+        )
+        with self._read() as connection:
+            return set(paths) - set(connection.execute(sa.union(received, made)).scalars())
+
+
+def _prunable(swept_before: datetime) -> sa.Select[Any]:
+    other = jobs.alias("other")
+    lives = sa.select(other.c.id).where(
+        other.c.series_instance_uid == jobs.c.series_instance_uid,
+        other.c.study_instance_uid == jobs.c.study_instance_uid,
+        other.c.swept_at.is_(None) | (other.c.swept_at >= swept_before),
+    )
+    owed = sa.select(deliveries.c.id).where(deliveries.c.job_id == jobs.c.id, deliveries.c.state.not_in(SETTLED))
+    return sa.select(jobs.c.id).where(jobs.c.swept_at < swept_before, ~lives.exists(), ~owed.exists()).order_by(jobs.c.swept_at)
+
+
+def _sweepable(states: tuple[JobState, ...], idle_since: datetime) -> sa.Select[Any]:
+    other = jobs.alias("other")
+    same_series = sa.and_(
+        other.c.series_instance_uid == jobs.c.series_instance_uid, other.c.study_instance_uid == jobs.c.study_instance_uid
+    )
+    goes_on = sa.select(other.c.id).where(same_series, other.c.state.not_in(states) | (other.c.last_received_at >= idle_since))
+    owes = (
+        sa.select(deliveries.c.id)
+        .join(other, other.c.id == deliveries.c.job_id)
+        .where(same_series, (deliveries.c.state.not_in(SETTLED)) | (deliveries.c.sent_at >= idle_since))
+    )
+    # a series once: at its first revision that is left
+    earlier = sa.select(other.c.id).where(same_series, other.c.swept_at.is_(None), other.c.revision < jobs.c.revision)
+    return (
+        sa.select(jobs.c.series_instance_uid, jobs.c.study_instance_uid)
+        .where(jobs.c.swept_at.is_(None), jobs.c.state.in_(states), ~earlier.exists(), ~goes_on.exists(), ~owes.exists())
+        .order_by(jobs.c.last_received_at)
+    )
+
+
+def _sweep(connection: sa.Connection, series: sa.Row[Any], states: tuple[JobState, ...], now: datetime) -> list[str]:
+    """The paths of one series; none if it has come to life since it was looked for."""
+    mine = sa.and_(
+        jobs.c.series_instance_uid == series.series_instance_uid, jobs.c.study_instance_uid == series.study_instance_uid
+    )
+    locked = connection.execute(sa.select(jobs.c.id, jobs.c.state, jobs.c.revision).where(mine).with_for_update()).all()
+    if any(row.state not in states for row in locked):
+        return []
+    ids = [row.id for row in locked]
+    # Not "all of the series": an object that arrives at this moment belongs to a revision that was not looked at.
+    forgotten = (
+        sa.delete(instances)
+        .where(
+            instances.c.series_instance_uid == series.series_instance_uid,
+            instances.c.study_instance_uid == series.study_instance_uid,
+            instances.c.revision <= max(row.revision for row in locked),
+        )
+        .returning(instances.c.path)
+    )
+    paths = list(connection.execute(forgotten).scalars())
+    paths += connection.execute(
+        sa.select(results.c.path)
+        .join(jobs, jobs.c.id == results.c.job_id)
+        .where(results.c.job_id.in_(ids), jobs.c.swept_at.is_(None))
+    ).scalars()
+    newly = connection.execute(
+        sa.update(jobs).where(jobs.c.id.in_(ids), jobs.c.swept_at.is_(None)).values(swept_at=now).returning(jobs.c.id)
+    ).scalars()
+    for job_id in newly.all():
+        note(connection, job_id, now, "swept", "its files are removed; its story stays")
+    return paths

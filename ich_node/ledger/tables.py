@@ -1,0 +1,223 @@
+"""The tables. A change here needs a migration in ich_node/migrations/versions; a test compares the two."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from ich_node.ledger.states import DeliveryState, JobState, Lane
+
+Value = TypeVar("Value")
+
+# 3 million objects a day would use up 32 bits in two years; SQLite counts in 64 bits, but only what is called INTEGER
+ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """Aware datetimes in, UTC out. SQLite stores text without a zone, in which UTC sorts as it should."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} has no time zone; the ledger takes aware datetimes")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+class LaneNumber(sa.types.TypeDecorator[Lane]):
+    """A number in the database, because it is sorted by."""
+
+    impl = sa.SmallInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Lane | None, _: sa.Dialect) -> int | None:
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: int | None, _: sa.Dialect) -> Lane | None:
+        return None if value is None else Lane(value)
+
+
+def _state(kind: type[StrEnum]) -> sa.Enum:
+    return sa.Enum(kind, native_enum=False, create_constraint=False, length=16)
+
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("state", _state(JobState), nullable=False),
+    sa.Column("study_instance_uid", sa.Text, nullable=False),
+    sa.Column("series_instance_uid", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("max_attempts", sa.Integer),
+    sa.Column("ready_at", UtcDateTime, nullable=False),
+    sa.Column("ready_by", UtcDateTime, nullable=False),
+    sa.Column("first_received_at", UtcDateTime, nullable=False),
+    sa.Column("last_received_at", UtcDateTime, nullable=False),
+    sa.Column("content_at", UtcDateTime),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("reason", sa.Text),
+    sa.Column("detail", sa.Text),
+    sa.Column("positive", sa.Boolean),
+    sa.Column("series_probability", sa.Float),
+    sa.Column("bundle_sha256", sa.Text),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("swept_at", UtcDateTime),
+    sa.Column("lane", LaneNumber, nullable=False),
+    # of all revisions up to this one; and how many of them were looked at while the series arrived, until when by somebody
+    sa.Column("objects", sa.Integer, nullable=False),
+    sa.Column("objects_looked_at", sa.Integer, nullable=False),
+    sa.Column("looked_at_until", UtcDateTime),
+    sa.UniqueConstraint("series_instance_uid", "study_instance_uid", "revision"),
+    # the queue: of one lane what has been ready for longest is one step away, however long the table
+    sa.Index("ix_jobs_state_lane_ready_at", "state", "lane", "ready_at"),
+    sa.Index("ix_jobs_state_lease_until", "state", "lease_until"),
+    sa.Index("ix_jobs_swept_at", "swept_at"),
+)
+# Never two readings of one series at a time: the database itself says no.
+sa.Index(
+    "uq_jobs_reading",
+    jobs.c.series_instance_uid,
+    jobs.c.study_instance_uid,
+    unique=True,
+    sqlite_where=jobs.c.state == JobState.READING,
+    postgresql_where=jobs.c.state == JobState.READING,
+)
+
+# In a ledger of years, those whose files are still there are few.
+sa.Index(
+    "ix_jobs_unswept",
+    jobs.c.last_received_at,
+    sqlite_where=jobs.c.swept_at.is_(None),
+    postgresql_where=jobs.c.swept_at.is_(None),
+)
+
+instances = sa.Table(
+    "instances",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("sop_instance_uid", sa.Text, nullable=False),
+    sa.Column("sop_class_uid", sa.Text, nullable=False),
+    sa.Column("study_instance_uid", sa.Text, nullable=False),
+    sa.Column("series_instance_uid", sa.Text, nullable=False),
+    sa.Column("transfer_syntax_uid", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False, index=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("orientation", sa.Text),
+    sa.Column("position_mm", sa.Float),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.UniqueConstraint("sop_instance_uid", "sha256"),
+    sa.Index("ix_instances_series_instance_uid_study_instance_uid", "series_instance_uid", "study_instance_uid"),
+)
+
+results = sa.Table(
+    "results",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, index=True),
+    # one UID, one object: other bytes under a UID that was given away already are a bug that must not reach a PACS
+    sa.Column("sop_instance_uid", sa.Text, nullable=False, unique=True),
+    sa.Column("sop_class_uid", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False, index=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, index=True),
+    sa.Column("result_id", sa.ForeignKey("results.id"), nullable=False),
+    sa.Column("destination", sa.Text, nullable=False),
+    sa.Column("state", _state(DeliveryState), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", UtcDateTime, nullable=False),
+    sa.Column("first_at", UtcDateTime, nullable=False),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Column("detail", sa.Text),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("transaction_uid", sa.Text, index=True),
+    sa.UniqueConstraint("result_id", "destination"),
+    sa.Index("ix_deliveries_state_next_at", "state", "next_at"),
+    sa.Index("ix_deliveries_state_lease_until", "state", "lease_until"),
+)
+
+# What the network said of a slab: an intermediate result, kept for as long as its series may ask for it again.
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("study_instance_uid", sa.Text, nullable=False),
+    sa.Column("series_instance_uid", sa.Text, nullable=False),
+    sa.Column("slab_sha256", sa.Text, nullable=False),
+    sa.Column("bundle_sha256", sa.Text, nullable=False),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("shift_hu", sa.Float, nullable=False),
+    sa.Column("logit", sa.Float, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("likelihood", sa.LargeBinary, nullable=False),
+    sa.Column("made_at", UtcDateTime, nullable=False, index=True),
+    sa.UniqueConstraint("slab_sha256", "bundle_sha256", "engine"),
+    sa.Index("ix_answers_series_instance_uid_study_instance_uid", "series_instance_uid", "study_instance_uid"),
+)
+
+job_events = sa.Table(
+    "job_events",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, index=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+
+activations = sa.Table(
+    "activations",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+
+def columns_of(value: type[Any], *tables: sa.Table) -> list[sa.Column[Any]]:
+    """For each field of the dataclass the column of that name, from the first table that has one."""
+    return [next(table.c[field.name] for table in tables if field.name in table.c) for field in fields(value)]
+
+
+def as_values(kind: type[Value], rows: Iterable[sa.Row[Any]]) -> list[Value]:
+    """Rows that were selected by `columns_of(kind, ...)` as dataclasses."""
+    return [kind(**row._mapping) for row in rows]

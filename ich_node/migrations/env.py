@@ -1,8 +1,0 @@
-"""Runs the migrations on the connection, and inside the transaction, that ich_node.jobs.database opened for them."""
-
-from alembic import context
-
-from ich_node.jobs.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-context.run_migrations()

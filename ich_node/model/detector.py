@@ -1,0 +1,120 @@
+"""Series -> Reading: slabs, the network, the peaks of its maps."""
+
+from collections.abc import Callable
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ich_node.detection.bilinear import enlarging, resample, sampling
+from ich_node.detection.brain_shift import brain_shift
+from ich_node.detection.network_input import grid_of, to_network_input
+from ich_node.detection.peaks import find_peaks, upsample
+from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
+from ich_node.detection.slabs import Slab, to_slabs
+from ich_node.model.bundle import Bundle
+from ich_node.model.engines.engine import Engine
+from ich_node.model.engines.torch_engine import TorchEngine
+from ich_node.model.memory import Memory, NoMemory, SlabAnswer
+from ich_node.series.series import Series, Slice
+
+NO_MEMORY = NoMemory()
+
+
+class Detector:
+    """A loaded bundle and the engine that runs it: torch on the CPU, if none is given. Not thread-safe; one a process."""
+
+    def __init__(self, bundle: Bundle, engine: Engine | None = None) -> None:
+        self.bundle = bundle
+        self._engine = engine or TorchEngine(bundle.network())
+
+    @property
+    def engine_name(self) -> str:
+        return self._engine.name
+
+    def read(self, series: Series, progress: Callable[[int, int], None] = lambda *_: None, memory: Memory = NO_MEMORY) -> Reading:
+        """Read every slice; the network is asked for what memory does not know.
+
+        progress(done, total) is called after each batch; what it raises ends the reading.
+        """
+        slabs = to_slabs(series, self.bundle.input.slab_mm)
+        shift_hu = brain_shift((slab.slice for slab in slabs), self.bundle.input.brain_hu)
+        readings: dict[str, SliceReading] = {}
+        maps: list[LikelihoodMap] = []
+        for slab, answer in zip(slabs, self._answers(slabs, shift_hu, memory, progress), strict=True):
+            likelihood_map = LikelihoodMap(
+                sop_instance_uid=slab.slice.sop_instance_uid,
+                logit=answer.logit,
+                likelihood_YX=answer.likelihood_YX,
+                grid=grid_of(slab.slice, self.bundle.input),
+            )
+            maps.append(likelihood_map)
+            probability = self.bundle.calibration.probability(likelihood_map.logit)
+            for member in slab.members:
+                marked = member.sop_instance_uid == slab.slice.sop_instance_uid
+                readings[member.sop_instance_uid] = SliceReading(
+                    sop_instance_uid=member.sop_instance_uid,
+                    sop_class_uid=member.sop_class_uid,
+                    position_mm=member.position_mm,
+                    probability=probability,
+                    findings=self._findings(likelihood_map, probability) if marked else (),
+                )
+        return Reading(
+            study_instance_uid=series.study_instance_uid,
+            series_instance_uid=series.series_instance_uid,
+            bundle=BundleId(name=self.bundle.name, sha256=self.bundle.sha256),
+            series_probability=max(reading.probability for reading in readings.values()),
+            threshold=self.bundle.operating_point.threshold,
+            slices=tuple(readings[slice_.sop_instance_uid] for slice_ in series.slices),
+            left_out=series.left_out,
+            engine=self._engine.name,
+            metal_slices=series.metal_slices,
+            shift_hu=shift_hu,
+            maps=tuple(maps),
+        )
+
+    def likelihood_on_slice(self, likelihood_map: LikelihoodMap, slice_: Slice) -> NDArray[np.float32]:
+        """The map in the pixels of the original slice as 0..1 for people to look at; 0 where the input did not reach.
+
+        Max head: the calibrated probability of each position. Attention head: the weight relative to the slice's highest,
+        times the slice's probability, since a weight by itself says nothing about how likely blood is.
+        """
+        low_YX = likelihood_map.likelihood_YX
+        if self.bundle.network_spec.head == "max":
+            share_YX = self.bundle.calibration.probabilities(low_YX)
+        else:
+            share_YX = low_YX / low_YX.max() * np.float32(self.bundle.calibration.probability(likelihood_map.logit))
+        grid, size_px = likelihood_map.grid, self.bundle.input.size_px
+        row, column = grid.to_input(0, 0)
+        rows, columns = slice_.hu_YX.shape
+        return resample(
+            share_YX,
+            sampling(size_px, rows, 1 / grid.row_scale, row) @ enlarging(share_YX.shape[0], size_px),
+            sampling(size_px, columns, 1 / grid.column_scale, column) @ enlarging(share_YX.shape[1], size_px),
+        )
+
+    def _answers(
+        self, slabs: list[Slab], shift_hu: float, memory: Memory, progress: Callable[[int, int], None]
+    ) -> list[SlabAnswer]:
+        answers = {index: answer for index, slab in enumerate(slabs) if (answer := memory.recall(slab, shift_hu)) is not None}
+        unknown = iter([index for index in range(len(slabs)) if index not in answers])
+        while batch := list(islice(unknown, self._engine.batch)):
+            inputs = [to_network_input(slabs[index].slice, self.bundle.input, shift_hu=shift_hu) for index in batch]
+            logit_B, likelihood_BYX = self._engine.run(np.stack([network_input.image_CYX for network_input in inputs]))
+            for index, logit, likelihood_YX in zip(batch, logit_B, likelihood_BYX, strict=True):
+                answers[index] = SlabAnswer(logit=float(logit), likelihood_YX=likelihood_YX)
+                memory.remember(slabs[index], shift_hu, answers[index])
+            progress(len(answers), len(slabs))
+        return [answers[index] for index in range(len(slabs))]
+
+    def _findings(self, likelihood_map: LikelihoodMap, slice_probability: float) -> tuple[Finding, ...]:
+        rule = self.bundle.peak_rule
+        if slice_probability < rule.slice_gate or likelihood_map.likelihood_YX.max() <= rule.min_likelihood:
+            return ()  # bilinear upsampling cannot exceed the coarse maximum
+        findings = []
+        for peak in find_peaks(upsample(likelihood_map.likelihood_YX, self.bundle.input.size_px), rule):
+            row, column = likelihood_map.grid.to_slice(peak.row, peak.column)
+            is_logit = self.bundle.network_spec.head == "max"
+            probability = self.bundle.calibration.probability(peak.likelihood) if is_logit else slice_probability
+            findings.append(Finding(row=row, column=column, likelihood=peak.likelihood, probability=probability))
+        return tuple(findings)

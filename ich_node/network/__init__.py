@@ -1,0 +1,1 @@
+"""DICOM on the wire: our application entity, TLS, and the associations that we open."""

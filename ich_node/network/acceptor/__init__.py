@@ -1,0 +1,1 @@
+"""The listener's side of an association: what of pynetdicom is replaced, and why."""

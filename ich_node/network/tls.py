@@ -1,0 +1,170 @@
+"""DICOM over TLS as PS3.15 B.12 asks (BCP 195: RFC 8996, 9325): TLS 1.2 and 1.3, a certificate on both sides, one pinned CA."""
+
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ich_node.config.settings import TlsSettings
+from ich_node.errors import ConfigError
+
+# RFC 9325 §4.2: forward secrecy and authenticated encryption only. TLS 1.3 has nothing else.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
+# RFC 4514 §3 and X.520: what OpenSSL names in words, in the letters of a distinguished name.
+SHORT_NAMES = {
+    "commonName": "CN",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "countryName": "C",
+    "localityName": "L",
+    "stateOrProvinceName": "ST",
+    "streetAddress": "STREET",
+    "domainComponent": "DC",
+    "userId": "UID",
+}
+Context = TypeVar("Context", bound=ssl.SSLContext)
+ESCAPED = str.maketrans({character: f"\\{character}" for character in ',+"\\<>;'})
+
+
+def server_context(tls: TlsSettings) -> ssl.SSLContext:
+    """For those who call us: they must show a certificate of the CA. Raises ConfigError."""
+    context = _prepared(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
+    context.num_tickets = 0  # nobody resumes an association, and some libraries take a ticket for an answer
+    return context
+
+
+def client_context(tls: TlsSettings) -> "ClientContext":
+    """For those whom we call: their certificate must be of the CA and bear their name. Raises ConfigError."""
+    return _prepared(ClientContext(ssl.PROTOCOL_TLS_CLIENT), tls)
+
+
+def web_context(tls: TlsSettings, ca: Path | None) -> ssl.SSLContext:
+    """For HTTPS: who signed the server's certificate is ca, else [tls] ca, else anybody whom the system trusts.
+
+    With [tls] our own certificate is there for a server that asks. Raises ConfigError.
+    """
+    context = _hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    trusted = ca or tls.ca
+    if trusted is None:
+        context.load_default_certs()
+    else:
+        _load("ca", trusted, context.load_verify_locations)
+    if tls.is_on:
+        _load_own(context, tls)
+    return context
+
+
+class ClientSocket(ssl.SSLSocket):
+    """Tells its context why TLS failed: pynetdicom would only say that it did."""
+
+    context: "ClientContext"
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError as error:
+            self.context.failure = error
+            raise
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """In TLS 1.3 a peer that does not accept our certificate says so only here."""
+        try:
+            return super().recv(buflen, flags)
+        except ssl.SSLWantReadError:
+            raise
+        except ssl.SSLError as error:
+            self.context.failure = error
+            raise
+
+
+class ClientContext(ssl.SSLContext):
+    """For one connection."""
+
+    sslsocket_class = ClientSocket
+    failure: OSError | None = None
+
+
+def subject_of(connection: object) -> str | None:
+    """The peer's certificate's subject as RFC 4514 writes it, e.g. "CN=ct1,O=Hospital"; None without TLS.
+
+    The same as `openssl x509 -noout -subject -nameopt RFC2253` prints.
+    """
+    if not isinstance(connection, ssl.SSLSocket):
+        return None
+    certificate: Any = connection.getpeercert()
+    names = [
+        "+".join(f"{SHORT_NAMES.get(name, name)}={value.translate(ESCAPED)}" for name, value in relative)
+        for relative in certificate.get("subject", ())
+    ]
+    return ",".join(reversed(names))
+
+
+def certificate_ends(tls: TlsSettings) -> datetime:
+    """Until when our own certificate holds, read from a handshake with ourselves. Raises ConfigError, also if it has expired."""
+    server = server_context(tls)
+    server.verify_mode = ssl.CERT_NONE
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # our certificate vouches for itself, whoever signed it
+    client.load_verify_locations(tls.certificate)
+    try:
+        certificate: Any = _own_certificate(client, server)
+    except ssl.SSLError as error:
+        raise ConfigError(f"[tls] certificate: {tls.certificate}: {explained(error)}") from error
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+
+
+def explained(error: OSError) -> str:
+    """What TLS says of a failure, without the library's numbers."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate refused: {error.verify_message}"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return str(error.reason).lower().replace("_", " ")
+    return error.strerror or str(error)
+
+
+def _own_certificate(client_context: ssl.SSLContext, server_context: ssl.SSLContext) -> dict[str, Any]:
+    """What a client sees of the server, without a socket between them."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_context.wrap_bio(to_server, to_client, server_side=True)
+    client = client_context.wrap_bio(to_client, to_server)
+    for side in (client, server, client, server):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    return client.getpeercert() or {}
+
+
+def _prepared(context: Context, tls: TlsSettings) -> Context:
+    _hardened(context)
+    _load("ca", tls.ca, context.load_verify_locations)
+    _load_own(context, tls)
+    return context
+
+
+def _hardened(context: Context) -> Context:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _load_own(context: ssl.SSLContext, tls: TlsSettings) -> None:
+    _load("certificate", tls.certificate, lambda path: context.load_cert_chain(path, tls.key, password=_no_password))
+
+
+def _load(setting: str, path: Path | None, load: Callable[[Path], None]) -> None:
+    assert path is not None, "[tls] is not on"
+    try:
+        load(path)
+    except ssl.SSLError as error:
+        raise ConfigError(f"[tls] {setting}: {path} cannot be used: {error.reason or error}") from error
+    except OSError as error:
+        raise ConfigError(f"[tls] {setting}: cannot read {error.filename or path}: {error.strerror}") from error
+
+
+def _no_password() -> str:
+    raise ConfigError("[tls] key: has a password; a node that starts by itself needs one without")

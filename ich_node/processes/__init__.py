@@ -1,0 +1,1 @@
+"""Running as processes: start, stop, hang, log lines."""

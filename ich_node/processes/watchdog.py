@@ -1,0 +1,43 @@
+"""Ends a process whose loop stands still, e.g. in a decoder that never returns: its lease runs out, another one takes over."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from ich_node.processes.systemd import ALIVE, tell_systemd
+
+CHECKS_PER_LIMIT = 10
+TELL_SECONDS = 1.0
+EXIT_STATUS = 70  # EX_SOFTWARE of sysexits.h
+
+log = structlog.get_logger(__name__)
+
+
+class Watchdog:
+    """A clock for the loop: whoever asks it for the time is alive, and systemd hears of it."""
+
+    def __init__(self, clock: Callable[[], datetime], limit_seconds: float) -> None:
+        self._clock = clock
+        self._limit_seconds = limit_seconds
+        self._asked_at = time.monotonic()
+        self._told_at = 0.0
+
+    def __call__(self) -> datetime:
+        self._asked_at = time.monotonic()
+        if self._asked_at - self._told_at > TELL_SECONDS:
+            self._told_at = self._asked_at
+            tell_systemd(ALIVE)
+        return self._clock()
+
+    def start(self) -> None:
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def _watch(self) -> None:
+        while (stood_still := time.monotonic() - self._asked_at) < self._limit_seconds:
+            time.sleep(self._limit_seconds / CHECKS_PER_LIMIT)
+        log.error("process_stands_still", seconds=round(stood_still), action="ended")
+        os._exit(EXIT_STATUS)

@@ -1,0 +1,1 @@
+"""DICOM datasets -> a Series of Slices in Hounsfield units, or a named Refusal."""

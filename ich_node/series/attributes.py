@@ -1,0 +1,70 @@
+"""Header values of a dataset that may be damaged: a value, a default, or a Refusal that names the attribute."""
+
+import math
+from typing import Any
+
+from pydicom import Dataset
+
+from ich_node.dicom.unreadable import DAMAGED
+from ich_node.errors import NoGeometry, Undecodable
+
+
+def value_of(dataset: Dataset, keyword: str) -> Any:
+    """The value, or None where the attribute is missing or empty. Raises Undecodable if its bytes cannot be understood."""
+    try:
+        return dataset.get(keyword)
+    except DAMAGED as error:
+        # not what the error says: it quotes the bytes, and they may be a name
+        raise Undecodable(f"the attribute {keyword} is damaged") from error
+
+
+def uid_of(dataset: Dataset, keyword: str) -> str:
+    """A UID as text, '' where there is none. Raises Undecodable."""
+    return str(value_of(dataset, keyword) or "")
+
+
+def integer_of(dataset: Dataset, keyword: str, default: int) -> int:
+    """A whole number. Raises Undecodable if something else stands there."""
+    value = value_of(dataset, keyword)
+    if value is None or value == "":
+        return default
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Undecodable(f"{uid_of(dataset, 'SOPInstanceUID')}: {keyword} is not a whole number") from error
+
+
+def numbers_of(dataset: Dataset, keyword: str, count: int) -> list[float]:
+    """So many finite numbers. Raises NoGeometry if they are missing or something else."""
+    name = uid_of(dataset, "SOPInstanceUID")
+    value = value_of(dataset, keyword)
+    if value is None or value == "":
+        raise NoGeometry(f"{name}: {keyword} is missing")
+    try:
+        numbers = [float(item) for item in value]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NoGeometry(f"{name}: {keyword} does not hold numbers") from error
+    if len(numbers) != count or not all(math.isfinite(number) for number in numbers):
+        raise NoGeometry(f"{name}: {keyword} is damaged")
+    return numbers
+
+
+def values_of(dataset: Dataset, keyword: str) -> list[str]:
+    """The values of a text attribute, upper case, single spaces. Raises Undecodable."""
+    value = value_of(dataset, keyword)
+    try:
+        values = [value] if isinstance(value, str) else list(value or ())
+    except TypeError as error:
+        raise Undecodable(f"{uid_of(dataset, 'SOPInstanceUID')}: {keyword} is not text") from error
+    return [" ".join(str(part).upper().split()) for part in values]
+
+
+def text_of(dataset: Dataset, keyword: str) -> str:
+    """All values of a text attribute in one string. Raises Undecodable."""
+    return " ".join(values_of(dataset, keyword))
+
+
+def transfer_syntax_of(dataset: Dataset) -> Any:
+    """The transfer syntax's UID, None where no file meta information says it."""
+    meta = getattr(dataset, "file_meta", None)
+    return None if meta is None else meta.get("TransferSyntaxUID")

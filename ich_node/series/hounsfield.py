@@ -1,0 +1,175 @@
+"""One dataset -> stored values and Hounsfield units."""
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.encaps import get_frame
+
+from ich_node.errors import NoHounsfieldUnits, Undecodable
+from ich_node.series.attributes import integer_of, text_of, uid_of, value_of
+from ich_node.series.codestream import CodestreamSize, size_of
+from ich_node.series.decoders import decode
+from ich_node.series.parallel import in_order
+
+PADDING_BELOW_HU = -1100
+# A padding value that would be tissue is not believed: masking it would blank the brain.
+PADDING_AT_MOST_HU = -500
+# Beyond it a RescaleSlope or RescaleIntercept is damage.
+MOST_RESCALE = 1e6
+INT16 = np.iinfo(np.int16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pixels:
+    """hu_YX in Hounsfield units; padding_YX: True where the scanner saw nothing."""
+
+    hu_YX: NDArray[np.int16] | NDArray[np.float32]
+    padding_YX: NDArray[np.bool_]
+
+    @property
+    def size_bytes(self) -> int:
+        return self.hu_YX.nbytes + self.padding_YX.nbytes
+
+
+Decode = Callable[[Sequence[Dataset]], Sequence[Pixels]]
+"""Raises Undecodable or NoHounsfieldUnits."""
+
+
+def decode_all(datasets: Sequence[Dataset]) -> list[Pixels]:
+    """Of each dataset, in their order. Raises Undecodable or NoHounsfieldUnits for the first that has none."""
+    return in_order(_pixels, datasets)
+
+
+def _pixels(dataset: Dataset) -> Pixels:
+    stored_YX, hu_YX = to_hounsfield(dataset)
+    return Pixels(hu_YX=hu_YX, padding_YX=padding_mask(dataset, stored_YX, hu_YX))
+
+
+def to_hounsfield(dataset: Dataset) -> tuple[NDArray[Any], NDArray[np.int16] | NDArray[np.float32]]:
+    """stored_YX as decoded, hu_YX = stored * RescaleSlope + RescaleIntercept; int16 where that is exact.
+
+    Raises Undecodable or NoHounsfieldUnits.
+    """
+    slope, intercept = _rescale(dataset)
+    stored_YX = _stored(dataset)
+    if slope == 1 and intercept.is_integer():
+        shift = int(intercept)
+        if INT16.min - shift <= int(stored_YX.min()) and int(stored_YX.max()) <= INT16.max - shift:
+            # 16 bits wrap, and the result lies within them: no wider numbers are needed on the way
+            return stored_YX, stored_YX.astype(np.int16) + np.int64(shift).astype(np.int16)
+    return stored_YX, stored_YX.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+
+
+def padding_mask(dataset: Dataset, stored_YX: NDArray[Any], hu_YX: NDArray[Any]) -> NDArray[np.bool_]:
+    """True where the scanner saw nothing: PixelPaddingValue (to its RangeLimit), and whatever lies below -1100 HU."""
+    mask_YX: NDArray[np.bool_] = hu_YX < PADDING_BELOW_HU
+    padding = _padding_value(dataset, "PixelPaddingValue")
+    if padding is None:
+        return mask_YX
+    limit = _padding_value(dataset, "PixelPaddingRangeLimit")
+    low, high = sorted((padding, padding if limit is None else limit))
+    slope, intercept = _rescale(dataset)
+    if high * slope + intercept <= PADDING_AT_MOST_HU:
+        mask_YX |= (stored_YX >= low) & (stored_YX <= high)
+    return mask_YX
+
+
+def _rescale(dataset: Dataset) -> tuple[float, float]:
+    uid = uid_of(dataset, "SOPInstanceUID")
+    try:
+        slope, intercept = float(value_of(dataset, "RescaleSlope")), float(value_of(dataset, "RescaleIntercept"))
+    except (TypeError, ValueError) as error:
+        raise NoHounsfieldUnits(f"{uid}: RescaleSlope or RescaleIntercept is missing or not a number") from error
+    if not (0 < slope <= MOST_RESCALE and abs(intercept) <= MOST_RESCALE):  # nor a NaN
+        raise NoHounsfieldUnits(f"{uid}: RescaleSlope {slope:g}, RescaleIntercept {intercept:g} do not lead to Hounsfield units")
+    kind = text_of(dataset, "RescaleType") or "HU"
+    if kind not in ("HU", "US"):  # US is 'unspecified', which older scanners write
+        raise NoHounsfieldUnits(f"{uid}: RescaleType {kind}, not HU")
+    return slope, intercept
+
+
+def _stored(dataset: Dataset) -> NDArray[Any]:
+    uid = uid_of(dataset, "SOPInstanceUID")
+    frame, announced = _frame(dataset, uid) if _is_encapsulated(dataset) else (b"", None)
+    try:
+        decoded = decode(dataset, frame, announced)
+    except (
+        AttributeError,
+        EOFError,
+        IndexError,
+        KeyError,
+        MemoryError,
+        NotImplementedError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        # The decoders are other people's C; these are what they and pydicom raise for data that is damaged or lies about itself.
+        raise Undecodable(f"{uid}: {_syntax(dataset)} pixel data cannot be decoded ({error})") from error
+    except BaseException as panic:
+        if type(panic).__name__ != "PanicException":
+            raise
+        # pylibjpeg-rle is Rust, and its panics are no Exceptions
+        raise Undecodable(f"{uid}: {_syntax(dataset)} pixel data cannot be decoded (it is longer than its header says)") from None
+    if decoded.shape != (dataset.Rows, dataset.Columns):
+        raise Undecodable(f"{uid}: {dataset.Rows} x {dataset.Columns} stated, {' x '.join(map(str, decoded.shape))} decoded")
+    return decoded if _is_encapsulated(dataset) else _bits_stored(decoded, dataset)
+
+
+def _frame(dataset: Dataset, uid: str) -> tuple[bytes, CodestreamSize | None]:
+    """The encapsulated bytes and what they announce, held against the header before a decoder allocates for it.
+
+    Raises Undecodable.
+    """
+    try:
+        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+        announced = size_of(frame)
+    except (AttributeError, EOFError, IndexError, RuntimeError, TypeError, ValueError, struct.error) as error:
+        raise Undecodable(f"{uid}: the {_syntax(dataset)} pixel data has no frame ({error})") from error
+    except Undecodable as reason:
+        raise Undecodable(f"{uid}: {reason.detail}") from reason
+    if announced and (announced.rows, announced.columns, announced.components) != (dataset.Rows, dataset.Columns, 1):
+        raise Undecodable(
+            f"{uid}: {dataset.Rows} x {dataset.Columns} stated, but the compressed data announces "
+            f"{announced.rows} x {announced.columns}, {announced.components} components"
+        )
+    return frame, announced
+
+
+def _bits_stored(decoded_YX: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
+    """Only BitsStored bits below HighBit are the value: the rest may hold overlays, or sign bits as the vendor liked."""
+    allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
+    high = integer_of(dataset, "HighBit", stored - 1)
+    if not 1 <= stored <= allocated or not stored - 1 <= high < allocated:
+        raise Undecodable(
+            f"{dataset.SOPInstanceUID}: BitsAllocated {allocated}, BitsStored {stored}, HighBit {high} contradict each other"
+        )
+    if stored == allocated:
+        return decoded_YX
+    # up until HighBit is the top bit, down again until the lowest is the bottom one; the second shift carries the sign
+    return (decoded_YX << (allocated - 1 - high)) >> (allocated - stored)
+
+
+def _padding_value(dataset: Dataset, keyword: str) -> int | None:
+    """As the pixels are signed: the element's VR is often the other one (63536 for -2000)."""
+    value = value_of(dataset, keyword)
+    if not isinstance(value, int):
+        return None
+    return (
+        int(np.int64(value).astype(np.int16))
+        if integer_of(dataset, "PixelRepresentation", 0) == 1
+        else int(np.int64(value).astype(np.uint16))
+    )
+
+
+def _is_encapsulated(dataset: Dataset) -> bool:
+    return bool(dataset.file_meta.TransferSyntaxUID.is_compressed)
+
+
+def _syntax(dataset: Dataset) -> str:
+    return str(dataset.file_meta.TransferSyntaxUID.name)

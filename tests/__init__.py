@@ -1,0 +1,1 @@
+"""One folder for each room of ich_node; support/ has the peers and examples that several of them use."""

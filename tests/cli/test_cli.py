@@ -1,0 +1,259 @@
+"""The command line as an admin meets it: what it prints, where, and its exit code (0 done, 1 could not, 2 wrong command)."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom import Dataset
+
+from ich_node.ledger import Instance, open_ledger
+from ich_node.model.bundle_file import shipped_bundle
+from tests.support.heads import head_series
+from tests.support.peers import pacs
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def ich_node(*arguments: object, config: Path | None = None) -> subprocess.CompletedProcess[str]:
+    options = ["--config", str(config)] if config else []
+    command = [sys.executable, "-m", "ich_node", *options, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, env=None)
+
+
+def save(datasets: list[Dataset], folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for index, dataset in enumerate(datasets):
+        dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.save_as(folder / f"{index}.dcm", enforce_file_format=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory) -> Path:
+    """`ich-node phantom`: a head with a dense clot."""
+    folder = tmp_path_factory.mktemp("phantom") / "study"
+    done = ich_node("phantom", "--out", folder, "--seed", 21, "--bleed", "iph")
+    assert done.returncode == 0, done.stderr
+    assert "IPH in" in done.stdout
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        f'[database]\nurl = "sqlite:///{tmp_path}/ledger.sqlite"\n[spool]\npath = "{tmp_path}/spool"\n'
+        '[[destinations]]\nname = "pacs"\nae_title = "PACS"\nhost = "127.0.0.1"\nport = 1\n'
+    )
+    return path
+
+
+# --- read and explain -----------------------------------------------------------------------------------------------------
+
+
+def test_read_prints_one_json_document_and_nothing_else(phantom, tmp_path):
+    """The document that scripts rely on, key by key; --maps saves what the network said before upsampling."""
+    done = ich_node("read", phantom, "--json", "--out", tmp_path / "out", "--maps", tmp_path / "maps.npz")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert list(document) == ["readings"]
+    (reading,) = document["readings"]
+    assert list(reading) == [
+        "study_instance_uid", "series_instance_uid", "outcome", "reason", "detail", "bundle",
+        "series_probability", "positive", "slices", "left_out",
+    ]  # fmt: skip
+    assert (reading["outcome"], reading["reason"], reading["positive"]) == ("read", None, True)
+    assert set(reading["bundle"]) == {"name", "sha256"}
+    assert set(reading["slices"][0]) == {"sop_instance_uid", "position_mm", "probability", "findings"}
+    findings = [finding for slice_ in reading["slices"] for finding in slice_["findings"]]
+    assert set(findings[0]) == {"row", "column", "likelihood"}
+    positions = [slice_["position_mm"] for slice_ in reading["slices"]]
+    assert positions == sorted(positions)
+    maps = np.load(tmp_path / "maps.npz")
+    assert sorted(maps) == ["likelihood", "logit", "sop_instance_uid"]
+    assert len(maps["logit"]) == len(maps["sop_instance_uid"]) == len(maps["likelihood"]) == len(positions)
+    assert maps["likelihood"].ndim == 3
+    folder = tmp_path / "out" / reading["series_instance_uid"]
+    assert json.loads((folder / "reading.json").read_text()) == reading
+    assert pydicom.dcmread(folder / "sr.dcm").Modality == "SR"
+    assert (folder / "preview.png").exists()
+
+
+def test_read_without_json_says_it_in_a_sentence_with_the_research_label(phantom):
+    done = ich_node("read", phantom, "--no-dicom")
+    assert "POSITIVE" in done.stdout
+    assert "Research use only. Not a medical device." in done.stdout
+
+
+def test_illegal_uids_are_read_but_cannot_be_reported(tmp_path):
+    """RSNA's files have no UIDs that DICOM could refer to."""
+    folder = save(head_series(SeriesInstanceUID="ID_a57913c212"), tmp_path / "rsna")
+    done = ich_node("read", folder, "--json", "--out", tmp_path / "out")
+    (reading,) = json.loads(done.stdout)["readings"]
+    assert done.returncode == 0
+    assert reading["outcome"] == "read"
+    assert "cannot be reported as DICOM" in reading["detail"]
+    assert "ID_a57913c212" in reading["detail"]
+    assert not list((tmp_path / "out").rglob("*.dcm"))
+
+
+def test_a_refused_series_is_an_answer(tmp_path):
+    folder = save(head_series(BodyPartExamined="CHEST"), tmp_path / "chest")
+    done = ich_node("read", folder, "--json")
+    (reading,) = json.loads(done.stdout)["readings"]
+    assert done.returncode == 0
+    assert (reading["outcome"], reading["reason"], reading["positive"], reading["slices"]) == ("refused", "not_head", None, [])
+
+
+def test_nothing_to_read_is_exit_1(tmp_path):
+    (tmp_path / "letter.txt").write_text("hello")
+    done = ich_node("read", tmp_path)
+    assert done.returncode == 1
+    assert "no DICOM series found" in done.stderr
+
+
+def test_explain_says_what_would_be_read_or_refused_and_why(tmp_path):
+    save(head_series(), tmp_path / "head")
+    save(head_series(ConvolutionKernel="BONE", SeriesInstanceUID="1.2.3"), tmp_path / "bone")
+    (tmp_path / "letter.txt").write_text("hello")
+    done = ich_node("explain", tmp_path)
+    assert "would be read: 12 slices over 110 mm" in done.stdout
+    assert "would be refused (bone_kernel)" in done.stdout
+    assert "letter.txt: not a DICOM file" in done.stdout
+    assert {item["outcome"] for item in json.loads(ich_node("explain", tmp_path, "--json").stdout)["series"]} == {
+        "read",
+        "refused",
+    }
+
+
+def test_a_bundle_that_is_none_is_a_sentence(phantom, tmp_path):
+    (tmp_path / "junk.safetensors").write_bytes(b"junk")
+    done = ich_node("read", phantom, "--bundle", tmp_path / "junk.safetensors")
+    assert done.returncode == 1
+    assert "not a safetensors file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# --- configuration and peers ------------------------------------------------------------------------------------------------
+
+
+def test_version_and_help():
+    assert ich_node("--version").stdout.startswith("ich-node ")
+    assert "not a medical device" in ich_node("--help").stdout
+
+
+def test_a_wrong_configuration_is_exit_2_and_a_sentence(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("[scp]\nprot = 1\n")
+    done = ich_node("check-config", config=path)
+    assert done.returncode == 2
+    assert "[scp] has no setting 'prot'; it knows: ae_title" in done.stderr
+
+
+def test_check_config_says_what_the_node_will_do(config):
+    done = ich_node("check-config", config=config)
+    assert done.returncode == 0
+    assert "listens as ICHNODE on 0.0.0.0:11112" in done.stdout
+    assert "accepts nobody" in done.stdout
+    assert "sends objects to pacs (PACS at 127.0.0.1:1)" in done.stdout
+
+
+def test_echo_answers_in_words(tmp_path):
+    """0 if the peer answers; 1 with the reason if it rejects or is not there; 2 if there is no such destination."""
+    config = tmp_path / "config.toml"
+    with pacs(calling_ae_titles=["SOMEBODY"]) as strict, pacs() as open_to_all:
+        config.write_text(
+            "".join(
+                f'[[destinations]]\nname = "{name}"\nae_title = "PACS"\nhost = "127.0.0.1"\nport = {port}\n'
+                for name, port in (("strict", strict.port), ("open", open_to_all.port), ("down", 1))
+            )
+        )
+        assert ich_node("echo", "open", config=config).returncode == 0
+        rejected = ich_node("echo", "strict", config=config)
+        assert rejected.returncode == 1
+        assert "rejects our calling AE title 'ICHNODE': its administrator must add it" in rejected.stdout + rejected.stderr
+        assert ich_node("echo", "down", config=config).returncode == 1
+        unknown = ich_node("echo", "nobody", config=config)
+        assert unknown.returncode == 2
+        assert "config.toml knows: strict, open, down" in unknown.stderr
+
+
+# --- jobs and models ----------------------------------------------------------------------------------------------------------
+
+
+def add_job(tmp_path: Path, series: str, *, urgent: bool = False) -> None:
+    open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite").add(
+        Instance(
+            sop_instance_uid=f"{series}.1", sop_class_uid="1.2.840.10008.5.1.4.1.1.2", study_instance_uid="1.2",
+            series_instance_uid=series, transfer_syntax_uid="1.2.840.10008.1.2.1", sha256="0" * 64,
+            path=f"objects/00/{'0' * 64}.dcm", size_bytes=1, source="modality", received_at=NOW,
+        ),
+        ready_at=NOW + timedelta(days=40_000), max_wait=timedelta(days=40_000), urgent=urgent,
+    )  # fmt: skip
+
+
+def run_json(config: Path, *arguments: object) -> Any:
+    done = ich_node(*arguments, "--json", config=config)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_jobs_are_listed_shown_closed_cancelled_and_retried(tmp_path, config):
+    add_job(tmp_path, "1.2.3")
+    assert [job["state"] for job in run_json(config, "jobs", "list")["jobs"]] == ["WAITING"]
+    assert "1.2.3" in ich_node("jobs", "list", config=config).stdout
+    assert [item["sop_instance_uid"] for item in run_json(config, "jobs", "show", 1)["instances"]] == ["1.2.3.1"]
+    assert ich_node("jobs", "close", 1, config=config).returncode == 0
+    assert ich_node("jobs", "cancel", 1, config=config).returncode == 0
+    assert run_json(config, "jobs", "list", "--state", "CANCELLED")["jobs"][0]["id"] == 1
+    assert ich_node("jobs", "retry", 1, config=config).returncode == 0
+    shown = ich_node("jobs", "show", 1, config=config).stdout
+    assert "job 1, revision 1: ready" in shown
+    story = [line.partition("Z  ")[2].partition(":")[0] for line in shown.splitlines() if "Z  " in line]
+    assert story == ["received", "closed", "cancelled", "retried"]
+    missing = ich_node("jobs", "show", 99, config=config)
+    assert missing.returncode == 2
+    assert "there is no job 99" in missing.stderr
+
+
+def test_jobs_that_wait_in_another_lane_are_shown_so(tmp_path, config):
+    add_job(tmp_path, "1.2.3", urgent=True)
+    assert " s, urgent" in ich_node("jobs", "show", 1, config=config).stdout
+
+
+def test_a_model_is_activated_and_rolled_back(tmp_path, config):
+    """The copy is kept under its hash, so the original may go; rollback returns to the one before."""
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    first.write_bytes(shipped_bundle().read_bytes())
+    assert "reading now" in ich_node("model", "list", config=config).stdout
+    assert ich_node("model", "activate", first, "--why", "trial", config=config).returncode == 0
+    first.unlink()
+    assert "trial" in ich_node("model", "list", config=config).stdout
+    card = json.loads(ich_node("model", "show", config=config).stdout)
+    assert card["licence"]
+    assert card["provenance"]["source"]
+    second.write_bytes(b"junk")
+    refused = ich_node("model", "activate", second, config=config)
+    assert refused.returncode == 1
+    assert "not a safetensors file" in refused.stderr
+    alone = ich_node("model", "rollback", config=config)
+    assert alone.returncode == 2
+
+
+def test_phantom_writes_the_same_bytes_for_the_same_seed(phantom, tmp_path):
+    """And truth.json beside them."""
+    again = tmp_path / "again"
+    ich_node("phantom", "--out", again, "--seed", 21, "--bleed", "IPH")
+    assert {path.name: path.read_bytes() for path in again.iterdir()} == {
+        path.name: path.read_bytes() for path in phantom.iterdir()
+    }
+    wrong = ich_node("phantom", "--out", tmp_path / "x", "--bleed", "ABC")
+    assert wrong.returncode == 2
+    assert "IPH, IVH, SAH, SDH, EDH" in wrong.stderr

@@ -1,0 +1,58 @@
+"""A mistake in config.toml is a sentence that helps."""
+
+from pathlib import Path
+
+import pytest
+
+from ich_node.config.settings import Config, load_config
+from ich_node.errors import ConfigError
+
+
+def mistake(tmp_path: Path, toml: str) -> str:
+    path = tmp_path / "config.toml"
+    path.write_text(toml)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("[scp]\nprot = 1", "[scp] has no setting 'prot'; it knows: ae_title, bind_address, port"),
+        ("[spc]\nport = 1", "has no section 'spc'; it knows: scp, sources"),
+        ("[scp]\nport = 99999", "[scp] port: Input should be less than or equal to 65535 (got 99999)"),
+        ("[scp]\nae_title = 'A TITLE THAT IS TOO LONG'", "is not an AE title"),
+        ("[[destinations]]\nname = 'pacs'\nae_title = 'PACS'\nport = 104", "[[destinations]] needs the setting 'host'"),
+        ("[[sources]]\nname = 'a'\nae_title = 'A'\nhosts = ['10.0.0.300']", "10.0.0.300"),
+        ("[[sources]]\nname = 'a'\nae_title = 'A'\n[[sources]]\nname = 'a'\nae_title = 'B'", "uses the name a more than once"),
+        ("[scp\nport = 1", "is not valid TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_neighbours(tmp_path, toml, words):
+    assert words in mistake(tmp_path, toml)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="cannot read"):
+        load_config(tmp_path / "nowhere.toml")
+
+
+def test_the_environment_goes_over_the_file(tmp_path, monkeypatch):
+    """ICHNODE__SECTION__KEY."""
+    path = tmp_path / "config.toml"
+    path.write_text("[scp]\nport = 4000\nae_title = 'FILE'")
+    monkeypatch.setenv("ICHNODE__SCP__PORT", "4001")
+    config = load_config(path)
+    assert (config.scp.port, config.scp.ae_title) == (4001, "FILE")
+
+
+def test_a_misspelt_variable_is_an_error_too(monkeypatch):
+    monkeypatch.setenv("ICHNODE__SPC__PORT", "4001")
+    with pytest.raises(ConfigError, match="there is no section 'spc'"):
+        load_config(None)
+
+
+def test_no_file_is_all_defaults():
+    assert load_config(None) == Config()
+    assert (Config().scp.ae_title, Config().scp.port, Config().series.quiet_seconds) == ("ICHNODE", 11112, 20)

@@ -1,0 +1,305 @@
+"""HL7 v2: what an ORU^R01 says, which acknowledgements count, and what happens without one."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import hl7.mllp
+import pytest
+from hl7apy.consts import VALIDATION_LEVEL
+from hl7apy.parser import parse_message
+
+from ich_node.config.settings import TlsSettings
+from ich_node.deliver.echo import echo
+from ich_node.deliver.loop import RETRY_FOR
+from ich_node.deliver.outlets.oru import escaped, oru_r01, person_names
+from ich_node.ledger import DeliveryState
+from ich_node.network.tls import server_context
+from ich_node.notification import Identifiers
+from tests.support.certificates import authority
+from tests.support.outlets import (
+    START,
+    Bench,
+    MllpReceiver,
+    acknowledged,
+    changed,
+    mllp_receiver,
+    notification,
+    opened_bench,
+    without_secrets,
+)
+from tests.support.outlets import (
+    hl7 as destination,
+)
+from tests.support.peers import free_port, wait_until
+
+POSITIVE, NEGATIVE, REFUSED = notification(), notification(positive=False), notification(positive=None)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with opened_bench(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ris() -> Iterator[MllpReceiver]:
+    with mllp_receiver() as receiver:
+        yield receiver
+
+
+def fields(message: str, segment: str, index: int = 0) -> list[str]:
+    """A segment's fields, by python-hl7: another library than the one that wrote them."""
+    return [str(field) for field in hl7.parse(message).segments(segment)[index]]
+
+
+@pytest.mark.parametrize("identifiers", [False, True])
+@pytest.mark.parametrize("told", [POSITIVE, NEGATIVE, REFUSED, changed(POSITIVE, replaces="2.25.1")])
+def test_every_message_keeps_the_grammar(told, identifiers):
+    """HL7 v2.5.1, strictly, as another parse of the bytes sees it; the same notification gives the same bytes."""
+    message = oru_r01(told, destination(1, identifiers=identifiers))
+    assert parse_message(message.decode(), validation_level=VALIDATION_LEVEL.STRICT).validate()
+    assert message == oru_r01(told, destination(1, identifiers=identifiers))
+
+
+@pytest.mark.parametrize(
+    ("told", "answer", "abnormal", "status", "order_status"),
+    [
+        (POSITIVE, "SUSPECTED", "A", "P", "P"),
+        (NEGATIVE, "NOT_FOUND", "N", "P", "P"),
+        (REFUSED, "NOT_ANALYSED", "", "X", "I"),
+        (changed(NEGATIVE, replaces="2.25.1"), "NOT_FOUND", "N", "C", "C"),
+    ],
+)
+def test_the_first_observation_is_the_answer(told, answer, abnormal, status, order_status):
+    """OBX-5, OBX-8 and OBX-11; a later revision is a correction, a refused series is never "not found"."""
+    message = oru_r01(told, destination(1)).decode()
+    first = fields(message, "OBX")
+    assert first[3].startswith("1386000^")
+    assert (first[5].split("^")[0], first[8], first[11]) == (answer, abnormal, status)
+    assert fields(message, "OBR")[25] == order_status
+    assert "research use only" in message
+
+
+def test_numbers_and_names_of_the_reading():
+    """Probability in percent beside its threshold, lesions, UIDs and the bundle, each once."""
+    message = oru_r01(POSITIVE, destination(1)).decode()
+    observations = {fields(message, "OBX", index)[3].split("^")[0]: fields(message, "OBX", index) for index in range(12)}
+    assert observations["PROBABILITY"][5:8] == ["97", "%^percent^UCUM", "<50"]
+    assert observations["LESIONS"][5] == "2"
+    assert observations["113014"][5] == POSITIVE.study_instance_uid
+    assert observations["112002"][5] == POSITIVE.series_instance_uid
+    assert observations["MODEL_SHA256"][5] == POSITIVE.bundle_sha256
+
+
+def test_nobody_is_named_unless_the_site_says_so():
+    """Without identifiers there is no PID, and the order is the series."""
+    message = oru_r01(POSITIVE, destination(1)).decode()
+    assert without_secrets(message)
+    assert "\rPID|" not in message
+    assert fields(message, "OBR")[3] == POSITIVE.series_instance_uid
+
+
+def test_with_identifiers_patient_and_order_can_be_matched():
+    """PID-3, PID-5 with suffix and prefix in HL7's order, OBR-2, OBR-3 and OBR-18."""
+    message = oru_r01(POSITIVE, destination(1, identifiers=True)).decode()
+    patient, order = fields(message, "PID"), fields(message, "OBR")
+    assert patient[3] == "MRN-4711-X^^^HOSP"
+    assert patient[5].startswith("Nobodysname^Zuzana^^Jr^Dr")
+    assert patient[7:9] == ["19430607", "F"]
+    assert [order[2], order[3], order[7], order[18]] == ["PLACER-77", "ACC-0815", "20251231235900", "ACC-0815"]
+
+
+def test_a_name_cannot_break_out_of_its_field():
+    """Delimiters are escaped, line ends are not there any more; Japanese groups are repetitions."""
+    hostile = Identifiers(patient_id="1|2^3~4&5\\6\rOBX|1|ST|evil", patient_name="O|Neil^A&B=山田^太郎=やまだ^たろう")
+    message = oru_r01(changed(POSITIVE, identifiers=hostile), destination(1, identifiers=True)).decode()
+    assert parse_message(message, validation_level=VALIDATION_LEVEL.STRICT).validate()
+    assert [line[:3] for line in message.split("\r")[:4]] == ["MSH", "PID", "OBR", "OBX"]
+    assert len(fields(message, "PID")) == 9
+    assert [name.split("^")[-1] for name in person_names(hostile.patient_name)] == ["A", "I", "P"]
+    assert escaped("a|b\r\n") == "a\\F\\b  "
+
+
+# --- delivery ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["AA", "CA"])
+def test_an_acknowledged_message_is_sent(bench, ris, code):
+    """Once, and nothing is due after it."""
+    bench.finish("ris")
+    ris.answer = lambda message: acknowledged(message, code)
+    sender = bench.sender(destination(ris.port))
+    assert [sender.send_due(), sender.send_due()] == [1, 0]
+    assert bench.states() == [DeliveryState.SENT]
+    assert ris.heard == [oru_r01(POSITIVE, destination(ris.port)).decode()]
+
+
+@pytest.mark.parametrize("code", ["AE", "AR", "CE", "CR"])
+def test_a_refusal_is_kept_in_the_receivers_words(bench, ris, code):
+    """Postponed, tried again under the same control id, and given up after 24 hours with the reason; then retried by hand."""
+    bench.finish("ris")
+    ris.answer = lambda message: acknowledged(message, code, "unknown procedure")
+    sender = bench.sender(destination(ris.port))
+    sender.send_due()
+    assert bench.states() == [DeliveryState.PENDING]
+    assert bench.detail() == f"the peer refuses the message: {code} (unknown procedure)"
+    bench.clock.now += timedelta(seconds=30)
+    sender.send_due()
+    assert len(set(ris.heard)) == 1
+    assert len(ris.heard) == 2
+    bench.clock.now = START + RETRY_FOR
+    sender.send_due()
+    assert bench.states() == [DeliveryState.FAILED]
+    ris.answer = acknowledged
+    bench.jobs.retry(1, now=bench.clock.now)
+    sender.send_due()
+    assert bench.states() == [DeliveryState.SENT]
+
+
+def test_a_complaint_does_not_carry_the_patient_into_the_ledger(bench, ris):
+    """The receiver quotes what it was sent; what we write down says no name."""
+    bench.finish("ris")
+    ris.answer = lambda message: acknowledged(message, "AE", "no patient MRN-4711-X (Nobodysname) for ACC-0815")
+    bench.sender(destination(ris.port, identifiers=True)).send_due()
+    assert bench.detail() == "the peer refuses the message: AE (no patient *** (***) for ***)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda _: None, "the peer does not acknowledge within 0.3 s"),
+        (lambda _: b"", "the peer closed the connection without an acknowledgement"),
+        (lambda _: b"\x0bHTTP/1.1 400\x1c\r", "the peer's answer is not HL7 v2"),
+        (lambda _: b"\x0bMSH|^~\\&|RIS\rNTE|1\r\x1c\r", "the peer's answer has no MSA segment"),
+        (lambda message: acknowledged(message, control_id="OTHER"), "the peer acknowledges another message than ours"),
+        (lambda message: acknowledged(message, "YES"), "the peer's acknowledgement has no code that HL7 knows"),
+        (lambda _: b"\x0b" + b"x" * 70_000, "the peer's answer has more than 65536 bytes and no end"),
+    ],
+)
+def test_whatever_else_comes_back_is_no_acknowledgement(bench, ris, answer, words):
+    """The message waits, and says why."""
+    bench.finish("ris")
+    ris.answer = answer
+    bench.sender(destination(ris.port, timeout_seconds=0.3)).send_due()
+    assert bench.states() == [DeliveryState.PENDING]
+    assert bench.detail() == words
+
+
+def test_a_receiver_that_is_down_is_tried_with_one_batch(bench):
+    """Ten readings, one try; thirty seconds later one more."""
+    for series in range(1, 11):
+        bench.finish("ris", series=series)
+    sender = bench.sender(destination(free_port()))
+    while sender.send_due():
+        pass
+    assert sum(delivery.attempts for delivery in bench.deliveries()) == 1
+    assert "nothing answers at 127.0.0.1" in str(bench.deliveries()[-1].detail)
+
+
+def test_python_hl7_s_server_takes_it(bench):
+    """A listener by another hand: python-hl7's asyncio server, which parses the message and makes the acknowledgement."""
+    heard: list[str] = []
+    started, stop, port = threading.Event(), threading.Event(), free_port()
+
+    async def serve() -> None:
+        async def on_connection(reader: hl7.mllp.HL7StreamReader, writer: hl7.mllp.HL7StreamWriter) -> None:
+            message = await reader.readmessage()
+            heard.append(str(message))
+            writer.writemessage(message.create_ack())
+            await writer.drain()
+            writer.close()
+
+        async with await hl7.mllp.start_hl7_server(on_connection, "127.0.0.1", port, encoding="utf-8"):
+            started.set()
+            while not stop.is_set():
+                await asyncio.sleep(0.02)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert started.wait(10)
+        bench.finish("ris")
+        bench.sender(destination(port)).send_due()
+    finally:
+        stop.set()
+        thread.join()
+    assert bench.states() == [DeliveryState.SENT]
+    assert heard == [oru_r01(POSITIVE, destination(port)).decode()]
+
+
+# --- TLS, echo, kill --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> TlsSettings:
+    ca = authority(tmp_path / "ca")
+    own = ca.issue("/CN=ichnode")
+    return TlsSettings(certificate=own.certificate, key=own.key, ca=ca.ca)
+
+
+def test_over_tls_with_certificates_on_both_sides(bench, tls):
+    """MLLP over TLS, as DICOM over TLS; a receiver of another authority is not spoken to."""
+    bench.finish("ris")
+    with mllp_receiver(context=server_context(tls)) as ris:
+        bench.sender(destination(ris.port, tls=True), tls=tls).send_due()
+        assert bench.states() == [DeliveryState.SENT]
+        assert echo(destination(ris.port, tls=True), "ICHNODE", tls).ok
+
+
+def test_a_receiver_of_another_authority_hears_nothing(bench, tls, tmp_path):
+    other = authority(tmp_path / "other")
+    own = other.issue("/CN=ris")
+    bench.finish("ris")
+    with mllp_receiver(context=server_context(TlsSettings(certificate=own.certificate, key=own.key, ca=other.ca))) as ris:
+        bench.sender(destination(ris.port, tls=True), tls=tls).send_due()
+        assert ris.heard == []
+    assert "certificate refused" in bench.detail()
+
+
+def test_echo_says_what_it_can_and_what_it_cannot(ris):
+    """A connection is no promise; no message is sent."""
+    answered = echo(destination(ris.port), "ICHNODE")
+    assert answered.ok
+    assert "accepts a connection; whether it takes our messages, only the first one will tell" in answered.words
+    assert ris.heard == []
+    assert not echo(destination(port := free_port()), "ICHNODE").ok
+    assert f"nothing answers at 127.0.0.1:{port}" in echo(destination(port), "ICHNODE").words
+
+
+SENDER = """
+import sys, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from ich_node.config.destinations import Hl7Destination
+from ich_node.ledger import open_ledger
+from ich_node.deliver.loop import Sender
+from ich_node.spool import Spool
+root, port = Path(sys.argv[1]), int(sys.argv[2])
+ris = Hl7Destination(name="ris", kind="hl7", host="127.0.0.1", port=port)
+Sender(
+    open_ledger(f"sqlite:///{root}/ledger.sqlite"), Spool(root / "spool"), (ris,), "ICHNODE",
+    clock=lambda: datetime.now(UTC), owner="killed", stop=threading.Event(),
+).work()
+"""
+
+
+def test_a_killed_sender_is_replaced_and_sends_the_same_message(bench, ris, tmp_path):
+    """kill -9 between the message and its acknowledgement: the next one sends the same bytes, which the receiver can tell."""
+    bench.clock.now = datetime.now(UTC)
+    bench.finish("ris")
+    process = subprocess.Popen([sys.executable, "-c", SENDER, str(tmp_path), str(ris.port)], stderr=subprocess.DEVNULL)
+    ris.answer = lambda _: os.kill(process.pid, signal.SIGKILL)
+    assert process.wait(60) == -signal.SIGKILL
+    wait_until(lambda: len(ris.heard) == 1, what="the message")
+    ris.answer = acknowledged
+    bench.clock.now += timedelta(minutes=5)
+    bench.sender(destination(ris.port), owner="next").send_due()
+    assert bench.states() == [DeliveryState.SENT]
+    assert ris.heard[0] == ris.heard[1]

@@ -1,0 +1,58 @@
+"""Pictures travel compressed where the peer takes that, and decompressed where it does not; the same pixels either way."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+from pynetdicom import AE, evt
+
+from tests.support.peers import SECONDARY_CAPTURE, Pacs, close_in_the_end
+from tests.support.results import give_results, result_object
+from tests.support.sender import Node, open_node
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    with open_node(tmp_path) as opened:
+        yield opened
+
+
+def picture() -> Dataset:
+    """RGB, 64 x 64, RLE."""
+    ds = result_object(0)
+    rng = np.random.default_rng(1)
+    pixels_YXC = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
+    ds.Rows, ds.Columns, ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 64, 64, 8, 8, 7, 0
+    ds.PixelData = pixels_YXC.tobytes()
+    ds.compress(RLELossless, generate_instance_uid=False)
+    return ds
+
+
+def send(node: Node, port: int) -> Dataset:
+    ds = picture()
+    give_results(node.jobs, node.spool, [ds], ("pacs",), node.clock.now)
+    node.sender(port).send_due()
+    return ds
+
+
+@pytest.mark.parametrize("takes_rle", [True, False])
+def test_pixels_arrive_as_they_are_in_the_syntax_that_the_peer_takes(takes_rle, node):
+    """RLE to a peer that accepts it, else Explicit VR Little Endian: the same instance, the same pixels."""
+    entity = AE("PACS")
+    syntaxes = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, *([RLELossless] if takes_rle else [])]
+    entity.add_supported_context(SECONDARY_CAPTURE, syntaxes)
+    peer = Pacs()
+    handlers = [(evt.EVT_CONN_OPEN, close_in_the_end), (evt.EVT_C_STORE, peer.store)]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    try:
+        ds = send(node, server.server_address[1])
+    finally:
+        entity.shutdown()
+    (received,) = peer.received
+    assert received.file_meta.TransferSyntaxUID == (RLELossless if takes_rle else ExplicitVRLittleEndian)
+    assert received.SOPInstanceUID == ds.SOPInstanceUID
+    np.testing.assert_array_equal(received.pixel_array, ds.pixel_array)

@@ -1,0 +1,246 @@
+"""The database behind the ledger: made, migrated, refused, and what its errors become."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta, timezone
+from importlib.resources import files
+from multiprocessing import get_context
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+
+from ich_node.errors import ConfigError, SpoolFull, Unavailable
+from ich_node.ledger import Added, open_ledger
+from ich_node.ledger.database import HEAD, open_engine
+from ich_node.ledger.tables import metadata
+from tests.support import REPOSITORY
+from tests.support.ledger_examples import T0, add, claim, finish, open_and_count
+
+
+@contextmanager
+def other_client(url) -> Iterator[sa.Connection]:
+    """A connection past the ledger."""
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def test_migrations_make_the_tables(url, jobs):
+    """The schema that the migrations make from nothing is the one that the code uses."""
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == HEAD
+        indexes = {index["name"] for table in metadata.tables for index in sa.inspect(connection).get_indexes(table)}
+        assert indexes >= {str(index.name) for table in metadata.tables.values() for index in table.indexes}
+    engine.dispose()
+
+
+def test_a_ledger_of_an_older_version_is_brought_up_to_date(url):
+    """What stood in it before the second migration is there after it, and goes on."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(files("ich_node") / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO jobs (state, study_instance_uid, series_instance_uid, revision, attempts, ready_at, ready_by,"
+            " first_received_at, last_received_at, source) VALUES ('WAITING', '2.25.9', '2.25.1', 1, 0,"
+            " '2026-01-01 00:00:00', '2026-01-01 00:15:00', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'ct')"
+        )
+    engine.dispose()
+    ledger = open_ledger(url)
+    assert [(job.id, job.series_instance_uid) for job in ledger.list()] == [(1, "2.25.1")]
+    add(ledger)
+    finish(ledger, claim(ledger))
+    assert len(ledger.deliveries(1)) == 2
+    ledger.dispose()
+
+
+def test_ledger_stays(url, jobs):
+    """What was written is there when the ledger is opened again."""
+    add(jobs)
+    finish(jobs, claim(jobs))
+    before = (jobs.list(), jobs.deliveries(1), jobs.events(1))
+    jobs.dispose()
+    again = open_ledger(url)
+    assert (again.list(), again.deliveries(1), again.events(1)) == before
+    again.dispose()
+
+
+def test_folder_is_made_and_file_is_private(tmp_path):
+    """The database's folder is made where it is missing, and nobody else can read the files."""
+    path = tmp_path / "var" / "lib" / "ledger.sqlite"
+    jobs = open_ledger(f"sqlite:///{path}")
+    add(jobs)
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+    jobs.dispose()
+
+
+def test_commits_to_sqlite_are_durable(sqlite_url):
+    """Every connection writes ahead and syncs each commit, because an acknowledgement follows it."""
+    engine = open_engine(sqlite_url, busy_seconds=1)
+    with engine.connect() as connection:
+        values = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert values == ["wal", 2, 1]
+    engine.dispose()
+
+
+def test_commits_to_postgresql_are_durable(postgres_url):
+    """A commit is on the server's disk when it returns, and a client that hangs in a transaction blocks others not for ever."""
+    engine = open_engine(postgres_url, busy_seconds=7)
+    names = ("synchronous_commit", "lock_timeout", "idle_in_transaction_session_timeout", "TimeZone")
+    with engine.connect() as connection:
+        values = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
+    assert values == ["on", "7s", "1min", "UTC"]
+    engine.dispose()
+
+
+def test_several_processes_open_a_new_ledger_at_once(new_url):
+    """Whoever comes first migrates; the others wait and find it done."""
+    urls = [url for url in [new_url() for _ in range(5)] for _ in range(6)]
+    with ProcessPoolExecutor(6, mp_context=get_context("spawn")) as processes:
+        assert set(processes.map(open_and_count, urls)) == {0}
+
+
+def test_newer_ledger_is_refused(url, jobs):
+    """A database that a newer program migrated is not touched."""
+    with other_client(url) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(ConfigError, match="has schema 9999, which a newer ich-node made; this one knows up to 0003"):
+        open_ledger(url)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("sqlite://", "in memory cannot be shared"),
+        ("sqlite:///:memory:", "in memory cannot be shared"),
+        ("nonsense", "Could not parse"),
+        ("oracle9://x", "Can't load plugin"),
+        ("sqlite:////proc/ledger.sqlite", "cannot make /proc/ledger.sqlite"),
+    ],
+)
+def test_url_that_cannot_be_used(bad, words):
+    """A database URL that cannot work is a mistake in the configuration, said in a sentence."""
+    with pytest.raises(ConfigError, match=words):
+        open_ledger(bad)
+
+
+def test_other_file(tmp_path):
+    """A file that is no database is left alone."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, " * 100)
+    with pytest.raises(ConfigError, match="is not a ledger of ich-node"):
+        open_ledger(f"sqlite:///{path}")
+    assert path.read_text().startswith("not a database")
+
+
+def test_busy_database(url, jobs):
+    """While somebody else holds the write lock writing is unavailable, reading is not."""
+    impatient = open_ledger(url, busy_seconds=0.05)
+    with other_client(url) as other:
+        other.exec_driver_sql("BEGIN IMMEDIATE" if url.startswith("sqlite") else "LOCK TABLE jobs IN SHARE MODE")
+        with pytest.raises(Unavailable, match=r"the ledger does not answer: .*(database is locked|lock timeout)"):
+            add(impatient)
+        assert impatient.list() == []
+        other.rollback()
+    add(impatient)
+    impatient.dispose()
+
+
+def test_a_server_that_goes_away_is_unavailable_until_it_is_back(postgres_cluster):
+    """PostgreSQL restarts under an open ledger: what was acknowledged is there, and it goes on. (SQLite has no server.)"""
+    ledger = open_ledger(postgres_cluster.new_url())
+    add(ledger)
+    postgres_cluster.stop()
+    with pytest.raises(Unavailable, match="the ledger does not answer"):
+        add(ledger, 2)
+    postgres_cluster.start()
+    assert add(ledger, 2) is Added.NEW
+    assert len(ledger.instances(ledger.get(1))) == 2
+    ledger.dispose()
+
+
+def test_a_server_that_is_not_there(tmp_path):
+    """No PostgreSQL behind the URL is "not now", said without its password."""
+    with pytest.raises(Unavailable, match="the ledger does not answer") as caught:
+        open_ledger(f"postgresql+psycopg://me:secret@/ledger?host={tmp_path}&port=1")
+    assert "secret" not in str(caught.value)
+
+
+def test_full_database(sqlite_url):
+    """A database without room says so as the spool does, and keeps nothing half. (Only SQLite lets a client set its size.)"""
+    jobs = open_ledger(sqlite_url)
+    add(jobs)
+    with jobs._engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    sa.event.listen(jobs._engine, "connect", lambda connection, _: connection.execute(f"PRAGMA max_page_count = {pages}"))
+    jobs._engine.dispose()
+    before = jobs.list()
+    with pytest.raises(SpoolFull, match="the ledger has no room"):
+        any(add(jobs, series=f"2.25.{number + 2}") is None for number in range(1000))
+    assert [job for job in jobs.list(limit=2000) if not jobs.instances(job)] == []
+    assert jobs.get(1) == before[0]
+    jobs.dispose()
+
+
+WRITER = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from tests.support.ledger_examples import add
+from ich_node.ledger import open_ledger
+jobs = open_ledger(sys.argv[1])
+for number in range(100_000):
+    add(jobs, number, series=f"2.25.{number % 7}")
+    print(number, flush=True)
+"""
+
+
+def test_kill_loses_nothing_acknowledged(url, jobs):
+    """What `add` returned for is there after kill -9 at any moment."""
+    for rounds in range(3):
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                WRITER.replace("range(100_000)", f"range({rounds * 1000}, 100_000)"),
+                url,
+                str(REPOSITORY),
+            ],
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        acknowledged = [process.stdout.readline() for _ in range(20)]
+        os.kill(process.pid, signal.SIGKILL)
+        acknowledged += process.stdout.read().splitlines()
+        process.wait()
+        process.stdout.close()
+        recorded = {row.sop_instance_uid for job in jobs.list(limit=100) for row in jobs.instances(job)}
+        numbers = [int(line) for line in acknowledged if line.strip()]
+        assert {f"2.25.{number % 7}.{number}" for number in numbers} <= recorded
+
+
+def test_times_come_back_in_utc(jobs):
+    """A time of any zone comes back as the same moment in UTC."""
+    add(jobs, at=T0.astimezone(timezone(timedelta(hours=9))))
+    job = jobs.get(1)
+    assert job.first_received_at == T0
+    assert job.first_received_at.utcoffset() == timedelta(0)

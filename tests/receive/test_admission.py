@@ -1,0 +1,194 @@
+"""Who may come in, how many, how often, and what is negotiated with them."""
+
+import socket
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, EnhancedCTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
+
+from ich_node.config.settings import DicomDestination, ScpSettings, SeriesSettings, Source
+from ich_node.deliver.echo import echo
+from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
+from ich_node.errors import ConfigError
+from ich_node.receive import Listener
+from ich_node.receive.admission import REJECTIONS_PER_MINUTE, Caller, Rejection, admit
+from ich_node.receive.rate_limit import MOST_PEERS, Rates
+from tests.support.heads import head_slice
+from tests.support.listening import Node, StartNode, echo_status, store
+from tests.support.peers import COMPREHENSIVE_3D_SR, CT, SECONDARY_CAPTURE, associated, wait_until
+from tests.support.standing_clock import START
+
+
+@pytest.mark.parametrize(
+    ("caller", "verdict"),
+    [
+        (("CT1", "ICHNODE", "10.1.2.3"), "ct"),
+        (("CT1 ", "ICHNODE ", "10.1.2.3"), "ct"),
+        (("CT1", "ICHNODE", "::ffff:10.1.2.3"), "ct"),
+        (("CT1", "ICHNODE", "192.168.0.9"), "second"),
+        (("CT1", "ICHNODE", "172.16.0.1"), Rejection.HOST),
+        (("ANYWHERE", "ICHNODE", "172.16.0.1"), "roaming"),
+        (("ct1", "ICHNODE", "10.1.2.3"), Rejection.CALLING_AE),
+        (("CT1", "OTHER", "10.1.2.3"), Rejection.CALLED_AE),
+    ],
+)
+def test_the_allow_list(caller: tuple[str, str, str], verdict: Any) -> None:
+    """Called AE, calling AE and network must all fit one source; padding does not matter, case does."""
+    sources = (
+        Source(name="ct", ae_title="CT1", hosts=("10.0.0.0/8",)),
+        Source(name="second", ae_title="CT1", hosts=("192.168.0.9",)),
+        Source(name="roaming", ae_title="ANYWHERE"),
+    )
+    answer = admit(Caller(calling_ae=caller[0], called_ae=caller[1], address=caller[2]), "ICHNODE", sources)
+    assert (answer.name if isinstance(answer, Source) else answer) == verdict
+
+
+@pytest.mark.parametrize(
+    ("association", "sources", "reason"),
+    [
+        ({"calling_ae": "STRANGER"}, None, (1, 1, 3)),
+        ({"called_ae": "OTHER"}, None, (1, 1, 7)),
+        ({}, (), (1, 1, 3)),
+        ({}, (Source(name="ct", ae_title="CT1", hosts=("192.0.2.0/24",)),), (1, 1, 3)),
+    ],
+    ids=["calling AE", "called AE", "no sources at all", "wrong host"],
+)
+def test_outsiders_are_rejected_with_the_reason(start_node: StartNode, association: Any, sources: Any, reason: Any) -> None:
+    """An A-ASSOCIATE-RJ names what is wrong; without [[sources]] nobody comes in."""
+    node = start_node(sources=sources)
+    with associated(node.port, **association) as assoc:
+        assert assoc.is_rejected
+        answer = assoc.acceptor.primitive
+        assert (answer.result, answer.result_source, answer.diagnostic) == reason
+
+
+def test_one_association_too_many_is_rejected_for_the_moment(start_node: StartNode) -> None:
+    """Over max_associations the answer is transient, and a place that is given back is free again."""
+    node = start_node(max_associations=1)
+    with associated(node.port) as first, associated(node.port) as second:
+        assert first.is_established
+        assert second.is_rejected
+        assert second.acceptor.primitive.result == 2
+    wait_until(lambda: echo_status(node.port) == 0x0000, what="a free place")
+
+
+def test_a_source_has_its_own_limit(start_node: StartNode) -> None:
+    """max_associations of one source leaves the places of the others alone."""
+    sources = (Source(name="greedy", ae_title="CT1", max_associations=1), Source(name="other", ae_title="CT2"))
+    node = start_node(sources=sources)
+    with associated(node.port) as first, associated(node.port) as second, associated(node.port, calling_ae="CT2") as other:
+        assert first.is_established
+        assert reason_of(second) == (2, 3, 2)
+        assert other.is_established
+
+
+def test_a_source_that_comes_too_often_is_rejected_for_the_moment(start_node: StartNode) -> None:
+    """associations_per_minute: a minute's worth at once, then one as each is earned again; another source is not touched."""
+    sources = (Source(name="busy", ae_title="CT1", associations_per_minute=3), Source(name="other", ae_title="CT2"))
+    node = start_node(sources=sources)
+    assert [echo_status(node.port) for _ in range(4)] == [0x0000, 0x0000, 0x0000, None]
+    with associated(node.port) as assoc, associated(node.port, calling_ae="CT2") as other:
+        assert reason_of(assoc) == (2, 3, 1)
+        assert other.is_established
+    node.clock.now += timedelta(seconds=20)
+    assert [echo_status(node.port) for _ in range(2)] == [0x0000, None]
+
+
+def test_echo_says_each_refusal_in_words(start_node: StartNode) -> None:
+    """What `ich-node echo` tells the administrator of a node like ours, when it refuses."""
+    sources = (
+        Source(name="ct", ae_title="CT1", max_associations=1),
+        Source(name="busy", ae_title="CT2", associations_per_minute=1),
+    )
+    node = start_node(sources=sources)
+
+    def words(calling_ae: str, called_ae: str = "ICHNODE") -> str:
+        peer = DicomDestination(name="other", ae_title=called_ae, host="127.0.0.1", port=node.port)
+        return echo(peer, calling_ae).words
+
+    assert "the peer does not know the called AE title 'OTHER'" in words("CT1", "OTHER")
+    assert "the peer rejects our calling AE title 'STRANGER'" in words("STRANGER")
+    with associated(node.port):
+        assert "the peer's limit of associations is reached (transient" in words("CT1")
+    assert "answers C-ECHO" in words("CT2")
+    assert "the peer is congested for the moment (transient" in words("CT2")
+
+
+def test_a_stranger_who_insists_is_told_to_come_later(start_node: StartNode, capfd: pytest.CaptureFixture[str]) -> None:
+    """More rejections than REJECTIONS_PER_MINUTE: the answer turns transient, and the log is not flooded."""
+    node = start_node()
+    for _ in range(REJECTIONS_PER_MINUTE + 5):
+        with associated(node.port, calling_ae="STRANGER") as assoc:
+            answer = reason_of(assoc)
+    assert answer == (2, 3, 1)
+    assert "".join(capfd.readouterr()).count("association_rejected") == REJECTIONS_PER_MINUTE
+    assert echo_status(node.port) == 0x0000
+
+
+def test_a_refusal_is_logged_with_who_and_why(start_node: StartNode, capfd: pytest.CaptureFixture[str]) -> None:
+    """AE titles, address and the rule: the administrator need not guess."""
+    node = start_node()
+    with associated(node.port, calling_ae="STRANGER"), associated(node.port, called_ae="OTHER"):
+        pass
+    logged = "".join(capfd.readouterr())
+    assert "no [[sources]] entry has this calling AE title" in logged
+    assert "the called AE title is not ours" in logged
+    assert all(word in logged for word in ("STRANGER", "OTHER", "127.0.0.1"))
+
+
+def test_rates_forget_who_is_long_gone() -> None:
+    """A flood of invented peers takes no memory, and a clock that is set back gives nothing away."""
+    rates = Rates()
+    for number in range(3 * MOST_PEERS):
+        assert rates.allow(f"address {number}", per_minute=1, now=START)
+    assert len(rates._buckets) == MOST_PEERS
+    assert rates.allow("ct", per_minute=1, now=START)
+    assert not rates.allow("ct", per_minute=1, now=START - timedelta(hours=1))
+    assert not rates.allow("ct", per_minute=1, now=START - timedelta(hours=1))
+    assert rates.allow("ct", per_minute=1, now=START)
+
+
+def reason_of(association: Any) -> tuple[int, int, int]:
+    assert association.is_rejected
+    answer = association.acceptor.primitive
+    return answer.result, answer.result_source, answer.diagnostic
+
+
+def test_a_port_in_use_is_said_in_a_sentence(start_node: StartNode) -> None:
+    """A second listener on the port is a mistake of the configuration."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = ScpSettings(bind_address="127.0.0.1", port=taken.getsockname()[1])
+        node = start_node()
+        with pytest.raises(ConfigError, match="cannot listen on"):
+            Listener(settings, (), SeriesSettings(), node.spool, node.jobs, node.clock).__enter__()
+
+
+def test_every_transfer_syntax_of_the_table_is_negotiated_and_no_other(node: Node) -> None:
+    """Each of ACCEPTED_TRANSFER_SYNTAXES gets a context for CT; Deflated and HTJ2K do not, whatever else is proposed."""
+    proposed = [*ACCEPTED_TRANSFER_SYNTAXES, DeflatedExplicitVRLittleEndian, UID("1.2.840.10008.1.2.4.201")]
+    with associated(node.port, contexts=[(CT, (syntax,)) for syntax in proposed]) as assoc:
+        accepted = {context.transfer_syntax[0] for context in assoc.accepted_contexts}
+    assert accepted == set(ACCEPTED_TRANSFER_SYNTAXES)
+
+
+def test_the_sender_s_first_choice_wins(node: Node) -> None:
+    """Of several syntaxes in one context the first that we accept is taken, so compressed objects come as they are."""
+    with associated(node.port, contexts=[(CT, (JPEG2000Lossless, ExplicitVRLittleEndian))]) as assoc:
+        assert assoc.accepted_contexts[0].transfer_syntax == [JPEG2000Lossless]
+
+
+def test_enhanced_ct_is_taken_so_that_it_can_be_refused_by_name(node: Node) -> None:
+    """A multi-frame object is stored; the analyser says enhanced_multi_frame."""
+    ds = head_slice(0, SOPClassUID=EnhancedCTImageStorage)
+    contexts = ((EnhancedCTImageStorage, (ExplicitVRLittleEndian,)),)
+    assert store(node, ds, contexts=contexts)[0].Status == 0x0000
+
+
+def test_results_are_not_negotiated(node: Node) -> None:
+    """Structured reports and secondary captures, ours or another's, find no context: no result is ever analysed."""
+    results = {COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE}
+    with associated(node.port, contexts=[(uid, (ExplicitVRLittleEndian,)) for uid in (CT, *results)]) as assoc:
+        assert {context.abstract_syntax for context in assoc.rejected_contexts} == results

@@ -1,0 +1,85 @@
+"""The few attributes that the door reads: with and without the library's help they are the same."""
+
+import struct
+from io import BytesIO
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydicom import Dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from ich_node.receive import header
+from ich_node.receive.header import FIRST_BYTES, Header, read_header
+from ich_node.receive.status import NotStored
+from tests.support.heads import head_slice
+from tests.support.raw_dicom import encoded
+
+SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+
+
+def outcome(data: bytes, syntax: UID) -> Header | tuple[int, str]:
+    try:
+        return read_header(data[:FIRST_BYTES], lambda: BytesIO(data), syntax)
+    except NotStored as refusal:
+        return refusal.status, refusal.detail
+
+
+def by_library_alone(data: bytes, syntax: UID) -> Header | tuple[int, str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(header, "_plain", lambda *_: None)
+        return outcome(data, syntax)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_a_plain_header_needs_no_library(syntax: UID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says the same."""
+    data = encoded(head_slice(3), syntax)
+    expected = by_library_alone(data, syntax)
+    assert isinstance(expected, Header)
+    assert expected.position_mm == 30.0
+    monkeypatch.setattr(header, "_by_library", None)
+    assert read_header(data[:FIRST_BYTES], lambda: BytesIO(data), syntax) == expected
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_sequences_before_the_plane_are_no_obstacle(syntax: UID) -> None:
+    """Of a stated length or not, and with UIDs of others in them."""
+    other = Dataset()
+    other.ReferencedSOPClassUID, other.ReferencedSOPInstanceUID = "1.2.3", "1.2.3.4"
+    other.SOPInstanceUID = other.StudyInstanceUID = "1.2.3.5"
+    for is_undefined in (False, True):
+        ds = head_slice(3)
+        ds.ReferencedStudySequence = [other]
+        ds["ReferencedStudySequence"].is_undefined_length = is_undefined
+        read = outcome(encoded(ds, syntax), syntax)
+        assert isinstance(read, Header)
+        assert (read.sop_instance_uid, read.study_instance_uid) == (ds.SOPInstanceUID, ds.StudyInstanceUID)
+        assert read == by_library_alone(encoded(ds, syntax), syntax)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(header, "_by_library", None)
+            assert outcome(encoded(ds, syntax), syntax) == read
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    syntax=st.sampled_from(SYNTAXES),
+    damages=st.lists(st.tuples(st.integers(0, 600), st.binary(min_size=1, max_size=8)), min_size=1, max_size=3),
+    length=st.integers(0, 1200),
+)
+@example(syntax=ExplicitVRLittleEndian, damages=[(200, b"\x00")], length=1200)  # the VR of an element in an item of known length
+def test_damage_is_judged_alike(syntax: UID, damages: list[tuple[int, bytes]], length: int) -> None:
+    """Whatever stands in the bytes: the quick way reads what the library reads, or leaves it to the library."""
+    item = Dataset()
+    item.ReferencedSOPInstanceUID, item.ProcedureCodeSequence = "1.2.3.4", [Dataset()]
+    ds = head_slice(3, rows=16, columns=16, ReferencedStudySequence=[item])
+    ds["ReferencedStudySequence"].is_undefined_length = True
+    data = bytearray(encoded(ds, syntax))
+    for offset, bytes_ in damages:
+        data[offset : offset + len(bytes_)] = bytes_
+    assert outcome(bytes(data[:length]), syntax) == by_library_alone(bytes(data[:length]), syntax)
+
+
+def test_a_length_that_goes_past_the_end_is_the_librarys_to_judge() -> None:
+    data = struct.pack("<HH2sH", 0x0008, 0x0016, b"UI", 60_000) + b"1.2"
+    assert outcome(data, ExplicitVRLittleEndian) == by_library_alone(data, ExplicitVRLittleEndian)

@@ -1,0 +1,116 @@
+"""An analyser on a ledger and a spool of its own, whose time stands still until a test moves it."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import torch
+from pydicom import Dataset
+
+from ich_node.analyse.active_bundle import Shelf
+from ich_node.analyse.loop import Analyser
+from ich_node.config.destinations import DicomDestination
+from ich_node.config.settings import AnalysisSettings
+from ich_node.detection.network_input import InputSpec
+from ich_node.detection.peaks import PeakRule
+from ich_node.ledger import Instance, Job, Jobs, open_ledger
+from ich_node.model.bundle import Calibration, Card, OperatingPoint, Provenance, pack_bundle
+from ich_node.model.detector import Detector
+from ich_node.model.engines.torch_engine import TorchEngine
+from ich_node.model.network import MilNetwork, NetworkSpec
+from ich_node.report import ReportOptions
+from ich_node.spool import Spool
+
+START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+DEVICE_LOST = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later")
+
+
+def write_untrained_bundle(path: Path) -> None:
+    """Untrained weights that call everything positive: what is read does not matter here."""
+    spec = NetworkSpec(architecture="published", head="max")
+    torch.manual_seed(1)
+    card = Card(
+        name="untrained",
+        network_spec=spec,
+        input=InputSpec(),
+        peak_rule=PeakRule(min_distance_px=40, min_likelihood=-100.0, min_prominence=0.0),
+        calibration=Calibration(),
+        operating_point=OperatingPoint(threshold=0.0),
+        provenance=Provenance(source="a test", created="2026-01-01"),
+        licence="Apache-2.0",
+    )
+    path.write_bytes(pack_bundle(card, dict(MilNetwork(spec).state_dict())))
+
+
+class Bench:
+    """`receive` puts a series there as the listener would; `now` is what all of them take for the time."""
+
+    def __init__(self, folder: Path, bundle: Path) -> None:
+        self.now = START
+        self.folder = folder
+        self.jobs: Jobs = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+        self.spool = Spool(folder / "spool")
+        self.stop = threading.Event()
+        self.shelf = Shelf(self.jobs, bundle)
+        self.analyser = self.make_analyser("first", lambda: self.now)
+
+    def make_analyser(self, owner: str, clock: Callable[[], datetime]) -> Analyser:
+        return Analyser(
+            jobs=self.jobs,
+            spool=self.spool,
+            shelf=self.shelf,
+            settings=AnalysisSettings(lease_seconds=60, max_attempts=2),
+            options=ReportOptions(),
+            destinations=[
+                DicomDestination(name=name, ae_title="PACS", host="127.0.0.1", port=104) for name in ("pacs", "archive")
+            ],
+            owner=owner,
+            clock=clock,
+            stop=self.stop,
+        )
+
+    def receive(self, datasets: list[Dataset], *, ready_in: timedelta = timedelta(0), urgent: bool = False) -> Job:
+        for dataset in datasets:
+            buffer = BytesIO()
+            dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+            dataset.save_as(buffer, enforce_file_format=True)
+            self.receive_bytes(dataset, buffer.getvalue(), ready_in=ready_in, urgent=urgent)
+        return self.job
+
+    def receive_bytes(self, dataset: Dataset, data: bytes, *, ready_in: timedelta = timedelta(0), urgent: bool = False) -> None:
+        stored = self.spool.put(data)
+        instance = Instance(
+            sop_instance_uid=str(dataset.SOPInstanceUID),
+            sop_class_uid=str(dataset.SOPClassUID),
+            study_instance_uid=str(dataset.StudyInstanceUID),
+            series_instance_uid=str(dataset.SeriesInstanceUID),
+            transfer_syntax_uid="1.2.840.10008.1.2.1",
+            sha256=stored.sha256,
+            path=stored.path,
+            size_bytes=stored.size_bytes,
+            source="modality",
+            received_at=self.now,
+        )
+        self.jobs.add(instance, ready_at=self.now + ready_in, max_wait=timedelta(minutes=15), urgent=urgent)
+
+    def work_once(self) -> bool:
+        return self.analyser.work_once(Detector(self.shelf.current()))
+
+    @property
+    def job(self) -> Job:
+        return self.jobs.list()[0]
+
+
+def detector_that_raises(bench: Bench, error: Exception) -> Detector:
+    """What CUDA raises comes out of the network's forward pass; there is no GPU here to raise it by itself."""
+    bundle = bench.shelf.current()
+    engine = TorchEngine(bundle.network())
+
+    def fail(*_: object) -> None:
+        raise error
+
+    engine.network.register_forward_pre_hook(fail)
+    return Detector(bundle, engine)

@@ -1,0 +1,154 @@
+"""Golden studies: phantoms as the world sends them, read by hand, with every object that can be made of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.uid import JPEG2000Lossless
+
+from ich_node.detection.network_input import PixelGrid
+from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
+from ich_node.detection.slabs import to_slabs
+from ich_node.phantom import PhantomStudy, make_study
+from ich_node.report import Predecessor, ReportOptions, ResultObject, Source, write_report
+from ich_node.report.evidence import TYPE_2
+from ich_node.series.series import Series, read_series
+from tests.support.report.odd_headers import in_japanese
+from tests.support.report.report_examples import ALGORITHM, AT, finding, likelihood_of
+
+EVERYTHING = ReportOptions(max_overlays=4, parametric_map=True)
+THIN_MM = 1.25
+SLAB_MM = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Golden:
+    """What came in, what was read, and what went out."""
+
+    datasets: list[Dataset]
+    series: Series
+    reading: Reading
+    results: list[ResultObject]
+
+
+@cache
+def study(*, tilt_deg: float = 0.0, thin: bool = False) -> PhantomStudy:
+    if thin:
+        return make_study(7, bleeds=("IPH",), rows=128, slice_mm=THIN_MM, tilt_deg=0.0)
+    return make_study(7, bleeds=("IPH", "SDH"), rows=256, tilt_deg=tilt_deg)
+
+
+def datasets(planted: PhantomStudy, change: Callable[[Dataset], object] = lambda _: None) -> list[Dataset]:
+    made = planted.datasets()
+    for dataset in made:
+        change(dataset)
+    return made
+
+
+def read(planted: PhantomStudy, series: Series, *, slab_mm: float = 0.0, positive: bool = True) -> Reading:
+    """The planted bleeds, marked in the middle of their boxes; of a slab, on its middle slice."""
+    marks: dict[int, list[Finding]] = {}
+    for rank, bleed in enumerate(planted.bleeds):
+        for index, (row0, column0, row1, column1) in bleed.boxes.items():
+            middle = 1 - abs(index - np.mean(bleed.slice_indices)) / 40
+            mark = finding((row0 + row1 - 1) / 2, (column0 + column1 - 1) / 2, 0.95 * middle - 0.1 * rank)
+            marks.setdefault(index, []).append(mark)
+    number_of = {slice_.sop_instance_uid: index for index, slice_ in enumerate(series.slices)}
+    readings, maps = {}, []
+    for slab in to_slabs(series, slab_mm):
+        index = number_of[slab.slice.sop_instance_uid]
+        found = tuple(marks.get(index, ())) if positive else ()
+        probability = max([0.04, *(mark.probability for mark in found)])
+        grid = PixelGrid(row_scale=1, row_offset=0, column_scale=1, column_offset=0)
+        low_YX = np.zeros((4, 4), np.float32)
+        maps.append(LikelihoodMap(sop_instance_uid=slab.slice.sop_instance_uid, logit=0.0, likelihood_YX=low_YX, grid=grid))
+        for member in slab.members:
+            readings[member.sop_instance_uid] = SliceReading(
+                sop_instance_uid=member.sop_instance_uid,
+                sop_class_uid=member.sop_class_uid,
+                position_mm=member.position_mm,
+                probability=probability,
+                findings=found if member.sop_instance_uid == slab.slice.sop_instance_uid else (),
+            )
+    return Reading(
+        study_instance_uid=series.study_instance_uid,
+        series_instance_uid=series.series_instance_uid,
+        bundle=BundleId(name="golden", sha256="ab" * 32),
+        series_probability=max(reading.probability for reading in readings.values()),
+        threshold=0.5,
+        slices=tuple(readings[slice_.sop_instance_uid] for slice_ in series.slices),
+        maps=tuple(maps),
+    )
+
+
+def write(
+    planted: PhantomStudy,
+    sent: list[Dataset],
+    *,
+    slab_mm: float = 0.0,
+    positive: bool = True,
+    revision: int = 1,
+    predecessor: Predecessor | None = None,
+) -> Golden:
+    series = read_series(sent)
+    reading = read(planted, series, slab_mm=slab_mm, positive=positive)
+    digest = sha256(b"".join(dataset.PixelData for dataset in sent)).hexdigest()
+    source = Source(series=series, datasets=sent, digest=digest, revision=revision, predecessor=predecessor)
+    results = list(write_report(source, reading, likelihood_of(reading), algorithm=ALGORITHM, options=EVERYTHING, at=AT))
+    return Golden(datasets=sent, series=series, reading=reading, results=results)
+
+
+def late() -> Golden:
+    """The second revision of a series whose last slices came late."""
+    planted = study()
+    first = write(planted, datasets(planted)[:20])
+    report = first.results[0].dataset
+    predecessor = Predecessor(
+        series_instance_uid=report.SeriesInstanceUID,
+        sop_class_uid=report.SOPClassUID,
+        sop_instance_uid=report.SOPInstanceUID,
+    )
+    return write(planted, datasets(planted), revision=2, predecessor=predecessor)
+
+
+def without_type_2(dataset: Dataset) -> None:
+    for keyword in TYPE_2:
+        dataset.pop(keyword, None)
+
+
+def to_jpeg_2000(dataset: Dataset) -> None:
+    dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
+
+
+def plain(change: Callable[[Dataset], object] = lambda _: None, **options: object) -> Golden:
+    return write(study(), datasets(study(), change), **options)
+
+
+def tilted() -> Golden:
+    return write(study(tilt_deg=17.0), datasets(study(tilt_deg=17.0)))
+
+
+def thin() -> Golden:
+    return write(study(thin=True), datasets(study(thin=True)), slab_mm=SLAB_MM)
+
+
+STUDIES: dict[str, Callable[[], Golden]] = {
+    "positive": plain,
+    "negative": lambda: plain(positive=False),
+    "Japanese names": lambda: plain(in_japanese),
+    "missing type 2": lambda: plain(without_type_2),
+    "tilted": tilted,
+    "late slices": late,
+    "JPEG 2000": lambda: plain(to_jpeg_2000),
+    "thin": thin,
+    "no frame of reference": lambda: plain(lambda dataset: dataset.pop("FrameOfReferenceUID")),
+}
+
+
+@cache
+def golden(name: str) -> Golden:
+    """Built once a session; nobody changes it."""
+    return STUDIES[name]()

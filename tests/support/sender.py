@@ -1,0 +1,61 @@
+"""A ledger with finished jobs, the spool with their results, and senders on both; time stands still until a test moves it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from ich_node.config.destinations import DicomDestination
+from ich_node.deliver.loop import Sender
+from ich_node.ledger import Delivery, DeliveryState, Jobs, open_ledger
+from ich_node.spool import Spool
+from tests.support.results import ROOT, give_results, result_object
+from tests.support.standing_clock import Clock
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A ledger with finished jobs, and the spool with their results."""
+
+    jobs: Jobs
+    spool: Spool
+    clock: Clock
+    stop: threading.Event
+
+    def sender(self, *ports: int, owner: str = "sender", **destination: Any) -> Sender:
+        """Sends to the destinations pacs, pacs2 ... on these ports."""
+        return Sender(
+            self.jobs, self.spool, destinations(*ports, **destination), "ICHNODE", clock=self.clock, owner=owner, stop=self.stop
+        )
+
+    def finish(self, count: int = 3, *, series: int = 1, to: tuple[str, ...] = ("pacs",)) -> list[str]:
+        """A job that was read, with so many results to deliver; their UIDs."""
+        give_results(self.jobs, self.spool, [result_object(index, series=series) for index in range(count)], to, self.clock.now)
+        return [f"{ROOT}{series}.{index + 1}" for index in range(count)]
+
+    def deliveries(self) -> list[Delivery]:
+        return [delivery for job in self.jobs.list() for delivery in self.jobs.deliveries(job.id)]
+
+    def states(self) -> list[DeliveryState]:
+        return [delivery.state for delivery in self.deliveries()]
+
+
+def destinations(*ports: int, **settings: Any) -> tuple[DicomDestination, ...]:
+    settings.setdefault("ae_title", "PACS")
+    names = ["pacs", *(f"pacs{number}" for number in range(2, len(ports) + 1))]
+    return tuple(
+        DicomDestination(name=name, host="127.0.0.1", port=port, **settings) for name, port in zip(names, ports, strict=False)
+    )
+
+
+@contextmanager
+def open_node(folder: Path) -> Iterator[Node]:
+    """With a new ledger and spool in the folder."""
+    jobs = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+    yield Node(jobs=jobs, spool=Spool(folder / "spool"), clock=Clock(), stop=threading.Event())
+    jobs.dispose()

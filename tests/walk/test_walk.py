@@ -1,0 +1,242 @@
+"""The README's story with real peers: CT goes in by C-STORE, SR and overlays come back, whatever dies on the way."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom import Dataset
+
+from ich_node.demo.play import marks_of
+from ich_node.phantom import make_study
+from tests.support.peers import COMPREHENSIVE_3D_SR, free_port, is_listening, need, orthanc, pacs, wait_until
+from tests.support.real import real
+from tests.support.running import CONFIG, running_node, send
+
+
+@pytest.fixture(scope="module")
+def phantom() -> list[Dataset]:
+    """A head with a dense clot."""
+    return make_study(11, bleeds=("IPH",)).datasets()
+
+
+def reports(received: Sequence[Dataset]) -> list[Dataset]:
+    return [dataset for dataset in received if dataset.SOPClassUID == COMPREHENSIVE_3D_SR]
+
+
+# --- the walk -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_finds_what_was_planted(tmp_path):
+    """`ich-node demo`: exit 0, the planted bleeds found, SR, overlays and a preview in the folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ich_node", "demo", "--out", str(tmp_path / "demo")], capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "MISSED" not in done.stdout
+    assert (tmp_path / "demo" / "preview.png").stat().st_size > 10_000
+    received = [pydicom.dcmread(path) for path in (tmp_path / "demo" / "received").iterdir()]
+    assert len(reports(received)) == 1
+    assert len(received) > 1
+    assert marks_of(next(path for path in (tmp_path / "demo" / "received").iterdir() if reports([pydicom.dcmread(path)])))
+
+
+def test_nobody_s_name_is_in_any_log_or_file_name(tmp_path, phantom):
+    """The phantom's patient, through the whole walk: identifiers stay inside DICOM objects."""
+    study = make_study(12, bleeds=("IPH",))
+    named = study.datasets(patient_id="MRN-4711-X", patient_name="Zuzana^Nobodysname")
+    for dataset in named:
+        dataset.AccessionNumber, dataset.PatientBirthDate = "ACC-0815", "19430607"
+    with pacs() as peer, running_node(tmp_path / "node", peer.port) as node:
+        assert len(send(named, node.port)) == len(named)
+        wait_until(lambda: reports(peer.received), seconds=120, what="the SR")
+        assert str(reports(peer.received)[0].PatientName) == "Zuzana^Nobodysname"
+    text = (tmp_path / "node" / "log").read_text() + "\n".join(str(path) for path in (tmp_path / "node").rglob("*"))
+    jobs = subprocess.run(
+        [sys.executable, "-m", "ich_node", "--config", str(tmp_path / "node" / "config.toml"), "jobs", "show", "1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for secret in ("MRN-4711", "Zuzana", "Nobodysname", "ACC-0815", "19430607"):
+        assert secret not in text + jobs.stdout
+
+
+def test_a_pacs_that_was_down_gets_the_results_of_one_analysis(tmp_path, phantom):
+    """Nothing listens when the reading is done; the delivery waits, the reading is not repeated."""
+    port = free_port()
+    with running_node(tmp_path / "node", port) as node:
+        send(phantom, node.port)
+        wait_until(lambda: node.states() == ["DONE"], seconds=120, what="the reading")
+        wait_until(lambda: any(line["event"] == "delivery_postponed" for line in node.log), seconds=30, what="a failed delivery")
+        with pacs(port=port) as peer:
+            wait_until(lambda: reports(peer.received), seconds=90, what="the SR")
+        assert [job.attempts for job in node.ledger.list()] == [1]
+
+
+# --- kill -9 --------------------------------------------------------------------------------------------------------------
+
+
+def test_kill_9_of_the_receiver_loses_nothing_that_was_acknowledged(tmp_path, phantom):
+    """In the middle of a transfer. The modality sends the rest again, as it would; one result comes, of the whole head."""
+    with pacs() as peer, running_node(tmp_path / "node", peer.port) as node:
+        pid = node.pid_of("receive")
+        sender: list[str] = []
+        thread = threading.Thread(target=lambda: sender.extend(send(phantom, node.port)))
+        thread.start()
+        wait_until(lambda: sum(line["event"] == "object_stored" for line in node.log) >= 8, what="eight objects")
+        os.kill(pid, signal.SIGKILL)
+        thread.join()
+        assert 8 <= len(sender) < len(phantom)
+        wait_until(lambda: node.pid_of("receive") != pid and is_listening(node.port), seconds=60, what="a new receiver")
+        job = node.ledger.list()[0]
+        assert set(sender) <= {instance.sop_instance_uid for instance in node.ledger.instances(job)}
+        rest = [dataset for dataset in phantom if dataset.SOPInstanceUID not in sender]
+        assert len(send(rest, node.port)) == len(rest)
+        wait_until(lambda: node.states() == ["DONE"], seconds=120, what="the reading")
+        wait_until(lambda: reports(peer.received), what="the SR")
+        (job,) = node.ledger.list()
+        assert len(node.ledger.instances(job)) == len(phantom)
+        assert len(reports(peer.received)) == 1
+
+
+def test_kill_9_of_the_analyser_gives_the_same_result_once(tmp_path, phantom):
+    """In the middle of a reading: after the lease another one reads, and what it makes is what the first would have made."""
+    with pacs() as peer, running_node(tmp_path / "node", peer.port) as node:
+        send(phantom, node.port)
+        wait_until(lambda: node.states() == ["READING"], seconds=60, what="the claim")
+        content_at = node.ledger.list()[0].content_at
+        os.kill(node.pid_of("analyse"), signal.SIGKILL)
+        wait_until(lambda: node.states() == ["DONE"], seconds=150, what="the second reading")
+        wait_until(lambda: reports(peer.received), what="the SR")
+        (job,) = node.ledger.list()
+        assert job.attempts == 2
+        assert job.content_at == content_at
+        results = node.ledger.results(job.id)
+        wait_until(lambda: len(peer.received) == len(results), what="all results")
+        assert sorted(str(dataset.SOPInstanceUID) for dataset in peer.received) == sorted(
+            result.sop_instance_uid for result in results
+        )
+
+
+def test_kill_9_of_the_sender_costs_no_analysis_and_no_result(tmp_path, phantom):
+    """In the middle of a delivery; what the PACS gets twice is the same bytes."""
+    with pacs() as peer, running_node(tmp_path / "node", peer.port) as node:
+        pid = node.pid_of("send")
+        killed = threading.Event()
+
+        def kill_once(_: Dataset) -> None:
+            if not killed.is_set():
+                killed.set()
+                os.kill(pid, signal.SIGKILL)
+
+        peer.on_store = kill_once
+        send(phantom, node.port)
+        wait_until(killed.is_set, seconds=120, what="the first delivery")
+        (job,) = node.ledger.list()
+        results = {result.sop_instance_uid for result in node.ledger.results(job.id)}
+        wait_until(lambda: {str(ds.SOPInstanceUID) for ds in peer.received} == results, seconds=150, what="all results")
+        assert node.ledger.list()[0].attempts == 1
+        first = {str(dataset.SOPInstanceUID): dataset for dataset in reversed(peer.received)}
+        assert all(first[str(dataset.SOPInstanceUID)] == dataset for dataset in peer.received)
+
+
+# --- real CT, real peers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> Path:
+    """The authors' max head, imported by the command that an admin uses."""
+    out = tmp_path_factory.mktemp("bundle") / "published.safetensors"
+    source = real("published-checkpoints", "MaxPool.pt")
+    subprocess.run([sys.executable, "-m", "ich_node", "model", "import-published", str(source), "--out", str(out)], check=True)
+    return out
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return json.load(answer)
+
+
+def test_dcmtk_sends_real_ct_and_orthanc_lists_the_results_in_its_study(tmp_path, published):
+    """storescu: JPEG 2000 and a thin JPEG Lossless series; QIDO finds SR (and overlays) in both source studies."""
+    storescu = need("storescu")
+    with (
+        orthanc(tmp_path / "orthanc", OverwriteInstances=True, DefaultEncoding="Utf8") as peer,
+        running_node(tmp_path / "node", peer.dicom_port, pacs_ae="ORTHANC", bundle=published) as node,
+    ):
+        for folder, syntax in (("positive/cq500-sdh-412", "-xv"), ("thin/cq500-0", "-xs")):
+            command = [storescu, "-aet", "CT1", "-aec", "ICHNODE", syntax, "+sd", "127.0.0.1", str(node.port), str(real(folder))]
+            subprocess.run(command, check=True, capture_output=True)
+        wait_until(lambda: node.states() == ["DONE", "DONE"], seconds=240, what="both readings")
+        jobs = node.ledger.list()
+        wait_until(lambda: len(get(f"{peer.url}/instances")) == sum(len(node.ledger.results(job.id)) for job in jobs), seconds=60)
+        for job in jobs:
+            series = get(f"{peer.url}/dicom-web/studies/{job.study_instance_uid}/series")
+            modalities = sorted(item["00080060"]["Value"][0] for item in series)
+            assert modalities == (["KO", "OT", "PR", "SR"] if job.positive else ["SR"])
+        files = [str(node.spool.absolute(result.path)) for job in jobs for result in node.ledger.results(job.id)]
+        check_with_validators(files)
+
+
+def check_with_validators(files: Sequence[str]) -> None:
+    """dciodvfy on every object, dsrdump on every SR, dcentvfy on all: no error."""
+    for path in files:
+        found = subprocess.run([need("dciodvfy"), "-new", path], capture_output=True, text=True)
+        assert found.returncode == 0, found.stderr
+        if pydicom.dcmread(path, stop_before_pixels=True).SOPClassUID == COMPREHENSIVE_3D_SR:
+            dump = subprocess.run([need("dsrdump"), path], capture_output=True, text=True)
+            assert dump.returncode == 0, dump.stderr
+    found = subprocess.run([need("dcentvfy"), *files], capture_output=True, text=True)
+    errors = [line for line in found.stderr.splitlines() if re.match("Error", line)]
+    assert not errors
+
+
+def test_run_ends_when_it_is_told(tmp_path):
+    """SIGTERM: exit 0 within seconds, and none of the three processes is left."""
+    with pacs() as peer, running_node(tmp_path / "node", peer.port) as node:
+        pids = [node.pid_of(name) for name in ("receive", "analyse", "send")]
+        began = time.monotonic()
+    assert time.monotonic() - began < 30
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_run_that_is_killed_leaves_nobody_behind(tmp_path):
+    """kill -9 of `run` itself: the three notice that it is gone."""
+    with pacs() as peer:
+        folder = tmp_path / "node"
+        with running_node(folder, peer.port, ends_with=-signal.SIGKILL) as node:
+            pids = [node.pid_of(name) for name in ("receive", "analyse", "send")]
+            node.process.kill()
+
+    def gone(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] == "Z"
+        except FileNotFoundError:
+            return True
+
+    wait_until(lambda: all(gone(pid) for pid in pids), seconds=40, what="the end of all three")
+
+
+def test_a_port_that_is_taken_ends_run_with_a_sentence(tmp_path):
+    """No restart would mend a wrong configuration: exit 2, and nobody is left running."""
+    with pacs() as peer:
+        config = tmp_path / "config.toml"
+        config.write_text(CONFIG.format(port=peer.port, pacs_ae="PACS", pacs_port=peer.port, folder=tmp_path))
+        command = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{peer.port}" in done.stderr
+    assert "`ich-node receive` cannot run with this configuration" in done.stderr
