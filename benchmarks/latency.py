@@ -24,7 +24,7 @@ from pynetdicom import AE
 from benchmarks.receivers import ENVIRONMENT, ICH_NODE, free_port, listening, needed_tool
 from benchmarks.series_growth import finer
 from benchmarks.side_by_side import write_table
-from ich_node.ledger import DeliveryState, Job, Jobs, JobState, open_ledger
+from ich_node.ledger import DeliveryState, Job, JobState, Ledger, open_ledger
 from ich_node.phantom import make_study
 
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "5"))
@@ -122,7 +122,7 @@ def found(folder: Path) -> Study:
 
 
 @contextmanager
-def node(folder: Path) -> Iterator[tuple[int, Jobs]]:
+def node(folder: Path) -> Iterator[tuple[int, Ledger]]:
     """The port of a running node, and its ledger; its PACS is there, too."""
     port, pacs_port = free_port(), free_port()
     config = folder / "config.toml"
@@ -138,7 +138,7 @@ def node(folder: Path) -> Iterator[tuple[int, Jobs]]:
         ledger.dispose()
 
 
-def send_and_wait(study: Study, port: int, ledger: Jobs, folder: Path) -> Latency:
+def send_and_wait(study: Study, port: int, ledger: Ledger, folder: Path) -> Latency:
     series_uid = renamed(study, folder)
     began = time.time()
     send(study, folder, port)
@@ -163,7 +163,7 @@ def send_and_wait(study: Study, port: int, ledger: Jobs, folder: Path) -> Latenc
     )
 
 
-def overtake(small: Study, large: Study, port: int, ledger: Jobs, folder: Path) -> Latency:
+def overtake(small: Study, large: Study, port: int, ledger: Ledger, folder: Path) -> Latency:
     """The small one is sent while the large one is read; both are waited for."""
     large_uid = renamed(large, folder / "large")
     send(large, folder / "large", port)
@@ -201,14 +201,14 @@ def send(study: Study, folder: Path, port: int) -> None:
     association.release()
 
 
-def is_sent(ledger: Jobs, series_uid: str) -> bool:
+def is_sent(ledger: Ledger, series_uid: str) -> bool:
     job = job_of(ledger, series_uid)
     if job is None or job.state in (JobState.WAITING, JobState.READING):
         return False
     return all(delivery.state is DeliveryState.SENT for delivery in ledger.deliveries(job.id))
 
 
-def job_of(ledger: Jobs, series_uid: str) -> Job | None:
+def job_of(ledger: Ledger, series_uid: str) -> Job | None:
     return next((job for job in ledger.list(limit=2) if job.series_instance_uid == series_uid), None)
 
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from benchmarks.pictures import new_picture, save
 from benchmarks.side_by_side import write_table
-from ich_node.ledger import Instance, Jobs, Result, open_ledger, tables
+from ich_node.ledger import Instance, Ledger, Result, open_ledger, tables
 
 SIZES = [int(size) for size in os.environ.get("ICH_NODE_BENCH_JOBS", "1,1000,10000,100000,1000000").split(",")]
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "40"))
@@ -58,7 +58,7 @@ NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT {first} UNION ALL SELECT n + 1 F
 
 def main(url: str | None) -> None:
     with empty_database(url) as database:
-        jobs = open_ledger(database)
+        ledger = open_ledger(database)
         engine = sa.create_engine(database)
         backend = engine.dialect.name
         rows: list[list[str]] = []
@@ -67,9 +67,9 @@ def main(url: str | None) -> None:
             if size > there:
                 fill(engine, size - there)
             there = size
-            measured = measure(jobs, engine, size)
+            measured = measure(ledger, engine, size)
             rows.append([f"{size:,}", *(f"{measured[operation]:.2f}" for operation in OPERATIONS)])
-        jobs.dispose()
+        ledger.dispose()
         engine.dispose()
     write_table(
         f"ledger-growth-{backend}",
@@ -112,7 +112,7 @@ def fill(engine: sa.Engine, more: int) -> None:
         connection.exec_driver_sql("ANALYZE")
 
 
-def measure(jobs: Jobs, engine: sa.Engine, size: int) -> dict[str, float]:
+def measure(ledger: Ledger, engine: sa.Engine, size: int) -> dict[str, float]:
     """Each operation in its turn, as a series goes through the node."""
     times: dict[str, list[float]] = {operation: [] for operation in OPERATIONS}
 
@@ -127,16 +127,16 @@ def measure(jobs: Jobs, engine: sa.Engine, size: int) -> dict[str, float]:
     for number in range(ROUNDS):
         timed(OPERATIONS[0], lambda: commit_one_row(engine))
         instance = an_instance(f"{size}.{number}")
-        timed("add an object", lambda instance=instance: jobs.add(instance, ready_at=NOW, max_wait=MAX_WAIT))  # type: ignore[misc]
-        job = timed("claim a job", lambda: jobs.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3))
-        timed("ask in vain for a job", lambda: jobs.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3))
-        timed("look for a series that arrives, in vain", lambda: jobs.look_at(now=NOW, until=NOW))
+        timed("add an object", lambda instance=instance: ledger.add(instance, ready_at=NOW, max_wait=MAX_WAIT))  # type: ignore[misc]
+        job = timed("claim a job", lambda: ledger.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3))
+        timed("ask in vain for a job", lambda: ledger.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3))
+        timed("look for a series that arrives, in vain", lambda: ledger.look_at(now=NOW, until=NOW))
         result = a_result(f"{size}.{number}")
-        timed("finish with a result for one destination", lambda job=job, result=result: finish(jobs, job, [result]))  # type: ignore[misc]
-        claimed = timed("claim a delivery", lambda: jobs.claim_deliveries(owner="bench", now=NOW, lease=LEASE, limit=50))
+        timed("finish with a result for one destination", lambda job=job, result=result: finish(ledger, job, [result]))  # type: ignore[misc]
+        claimed = timed("claim a delivery", lambda: ledger.claim_deliveries(owner="bench", now=NOW, lease=LEASE, limit=50))
         ids = [delivery.id for delivery in claimed]  # type: ignore[attr-defined]
-        timed("settle a delivery", lambda ids=ids: jobs.delivered(ids, owner="bench", now=NOW))  # type: ignore[misc]
-        timed(OPERATIONS[-1], lambda: housekeeping(jobs))
+        timed("settle a delivery", lambda ids=ids: ledger.delivered(ids, owner="bench", now=NOW))  # type: ignore[misc]
+        timed(OPERATIONS[-1], lambda: housekeeping(ledger))
     return {operation: median(measured) for operation, measured in times.items()}
 
 
@@ -145,17 +145,17 @@ def commit_one_row(engine: sa.Engine) -> None:
         connection.exec_driver_sql("INSERT INTO floor VALUES (1)")
 
 
-def housekeeping(jobs: Jobs) -> None:
+def housekeeping(ledger: Ledger) -> None:
     """What the sender does once a minute."""
     long_ago = NOW - timedelta(days=3650)
-    jobs.shorten_waits(now=NOW, longest=timedelta(days=1))
-    jobs.sweep_series(idle_since=long_ago, failed_too=True, limit=20, now=NOW)
-    jobs.prune(swept_before=long_ago, limit=200)
-    jobs.forget_answers(made_before=long_ago)
+    ledger.shorten_waits(now=NOW, longest=timedelta(days=1))
+    ledger.sweep_series(idle_since=long_ago, failed_too=True, limit=20, now=NOW)
+    ledger.prune(swept_before=long_ago, limit=200)
+    ledger.forget_answers(made_before=long_ago)
 
 
-def finish(jobs: Jobs, job: object, results: Sequence[Result]) -> None:
-    jobs.finish(
+def finish(ledger: Ledger, job: object, results: Sequence[Result]) -> None:
+    ledger.finish(
         job,  # type: ignore[arg-type]
         now=NOW,
         positive=True,

@@ -21,7 +21,7 @@ class NotANotification(IchNodeError):
     """The bytes are not a notification."""
 
 
-class Finding(StrEnum):
+class Answer(StrEnum):
     """The answer for a series."""
 
     SUSPECTED = "suspected"
@@ -30,7 +30,7 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refused:
+class RefusedReading:
     """Why a series was not analysed: one of the reasons of docs/refusals.md, and a sentence."""
 
     reason: str
@@ -74,8 +74,8 @@ class Notification:
     series_instance_uid: str
     revision: int
     at: datetime
-    finding: Finding
-    refused: Refused | None
+    finding: Answer
+    refused: RefusedReading | None
     series_probability: float | None
     threshold: float | None
     lesions: int | None
@@ -104,7 +104,7 @@ class Notification:
             return f"The series could not be analysed ({self.refused.reason}): whether there is hemorrhage is undetermined."
         assert self.series_probability is not None
         percent = f"series probability {100 * self.series_probability:.0f} %"
-        if self.finding is Finding.NOT_FOUND:
+        if self.finding is Answer.NOT_FOUND:
             return f"No intracranial hemorrhage was found by the algorithm; {percent}."
         return f"Intracranial hemorrhage is suspected by an algorithm; {percent}, lesions marked: {self.lesions}."
 
@@ -119,8 +119,8 @@ def decode(data: bytes) -> Notification:
         refused = document["refused"]
         changes = {
             "at": datetime.fromisoformat(document["at"]),
-            "finding": Finding(document["finding"]),
-            "refused": Refused(**refused) if refused else None,
+            "finding": Answer(document["finding"]),
+            "refused": RefusedReading(**refused) if refused else None,
             "identifiers": Identifiers(**document["identifiers"]),
         }
         return Notification(**(document | changes))

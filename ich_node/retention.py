@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from ich_node.config.settings import SpoolSettings
-from ich_node.ledger import Jobs
+from ich_node.ledger import Ledger
 from ich_node.spool import Spool
 
 EVERY = timedelta(minutes=1)
@@ -32,7 +32,7 @@ File = tuple[str, float]  # the path, and until when it may have been put last
 log = structlog.get_logger(__name__)
 
 
-class Sweeper:
+class SpoolRetention:
     """Removes what has had its time, a little at each call, and mends what waits for a clock that was put back.
 
     longest_wait: that any rule of this node gives. ticks: seconds that nobody sets, to notice when somebody sets the clock.
@@ -40,7 +40,7 @@ class Sweeper:
 
     def __init__(
         self,
-        jobs: Jobs,
+        ledger: Ledger,
         spool: Spool,
         settings: SpoolSettings,
         clock: Callable[[], datetime],
@@ -49,7 +49,7 @@ class Sweeper:
         longest_wait: timedelta,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._jobs = jobs
+        self._ledger = ledger
         self._spool = spool
         self._settings = settings
         self._keep = timedelta(days=keep_days)
@@ -67,7 +67,7 @@ class Sweeper:
         if now < self._next_at:
             return 0
         self._next_at = now + EVERY
-        if mended := self._jobs.shorten_waits(now=now, longest=self._longest_wait):
+        if mended := self._ledger.shorten_waits(now=now, longest=self._longest_wait):
             log.warning("waits_shortened", count=mended, detail="they were set by a clock that has since been put back")
         if self._ticks() < self._sweeps_from_tick:
             return 0
@@ -81,7 +81,7 @@ class Sweeper:
         if self._ticks() >= self._suspected_until_tick:
             removed += self._sweep_suspects()
         self._prune(now)
-        self._jobs.forget_answers(made_before=now - ANSWERS_FOR)
+        self._ledger.forget_answers(made_before=now - ANSWERS_FOR)
         return removed
 
     def _notice_moves(self, now: datetime) -> None:
@@ -108,7 +108,7 @@ class Sweeper:
         return removed
 
     def _forget(self, idle_since: datetime, now: datetime, *, failed_too: bool, why: str) -> int:
-        paths = self._jobs.sweep_series(idle_since=idle_since, failed_too=failed_too, limit=MOST_SERIES, now=now)
+        paths = self._ledger.sweep_series(idle_since=idle_since, failed_too=failed_too, limit=MOST_SERIES, now=now)
         last_put = (now - UNTOUCHED_FOR).timestamp()
         removed = self._remove((path, last_put) for path in paths)
         if paths:
@@ -130,13 +130,13 @@ class Sweeper:
         """Those of the files that the ledger does not need."""
         found: dict[str, float] = {}
         for batch in _batches(files):
-            free = self._jobs.unreferenced([path for path, _ in batch])
+            free = self._ledger.unreferenced([path for path, _ in batch])
             found |= {path: last_put for path, last_put in batch if path in free}
         return found
 
     def _prune(self, now: datetime) -> None:
-        if pruned := self._jobs.prune(swept_before=now - self._keep, limit=MOST_JOBS):
-            log.info("ledger_pruned", jobs=pruned)
+        if pruned := self._ledger.prune(swept_before=now - self._keep, limit=MOST_JOBS):
+            log.info("ledger_pruned", ledger=pruned)
 
 
 def _batches(files: Iterable[File]) -> Iterator[tuple[File, ...]]:

@@ -31,21 +31,21 @@ def untrained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Starts a node on a free port; keyword arguments are [scp] settings, `sources` and `spool` replace those."""
-    jobs = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite", busy_seconds=1)
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite", busy_seconds=1)
     listeners: list[Listener] = []
 
     def start(*, sources: tuple[Source, ...] | None = None, spool: Spool | None = None, **scp: Any) -> Node:
         settings = ScpSettings(**{"bind_address": "127.0.0.1", "port": 0, **scp})
         allowed = (Source(name="ct", ae_title="CT1", hosts=("127.0.0.0/8",)),) if sources is None else sources
         kept, clock = spool or Spool(tmp_path / "spool"), Clock()
-        listener = Listener(settings, allowed, SeriesSettings(), kept, jobs, clock).__enter__()
+        listener = Listener(settings, allowed, SeriesSettings(), kept, ledger, clock).__enter__()
         listeners.append(listener)
-        return Node(listener=listener, jobs=jobs, spool=kept, clock=clock)
+        return Node(listener=listener, ledger=ledger, spool=kept, clock=clock)
 
     yield start
     for listener in listeners:
         listener.__exit__(None, None, None)
-    jobs.dispose()
+    ledger.dispose()
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 
 from ich_node.config.settings import SpoolSettings
 from ich_node.errors import ConfigError
-from ich_node.ledger import Instance, Jobs, JobState, open_ledger
-from ich_node.retention import Sweeper
+from ich_node.ledger import Instance, JobState, Ledger, open_ledger
+from ich_node.retention import SpoolRetention
 from ich_node.spool import Spool, Stored
 from tests.support.results import give_results, result_object
 
@@ -42,29 +42,29 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    jobs: Jobs
+    ledger: Ledger
     spool: Spool
     clock: Clock
 
-    def sweeper(self, *, keep_days: float = 365, **settings: Any) -> Sweeper:
+    def sweeper(self, *, keep_days: float = 365, **settings: Any) -> SpoolRetention:
         kept = SpoolSettings(**{"watermark_percent": 100, **settings})
-        return Sweeper(
-            self.jobs, self.spool, kept, self.clock, keep_days=keep_days, longest_wait=LONGEST_WAIT, ticks=self.clock.ticks
+        return SpoolRetention(
+            self.ledger, self.spool, kept, self.clock, keep_days=keep_days, longest_wait=LONGEST_WAIT, ticks=self.clock.ticks
         )
 
     def deliver(self, series: int = 1, state: str = "SENT") -> int:
         """A series whose one result came so far on its way; the job's number."""
-        give_results(self.jobs, self.spool, [result_object(0, series=series)], ("pacs",), self.clock.now)
+        give_results(self.ledger, self.spool, [result_object(0, series=series)], ("pacs",), self.clock.now)
         if state != "PENDING":
-            (delivery,) = self.jobs.claim_deliveries(owner="me", now=self.clock.now, lease=DAY, limit=9)
+            (delivery,) = self.ledger.claim_deliveries(owner="me", now=self.clock.now, lease=DAY, limit=9)
             held: dict[str, Any] = {"owner": "me", "now": self.clock.now}
             if state == "SENT":
-                self.jobs.delivered([delivery.id], **held)
+                self.ledger.delivered([delivery.id], **held)
             elif state == "FAILED":
-                self.jobs.give_up([delivery.id], **held, detail="away")
+                self.ledger.give_up([delivery.id], **held, detail="away")
             elif state == "STORED":
-                self.jobs.stored([delivery.id], **held, transaction_uid="2.25.1", answer_by=self.clock.now + 90 * DAY)
-        return self.jobs.list()[0].id
+                self.ledger.stored([delivery.id], **held, transaction_uid="2.25.1", answer_by=self.clock.now + 90 * DAY)
+        return self.ledger.list()[0].id
 
     def files(self) -> list[Path]:
         return sorted(self.spool.absolute("objects/00/" + "0" * 64 + ".dcm").parents[1].rglob("*.dcm"))
@@ -72,9 +72,9 @@ class Node:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
-    jobs = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
-    yield Node(jobs=jobs, spool=Spool(tmp_path / "spool"), clock=Clock())
-    jobs.dispose()
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    yield Node(ledger=ledger, spool=Spool(tmp_path / "spool"), clock=Clock())
+    ledger.dispose()
 
 
 def age(node: Node) -> None:
@@ -92,8 +92,8 @@ def test_what_was_delivered_goes_after_its_time(node: Node) -> None:
     node.clock.now += timedelta(minutes=1)
     assert node.sweeper().sweep_due() == 1
     assert node.files() == []
-    assert node.jobs.events(job_id)[-1].event == "swept"
-    assert len(node.jobs.results(job_id)) == 1
+    assert node.ledger.events(job_id)[-1].event == "swept"
+    assert len(node.ledger.results(job_id)) == 1
     assert node.sweeper().sweep_due() == 0
 
 
@@ -106,11 +106,11 @@ def test_long_after_its_files_a_story_goes_too(node: Node) -> None:
     assert sweeper.sweep_due() == 1
     node.clock.now += 365 * DAY
     sweeper.sweep_due()
-    assert node.jobs.get(swept) is not None
+    assert node.ledger.get(swept) is not None
     node.clock.now += timedelta(minutes=1)
     sweeper.sweep_due()
-    assert (node.jobs.get(swept), node.jobs.events(swept), node.jobs.results(swept)) == (None, [], [])
-    assert node.jobs.get(owed) is not None
+    assert (node.ledger.get(swept), node.ledger.events(swept), node.ledger.results(swept)) == (None, [], [])
+    assert node.ledger.get(owed) is not None
 
 
 @pytest.mark.parametrize("state", ["PENDING", "SENDING", "STORED", "FAILED"])
@@ -153,7 +153,7 @@ def record(node: Node, number: int, stored: Stored, *, series: int = 1) -> Insta
         source="ct",
         received_at=node.clock.now,
     )
-    node.jobs.add(arrived, ready_at=node.clock.now, max_wait=DAY)
+    node.ledger.add(arrived, ready_at=node.clock.now, max_wait=DAY)
     return arrived
 
 
@@ -163,9 +163,9 @@ def test_above_the_watermark_the_oldest_delivered_go_first(node: Node) -> None:
         node.deliver(series=series)
         node.clock.now += timedelta(minutes=5)
     add_object(node, 1, series=99)
-    job = node.jobs.claim(owner="me", now=node.clock.now + DAY, lease=DAY, max_attempts=3)
+    job = node.ledger.claim(owner="me", now=node.clock.now + DAY, lease=DAY, max_attempts=3)
     assert job is not None
-    node.jobs.fail(job, now=node.clock.now, reason="bug", detail="", retry_at=None)
+    node.ledger.fail(job, now=node.clock.now, reason="bug", detail="", retry_at=None)
     age(node)
     sweeper = node.sweeper(watermark_percent=0.001)
     assert sweeper.sweep_due() == 12  # of 120 minutes the last 60 are spared
@@ -178,9 +178,9 @@ def test_bytes_that_another_series_needs_stay(node: Node) -> None:
     """Two series share an object's bytes; one is swept."""
     node.deliver(series=1)
     add_object(node, 5, series=1)
-    job = node.jobs.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
+    job = node.ledger.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
     assert job is not None
-    node.jobs.refuse(job, now=node.clock.now, reason="not_head", detail="")
+    node.ledger.refuse(job, now=node.clock.now, reason="not_head", detail="")
     add_object(node, 5, series=2)
     age(node)
     node.clock.now += 8 * DAY
@@ -192,33 +192,33 @@ def test_a_resend_after_the_sweep_is_read_anew(node: Node) -> None:
     """The same bytes are new again, in a new revision; nothing refers to a file that is gone."""
     node.deliver()
     add_object(node, 3)
-    job = node.jobs.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
+    job = node.ledger.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
     assert job is not None
-    node.jobs.refuse(job, now=node.clock.now, reason="too_few_slices", detail="")
+    node.ledger.refuse(job, now=node.clock.now, reason="too_few_slices", detail="")
     age(node)
     node.clock.now += 8 * DAY
     node.sweeper().sweep_due()
     add_object(node, 3)
-    newest = node.jobs.list()[0]
+    newest = node.ledger.list()[0]
     assert newest.revision == 3
-    assert [node.spool.read(instance.path) for instance in node.jobs.instances(newest)] == [b"3"]
+    assert [node.spool.read(instance.path) for instance in node.ledger.instances(newest)] == [b"3"]
     with pytest.raises(ConfigError, match="the files of job 2 were removed after their time"):
-        node.jobs.retry(2, now=node.clock.now)
+        node.ledger.retry(2, now=node.clock.now)
 
 
 def test_what_arrives_again_while_it_is_swept_is_kept(node: Node) -> None:
     """Between the ledger's forgetting and the file's end the same bytes come again: they stay."""
     node.deliver()
     arrived = add_object(node, 3)
-    job = node.jobs.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
+    job = node.ledger.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
     assert job is not None
-    node.jobs.refuse(job, now=node.clock.now, reason="too_few_slices", detail="")
+    node.ledger.refuse(job, now=node.clock.now, reason="too_few_slices", detail="")
     age(node)
     node.clock.now = datetime.now(UTC)
-    paths = node.jobs.sweep_series(idle_since=node.clock.now, failed_too=True, limit=9, now=node.clock.now)
+    paths = node.ledger.sweep_series(idle_since=node.clock.now, failed_too=True, limit=9, now=node.clock.now)
     assert arrived.path in paths
     node.spool.put(b"3")  # written, not yet in the ledger
-    assert arrived.path in node.jobs.unreferenced(paths)
+    assert arrived.path in node.ledger.unreferenced(paths)
     assert not node.spool.remove(arrived.path, last_put=(node.clock.now - HOUR).timestamp())
     assert node.spool.read(arrived.path) == b"3"
 
@@ -291,8 +291,8 @@ def test_a_clock_put_back_stops_neither_the_sweeping_nor_the_work(node: Node) ->
     sweeper.sweep_due()
     node.clock.put(-5 * HOUR)
     assert sweeper.sweep_due() == 0
-    waiting = next(job for job in node.jobs.list() if job.state is JobState.WAITING)
+    waiting = next(job for job in node.ledger.list() if job.state is JobState.WAITING)
     assert waiting.ready_at <= node.clock.now + LONGEST_WAIT
-    assert node.jobs.events(waiting.id)[-1].event == "mended"
+    assert node.ledger.events(waiting.id)[-1].event == "mended"
     node.clock.now += 8 * DAY
     assert sweeper.sweep_due() == 1

@@ -3,22 +3,22 @@
 from pathlib import Path
 
 from ich_node.errors import BundleError
-from ich_node.ledger import Jobs
+from ich_node.ledger import Ledger
 from ich_node.model.bundle import Bundle
 from ich_node.model.bundle_file import open_bundle, shipped_bundle
 
 
-class Shelf:
+class ActiveBundle:
     """Keeps the current bundle open and notices when another one is activated."""
 
-    def __init__(self, jobs: Jobs, configured: Path | None) -> None:
-        self._jobs = jobs
+    def __init__(self, ledger: Ledger, configured: Path | None) -> None:
+        self._ledger = ledger
         self._configured = configured
         self._open: Bundle | None = None
         self._key: tuple[Path, int] | None = None
 
     def current_path(self) -> Path:
-        activation = self._jobs.active_bundle()
+        activation = self._ledger.active_bundle()
         return Path(activation.path) if activation else self._configured or shipped_bundle()
 
     def current(self) -> Bundle:

@@ -8,23 +8,23 @@ import numpy as np
 
 from ich_node import __version__
 from ich_node.detection.slabs import Slab
-from ich_node.ledger import Answer, Job, Jobs
+from ich_node.ledger import Job, Ledger, NetworkAnswer
 from ich_node.model.detector import Detector
 from ich_node.model.memory import SlabAnswer
 
 
-class Recollection:
+class AnswerCache:
     """A Memory. sha256_of: of each object, by SOP Instance UID. What is new is kept only on request."""
 
-    def __init__(self, jobs: Jobs, job: Job, detector: Detector, sha256_of: Mapping[str, str]) -> None:
-        self._jobs = jobs
+    def __init__(self, ledger: Ledger, job: Job, detector: Detector, sha256_of: Mapping[str, str]) -> None:
+        self._ledger = ledger
         self._job = job
         self._bundle_sha256 = detector.bundle.sha256
         self._engine = f"{detector.engine_name}, ich-node {__version__}"
         self._sha256_of = sha256_of
-        known = jobs.answers(job, bundle_sha256=self._bundle_sha256, engine=self._engine)
+        known = ledger.answers(job, bundle_sha256=self._bundle_sha256, engine=self._engine)
         self._known = {answer.slab_sha256: answer for answer in known}
-        self._new: list[Answer] = []
+        self._new: list[NetworkAnswer] = []
 
     def recall(self, slab: Slab, shift_hu: float) -> SlabAnswer | None:
         """Only an answer to exactly this question: the same bytes, the same shift."""
@@ -37,7 +37,7 @@ class Recollection:
     def remember(self, slab: Slab, shift_hu: float, answer: SlabAnswer) -> None:
         """In the ledger after keep()."""
         self._new.append(
-            Answer(
+            NetworkAnswer(
                 slab_sha256=self._key(slab),
                 bundle_sha256=self._bundle_sha256,
                 engine=self._engine,
@@ -50,7 +50,7 @@ class Recollection:
 
     def keep(self, now: datetime) -> None:
         """Write what is new. Raises Unavailable."""
-        self._jobs.keep_answers(self._job, self._new, now=now)
+        self._ledger.keep_answers(self._job, self._new, now=now)
         self._new = []
 
     def _key(self, slab: Slab) -> str:

@@ -18,14 +18,14 @@ from threading import Event
 import structlog
 import torch
 
-from ich_node.analyse.active_bundle import Shelf
+from ich_node.analyse.active_bundle import ActiveBundle
 from ich_node.analyse.reader import Interrupted, Reader
 from ich_node.analyse.results import JobResults
 from ich_node.config.destinations import Destination
 from ich_node.config.settings import AnalysisSettings
 from ich_node.detection.reading import Reading
 from ich_node.errors import BundleError, DeviceLost, Refusal, ReportError, TooLarge, Unavailable
-from ich_node.ledger import Job, Jobs, LeaseLost, Result
+from ich_node.ledger import Job, LeaseLost, Ledger, Result
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device, first_line, load_engine
@@ -54,9 +54,9 @@ class Refused(Exception):
 class Analyser:
     """One process that reads. clock is the node's; owner names this process in leases."""
 
-    jobs: Jobs
+    ledger: Ledger
     spool: Spool
-    shelf: Shelf
+    shelf: ActiveBundle
     settings: AnalysisSettings
     options: ReportOptions
     destinations: Sequence[Destination]
@@ -67,7 +67,7 @@ class Analyser:
     @cached_property
     def reader(self) -> Reader:
         """It remembers, from one job to the next."""
-        return Reader(self.jobs, self.spool, self.clock)
+        return Reader(self.ledger, self.spool, self.clock)
 
     def work(self) -> None:
         """Read job after job until asked to stop.
@@ -78,7 +78,7 @@ class Analyser:
             torch.set_num_threads(self.settings.threads)
         log.info("analyser_started", device=self.settings.device, threads=torch.get_num_threads())
         detector: Detector | None = None
-        with closing(self.jobs.news()) as news:
+        with closing(self.ledger.news()) as news:
             while not self.stop.is_set():
                 try:
                     bundle = self.shelf.current()
@@ -97,7 +97,7 @@ class Analyser:
 
         Raises Unavailable if the ledger does not answer or the spool is full, DeviceLost.
         """
-        job = self.jobs.claim(owner=self.owner, now=self.clock(), lease=self._lease, max_attempts=self.settings.max_attempts)
+        job = self.ledger.claim(owner=self.owner, now=self.clock(), lease=self._lease, max_attempts=self.settings.max_attempts)
         if job is None:
             return False
         with structlog.contextvars.bound_contextvars(
@@ -112,19 +112,19 @@ class Analyser:
     def look_once(self, detector: Detector) -> bool:
         """Begin the reading of a series that still arrives; False if none has grown. Raises Unavailable, DeviceLost."""
         now = self.clock()
-        job = self.jobs.look_at(now=now, until=now + self._lease)
+        job = self.ledger.look_at(now=now, until=now + self._lease)
         if job is None:
             return False
         with structlog.contextvars.bound_contextvars(job=job.id, series_instance_uid=job.series_instance_uid):
             try:
                 reading = self.reader.read_ahead(job, detector, self._look_up)
                 log.info("series_looked_at", objects=job.objects, positive=reading.positive)
-                self.jobs.end_look(job, objects=job.objects, suspected=reading.positive)
+                self.ledger.end_look(job, objects=job.objects, suspected=reading.positive)
             except Refusal as refusal:  # not whole yet, or not ours to read: that is said when it is complete
                 log.debug("look_in_vain", reason=refusal.reason)
-                self.jobs.end_look(job, objects=job.objects, suspected=False)
+                self.ledger.end_look(job, objects=job.objects, suspected=False)
             except Interrupted:
-                self.jobs.break_off_look(job)
+                self.ledger.break_off_look(job)
             except torch.AcceleratorError as error:
                 raise DeviceLost(f"the GPU does not work any more: {first_line(error)}") from error
             except Unavailable:
@@ -137,7 +137,7 @@ class Analyser:
         """Between the steps of a look: a series that is complete comes first."""
         if self.stop.is_set():
             raise Interrupted(STOPS)
-        if self.jobs.is_any_ready(now=self.clock()):
+        if self.ledger.is_any_ready(now=self.clock()):
             raise Interrupted(OVERTAKEN)
 
     def _load(self, bundle: Bundle) -> Detector:
@@ -155,7 +155,7 @@ class Analyser:
             reading, results = self._read(job, detector)
         except Refused as refused:
             refusal = refused.refusal
-            self.jobs.refuse(
+            self.ledger.refuse(
                 job,
                 now=self.clock(),
                 reason=refusal.reason,
@@ -166,10 +166,10 @@ class Analyser:
             log.info("series_refused", reason=refusal.reason, detail=refusal.detail, results=len(refused.results))
         except ReportError as error:
             # the series will not change by itself: no second try
-            self.jobs.fail(job, now=self.clock(), reason="not_reportable", detail=error.detail, retry_at=None)
+            self.ledger.fail(job, now=self.clock(), reason="not_reportable", detail=error.detail, retry_at=None)
             log.error("reading_not_reportable", detail=error.detail)
         except Interrupted as interruption:
-            self.jobs.release(job, now=self.clock(), why=str(interruption))
+            self.ledger.release(job, now=self.clock(), why=str(interruption))
             log.info("job_released", why=str(interruption))
         except LeaseLost:
             raise
@@ -179,7 +179,7 @@ class Analyser:
             raise DeviceLost(f"the GPU does not work any more: {first_line(error)}") from error
         except Unavailable as error:
             # a full disk, a ledger that does not answer: no series is to be set aside for that, however long it lasts
-            self.jobs.release(job, now=self.clock(), why=error.detail)
+            self.ledger.release(job, now=self.clock(), why=error.detail)
             raise
         except OSError as error:
             self._fail(job, "unavailable", str(error))
@@ -187,7 +187,7 @@ class Analyser:
             log.exception("reading_crashed")
             self._fail(job, "crashed", f"{type(bug).__name__}: see the log at {self.clock().isoformat()}")
         else:
-            self.jobs.finish(
+            self.ledger.finish(
                 job,
                 now=self.clock(),
                 positive=reading.positive,
@@ -209,16 +209,16 @@ class Analyser:
 
     def _fail(self, job: Job, reason: str, detail: str) -> None:
         now = self.clock()
-        self.jobs.fail(job, now=now, reason=reason, detail=detail, retry_at=now + RETRY)
+        self.ledger.fail(job, now=now, reason=reason, detail=detail, retry_at=now + RETRY)
         log.error("try_failed", reason=reason, detail=detail, attempt=job.attempts, of=self.settings.max_attempts)
 
     def _give_back_lost(self, job: Job, error: torch.AcceleratorError) -> None:
         """It is the GPU's fault, not the series', and no try; unless the GPU is lost over this series again and again."""
         now, detail = self.clock(), f"{LOST}: {first_line(error)}"
-        if any(LOST in event.detail for event in self.jobs.events(job.id)):
+        if any(LOST in event.detail for event in self.ledger.events(job.id)):
             self._fail(job, "device", detail)
         else:
-            self.jobs.release(job, now=now, why=detail)
+            self.ledger.release(job, now=now, why=detail)
             log.error("job_released", why=detail)
 
     def _read(self, job: Job, detector: Detector) -> tuple[Reading, list[Result]]:
@@ -236,7 +236,7 @@ class Analyser:
     def _results(self, job: Job, detector: Detector) -> JobResults:
         return JobResults(
             job=job,
-            jobs=self.jobs,
+            ledger=self.ledger,
             spool=self.spool,
             detector=detector,
             options=self.options,
@@ -246,7 +246,7 @@ class Analyser:
 
     def _owed_to(self, job: Job, *, positive: bool) -> dict[str, list[str]]:
         """Who gets the objects, and who the notification."""
-        told_before = self.jobs.told_before(job)
+        told_before = self.ledger.told_before(job)
         wanting = [each for each in self.destinations if each.wants(positive=positive, told_before=told_before)]
         return {
             "destinations": [each.name for each in wanting if each.gets == "objects"],
@@ -261,12 +261,12 @@ class Analyser:
             nonlocal renewed_at
             if self.stop.is_set():
                 raise Interrupted(STOPS)
-            if self.jobs.is_overtaken(job, now=self.clock()):
+            if self.ledger.is_overtaken(job, now=self.clock()):
                 raise Interrupted(OVERTAKEN)
             held_for = self.clock() - renewed_at  # negative: the clock was put back
             if not timedelta(0) <= held_for <= self._lease / RENEWALS_PER_LEASE:
                 renewed_at = self.clock()
-                self.jobs.renew(job, now=renewed_at, lease=self._lease)
+                self.ledger.renew(job, now=renewed_at, lease=self._lease)
 
         return keep_lease
 

@@ -13,7 +13,7 @@ MOST_BYTES = 384 << 20
 AT_ONCE = 16
 
 
-class Lightbox:
+class PixelCache:
     """Up to most_bytes of pixels, by job and hash of the object. In one process; another one decodes anew."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:

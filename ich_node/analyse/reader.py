@@ -10,11 +10,11 @@ import structlog
 import torch
 from pydicom import Dataset
 
-from ich_node.analyse.answer_cache import Recollection
-from ich_node.analyse.pixel_cache import AT_ONCE, Lightbox
+from ich_node.analyse.answer_cache import AnswerCache
+from ich_node.analyse.pixel_cache import AT_ONCE, PixelCache
 from ich_node.detection.reading import Reading
 from ich_node.errors import TooLarge
-from ich_node.ledger import Instance, Job, Jobs
+from ich_node.ledger import Instance, Job, Ledger
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import first_line
 from ich_node.report.uids import digest_of
@@ -51,15 +51,15 @@ class Objects:
 class Reader:
     """One a process."""
 
-    def __init__(self, jobs: Jobs, spool: Spool, clock: Callable[[], datetime]) -> None:
-        self._jobs = jobs
+    def __init__(self, ledger: Ledger, spool: Spool, clock: Callable[[], datetime]) -> None:
+        self._ledger = ledger
         self._spool = spool
         self._clock = clock
-        self._lightbox = Lightbox()
+        self._lightbox = PixelCache()
 
     def fetch(self, job: Job, look_up: Callable[[], None]) -> Objects:
         """look_up is called again and again, and may raise Interrupted. Raises TooLarge, Unavailable, OSError."""
-        instances = self._jobs.instances(job)
+        instances = self._ledger.instances(job)
         size_bytes = sum(instance.size_bytes for instance in instances)
         if size_bytes > MOST_SERIES_BYTES:
             raise TooLarge(f"{len(instances)} objects of {size_bytes} bytes; a head CT has less than {MOST_SERIES_BYTES}")
@@ -88,10 +88,10 @@ class Reader:
     def tidy(self) -> None:
         """Pixels of series that another process has read, or that nobody will."""
         for job_id in self._lightbox.job_ids():
-            if not self._jobs.is_open(job_id):
+            if not self._ledger.is_open(job_id):
                 self._lightbox.take_down(job_id)
 
-    def _read(self, objects: Objects, detector: Detector, look_up: Callable[[], None]) -> tuple[Series, Reading, Recollection]:
+    def _read(self, objects: Objects, detector: Detector, look_up: Callable[[], None]) -> tuple[Series, Reading, AnswerCache]:
         series = read_series(objects.datasets, decode=self._lightbox.decoder(objects.job.id, objects.sha256_of, look_up))
         look_up()
         try:
@@ -99,15 +99,15 @@ class Reader:
         except torch.OutOfMemoryError as error:
             why = f"the GPU's memory was short: {first_line(error)}"
         # others may use it, too: this series on the CPU
-        self._jobs.remark(objects.job, now=self._clock(), event="read on the CPU", detail=why)
+        self._ledger.remark(objects.job, now=self._clock(), event="read on the CPU", detail=why)
         log.warning("read_on_the_cpu", why=why)
         torch.cuda.empty_cache()
         return series, *self._detect(objects, Detector(detector.bundle), series, look_up)
 
     def _detect(
         self, objects: Objects, detector: Detector, series: Series, look_up: Callable[[], None]
-    ) -> tuple[Reading, Recollection]:
-        recollection = Recollection(self._jobs, objects.job, detector, objects.sha256_of)
+    ) -> tuple[Reading, AnswerCache]:
+        recollection = AnswerCache(self._ledger, objects.job, detector, objects.sha256_of)
         try:
             return detector.read(series, lambda *_: look_up(), recollection), recollection
         except Interrupted:

@@ -11,14 +11,14 @@ from pydicom import Dataset
 
 from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal, ReportError
-from ich_node.ledger import Job, Jobs, Result
+from ich_node.ledger import Job, Ledger, Result
 from ich_node.model.detector import Detector
 from ich_node.notification import KIND, Notification
 from ich_node.report import (
+    NotificationContext,
     Predecessor,
     ReportOptions,
     ResultObject,
-    Told,
     Unread,
     notification_of,
     notification_of_refusal,
@@ -36,7 +36,7 @@ class JobResults:
     """Made twice, the same bytes. at: the time of all of them; with_notification: whether a destination takes notifications."""
 
     job: Job
-    jobs: Jobs
+    ledger: Ledger
     spool: Spool
     detector: Detector
     options: ReportOptions
@@ -87,7 +87,7 @@ class JobResults:
 
     def _predecessor(self) -> Predecessor | None:
         """The SR that an earlier revision of this series gave, if its file is still there."""
-        previous = self.jobs.previous_result(self.job, "sr")
+        previous = self.ledger.previous_result(self.job, "sr")
         if previous is None:
             return None
         try:
@@ -101,9 +101,9 @@ class JobResults:
             sop_instance_uid=previous.sop_instance_uid,
         )
 
-    def _told(self, datasets: Sequence[Dataset], objects: Sequence[Result]) -> Told:
-        previous = self.jobs.previous_result(self.job, KIND)
-        return Told(
+    def _told(self, datasets: Sequence[Dataset], objects: Sequence[Result]) -> NotificationContext:
+        previous = self.ledger.previous_result(self.job, KIND)
+        return NotificationContext(
             study_instance_uid=self.job.study_instance_uid,
             series_instance_uid=self.job.series_instance_uid,
             datasets=datasets,

@@ -10,19 +10,19 @@ from rich.console import Console
 from rich.table import Table
 
 from ich_node.errors import ConfigError
-from ich_node.ledger import Job, Jobs, JobState, Lane
+from ich_node.ledger import Job, JobState, Lane, Ledger
 
 app = typer.Typer(no_args_is_help=True, help="What was received, what became of it, and what is still owed.")
 JobId = Annotated[int, typer.Argument(help="The number in `jobs list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _ledger(context: typer.Context) -> Jobs:
-    ledger: Jobs = context.obj.ledger()
+def _ledger(context: typer.Context) -> Ledger:
+    ledger: Ledger = context.obj.ledger()
     return ledger
 
 
-def _job(ledger: Jobs, job_id: int) -> Job:
+def _job(ledger: Ledger, job_id: int) -> Job:
     job = ledger.get(job_id)
     if job is None:
         raise ConfigError(f"there is no job {job_id}; `ich-node jobs list` shows what there is")

@@ -12,7 +12,7 @@ import typer
 
 from ich_node.cli import model_rule
 from ich_node.errors import BundleError
-from ich_node.ledger import Jobs
+from ich_node.ledger import Ledger
 
 app = typer.Typer(no_args_is_help=True, help="The models: import, look at, activate, roll back.")
 BundleFile = Annotated[Path, typer.Argument(help="A bundle file (.safetensors).", exists=True, dir_okay=False)]
@@ -52,10 +52,10 @@ def import_published(
 @app.command("list")
 def list_models(context: typer.Context) -> None:
     """The bundle that reads now, and every activation before it."""
-    from ich_node.analyse.active_bundle import Shelf
+    from ich_node.analyse.active_bundle import ActiveBundle
 
-    ledger: Jobs = context.obj.ledger()
-    shelf = Shelf(ledger, context.obj.config.bundle.path)
+    ledger: Ledger = context.obj.ledger()
+    shelf = ActiveBundle(ledger, context.obj.config.bundle.path)
     current = shelf.current()
     typer.echo(f"reading now: {current.name} {current.sha256[:12]} ({shelf.current_path()})")
     for activation in ledger.activations():
@@ -72,10 +72,10 @@ def show(
     ] = None,
 ) -> None:
     """The bundle's card as JSON; loading it verifies it."""
-    from ich_node.analyse.active_bundle import Shelf
+    from ich_node.analyse.active_bundle import ActiveBundle
     from ich_node.model.bundle_file import open_bundle
 
-    bundle = open_bundle(file) if file else Shelf(context.obj.ledger(), context.obj.config.bundle.path).current()
+    bundle = open_bundle(file) if file else ActiveBundle(context.obj.ledger(), context.obj.config.bundle.path).current()
     card = {name: value for name, value in asdict(bundle.card).items() if name != "self_check_peaks"}
     typer.echo(json.dumps({"sha256": bundle.sha256} | card, indent=2, ensure_ascii=False))
 
@@ -87,7 +87,7 @@ def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
 
     bundle = open_bundle(file)
     kept = _keep(file.read_bytes(), context.obj.config.spool.path / "bundles")
-    ledger: Jobs = context.obj.ledger()
+    ledger: Ledger = context.obj.ledger()
     ledger.activate_bundle(
         path=str(kept), sha256=bundle.sha256, name=bundle.name, who=getpass.getuser(), why=why, now=datetime.now(UTC)
     )
@@ -97,7 +97,7 @@ def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
 @app.command()
 def rollback(context: typer.Context, why: Why = "") -> None:
     """Activate the bundle before the current one."""
-    ledger: Jobs = context.obj.ledger()
+    ledger: Ledger = context.obj.ledger()
     activation = ledger.rollback_bundle(who=getpass.getuser(), why=why, now=datetime.now(UTC))
     typer.echo(f"activated {activation.name} {activation.sha256[:12]}")
 

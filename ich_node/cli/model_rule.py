@@ -32,7 +32,7 @@ def set_rule(
     ] = None,
 ) -> None:
     """Make a new bundle with other numbers for what counts as a peak. Activate it with `ich-node model activate`."""
-    from ich_node.analyse.active_bundle import Shelf
+    from ich_node.analyse.active_bundle import ActiveBundle
     from ich_node.model.bundle_file import open_bundle
     from ich_node.model.revise import revise
 
@@ -40,7 +40,7 @@ def set_rule(
         raise typer.BadParameter("say why", param_hint="--why")
     if out.exists():
         raise BundleError(f"{out} exists; a revision is a new file: choose another --out")
-    parent = open_bundle(bundle) if bundle else Shelf(context.obj.ledger(), context.obj.config.bundle.path).current()
+    parent = open_bundle(bundle) if bundle else ActiveBundle(context.obj.ledger(), context.obj.config.bundle.path).current()
     wanted = {"min_prominence": h, "min_likelihood": t, "min_distance_px": d, "slice_gate": gate}
     given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     rule = replace(parent.peak_rule, **given)

@@ -23,7 +23,7 @@ from ich_node.processes.watchdog import Watchdog
 from ich_node.spool import Spool
 
 if TYPE_CHECKING:
-    from ich_node.ledger import Jobs
+    from ich_node.ledger import Ledger
 
 STALL_SECONDS = 300.0  # of receive and send, whose every wait is shorter
 
@@ -38,7 +38,7 @@ class Setup:
     path: Path | None
     config: Config
 
-    def ledger(self) -> "Jobs":
+    def ledger(self) -> "Ledger":
         from ich_node.ledger import open_ledger
 
         return open_ledger(self.config.database.url)
@@ -138,7 +138,7 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False, in
 
 def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Read the series that are complete."""
-    from ich_node.analyse.active_bundle import Shelf
+    from ich_node.analyse.active_bundle import ActiveBundle
     from ich_node.analyse.loop import Analyser
     from ich_node.report import ReportOptions
 
@@ -146,9 +146,9 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     stop = _begin(setup, "analyse", stop_with_parent)
     ledger = setup.ledger()
     analyser = Analyser(
-        jobs=ledger,
+        ledger=ledger,
         spool=setup.spool(),
-        shelf=Shelf(ledger, setup.config.bundle.path),
+        shelf=ActiveBundle(ledger, setup.config.bundle.path),
         settings=setup.config.analysis,
         options=ReportOptions(ae_title=setup.config.scp.ae_title, **setup.config.report.model_dump()),
         destinations=setup.config.destinations,
@@ -163,7 +163,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
 def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Deliver results to the destinations."""
     from ich_node.deliver.loop import LONGEST_RETRY, Sender
-    from ich_node.retention import Sweeper
+    from ich_node.retention import SpoolRetention
 
     setup: Setup = context.obj
     stop = _begin(setup, "send", stop_with_parent)
@@ -180,7 +180,7 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
         tls=config.tls,
     )
     longest_wait = max(_longest_wait(config), LONGEST_RETRY)
-    sender.work(Sweeper(ledger, spool, config.spool, now, keep_days=config.database.keep_days, longest_wait=longest_wait))
+    sender.work(SpoolRetention(ledger, spool, config.spool, now, keep_days=config.database.keep_days, longest_wait=longest_wait))
 
 
 def _longest_wait(config: Config) -> timedelta:

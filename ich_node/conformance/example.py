@@ -10,7 +10,7 @@ from pydicom.uid import CTImageStorage
 
 from ich_node.detection.network_input import PixelGrid
 from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
-from ich_node.report import Algorithm, ReportOptions, ResultObject, Source, write_report
+from ich_node.report import Algorithm, ReportOptions, ResultObject, SourceSeries, write_report
 from ich_node.series.series import Series, Slice
 
 SIDE_PX = 64
@@ -45,7 +45,7 @@ def example(number: int) -> Example:
         name="ICH MIL", version=f"0.{number}", bundle_name=bundle.name, bundle_sha256=bundle.sha256, details="threshold 50 %"
     )
     results = write_report(
-        Source(series=series, datasets=headers, digest=bundle.sha256, revision=1),
+        SourceSeries(series=series, datasets=headers, digest=bundle.sha256, revision=1),
         reading,
         _flat,
         algorithm=algorithm,

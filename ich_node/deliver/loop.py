@@ -19,10 +19,10 @@ from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets import NotSent, Outlet, Taken, open_outlet
 from ich_node.deliver.outlets.commitment_user import Commitments
 from ich_node.errors import ConfigError, PeerUnavailable, Unavailable
-from ich_node.ledger import Delivery, Jobs, LeaseLost
+from ich_node.ledger import Delivery, LeaseLost, Ledger
 from ich_node.network.requestor import TLS_OFF
 from ich_node.notification import NotANotification
-from ich_node.retention import Sweeper
+from ich_node.retention import SpoolRetention
 from ich_node.spool import Spool
 
 WAIT_SECONDS = 0.5  # for a ledger that does not answer
@@ -48,7 +48,7 @@ def retry_at(*, attempts: int, first_at: datetime, now: datetime) -> datetime | 
 class Sender:
     """One process that delivers. clock is the node's; owner names this process in leases."""
 
-    jobs: Jobs
+    ledger: Ledger
     spool: Spool
     destinations: Sequence[Destination]
     ae_title: str
@@ -58,9 +58,9 @@ class Sender:
     stop: threading.Event
     tls: TlsSettings = TLS_OFF
 
-    def work(self, sweeper: Sweeper | None = None) -> None:
+    def work(self, sweeper: SpoolRetention | None = None) -> None:
         """Deliver until asked to stop, and keep the spool swept."""
-        with closing(self.jobs.news()) as news:
+        with closing(self.ledger.news()) as news:
             while not self.stop.is_set():
                 try:
                     idle = self.retry_uncommitted() + self.send_due() == 0
@@ -74,7 +74,7 @@ class Sender:
 
     def send_due(self) -> int:
         """Claim and deliver one batch; its size. Raises Unavailable if the ledger is."""
-        batch = self.jobs.claim_deliveries(
+        batch = self.ledger.claim_deliveries(
             owner=self.owner,
             now=self.clock(),
             lease=LEASE,
@@ -90,7 +90,7 @@ class Sender:
             log.warning("delivery_lease_lost", destination=batch[0].destination, job_id=batch[0].job_id)
         except (PeerUnavailable, ConfigError) as error:
             self._retry_later(open_ids.values(), error.detail)
-            self.jobs.hold(batch[0].destination, until=self.clock() + FIRST_RETRY)
+            self.ledger.hold(batch[0].destination, until=self.clock() + FIRST_RETRY)
         except Unavailable:
             raise
         except Exception as error:  # a bug of ours: this batch waits, the others go on
@@ -110,7 +110,7 @@ class Sender:
                 held_for = self.clock() - renewed_at  # negative: the clock was put back
                 if not timedelta(0) <= held_for <= LEASE - ONE_RESULT:
                     renewed_at = self.clock()
-                    self.jobs.renew_deliveries(list(open_ids), owner=self.owner, now=renewed_at, lease=LEASE)
+                    self.ledger.renew_deliveries(list(open_ids), owner=self.owner, now=renewed_at, lease=LEASE)
                 try:
                     taken = line.send(delivery, self._read(delivery))
                 except (NotSent, NotANotification) as error:
@@ -123,7 +123,7 @@ class Sender:
         destination = next((destination for destination in self.destinations if destination.name == name), None)
         if destination is None:
             raise PeerUnavailable(f"config.toml has no destination '{name}' any more")
-        commitments = Commitments(jobs=self.jobs, clock=self.clock, stop=self.stop)
+        commitments = Commitments(ledger=self.ledger, clock=self.clock, stop=self.stop)
         return open_outlet(destination, ae_title=self.ae_title, tls=self.tls, clock=self.clock, commitments=commitments)
 
     def _read(self, delivery: Delivery) -> bytes:
@@ -141,11 +141,11 @@ class Sender:
         }
         now = self.clock()
         if taken.transaction_uid is None:
-            self.jobs.delivered([delivery.id], owner=self.owner, now=now, detail=taken.detail)
+            self.ledger.delivered([delivery.id], owner=self.owner, now=now, detail=taken.detail)
             log.info("delivered", **known)
             return
         # Before the question goes out: its answer may come through the listener at once.
-        self.jobs.stored(
+        self.ledger.stored(
             [delivery.id],
             owner=self.owner,
             now=now,
@@ -157,7 +157,7 @@ class Sender:
 
     def retry_uncommitted(self) -> int:
         """Take back what a destination does not keep, or did not confirm in time; how many. Raises Unavailable."""
-        batch = self.jobs.claim_uncommitted(owner=self.owner, now=self.clock(), lease=LEASE, limit=MOST_IN_ONE_ASSOCIATION)
+        batch = self.ledger.claim_uncommitted(owner=self.owner, now=self.clock(), lease=LEASE, limit=MOST_IN_ONE_ASSOCIATION)
         for delivery in batch:
             unanswered = delivery.transaction_uid is not None
             self._retry_later([delivery], NOT_CONFIRMED if unanswered else delivery.detail or NOT_CONFIRMED)
@@ -169,13 +169,13 @@ class Sender:
             next_at = retry_at(attempts=delivery.attempts, first_at=delivery.first_at, now=now)
             known = {"destination": delivery.destination, "sop_instance_uid": delivery.sop_instance_uid, "detail": detail}
             if next_at is None:
-                self.jobs.give_up([delivery.id], owner=self.owner, now=now, detail=detail)
+                self.ledger.give_up([delivery.id], owner=self.owner, now=now, detail=detail)
                 log.error("delivery_given_up", attempts=delivery.attempts, **known)
             else:
-                self.jobs.postpone([delivery.id], owner=self.owner, now=now, next_at=next_at, detail=detail)
+                self.ledger.postpone([delivery.id], owner=self.owner, now=now, next_at=next_at, detail=detail)
                 log.warning("delivery_postponed", next_at=next_at.isoformat(), **known)
 
     def _hand_back(self, deliveries: Iterable[Delivery]) -> None:
         now = self.clock()
         ids = [delivery.id for delivery in deliveries]
-        self.jobs.postpone(ids, owner=self.owner, now=now, next_at=now, detail="the node was stopped")
+        self.ledger.postpone(ids, owner=self.owner, now=now, next_at=now, detail="the node was stopped")

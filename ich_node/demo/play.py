@@ -50,7 +50,7 @@ class DemoError(IchNodeError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mark:
+class ReportedMark:
     """A point of the SR: pixel centre indices in a source image, and its certainty in percent."""
 
     sop_instance_uid: str
@@ -75,7 +75,7 @@ class DemoResult:
     received: tuple[Path, ...]
     preview: Path | None
     planted: tuple[Planted, ...]
-    marks: tuple[Mark, ...]
+    marks: tuple[ReportedMark, ...]
     marks_elsewhere: int
     seconds: float
 
@@ -179,7 +179,7 @@ def _compare(study: PhantomStudy, received: list[Path], out: Path, seconds: floa
     )
 
 
-def marks_of(path: Path) -> list[Mark]:
+def marks_of(path: Path) -> list[ReportedMark]:
     """The points of an SR file. SCOORD counts from the corner of the first pixel, so its centre is (0.5, 0.5)."""
     marks = []
     content: Any = srread(path).content
@@ -187,7 +187,7 @@ def marks_of(path: Path) -> list[Mark]:
         region = group.roi
         (column, row), *_ = region.value
         marks.append(
-            Mark(
+            ReportedMark(
                 sop_instance_uid=str(region.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID),
                 row=float(row) - 0.5,
                 column=float(column) - 0.5,
@@ -197,7 +197,7 @@ def marks_of(path: Path) -> list[Mark]:
     return marks
 
 
-def _is_near(mark: Mark, box: tuple[int, int, int, int]) -> bool:
+def _is_near(mark: ReportedMark, box: tuple[int, int, int, int]) -> bool:
     row0, column0, row1, column1 = box
     return row0 - NEAR_PX <= mark.row <= row1 + NEAR_PX and column0 - NEAR_PX <= mark.column <= column1 + NEAR_PX
 

@@ -4,23 +4,23 @@
 Delivery per destination, which `send` claims. The states and the ways between them are drawn in states.py.
 """
 
-from ich_node.ledger.ledger import Jobs, open_ledger
-from ich_node.ledger.rows import Activation, Answer, Delivery, Instance, Job, JobEvent, LeaseLost, Result
+from ich_node.ledger.ledger import Ledger, open_ledger
+from ich_node.ledger.rows import Activation, Delivery, Instance, Job, JobEvent, LeaseLost, NetworkAnswer, Result
 from ich_node.ledger.states import Added, DeliveryState, JobState, Lane
 
 __all__ = [
     "Activation",
     "Added",
-    "Answer",
     "Delivery",
     "DeliveryState",
     "Instance",
     "Job",
     "JobEvent",
     "JobState",
-    "Jobs",
     "Lane",
     "LeaseLost",
+    "Ledger",
+    "NetworkAnswer",
     "Result",
     "open_ledger",
 ]

@@ -15,7 +15,7 @@ BUSY_LOOK_SECONDS, BUSY_SECONDS = 0.01, 5.0
 SQLITE_SECONDS, SERVER_SECONDS = 1.0, 0.5
 
 
-class News:
+class Changes:
     """One a loop. SQLite's changes are noticed at once; PostgreSQL's when the time is over, which therefore is shorter."""
 
     def __init__(self, engine: sa.Engine) -> None:

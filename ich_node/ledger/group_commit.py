@@ -15,7 +15,7 @@ Work = TypeVar("Work")
 Outcome = TypeVar("Outcome")
 
 
-class Together(Generic[Work, Outcome]):
+class GroupCommit(Generic[Work, Outcome]):
     """write: does several pieces of work in one transaction, or none of them."""
 
     def __init__(self, write: Callable[[Sequence[Work]], Sequence[Outcome]]) -> None:

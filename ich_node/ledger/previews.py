@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ich_node.ledger.receiving import STILL_OPEN
-from ich_node.ledger.rows import Answer, Job
+from ich_node.ledger.rows import Job, NetworkAnswer
 from ich_node.ledger.seat import Seat
 from ich_node.ledger.states import Lane
 from ich_node.ledger.tables import answers, as_values, columns_of, jobs
@@ -76,18 +76,18 @@ class Looking(Seat):
         with self._read() as connection:
             return connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job_id, STILL_OPEN)).first() is not None
 
-    def answers(self, job: Job, *, bundle_sha256: str, engine: str) -> list[Answer]:
+    def answers(self, job: Job, *, bundle_sha256: str, engine: str) -> list[NetworkAnswer]:
         """What this engine with this bundle has said of slabs of this series."""
-        query = sa.select(*columns_of(Answer, answers)).where(
+        query = sa.select(*columns_of(NetworkAnswer, answers)).where(
             answers.c.series_instance_uid == job.series_instance_uid,
             answers.c.study_instance_uid == job.study_instance_uid,
             answers.c.bundle_sha256 == bundle_sha256,
             answers.c.engine == engine,
         )
         with self._read() as connection:
-            return as_values(Answer, connection.execute(query))
+            return as_values(NetworkAnswer, connection.execute(query))
 
-    def keep_answers(self, job: Job, new: Sequence[Answer], *, now: datetime) -> None:
+    def keep_answers(self, job: Job, new: Sequence[NetworkAnswer], *, now: datetime) -> None:
         """Each in place of an earlier one about the same slab."""
         if not new:
             return

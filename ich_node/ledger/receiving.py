@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ich_node.errors import Unavailable
 from ich_node.ledger.database import errors_explained
 from ich_node.ledger.driver import Prepared, transaction
-from ich_node.ledger.group_commit import Together
+from ich_node.ledger.group_commit import GroupCommit
 from ich_node.ledger.rows import Instance, Job
 from ich_node.ledger.seat import Seat, note
 from ich_node.ledger.states import Added, JobState, Lane
@@ -64,12 +64,12 @@ INSERT_NEW = sa.insert(instances).inline().values({c.name: sa.bindparam(c.name) 
 Arrived = Sequence[tuple[Instance, datetime, timedelta, bool]]
 
 
-class Arriving(Seat):
+class Receiving(Seat):
     """Adds objects, and says when a series is complete."""
 
     def __init__(self, engine: sa.Engine) -> None:
         super().__init__(engine)
-        self._together = Together(self._add_all)
+        self._together = GroupCommit(self._add_all)
         self._join = Prepared(JOIN_AS_NEW, engine.dialect)
         self._join_urgently = Prepared(JOIN_AS_NEW.values(lane=Lane.URGENT), engine.dialect)
         self._insert = Prepared(INSERT_NEW, engine.dialect)

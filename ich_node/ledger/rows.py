@@ -60,7 +60,7 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class NetworkAnswer:
     """What one engine with one bundle said of a slab, its HU shifted by shift_hu.
 
     slab_sha256: of its slices' own hashes; likelihood: the map's rows, in 32-bit floats of this machine.

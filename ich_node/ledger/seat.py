@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ich_node.ledger.changes import News
+from ich_node.ledger.changes import Changes
 from ich_node.ledger.database import READS_ONLY, errors_explained
 from ich_node.ledger.tables import job_events
 
@@ -21,10 +21,10 @@ class Seat:
     def dispose(self) -> None:
         self._engine.dispose()
 
-    def news(self) -> News:
+    def news(self) -> Changes:
         """For a loop that waits for work; to be closed. Raises Unavailable."""
         with errors_explained():
-            return News(self._engine)
+            return Changes(self._engine)
 
     @contextmanager
     def _write(self) -> Iterator[sa.Connection]:

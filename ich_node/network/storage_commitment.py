@@ -14,7 +14,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 
 from ich_node.errors import PeerUnavailable, Unavailable
-from ich_node.ledger import Delivery, Jobs
+from ich_node.ledger import Delivery, Ledger
 
 PUSH_MODEL = UID("1.2.840.10008.1.20.1")
 PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
@@ -50,7 +50,7 @@ def ask(association: Association, transaction_uid: str, deliveries: Iterable[Del
         raise PeerUnavailable(f"the peer refuses the request for storage commitment: status 0x{answer.Status:04X}")
 
 
-def record_answer(event: Event, jobs: Jobs, clock: Callable[[], datetime]) -> tuple[int, None]:
+def record_answer(event: Event, ledger: Ledger, clock: Callable[[], datetime]) -> tuple[int, None]:
     """EVT_N_EVENT_REPORT: write down what was committed and what was not; the status that the peer gets."""
     try:
         report = event.event_information
@@ -61,7 +61,7 @@ def record_answer(event: Event, jobs: Jobs, clock: Callable[[], datetime]) -> tu
         log.warning("commitment_not_understood", error=type(error).__name__)
         return INVALID_ARGUMENT, None
     try:
-        heard = jobs.commitment_answered(transaction_uid, committed=committed, failed=failed, now=clock())
+        heard = ledger.commitment_answered(transaction_uid, committed=committed, failed=failed, now=clock())
     except Unavailable as error:
         log.error("commitment_not_recorded", transaction_uid=transaction_uid, detail=error.detail)
         return PROCESSING_FAILURE, None

@@ -34,7 +34,7 @@ class PhantomSlice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Studio:
+class Canvas:
     """Head and scanner, ready for pictures. Matter is painted on a grid `coarser` times that of the image."""
 
     head: Head
@@ -96,13 +96,13 @@ class Studio:
 
 def make_studio(
     head: Head, scanner: Scanner, pose: Pose, *, size: int, pixel_mm: float, slice_mm: float, coarser: int = 1
-) -> Studio:
+) -> Canvas:
     """size must be a multiple of `coarser`."""
     image = make_frame(size, pixel_mm, pose)
     whole = make_frame(size // coarser, pixel_mm * coarser, pose)
     footprint = footprint_of(head, whole)
     box = _head_box(head, whole, footprint)
-    return Studio(
+    return Canvas(
         head=head,
         scanner=scanner,
         slice_mm=slice_mm,

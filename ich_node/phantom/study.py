@@ -14,7 +14,7 @@ from ich_node.phantom.draw import draw_bleed
 from ich_node.phantom.frame import Pose
 from ich_node.phantom.head import Head, draw_head
 from ich_node.phantom.physics import draw_scanner
-from ich_node.phantom.plane import PhantomSlice, Studio, make_studio
+from ich_node.phantom.plane import Canvas, PhantomSlice, make_studio
 
 LOWEST_MM = 2.0  # level of the first slice: the foramen magnum
 MATTER_MM = 0.9  # the head is painted on pixels of about this size and then enlarged
@@ -119,7 +119,7 @@ def make_study(
     return PhantomStudy(acquisition=acquisition, slices=slices, bleeds=tuple(_boxed(slices, lesions, kinds)))
 
 
-def _studio(rng: np.random.Generator, head: Head, acquisition: Acquisition) -> Studio:
+def _studio(rng: np.random.Generator, head: Head, acquisition: Acquisition) -> Canvas:
     scanner = draw_scanner(rng, half_field_mm=acquisition.rows * acquisition.pixel_mm / 2)
     pose = Pose(
         rotation_deg=float(np.clip(rng.normal(0, 4), -10, 10)),
@@ -146,7 +146,7 @@ def _levels(head: Head, acquisition: Acquisition) -> list[float]:
     return [LOWEST_MM + index * acquisition.slice_mm for index in range(count)]
 
 
-def _plant(rng: np.random.Generator, studio: Studio, kinds: Sequence[BleedKind]) -> list[Lesion]:
+def _plant(rng: np.random.Generator, studio: Canvas, kinds: Sequence[BleedKind]) -> list[Lesion]:
     """Draw each bleed until it shows well and leaves the ones before it visible."""
     planted: list[Lesion] = []
     for kind in kinds:
@@ -161,7 +161,7 @@ def _plant(rng: np.random.Generator, studio: Studio, kinds: Sequence[BleedKind])
     return planted
 
 
-def _area_mm2(studio: Studio, lesions: Sequence[Lesion], index: int) -> float:
+def _area_mm2(studio: Canvas, lesions: Sequence[Lesion], index: int) -> float:
     """Where a lesion is thickest, the area that it shows."""
     low, high = lesions[index].levels_mm
     _, lesion_YX = studio.truth(min((low + high) / 2, studio.head.skull.top - 15), lesions)

@@ -17,7 +17,7 @@ from pynetdicom.events import Event
 
 from ich_node.config.settings import Source
 from ich_node.errors import Unavailable
-from ich_node.ledger import Instance, Jobs
+from ich_node.ledger import Instance, Ledger
 from ich_node.network.entity import application_entity
 from ich_node.network.requestor import ACSE_SECONDS, CONNECT_SECONDS, Requestor
 from ich_node.network.storage_commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST_COMMITMENT
@@ -36,10 +36,12 @@ log = structlog.get_logger(__name__)
 class Commitment:
     """Answers senders who ask whether we keep what they sent."""
 
-    def __init__(self, ae_title: str, spool: Spool, jobs: Jobs, completion: Completion, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ae_title: str, spool: Spool, ledger: Ledger, completion: Completion, clock: Callable[[], datetime]
+    ) -> None:
         self._ae_title = ae_title
         self._spool = spool
-        self._jobs = jobs
+        self._ledger = ledger
         self._completion = completion
         self._clock = clock
 
@@ -70,7 +72,7 @@ class Commitment:
     def _answer(self, association: Association, source: Source, transaction_uid: str, asked: Sequence[tuple[str, str]]) -> None:
         known = {"source": source.name, "transaction_uid": transaction_uid}
         try:
-            held = self._jobs.find([uid for _, uid in asked])
+            held = self._ledger.find([uid for _, uid in asked])
             report, failed = self._report(transaction_uid, asked, held)
             self._completion.closed(association, held)
         except Unavailable as error:  # no answer is an answer, too: the sender keeps its copy and asks again

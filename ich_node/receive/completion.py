@@ -16,14 +16,16 @@ from pynetdicom.association import Association
 
 from ich_node.config.settings import SeriesSettings, Source
 from ich_node.dicom.geometry import stack_is_complete
-from ich_node.ledger import Instance, Jobs
+from ich_node.ledger import Instance, Ledger
 
 
 class Completion:
     """Which open association carries which series, and what its end means for them."""
 
-    def __init__(self, jobs: Jobs, series: SeriesSettings, idle_timeout_seconds: float, clock: Callable[[], datetime]) -> None:
-        self._jobs = jobs
+    def __init__(
+        self, ledger: Ledger, series: SeriesSettings, idle_timeout_seconds: float, clock: Callable[[], datetime]
+    ) -> None:
+        self._ledger = ledger
         self._series = series
         self._idle_timeout = timedelta(seconds=idle_timeout_seconds)
         self._clock = clock
@@ -57,9 +59,9 @@ class Completion:
             others = [series for other, series in self._carried.items() if other is not association and other.is_alive()]
             for series_instance_uid, uids in sorted(named.items()):
                 carried_elsewhere = any(series_instance_uid in series for series in others)
-                if not carried_elsewhere and self._jobs.open_instances(series_instance_uid) <= uids:
+                if not carried_elsewhere and self._ledger.open_instances(series_instance_uid) <= uids:
                     self._carried.get(association, {}).pop(series_instance_uid, None)
-                    self._jobs.set_ready([series_instance_uid], ready_at=self._clock())
+                    self._ledger.set_ready([series_instance_uid], ready_at=self._clock())
 
     def _ended(self, association: Association, source: Source, *, trust_geometry: bool) -> None:
         # Under the lock to its end: an object that arrives meanwhile must find its series extended, not shortened after it.
@@ -69,10 +71,10 @@ class Completion:
             now = self._clock()
             for series_instance_uid in sorted(mine.keys() - set().union(*self._carried.values())):
                 wait = self._quiet(source)
-                if trust_geometry and stack_is_complete(self._jobs.series_positions(series_instance_uid)):
-                    brought_alone = self._jobs.open_instances(series_instance_uid) <= mine[series_instance_uid]
+                if trust_geometry and stack_is_complete(self._ledger.series_positions(series_instance_uid)):
+                    brought_alone = self._ledger.open_instances(series_instance_uid) <= mine[series_instance_uid]
                     wait = timedelta(0) if brought_alone else timedelta(seconds=self._series.grace_seconds)
-                self._jobs.set_ready([series_instance_uid], ready_at=now + wait)
+                self._ledger.set_ready([series_instance_uid], ready_at=now + wait)
 
     def _quiet(self, source: Source) -> timedelta:
         return timedelta(seconds=self._series.quiet_seconds if source.quiet_seconds is None else source.quiet_seconds)

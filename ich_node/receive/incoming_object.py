@@ -98,7 +98,7 @@ class Identifier(BytesIO):
         return super().write(chunk)
 
 
-class Arriving:
+class IncomingObject:
     """The data set of one C-STORE, on its way to the spool.
 
     first: what came first of it, where its header is. refused: why the object is not kept, for its sender. What comes after that

@@ -19,12 +19,12 @@ from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source, TlsSettings
 from ich_node.errors import ConfigError
-from ich_node.ledger import Jobs
+from ich_node.ledger import Ledger
 from ich_node.network.acceptor.c_store import CStoreEvent
 from ich_node.network.acceptor.guard import Guard
 from ich_node.network.acceptor.server import Server, TlsServer
 from ich_node.network.acceptor.sharing import shares
-from ich_node.network.acceptor.waiting_room import Door, Vestibule
+from ich_node.network.acceptor.waiting_room import Door, WaitingRoom
 from ich_node.network.storage_commitment import record_answer
 from ich_node.network.tls import certificate_ends, server_context, subject_of
 from ich_node.processes.siblings import BACKLOG, Inheritance, Siblings
@@ -34,7 +34,7 @@ from ich_node.receive.commitment_provider import Commitment
 from ich_node.receive.completion import Completion
 from ich_node.receive.incoming_object import Arrivals
 from ich_node.receive.negotiation import acceptor, prefer_as_proposed
-from ich_node.receive.status import Answer, Status
+from ich_node.receive.status import Status, StoreResponse
 from ich_node.receive.store import Store
 from ich_node.spool import Spool
 
@@ -57,7 +57,7 @@ def receive_forever(
     sources: Sequence[Source],
     series: SeriesSettings,
     spool: Spool,
-    jobs: Jobs,
+    ledger: Ledger,
     clock: Callable[[], datetime],
     stop: threading.Event,
     tls: TlsSettings = TLS_OFF,
@@ -71,7 +71,7 @@ def receive_forever(
     reload = reload or threading.Event()
     gc.freeze()  # what was imported stays: each collection looks only at what associations left
     spool.sweep_temporaries(clock() - HALF_WRITTEN_FOR)
-    with Listener(scp, sources, series, spool, jobs, clock, tls, inheritance) as listener:
+    with Listener(scp, sources, series, spool, ledger, clock, tls, inheritance) as listener:
         tell_systemd(READY)
         checked_at = None
         while not stop.wait(TICK_SECONDS):
@@ -92,7 +92,7 @@ class Listener:
         sources: Sequence[Source],
         series: SeriesSettings,
         spool: Spool,
-        jobs: Jobs,
+        ledger: Ledger,
         clock: Callable[[], datetime],
         tls: TlsSettings = TLS_OFF,
         inheritance: Inheritance | None = None,
@@ -102,15 +102,15 @@ class Listener:
         siblings = Siblings(inheritance.memory, inheritance.place) if inheritance else None
         self._scp = scp
         self._tls = tls
-        self._jobs = jobs
+        self._ledger = ledger
         self._clock = clock
         self._sources = sources
-        self._vestibule = Vestibule(scp.acse_timeout_seconds, clock, siblings)
+        self._vestibule = WaitingRoom(scp.acse_timeout_seconds, clock, siblings)
         self._guard = Guard(scp, Arrivals(scp, spool), self._on_store)
         self._admission = Admission(scp, sources, clock)
-        self._completion = Completion(jobs, series, scp.idle_timeout_seconds, clock)
-        self._store = Store(series, jobs, self._completion, clock)
-        self._commitment = Commitment(scp.ae_title, spool, jobs, self._completion, clock)
+        self._completion = Completion(ledger, series, scp.idle_timeout_seconds, clock)
+        self._store = Store(series, ledger, self._completion, clock)
+        self._commitment = Commitment(scp.ae_title, spool, ledger, self._completion, clock)
         self._plain: Server | None = None
         self._secure: TlsServer | None = None
 
@@ -239,7 +239,7 @@ class Listener:
             prefer_as_proposed(association, request)
             log.info("association_admitted", source=source.name, **known)
 
-    def _on_store(self, event: CStoreEvent) -> Answer:
+    def _on_store(self, event: CStoreEvent) -> StoreResponse:
         return self._store.answer(event, self._admission.source_of(event.assoc))
 
     def _on_commitment_asked(self, event: Event) -> tuple[int, None]:
@@ -250,7 +250,7 @@ class Listener:
         """A destination says what it keeps of our results."""
         if self._admission.source_of(event.assoc) is None:
             return Status.NOT_AUTHORISED, None
-        return record_answer(event, self._jobs, self._clock)
+        return record_answer(event, self._ledger, self._clock)
 
     def _on_released(self, event: Event) -> None:
         self._end(event.assoc, self._completion.released, "association_released")

@@ -31,13 +31,13 @@ class NotStored(IchNodeError):
         super().__init__(comment)
 
 
-class Answer(NamedTuple):
+class StoreResponse(NamedTuple):
     """The status, and for a failure a sentence that its sender's log will show."""
 
     status: Status
     comment: str = ""
 
 
-def response(status: Status, comment: str = "") -> Answer:
+def response(status: Status, comment: str = "") -> StoreResponse:
     """With no more of the comment than fits."""
-    return Answer(status, comment[:MOST_COMMENT_CHARACTERS])
+    return StoreResponse(status, comment[:MOST_COMMENT_CHARACTERS])

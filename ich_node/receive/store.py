@@ -7,12 +7,12 @@ import structlog
 
 from ich_node.config.settings import SeriesSettings, Source
 from ich_node.errors import SpoolFull, Unavailable
-from ich_node.ledger import Added, Instance, Jobs
+from ich_node.ledger import Added, Instance, Ledger
 from ich_node.network.acceptor.c_store import CStoreEvent, CStoreRequest
 from ich_node.receive.completion import Completion
 from ich_node.receive.header import LEGAL_UID, Header, read_header
-from ich_node.receive.incoming_object import Arriving
-from ich_node.receive.status import Answer, NotStored, Status, response
+from ich_node.receive.incoming_object import IncomingObject
+from ich_node.receive.status import NotStored, Status, StoreResponse, response
 
 # (0000,0700) Priority of the command, PS3.7 table 9.3-1
 HIGH_PRIORITY = 0x0001
@@ -26,16 +26,16 @@ class Store:
     def __init__(
         self,
         series: SeriesSettings,
-        jobs: Jobs,
+        ledger: Ledger,
         completion: Completion,
         clock: Callable[[], datetime],
     ) -> None:
         self._max_wait = timedelta(seconds=series.max_wait_seconds)
-        self._jobs = jobs
+        self._ledger = ledger
         self._completion = completion
         self._clock = clock
 
-    def answer(self, event: CStoreEvent, source: Source | None) -> Answer:
+    def answer(self, event: CStoreEvent, source: Source | None) -> StoreResponse:
         """The C-STORE response. Never raises; Success means on disk and in the ledger."""
         uid = str(event.request.AffectedSOPInstanceUID)
         instance_uid = uid if LEGAL_UID.fullmatch(uid) else "illegal"  # it could be anything, a name as well
@@ -59,7 +59,7 @@ class Store:
         log.debug("object_stored", sop_instance_uid=instance_uid, source=source.name, added=added.name)
         return response(Status.SUCCESS)
 
-    def _keep(self, request: CStoreRequest, arrived: Arriving, event: CStoreEvent, source: Source) -> Added:
+    def _keep(self, request: CStoreRequest, arrived: IncomingObject, event: CStoreEvent, source: Source) -> Added:
         """Raises NotStored, Unavailable."""
         transfer_syntax = event.context.transfer_syntax
         if request.AffectedSOPClassUID != event.context.abstract_syntax:
@@ -87,10 +87,10 @@ class Store:
         self._completion.arrives(event.assoc, header.series_instance_uid, header.sop_instance_uid)
         ready_at = self._completion.ready_while_open(source, now)
         urgent = source.urgent or request.Priority == HIGH_PRIORITY
-        added = self._jobs.add(instance, ready_at=ready_at, max_wait=self._max_wait, urgent=urgent)
+        added = self._ledger.add(instance, ready_at=ready_at, max_wait=self._max_wait, urgent=urgent)
         if added is Added.DUPLICATE:
             # A sender that begins again after a crash is still sending the series, though the ledger learns nothing new.
-            self._jobs.set_ready([header.series_instance_uid], ready_at=ready_at)
+            self._ledger.set_ready([header.series_instance_uid], ready_at=ready_at)
         return added
 
 

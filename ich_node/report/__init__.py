@@ -1,8 +1,8 @@
 """Reading + source headers -> DICOM objects. Pure: no files, sockets, clock, database or configuration."""
 
-from ich_node.report.context import Predecessor, ReportOptions, Source, lesions_of
+from ich_node.report.context import Predecessor, ReportOptions, SourceSeries, lesions_of
 from ich_node.report.imprint import Algorithm
-from ich_node.report.notice import Told, notification_of, notification_of_refusal
+from ich_node.report.notice import NotificationContext, notification_of, notification_of_refusal
 from ich_node.report.overlay import render_overlay
 from ich_node.report.result import ResultObject
 from ich_node.report.unread import Unread, write_refusal
@@ -11,11 +11,11 @@ from ich_node.report.write import RESULT_SOP_CLASSES, write_report
 __all__ = [
     "RESULT_SOP_CLASSES",
     "Algorithm",
+    "NotificationContext",
     "Predecessor",
     "ReportOptions",
     "ResultObject",
-    "Source",
-    "Told",
+    "SourceSeries",
     "Unread",
     "lesions_of",
     "notification_of",

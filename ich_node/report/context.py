@@ -11,7 +11,7 @@ from pydicom.uid import UID
 from ich_node.detection.lesions import Lesion, Mark, find_lesions
 from ich_node.detection.reading import Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.report.evidence import to_evidence
-from ich_node.report.imprint import Algorithm, Imprint, in_the_zone_of
+from ich_node.report.imprint import Algorithm, ResultHeader, in_the_zone_of
 from ich_node.report.uids import UidMaker, uid_from
 from ich_node.series.series import Series, Slice
 
@@ -56,7 +56,7 @@ class Predecessor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class SourceSeries:
     """The series that was read. datasets: headers of all its Slices (pixel data not needed).
 
     digest: sha256, hex, over the sorted content hashes of the source objects. revision: of the job; late slices raise it.
@@ -86,7 +86,7 @@ class Context:
     reading: Reading
     slices: tuple[ReadSlice, ...]
     lesions: tuple[Lesion, ...]
-    imprint: Imprint
+    imprint: ResultHeader
     options: ReportOptions
     predecessor: Predecessor | None
     _by_uid: dict[str, ReadSlice] = field(repr=False)
@@ -152,7 +152,7 @@ def marks_on(slice_: Slice, lesions: Sequence[Lesion]) -> list[tuple[Lesion, Mar
     ]
 
 
-def to_context(source: Source, reading: Reading, algorithm: Algorithm, options: ReportOptions, at: datetime) -> Context:
+def to_context(source: SourceSeries, reading: Reading, algorithm: Algorithm, options: ReportOptions, at: datetime) -> Context:
     """Raises ReportError if the source cannot be referenced."""
     headers = to_evidence(source.series, source.datasets)
     by_uid = {slice_reading.sop_instance_uid: slice_reading for slice_reading in reading.slices}
@@ -164,7 +164,7 @@ def to_context(source: Source, reading: Reading, algorithm: Algorithm, options: 
         reading=reading,
         slices=slices,
         lesions=lesions_of(source.series, reading),
-        imprint=Imprint(
+        imprint=ResultHeader(
             algorithm=algorithm,
             ae_title=options.ae_title,
             uids=UidMaker(facts=_facts(source, reading, algorithm, options, at)),
@@ -177,7 +177,7 @@ def to_context(source: Source, reading: Reading, algorithm: Algorithm, options: 
     )
 
 
-def _facts(source: Source, reading: Reading, algorithm: Algorithm, options: ReportOptions, at: datetime) -> tuple[str, ...]:
+def _facts(source: SourceSeries, reading: Reading, algorithm: Algorithm, options: ReportOptions, at: datetime) -> tuple[str, ...]:
     """Everything that decides the content of the objects."""
     return (
         source.series.series_instance_uid,

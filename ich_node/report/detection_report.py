@@ -9,7 +9,7 @@ from ich_node import __version__
 from ich_node.detection.reading import Reading
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
-from ich_node.report.context import Predecessor, ReportOptions, Source
+from ich_node.report.context import Predecessor, ReportOptions, SourceSeries
 from ich_node.report.imprint import Algorithm
 from ich_node.report.result import ResultObject
 from ich_node.report.write import write_report
@@ -30,7 +30,7 @@ def report_on(
 ) -> Iterator[ResultObject]:
     """The DICOM objects of a Reading, each built when it is asked for. Raises ReportError at once."""
     return write_report(
-        Source(series=series, datasets=datasets, digest=digest, revision=revision, predecessor=predecessor),
+        SourceSeries(series=series, datasets=datasets, digest=digest, revision=revision, predecessor=predecessor),
         reading,
         detector.likelihood_on_slice,
         algorithm=algorithm_of(detector.bundle),

@@ -8,13 +8,13 @@ from pydicom import Dataset
 from pydicom.charset import convert_encodings
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ich_node.report.imprint import Imprint
+from ich_node.report.imprint import ResultHeader
 from ich_node.report.tree import reference_to
 
 
 def to_document(
     root: Dataset,
-    imprint: Imprint,
+    imprint: ResultHeader,
     evidence: Sequence[Dataset],
     *,
     sop_class_uid: str,
@@ -51,7 +51,7 @@ def to_document(
     return document
 
 
-def _evidence(imprint: Imprint, evidence: Sequence[Dataset]) -> Dataset:
+def _evidence(imprint: ResultHeader, evidence: Sequence[Dataset]) -> Dataset:
     """PS3.3 C.17.2.1: everything that was looked at, by study and series; ours is one series."""
     study, series = Dataset(), Dataset()
     series.SeriesInstanceUID = imprint.header.SeriesInstanceUID

@@ -29,7 +29,7 @@ class Algorithm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Imprint:
+class ResultHeader:
     """ae_title: this node's name in the objects. header: of the first source object, clean; at: the time of all objects."""
 
     algorithm: Algorithm

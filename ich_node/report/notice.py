@@ -9,7 +9,7 @@ from pydicom import Dataset
 
 from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal
-from ich_node.notification import Finding, Identifiers, Notification, Refused
+from ich_node.notification import Answer, Identifiers, Notification, RefusedReading
 from ich_node.report.context import lesions_of
 from ich_node.report.evidence import clean
 from ich_node.report.imprint import Algorithm
@@ -32,7 +32,7 @@ KEYWORDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class NotificationContext:
     """What a notification is about, besides the answer. datasets: headers of the series, none if they were not read.
 
     replaces: the uid of the notification of an earlier revision; report_uid: of the SR.
@@ -48,12 +48,12 @@ class Told:
     at: datetime
 
 
-def notification_of(told: Told, series: Series, reading: Reading) -> Notification:
+def notification_of(told: NotificationContext, series: Series, reading: Reading) -> Notification:
     """The same arguments give the same bytes, and so the same uid."""
     return _named(
         replace(
             _without_answer(told),
-            finding=Finding.SUSPECTED if reading.positive else Finding.NOT_FOUND,
+            finding=Answer.SUSPECTED if reading.positive else Answer.NOT_FOUND,
             series_probability=round(reading.series_probability, 4),
             threshold=round(reading.threshold, 4),
             lesions=len(lesions_of(series, reading)),
@@ -63,12 +63,12 @@ def notification_of(told: Told, series: Series, reading: Reading) -> Notificatio
     )
 
 
-def notification_of_refusal(told: Told, refusal: Refusal) -> Notification:
+def notification_of_refusal(told: NotificationContext, refusal: Refusal) -> Notification:
     """ "Could not be analysed", and why; never "no hemorrhage"."""
-    return _named(replace(_without_answer(told), refused=Refused(reason=refusal.reason, detail=refusal.detail)))
+    return _named(replace(_without_answer(told), refused=RefusedReading(reason=refusal.reason, detail=refusal.detail)))
 
 
-def _without_answer(told: Told) -> Notification:
+def _without_answer(told: NotificationContext) -> Notification:
     return Notification(
         uid="",
         replaces=told.replaces,
@@ -76,7 +76,7 @@ def _without_answer(told: Told) -> Notification:
         series_instance_uid=told.series_instance_uid,
         revision=told.revision,
         at=told.at,
-        finding=Finding.NOT_ANALYSED,
+        finding=Answer.NOT_ANALYSED,
         refused=None,
         series_probability=None,
         threshold=None,

@@ -28,7 +28,7 @@ from ich_node.detection.lesions import Lesion, Mark
 from ich_node.report import codes
 from ich_node.report.context import MAX_FINDINGS_PER_SLICE, Context, Predecessor, ReadSlice, SrClass
 from ich_node.report.document import to_document
-from ich_node.report.imprint import PRODUCT, RESEARCH_USE, Algorithm, Imprint
+from ich_node.report.imprint import PRODUCT, RESEARCH_USE, Algorithm, ResultHeader
 from ich_node.report.library import image_library
 from ich_node.report.result import ResultObject
 from ich_node.report.tree import coded, container, image, number, point, reference_to, text, uid_reference, whole_picture
@@ -55,7 +55,7 @@ def write_sr(context: Context) -> ResultObject:
 
 
 def sr_object(
-    root: Dataset, imprint: Imprint, evidence: Sequence[Dataset], sr_class: SrClass, predecessor: Predecessor | None
+    root: Dataset, imprint: ResultHeader, evidence: Sequence[Dataset], sr_class: SrClass, predecessor: Predecessor | None
 ) -> ResultObject:
     """A document that is complete, and preliminary, since no person has looked at it."""
     document = to_document(
@@ -75,7 +75,7 @@ def sr_object(
     return ResultObject(kind="sr", dataset=document)
 
 
-def report_root(imprint: Imprint, library: Dataset, groups: Sequence[Dataset], remarks: Sequence[str]) -> Dataset:
+def report_root(imprint: ResultHeader, library: Dataset, groups: Sequence[Dataset], remarks: Sequence[str]) -> Dataset:
     """The tree of TID 1500."""
     return container(
         codes.IMAGING_MEASUREMENT_REPORT,
@@ -205,7 +205,7 @@ def _height(lesion: Lesion) -> Dataset:
     return number(codes.HEIGHT, round(lesion.extent_mm, 1), codes.MILLIMETRE, "CONTAINS")
 
 
-def device_observer(imprint: Imprint) -> list[Dataset]:
+def device_observer(imprint: ResultHeader) -> list[Dataset]:
     """TID 1002 and 1004: a device."""
     return [
         coded(codes.OBSERVER_TYPE, codes.DEVICE, "HAS OBS CONTEXT"),
@@ -217,7 +217,7 @@ def device_observer(imprint: Imprint) -> list[Dataset]:
     ]
 
 
-def _predecessor(imprint: Imprint, predecessor: Predecessor) -> Dataset:
+def _predecessor(imprint: ResultHeader, predecessor: Predecessor) -> Dataset:
     instance, series, study = Dataset(), Dataset(), Dataset()
     instance.SOPClassUID, instance.SOPInstanceUID = predecessor.sop_class_uid, predecessor.sop_instance_uid
     series.SeriesInstanceUID = predecessor.series_instance_uid

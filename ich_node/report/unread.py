@@ -11,7 +11,7 @@ from ich_node.errors import Refusal
 from ich_node.report import codes
 from ich_node.report.context import Predecessor, ReportOptions
 from ich_node.report.evidence import to_bare_evidence
-from ich_node.report.imprint import Algorithm, Imprint, in_the_zone_of
+from ich_node.report.imprint import Algorithm, ResultHeader, in_the_zone_of
 from ich_node.report.library import bare_image_library
 from ich_node.report.result import ResultObject
 from ich_node.report.sr import measurement_group, presence, report_root, series_tracking_uid, sr_object
@@ -44,7 +44,7 @@ def write_refusal(
     if not images:
         return None
     headers = to_bare_evidence(unread.study_instance_uid, unread.series_instance_uid, images)
-    imprint = Imprint(
+    imprint = ResultHeader(
         algorithm=algorithm,
         ae_title=options.ae_title,
         uids=UidMaker(facts=_facts(unread, refusal, algorithm, options, at)),

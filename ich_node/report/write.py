@@ -15,7 +15,7 @@ from pydicom.uid import (
 
 from ich_node.detection.reading import LikelihoodMap, Reading
 from ich_node.report.capture import write_overlay, write_summary
-from ich_node.report.context import Context, ReadSlice, ReportOptions, Source, to_context
+from ich_node.report.context import Context, ReadSlice, ReportOptions, SourceSeries, to_context
 from ich_node.report.imprint import Algorithm
 from ich_node.report.key_objects import write_key_objects
 from ich_node.report.parametric_map import write_parametric_map
@@ -39,7 +39,7 @@ MapOf = Callable[[ReadSlice], NDArray[np.float32]]
 
 
 def write_report(
-    source: Source,
+    source: SourceSeries,
     reading: Reading,
     overlay_likelihood: OnSlice,
     *,

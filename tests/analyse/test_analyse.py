@@ -8,7 +8,7 @@ import pytest
 import torch
 from structlog.testing import capture_logs
 
-from ich_node.analyse.active_bundle import Shelf
+from ich_node.analyse.active_bundle import ActiveBundle
 from ich_node.config.settings import AnalysisSettings
 from ich_node.errors import DeviceLost, SpoolFull, Unavailable
 from ich_node.ledger import JobState
@@ -30,7 +30,7 @@ def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
     assert bench.work_once()
     assert bench.job.state is JobState.DONE
     assert (bench.job.positive, bench.job.bundle_sha256) == (True, bench.shelf.current().sha256)
-    results, deliveries = bench.jobs.results(job.id), bench.jobs.deliveries(job.id)
+    results, deliveries = bench.ledger.results(job.id), bench.ledger.deliveries(job.id)
     assert [result.kind for result in results].count("sr") == 1
     assert sorted({delivery.destination for delivery in deliveries}) == ["archive", "pacs"]
     assert len(deliveries) == 2 * len(results)
@@ -41,11 +41,11 @@ def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
 def test_reading_twice_makes_the_same_bytes(bench, tmp_path, untrained_bundle):
     """Another analyser at another time, after the first one's lease ran out: the objects are the same."""
     bench.receive(head_series())
-    claimed = bench.jobs.claim(owner="lost", now=bench.now, lease=timedelta(seconds=60), max_attempts=2)
+    claimed = bench.ledger.claim(owner="lost", now=bench.now, lease=timedelta(seconds=60), max_attempts=2)
     first = bench.analyser._read(claimed, Detector(bench.shelf.current()))[1]
     bench.now += timedelta(hours=5)
     assert bench.work_once()
-    assert bench.jobs.results(claimed.id) == first
+    assert bench.ledger.results(claimed.id) == first
 
 
 def test_a_refusal_is_an_answer_and_is_not_tried_again(bench):
@@ -62,14 +62,14 @@ def test_our_own_and_other_results_are_never_read(bench):
         bench.receive(head_series(SOPClassUID=sop_class, SeriesInstanceUID=f"1.2.3.{len(sop_class)}"))
     while bench.work_once():
         pass
-    assert {(job.state, job.reason) for job in bench.jobs.list()} == {(JobState.REFUSED, "derived_result")}
+    assert {(job.state, job.reason) for job in bench.ledger.list()} == {(JobState.REFUSED, "derived_result")}
 
 
 def test_a_reading_that_cannot_be_reported_is_a_dead_letter_with_its_reason(bench):
     bench.receive(head_series(SeriesInstanceUID="1.2.3.ID"))
     while bench.work_once():
         pass
-    failed = next(job for job in bench.jobs.list() if job.series_instance_uid == "1.2.3.ID")
+    failed = next(job for job in bench.ledger.list() if job.series_instance_uid == "1.2.3.ID")
     assert (failed.state, failed.reason) == (JobState.FAILED, "not_reportable")
     assert "1.2.3.ID" in failed.detail
 
@@ -77,7 +77,7 @@ def test_a_reading_that_cannot_be_reported_is_a_dead_letter_with_its_reason(benc
 def test_an_object_that_is_gone_from_the_spool_is_tried_again_then_set_aside(bench):
     """30 seconds later; after the last allowed try the job is FAILED, and the next one is read."""
     job = bench.receive(head_series())
-    bench.spool.absolute(bench.jobs.instances(job)[3].path).unlink()
+    bench.spool.absolute(bench.ledger.instances(job)[3].path).unlink()
     assert bench.work_once()
     assert (bench.job.state, bench.job.reason, bench.job.attempts) == (JobState.WAITING, "unavailable", 1)
     assert not bench.work_once()
@@ -123,14 +123,14 @@ def test_an_analyser_that_was_overtaken_changes_nothing(bench):
     assert slow.work_once(Detector(bench.shelf.current()))
     assert bench.job.state is JobState.DONE
     assert bench.job.attempts == 2
-    assert len(bench.jobs.results(job.id)) == len({result.sop_instance_uid for result in bench.jobs.results(job.id)})
+    assert len(bench.ledger.results(job.id)) == len({result.sop_instance_uid for result in bench.ledger.results(job.id)})
 
 
 def test_without_a_model_nothing_is_claimed(bench, tmp_path):
     """The jobs wait, unharmed, until the admin has repaired the bundle."""
     bench.receive(head_series())
     analyser = bench.make_analyser("first", lambda: bench.now)
-    broken = replace(analyser, shelf=Shelf(bench.jobs, tmp_path / "nowhere.safetensors"))
+    broken = replace(analyser, shelf=ActiveBundle(bench.ledger, tmp_path / "nowhere.safetensors"))
     thread = threading.Thread(target=broken.work)
     thread.start()
     bench.stop.set()
@@ -144,7 +144,7 @@ def test_an_activation_counts_from_the_next_job_on(bench, untrained_bundle, tmp_
     assert bench.shelf.current() is first
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(untrained_bundle.read_bytes())
-    bench.jobs.activate_bundle(path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=bench.now)
+    bench.ledger.activate_bundle(path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=bench.now)
     assert bench.shelf.current() is not first
     assert open_bundle(copy).sha256 == bench.shelf.current().sha256
 
@@ -157,7 +157,7 @@ def test_a_full_disk_sets_no_series_aside(bench):
         with pytest.raises(SpoolFull):
             analyser.work_once(Detector(bench.shelf.current()))
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
-    assert "its reserve is" in bench.jobs.events(job.id)[-1].detail
+    assert "its reserve is" in bench.ledger.events(job.id)[-1].detail
     assert bench.work_once()
     assert bench.job.state is JobState.DONE
 
@@ -179,7 +179,7 @@ def test_a_gpu_without_memory_is_no_reason_to_wait(bench):
     job = bench.receive(head_series())
     assert bench.analyser.work_once(detector_that_raises(bench, OUT_OF_MEMORY))
     assert (bench.job.state, bench.job.attempts) == (JobState.DONE, 1)
-    events = {event.event: event.detail for event in bench.jobs.events(job.id)}
+    events = {event.event: event.detail for event in bench.ledger.events(job.id)}
     assert events["read on the CPU"] == "the GPU's memory was short: CUDA out of memory. Tried to allocate 20.00 MiB."
 
 
@@ -191,7 +191,7 @@ def test_a_lost_gpu_ends_the_process_and_costs_the_series_nothing(bench):
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
     assert bench.work_once()
     assert bench.job.state is JobState.DONE
-    assert [event.event for event in bench.jobs.events(job.id)] == ["received", "claimed", "released", "claimed", "done"]
+    assert [event.event for event in bench.ledger.events(job.id)] == ["received", "claimed", "released", "claimed", "done"]
 
 
 def test_a_series_that_loses_the_gpu_each_time_is_set_aside(bench):

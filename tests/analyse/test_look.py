@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from ich_node.analyse.pixel_cache import Lightbox
+from ich_node.analyse.pixel_cache import PixelCache
 from ich_node.errors import DeviceLost
 from ich_node.ledger import JobState, Lane
 from ich_node.ledger.receiving import MOST_ORDINARY_OBJECTS
@@ -47,7 +47,7 @@ def counting(bench: Bench, meanwhile=lambda: None) -> tuple[CountingEngine, Dete
 
 
 def results_of(bench: Bench) -> list[tuple[str, str]]:
-    return [(result.sop_instance_uid, result.sha256) for result in bench.jobs.results(bench.job.id)]
+    return [(result.sop_instance_uid, result.sha256) for result in bench.ledger.results(bench.job.id)]
 
 
 def test_only_what_came_last_is_left_to_read(bench, tmp_path, untrained_bundle):
@@ -120,15 +120,15 @@ def test_a_long_reading_gives_way_to_a_short_one_and_goes_on_after_it(bench):
     bench.receive(long)
     engine, detector = counting(bench, lambda: bench.receive(head_series(SeriesInstanceUID="1.2.3")))
     assert bench.analyser.work_once(detector)
-    states = {job.series_instance_uid: (job.state, job.attempts) for job in bench.jobs.list()}
+    states = {job.series_instance_uid: (job.state, job.attempts) for job in bench.ledger.list()}
     assert states == {long[0].SeriesInstanceUID: (JobState.WAITING, 0), "1.2.3": (JobState.WAITING, 0)}
     assert engine.slices < 12
     assert bench.analyser.work_once(detector)
     assert bench.job.state is JobState.DONE, "the short one, which is the newer job"
     assert bench.analyser.work_once(detector)
-    assert {job.state for job in bench.jobs.list()} == {JobState.DONE}
+    assert {job.state for job in bench.ledger.list()} == {JobState.DONE}
     assert engine.slices == count + 12
-    story = [event.event for event in bench.jobs.events(min(job.id for job in bench.jobs.list()))]
+    story = [event.event for event in bench.ledger.events(min(job.id for job in bench.ledger.list()))]
     assert story == ["received", "claimed", "released", "claimed", "done"]
 
 
@@ -181,7 +181,7 @@ def test_the_lightbox_has_an_end():
     """What does not fit is decoded again; the oldest of other jobs makes room, the job's own slices do not."""
     slices = head_series(12)
     size_bytes = sum(slice_.hu_YX.nbytes + slice_.padding_YX.nbytes for slice_ in read_series(slices).slices)
-    lightbox = Lightbox(size_bytes)
+    lightbox = PixelCache(size_bytes)
     for job_id in (1, 2):
         decoded = lightbox.decoder(job_id, hashes(slices), lambda: None)(slices)
         assert [pixels.hu_YX[64, 64] for pixels in decoded] == [slice_.hu_YX[64, 64] for slice_ in read_series(slices).slices]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
-from ich_node.ledger import Instance, Jobs, JobState, open_ledger
+from ich_node.ledger import Instance, JobState, Ledger, open_ledger
 from ich_node.spool import Spool
 from tests.support.heads import ROOT, head_slice
 from tests.support.peers import wait_until
@@ -49,9 +49,9 @@ threads = 2
 @pytest.mark.parametrize("death", DEATHS)
 def test_a_poison_series_is_set_aside_and_blocks_nobody(tmp_path: Path, death: str) -> None:
     """Its reader dies or hangs each time, and is started again as systemd would; the series before and behind it are read."""
-    jobs, spool = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite"), Spool(tmp_path / "spool")
+    ledger, spool = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite"), Spool(tmp_path / "spool")
     for number, description in enumerate(("before", "POISON", "behind")):
-        receive(jobs, spool, [made(number, index, description) for index in range(12)])
+        receive(ledger, spool, [made(number, index, description) for index in range(12)])
     config = tmp_path / "config.toml"
     config.write_text(CONFIG.format(folder=tmp_path))
     command = [sys.executable, "-c", ANALYSER.format(death=DEATHS[death]), "--config", str(config), "analyse"]
@@ -60,18 +60,18 @@ def test_a_poison_series_is_set_aside_and_blocks_nobody(tmp_path: Path, death: s
     def all_ended() -> bool:
         if not readers or readers[-1].poll() is not None:
             readers.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
-        return all(job.state not in (JobState.WAITING, JobState.READING) for job in jobs.list())
+        return all(job.state not in (JobState.WAITING, JobState.READING) for job in ledger.list())
 
     try:
         wait_until(all_ended, seconds=240, what="the end of all three")
     finally:
         readers[-1].kill()
         readers[-1].wait()
-    behind, poison, before = jobs.list()
+    behind, poison, before = ledger.list()
     assert (before.state, behind.state) == (JobState.DONE, JobState.DONE)
     assert (poison.state, poison.reason, poison.attempts) == (JobState.FAILED, "crashed", 2)
     assert len(readers) >= 3
-    jobs.dispose()
+    ledger.dispose()
 
 
 def made(number: int, index: int, description: str) -> Dataset:
@@ -80,7 +80,7 @@ def made(number: int, index: int, description: str) -> Dataset:
     return head_slice(index, SeriesDescription=description, **uids)
 
 
-def receive(jobs: Jobs, spool: Spool, series: list[Dataset]) -> None:
+def receive(ledger: Ledger, spool: Spool, series: list[Dataset]) -> None:
     """What the listener leaves behind for a series that is complete."""
     now = datetime.now(UTC)
     for ds in series:
@@ -99,4 +99,4 @@ def receive(jobs: Jobs, spool: Spool, series: list[Dataset]) -> None:
             source="ct",
             received_at=now,
         )
-        jobs.add(arrived, ready_at=now, max_wait=timedelta(hours=1))
+        ledger.add(arrived, ready_at=now, max_wait=timedelta(hours=1))

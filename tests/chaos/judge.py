@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ich_node.ledger import DeliveryState, Job, Jobs, JobState
+from ich_node.ledger import DeliveryState, Job, JobState, Ledger
 from ich_node.spool import Spool
 from tests.chaos.peer import Peer
 
@@ -16,7 +16,7 @@ OWED = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.STORED)
 class Judge:
     """acknowledged: what the modalities were told that we have."""
 
-    ledger: Jobs
+    ledger: Ledger
     spool: Spool
     acknowledged: dict[str, bytes]
     peers: Sequence[Peer]
@@ -66,7 +66,7 @@ class Judge:
             )
 
 
-def rests(ledger: Jobs, all_series: set[str]) -> bool:
+def rests(ledger: Ledger, all_series: set[str]) -> bool:
     """Whether every series is known, every job has ended, and nothing is owed."""
     jobs = ledger.list(limit=MOST_JOBS)
     known = {job.series_instance_uid for job in jobs} == all_series

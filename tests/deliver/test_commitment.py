@@ -49,10 +49,10 @@ def node(tmp_path: Path) -> Iterator[BothEnds]:
     sources = (Source(name="pacs", ae_title="PACS"), Source(name="orthanc", ae_title="ORTHANC"))
     settings = ScpSettings(bind_address="127.0.0.1", port=0)
     with (
-        open_node(tmp_path) as ledger,
-        Listener(settings, sources, SeriesSettings(), ledger.spool, ledger.jobs, ledger.clock) as listener,
+        open_node(tmp_path) as both,
+        Listener(settings, sources, SeriesSettings(), both.spool, both.ledger, both.clock) as listener,
     ):
-        yield BothEnds(**vars(ledger), port=listener.port)
+        yield BothEnds(**vars(both), port=listener.port)
 
 
 @dataclass
@@ -143,7 +143,7 @@ def test_sent_is_what_the_peer_says_it_keeps(node: BothEnds, way: str) -> None:
         wait_until(lambda: node.states() == [SENT] * 3, what="the peer's word")
     (question,) = pacs.questions
     assert [item.ReferencedSOPInstanceUID for item in question.ReferencedSOPSequence] == pacs.received
-    assert node.jobs.events(1)[-1].event == "committed"
+    assert node.ledger.events(1)[-1].event == "committed"
 
 
 def test_what_the_peer_does_not_keep_is_sent_again(node: BothEnds) -> None:
@@ -232,7 +232,7 @@ def test_a_stranger_s_word_is_not_heard(node: BothEnds) -> None:
 def test_an_answer_while_the_ledger_is_away_may_be_given_again(node: BothEnds) -> None:
     """0x0110 makes the peer keep its answer; nothing is lost."""
     report = report_of("1.2.3")
-    node.jobs.commitment_answered = unavailable  # type: ignore[method-assign]
+    node.ledger.commitment_answered = unavailable  # type: ignore[method-assign]
     assert tell(node.port, report, 1) == 0x0110
 
 
@@ -270,9 +270,9 @@ def test_orthanc_does_not_commit_what_it_does_not_have(node: BothEnds, tmp_path:
     """Asked for an object that never reached it, Orthanc says 0x0112 for that one and commits the other."""
     node.finish(2)
     with orthanc_that_knows(node, tmp_path / "orthanc") as peer:
-        batch = node.jobs.claim_deliveries(owner="me", now=START, lease=HOUR, limit=9)
+        batch = node.ledger.claim_deliveries(owner="me", now=START, lease=HOUR, limit=9)
         ids = [delivery.id for delivery in batch]
-        node.jobs.stored(ids, owner="me", now=START, transaction_uid="2.25.77", answer_by=START + HOUR)
+        node.ledger.stored(ids, owner="me", now=START, transaction_uid="2.25.77", answer_by=START + HOUR)
         where = destination(peer.dicom_port, "ORTHANC")
         classes = [SECONDARY_CAPTURE, PUSH_MODEL]
         with association_with(where, "ICHNODE", classes, [ExplicitVRLittleEndian], TLS_OFF) as association:

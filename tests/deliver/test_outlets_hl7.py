@@ -158,7 +158,7 @@ def test_a_refusal_is_kept_in_the_receivers_words(bench, ris, code):
     sender.send_due()
     assert bench.states() == [DeliveryState.FAILED]
     ris.answer = acknowledged
-    bench.jobs.retry(1, now=bench.clock.now)
+    bench.ledger.retry(1, now=bench.clock.now)
     sender.send_due()
     assert bench.states() == [DeliveryState.SENT]
 

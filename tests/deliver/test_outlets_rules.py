@@ -11,7 +11,7 @@ import pytest
 from ich_node.config.destinations import DicomDestination, Hl7Destination, OutletSettings, WebhookDestination
 from ich_node.ledger import DeliveryState, JobState
 from ich_node.model.detector import Detector
-from ich_node.notification import KIND, Finding, NotANotification, Notification, decode
+from ich_node.notification import KIND, Answer, NotANotification, Notification, decode
 from tests.support.analysis import Bench as Analysis
 from tests.support.heads import head_series
 from tests.support.outlets import SECRETS, Bench, MllpReceiver, acknowledged, hl7, mllp_receiver, opened_bench
@@ -53,7 +53,7 @@ def test_positive_readings_go_first(bench, ris):
 
 def test_a_destination_with_a_higher_priority_is_served_first(bench, ris):
     """A notification, by default before the objects; and of two receivers the one that the site prefers."""
-    give_results(bench.jobs, bench.spool, [result_object(0, series=7)], ("pacs",), START - timedelta(hours=1))
+    give_results(bench.ledger, bench.spool, [result_object(0, series=7)], ("pacs",), START - timedelta(hours=1))
     for series in (1, 2):
         bench.finish("slow", "fast", series=series)
     order: list[str] = []
@@ -99,9 +99,9 @@ def test_an_answer_that_was_not_told_in_time_is_not_told_after_the_newer_one(ben
         pass
     assert sorted(bench.states()) == [DeliveryState.SENT, DeliveryState.SUPERSEDED]
     assert ["NOT_FOUND^" in message for message in ris.heard] == [True]
-    assert "superseded" in [event.event for event in bench.jobs.events(1)]
+    assert "superseded" in [event.event for event in bench.ledger.events(1)]
     bench.clock.now += timedelta(days=30)
-    paths = bench.jobs.sweep_series(
+    paths = bench.ledger.sweep_series(
         idle_since=bench.clock.now - timedelta(days=1), failed_too=False, limit=9, now=bench.clock.now
     )
     assert paths, "what is superseded keeps no file"
@@ -148,7 +148,7 @@ def analysis(folder: Path, bundle: Path, destinations=NOTIFIED) -> Analysis:
 
 def owed(made: Analysis, job_id: int = 1) -> dict[str, set[str]]:
     kinds: dict[str, set[str]] = {}
-    for delivery in made.jobs.deliveries(job_id):
+    for delivery in made.ledger.deliveries(job_id):
         kinds.setdefault(delivery.destination, set()).add(delivery.kind)
     return kinds
 
@@ -156,8 +156,8 @@ def owed(made: Analysis, job_id: int = 1) -> dict[str, set[str]]:
 def notifications(made: Analysis) -> list[Notification]:
     return [
         decode(made.spool.read(result.path))
-        for job in reversed(made.jobs.list())
-        for result in made.jobs.results(job.id)
+        for job in reversed(made.ledger.list())
+        for result in made.ledger.results(job.id)
         if result.kind == KIND
     ]
 
@@ -179,8 +179,8 @@ def test_one_notification_a_reading_and_the_objects_as_before(analysed):
     assert KIND not in kinds["pacs"]
     assert "sr" in kinds["pacs"]
     (told,) = notifications(analysed)
-    results = analysed.jobs.results(1)
-    assert told.finding is Finding.SUSPECTED
+    results = analysed.ledger.results(1)
+    assert told.finding is Answer.SUSPECTED
     assert told.report_uid == next(result.sop_instance_uid for result in results if result.kind == "sr")
     assert told.slices == len(datasets)
     assert told.identifiers.patient_id == "MRN-4711-X"
@@ -223,7 +223,7 @@ def test_a_refused_series_is_told_as_such(analysed):
     assert analysed.job.state is JobState.REFUSED
     assert owed(analysed) == {"ris": {KIND}}
     (told,) = notifications(analysed)
-    assert told.finding is Finding.NOT_ANALYSED
+    assert told.finding is Answer.NOT_ANALYSED
     assert told.refused is not None
     assert told.refused.reason == "bone_kernel"
     assert told.series_probability is None

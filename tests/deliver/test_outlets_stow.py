@@ -44,7 +44,7 @@ def owe(bench: Bench, count: int = 1, *, compressed: bool = False) -> list[str]:
     objects = [result_object(index) for index in range(count)]
     for ds in objects if compressed else []:
         ds.compress(RLELossless, generate_instance_uid=False)
-    give_results(bench.jobs, bench.spool, objects, ("archive",), bench.clock.now)
+    give_results(bench.ledger, bench.spool, objects, ("archive",), bench.clock.now)
     return [f"{ROOT}1.{index + 1}" for index in range(count)]
 
 

@@ -110,7 +110,7 @@ def test_a_rejected_association_is_said_in_words(node: Node, settings: dict[str,
 def test_an_object_whose_class_the_peer_does_not_know_keeps_only_itself(node: Node) -> None:
     """A PACS without secondary capture still gets the report."""
     objects = [result_object(0), result_object(1, sop_class=COMPREHENSIVE_3D_SR)]
-    give_results(node.jobs, node.spool, objects, ("pacs",), START)
+    give_results(node.ledger, node.spool, objects, ("pacs",), START)
     with pacs(sop_classes=[COMPREHENSIVE_3D_SR]) as peer:
         node.sender(peer.port).send_due()
     assert node.states() == [DeliveryState.PENDING, DeliveryState.SENT]
@@ -148,7 +148,7 @@ def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: Node) -> Non
     with pacs(port=port) as peer:
         sender.send_due()
     assert [ds.SOPInstanceUID for ds in peer.received] == uids
-    assert [job.attempts for job in node.jobs.list()] == [1]
+    assert [job.attempts for job in node.ledger.list()] == [1]
 
 
 def test_a_pacs_that_is_down_holds_up_nobody(node: Node, peer: Pacs) -> None:
@@ -181,7 +181,7 @@ def test_after_24_hours_it_is_given_up_with_the_reason_and_can_be_retried(node: 
     (delivery,) = node.deliveries()
     assert delivery.state is DeliveryState.FAILED
     assert "nothing answers at" in str(delivery.detail)
-    node.jobs.retry(delivery.job_id, now=node.clock.now)
+    node.ledger.retry(delivery.job_id, now=node.clock.now)
     node.sender(peer.port).send_due()
     assert node.states() == [DeliveryState.SENT]
 

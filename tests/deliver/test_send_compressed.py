@@ -34,7 +34,7 @@ def picture() -> Dataset:
 
 def send(node: Node, port: int) -> Dataset:
     ds = picture()
-    give_results(node.jobs, node.spool, [ds], ("pacs",), node.clock.now)
+    give_results(node.ledger, node.spool, [ds], ("pacs",), node.clock.now)
     node.sender(port).send_due()
     return ds
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ich_node.ledger import Jobs, open_ledger
+from ich_node.ledger import Ledger, open_ledger
 from tests.support.postgres import Cluster, cluster
 
 
@@ -46,7 +46,7 @@ def url(new_url) -> str:
 
 
 @pytest.fixture
-def jobs(url) -> Iterator[Jobs]:
+def ledger(url) -> Iterator[Ledger]:
     ledger = open_ledger(url)
     yield ledger
     ledger.dispose()

@@ -9,16 +9,16 @@ DONE_AT = T0 + QUIET
 
 
 @pytest.fixture
-def owing(jobs):
+def owing(ledger):
     """Two finished jobs, two results each, owed to two destinations; the second job a second later."""
     for number in (1, 2):
-        add(jobs, series=f"2.25.{number}")
-        finish(jobs, claim(jobs), at=DONE_AT + number * SECOND, destinations=("pacs", "archive"))
-    return jobs
+        add(ledger, series=f"2.25.{number}")
+        finish(ledger, claim(ledger), at=DONE_AT + number * SECOND, destinations=("pacs", "archive"))
+    return ledger
 
 
-def take(jobs, *, at=DONE_AT + 10 * SECOND, owner="host:1", limit=100):
-    return jobs.claim_deliveries(owner=owner, now=at, lease=LEASE, limit=limit)
+def take(ledger, *, at=DONE_AT + 10 * SECOND, owner="host:1", limit=100):
+    return ledger.claim_deliveries(owner=owner, now=at, lease=LEASE, limit=limit)
 
 
 def ids(batch):
@@ -111,10 +111,10 @@ def test_renewed_lease(owing):
 @pytest.mark.parametrize(
     "settle",
     [
-        lambda jobs, ids: jobs.renew_deliveries(ids, owner="host:1", now=DONE_AT, lease=LEASE),
-        lambda jobs, ids: jobs.delivered(ids, owner="host:1", now=DONE_AT),
-        lambda jobs, ids: jobs.postpone(ids, owner="host:1", now=DONE_AT, next_at=DONE_AT, detail="refused"),
-        lambda jobs, ids: jobs.give_up(ids, owner="host:1", now=DONE_AT, detail="refused"),
+        lambda ledger, ids: ledger.renew_deliveries(ids, owner="host:1", now=DONE_AT, lease=LEASE),
+        lambda ledger, ids: ledger.delivered(ids, owner="host:1", now=DONE_AT),
+        lambda ledger, ids: ledger.postpone(ids, owner="host:1", now=DONE_AT, next_at=DONE_AT, detail="refused"),
+        lambda ledger, ids: ledger.give_up(ids, owner="host:1", now=DONE_AT, detail="refused"),
     ],
     ids=["renew", "delivered", "postpone", "give up"],
 )
@@ -191,36 +191,36 @@ def test_an_answer_to_another_question_changes_nothing(owing):
     assert owing.deliveries(1) == before
 
 
-def notify(jobs, *, series="2.25.1", revision=1, positive=True, to=("ris",), at=DONE_AT):
+def notify(ledger, *, series="2.25.1", revision=1, positive=True, to=("ris",), at=DONE_AT):
     """A revision of a series is read, and these are to be notified."""
-    add(jobs, revision, series=series, at=at - QUIET)
-    job = claim(jobs, at=at)
+    add(ledger, revision, series=series, at=at - QUIET)
+    job = claim(ledger, at=at)
     told = Result(
         sop_instance_uid=f"2.25.8.{job.id}", sop_class_uid="", kind="notification", path="", sha256=f"{job.id}", size_bytes=1
     )
     answer = {"positive": positive, "series_probability": 0.5, "bundle_sha256": "b", "results": [told]}
-    jobs.finish(job, now=at, destinations=(), notify=to, **answer)
+    ledger.finish(job, now=at, destinations=(), notify=to, **answer)
     return job
 
 
-def test_objects_and_notifications_go_to_their_own(jobs):
+def test_objects_and_notifications_go_to_their_own(ledger):
     """A notification is owed to who is to be notified, an object to the other destinations."""
-    add(jobs)
-    job = claim(jobs)
+    add(ledger)
+    job = claim(ledger)
     told = Result(sop_instance_uid="2.25.8", sop_class_uid="", kind="notification", path="", sha256="8", size_bytes=1)
     answer = {"positive": True, "series_probability": 0.5, "bundle_sha256": "b", "results": [*results(job), told]}
-    jobs.finish(job, now=DONE_AT, destinations=("pacs",), notify=("ris",), **answer)
-    assert [(delivery.destination, delivery.kind) for delivery in jobs.deliveries(job.id)] == [
+    ledger.finish(job, now=DONE_AT, destinations=("pacs",), notify=("ris",), **answer)
+    assert [(delivery.destination, delivery.kind) for delivery in ledger.deliveries(job.id)] == [
         ("pacs", "sr"), ("pacs", "overlay"), ("ris", "notification"),
     ]  # fmt: skip
 
 
-def test_priority_then_positive_then_the_longest_due(jobs):
+def test_priority_then_positive_then_the_longest_due(ledger):
     """The order in which one sender is given its batches."""
     for number, positive in ((1, False), (2, True), (3, False)):
-        notify(jobs, series=f"2.25.{number}", positive=positive, to=("ris", "worklist"), at=DONE_AT + number * SECOND)
+        notify(ledger, series=f"2.25.{number}", positive=positive, to=("ris", "worklist"), at=DONE_AT + number * SECOND)
     order = [
-        jobs.claim_deliveries(
+        ledger.claim_deliveries(
             owner="host:1", now=DONE_AT + 99 * SECOND, lease=LEASE, limit=9, priorities={"worklist": 5, "ris": -1}
         )
         for _ in range(6)
@@ -230,32 +230,32 @@ def test_priority_then_positive_then_the_longest_due(jobs):
     ]  # fmt: skip
 
 
-def test_a_newer_notification_supersedes_what_was_not_told(jobs):
+def test_a_newer_notification_supersedes_what_was_not_told(ledger):
     """Of one series, to one destination; whatever was told, or is about another series, stays as it is."""
-    first = notify(jobs, to=("ris", "worklist"))
-    other = notify(jobs, series="2.25.2", at=DONE_AT + SECOND)
-    second = notify(jobs, revision=2, positive=False, to=("ris",), at=DONE_AT + 30 * SECOND)
-    assert jobs.told_before(second) == {"ris", "worklist"}
-    assert jobs.previous_result(second, "notification").sop_instance_uid == f"2.25.8.{first.id}"
-    claimed = [delivery for _ in range(5) for delivery in take(jobs, at=DONE_AT + 60 * SECOND)]
+    first = notify(ledger, to=("ris", "worklist"))
+    other = notify(ledger, series="2.25.2", at=DONE_AT + SECOND)
+    second = notify(ledger, revision=2, positive=False, to=("ris",), at=DONE_AT + 30 * SECOND)
+    assert ledger.told_before(second) == {"ris", "worklist"}
+    assert ledger.previous_result(second, "notification").sop_instance_uid == f"2.25.8.{first.id}"
+    claimed = [delivery for _ in range(5) for delivery in take(ledger, at=DONE_AT + 60 * SECOND)]
     assert sorted((delivery.destination, delivery.job_id) for delivery in claimed) == [
         ("ris", other.id), ("ris", second.id), ("worklist", first.id),
     ]  # fmt: skip
-    states_of_first = {delivery.destination: delivery.state for delivery in jobs.deliveries(first.id)}
+    states_of_first = {delivery.destination: delivery.state for delivery in ledger.deliveries(first.id)}
     assert states_of_first == {"ris": DeliveryState.SUPERSEDED, "worklist": DeliveryState.SENDING}
 
 
-def test_an_earlier_revision_that_is_read_later_supersedes_nothing(jobs):
+def test_an_earlier_revision_that_is_read_later_supersedes_nothing(ledger):
     """What is newer is what the revision says, not who was faster: the answer of the whole series is the last word."""
-    add(jobs, 1)
-    early = claim(jobs)
-    jobs.fail(early, now=DONE_AT, reason="unavailable", detail="", retry_at=DONE_AT + 90 * SECOND)
-    late = notify(jobs, revision=2, at=DONE_AT + 30 * SECOND)
-    jobs.delivered(ids(take(jobs, at=DONE_AT + 40 * SECOND)), owner="host:1", now=DONE_AT + 40 * SECOND)
-    early = claim(jobs, at=DONE_AT + 90 * SECOND)
+    add(ledger, 1)
+    early = claim(ledger)
+    ledger.fail(early, now=DONE_AT, reason="unavailable", detail="", retry_at=DONE_AT + 90 * SECOND)
+    late = notify(ledger, revision=2, at=DONE_AT + 30 * SECOND)
+    ledger.delivered(ids(take(ledger, at=DONE_AT + 40 * SECOND)), owner="host:1", now=DONE_AT + 40 * SECOND)
+    early = claim(ledger, at=DONE_AT + 90 * SECOND)
     told = Result(sop_instance_uid="2.25.8.1", sop_class_uid="", kind="notification", path="", sha256="1", size_bytes=1)
     answer = {"positive": True, "series_probability": 0.5, "bundle_sha256": "b", "results": [told]}
-    jobs.finish(early, now=DONE_AT + 91 * SECOND, destinations=(), notify=("ris",), **answer)
-    assert take(jobs, at=DONE_AT + 99 * SECOND) == []
-    assert [delivery.state for delivery in jobs.deliveries(early.id)] == [DeliveryState.SUPERSEDED]
-    assert [delivery.state for delivery in jobs.deliveries(late.id)] == [DeliveryState.SENT]
+    ledger.finish(early, now=DONE_AT + 91 * SECOND, destinations=(), notify=("ris",), **answer)
+    assert take(ledger, at=DONE_AT + 99 * SECOND) == []
+    assert [delivery.state for delivery in ledger.deliveries(early.id)] == [DeliveryState.SUPERSEDED]
+    assert [delivery.state for delivery in ledger.deliveries(late.id)] == [DeliveryState.SENT]

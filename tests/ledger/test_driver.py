@@ -14,8 +14,8 @@ from tests.support.ledger_examples import T0, add, instance
 
 
 @pytest.fixture
-def engine(jobs) -> sa.Engine:
-    return jobs._engine
+def engine(ledger) -> sa.Engine:
+    return ledger._engine
 
 
 def insert(engine: sa.Engine, numbers: Iterable[int]) -> None:
@@ -31,31 +31,31 @@ def broken() -> Iterator[int]:
     raise ZeroDivisionError
 
 
-def test_what_is_written_is_read_back_as_it_was(jobs):
+def test_what_is_written_is_read_back_as_it_was(ledger):
     """The second object of a series takes the short way; a time of another zone, an orientation and a place come back."""
     given = instance(2, at=T0.astimezone(timezone(timedelta(hours=5))), orientation="1.00\\0.00", position_mm=-12.5)
-    add(jobs, 1)
-    jobs.add(given, ready_at=T0, max_wait=timedelta(minutes=15))
-    (job,) = jobs.list()
-    assert jobs.instances(job) == [instance(1), given]
+    add(ledger, 1)
+    ledger.add(given, ready_at=T0, max_wait=timedelta(minutes=15))
+    (job,) = ledger.list()
+    assert ledger.instances(job) == [instance(1), given]
     assert (job.last_received_at, job.ready_at) == (T0, T0)
 
 
-def test_an_error_is_that_of_sqlalchemy_and_nothing_is_kept(jobs, engine):
+def test_an_error_is_that_of_sqlalchemy_and_nothing_is_kept(ledger, engine):
     """Who adds to a series tells a collision with another receiver from all else."""
-    add(jobs)
+    add(ledger)
     with pytest.raises(sa.exc.IntegrityError):
         insert(engine, [2, 1])
-    assert [each.sop_instance_uid for each in jobs.instances(jobs.list()[0])] == ["2.25.1.1"]
+    assert [each.sop_instance_uid for each in ledger.instances(ledger.list()[0])] == ["2.25.1.1"]
 
 
-def test_a_bug_in_between_keeps_nothing_either(jobs, engine):
+def test_a_bug_in_between_keeps_nothing_either(ledger, engine):
     """And the connection serves the next one."""
-    add(jobs)
+    add(ledger)
     with pytest.raises(ZeroDivisionError):
         insert(engine, broken())
-    add(jobs, 3)
-    assert [each.sop_instance_uid for each in jobs.instances(jobs.list()[0])] == ["2.25.1.1", "2.25.1.3"]
+    add(ledger, 3)
+    assert [each.sop_instance_uid for each in ledger.instances(ledger.list()[0])] == ["2.25.1.1", "2.25.1.3"]
 
 
 def test_the_patience_of_a_connection_stays_what_it_was(sqlite_url):

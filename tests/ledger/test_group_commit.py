@@ -7,7 +7,7 @@ from concurrent.futures import Future
 import pytest
 
 from ich_node.errors import Unavailable
-from ich_node.ledger.group_commit import Together
+from ich_node.ledger.group_commit import GroupCommit
 from tests.support.peers import wait_until
 
 EIGHT = range(8)
@@ -33,7 +33,7 @@ class Writer:
 
 def outcomes(writer: Writer) -> list["Future[int]"]:
     """Of each of the numbers, the first of which is written alone."""
-    together, futures = Together(writer.write), [Future[int]() for _ in EIGHT]
+    together, futures = GroupCommit(writer.write), [Future[int]() for _ in EIGHT]
 
     def work(number: int) -> None:
         try:

@@ -27,13 +27,13 @@ QUESTIONS: dict[str, Callable[[datetime], Any]] = {
 
 
 @pytest.fixture
-def engine(url, jobs):
+def engine(url, ledger):
     """The ledger of a node that has run for long, with statistics; three series have just arrived, and one was read."""
     engine = sa.create_engine(url)
     fill(engine, ENDED_JOBS)
     for number in range(3):
-        add(jobs, series=f"2.25.1{number}")
-    finish(jobs, claim(jobs))
+        add(ledger, series=f"2.25.1{number}")
+    finish(ledger, claim(ledger))
     yield engine
     engine.dispose()
 

@@ -37,7 +37,7 @@ def other_client(url) -> Iterator[sa.Connection]:
         engine.dispose()
 
 
-def test_migrations_make_the_tables(url, jobs):
+def test_migrations_make_the_tables(url, ledger):
     """The schema that the migrations make from nothing is the one that the code uses."""
     engine = sa.create_engine(url)
     with engine.connect() as connection:
@@ -71,12 +71,12 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date(url):
     ledger.dispose()
 
 
-def test_ledger_stays(url, jobs):
+def test_ledger_stays(url, ledger):
     """What was written is there when the ledger is opened again."""
-    add(jobs)
-    finish(jobs, claim(jobs))
-    before = (jobs.list(), jobs.deliveries(1), jobs.events(1))
-    jobs.dispose()
+    add(ledger)
+    finish(ledger, claim(ledger))
+    before = (ledger.list(), ledger.deliveries(1), ledger.events(1))
+    ledger.dispose()
     again = open_ledger(url)
     assert (again.list(), again.deliveries(1), again.events(1)) == before
     again.dispose()
@@ -85,10 +85,10 @@ def test_ledger_stays(url, jobs):
 def test_folder_is_made_and_file_is_private(tmp_path):
     """The database's folder is made where it is missing, and nobody else can read the files."""
     path = tmp_path / "var" / "lib" / "ledger.sqlite"
-    jobs = open_ledger(f"sqlite:///{path}")
-    add(jobs)
+    ledger = open_ledger(f"sqlite:///{path}")
+    add(ledger)
     assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
-    jobs.dispose()
+    ledger.dispose()
 
 
 def test_commits_to_sqlite_are_durable(sqlite_url):
@@ -119,7 +119,7 @@ def test_several_processes_open_a_new_ledger_at_once(new_url):
         assert set(processes.map(open_and_count, urls)) == {0}
 
 
-def test_newer_ledger_is_refused(url, jobs):
+def test_newer_ledger_is_refused(url, ledger):
     """A database that a newer program migrated is not touched."""
     with other_client(url) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
@@ -153,7 +153,7 @@ def test_other_file(tmp_path):
     assert path.read_text().startswith("not a database")
 
 
-def test_busy_database(url, jobs):
+def test_busy_database(url, ledger):
     """While somebody else holds the write lock writing is unavailable, reading is not."""
     impatient = open_ledger(url, busy_seconds=0.05)
     with other_client(url) as other:
@@ -188,18 +188,18 @@ def test_a_server_that_is_not_there(tmp_path):
 
 def test_full_database(sqlite_url):
     """A database without room says so as the spool does, and keeps nothing half. (Only SQLite lets a client set its size.)"""
-    jobs = open_ledger(sqlite_url)
-    add(jobs)
-    with jobs._engine.connect() as connection:
+    ledger = open_ledger(sqlite_url)
+    add(ledger)
+    with ledger._engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-    sa.event.listen(jobs._engine, "connect", lambda connection, _: connection.execute(f"PRAGMA max_page_count = {pages}"))
-    jobs._engine.dispose()
-    before = jobs.list()
+    sa.event.listen(ledger._engine, "connect", lambda connection, _: connection.execute(f"PRAGMA max_page_count = {pages}"))
+    ledger._engine.dispose()
+    before = ledger.list()
     with pytest.raises(SpoolFull, match="the ledger has no room"):
-        any(add(jobs, series=f"2.25.{number + 2}") is None for number in range(1000))
-    assert [job for job in jobs.list(limit=2000) if not jobs.instances(job)] == []
-    assert jobs.get(1) == before[0]
-    jobs.dispose()
+        any(add(ledger, series=f"2.25.{number + 2}") is None for number in range(1000))
+    assert [job for job in ledger.list(limit=2000) if not ledger.instances(job)] == []
+    assert ledger.get(1) == before[0]
+    ledger.dispose()
 
 
 WRITER = """
@@ -214,7 +214,7 @@ for number in range(100_000):
 """
 
 
-def test_kill_loses_nothing_acknowledged(url, jobs):
+def test_kill_loses_nothing_acknowledged(url, ledger):
     """What `add` returned for is there after kill -9 at any moment."""
     for rounds in range(3):
         process = subprocess.Popen(
@@ -233,14 +233,14 @@ def test_kill_loses_nothing_acknowledged(url, jobs):
         acknowledged += process.stdout.read().splitlines()
         process.wait()
         process.stdout.close()
-        recorded = {row.sop_instance_uid for job in jobs.list(limit=100) for row in jobs.instances(job)}
+        recorded = {row.sop_instance_uid for job in ledger.list(limit=100) for row in ledger.instances(job)}
         numbers = [int(line) for line in acknowledged if line.strip()]
         assert {f"2.25.{number % 7}.{number}" for number in numbers} <= recorded
 
 
-def test_times_come_back_in_utc(jobs):
+def test_times_come_back_in_utc(ledger):
     """A time of any zone comes back as the same moment in UTC."""
-    add(jobs, at=T0.astimezone(timezone(timedelta(hours=9))))
-    job = jobs.get(1)
+    add(ledger, at=T0.astimezone(timezone(timedelta(hours=9))))
+    job = ledger.get(1)
     assert job.first_received_at == T0
     assert job.first_received_at.utcoffset() == timedelta(0)

@@ -9,61 +9,61 @@ from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, 
 NOW = T0 + 1000 * SECOND
 
 
-def bring_to(jobs, state):
+def bring_to(ledger, state):
     """Job 1, in that state."""
-    add(jobs)
+    add(ledger)
     if state is JobState.CANCELLED:
-        jobs.cancel(1, now=T0)
+        ledger.cancel(1, now=T0)
     if state in (JobState.WAITING, JobState.CANCELLED):
         return
-    job = claim(jobs)
+    job = claim(ledger)
     if state is JobState.DONE:
-        finish(jobs, job)
+        finish(ledger, job)
     elif state is JobState.REFUSED:
-        jobs.refuse(job, now=T0 + QUIET, reason="not_head", detail="a chest")
+        ledger.refuse(job, now=T0 + QUIET, reason="not_head", detail="a chest")
     elif state is JobState.FAILED:
-        jobs.fail(job, now=T0 + QUIET, reason="bug", detail="ValueError", retry_at=None)
+        ledger.fail(job, now=T0 + QUIET, reason="bug", detail="ValueError", retry_at=None)
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.REFUSED, JobState.CANCELLED])
-def test_retry_reads_again(jobs, state):
+def test_retry_reads_again(ledger, state):
     """What was not read can be tried again at once, with all its tries; a report would bear the first claim's time."""
-    bring_to(jobs, state)
-    content_at = jobs.get(1).content_at
-    jobs.retry(1, now=NOW)
-    waiting = jobs.get(1)
+    bring_to(ledger, state)
+    content_at = ledger.get(1).content_at
+    ledger.retry(1, now=NOW)
+    waiting = ledger.get(1)
     assert (waiting.state, waiting.attempts, waiting.ready_at) == (JobState.WAITING, 0, NOW)
     assert (waiting.reason, waiting.detail) == (None, None)
-    job = claim(jobs, at=NOW)
+    job = claim(ledger, at=NOW)
     assert (job.attempts, job.content_at) == (1, content_at or NOW)
 
 
-def test_retry_delivers_again(jobs):
+def test_retry_delivers_again(ledger):
     """Failed deliveries of a finished job are owed again, with a fresh count and a fresh 24 hours; what was sent stays sent."""
-    bring_to(jobs, JobState.DONE)
-    sr, overlay = jobs.claim_deliveries(owner="host:1", now=NOW, lease=LEASE, limit=9)
-    jobs.delivered([sr.id], owner="host:1", now=NOW)
-    jobs.give_up([overlay.id], owner="host:1", now=NOW, detail="unreachable")
-    jobs.retry(1, now=NOW + SECOND)
-    assert jobs.get(1).state is JobState.DONE
-    assert [(delivery.state, delivery.attempts, delivery.first_at) for delivery in jobs.deliveries(1)] == [
+    bring_to(ledger, JobState.DONE)
+    sr, overlay = ledger.claim_deliveries(owner="host:1", now=NOW, lease=LEASE, limit=9)
+    ledger.delivered([sr.id], owner="host:1", now=NOW)
+    ledger.give_up([overlay.id], owner="host:1", now=NOW, detail="unreachable")
+    ledger.retry(1, now=NOW + SECOND)
+    assert ledger.get(1).state is JobState.DONE
+    assert [(delivery.state, delivery.attempts, delivery.first_at) for delivery in ledger.deliveries(1)] == [
         (DeliveryState.SENT, 1, T0 + QUIET),
         (DeliveryState.PENDING, 0, NOW + SECOND),
     ]
-    assert jobs.events(1)[-1].detail == "by hand: 1 objects to deliver again"
+    assert ledger.events(1)[-1].detail == "by hand: 1 objects to deliver again"
 
 
-def test_cancel(jobs):
+def test_cancel(ledger):
     """A cancelled job is not read."""
-    bring_to(jobs, JobState.CANCELLED)
-    assert claim(jobs, at=NOW) is None
+    bring_to(ledger, JobState.CANCELLED)
+    assert claim(ledger, at=NOW) is None
 
 
-def test_close(jobs):
+def test_close(ledger):
     """A closed job is read now, without the quiet time."""
-    bring_to(jobs, JobState.WAITING)
-    jobs.close(1, now=T0 + SECOND)
-    assert claim(jobs, at=T0 + SECOND).id == 1
+    bring_to(ledger, JobState.WAITING)
+    ledger.close(1, now=T0 + SECOND)
+    assert claim(ledger, at=T0 + SECOND).id == 1
 
 
 @pytest.mark.parametrize(
@@ -84,29 +84,29 @@ def test_close(jobs):
         ),
     ],
 )
-def test_what_cannot_be_done_is_said(jobs, action, state, words):
+def test_what_cannot_be_done_is_said(ledger, action, state, words):
     """A step that the state does not allow changes nothing and says why."""
-    bring_to(jobs, state)
-    before = (jobs.get(1), jobs.deliveries(1), jobs.events(1))
+    bring_to(ledger, state)
+    before = (ledger.get(1), ledger.deliveries(1), ledger.events(1))
     with pytest.raises(ConfigError, match=words):
-        getattr(jobs, action)(1, now=NOW)
-    assert (jobs.get(1), jobs.deliveries(1), jobs.events(1)) == before
+        getattr(ledger, action)(1, now=NOW)
+    assert (ledger.get(1), ledger.deliveries(1), ledger.events(1)) == before
 
 
 @pytest.mark.parametrize("action", ["retry", "cancel", "close"])
-def test_no_such_job(jobs, action):
+def test_no_such_job(ledger, action):
     """A number that is not in the ledger is said to be none."""
     with pytest.raises(ConfigError, match="there is no job 7"):
-        getattr(jobs, action)(7, now=NOW)
-    assert jobs.get(7) is None
+        getattr(ledger, action)(7, now=NOW)
+    assert ledger.get(7) is None
 
 
-def test_list(jobs):
+def test_list(ledger):
     """The newest jobs come first, as many as asked for, in one state if asked for."""
     for number in range(4):
-        add(jobs, series=f"2.25.{number}")
-    jobs.cancel(2, now=T0)
-    assert [job.id for job in jobs.list()] == [4, 3, 2, 1]
-    assert [job.id for job in jobs.list(limit=2)] == [4, 3]
-    assert [job.id for job in jobs.list(state=JobState.CANCELLED)] == [2]
-    assert jobs.counts() == dict.fromkeys(JobState, 0) | {JobState.WAITING: 3, JobState.CANCELLED: 1}
+        add(ledger, series=f"2.25.{number}")
+    ledger.cancel(2, now=T0)
+    assert [job.id for job in ledger.list()] == [4, 3, 2, 1]
+    assert [job.id for job in ledger.list(limit=2)] == [4, 3]
+    assert [job.id for job in ledger.list(state=JobState.CANCELLED)] == [2]
+    assert ledger.counts() == dict.fromkeys(JobState, 0) | {JobState.WAITING: 3, JobState.CANCELLED: 1}

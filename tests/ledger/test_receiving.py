@@ -10,174 +10,174 @@ from ich_node.ledger import Added, JobState
 from tests.support.ledger_examples import LEASE, MAX_WAIT, QUIET, SECOND, T0, add, add_range, claim, finish, instance
 
 
-def test_first_object_opens_a_job(jobs):
+def test_first_object_opens_a_job(ledger):
     """The first object of a series makes a job that waits for the quiet time."""
-    assert add(jobs) is Added.NEW
-    (job,) = jobs.list()
+    assert add(ledger) is Added.NEW
+    (job,) = ledger.list()
     assert (job.state, job.revision, job.attempts, job.source) == (JobState.WAITING, 1, 0, "ct")
     assert (job.first_received_at, job.last_received_at, job.ready_at) == (T0, T0, T0 + QUIET)
     assert job.content_at is None
 
 
-def test_later_objects_join_it(jobs):
+def test_later_objects_join_it(ledger):
     """Each further object of the series joins the job and starts the quiet time anew."""
-    add(jobs, 1)
-    assert add(jobs, 2, at=T0 + 5 * SECOND) is Added.NEW
-    (job,) = jobs.list()
+    add(ledger, 1)
+    assert add(ledger, 2, at=T0 + 5 * SECOND) is Added.NEW
+    (job,) = ledger.list()
     assert (job.last_received_at, job.ready_at) == (T0 + 5 * SECOND, T0 + 5 * SECOND + QUIET)
-    assert jobs.instances(job) == [instance(1), instance(2, at=T0 + 5 * SECOND)]
+    assert ledger.instances(job) == [instance(1), instance(2, at=T0 + 5 * SECOND)]
 
 
-def test_same_bytes_again_change_nothing(jobs):
+def test_same_bytes_again_change_nothing(ledger):
     """An object that is sent twice is recorded once, and its job stays as it was."""
-    add(jobs)
-    before = jobs.list()
-    assert add(jobs, at=T0 + 9 * SECOND) is Added.DUPLICATE
-    assert jobs.list() == before
-    assert jobs.instances(before[0]) == [instance()]
+    add(ledger)
+    before = ledger.list()
+    assert add(ledger, at=T0 + 9 * SECOND) is Added.DUPLICATE
+    assert ledger.list() == before
+    assert ledger.instances(before[0]) == [instance()]
 
 
-def test_same_bytes_after_the_reading_open_no_revision(jobs):
+def test_same_bytes_after_the_reading_open_no_revision(ledger):
     """A series that is sent again after it was read is not read again."""
-    add(jobs)
-    finish(jobs, claim(jobs))
-    assert add(jobs, at=T0 + 100 * SECOND) is Added.DUPLICATE
-    assert [job.revision for job in jobs.list()] == [1]
+    add(ledger)
+    finish(ledger, claim(ledger))
+    assert add(ledger, at=T0 + 100 * SECOND) is Added.DUPLICATE
+    assert [job.revision for job in ledger.list()] == [1]
 
 
-def test_other_bytes_under_the_same_uid_while_waiting(jobs):
+def test_other_bytes_under_the_same_uid_while_waiting(ledger):
     """A corrected object that comes before the reading joins the waiting job, which reads the newer version."""
-    add(jobs)
-    assert add(jobs, data="corrected") is Added.NEW_VERSION
-    (job,) = jobs.list()
-    assert jobs.instances(job) == [instance(data="corrected")]
+    add(ledger)
+    assert add(ledger, data="corrected") is Added.NEW_VERSION
+    (job,) = ledger.list()
+    assert ledger.instances(job) == [instance(data="corrected")]
 
 
-def test_other_bytes_under_the_same_uid_after_the_claim(jobs):
+def test_other_bytes_under_the_same_uid_after_the_claim(ledger):
     """A corrected object that comes after the claim is a new revision; each revision reads its own version."""
-    add(jobs, 1)
-    add(jobs, 2)
-    first = claim(jobs)
-    assert add(jobs, 1, data="corrected", at=T0 + 30 * SECOND) is Added.NEW_VERSION
-    second, _ = jobs.list()
+    add(ledger, 1)
+    add(ledger, 2)
+    first = claim(ledger)
+    assert add(ledger, 1, data="corrected", at=T0 + 30 * SECOND) is Added.NEW_VERSION
+    second, _ = ledger.list()
     assert (second.revision, second.state, second.ready_at) == (2, JobState.WAITING, T0 + 30 * SECOND + QUIET)
-    assert jobs.instances(first) == [instance(1), instance(2)]
-    assert jobs.instances(second) == [instance(2), instance(1, data="corrected", at=T0 + 30 * SECOND)]
+    assert ledger.instances(first) == [instance(1), instance(2)]
+    assert ledger.instances(second) == [instance(2), instance(1, data="corrected", at=T0 + 30 * SECOND)]
 
 
 @pytest.mark.parametrize("end", ["finish", "refuse", "fail", "release", "try again", "cancel"])
-def test_late_object_opens_a_revision(jobs, end):
+def test_late_object_opens_a_revision(ledger, end):
     """However the claimed job went on, it never grows: a late object opens revision 2, which covers the whole series."""
-    add(jobs, 1)
+    add(ledger, 1)
     if end == "cancel":
-        jobs.cancel(1, now=T0)
+        ledger.cancel(1, now=T0)
     else:
-        job = claim(jobs)
+        job = claim(ledger)
         at = T0 + QUIET
         {
-            "finish": lambda: finish(jobs, job),
-            "refuse": lambda: jobs.refuse(job, now=at, reason="too_few_slices", detail="1 slice"),
-            "fail": lambda: jobs.fail(job, now=at, reason="bug", detail="ValueError", retry_at=None),
-            "release": lambda: jobs.release(job, now=at),
-            "try again": lambda: jobs.fail(job, now=at, reason="bug", detail="ValueError", retry_at=at + LEASE),
+            "finish": lambda: finish(ledger, job),
+            "refuse": lambda: ledger.refuse(job, now=at, reason="too_few_slices", detail="1 slice"),
+            "fail": lambda: ledger.fail(job, now=at, reason="bug", detail="ValueError", retry_at=None),
+            "release": lambda: ledger.release(job, now=at),
+            "try again": lambda: ledger.fail(job, now=at, reason="bug", detail="ValueError", retry_at=at + LEASE),
         }[end]()
-    assert add(jobs, 2, at=T0 + 60 * SECOND) is Added.NEW
-    second, first = jobs.list()
+    assert add(ledger, 2, at=T0 + 60 * SECOND) is Added.NEW
+    second, first = ledger.list()
     assert [first.revision, second.revision] == [1, 2]
-    assert [row.sop_instance_uid for row in jobs.instances(first)] == ["2.25.1.1"]
-    assert [row.sop_instance_uid for row in jobs.instances(second)] == ["2.25.1.1", "2.25.1.2"]
+    assert [row.sop_instance_uid for row in ledger.instances(first)] == ["2.25.1.1"]
+    assert [row.sop_instance_uid for row in ledger.instances(second)] == ["2.25.1.1", "2.25.1.2"]
 
 
-def test_a_retried_revision_does_not_grow_beside_a_newer_one(jobs):
+def test_a_retried_revision_does_not_grow_beside_a_newer_one(ledger):
     """A cancelled revision that is taken up again stays as it was; what arrives joins the newest."""
-    add(jobs, 1)
-    jobs.cancel(1, now=T0)
-    add(jobs, 2, at=T0 + 60 * SECOND)
-    jobs.retry(1, now=T0 + 61 * SECOND)
-    add(jobs, 3, at=T0 + 62 * SECOND)
-    assert [len(jobs.instances(job)) for job in jobs.list()] == [3, 1]
+    add(ledger, 1)
+    ledger.cancel(1, now=T0)
+    add(ledger, 2, at=T0 + 60 * SECOND)
+    ledger.retry(1, now=T0 + 61 * SECOND)
+    add(ledger, 3, at=T0 + 62 * SECOND)
+    assert [len(ledger.instances(job)) for job in ledger.list()] == [3, 1]
 
 
-def test_longest_wait(jobs):
+def test_longest_wait(ledger):
     """A series that never falls quiet is read max_wait after its first object, whatever arrives or is asked for."""
-    add(jobs, 1)
-    add(jobs, 2, at=T0 + MAX_WAIT - SECOND)
-    assert jobs.get(1).ready_at == T0 + MAX_WAIT
-    jobs.set_ready(["2.25.1"], ready_at=T0 + 2 * MAX_WAIT)
-    assert jobs.get(1).ready_at == T0 + MAX_WAIT
+    add(ledger, 1)
+    add(ledger, 2, at=T0 + MAX_WAIT - SECOND)
+    assert ledger.get(1).ready_at == T0 + MAX_WAIT
+    ledger.set_ready(["2.25.1"], ready_at=T0 + 2 * MAX_WAIT)
+    assert ledger.get(1).ready_at == T0 + MAX_WAIT
 
 
-def test_set_ready(jobs):
+def test_set_ready(ledger):
     """The receiver may bring forward or put off only what still grows."""
     for series in ("2.25.1", "2.25.2", "2.25.3"):
-        add(jobs, series=series)
-    claimed = claim(jobs)
-    jobs.release(claimed, now=T0 + QUIET)
-    jobs.set_ready({"2.25.1", "2.25.2"}, ready_at=T0 + 5 * SECOND)
-    assert [job.ready_at - T0 for job in jobs.list()] == [QUIET, 5 * SECOND, QUIET]
+        add(ledger, series=series)
+    claimed = claim(ledger)
+    ledger.release(claimed, now=T0 + QUIET)
+    ledger.set_ready({"2.25.1", "2.25.2"}, ready_at=T0 + 5 * SECOND)
+    assert [job.ready_at - T0 for job in ledger.list()] == [QUIET, 5 * SECOND, QUIET]
 
 
-def test_set_ready_of_nothing(jobs):
+def test_set_ready_of_nothing(ledger):
     """An association that carried no series moves nothing."""
-    add(jobs)
-    jobs.set_ready([], ready_at=T0)
-    assert jobs.get(1).ready_at == T0 + QUIET
+    add(ledger)
+    ledger.set_ready([], ready_at=T0)
+    assert ledger.get(1).ready_at == T0 + QUIET
 
 
-def test_series_positions(jobs):
+def test_series_positions(ledger):
     """The completeness test sees each object of the series once, in its newest version, and nothing once it was claimed."""
-    add(jobs, 1, orientation="axial", position_mm=0.0)
-    add(jobs, 2, orientation="axial", position_mm=5.0)
-    add(jobs, 2, data="corrected", orientation="axial", position_mm=6.0)
-    add(jobs, 3)
-    add(jobs, 1, series="2.25.2", orientation="axial", position_mm=99.0)
-    assert jobs.series_positions("2.25.1") == [("axial", 0.0), ("axial", 6.0), (None, None)]
-    claim(jobs)
-    assert jobs.series_positions("2.25.1") == []
+    add(ledger, 1, orientation="axial", position_mm=0.0)
+    add(ledger, 2, orientation="axial", position_mm=5.0)
+    add(ledger, 2, data="corrected", orientation="axial", position_mm=6.0)
+    add(ledger, 3)
+    add(ledger, 1, series="2.25.2", orientation="axial", position_mm=99.0)
+    assert ledger.series_positions("2.25.1") == [("axial", 0.0), ("axial", 6.0), (None, None)]
+    claim(ledger)
+    assert ledger.series_positions("2.25.1") == []
 
 
-def test_positions_of_a_new_revision_are_those_of_the_whole_series(jobs):
+def test_positions_of_a_new_revision_are_those_of_the_whole_series(ledger):
     """A late slice completes the stack of those that came before it."""
-    add(jobs, 1, orientation="axial", position_mm=0.0)
-    finish(jobs, claim(jobs))
-    add(jobs, 2, at=T0 + 60 * SECOND, orientation="axial", position_mm=5.0)
-    assert jobs.series_positions("2.25.1") == [("axial", 0.0), ("axial", 5.0)]
+    add(ledger, 1, orientation="axial", position_mm=0.0)
+    finish(ledger, claim(ledger))
+    add(ledger, 2, at=T0 + 60 * SECOND, orientation="axial", position_mm=5.0)
+    assert ledger.series_positions("2.25.1") == [("axial", 0.0), ("axial", 5.0)]
 
 
-def test_one_series_uid_in_two_studies(jobs):
+def test_one_series_uid_in_two_studies(ledger):
     """A series UID that was used in two studies makes two jobs, whose objects never mix."""
-    add(jobs, 1, study="2.25.8")
-    add(jobs, 2, study="2.25.9")
-    assert [[row.study_instance_uid for row in jobs.instances(job)] for job in jobs.list()] == [["2.25.9"], ["2.25.8"]]
+    add(ledger, 1, study="2.25.8")
+    add(ledger, 2, study="2.25.9")
+    assert [[row.study_instance_uid for row in ledger.instances(job)] for job in ledger.list()] == [["2.25.9"], ["2.25.8"]]
 
 
-def test_time_zone_is_required(jobs):
+def test_time_zone_is_required(ledger):
     """A time without a zone is a mistake, not a guess."""
     with pytest.raises(Exception, match="no time zone"):
-        add(jobs, at=T0.replace(tzinfo=None))
+        add(ledger, at=T0.replace(tzinfo=None))
 
 
-def test_threads_add_to_one_series(jobs):
+def test_threads_add_to_one_series(ledger):
     """Associations that carry the same series at once make one job that covers all their objects."""
     with ThreadPoolExecutor(8) as threads:
-        added = list(threads.map(lambda number: add(jobs, number % 40), range(80)))
+        added = list(threads.map(lambda number: add(ledger, number % 40), range(80)))
     assert sorted(answer.name for answer in added) == ["DUPLICATE"] * 40 + ["NEW"] * 40
-    (job,) = jobs.list()
-    assert len(jobs.instances(job)) == 40
+    (job,) = ledger.list()
+    assert len(ledger.instances(job)) == 40
 
 
-def test_processes_add_to_one_series(url, jobs):
+def test_processes_add_to_one_series(url, ledger):
     """Receivers on several hosts record each object once, in one job."""
     with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as processes:
         added = list(processes.map(add_range, [url] * 4, [range(25)] * 4))
     assert sum(answers.count("NEW") for answers in added) == 25
     assert sum(answers.count("DUPLICATE") for answers in added) == 75
-    (job,) = jobs.list()
-    assert len(jobs.instances(job)) == 25
+    (job,) = ledger.list()
+    assert len(ledger.instances(job)) == 25
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_nothing_is_ever_left_unread(jobs, seed):
+def test_nothing_is_ever_left_unread(ledger, seed):
     """Whatever order arrivals, claims, crashes and ends come in, the last reading of a series covers all its newest objects."""
     rng = random.Random(seed)
     newest: dict[int, str] = {}
@@ -186,24 +186,24 @@ def test_nothing_is_ever_left_unread(jobs, seed):
         now += rng.randint(1, 30) * SECOND
         if rng.random() < 0.7:
             number, data = rng.randint(1, 6), f"version {rng.randint(1, 3)}"
-            if add(jobs, number, data=data, at=now) is not Added.DUPLICATE:
+            if add(ledger, number, data=data, at=now) is not Added.DUPLICATE:
                 newest[number] = instance(number, data=data).sha256
-        elif job := claim(jobs, at=now, max_attempts=1000):
-            _end_somehow(jobs, job, rng, now)
+        elif job := claim(ledger, at=now, max_attempts=1000):
+            _end_somehow(ledger, job, rng, now)
     last_read = None
-    while job := claim(jobs, at=(now := now + MAX_WAIT), max_attempts=1000):
-        last_read = jobs.instances(job)
-        finish(jobs, job, at=now)
-    last_read = last_read or jobs.instances(jobs.list()[0])
+    while job := claim(ledger, at=(now := now + MAX_WAIT), max_attempts=1000):
+        last_read = ledger.instances(job)
+        finish(ledger, job, at=now)
+    last_read = last_read or ledger.instances(ledger.list()[0])
     assert {row.sha256 for row in last_read} == set(newest.values())
-    assert jobs.counts()[JobState.DONE] == len(jobs.list(limit=100))
+    assert ledger.counts()[JobState.DONE] == len(ledger.list(limit=100))
 
 
-def _end_somehow(jobs, job, rng, now):
+def _end_somehow(ledger, job, rng, now):
     end = rng.choice(["finish", "crash", "release", "try again"])
     if end == "finish":
-        finish(jobs, job, at=now)
+        finish(ledger, job, at=now)
     elif end == "release":
-        jobs.release(job, now=now)
+        ledger.release(job, now=now)
     elif end == "try again":
-        jobs.fail(job, now=now, reason="bug", detail="ValueError", retry_at=now + SECOND)
+        ledger.fail(job, now=now, reason="bug", detail="ValueError", retry_at=now + SECOND)

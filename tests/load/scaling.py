@@ -25,11 +25,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jobs.ledger_examples import MAX_WAIT, QUIET, T0, add, claim, claim_until_empty
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ich_node.ledger import Jobs, JobState, open_ledger
+from ich_node.ledger import JobState, Ledger, open_ledger
 from tests.load.soak import SLICES, made_slice, named
+from tests.support.ledger_examples import MAX_WAIT, QUIET, T0, add, claim, claim_until_empty
 from tests.support.peers import CT, ONE_OF_EACH, Pacs, associated, free_port, is_listening, pacs, wait_until
 from tests.support.postgres import cluster
 
@@ -154,18 +154,18 @@ def fingerprint(ds: Any) -> str:
     return hashlib.sha256(ds.to_json().encode()).hexdigest()
 
 
-def done(ledger: Jobs) -> int:
+def done(ledger: Ledger) -> int:
     return ledger.counts()[JobState.DONE]
 
 
-def is_at_rest(ledger: Jobs, series: int) -> bool:
+def is_at_rest(ledger: Ledger, series: int) -> bool:
     counts = ledger.counts()
     if sum(counts[state] for state in ENDED) < series or counts[JobState.WAITING] or counts[JobState.READING]:
         return False
     return all(each.state == "SENT" for job in ledger.list(limit=10 * series) for each in ledger.deliveries(job.id))
 
 
-def judged(ledger: Jobs, series: int, kept: dict[str, set[str]]) -> dict[str, Any]:
+def judged(ledger: Ledger, series: int, kept: dict[str, set[str]]) -> dict[str, Any]:
     jobs = ledger.list(limit=10 * series)
     reads = Counter(job.series_instance_uid for job in jobs)
     events = {job.id: ledger.events(job.id) for job in jobs}

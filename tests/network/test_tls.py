@@ -56,19 +56,19 @@ StartListener = Callable[..., Listener]
 @pytest.fixture
 def start(tmp_path: Path, tls: TlsSettings) -> Iterator[StartListener]:
     """Starts a listener with both doors; keyword arguments are [scp] settings, `sources` and `tls` replace those."""
-    jobs = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
     listeners: list[Listener] = []
 
     def start_one(*, sources: tuple[Source, ...] = (CT1,), tls: TlsSettings = tls, **scp: Any) -> Listener:
         settings = ScpSettings(bind_address="127.0.0.1", port=0, **scp)
         spool, clock = Spool(tmp_path / "spool"), lambda: datetime.now(UTC)
-        listeners.append(Listener(settings, sources, SeriesSettings(), spool, jobs, clock, tls).__enter__())
+        listeners.append(Listener(settings, sources, SeriesSettings(), spool, ledger, clock, tls).__enter__())
         return listeners[-1]
 
     yield start_one
     for listener in listeners:
         listener.__exit__(None, None, None)
-    jobs.dispose()
+    ledger.dispose()
 
 
 def as_settings(certificate: Certificate, ca: Path) -> TlsSettings:

@@ -163,7 +163,7 @@ def test_a_port_in_use_is_said_in_a_sentence(start_node: StartNode) -> None:
         settings = ScpSettings(bind_address="127.0.0.1", port=taken.getsockname()[1])
         node = start_node()
         with pytest.raises(ConfigError, match="cannot listen on"):
-            Listener(settings, (), SeriesSettings(), node.spool, node.jobs, node.clock).__enter__()
+            Listener(settings, (), SeriesSettings(), node.spool, node.ledger, node.clock).__enter__()
 
 
 def test_every_transfer_syntax_of_the_table_is_negotiated_and_no_other(node: Node) -> None:

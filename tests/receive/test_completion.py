@@ -14,13 +14,13 @@ LEASE = timedelta(minutes=1)
 
 
 def only_job(node: Node) -> Any:
-    (job,) = node.jobs.list()
+    (job,) = node.ledger.list()
     return job
 
 
 def released(node: Node) -> bool:
     """The release of the last association has reached the ledger: the wait is no longer the one of an open association."""
-    return all(job.ready_at - node.clock.now < timedelta(seconds=60) for job in node.jobs.list())
+    return all(job.ready_at - node.clock.now < timedelta(seconds=60) for job in node.ledger.list())
 
 
 def test_an_open_association_keeps_its_series_waiting(node: Node) -> None:
@@ -51,10 +51,10 @@ def test_a_slice_after_a_whole_head_makes_a_new_revision(node: Node) -> None:
     slices = head_series(17)
     store(node, *slices[:-1])
     wait_until(lambda: released(node), what="the release")
-    assert node.jobs.claim(owner="a", now=START, lease=LEASE, max_attempts=3) is not None
+    assert node.ledger.claim(owner="a", now=START, lease=LEASE, max_attempts=3) is not None
     store(node, slices[-1])
-    newest = node.jobs.list()[0]
-    assert (newest.revision, len(node.jobs.instances(newest))) == (2, 17)
+    newest = node.ledger.list()[0]
+    assert (newest.revision, len(node.ledger.instances(newest))) == (2, 17)
 
 
 def test_a_stack_with_a_gap_waits_the_quiet_time(node: Node) -> None:
@@ -80,7 +80,7 @@ def test_an_aborted_association_is_not_trusted(node: Node) -> None:
         assoc.abort()
     wait_until(lambda: released(node), what="the abort")
     assert only_job(node).ready_at == START + timedelta(seconds=20)
-    assert len(node.jobs.instances(only_job(node))) == 16
+    assert len(node.ledger.instances(only_job(node))) == 16
 
 
 def test_another_open_association_with_the_series_holds_it(node: Node) -> None:
@@ -92,11 +92,11 @@ def test_another_open_association_with_the_series_holds_it(node: Node) -> None:
         marker = head_slice(0, SeriesInstanceUID="1.2.3.9", SOPInstanceUID="1.2.3.9.1")
         store(node, marker)
         quiet_over = START + timedelta(seconds=20)
-        wait_until(lambda: any(job.ready_at == quiet_over for job in node.jobs.list()), what="the marker's release")
-        series = [job for job in node.jobs.list() if job.series_instance_uid != "1.2.3.9"]
+        wait_until(lambda: any(job.ready_at == quiet_over for job in node.ledger.list()), what="the marker's release")
+        series = [job for job in node.ledger.list() if job.series_instance_uid != "1.2.3.9"]
         assert series[0].ready_at == START + timedelta(seconds=80)
     wait_until(lambda: released(node), what="the release of the second")
-    assert node.jobs.list(limit=9)[-1].ready_at == START + timedelta(seconds=5)
+    assert node.ledger.list(limit=9)[-1].ready_at == START + timedelta(seconds=5)
 
 
 def test_a_late_slice_opens_a_new_revision(node: Node) -> None:
@@ -104,7 +104,7 @@ def test_a_late_slice_opens_a_new_revision(node: Node) -> None:
     slices = head_series(12)
     store(node, *slices[:-1])
     wait_until(lambda: released(node), what="the release")
-    assert node.jobs.claim(owner="a", now=START + timedelta(minutes=1), lease=LEASE, max_attempts=3) is not None
+    assert node.ledger.claim(owner="a", now=START + timedelta(minutes=1), lease=LEASE, max_attempts=3) is not None
     store(node, slices[-1])
-    newest = node.jobs.list()[0]
-    assert (newest.revision, newest.state, len(node.jobs.instances(newest))) == (2, JobState.WAITING, 12)
+    newest = node.ledger.list()[0]
+    assert (newest.revision, newest.state, len(node.ledger.instances(newest))) == (2, JobState.WAITING, 12)

@@ -40,8 +40,8 @@ def test_storescu_sends_a_real_series(node: Node, folder: str, option: str) -> N
     sent = subprocess.run([*command, "127.0.0.1", str(node.port), str(series)], capture_output=True, text=True, check=False)
     assert sent.returncode == 0, sent.stderr
     files = {ds.SOPInstanceUID: ds for ds in map(dcmread, sorted(series.rglob("*.dcm")))}
-    job = node.jobs.list()[0]
-    for instance in node.jobs.instances(job):
+    job = node.ledger.list()[0]
+    for instance in node.ledger.instances(job):
         assert dcmread(node.spool.absolute(instance.path)).PixelData == files[instance.sop_instance_uid].PixelData
 
 
@@ -75,11 +75,11 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
                     if len(acknowledged) == 40:
                         os.kill(receiver.pid, signal.SIGKILL)
     assert 40 <= len(acknowledged) < 300
-    jobs, spool = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite"), Spool(tmp_path / "spool")
+    ledger, spool = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite"), Spool(tmp_path / "spool")
     try:
-        kept = {instance.sop_instance_uid: instance for instance in jobs.instances(jobs.list()[0])}
+        kept = {instance.sop_instance_uid: instance for instance in ledger.instances(ledger.list()[0])}
         for path in acknowledged:
             sent = dcmread(path)
             assert dcmread(spool.absolute(kept[sent.SOPInstanceUID].path)) == sent
     finally:
-        jobs.dispose()
+        ledger.dispose()

@@ -15,7 +15,7 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ich_node.config.settings import ScpSettings, Source
-from ich_node.ledger import Jobs, open_ledger
+from ich_node.ledger import Ledger, open_ledger
 from ich_node.network.acceptor.sharing import shares
 from ich_node.processes.systemd import ALIVE, tell_systemd
 from tests.support.certificates import authority
@@ -56,7 +56,7 @@ class Receivers:
         lines = [json.loads(line) for line in (self.folder / "log").read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == name]
 
-    def ledger(self) -> Jobs:
+    def ledger(self) -> Ledger:
         return open_ledger(f"sqlite:///{self.folder}/ledger.sqlite")
 
 

@@ -10,7 +10,7 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
-from ich_node.report import Predecessor, ReportOptions, ResultObject, Source
+from ich_node.report import Predecessor, ReportOptions, ResultObject, SourceSeries
 from ich_node.report.evidence import TYPE_2
 from ich_node.series.series import Series, Slice
 from tests.support.report.odd_headers import in_japanese, invalidate
@@ -185,7 +185,7 @@ def test_results_of_real_headers_are_valid(name, real_series, need, tmp_path):
         series_instance_uid=str(datasets[0].SeriesInstanceUID),
         slices=tuple(to_slice(dataset) for dataset in datasets),
     )
-    source = Source(series=series, datasets=datasets, digest="00" * 32, revision=1)
+    source = SourceSeries(series=series, datasets=datasets, digest="00" * 32, revision=1)
     probabilities = [0.1] * len(datasets)
     probabilities[10] = 0.9
     results = report(source, read_by_hand(source, probabilities, {10: (finding(200, 220, 0.9),)}))

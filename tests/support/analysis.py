@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from pydicom import Dataset
 
-from ich_node.analyse.active_bundle import Shelf
+from ich_node.analyse.active_bundle import ActiveBundle
 from ich_node.analyse.loop import Analyser
 from ich_node.config.destinations import DicomDestination
 from ich_node.config.settings import AnalysisSettings
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
-from ich_node.ledger import Instance, Job, Jobs, open_ledger
+from ich_node.ledger import Instance, Job, Ledger, open_ledger
 from ich_node.model.bundle import Calibration, Card, OperatingPoint, Provenance, pack_bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.torch_engine import TorchEngine
@@ -50,15 +50,15 @@ class Bench:
     def __init__(self, folder: Path, bundle: Path) -> None:
         self.now = START
         self.folder = folder
-        self.jobs: Jobs = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+        self.ledger: Ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
         self.spool = Spool(folder / "spool")
         self.stop = threading.Event()
-        self.shelf = Shelf(self.jobs, bundle)
+        self.shelf = ActiveBundle(self.ledger, bundle)
         self.analyser = self.make_analyser("first", lambda: self.now)
 
     def make_analyser(self, owner: str, clock: Callable[[], datetime]) -> Analyser:
         return Analyser(
-            jobs=self.jobs,
+            ledger=self.ledger,
             spool=self.spool,
             shelf=self.shelf,
             settings=AnalysisSettings(lease_seconds=60, max_attempts=2),
@@ -94,14 +94,14 @@ class Bench:
             source="modality",
             received_at=self.now,
         )
-        self.jobs.add(instance, ready_at=self.now + ready_in, max_wait=timedelta(minutes=15), urgent=urgent)
+        self.ledger.add(instance, ready_at=self.now + ready_in, max_wait=timedelta(minutes=15), urgent=urgent)
 
     def work_once(self) -> bool:
         return self.analyser.work_once(Detector(self.shelf.current()))
 
     @property
     def job(self) -> Job:
-        return self.jobs.list()[0]
+        return self.ledger.list()[0]
 
 
 def detector_that_raises(bench: Bench, error: Exception) -> Detector:

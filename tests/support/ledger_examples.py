@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from ich_node.ledger import Added, Instance, Job, Jobs, Result, open_ledger
+from ich_node.ledger import Added, Instance, Job, Ledger, Result, open_ledger
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -34,13 +34,13 @@ def instance(number=1, *, series="2.25.1", study="2.25.9", data="", at=T0, orien
     )
 
 
-def add(jobs: Jobs, number=1, *, at=T0, urgent=False, **other) -> Added:
+def add(ledger: Ledger, number=1, *, at=T0, urgent=False, **other) -> Added:
     """The object arrives at that time, and the series counts as complete after the quiet time."""
-    return jobs.add(instance(number, at=at, **other), ready_at=at + QUIET, max_wait=MAX_WAIT, urgent=urgent)
+    return ledger.add(instance(number, at=at, **other), ready_at=at + QUIET, max_wait=MAX_WAIT, urgent=urgent)
 
 
-def claim(jobs: Jobs, *, at=T0 + QUIET, owner="host:1", max_attempts=3) -> Job | None:
-    return jobs.claim(owner=owner, now=at, lease=LEASE, max_attempts=max_attempts)
+def claim(ledger: Ledger, *, at=T0 + QUIET, owner="host:1", max_attempts=3) -> Job | None:
+    return ledger.claim(owner=owner, now=at, lease=LEASE, max_attempts=max_attempts)
 
 
 def results(job: Job, count=2) -> list[Result]:
@@ -57,8 +57,8 @@ def results(job: Job, count=2) -> list[Result]:
     ]
 
 
-def finish(jobs: Jobs, job: Job, *, at=T0 + QUIET, destinations=("pacs",), count=2) -> None:
-    jobs.finish(
+def finish(ledger: Ledger, job: Job, *, at=T0 + QUIET, destinations=("pacs",), count=2) -> None:
+    ledger.finish(
         job,
         now=at,
         positive=True,
@@ -71,24 +71,24 @@ def finish(jobs: Jobs, job: Job, *, at=T0 + QUIET, destinations=("pacs",), count
 
 def claim_until_empty(url: str, owner: str) -> list[int]:
     """Claim and finish whatever is ready; the ids in the order of the claims."""
-    jobs = open_ledger(url)
+    ledger = open_ledger(url)
     ids = []
-    while (job := claim(jobs, owner=owner)) is not None:
+    while (job := claim(ledger, owner=owner)) is not None:
         ids.append(job.id)
-        finish(jobs, job, count=1)
-    jobs.dispose()
+        finish(ledger, job, count=1)
+    ledger.dispose()
     return ids
 
 
 def add_range(url: str, numbers: range) -> list[str]:
-    jobs = open_ledger(url)
-    added = [add(jobs, number).name for number in numbers]
-    jobs.dispose()
+    ledger = open_ledger(url)
+    added = [add(ledger, number).name for number in numbers]
+    ledger.dispose()
     return added
 
 
 def open_and_count(url: str) -> int:
-    jobs = open_ledger(url)
-    count = len(jobs.list())
-    jobs.dispose()
+    ledger = open_ledger(url)
+    count = len(ledger.list())
+    ledger.dispose()
     return count

@@ -7,7 +7,7 @@ from typing import Any
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ich_node.ledger import Jobs
+from ich_node.ledger import Ledger
 from ich_node.receive import Listener
 from ich_node.spool import Spool
 from tests.support.peers import CT, associated
@@ -21,7 +21,7 @@ class Node:
     """A listener with its ledger and spool."""
 
     listener: Listener
-    jobs: Jobs
+    ledger: Ledger
     spool: Spool
     clock: Clock
 

@@ -18,9 +18,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 from ich_node.config.destinations import Destination, Hl7Destination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.loop import Sender
-from ich_node.ledger import Delivery, DeliveryState, Instance, Job, Jobs, Result, open_ledger
+from ich_node.ledger import Delivery, DeliveryState, Instance, Job, Ledger, Result, open_ledger
 from ich_node.network.requestor import TLS_OFF
-from ich_node.notification import KIND, Finding, Identifiers, Notification, Refused
+from ich_node.notification import KIND, Answer, Identifiers, Notification, RefusedReading
 from ich_node.spool import Spool
 from tests.support.results import ROOT
 from tests.support.standing_clock import START, Clock
@@ -44,17 +44,17 @@ def notification(
     series: int = 1, *, revision: int = 1, positive: bool | None = True, replaces: str | None = None
 ) -> Notification:
     """positive: None = the series was refused."""
-    finding = {True: Finding.SUSPECTED, False: Finding.NOT_FOUND, None: Finding.NOT_ANALYSED}[positive]
+    finding = {True: Answer.SUSPECTED, False: Answer.NOT_FOUND, None: Answer.NOT_ANALYSED}[positive]
     read = {"series_probability": 0.97 if positive else 0.02, "threshold": 0.5, "lesions": 2 if positive else 0}
     return Notification(
-        uid=f"{ROOT}{series}.9{revision}.{finding is Finding.SUSPECTED:d}",
+        uid=f"{ROOT}{series}.9{revision}.{finding is Answer.SUSPECTED:d}",
         replaces=replaces or None,
         study_instance_uid=f"{ROOT}{series}",
         series_instance_uid=f"{ROOT}{series}.0",
         revision=revision,
         at=START,
         finding=finding,
-        refused=Refused(reason="bone_kernel", detail="the kernel is 'H60s'") if positive is None else None,
+        refused=RefusedReading(reason="bone_kernel", detail="the kernel is 'H60s'") if positive is None else None,
         slices=36,
         positive_slices=4 if positive else 0,
         report_uid=f"{ROOT}{series}.1",
@@ -70,17 +70,17 @@ def notification(
 class Bench:
     """A ledger and a spool, and what analyse leaves in them."""
 
-    jobs: Jobs
+    ledger: Ledger
     spool: Spool
     clock: Clock = field(default_factory=Clock)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def sender(self, *destinations: Destination, owner: str = "sender", tls: TlsSettings = TLS_OFF) -> Sender:
-        return Sender(self.jobs, self.spool, destinations, "ICHNODE", clock=self.clock, owner=owner, stop=self.stop, tls=tls)
+        return Sender(self.ledger, self.spool, destinations, "ICHNODE", clock=self.clock, owner=owner, stop=self.stop, tls=tls)
 
     def claimed(self, series: int = 1) -> Job:
         """Another object of the series arrives: its next revision."""
-        number = sum(job.series_instance_uid == f"{ROOT}{series}.0" for job in self.jobs.list(limit=1000)) + 1
+        number = sum(job.series_instance_uid == f"{ROOT}{series}.0" for job in self.ledger.list(limit=1000)) + 1
         instance = Instance(
             sop_instance_uid=f"{ROOT}{series}.0.{number}",
             sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
@@ -93,8 +93,8 @@ class Bench:
             source="ct",
             received_at=self.clock.now,
         )
-        self.jobs.add(instance, ready_at=self.clock.now, max_wait=MINUTE)
-        job = self.jobs.claim(owner="reader", now=self.clock.now, lease=MINUTE, max_attempts=3)
+        self.ledger.add(instance, ready_at=self.clock.now, max_wait=MINUTE)
+        job = self.ledger.claim(owner="reader", now=self.clock.now, lease=MINUTE, max_attempts=3)
         assert job is not None
         return job
 
@@ -104,9 +104,9 @@ class Bench:
         told = notification(series, revision=job.revision, positive=positive, replaces=replaces)
         results, now = [self.keep(told)], self.clock.now
         if positive is None:
-            self.jobs.refuse(job, now=now, reason="bone_kernel", detail="the kernel is 'H60s'", results=results, notify=to)
+            self.ledger.refuse(job, now=now, reason="bone_kernel", detail="the kernel is 'H60s'", results=results, notify=to)
         else:
-            self.jobs.finish(
+            self.ledger.finish(
                 job,
                 now=now,
                 positive=positive,
@@ -130,7 +130,7 @@ class Bench:
         )
 
     def deliveries(self) -> list[Delivery]:
-        return [delivery for job in self.jobs.list(limit=1000) for delivery in self.jobs.deliveries(job.id)]
+        return [delivery for job in self.ledger.list(limit=1000) for delivery in self.ledger.deliveries(job.id)]
 
     def states(self) -> list[DeliveryState]:
         return [delivery.state for delivery in self.deliveries()]
@@ -143,9 +143,9 @@ class Bench:
 
 @contextmanager
 def opened_bench(folder: Path) -> Iterator[Bench]:
-    jobs = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
-    yield Bench(jobs, Spool(folder / "spool"))
-    jobs.dispose()
+    ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+    yield Bench(ledger, Spool(folder / "spool"))
+    ledger.dispose()
 
 
 # --- MLLP -------------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ich_node.ledger import Instance, Jobs, Result
+from ich_node.ledger import Instance, Ledger, Result
 from ich_node.spool import Spool
 from tests.support.peers import SECONDARY_CAPTURE
 
@@ -32,7 +32,7 @@ def result_object(index: int, *, series: int = 1, sop_class: str = SECONDARY_CAP
     return ds
 
 
-def give_results(jobs: Jobs, spool: Spool, objects: list[Dataset], to: tuple[str, ...], now: datetime) -> None:
+def give_results(ledger: Ledger, spool: Spool, objects: list[Dataset], to: tuple[str, ...], now: datetime) -> None:
     """What receive and analyse leave behind for one series."""
     series = objects[0].SeriesInstanceUID
     instance = Instance(
@@ -47,8 +47,8 @@ def give_results(jobs: Jobs, spool: Spool, objects: list[Dataset], to: tuple[str
         source="ct",
         received_at=now,
     )
-    jobs.add(instance, ready_at=now, max_wait=MINUTE)
-    job = jobs.claim(owner="reader", now=now, lease=MINUTE, max_attempts=3)
+    ledger.add(instance, ready_at=now, max_wait=MINUTE)
+    job = ledger.claim(owner="reader", now=now, lease=MINUTE, max_attempts=3)
     assert job is not None
     results = []
     for ds in objects:
@@ -65,4 +65,4 @@ def give_results(jobs: Jobs, spool: Spool, objects: list[Dataset], to: tuple[str
                 size_bytes=stored.size_bytes,
             )
         )
-    jobs.finish(job, now=now, positive=True, series_probability=0.9, bundle_sha256="b", results=results, destinations=list(to))
+    ledger.finish(job, now=now, positive=True, series_probability=0.9, bundle_sha256="b", results=results, destinations=list(to))

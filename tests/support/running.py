@@ -12,7 +12,7 @@ from typing import Any
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ich_node.ledger import Jobs, open_ledger
+from ich_node.ledger import Ledger, open_ledger
 from ich_node.spool import Spool
 from tests.support.peers import CT, ONE_OF_EACH, associated, free_port, is_listening, wait_until
 
@@ -43,7 +43,7 @@ class Node:
     process: subprocess.Popen[bytes]
 
     @property
-    def ledger(self) -> Jobs:
+    def ledger(self) -> Ledger:
         return open_ledger(f"sqlite:///{self.folder}/ledger.sqlite")
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 
 from ich_node.config.destinations import DicomDestination
 from ich_node.deliver.loop import Sender
-from ich_node.ledger import Delivery, DeliveryState, Jobs, open_ledger
+from ich_node.ledger import Delivery, DeliveryState, Ledger, open_ledger
 from ich_node.spool import Spool
 from tests.support.results import ROOT, give_results, result_object
 from tests.support.standing_clock import Clock
@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 class Node:
     """A ledger with finished jobs, and the spool with their results."""
 
-    jobs: Jobs
+    ledger: Ledger
     spool: Spool
     clock: Clock
     stop: threading.Event
@@ -30,16 +30,16 @@ class Node:
     def sender(self, *ports: int, owner: str = "sender", **destination: Any) -> Sender:
         """Sends to the destinations pacs, pacs2 ... on these ports."""
         return Sender(
-            self.jobs, self.spool, destinations(*ports, **destination), "ICHNODE", clock=self.clock, owner=owner, stop=self.stop
+            self.ledger, self.spool, destinations(*ports, **destination), "ICHNODE", clock=self.clock, owner=owner, stop=self.stop
         )
 
     def finish(self, count: int = 3, *, series: int = 1, to: tuple[str, ...] = ("pacs",)) -> list[str]:
         """A job that was read, with so many results to deliver; their UIDs."""
-        give_results(self.jobs, self.spool, [result_object(index, series=series) for index in range(count)], to, self.clock.now)
+        give_results(self.ledger, self.spool, [result_object(index, series=series) for index in range(count)], to, self.clock.now)
         return [f"{ROOT}{series}.{index + 1}" for index in range(count)]
 
     def deliveries(self) -> list[Delivery]:
-        return [delivery for job in self.jobs.list() for delivery in self.jobs.deliveries(job.id)]
+        return [delivery for job in self.ledger.list() for delivery in self.ledger.deliveries(job.id)]
 
     def states(self) -> list[DeliveryState]:
         return [delivery.state for delivery in self.deliveries()]
@@ -56,6 +56,6 @@ def destinations(*ports: int, **settings: Any) -> tuple[DicomDestination, ...]:
 @contextmanager
 def open_node(folder: Path) -> Iterator[Node]:
     """With a new ledger and spool in the folder."""
-    jobs = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
-    yield Node(jobs=jobs, spool=Spool(folder / "spool"), clock=Clock(), stop=threading.Event())
-    jobs.dispose()
+    ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+    yield Node(ledger=ledger, spool=Spool(folder / "spool"), clock=Clock(), stop=threading.Event())
+    ledger.dispose()

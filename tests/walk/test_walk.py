@@ -62,14 +62,14 @@ def test_nobody_s_name_is_in_any_log_or_file_name(tmp_path, phantom):
         wait_until(lambda: reports(peer.received), seconds=120, what="the SR")
         assert str(reports(peer.received)[0].PatientName) == "Zuzana^Nobodysname"
     text = (tmp_path / "node" / "log").read_text() + "\n".join(str(path) for path in (tmp_path / "node").rglob("*"))
-    jobs = subprocess.run(
+    ledger = subprocess.run(
         [sys.executable, "-m", "ich_node", "--config", str(tmp_path / "node" / "config.toml"), "jobs", "show", "1"],
         capture_output=True,
         text=True,
         check=True,
     )
     for secret in ("MRN-4711", "Zuzana", "Nobodysname", "ACC-0815", "19430607"):
-        assert secret not in text + jobs.stdout
+        assert secret not in text + ledger.stdout
 
 
 def test_a_pacs_that_was_down_gets_the_results_of_one_analysis(tmp_path, phantom):

@@ -13,7 +13,7 @@ from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
 from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.errors import PeerUnavailable
-from ich_node.ledger import Delivery, Jobs
+from ich_node.ledger import Delivery, Ledger
 from ich_node.network.storage_commitment import ask, record_answer
 
 ANSWER_SECONDS = 1.0
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 class Commitments:
     """Asks, and writes down what is answered on the same association."""
 
-    jobs: Jobs
+    ledger: Ledger
     clock: Callable[[], datetime]
     stop: threading.Event
     _has_responded: threading.Event = field(default_factory=threading.Event)
@@ -43,11 +43,11 @@ class Commitments:
         try:
             ask(association, transaction_uid, stored)
         except PeerUnavailable as error:
-            self.jobs.commitment_refused(transaction_uid, now=self.clock(), detail=error.detail)
+            self.ledger.commitment_refused(transaction_uid, now=self.clock(), detail=error.detail)
             log.warning("commitment_refused", transaction_uid=transaction_uid, detail=error.detail)
             return
         deadline = time.monotonic() + ANSWER_SECONDS
-        while time.monotonic() < deadline and self.jobs.awaits_commitment(transaction_uid):
+        while time.monotonic() < deadline and self.ledger.awaits_commitment(transaction_uid):
             if not association.is_established or self.stop.wait(ANSWER_POLL_SECONDS):
                 break
         self._has_responded.wait(ANSWER_SECONDS)
@@ -55,7 +55,7 @@ class Commitments:
     def _on_answer(self, event: Event) -> tuple[int, None]:
         """EVT_N_EVENT_REPORT on our own association, which must not be released before the peer has our response."""
         self._has_responded.clear()
-        return record_answer(event, self.jobs, self.clock)
+        return record_answer(event, self.ledger, self.clock)
 
     def _on_sent(self, event: Event) -> None:
         if isinstance(event.message, N_EVENT_REPORT_RSP):

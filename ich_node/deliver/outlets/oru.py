@@ -20,18 +20,18 @@ from hl7apy.exceptions import HL7apyException
 
 from ich_node.config.destinations import Hl7Destination
 from ich_node.deliver.outlets.outlet import NotSent
-from ich_node.notification import RESEARCH_USE, Finding, Notification
+from ich_node.notification import RESEARCH_USE, Answer, Notification
 
 LOCAL = "99ICHNODE"
 SERVICE = f"ICH^Intracranial hemorrhage, automated reading of CT head^{LOCAL}"
 HEMORRHAGE = "1386000^Intracranial hemorrhage^SCT"
 # The answer in a word, with SNOMED CT's Present, Absent and Indeterminate beside it, as in the SR
 ANSWERS = {
-    Finding.SUSPECTED: f"SUSPECTED^Intracranial hemorrhage suspected^{LOCAL}^52101004^Present^SCT",
-    Finding.NOT_FOUND: f"NOT_FOUND^No intracranial hemorrhage found^{LOCAL}^272519000^Absent^SCT",
-    Finding.NOT_ANALYSED: f"NOT_ANALYSED^Could not be analysed^{LOCAL}^82334004^Indeterminate^SCT",
+    Answer.SUSPECTED: f"SUSPECTED^Intracranial hemorrhage suspected^{LOCAL}^52101004^Present^SCT",
+    Answer.NOT_FOUND: f"NOT_FOUND^No intracranial hemorrhage found^{LOCAL}^272519000^Absent^SCT",
+    Answer.NOT_ANALYSED: f"NOT_ANALYSED^Could not be analysed^{LOCAL}^82334004^Indeterminate^SCT",
 }
-ABNORMAL = {Finding.SUSPECTED: "A", Finding.NOT_FOUND: "N", Finding.NOT_ANALYSED: ""}  # table 0078
+ABNORMAL = {Answer.SUSPECTED: "A", Answer.NOT_FOUND: "N", Answer.NOT_ANALYSED: ""}  # table 0078
 ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})
 CONTROL_ID_LENGTH = 20  # MSH-10 in v2.5.1
 

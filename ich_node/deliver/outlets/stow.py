@@ -18,7 +18,7 @@ from ich_node.config.destinations import StowDestination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets.outlet import NotSent, Taken
 from ich_node.deliver.outlets.secret import read_secret
-from ich_node.deliver.outlets.web import Answer, Web, web_client
+from ich_node.deliver.outlets.web import HttpResponse, Web, web_client
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
 
@@ -120,7 +120,7 @@ class StowLine:
         return _judged(sop_instance_uid, self.web.ask("POST", self.url, content=content, headers=headers))
 
 
-def _judged(sop_instance_uid: str, answer: Answer) -> Taken:
+def _judged(sop_instance_uid: str, answer: HttpResponse) -> Taken:
     """What the Store Instances Response Module (PS3.18 §I.2) says of the object. Raises NotSent."""
     if answer.status == UNSUPPORTED_MEDIA_TYPE:
         raise SyntaxNotTaken("the peer does not take the object's media type (415)")
@@ -136,7 +136,7 @@ def _judged(sop_instance_uid: str, answer: Answer) -> Taken:
     raise NotSent(f"the peer answers {answer.status} and does not say that it has stored the object")
 
 
-def _module(answer: Answer) -> Dataset:
+def _module(answer: HttpResponse) -> Dataset:
     try:
         document = json.loads(answer.body)
         return Dataset.from_json(document[0] if isinstance(document, list) else document)

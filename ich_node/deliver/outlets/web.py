@@ -31,7 +31,7 @@ ABOUT_THE_SERVICE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class HttpResponse:
     """What the service said. body: at most MOST_ANSWER_BYTES."""
 
     status: int
@@ -54,12 +54,12 @@ class Web:
     seconds: float
     address: str
 
-    def ask(self, method: str, url: str, *, content: bytes = b"", headers: Mapping[str, str]) -> Answer:
+    def ask(self, method: str, url: str, *, content: bytes = b"", headers: Mapping[str, str]) -> HttpResponse:
         """One request. Raises PeerUnavailable if there is no answer, or one that is about the service, not about this request."""
         deadline = time.monotonic() + self.seconds
         try:
             with self.client.stream(method, url, content=content, headers=headers) as response:
-                answer = Answer(status=response.status_code, body=self._body(response, deadline))
+                answer = HttpResponse(status=response.status_code, body=self._body(response, deadline))
         except httpx.TransportError as error:
             raise PeerUnavailable(f"{self.address}: {self._explained(error)}") from None
         if 300 <= answer.status < 400:

@@ -18,7 +18,7 @@ from ich_node.config.destinations import WebhookDestination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets.outlet import NotSent, Taken
 from ich_node.deliver.outlets.secret import read_webhook_secret
-from ich_node.deliver.outlets.web import Answer, Web, web_client
+from ich_node.deliver.outlets.web import HttpResponse, Web, web_client
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
 from ich_node.notification import Notification, decode
@@ -62,7 +62,7 @@ class WebhookLine:
             raise NotSent(f"the peer refuses the notification: status {answer.status}" + (f" ({quoted})" if quoted else ""))
         return Taken()
 
-    def post(self, webhook_id: str, body: str) -> Answer:
+    def post(self, webhook_id: str, body: str) -> HttpResponse:
         """Sign, and send."""
         now = self.outlet.clock()
         headers = {

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ich_node.receive.header import LEGAL_UID
-from ich_node.receive.status import Answer
+from ich_node.receive.status import StoreResponse
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
     from pynetdicom.presentation import PresentationContextTuple
 
-    from ich_node.receive.incoming_object import Arriving
+    from ich_node.receive.incoming_object import IncomingObject
 
 ELEMENT = struct.Struct("<HHL")  # implicit VR little endian: group, element, length
 UNSIGNED_SHORT = struct.Struct("<H")
@@ -48,7 +48,7 @@ class CStoreEvent:
     assoc: "Association"
     context: "PresentationContextTuple"
     request: CStoreRequest
-    data_set: "Arriving"
+    data_set: "IncomingObject"
 
 
 def c_store_request(command: bytes) -> CStoreRequest | None:
@@ -65,7 +65,7 @@ def c_store_request(command: bytes) -> CStoreRequest | None:
     )
 
 
-def c_store_response(request: CStoreRequest, answer: Answer, context_id: int) -> bytes:
+def c_store_response(request: CStoreRequest, answer: StoreResponse, context_id: int) -> bytes:
     """The P-DATA-TF that answers; shorter than any PDU that a peer could be too small for."""
     body = b"".join(
         (

@@ -28,8 +28,8 @@ from ich_node.config.settings import ScpSettings
 from ich_node.network.acceptor.c_store import LAST_OF_A_COMMAND, P_DATA_TF, CStoreEvent, c_store_request, c_store_response
 from ich_node.network.acceptor.reactor import CLOSED, CLOSING, Reactor
 from ich_node.network.acceptor.waiting_room import LARGEST_ASSOCIATE_PDU_BYTES
-from ich_node.receive.incoming_object import Arrivals, Arriving, Identifier, Overstepped
-from ich_node.receive.status import Answer
+from ich_node.receive.incoming_object import Arrivals, Identifier, IncomingObject, Overstepped
+from ich_node.receive.status import StoreResponse
 
 # Of a primitive that waits to be sent (PS3.8 table 9-1): accept, reject, data, release, its answer, abort.
 OUR_EVENTS = ("Evt7", "Evt8", "Evt9", "Evt11", "Evt14", "Evt15")
@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 class Guard:
     """Puts the limits on each new association."""
 
-    def __init__(self, scp: ScpSettings, arrivals: Arrivals, store: Callable[[CStoreEvent], Answer]) -> None:
+    def __init__(self, scp: ScpSettings, arrivals: Arrivals, store: Callable[[CStoreEvent], StoreResponse]) -> None:
         self._scp = scp
         self._arrivals = arrivals
         self._store = store
@@ -246,7 +246,7 @@ class BoundedDimse(DIMSEServiceProvider):
     other messages go upstream's way.
     """
 
-    def __init__(self, association: Association, arrivals: Arrivals, store: Callable[[CStoreEvent], Answer]) -> None:
+    def __init__(self, association: Association, arrivals: Arrivals, store: Callable[[CStoreEvent], StoreResponse]) -> None:
         super().__init__(association)
         self._arrivals = arrivals
         self._store = store
@@ -310,7 +310,7 @@ class BoundedDimse(DIMSEServiceProvider):
             self._pass_on(context_id, LAST_OF_A_COMMAND, command)
         else:
             context = self.assoc._accepted_cx[context_id].as_tuple
-            data_set = Arriving(self._arrivals, request, context.transfer_syntax, self._is_going_on)
+            data_set = IncomingObject(self._arrivals, request, context.transfer_syntax, self._is_going_on)
             self._object = CStoreEvent(assoc=self.assoc, context=context, request=request, data_set=data_set)
 
     def _pass_on(self, context_id: int, control: int, data: bytes | memoryview) -> None:

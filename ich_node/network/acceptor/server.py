@@ -11,7 +11,7 @@ from pynetdicom.association import Association
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from ich_node.network.acceptor.guard import Guard
-from ich_node.network.acceptor.waiting_room import Vestibule
+from ich_node.network.acceptor.waiting_room import WaitingRoom
 from ich_node.network.tls import explained
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class Server(ThreadedAssociationServer):
 
     daemon_threads = True
     guard: Guard
-    vestibule: Vestibule
+    vestibule: WaitingRoom
     turn_away: Callable[[bytes, str, socket.socket], bytes]
 
     def __init__(self, *arguments: Any, inherited: int | None = None, **options: Any) -> None:

@@ -107,7 +107,7 @@ class Door:
     connections: Callable[[], int]
 
 
-class Vestibule:
+class WaitingRoom:
     """The thread that listens to all of them. seconds: for handshake and request together. siblings: who listens, too."""
 
     def __init__(self, seconds: float, clock: Callable[[], datetime], siblings: Siblings | None = None) -> None:

@@ -13,7 +13,7 @@ from ich_node.detection.network_input import PixelGrid
 from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.detection.slabs import to_slabs
 from ich_node.phantom import PhantomStudy, make_study
-from ich_node.report import Predecessor, ReportOptions, ResultObject, Source, write_report
+from ich_node.report import Predecessor, ReportOptions, ResultObject, SourceSeries, write_report
 from ich_node.report.evidence import TYPE_2
 from ich_node.series.series import Series, read_series
 from tests.support.report.odd_headers import in_japanese
@@ -96,7 +96,7 @@ def write(
     series = read_series(sent)
     reading = read(planted, series, slab_mm=slab_mm, positive=positive)
     digest = sha256(b"".join(dataset.PixelData for dataset in sent)).hexdigest()
-    source = Source(series=series, datasets=sent, digest=digest, revision=revision, predecessor=predecessor)
+    source = SourceSeries(series=series, datasets=sent, digest=digest, revision=revision, predecessor=predecessor)
     results = list(write_report(source, reading, likelihood_of(reading), algorithm=ALGORITHM, options=EVERYTHING, at=AT))
     return Golden(datasets=sent, series=series, reading=reading, results=results)
 

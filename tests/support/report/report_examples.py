@@ -9,7 +9,7 @@ from pydicom import Dataset
 from ich_node.detection.network_input import PixelGrid
 from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.errors import BoneKernel
-from ich_node.report import Algorithm, ReportOptions, ResultObject, Source, Unread, write_refusal, write_report
+from ich_node.report import Algorithm, ReportOptions, ResultObject, SourceSeries, Unread, write_refusal, write_report
 from ich_node.series.series import LeftOut, Series, Slice
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -71,14 +71,14 @@ def header(slice_: Slice) -> Dataset:
     return dataset
 
 
-def make_source(count: int = 6, change: Callable[[Dataset], object] = Dataset.keys, **slice_options: object) -> Source:
+def make_source(count: int = 6, change: Callable[[Dataset], object] = Dataset.keys, **slice_options: object) -> SourceSeries:
     slices = tuple(head_slice(number, **slice_options) for number in range(1, count + 1))
     datasets = [header(slice_) for slice_ in slices]
     for dataset in datasets:
         change(dataset)
     left_out = (LeftOut(sop_instance_uid="1.2.3", reason="localizer"),)
     series = Series(study_instance_uid=STUDY_UID, series_instance_uid=SERIES_UID, slices=slices, left_out=left_out)
-    return Source(series=series, datasets=datasets, digest="cd" * 32, revision=1)
+    return SourceSeries(series=series, datasets=datasets, digest="cd" * 32, revision=1)
 
 
 def bump(row: float, column: float, shape: tuple[int, int], height: float) -> np.ndarray:
@@ -87,7 +87,7 @@ def bump(row: float, column: float, shape: tuple[int, int], height: float) -> np
     return (height * np.exp(-((y_YX - row) ** 2 + (x_YX - column) ** 2) / (2 * sigma**2))).astype(np.float32)
 
 
-def read_by_hand(source: Source, probabilities: Sequence[float], findings: dict[int, tuple[Finding, ...]]) -> Reading:
+def read_by_hand(source: SourceSeries, probabilities: Sequence[float], findings: dict[int, tuple[Finding, ...]]) -> Reading:
     """A Reading with the given slice probabilities and the findings of slices by index; each slice has a map."""
     readings = tuple(
         SliceReading(
@@ -133,7 +133,7 @@ def finding(row: float, column: float, probability: float) -> Finding:
     return Finding(row=row, column=column, likelihood=5 * probability, probability=probability)
 
 
-def positive_reading(source: Source) -> Reading:
+def positive_reading(source: SourceSeries) -> Reading:
     rows, columns = source.series.slices[0].hu_YX.shape
     probabilities = [0.02] * len(source.series.slices)
     probabilities[2:5] = [0.81, 0.974, 0.9]
@@ -141,7 +141,7 @@ def positive_reading(source: Source) -> Reading:
     return read_by_hand(source, probabilities, {2: (first,), 3: (first, second)})
 
 
-def negative_reading(source: Source) -> Reading:
+def negative_reading(source: SourceSeries) -> Reading:
     return read_by_hand(source, [0.02] * len(source.series.slices), {})
 
 
@@ -149,12 +149,12 @@ def of_kind(results: Sequence[ResultObject], kind: str) -> list[Dataset]:
     return [result.dataset for result in results if result.kind == kind]
 
 
-def report(source: Source, reading: Reading, **changes: object) -> list[ResultObject]:
+def report(source: SourceSeries, reading: Reading, **changes: object) -> list[ResultObject]:
     options: dict[str, object] = {"algorithm": ALGORITHM, "options": ReportOptions(), "at": AT, **changes}
     return list(write_report(source, reading, likelihood_of(reading), **options))
 
 
-def refused(source: Source, **changes: object) -> ResultObject | None:
+def refused(source: SourceSeries, **changes: object) -> ResultObject | None:
     facts = {
         "study_instance_uid": source.series.study_instance_uid,
         "series_instance_uid": source.series.series_instance_uid,

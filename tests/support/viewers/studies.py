@@ -13,7 +13,7 @@ from ich_node.errors import BoneKernel
 from ich_node.model.bundle_file import open_bundle, shipped_bundle
 from ich_node.model.detector import Detector
 from ich_node.phantom import PhantomStudy, make_study
-from ich_node.report import ReportOptions, ResultObject, Source, Unread, lesions_of, write_refusal, write_report
+from ich_node.report import ReportOptions, ResultObject, SourceSeries, Unread, lesions_of, write_refusal, write_report
 from ich_node.report.detection_report import report_on
 from ich_node.series.series import Series, read_series
 from tests.support.report.report_examples import ALGORITHM, AT, read_by_hand
@@ -77,7 +77,7 @@ def negative() -> Study:
     """A head without blood; the slice in the middle is the likeliest."""
     datasets = _without_blood(8).datasets()
     series = read_series(datasets)
-    source = Source(series=series, datasets=datasets, digest=DIGEST, revision=1)
+    source = SourceSeries(series=series, datasets=datasets, digest=DIGEST, revision=1)
     probabilities = [0.01] * len(series.slices)
     probabilities[len(probabilities) // 2] = 0.04
     reading = read_by_hand(source, probabilities, {})
