@@ -1,1 +1,3 @@
-"""Side by side, in one run: what this node does beside what others do. `make bench`; the tables are in results/."""
+"""Side by side, in one run: what this node does beside what others do. `make bench`; the tables are
+in results/.
+"""

@@ -1,4 +1,6 @@
-"""Decoding by each decoder, and preprocessing as published and as ours. `python -m benchmarks.decode`."""
+"""Decoding by each decoder, and preprocessing as published and as ours. `python -m
+benchmarks.decode`.
+"""
 
 import io
 import os
@@ -27,7 +29,14 @@ from pydicom.uid import (
 from skimage.transform import resize
 
 from benchmarks.side_by_side import TIMING_COLUMNS, Timing, take_turns, timing_cells, write_table
-from ich_node.detection.network_input import BRAIN, HEAD, SUBDURAL, InputSpec, Window, to_network_input
+from ich_node.detection.network_input import (
+    BRAIN,
+    HEAD,
+    SUBDURAL,
+    InputSpec,
+    Window,
+    to_network_input,
+)
 from ich_node.phantom import make_study
 from ich_node.series.hounsfield import to_hounsfield
 from ich_node.series.series import Slice, read_series
@@ -35,20 +44,45 @@ from ich_node.series.series import Slice, read_series
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "9"))
 SLICES = 8
 THREADS = 2
-SYNTAXES = (ExplicitVRLittleEndian, RLELossless, JPEGLosslessSV1, JPEGLossless, JPEGLSLossless, JPEG2000Lossless)
+SYNTAXES = (
+    ExplicitVRLittleEndian,
+    RLELossless,
+    JPEGLosslessSV1,
+    JPEGLossless,
+    JPEGLSLossless,
+    JPEG2000Lossless,
+)
 Work = Callable[[], object]
 
 
 def main() -> None:
-    """Writes both tables. An AssertionError where the results are not the same: then there is nothing to compare."""
+    """Writes both tables. An AssertionError where the results are not the same: then there is
+    nothing to compare.
+    """
     middle = slice(11, 11 + SLICES)
     datasets = make_study(seed=7).datasets()[middle]
     write_table(
         "decode",
         f"A slice of 512 x 512 to Hounsfield units; {ROUNDS} rounds of {SLICES} slices of a phantom; all pixels are the same",
-        ["syntax: decoder", "kB", *TIMING_COLUMNS, f"ms, {THREADS} threads", "times faster", "by CPU"],
+        [
+            "syntax: decoder",
+            "kB",
+            *TIMING_COLUMNS,
+            f"ms, {THREADS} threads",
+            "times faster",
+            "by CPU",
+        ],
         [row for syntax in SYNTAXES for row in decoding(syntax, datasets)],
-        packages=["pydicom", "python-gdcm", "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyjpegls", "pillow", "imagecodecs", "numpy"],
+        packages=[
+            "pydicom",
+            "python-gdcm",
+            "pylibjpeg-openjpeg",
+            "pylibjpeg-rle",
+            "pyjpegls",
+            "pillow",
+            "imagecodecs",
+            "numpy",
+        ],
     )
     write_table(
         "preprocess",
@@ -64,16 +98,23 @@ def decoding(syntax: UID, datasets: list[Dataset]) -> list[list[str]]:
     forms = [in_syntax(dataset, syntax) for dataset in datasets]
     decoders: dict[str, Callable[[Dataset], NDArray[Any]]] = {"pydicom": as_pydicom}
     if syntax.is_compressed:
-        decoders |= {f"pydicom, {name}": partial(as_pydicom, plugin=name) for name in get_decoder(syntax).available_plugins}
+        decoders |= {
+            f"pydicom, {name}": partial(as_pydicom, plugin=name)
+            for name in get_decoder(syntax).available_plugins
+        }
     decoders["ours"] = ours
     for form in forms:
         expected_YX = as_pydicom(form)
         assert all(np.array_equal(decoder(form), expected_YX) for decoder in decoders.values())
     alone = take_turns(
-        {name: partial(one_by_one, decoder, forms) for name, decoder in decoders.items()}, rounds=ROUNDS, repeats=SLICES
+        {name: partial(one_by_one, decoder, forms) for name, decoder in decoders.items()},
+        rounds=ROUNDS,
+        repeats=SLICES,
     )
     together = take_turns(
-        {name: partial(side_by_side, decoder, forms) for name, decoder in decoders.items()}, rounds=ROUNDS, repeats=SLICES
+        {name: partial(side_by_side, decoder, forms) for name, decoder in decoders.items()},
+        rounds=ROUNDS,
+        repeats=SLICES,
     )
     size_kb = np.mean([len(form.PixelData) for form in forms]) / 1000
     return [
@@ -117,7 +158,13 @@ def in_syntax(dataset: Dataset, syntax: UID) -> Dataset:
         stored_YX = form.pixel_array.view(np.uint16)
         predictor = 1 if syntax == JPEGLosslessSV1 else 4
         form.PixelData = encapsulate(
-            [bytes(imagecodecs.jpeg8_encode(stored_YX, lossless=True, bitspersample=form.BitsStored, predictor=predictor))]
+            [
+                bytes(
+                    imagecodecs.jpeg8_encode(
+                        stored_YX, lossless=True, bitspersample=form.BitsStored, predictor=predictor
+                    )
+                )
+            ]
         )
         form["PixelData"].VR = "OB"
         form["PixelData"].is_undefined_length = True
@@ -128,30 +175,49 @@ def in_syntax(dataset: Dataset, syntax: UID) -> Dataset:
 
 
 def preprocessing(slices: list[Slice]) -> list[list[str]]:
-    published, product = InputSpec(), InputSpec(channels=(HEAD, BRAIN, SUBDURAL), pixel_mm=0.9, padding="air")
+    published, product = (
+        InputSpec(),
+        InputSpec(channels=(HEAD, BRAIN, SUBDURAL), pixel_mm=0.9, padding="air"),
+    )
     for slice_ in slices:
-        assert np.array_equal(to_network_input(slice_, published).image_CYX, as_published(slice_, published))
+        assert np.array_equal(
+            to_network_input(slice_, published).image_CYX, as_published(slice_, published)
+        )
     contestants: dict[str, Work] = {
-        "published, by scikit-image": lambda: [as_published(slice_, published) for slice_ in slices],
-        "published, windows by ours": lambda: [to_network_input(slice_, published) for slice_ in slices],
-        "product: air, area means of 0.9 mm": lambda: [to_network_input(slice_, product, shift_hu=3.0) for slice_ in slices],
+        "published, by scikit-image": lambda: [
+            as_published(slice_, published) for slice_ in slices
+        ],
+        "published, windows by ours": lambda: [
+            to_network_input(slice_, published) for slice_ in slices
+        ],
+        "product: air, area means of 0.9 mm": lambda: [
+            to_network_input(slice_, product, shift_hu=3.0) for slice_ in slices
+        ],
     }
     timings = take_turns(contestants, rounds=ROUNDS, repeats=len(slices))
     first = next(iter(timings.values()))
-    return [[name, *timing_cells(timing), *beside(first, timing)] for name, timing in timings.items()]
+    return [
+        [name, *timing_cells(timing), *beside(first, timing)] for name, timing in timings.items()
+    ]
 
 
 def as_published(slice_: Slice, spec: InputSpec) -> NDArray[np.float32]:
-    """As the authors' code has it: `skimage.transform.resize`, the ring of padding to 0, the windows."""
+    """As the authors' code has it: `skimage.transform.resize`, the ring of padding to 0, the
+    windows.
+    """
     hu_YX = slice_.hu_YX.astype(np.float32)
-    stored_YX = resize(hu_YX, (spec.size_px, spec.size_px), order=0, anti_aliasing=True, preserve_range=True) + np.float32(1024)
+    stored_YX = resize(
+        hu_YX, (spec.size_px, spec.size_px), order=0, anti_aliasing=True, preserve_range=True
+    ) + np.float32(1024)
     stored_YX = np.where(stored_YX < -500, np.float32(0), stored_YX)
 
     def channel(window: Window | None) -> NDArray[np.float32]:
         if window is None:
             return np.asarray((stored_YX - np.float32(400)) / np.float32(1000))
         share_YX = (stored_YX - np.float32(window.lower_hu + 1024)) / np.float32(window.width_hu)
-        return np.asarray((np.clip(share_YX, 0, 1) * np.float32(4096) - np.float32(400)) / np.float32(1000))
+        return np.asarray(
+            (np.clip(share_YX, 0, 1) * np.float32(4096) - np.float32(400)) / np.float32(1000)
+        )
 
     return np.stack([channel(window) for window in spec.channels])
 

@@ -25,7 +25,9 @@ Points = list[tuple[int, int]]
 
 
 def main() -> None:
-    """Writes the table. An AssertionError where the points are not the same: then there is nothing to compare."""
+    """Writes the table. An AssertionError where the points are not the same: then there is nothing
+    to compare.
+    """
     bundle = open_bundle(shipped_bundle())
     contests = {
         "random maps 32 x 32, published rule": (random_maps(), RULES["max"]),
@@ -35,14 +37,19 @@ def main() -> None:
     for name, (maps, rule) in contests.items():
         assert all_points(ours, maps, rule) == all_points(theirs, maps, rule)
         timings = take_turns(
-            {"published": partial(all_points, theirs, maps, rule), "ours": partial(all_points, ours, maps, rule)},
+            {
+                "published": partial(all_points, theirs, maps, rule),
+                "ours": partial(all_points, ours, maps, rule),
+            },
             rounds=ROUNDS,
             repeats=len(maps),
         )
         for who, timing in timings.items():
             faster = timings["published"].wall_ms / timing.wall_ms
             cpu_faster = timings["published"].cpu_ms / timing.cpu_ms
-            rows.append([f"{name}: {who}", *timing_cells(timing), f"{faster:.1f}", f"{cpu_faster:.1f}"])
+            rows.append(
+                [f"{name}: {who}", *timing_cells(timing), f"{faster:.1f}", f"{cpu_faster:.1f}"]
+            )
     write_table(
         "detector",
         f"A likelihood map, made {SIZE_PX} x {SIZE_PX}, to peaks; {ROUNDS} rounds; all points are the same",
@@ -52,7 +59,9 @@ def main() -> None:
     )
 
 
-def all_points(detect: Callable[[NDArray[np.float32], PeakRule], Points], maps: Maps, rule: PeakRule) -> list[Points]:
+def all_points(
+    detect: Callable[[NDArray[np.float32], PeakRule], Points], maps: Maps, rule: PeakRule
+) -> list[Points]:
     return [detect(map_YX, rule) for map_YX in maps]
 
 

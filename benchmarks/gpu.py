@@ -1,4 +1,6 @@
-"""The network on a GPU: each way to run it, beside what its memory traffic alone would take. `python -m benchmarks.gpu`."""
+"""The network on a GPU: each way to run it, beside what its memory traffic alone would take.
+`python -m benchmarks.gpu`.
+"""
 
 from functools import partial
 
@@ -34,9 +36,11 @@ WAYS = {
 
 
 def main() -> None:
-    """Writes the table. The errors are those of a phantom's slices beside the same network on the CPU, eager.
+    """Writes the table. The errors are those of a phantom's slices beside the same network on the
+    CPU, eager.
 
-    The published network has random weights here: they do not change the time, but its errors are not those of trained ones.
+    The published network has random weights here: they do not change the time, but its errors are
+    not those of trained ones.
     """
     torch.manual_seed(1)
     bundle = open_bundle(shipped_bundle())
@@ -52,11 +56,26 @@ def main() -> None:
         for way_name, way in WAYS.items():
             rates = {batch: rate_of(network, way, repeated(x_BCYX, batch)) for batch in way.batches}
             best = max(rates, key=lambda batch: rates[batch])
-            floor = (a_slice + weights / best) * way.dtype.itemsize / torch.float32.itemsize / bytes_a_second
+            floor = (
+                (a_slice + weights / best)
+                * way.dtype.itemsize
+                / torch.float32.itemsize
+                / bytes_a_second
+            )
             errors = difference(way.prepare(network, torch.from_numpy(x_BCYX).cuda())(), expected)
-            rows.append([f"{name}: {way_name}", *rate_cells(rates), f"{100 * floor * rates[best]:.1f}", *errors])
+            rows.append(
+                [
+                    f"{name}: {way_name}",
+                    *rate_cells(rates),
+                    f"{100 * floor * rates[best]:.1f}",
+                    *errors,
+                ]
+            )
         engine = CudaEngine(network, bundle.input.size_px)
-        rates = {batch: batch / seconds(partial(engine.run, repeated(x_BCYX, batch))) for batch in BATCHES}
+        rates = {
+            batch: batch / seconds(partial(engine.run, repeated(x_BCYX, batch)))
+            for batch in BATCHES
+        }
         rows.append(
             [
                 f"{name}: CudaEngine from and to the computer's memory",
@@ -69,7 +88,13 @@ def main() -> None:
         "gpu",
         f"Slices a second through the network on one {torch.cuda.get_device_name()}, copies {bytes_a_second / 1e12:.2f} TB/s "
         f"read and written; floor in single precision: {'; '.join(floors)}",
-        ["network", *(f"batch {batch}" for batch in BATCHES), "% of the floor", "logit off by", "map off by"],
+        [
+            "network",
+            *(f"batch {batch}" for batch in BATCHES),
+            "% of the floor",
+            "logit off by",
+            "map off by",
+        ],
         rows,
         packages=["torch"],
     )
@@ -79,7 +104,9 @@ def inputs(series: Series, bundle: Bundle) -> NDArray[np.float32]:
     """As the Detector makes them."""
     slabs = to_slabs(series, bundle.input.slab_mm)
     shift_hu = brain_shift((slab.slice for slab in slabs), bundle.input.brain_hu)
-    return np.stack([to_network_input(slab.slice, bundle.input, shift_hu=shift_hu).image_CYX for slab in slabs])
+    return np.stack(
+        [to_network_input(slab.slice, bundle.input, shift_hu=shift_hu).image_CYX for slab in slabs]
+    )
 
 
 def repeated(x_BCYX: NDArray[np.float32], count: int) -> NDArray[np.float32]:
@@ -96,12 +123,17 @@ def rate_cells(rates: dict[int, float]) -> list[str]:
 
 
 def difference(output: MilOutput, expected: MilOutput) -> list[str]:
-    return [f"{(one.float().cpu() - other).abs().max():.1e}" for one, other in zip(output, expected, strict=True)]
+    return [
+        f"{(one.float().cpu() - other).abs().max():.1e}"
+        for one, other in zip(output, expected, strict=True)
+    ]
 
 
 def of_engine(engine: CudaEngine, x_BCYX: NDArray[np.float32], expected: MilOutput) -> list[str]:
     logit_B, likelihood_BYX = engine.run(x_BCYX)
-    return difference(MilOutput(torch.from_numpy(logit_B), torch.from_numpy(likelihood_BYX)), expected)
+    return difference(
+        MilOutput(torch.from_numpy(logit_B), torch.from_numpy(likelihood_BYX)), expected
+    )
 
 
 if __name__ == "__main__":

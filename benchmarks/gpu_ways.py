@@ -21,7 +21,9 @@ MOST_CALLS = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """tf32: convolutions round their operands, as torch does by default. batches: those that it is measured with."""
+    """tf32: convolutions round their operands, as torch does by default. batches: those that it is
+    measured with.
+    """
 
     fold: bool = True
     channels_last: bool = True
@@ -35,7 +37,9 @@ class Way:
         """A forward pass of this batch, which lies on the GPU."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         chosen = folded(network) if self.fold else deepcopy(network)
-        module: Callable[[Tensor], MilOutput] = chosen.to(x_BCYX.device, self.dtype, memory_format=layout)  # type: ignore[call-overload]
+        module: Callable[[Tensor], MilOutput] = chosen.to(
+            x_BCYX.device, self.dtype, memory_format=layout
+        )  # type: ignore[call-overload]
         if self.compiled:
             module = torch.compile(module, dynamic=False)
 
@@ -76,7 +80,9 @@ def within(forward: Pass) -> Pass:
 
 
 def seconds(work: Callable[[], object], *, rounds: int = 7) -> float:
-    """A call's, as the median of some rounds of calls without a pause, each round about ROUND_SECONDS long."""
+    """A call's, as the median of some rounds of calls without a pause, each round about
+    ROUND_SECONDS long.
+    """
     work()
     calls = max(1, min(MOST_CALLS, round(ROUND_SECONDS / _timed(work, 1))))
     return median(_timed(work, calls) for _ in range(rounds))

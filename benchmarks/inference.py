@@ -1,4 +1,6 @@
-"""The network: as published, by each engine, and the product's own. `python -m benchmarks.inference`."""
+"""The network: as published, by each engine, and the product's own. `python -m
+benchmarks.inference`.
+"""
 
 import os
 from collections.abc import Callable
@@ -33,18 +35,25 @@ def main() -> None:
     needed = {"published": flops(published), "product": flops(product)}
     contestants: dict[str, Callable[[], object]] = {"GEMM": gemm()}
     for batch in (SLICES, 1):
-        contestants[f"published, as published, batches of {batch}"] = eagerly(wasteful, x_BCYX, batch)
+        contestants[f"published, as published, batches of {batch}"] = eagerly(
+            wasteful, x_BCYX, batch
+        )
     for name, network in (("published", published), ("product", product)):
         contestants[f"{name}, torch engine"] = in_batches(TorchEngine(network), x_BCYX)
         if openvino_is_installed():
-            contestants[f"{name}, openvino engine"] = in_batches(OpenVinoEngine(network, SIZE_PX), x_BCYX)
+            contestants[f"{name}, openvino engine"] = in_batches(
+                OpenVinoEngine(network, SIZE_PX), x_BCYX
+            )
         if onnxruntime_is_installed():
             contestants[f"{name}, onnxruntime"] = by_onnxruntime(network, x_BCYX, THREADS)
     timings = take_turns(contestants, rounds=ROUNDS, repeats=SLICES)
     peak = timings.pop("GEMM")
     peak_flops_per_ms = 2 * GEMM**3 / SLICES / np.array([peak.wall_ms, peak.cpu_ms])
     as_published = [timing for name, timing in timings.items() if "as published" in name]
-    wall_ms, cpu_ms = min(timing.wall_ms for timing in as_published), min(timing.cpu_ms for timing in as_published)
+    wall_ms, cpu_ms = (
+        min(timing.wall_ms for timing in as_published),
+        min(timing.cpu_ms for timing in as_published),
+    )
     rows = []
     for name, timing in timings.items():
         flops_per_ms = needed[name.partition(",")[0]] / np.array([timing.wall_ms, timing.cpu_ms])
@@ -74,7 +83,9 @@ def eagerly(network: nn.Module, x_BCYX: NDArray[np.float32], batch: int) -> Call
 
 
 def in_batches(engine: Engine, x_BCYX: NDArray[np.float32]) -> Callable[[], object]:
-    batches = [x_BCYX[start : start + engine.batch] for start in range(0, len(x_BCYX), engine.batch)]
+    batches = [
+        x_BCYX[start : start + engine.batch] for start in range(0, len(x_BCYX), engine.batch)
+    ]
     return lambda: [engine.run(batch_BCYX) for batch_BCYX in batches]
 
 
@@ -90,9 +101,15 @@ def flops(network: nn.Module) -> float:
 
     def count(layer: nn.Module, _: object, output: torch.Tensor) -> None:
         assert isinstance(layer, nn.Conv2d)
-        counted.append(2 * output[0].numel() * layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1])
+        counted.append(
+            2 * output[0].numel() * layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
+        )
 
-    hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    hooks = [
+        layer.register_forward_hook(count)
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d)
+    ]
     eagerly(network, np.zeros((1, 3, SIZE_PX, SIZE_PX), np.float32), 1)()
     for hook in hooks:
         hook.remove()

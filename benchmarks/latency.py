@@ -1,7 +1,8 @@
-"""From the last C-STORE to the SR at the PACS, with everything on: `python -m benchmarks.latency [FOLDER ...]`.
+"""From the last C-STORE to the SR at the PACS, with everything on: `python -m benchmarks.latency
+[FOLDER ...]`.
 
-The node runs as three processes with its defaults; DCMTK's storescu sends and its storescp is the PACS. Times are those of the
-ledger. A FOLDER holds one series more, in one transfer syntax.
+The node runs as three processes with its defaults; DCMTK's storescu sends and its storescp is the
+PACS. Times are those of the ledger. A FOLDER holds one series more, in one transfer syntax.
 """
 
 import os
@@ -43,8 +44,8 @@ port = {pacs_port}
 class Study:
     """Files of one series, sent anew under other UIDs each time.
 
-    proposes: storescu's option for their transfer syntax; pause_seconds: after each object, as of a scanner that still
-    reconstructs.
+    proposes: storescu's option for their transfer syntax; pause_seconds: after each object, as of a
+    scanner that still reconstructs.
     """
 
     name: str
@@ -79,19 +80,33 @@ def main(folders: Sequence[str]) -> None:
             phantom(folder / "300", "300 slices, uncompressed", slice_mm=0.4854, compressed=False),
             *(found(Path(path)) for path in folders),
         ]
-        thousand, overtaking = thousand_slices(folder / "1000"), replace(thick, name=f"{thick.name}, while 1,000 are being read")
+        thousand, overtaking = (
+            thousand_slices(folder / "1000"),
+            replace(thick, name=f"{thick.name}, while 1,000 are being read"),
+        )
         measured: dict[str, list[Latency]] = {study.name: [] for study in [*studies, overtaking]}
         with node(folder) as (port, ledger):
             for _ in range(ROUNDS + 1):  # the first one warms up
                 for study in studies:
                     measured[study.name].append(send_and_wait(study, port, ledger, folder / "sent"))
-                measured[overtaking.name].append(overtake(overtaking, thousand, port, ledger, folder))
+                measured[overtaking.name].append(
+                    overtake(overtaking, thousand, port, ledger, folder)
+                )
     studies.append(overtaking)
     rows = [row(study, measured[study.name][1:]) for study in studies]
     write_table(
         "latency",
         f"From the last C-STORE to the results at the PACS; seconds, medians of {ROUNDS} rounds (and the longest)",
-        ["series", "objects", "arrival", "judged complete", "read", "SR at the PACS", "of which after complete", "all results"],
+        [
+            "series",
+            "objects",
+            "arrival",
+            "judged complete",
+            "read",
+            "SR at the PACS",
+            "of which after complete",
+            "all results",
+        ],
         rows,
         packages=["torch", "openvino", "pynetdicom"],
     )
@@ -109,7 +124,9 @@ def phantom(folder: Path, name: str, *, slice_mm: float, compressed: bool) -> St
 def thousand_slices(folder: Path) -> Study:
     folder.mkdir()
     files = [folder / f"{number:04}.dcm" for number in range(1000)]
-    for path, dataset in zip(files, finer(make_study(3, bleeds=("IPH", "SDH")).datasets(), len(files)), strict=True):
+    for path, dataset in zip(
+        files, finer(make_study(3, bleeds=("IPH", "SDH")).datasets(), len(files)), strict=True
+    ):
         dataset.save_as(path, enforce_file_format=True)
     return Study(name="1,000 slices", files=files, proposes="-xe")
 
@@ -118,7 +135,9 @@ def found(folder: Path) -> Study:
     files = sorted(path for path in folder.rglob("*.dcm"))
     syntax = pydicom.dcmread(files[0], stop_before_pixels=True).file_meta.TransferSyntaxUID
     proposes = {JPEGLosslessSV1: "-xs"}.get(syntax, "-R")
-    return Study(name=f"{folder.name}, {len(files)} slices, {syntax.name}", files=files, proposes=proposes)
+    return Study(
+        name=f"{folder.name}, {len(files)} slices, {syntax.name}", files=files, proposes=proposes
+    )
 
 
 @contextmanager
@@ -127,10 +146,21 @@ def node(folder: Path) -> Iterator[tuple[int, Ledger]]:
     port, pacs_port = free_port(), free_port()
     config = folder / "config.toml"
     config.write_text(
-        ICH_NODE.format(port=port, folder=folder, processes="") + PACS.format(pacs_port=pacs_port), encoding="utf-8"
+        ICH_NODE.format(port=port, folder=folder, processes="") + PACS.format(pacs_port=pacs_port),
+        encoding="utf-8",
     )
     (folder / "pacs").mkdir()
-    pacs = [needed_tool("storescp"), "-aet", "PACS", "-od", str(folder / "pacs"), "+B", "-pdu", "131072", str(pacs_port)]
+    pacs = [
+        needed_tool("storescp"),
+        "-aet",
+        "PACS",
+        "-od",
+        str(folder / "pacs"),
+        "+B",
+        "-pdu",
+        "131072",
+        str(pacs_port),
+    ]
     ours = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
     with listening(pacs, pacs_port, folder / "pacs"), listening(ours, port, folder):
         ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
@@ -158,7 +188,9 @@ def send_and_wait(study: Study, port: int, ledger: Ledger, folder: Path) -> Late
         arrival=last.timestamp() - began,
         ready=since_last(job.ready_at),
         done=since_last(done),
-        report=next(since_last(delivery.sent_at) for delivery in deliveries if delivery.kind == "sr"),
+        report=next(
+            since_last(delivery.sent_at) for delivery in deliveries if delivery.kind == "sr"
+        ),
         all=max(since_last(delivery.sent_at) for delivery in deliveries),
     )
 
@@ -167,7 +199,10 @@ def overtake(small: Study, large: Study, port: int, ledger: Ledger, folder: Path
     """The small one is sent while the large one is read; both are waited for."""
     large_uid = renamed(large, folder / "large")
     send(large, folder / "large", port)
-    until(lambda: getattr(job_of(ledger, large_uid), "state", None) is JobState.READING, "the reading of the large series")
+    until(
+        lambda: getattr(job_of(ledger, large_uid), "state", None) is JobState.READING,
+        "the reading of the large series",
+    )
     latency = send_and_wait(small, port, ledger, folder / "sent")
     until(lambda: is_sent(ledger, large_uid), "the results of the large series")
     return latency
@@ -180,7 +215,11 @@ def renamed(study: Study, folder: Path) -> str:
     study_uid, series_uid = generate_uid(), generate_uid()
     for number, path in enumerate(study.files):
         dataset = pydicom.dcmread(path)
-        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID = study_uid, series_uid, generate_uid()
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID = (
+            study_uid,
+            series_uid,
+            generate_uid(),
+        )
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         dataset.save_as(folder / f"{number:04}.dcm", enforce_file_format=True)
     return series_uid
@@ -190,7 +229,11 @@ def send(study: Study, folder: Path, port: int) -> None:
     """In one association."""
     if not study.pause_seconds:
         titles = ["-aet", "CT1", "-aec", "ICHNODE", LOOPBACK, str(port)]
-        subprocess.run([needed_tool("storescu"), study.proposes, *titles, "+sd", str(folder)], check=True, env=ENVIRONMENT)
+        subprocess.run(
+            [needed_tool("storescu"), study.proposes, *titles, "+sd", str(folder)],
+            check=True,
+            env=ENVIRONMENT,
+        )
         return
     entity = AE(ae_title="CT1")
     entity.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
@@ -209,7 +252,9 @@ def is_sent(ledger: Ledger, series_uid: str) -> bool:
 
 
 def job_of(ledger: Ledger, series_uid: str) -> Job | None:
-    return next((job for job in ledger.list(limit=2) if job.series_instance_uid == series_uid), None)
+    return next(
+        (job for job in ledger.list(limit=2) if job.series_instance_uid == series_uid), None
+    )
 
 
 def row(study: Study, latencies: Sequence[Latency]) -> list[str]:

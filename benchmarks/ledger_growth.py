@@ -1,7 +1,8 @@
-"""The ledger as it grows from 1 to 1,000,000 jobs: `python -m benchmarks.ledger_growth [URL]`; without one on SQLite.
+"""The ledger as it grows from 1 to 1,000,000 jobs: `python -m benchmarks.ledger_growth [URL]`;
+without one on SQLite.
 
-The URL is that of an empty database. Nearly all jobs have ended, as in a ledger of years; some wait, and each operation must find
-its row without reading the others.
+The URL is that of an empty database. Nearly all jobs have ended, as in a ledger of years; some
+wait, and each operation must find its row without reading the others.
 """
 
 import os
@@ -19,7 +20,10 @@ from benchmarks.pictures import new_picture, save
 from benchmarks.side_by_side import write_table
 from ich_node.ledger import Instance, Ledger, Result, open_ledger, tables
 
-SIZES = [int(size) for size in os.environ.get("ICH_NODE_BENCH_JOBS", "1,1000,10000,100000,1000000").split(",")]
+SIZES = [
+    int(size)
+    for size in os.environ.get("ICH_NODE_BENCH_JOBS", "1,1000,10000,100000,1000000").split(",")
+]
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "40"))
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LEASE, MAX_WAIT = timedelta(minutes=2), timedelta(minutes=15)
@@ -97,18 +101,29 @@ def fill(engine: sa.Engine, more: int) -> None:
     }
     with engine.begin() as connection:
         highest = max(
-            connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one() for table in TABLES
+            connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one()
+            for table in TABLES
         )
         numbers = NUMBERS.format(first=highest + 1, last=highest + more)
         for statement in FILL:
             insert, _, select = statement.format(**values).partition("SELECT")
-            sql = f"{numbers}{insert}SELECT{select}" if is_sqlite else f"{insert}{numbers}SELECT{select}"
+            sql = (
+                f"{numbers}{insert}SELECT{select}"
+                if is_sqlite
+                else f"{insert}{numbers}SELECT{select}"
+            )
             connection.exec_driver_sql(sql)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if not is_sqlite:
             for table in TABLES:
                 sequence = sa.func.pg_get_serial_sequence(table.name, "id")
-                connection.execute(sa.select(sa.func.setval(sequence, sa.select(sa.func.max(table.c.id)).scalar_subquery())))
+                connection.execute(
+                    sa.select(
+                        sa.func.setval(
+                            sequence, sa.select(sa.func.max(table.c.id)).scalar_subquery()
+                        )
+                    )
+                )
         connection.exec_driver_sql("ANALYZE")
 
 
@@ -127,13 +142,27 @@ def measure(ledger: Ledger, engine: sa.Engine, size: int) -> dict[str, float]:
     for number in range(ROUNDS):
         timed(OPERATIONS[0], lambda: commit_one_row(engine))
         instance = an_instance(f"{size}.{number}")
-        timed("add an object", lambda instance=instance: ledger.add(instance, ready_at=NOW, max_wait=MAX_WAIT))  # type: ignore[misc]
-        job = timed("claim a job", lambda: ledger.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3))
-        timed("ask in vain for a job", lambda: ledger.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3))
+        timed(
+            "add an object",
+            lambda instance=instance: ledger.add(instance, ready_at=NOW, max_wait=MAX_WAIT),  # type: ignore[misc]
+        )
+        job = timed(
+            "claim a job", lambda: ledger.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3)
+        )
+        timed(
+            "ask in vain for a job",
+            lambda: ledger.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3),
+        )
         timed("look for a series that arrives, in vain", lambda: ledger.look_at(now=NOW, until=NOW))
         result = a_result(f"{size}.{number}")
-        timed("finish with a result for one destination", lambda job=job, result=result: finish(ledger, job, [result]))  # type: ignore[misc]
-        claimed = timed("claim a delivery", lambda: ledger.claim_deliveries(owner="bench", now=NOW, lease=LEASE, limit=50))
+        timed(
+            "finish with a result for one destination",
+            lambda job=job, result=result: finish(ledger, job, [result]),  # type: ignore[misc]
+        )
+        claimed = timed(
+            "claim a delivery",
+            lambda: ledger.claim_deliveries(owner="bench", now=NOW, lease=LEASE, limit=50),
+        )
         ids = [delivery.id for delivery in claimed]  # type: ignore[attr-defined]
         timed("settle a delivery", lambda ids=ids: ledger.delivered(ids, owner="bench", now=NOW))  # type: ignore[misc]
         timed(OPERATIONS[-1], lambda: housekeeping(ledger))

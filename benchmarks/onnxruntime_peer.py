@@ -1,4 +1,6 @@
-"""The same folded network by onnxruntime, a peer that the node does not use: where `pip install -e ".[bench]"` put it."""
+"""The same folded network by onnxruntime, a peer that the node does not use: where `pip install -e
+".[bench]"` put it.
+"""
 
 import warnings
 from collections.abc import Callable
@@ -26,10 +28,16 @@ def by_onnxruntime(
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's, of its own future
         program = torch.onnx.export(
-            folded(network), (torch.from_numpy(x_BCYX[:1]),), input_names=["x"], dynamo=True, verbose=False
+            folded(network),
+            (torch.from_numpy(x_BCYX[:1]),),
+            input_names=["x"],
+            dynamo=True,
+            verbose=False,
         )
     assert program is not None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(program.model_proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        program.model_proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     return lambda: [session.run(None, {"x": x_CYX[None]}) for x_CYX in x_BCYX]

@@ -17,9 +17,14 @@ def published_upsampling(likelihood_YX: NDArray[np.float32], size_px: int) -> ND
 
 
 def published_detector(likelihood_YX: NDArray[Any], rule: PeakRule) -> list[tuple[int, int]]:
-    """(row, column) of maxima by dilation, above T and d apart; then of those the ones that the h-maxima transform keeps."""
+    """(row, column) of maxima by dilation, above T and d apart; then of those the ones that the
+    h-maxima transform keeps.
+    """
     candidates_N2 = peak_local_max(
-        likelihood_YX, min_distance=rule.min_distance_px, threshold_abs=rule.min_likelihood, exclude_border=rule.exclude_border
+        likelihood_YX,
+        min_distance=rule.min_distance_px,
+        threshold_abs=rule.min_likelihood,
+        exclude_border=rule.exclude_border,
     )
     candidates = [(int(row), int(column)) for row, column in candidates_N2]
     if rule.min_prominence <= 0 or not candidates:

@@ -1,7 +1,9 @@
-"""The published max-pooling network as it was run: 21 convolutions, of which 9 compute what nobody uses.
+"""The published max-pooling network as it was run: 21 convolutions, of which 9 compute what nobody
+uses.
 
-Written from its description: each level has two blocks of three units, both blocks read the level's entry, and what the first
-gives is overwritten by the second. With random weights: they do not change the time.
+Written from its description: each level has two blocks of three units, both blocks read the level's
+entry, and what the first gives is overwritten by the second. With random weights: they do not
+change the time.
 """
 
 from itertools import pairwise
@@ -19,7 +21,10 @@ class WastefulLevel(nn.Module):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.entry = conv_unit(in_channels, out_channels)
-        self.blocks = nn.ModuleList(nn.Sequential(*(conv_unit(out_channels, out_channels) for _ in range(3))) for _ in range(2))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(conv_unit(out_channels, out_channels) for _ in range(3)))
+            for _ in range(2)
+        )
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, x_BCYX: Tensor) -> Tensor:

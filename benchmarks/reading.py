@@ -1,4 +1,6 @@
-"""A series to its findings, by each engine that this machine has, and where the time goes. `python -m benchmarks.reading`."""
+"""A series to its findings, by each engine that this machine has, and where the time goes. `python
+-m benchmarks.reading`.
+"""
 
 import os
 import time
@@ -55,14 +57,24 @@ def main() -> None:
     for count in SLICES:
         series, spent = series_of(count), {name: engine.seconds for name, engine in engines.items()}
         timings = take_turns(
-            {name: partial(Detector(bundle, engine).read, series) for name, engine in engines.items()}, rounds=ROUNDS, repeats=1
+            {
+                name: partial(Detector(bundle, engine).read, series)
+                for name, engine in engines.items()
+            },
+            rounds=ROUNDS,
+            repeats=1,
         )
         for name, timing in timings.items():
             network_ms = (
                 1000 * (engines[name].seconds - spent[name]) / (ROUNDS + 1)
             )  # take_turns reads once before its clock runs
             rows.append(
-                [f"{count} slices, {name}", *timing_cells(timing), f"{network_ms:.1f}", f"{timing.wall_ms - network_ms:.1f}"]
+                [
+                    f"{count} slices, {name}",
+                    *timing_cells(timing),
+                    f"{network_ms:.1f}",
+                    f"{timing.wall_ms - network_ms:.1f}",
+                ]
             )
     write_table(
         "reading",
@@ -88,7 +100,11 @@ def series_of(count: int) -> Series:
     """A phantom's slices again and again, so far from each other that each of them is read."""
     phantom = read_series(make_study(seed=7).datasets())
     slices = [
-        replace(phantom.slices[index % len(phantom.slices)], sop_instance_uid=f"2.25.{index}", position_mm=SLICE_MM * index)
+        replace(
+            phantom.slices[index % len(phantom.slices)],
+            sop_instance_uid=f"2.25.{index}",
+            position_mm=SLICE_MM * index,
+        )
         for index in range(count)
     ]
     return replace(phantom, slices=tuple(slices))

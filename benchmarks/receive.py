@@ -1,4 +1,6 @@
-"""C-STORE: 300 CT images from storescu to this node and to others, all on one machine. `python -m benchmarks.receive`."""
+"""C-STORE: 300 CT images from storescu to this node and to others, all on one machine. `python -m
+benchmarks.receive`.
+"""
 
 import os
 import random
@@ -19,7 +21,17 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from benchmarks.pictures import new_picture, save
-from benchmarks.receivers import ENVIRONMENT, Receiver, Start, cpu_seconds, ich_node, orthanc, script, storescp, tool
+from benchmarks.receivers import (
+    ENVIRONMENT,
+    Receiver,
+    Start,
+    cpu_seconds,
+    ich_node,
+    orthanc,
+    script,
+    storescp,
+    tool,
+)
 from benchmarks.receiving_floor import send
 from benchmarks.side_by_side import write_table
 
@@ -59,9 +71,11 @@ def contestants() -> dict[str, Start]:
 
 
 def main() -> None:
-    """All receivers stand by the whole time, and take turns for each number of senders: what the machine does besides meets all.
+    """All receivers stand by the whole time, and take turns for each number of senders: what the
+    machine does besides meets all.
 
-    What they stored stays until the end (4 GB a round): to make a file, ext4 looks past each that was deleted lately.
+    What they stored stays until the end (4 GB a round): to make a file, ext4 looks past each that
+    was deleted lately.
     """
     runs: dict[tuple[str, int], list[Run]] = defaultdict(list)
     template, shuffle = ct_image(), random.Random(1)  # noqa: S311 - an order of turns is no secret
@@ -78,7 +92,9 @@ def main() -> None:
                 order = [name for name in receivers if name in GROWING or senders in FEW]
                 shuffle.shuffle(order)
                 for name in order:
-                    runs[name, senders].append(measure(receivers[name], template, source, senders, IMAGES))
+                    runs[name, senders].append(
+                        measure(receivers[name], template, source, senders, IMAGES)
+                    )
     report(runs)
 
 
@@ -87,7 +103,10 @@ def measure(receiver: Receiver, template: bytes, source: Path, senders: int, cou
     images = new_images(template, count)
     shares = [images[first::senders] for first in range(senders)]
     if receiver.speaks_dicom:
-        commands = [_storescu(receiver.port, _written(share, source / str(number))) for number, share in enumerate(shares)]
+        commands = [
+            _storescu(receiver.port, _written(share, source / str(number)))
+            for number, share in enumerate(shares)
+        ]
     cpu_began, began = cpu_seconds(receiver.pid), time.perf_counter()
     if receiver.speaks_dicom:
         processes = [subprocess.Popen(command, env=ENVIRONMENT) for command in commands]
@@ -101,11 +120,24 @@ def measure(receiver: Receiver, template: bytes, source: Path, senders: int, cou
         for thread in threads:
             thread.join()
     seconds = time.perf_counter() - began
-    return Run(images_per_second=count / seconds, cpu_ms=1000 * (cpu_seconds(receiver.pid) - cpu_began) / count)
+    return Run(
+        images_per_second=count / seconds,
+        cpu_ms=1000 * (cpu_seconds(receiver.pid) - cpu_began) / count,
+    )
 
 
 def _storescu(port: int, files: list[str]) -> list[str]:
-    return [str(tool("storescu")), "-R", "-aet", "CT1", "-aec", "ICHNODE", "127.0.0.1", str(port), *files]
+    return [
+        str(tool("storescu")),
+        "-R",
+        "-aet",
+        "CT1",
+        "-aec",
+        "ICHNODE",
+        "127.0.0.1",
+        str(port),
+        *files,
+    ]
 
 
 def _written(images: list[bytes], folder: Path) -> list[str]:
@@ -128,18 +160,49 @@ def ct_image() -> bytes:
     ds.ImageType, ds.Modality, ds.Manufacturer = ["ORIGINAL", "PRIMARY", "AXIAL"], "CT", "Bench"
     ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = "20260101"
     ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = "101500"
-    ds.AccessionNumber, ds.StudyID, ds.ReferringPhysicianName, ds.InstitutionName = "A1", "1", "", "Bench"
-    ds.StudyDescription, ds.SeriesDescription, ds.StationName, ds.ManufacturerModelName = "Head", "Head 5 mm", "CT", "Bench"
-    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = "Bench^Receive", "B1", "19500101", "O"
+    ds.AccessionNumber, ds.StudyID, ds.ReferringPhysicianName, ds.InstitutionName = (
+        "A1",
+        "1",
+        "",
+        "Bench",
+    )
+    ds.StudyDescription, ds.SeriesDescription, ds.StationName, ds.ManufacturerModelName = (
+        "Head",
+        "Head 5 mm",
+        "CT",
+        "Bench",
+    )
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate, ds.PatientSex = (
+        "Bench^Receive",
+        "B1",
+        "19500101",
+        "O",
+    )
     code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "CTHEAD", "99BENCH", "CT of the head"
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = (
+        "CTHEAD",
+        "99BENCH",
+        "CT of the head",
+    )
     ds.ProcedureCodeSequence = [code]
     ds.KVP, ds.SliceThickness, ds.XRayTubeCurrent, ds.ExposureTime = "120", "5", "250", "1000"
-    ds.ConvolutionKernel, ds.PatientPosition, ds.BodyPartExamined, ds.GantryDetectorTilt = "H30", "HFS", "HEAD", "0"
+    ds.ConvolutionKernel, ds.PatientPosition, ds.BodyPartExamined, ds.GantryDetectorTilt = (
+        "H30",
+        "HFS",
+        "HEAD",
+        "0",
+    )
     ds.SeriesNumber, ds.AcquisitionNumber, ds.InstanceNumber = 2, 1, 1
-    ds.ImagePositionPatient, ds.ImageOrientationPatient = [-125.0, -125.0, 10.0], [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    ds.ImagePositionPatient, ds.ImageOrientationPatient = (
+        [-125.0, -125.0, 10.0],
+        [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
     ds.Rows = ds.Columns = 512
-    ds.PixelSpacing, ds.SamplesPerPixel, ds.PhotometricInterpretation = [0.49, 0.49], 1, "MONOCHROME2"
+    ds.PixelSpacing, ds.SamplesPerPixel, ds.PhotometricInterpretation = (
+        [0.49, 0.49],
+        1,
+        "MONOCHROME2",
+    )
     ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
     ds.RescaleIntercept, ds.RescaleSlope, ds.WindowCenter, ds.WindowWidth = "-1024", "1", "40", "80"
     ds.PixelData = random.Random(1).randbytes(2 * 512 * 512)  # noqa: S311 - no secret
@@ -152,7 +215,10 @@ def new_images(template: bytes, count: int) -> list[bytes]:
     """One series that nobody has seen."""
     run = str(time.time_ns())[-len(RUN_DIGITS) :].encode()
     ours = template.replace(RUN_DIGITS, run)
-    return [ours.replace(IMAGE_DIGITS, str(number).zfill(len(IMAGE_DIGITS)).encode()) for number in range(count)]
+    return [
+        ours.replace(IMAGE_DIGITS, str(number).zfill(len(IMAGE_DIGITS)).encode())
+        for number in range(count)
+    ]
 
 
 def report(runs: dict[tuple[str, int], list[Run]]) -> None:
@@ -165,11 +231,27 @@ def report(runs: dict[tuple[str, int], list[Run]]) -> None:
             for run, beside in zip(some, runs.get((ORTHANC, senders), some), strict=True)
         )
         cpu_ms = median(run.cpu_ms for run in some)
-        rows.append([str(senders), name, f"{middle:.0f}", f"{lower:.0f}-{upper:.0f}", f"{of_orthancs:.2f}", f"{cpu_ms:.2f}"])
+        rows.append(
+            [
+                str(senders),
+                name,
+                f"{middle:.0f}",
+                f"{lower:.0f}-{upper:.0f}",
+                f"{of_orthancs:.2f}",
+                f"{cpu_ms:.2f}",
+            ]
+        )
     write_table(
         "receive",
         f"C-STORE of {IMAGES} uncompressed CT images of 526 kB from storescu over loopback, {ROUNDS} rounds",
-        ["senders at once", "receiver", "images/s", "quartiles", "of Orthanc's in the same round", "server CPU ms an image"],
+        [
+            "senders at once",
+            "receiver",
+            "images/s",
+            "quartiles",
+            "of Orthanc's in the same round",
+            "server CPU ms an image",
+        ],
         rows,
         packages=["pynetdicom", "pydicom", "SQLAlchemy"],
     )

@@ -1,4 +1,6 @@
-"""Who takes C-STORE in benchmarks/receive.py: each a process of its own on 127.0.0.1, started anew with an empty store."""
+"""Who takes C-STORE in benchmarks/receive.py: each a process of its own on 127.0.0.1, started anew
+with an empty store.
+"""
 
 import json
 import os
@@ -69,14 +71,20 @@ def free_port() -> int:
 def listening(
     command: Sequence[str], port: int, folder: Path, *, speaks_dicom: bool = True, says_so: int = 0
 ) -> Iterator[Receiver]:
-    """The process, once it listens, and its log has said so often enough; ended, it alone, at the end."""
+    """The process, once it listens, and its log has said so often enough; ended, it alone, at the
+    end.
+    """
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ENVIRONMENT)
+        process = subprocess.Popen(
+            [*command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ENVIRONMENT
+        )
     try:
         deadline = time.monotonic() + START_SECONDS
         while not _is_open(port) or (folder / "log").read_bytes().count(b'"listening"') < says_so:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{command[0]} does not listen: {(folder / 'log').read_text(errors='replace')}")
+                raise RuntimeError(
+                    f"{command[0]} does not listen: {(folder / 'log').read_text(errors='replace')}"
+                )
             time.sleep(0.05)
         yield Receiver(port=port, pid=process.pid, speaks_dicom=speaks_dicom)
     except RuntimeError as error:
@@ -99,7 +107,12 @@ def ich_node(processes: int) -> Start:
         config = folder / "config.toml"
         line = f"processes = {processes}" if processes > 1 else ""
         config.write_text(ICH_NODE.format(port=port, folder=folder, processes=line))
-        return listening([sys.executable, "-m", "ich_node", "--config", str(config), "receive"], port, folder, says_so=processes)
+        return listening(
+            [sys.executable, "-m", "ich_node", "--config", str(config), "receive"],
+            port,
+            folder,
+            says_so=processes,
+        )
 
     return start
 
@@ -107,7 +120,15 @@ def ich_node(processes: int) -> Start:
 def storescp(folder: Path) -> AbstractContextManager[Receiver]:
     """DCMTK's, which writes what it gets as it comes (+B); it does not sync."""
     port = free_port()
-    command = [str(tool("storescp")), "+B", "-pdu", "131072", "--output-directory", str(folder), str(port)]
+    command = [
+        str(tool("storescp")),
+        "+B",
+        "-pdu",
+        "131072",
+        "--output-directory",
+        str(folder),
+        str(port),
+    ]
     return listening(command, port, folder)
 
 

@@ -1,4 +1,6 @@
-"""A reading as the series grows from 10 to 1,000 slices of the same head: `python -m benchmarks.series_growth`."""
+"""A reading as the series grows from 10 to 1,000 slices of the same head: `python -m
+benchmarks.series_growth`.
+"""
 
 import copy
 import io
@@ -23,7 +25,9 @@ from ich_node.model.engines.choose import choose_engine
 from ich_node.phantom import make_study
 from ich_node.series.series import read_series
 
-SIZES = [int(size) for size in os.environ.get("ICH_NODE_BENCH_SLICES", "10,30,100,300,1000").split(",")]
+SIZES = [
+    int(size) for size in os.environ.get("ICH_NODE_BENCH_SLICES", "10,30,100,300,1000").split(",")
+]
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "3"))
 HEAD_MM = 145.0
 
@@ -45,7 +49,15 @@ def main() -> None:
     write_table(
         "series-growth",
         f"A reading as the series grows: seconds, medians of {ROUNDS}; bundle {bundle.name}, {detector.engine_name}",
-        ["slices", "slabs", "headers", "decoded and checked", "network and detector", "all", "floor"],
+        [
+            "slices",
+            "slabs",
+            "headers",
+            "decoded and checked",
+            "network and detector",
+            "all",
+            "floor",
+        ],
         rows,
         packages=["torch", "openvino", "pydicom"],
     )
@@ -107,9 +119,15 @@ def copy_seconds(files: Sequence[bytes]) -> float:
 def draw(rows: Sequence[Sequence[str]]) -> None:
     figure, axes = new_picture()
     sizes = [int(row[0]) for row in rows]
-    for column, (name, style) in {5: ("all", "o-"), 3: ("decoded and checked", "s-"), 4: ("network and detector", "^-")}.items():
+    for column, (name, style) in {
+        5: ("all", "o-"),
+        3: ("decoded and checked", "s-"),
+        4: ("network and detector", "^-"),
+    }.items():
         axes.plot(sizes, [float(row[column]) for row in rows], style, label=name)
-    axes.plot(sizes, [float(row[6]) for row in rows], "k--", label="floor: GEMM peak and memory copy")
+    axes.plot(
+        sizes, [float(row[6]) for row in rows], "k--", label="floor: GEMM peak and memory copy"
+    )
     axes.set(xscale="log", yscale="log", xlabel="slices", ylabel="seconds")
     axes.legend(fontsize=8)
     save(figure, "growth-slices")

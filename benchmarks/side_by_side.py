@@ -1,4 +1,6 @@
-"""Contestants in turns, round after round in another order: what disturbs the machine disturbs all of them alike."""
+"""Contestants in turns, round after round in another order: what disturbs the machine disturbs all
+of them alike.
+"""
 
 import json
 import os
@@ -17,7 +19,8 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """One contestant's milliseconds by the wall clock and of this process on all its CPUs, over the rounds.
+    """One contestant's milliseconds by the wall clock and of this process on all its CPUs, over the
+    rounds.
 
     cpu_ms is the steadier one where others use the machine, too.
     """
@@ -27,8 +30,12 @@ class Timing:
     cpu_ms: float
 
 
-def take_turns(contestants: Mapping[str, Callable[[], object]], *, rounds: int, repeats: int, seed: int = 1) -> dict[str, Timing]:
-    """Medians per repeat. Each contestant does `repeats` pieces of work a call; it is called once before the clock runs."""
+def take_turns(
+    contestants: Mapping[str, Callable[[], object]], *, rounds: int, repeats: int, seed: int = 1
+) -> dict[str, Timing]:
+    """Medians per repeat. Each contestant does `repeats` pieces of work a call; it is called once
+    before the clock runs.
+    """
     for contestant in contestants.values():
         contestant()
     wall: dict[str, list[float]] = {name: [] for name in contestants}
@@ -44,20 +51,37 @@ def take_turns(contestants: Mapping[str, Callable[[], object]], *, rounds: int, 
     timings = {}
     for name in contestants:
         lower, _, upper = quantiles(wall[name], n=4)
-        timings[name] = Timing(wall_ms=median(wall[name]), wall_quartiles_ms=(lower, upper), cpu_ms=median(cpu[name]))
+        timings[name] = Timing(
+            wall_ms=median(wall[name]), wall_quartiles_ms=(lower, upper), cpu_ms=median(cpu[name])
+        )
     return timings
 
 
-def write_table(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, packages: Sequence[str]) -> None:
-    """results/DATE-NAME.md and .json: the rows, with the machine, its load and the versions of packages."""
+def write_table(
+    name: str,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    packages: Sequence[str],
+) -> None:
+    """results/DATE-NAME.md and .json: the rows, with the machine, its load and the versions of
+    packages.
+    """
     about = _machine(packages)
     lines = [f"# {title}", "", *(f"- {what}: {value}" for what, value in about.items()), ""]
     lines += [_line(columns), _line(["---"] * len(columns)), *map(_line, rows), ""]
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{about['date']}-{name}"
     path.with_suffix(".md").write_text("\n".join(lines), encoding="utf-8")
-    document = {"title": title, "about": about, "rows": [dict(zip(columns, row, strict=True)) for row in rows]}
-    path.with_suffix(".json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    document = {
+        "title": title,
+        "about": about,
+        "rows": [dict(zip(columns, row, strict=True)) for row in rows],
+    }
+    path.with_suffix(".json").write_text(
+        json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     print("\n".join(lines))  # noqa: T201 - a command that prints its table
 
 
@@ -75,7 +99,10 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _machine(packages: Sequence[str]) -> dict[str, str]:
-    versions = [f"Python {platform.python_version()}", *(f"{package} {_version(package)}" for package in packages)]
+    versions = [
+        f"Python {platform.python_version()}",
+        *(f"{package} {_version(package)}" for package in packages),
+    ]
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "CPU": f"{_cpu()}, {os.cpu_count()} cores",

@@ -1,4 +1,6 @@
-"""The least that a network moves through a GPU's memory: its floor, where memory and not arithmetic is what it waits for."""
+"""The least that a network moves through a GPU's memory: its floor, where memory and not arithmetic
+is what it waits for.
+"""
 
 from typing import Any
 
@@ -14,8 +16,9 @@ ITEM_BYTES = 4  # single precision
 def floor_bytes(network: MilNetwork, size_px: int) -> tuple[int, int]:
     """Of a slice, and of the weights, which are read once a batch.
 
-    A convolution with its bias and ReLU, and a pooling, reads its input once and writes its output once; a sum is made where its
-    last convolution writes, and reads its other half once more. Enlarging, and the maximum of the map, are taken for free.
+    A convolution with its bias and ReLU, and a pooling, reads its input once and writes its output
+    once; a sum is made where its last convolution writes, and reads its other half once more.
+    Enlarging, and the maximum of the map, are taken for free.
     """
     moved = 0
 
@@ -25,12 +28,21 @@ def floor_bytes(network: MilNetwork, size_px: int) -> tuple[int, int]:
 
     def of_sum(level: nn.Module, _: Any, output: Tensor) -> None:
         nonlocal moved
-        pooled = 4 if isinstance(level, PublishedLevel) else 1  # its sum is made before it is pooled
+        # its sum is made before it is pooled
+        pooled = 4 if isinstance(level, PublishedLevel) else 1
         moved += output.numel() * pooled * ITEM_BYTES
 
     modules = list(network.modules())
-    hooks = [module.register_forward_hook(of_layer) for module in modules if isinstance(module, nn.Conv2d | nn.MaxPool2d)]
-    hooks += [module.register_forward_hook(of_sum) for module in modules if isinstance(module, ResidualBlock | PublishedLevel)]
+    hooks = [
+        module.register_forward_hook(of_layer)
+        for module in modules
+        if isinstance(module, nn.Conv2d | nn.MaxPool2d)
+    ]
+    hooks += [
+        module.register_forward_hook(of_sum)
+        for module in modules
+        if isinstance(module, ResidualBlock | PublishedLevel)
+    ]
     with torch.inference_mode():
         network(torch.zeros(1, network.spec.in_channels, size_px, size_px))
     for hook in hooks:

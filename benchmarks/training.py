@@ -1,4 +1,6 @@
-"""How fast a network learns, and what it waits for: the views, the step, and both together. `python -m benchmarks.training`."""
+"""How fast a network learns, and what it waits for: the views, the step, and both together. `python
+-m benchmarks.training`.
+"""
 
 import os
 import tempfile
@@ -66,8 +68,17 @@ def main() -> None:
             examples = as_many_as_rsna(folder / "cache", labelled, preset)
             kept = folder / f"{preset_name}-{batch}"
             kept.mkdir()
-            run = Run(preset=preset, training=examples, validation=examples, folder=kept, device=DEVICE, workers=WORKERS)
-            views, steps, both = (batch * measure(run) for measure in (views_alone, steps_alone, as_train_runs))
+            run = Run(
+                preset=preset,
+                training=examples,
+                validation=examples,
+                folder=kept,
+                device=DEVICE,
+                workers=WORKERS,
+            )
+            views, steps, both = (
+                batch * measure(run) for measure in (views_alone, steps_alone, as_train_runs)
+            )
             hours = RSNA_SLICES * preset.epochs / both / 3600
             rows.append(
                 [
@@ -83,7 +94,15 @@ def main() -> None:
         f"training-{DEVICE}",
         f"Slices a second learned on {gpu} from a cache of 512 x 512 pixels a slice, {WORKERS} workers; hours: {RSNA_SLICES:,} "
         "slices an epoch at this rate",
-        ["recipe", "views alone", "steps alone", "both, as `train run`", "ms a step", "epochs", "hours"],
+        [
+            "recipe",
+            "views alone",
+            "steps alone",
+            "both, as `train run`",
+            "ms a step",
+            "epochs",
+            "hours",
+        ],
         rows,
         packages=["torch", "numpy", "scipy"],
     )
@@ -92,7 +111,11 @@ def main() -> None:
 def phantoms(folder: Path) -> list[LabelledSeries]:
     """Studies of 512 x 512 pixels a slice, all of them with bleeds."""
     with ProcessPoolExecutor(WORKERS, initializer=use_one_core) as executor:
-        list(executor.map(write_phantom, [folder / str(seed) for seed in range(STUDIES)], range(STUDIES)))
+        list(
+            executor.map(
+                write_phantom, [folder / str(seed) for seed in range(STUDIES)], range(STUDIES)
+            )
+        )
     return list(read_dataset(folder, "phantom").series)
 
 
@@ -104,7 +127,10 @@ def as_many_as_rsna(cache: Path, labelled: list[LabelledSeries], preset: Preset)
     """Those of the cache again and again, so that no epoch ends while the clock runs."""
     few, _ = examples_of_cache(cache, labelled, preset.input)
     again = np.arange(RSNA_SLICES) % len(few)
-    columns = {name: getattr(few, name)[again] for name in ("label_N", "series_N", "shift_N", "first_N", "count_N")}
+    columns = {
+        name: getattr(few, name)[again]
+        for name in ("label_N", "series_N", "shift_N", "first_N", "count_N")
+    }
     return replace(few, **columns)
 
 
@@ -115,7 +141,9 @@ def views_alone(run: Run) -> float:
 
 def steps_alone(run: Run) -> float:
     """The same few views, so that nothing has to be waited for."""
-    network = MilNetwork(run.preset.network).to(device=run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = MilNetwork(run.preset.network).to(
+        device=run.device, memory_format=torch.channels_last
+    )  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
     state = State()
     few = list(islice(views_of(run, 0), IN_MEMORY))

@@ -1,4 +1,6 @@
-"""ich-node: a DICOM node that reads head CT for intracranial hemorrhage. For research use; not a medical device."""
+"""ich-node: a DICOM node that reads head CT for intracranial hemorrhage. For research use; not a
+medical device.
+"""
 
 from importlib.metadata import version
 

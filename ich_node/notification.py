@@ -1,7 +1,9 @@
-"""What is said of one reading to systems that move a worklist: one small document, from which every message is written.
+"""What is said of one reading to systems that move a worklist: one small document, from which every
+message is written.
 
-It lies in the spool like any other result, as canonical JSON: the same reading gives the same bytes. Patient and order are in it,
-as they are in the objects beside it; an outlet takes them along only if its destination says `identifiers = true`.
+It lies in the spool like any other result, as canonical JSON: the same reading gives the same
+bytes. Patient and order are in it, as they are in the objects beside it; an outlet takes them along
+only if its destination says `identifiers = true`.
 """
 
 import json
@@ -39,7 +41,9 @@ class RefusedReading:
 
 @dataclass(frozen=True, kw_only=True)
 class Identifiers:
-    """Whose series it is, as its DICOM header says; empty where it does not. Dates are YYYYMMDD, names have carets."""
+    """Whose series it is, as its DICOM header says; empty where it does not. Dates are YYYYMMDD,
+    names have carets.
+    """
 
     patient_id: str = ""
     issuer_of_patient_id: str = ""
@@ -53,8 +57,14 @@ class Identifiers:
     study_time: str = ""
 
     def hidden_in(self, words: str) -> str:
-        """The words without any of these, whoever wrote them: a peer's complaint may quote the patient."""
-        for value in sorted({*asdict(self).values(), *self.patient_name.replace("=", "^").split("^")}, key=len, reverse=True):
+        """The words without any of these, whoever wrote them: a peer's complaint may quote the
+        patient.
+        """
+        for value in sorted(
+            {*asdict(self).values(), *self.patient_name.replace("=", "^").split("^")},
+            key=len,
+            reverse=True,
+        ):
             if len(value) > 1:
                 words = words.replace(value, "***")
         return words
@@ -64,8 +74,8 @@ class Identifiers:
 class Notification:
     """One reading. at: when its content was fixed; lesions: how many; probabilities are 0 to 1.
 
-    uid: a DICOM UID that names this content; replaces: the uid of what was said of an earlier revision. report_uid: SOP Instance
-    UID of the SR, if there is one.
+    uid: a DICOM UID that names this content; replaces: the uid of what was said of an earlier
+    revision. report_uid: SOP Instance UID of the SR, if there is one.
     """
 
     uid: str
@@ -96,7 +106,9 @@ class Notification:
     def encode(self) -> bytes:
         """Canonical JSON in UTF-8."""
         document = self.public() | {"identifiers": asdict(self.identifiers), "format": FORMAT}
-        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return json.dumps(
+            document, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        ).encode()
 
     def sentence(self) -> str:
         """The answer for a person."""
@@ -114,7 +126,9 @@ def decode(data: bytes) -> Notification:
     try:
         document = json.loads(data)
         if document.pop("format") != FORMAT:
-            raise NotANotification("the notification is of another format, which another version of ich-node wrote")
+            raise NotANotification(
+                "the notification is of another format, which another version of ich-node wrote"
+            )
         del document["research_use"]
         refused = document["refused"]
         changes = {

@@ -1,9 +1,12 @@
-"""Retention: what was read and delivered is removed after its time, or earlier when the disk fills; never what is still owed.
+"""Retention: what was read and delivered is removed after its time, or earlier when the disk fills;
+never what is still owed.
 
-The ledger forgets first, then the file goes: a crash between the two leaves a file that nobody needs, which a daily walk finds.
-A file of no row may also be one that is just being received or made; by the clock alone, which may have been put forward, the two
-cannot be told apart. So the walk only remembers it, and it goes if nobody has needed or touched it in the next hour.
-Long after its files a series' rows go, too, so that the ledger of a node that runs for years stays as large as that of one year.
+The ledger forgets first, then the file goes: a crash between the two leaves a file that nobody
+needs, which a daily walk finds. A file of no row may also be one that is just being received or
+made; by the clock alone, which may have been put forward, the two cannot be told apart. So the walk
+only remembers it, and it goes if nobody has needed or touched it in the next hour. Long after its
+files a series' rows go, too, so that the ledger of a node that runs for years stays as large as
+that of one year.
 """
 
 import itertools
@@ -24,7 +27,8 @@ MOST_PATHS = 500
 MOST_JOBS = 200  # forgotten in one transaction: the receiver writes to the same ledger
 # Whoever put the same bytes within this time may be about to write them into the ledger.
 UNTOUCHED_FOR = timedelta(hours=1)
-ANSWERS_FOR = timedelta(hours=1)  # a late slice, or a reader that takes over, comes within this time
+# a late slice, or a reader that takes over, comes within this time
+ANSWERS_FOR = timedelta(hours=1)
 CLOCK_IS_RIGHT = timedelta(minutes=5)  # between two looks it may be off by so much, e.g. set by NTP
 
 File = tuple[str, float]  # the path, and until when it may have been put last
@@ -33,9 +37,11 @@ log = structlog.get_logger(__name__)
 
 
 class SpoolRetention:
-    """Removes what has had its time, a little at each call, and mends what waits for a clock that was put back.
+    """Removes what has had its time, a little at each call, and mends what waits for a clock that
+    was put back.
 
-    longest_wait: that any rule of this node gives. ticks: seconds that nobody sets, to notice when somebody sets the clock.
+    longest_wait: that any rule of this node gives. ticks: seconds that nobody sets, to notice when
+    somebody sets the clock.
     """
 
     def __init__(
@@ -68,7 +74,11 @@ class SpoolRetention:
             return 0
         self._next_at = now + EVERY
         if mended := self._ledger.shorten_waits(now=now, longest=self._longest_wait):
-            log.warning("waits_shortened", count=mended, detail="they were set by a clock that has since been put back")
+            log.warning(
+                "waits_shortened",
+                count=mended,
+                detail="they were set by a clock that has since been put back",
+            )
         if self._ticks() < self._sweeps_from_tick:
             return 0
         removed = self._sweep_old(now)
@@ -85,7 +95,9 @@ class SpoolRetention:
         return removed
 
     def _notice_moves(self, now: datetime) -> None:
-        """A clock put back must not stop the sweeping; one put forward makes what is just being written look old: wait."""
+        """A clock put back must not stop the sweeping; one put forward makes what is just being
+        written look old: wait.
+        """
         tick = self._ticks()
         moved = now - self._looked_at - timedelta(seconds=tick - self._looked_at_tick)
         self._looked_at, self._looked_at_tick = now, tick
@@ -104,11 +116,17 @@ class SpoolRetention:
         removed = self._forget(now - UNTOUCHED_FOR, now, failed_too=False, why="watermark")
         if not removed:
             percent = round(self._spool.used_percent(), 1)
-            log.warning("spool_above_watermark", used_percent=percent, detail="nothing is left that was delivered")
+            log.warning(
+                "spool_above_watermark",
+                used_percent=percent,
+                detail="nothing is left that was delivered",
+            )
         return removed
 
     def _forget(self, idle_since: datetime, now: datetime, *, failed_too: bool, why: str) -> int:
-        paths = self._ledger.sweep_series(idle_since=idle_since, failed_too=failed_too, limit=MOST_SERIES, now=now)
+        paths = self._ledger.sweep_series(
+            idle_since=idle_since, failed_too=failed_too, limit=MOST_SERIES, now=now
+        )
         last_put = (now - UNTOUCHED_FOR).timestamp()
         removed = self._remove((path, last_put) for path in paths)
         if paths:
@@ -124,7 +142,10 @@ class SpoolRetention:
         return removed
 
     def _remove(self, files: Iterable[File]) -> int:
-        return sum(self._spool.remove(path, last_put=last_put) for path, last_put in self._unneeded(files).items())
+        return sum(
+            self._spool.remove(path, last_put=last_put)
+            for path, last_put in self._unneeded(files).items()
+        )
 
     def _unneeded(self, files: Iterable[File]) -> dict[str, float]:
         """Those of the files that the ledger does not need."""

@@ -6,8 +6,8 @@
     <root>/incoming/<sha256>.dcm.aside   being removed; brought back after a crash
     <root>/objects/ab/<sha256>.dcm       complete and durable; written once, never changed. A notification is .json
 
-No name comes from outside. An object appears under its final name by one rename after its bytes are on disk, so what is there
-is whole.
+No name comes from outside. An object appears under its final name by one rename after its bytes are
+on disk, so what is there is whole.
 """
 
 import errno
@@ -32,7 +32,9 @@ OBJECT_PATH = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.(dcm|json)")
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """What `put` wrote. path: relative to the spool, with forward slashes; is_new: False if the bytes were already there."""
+    """What `put` wrote. path: relative to the spool, with forward slashes; is_new: False if the
+    bytes were already there.
+    """
 
     path: str
     sha256: str
@@ -58,12 +60,15 @@ class Spool:
                     (self._objects / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
                 _sync(self._objects)
         except OSError as error:
-            raise ConfigError(f"[spool] path: cannot make the folder {root}: {error.strerror}") from error
+            raise ConfigError(
+                f"[spool] path: cannot make the folder {root}: {error.strerror}"
+            ) from error
 
     def put(self, chunks: Iterable[bytes] | bytes, suffix: Suffix = ".dcm") -> Stored:
         """Keep the bytes; they are durable when this returns. The same bytes again change nothing.
 
-        Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the disk fails; then nothing is kept.
+        Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the
+        disk fails; then nothing is kept.
         """
         with self.begin() as part:
             for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
@@ -76,7 +81,9 @@ class Spool:
         return Part(self, f"{self._incoming}/{secrets.token_hex(16)}.part")
 
     def absolute(self, path: str) -> Path:
-        """Where a stored object lies. Raises ValueError for anything that `put` would not have named."""
+        """Where a stored object lies. Raises ValueError for anything that `put` would not have
+        named.
+        """
         if not OBJECT_PATH.fullmatch(path):
             raise ValueError(f"{path!r} is not the path of an object in the spool")
         return self._root.absolute() / path
@@ -98,7 +105,8 @@ class Spool:
         return room.f_bavail * room.f_frsize
 
     def sweep_temporaries(self, older_than: datetime) -> int:
-        """Remove what processes left half written when they died before then; returns how many files.
+        """Remove what processes left half written when they died before then; returns how many
+        files.
 
         What they had taken aside comes back: it may be needed.
         """
@@ -117,12 +125,14 @@ class Spool:
         return swept
 
     def remove(self, path: str, *, last_put: float) -> bool:
-        """Remove an object, unless somebody put it later than that (the same bytes may be arriving again); whether it is gone.
+        """Remove an object, unless somebody put it later than that (the same bytes may be arriving
+        again); whether it is gone.
 
         last_put: seconds since 1970 by the clock of the files.
         """
         final = self.absolute(path)
-        # Taken aside first: who puts it from here on does not find it and writes it anew, who did so before has touched it.
+        # Taken aside first: who puts it from here on does not find it and writes it anew, who did
+        # so before has touched it.
         aside = self._incoming / f"{final.name}.aside"
         # another process may remove it, too, or bring it back
         with suppress(FileNotFoundError):
@@ -152,7 +162,9 @@ class Spool:
         """Raises SpoolFull if less is left than the reserve."""
         free = self.free_bytes()
         if free < self._reserve_bytes:
-            raise SpoolFull(f"the spool has {free} bytes left; its reserve is {self._reserve_bytes}")
+            raise SpoolFull(
+                f"the spool has {free} bytes left; its reserve is {self._reserve_bytes}"
+            )
 
     def publish(self, temporary: str, sha256: str, size_bytes: int, suffix: Suffix) -> Stored:
         """Called by Part for a file that is on disk."""
@@ -162,18 +174,23 @@ class Spool:
         final = f"{folder}/{name}"
         is_new = not _is_kept(final, size_bytes)
         if is_new:
-            # it overwrites: what may stand there is the same bytes from a racing process, or a damaged copy
+            # it overwrites: what may stand there is the same bytes from a racing process, or a
+            # damaged copy
             try:
                 os.rename(temporary, final)
             except FileNotFoundError:  # an operator may have removed an empty folder
                 _make_directory(Path(folder))
                 os.rename(temporary, final)
         _sync(folder)
-        return Stored(path=f"objects/{sha256[:2]}/{name}", sha256=sha256, size_bytes=size_bytes, is_new=is_new)
+        return Stored(
+            path=f"objects/{sha256[:2]}/{name}", sha256=sha256, size_bytes=size_bytes, is_new=is_new
+        )
 
 
 class Part:
-    """An object on its way into the spool: written to disk piece by piece, then kept. Whatever else ends it leaves nothing."""
+    """An object on its way into the spool: written to disk piece by piece, then kept. Whatever else
+    ends it leaves nothing.
+    """
 
     def __init__(self, spool: Spool, path: str) -> None:
         self._spool = spool
@@ -183,10 +200,14 @@ class Part:
         self._is_published = False
         self.size_bytes = 0
         with _disk_errors_explained():
-            self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._descriptor: int | None = os.open(
+                path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+            )
 
     def write(self, chunk: bytes | memoryview) -> None:
-        """Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the disk fails."""
+        """Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the
+        disk fails.
+        """
         descriptor = self._open_descriptor
         if self.size_bytes - self._checked_bytes > RESERVE_CHECK_BYTES:
             self._checked_bytes = self.size_bytes
@@ -203,12 +224,16 @@ class Part:
         return file
 
     def keep(self, suffix: Suffix = ".dcm") -> Stored:
-        """The object is durable when this returns, and the part is closed. Raises SpoolFull, Unavailable."""
+        """The object is durable when this returns, and the part is closed. Raises SpoolFull,
+        Unavailable.
+        """
         try:
             self._spool.check_reserve()
             with _disk_errors_explained():
                 os.fdatasync(self._open_descriptor)  # with its length, without its times
-                stored = self._spool.publish(self._path, self._digest.hexdigest(), self.size_bytes, suffix)
+                stored = self._spool.publish(
+                    self._path, self._digest.hexdigest(), self.size_bytes, suffix
+                )
             self._is_published = stored.is_new
             return stored
         finally:
@@ -261,7 +286,9 @@ def _is_kept(final: str, size_bytes: int) -> bool:
 
 
 def _make_directory(path: Path) -> None:
-    """Only for this user. The parent is synced, or a power cut could take the new folder and all in it."""
+    """Only for this user. The parent is synced, or a power cut could take the new folder and all in
+    it.
+    """
     if path.is_dir():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -283,5 +310,7 @@ def _disk_errors_explained() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in NO_ROOM:
-            raise SpoolFull(f"the spool has no room for another object: {error.strerror}") from error
+            raise SpoolFull(
+                f"the spool has no room for another object: {error.strerror}"
+            ) from error
         raise Unavailable(f"cannot write to the spool: {error.strerror}") from error

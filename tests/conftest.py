@@ -15,7 +15,8 @@ from tests.support.analysis import write_untrained_bundle
 from tests.support.listening import Node, StartNode
 from tests.support.standing_clock import Clock
 
-# The same cases on every run: a red one must be red again. `pytest --hypothesis-profile=default` looks for new ones.
+# The same cases on every run: a red one must be red again. `pytest --hypothesis-profile=default`
+# looks for new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
@@ -30,13 +31,21 @@ def untrained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[StartNode]:
-    """Starts a node on a free port; keyword arguments are [scp] settings, `sources` and `spool` replace those."""
+    """Starts a node on a free port; keyword arguments are [scp] settings, `sources` and `spool`
+    replace those.
+    """
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite", busy_seconds=1)
     listeners: list[Listener] = []
 
-    def start(*, sources: tuple[Source, ...] | None = None, spool: Spool | None = None, **scp: Any) -> Node:
+    def start(
+        *, sources: tuple[Source, ...] | None = None, spool: Spool | None = None, **scp: Any
+    ) -> Node:
         settings = ScpSettings(**{"bind_address": "127.0.0.1", "port": 0, **scp})
-        allowed = (Source(name="ct", ae_title="CT1", hosts=("127.0.0.0/8",)),) if sources is None else sources
+        allowed = (
+            (Source(name="ct", ae_title="CT1", hosts=("127.0.0.0/8",)),)
+            if sources is None
+            else sources
+        )
         kept, clock = spool or Spool(tmp_path / "spool"), Clock()
         listener = Listener(settings, allowed, SeriesSettings(), kept, ledger, clock).__enter__()
         listeners.append(listener)

@@ -1,4 +1,6 @@
-"""Retention: what was read and delivered goes after its time, or when the disk fills; nothing else ever does."""
+"""Retention: what was read and delivered goes after its time, or when the disk fills; nothing else
+ever does.
+"""
 
 import os
 from collections.abc import Iterator
@@ -49,25 +51,42 @@ class Node:
     def sweeper(self, *, keep_days: float = 365, **settings: Any) -> SpoolRetention:
         kept = SpoolSettings(**{"watermark_percent": 100, **settings})
         return SpoolRetention(
-            self.ledger, self.spool, kept, self.clock, keep_days=keep_days, longest_wait=LONGEST_WAIT, ticks=self.clock.ticks
+            self.ledger,
+            self.spool,
+            kept,
+            self.clock,
+            keep_days=keep_days,
+            longest_wait=LONGEST_WAIT,
+            ticks=self.clock.ticks,
         )
 
     def deliver(self, series: int = 1, state: str = "SENT") -> int:
         """A series whose one result came so far on its way; the job's number."""
-        give_results(self.ledger, self.spool, [result_object(0, series=series)], ("pacs",), self.clock.now)
+        give_results(
+            self.ledger, self.spool, [result_object(0, series=series)], ("pacs",), self.clock.now
+        )
         if state != "PENDING":
-            (delivery,) = self.ledger.claim_deliveries(owner="me", now=self.clock.now, lease=DAY, limit=9)
+            (delivery,) = self.ledger.claim_deliveries(
+                owner="me", now=self.clock.now, lease=DAY, limit=9
+            )
             held: dict[str, Any] = {"owner": "me", "now": self.clock.now}
             if state == "SENT":
                 self.ledger.delivered([delivery.id], **held)
             elif state == "FAILED":
                 self.ledger.give_up([delivery.id], **held, detail="away")
             elif state == "STORED":
-                self.ledger.stored([delivery.id], **held, transaction_uid="2.25.1", answer_by=self.clock.now + 90 * DAY)
+                self.ledger.stored(
+                    [delivery.id],
+                    **held,
+                    transaction_uid="2.25.1",
+                    answer_by=self.clock.now + 90 * DAY,
+                )
         return self.ledger.list()[0].id
 
     def files(self) -> list[Path]:
-        return sorted(self.spool.absolute("objects/00/" + "0" * 64 + ".dcm").parents[1].rglob("*.dcm"))
+        return sorted(
+            self.spool.absolute("objects/00/" + "0" * 64 + ".dcm").parents[1].rglob("*.dcm")
+        )
 
 
 @pytest.fixture
@@ -98,7 +117,9 @@ def test_what_was_delivered_goes_after_its_time(node: Node) -> None:
 
 
 def test_long_after_its_files_a_story_goes_too(node: Node) -> None:
-    """A year after the sweep nothing of the series is in the ledger; what is owed to somebody stays for ever."""
+    """A year after the sweep nothing of the series is in the ledger; what is owed to somebody stays
+    for ever.
+    """
     swept, owed = node.deliver(series=1), node.deliver(series=2, state="FAILED")
     age(node)
     node.clock.now += 8 * DAY
@@ -109,13 +130,19 @@ def test_long_after_its_files_a_story_goes_too(node: Node) -> None:
     assert node.ledger.get(swept) is not None
     node.clock.now += timedelta(minutes=1)
     sweeper.sweep_due()
-    assert (node.ledger.get(swept), node.ledger.events(swept), node.ledger.results(swept)) == (None, [], [])
+    assert (node.ledger.get(swept), node.ledger.events(swept), node.ledger.results(swept)) == (
+        None,
+        [],
+        [],
+    )
     assert node.ledger.get(owed) is not None
 
 
 @pytest.mark.parametrize("state", ["PENDING", "SENDING", "STORED", "FAILED"])
 def test_what_is_owed_is_never_swept(node: Node, state: str) -> None:
-    """Not yet sent, being sent, not yet committed, given up (somebody may retry it): it stays, however old and full."""
+    """Not yet sent, being sent, not yet committed, given up (somebody may retry it): it stays,
+    however old and full.
+    """
     node.deliver(state=state)
     age(node)
     node.clock.now += 1000 * DAY
@@ -215,7 +242,9 @@ def test_what_arrives_again_while_it_is_swept_is_kept(node: Node) -> None:
     node.ledger.refuse(job, now=node.clock.now, reason="too_few_slices", detail="")
     age(node)
     node.clock.now = datetime.now(UTC)
-    paths = node.ledger.sweep_series(idle_since=node.clock.now, failed_too=True, limit=9, now=node.clock.now)
+    paths = node.ledger.sweep_series(
+        idle_since=node.clock.now, failed_too=True, limit=9, now=node.clock.now
+    )
     assert arrived.path in paths
     node.spool.put(b"3")  # written, not yet in the ledger
     assert arrived.path in node.ledger.unreferenced(paths)
@@ -224,7 +253,9 @@ def test_what_arrives_again_while_it_is_swept_is_kept(node: Node) -> None:
 
 
 def test_what_a_crash_left_is_found(node: Node) -> None:
-    """A file of no row is seen by the daily walk, and goes an hour later, when nobody can be about to record it."""
+    """A file of no row is seen by the daily walk, and goes an hour later, when nobody can be about
+    to record it.
+    """
     sweeper = node.sweeper()
     sweeper.sweep_due()
     node.clock.now += HOUR
@@ -248,12 +279,19 @@ def test_what_is_recorded_or_put_again_after_the_walk_stays(node: Node) -> None:
     node.spool.put(b"again")
     node.clock.now += 2 * HOUR
     assert sweeper.sweep_due() == 0
-    assert {path.name for path in node.files()} == {Path(recorded.path).name, Path(put_again.path).name}
+    assert {path.name for path in node.files()} == {
+        Path(recorded.path).name,
+        Path(put_again.path).name,
+    }
 
 
 @pytest.mark.parametrize("started", ["before", "after"])
-def test_a_clock_put_forward_removes_nothing_that_is_being_received(node: Node, started: str) -> None:
-    """A file that was written a moment ago looks old then, also to a process that starts anew and knows of no other time."""
+def test_a_clock_put_forward_removes_nothing_that_is_being_received(
+    node: Node, started: str
+) -> None:
+    """A file that was written a moment ago looks old then, also to a process that starts anew and
+    knows of no other time.
+    """
     sweeper = node.sweeper()
     sweeper.sweep_due()
     stored = node.spool.put(b"3")

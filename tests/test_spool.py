@@ -27,10 +27,14 @@ def spool(tmp_path):
 
 
 def files(spool):
-    return sorted(str(path.relative_to(spool._root)) for path in spool._root.rglob("*") if path.is_file())
+    return sorted(
+        str(path.relative_to(spool._root)) for path in spool._root.rglob("*") if path.is_file()
+    )
 
 
-@pytest.mark.parametrize("chunks", [DATA, [DATA], (DATA[:7], b"", DATA[7:]), iter([DATA[:1], DATA[1:]])])
+@pytest.mark.parametrize(
+    "chunks", [DATA, [DATA], (DATA[:7], b"", DATA[7:]), iter([DATA[:1], DATA[1:]])]
+)
 def test_put_and_read(spool, chunks):
     """Bytes, whole or in pieces, come back as they were, under a name that is their hash."""
     stored = spool.put(chunks)
@@ -75,7 +79,10 @@ def test_threads_put_the_same_and_other_bytes(spool):
 def test_private(spool):
     """Nobody but the node's user may look into the spool."""
     spool.put(DATA)
-    modes = {path.is_dir(): path.stat().st_mode & 0o777 for path in [spool._root, *spool._root.rglob("*")]}
+    modes = {
+        path.is_dir(): path.stat().st_mode & 0o777
+        for path in [spool._root, *spool._root.rglob("*")]
+    }
     assert modes == {True: 0o700, False: 0o600}
 
 
@@ -127,7 +134,9 @@ def test_sender_that_breaks_off(spool):
 
 
 def test_full_disk(spool):
-    """A disk that takes no more is SpoolFull, in the middle of an object too, and nothing half remains."""
+    """A disk that takes no more is SpoolFull, in the middle of an object too, and nothing half
+    remains.
+    """
     code = """
         import resource, sys
         from pathlib import Path
@@ -142,10 +151,16 @@ def test_full_disk(spool):
         print(spool.put(b"small").is_new)
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), str(spool._root)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", textwrap.dedent(code), str(spool._root)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert done.stdout == "the spool has no room for another object: File too large\nTrue\n"
-    assert files(spool) == [f"objects/{(digest := hashlib.sha256(b'small').hexdigest())[:2]}/{digest}.dcm"]
+    assert files(spool) == [
+        f"objects/{(digest := hashlib.sha256(b'small').hexdigest())[:2]}/{digest}.dcm"
+    ]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
@@ -153,7 +168,12 @@ def test_full_file_system(tmp_path):
     """A file system without room is SpoolFull until there is room again."""
     mount = tmp_path / "small"
     mount.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount], capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if made.returncode:
         pytest.skip(f"cannot mount a tmpfs here: {made.stderr.strip()}")
     try:
@@ -186,9 +206,13 @@ for number in range(100_000):
 
 
 def test_kill_leaves_nothing_half(spool):
-    """After kill -9 at any moment everything acknowledged is whole, nothing under a final name is not, and the rest is swept."""
+    """After kill -9 at any moment everything acknowledged is whole, nothing under a final name is
+    not, and the rest is swept.
+    """
     for _ in range(3):
-        process = subprocess.Popen([sys.executable, "-c", WRITER, str(spool._root)], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(spool._root)], stdout=subprocess.PIPE, text=True
+        )
         assert process.stdout is not None
         acknowledged = [process.stdout.readline().strip() for _ in range(10)]
         os.kill(process.pid, signal.SIGKILL)
@@ -203,7 +227,9 @@ def test_kill_leaves_nothing_half(spool):
 
 
 def test_sweep_spares_what_is_being_written(spool):
-    """Only files older than the given time are swept: another process may be writing the younger ones."""
+    """Only files older than the given time are swept: another process may be writing the younger
+    ones.
+    """
     now = datetime(2026, 1, 1, tzinfo=UTC)
     for name, age in (("old", timedelta(hours=2)), ("young", timedelta(minutes=1))):
         part = spool._root / "incoming" / f"{name}.part"
@@ -220,7 +246,10 @@ def test_remove(spool):
     for path in (old, put_again):
         os.utime(spool.absolute(path), (0, 0))
     spool.put(b"put again")
-    assert [spool.remove(path, last_put=(now - timedelta(hours=1)).timestamp()) for path in (old, put_again, old)] == [
+    assert [
+        spool.remove(path, last_put=(now - timedelta(hours=1)).timestamp())
+        for path in (old, put_again, old)
+    ] == [
         True,
         False,
         False,
@@ -249,7 +278,9 @@ while True:
 
 
 def test_what_is_put_while_others_remove_is_there(spool):
-    """A remover runs against a writer of the same bytes: what `put` returned for is there for as long as it counts as fresh."""
+    """A remover runs against a writer of the same bytes: what `put` returned for is there for as
+    long as it counts as fresh.
+    """
     remover = subprocess.Popen([sys.executable, "-c", REMOVER, str(spool._root)])
     try:
         for number in range(600):

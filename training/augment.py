@@ -12,14 +12,16 @@ from ich_node.detection.network_input import AIR_HU, STORED_OFFSET
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How far a slice may be changed; the defaults are those of the preset `product`. Lengths are in pixels of the network input.
+    """How far a slice may be changed; the defaults are those of the preset `product`. Lengths are
+    in pixels of the network input.
 
-    probability: of any change but the mirror. each: of each kind of change then.
-    scale: 0.1 is 10 % larger or smaller, shear 0.05 is 5 %. separate_axes: rows and columns are scaled by themselves.
-    multiply: of the stored brightness (HU + 1024), 0.02 is times or divided by 1.02. add_hu: up to this much more or less.
-    blur_px, sharpen: a Gaussian of up to this sigma, or up to this much of the Laplacian taken away.
-    crop_margin_px: the matrix is enlarged by this margin and cropped to its size at random.
-    replicate_border: what comes in from outside repeats the border; otherwise it is air.
+    probability: of any change but the mirror. each: of each kind of change then. scale: 0.1 is 10 %
+    larger or smaller, shear 0.05 is 5 %. separate_axes: rows and columns are scaled by themselves.
+    multiply: of the stored brightness (HU + 1024), 0.02 is times or divided by 1.02. add_hu: up to
+    this much more or less. blur_px, sharpen: a Gaussian of up to this sigma, or up to this much of
+    the Laplacian taken away. crop_margin_px: the matrix is enlarged by this margin and cropped to
+    its size at random. replicate_border: what comes in from outside repeats the border; otherwise
+    it is air.
     """
 
     probability: float = 0.7
@@ -39,7 +41,9 @@ class Augmentation:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One draw from an Augmentation, for a slice and its mask. matrix and shift_YX: output to input, around the middle."""
+    """One draw from an Augmentation, for a slice and its mask. matrix and shift_YX: output to
+    input, around the middle.
+    """
 
     mirror: bool
     matrix: NDArray[np.float64]
@@ -57,7 +61,9 @@ class Change:
         """scale_px: pixels of this slice to one of the network input."""
         hu = hu_YX.astype(np.float32)
         if self.factor != 1.0:
-            hu = (hu + np.float32(STORED_OFFSET)) * np.float32(self.factor) - np.float32(STORED_OFFSET)
+            hu = (hu + np.float32(STORED_OFFSET)) * np.float32(self.factor) - np.float32(
+                STORED_OFFSET
+            )
         hu = hu + np.float32(self.add_hu)
         if self.moves:
             hu = ndimage.affine_transform(
@@ -78,7 +84,9 @@ class Change:
     def of_mask(self, mask_YX: NDArray[np.uint8], scale_px: float = 1.0) -> NDArray[np.uint8]:
         """Moved as the slice is, with the nearest value."""
         if self.moves:
-            mask_YX = ndimage.affine_transform(mask_YX, self.matrix, self._offset(mask_YX.shape, scale_px), order=0)
+            mask_YX = ndimage.affine_transform(
+                mask_YX, self.matrix, self._offset(mask_YX.shape, scale_px), order=0
+            )
         return np.ascontiguousarray(mask_YX[:, ::-1]) if self.mirror else mask_YX
 
     def _offset(self, shape: tuple[int, ...], scale_px: float) -> NDArray[np.float64]:
@@ -97,7 +105,11 @@ def draw_change(ranges: Augmentation, rng: np.random.Generator) -> Change:
     shear = rng.uniform(-1, 1, 2) * ranges.shear
     shift_YX = rng.uniform(-1, 1, 2) * ranges.shift_px
     crop_YX = rng.integers(-ranges.crop_margin_px, ranges.crop_margin_px + 1, 2).astype(float)
-    factor, add_hu, focus = _times(rng, ranges.multiply, 1)[0], rng.uniform(-1, 1) * ranges.add_hu, rng.uniform(-1, 1)
+    factor, add_hu, focus = (
+        _times(rng, ranges.multiply, 1)[0],
+        rng.uniform(-1, 1) * ranges.add_hu,
+        rng.uniform(-1, 1),
+    )
     if not ranges.separate_axes:
         scale_YX[1] = scale_YX[0]
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -108,7 +120,8 @@ def draw_change(ranges: Augmentation, rng: np.random.Generator) -> Change:
         shift_YX=(shift_YX if turned else np.zeros(2)) + crop_YX,
         factor=float(factor) if multiplied else 1.0,
         add_hu=float(add_hu) if added else 0.0,
-        sharpness=float(-focus * ranges.sharpen if focus < 0 else -focus * ranges.blur_px) * bool(focused),
+        sharpness=float(-focus * ranges.sharpen if focus < 0 else -focus * ranges.blur_px)
+        * bool(focused),
         replicate_border=ranges.replicate_border,
     )
 

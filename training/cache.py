@@ -1,13 +1,14 @@
-"""Slices as serving reads them, on disk: decoded, checked and ordered once, then memory-mapped by every training.
+"""Slices as serving reads them, on disk: decoded, checked and ordered once, then memory-mapped by
+every training.
 
 A folder with two files that only grow, one series at a time:
 
 - `slices.bin`: of every slice the HU of the original matrix, bit for bit, then its padding mask (a bit a pixel);
 - `index.jsonl`: a line a series, written after its slices: where they lie, the brain shift, or why there are none.
 
-Nothing is reduced or windowed, so one cache serves every preset, and `to_network_input` stays the only preprocessing. A line
-names the pixels of a set of SOP instances; labels are joined when the cache is opened. A killed run leaves at most a torn end,
-which the next one cuts off.
+Nothing is reduced or windowed, so one cache serves every preset, and `to_network_input` stays the
+only preprocessing. A line names the pixels of a set of SOP instances; labels are joined when the
+cache is opened. A killed run leaves at most a torn end, which the next one cuts off.
 """
 
 import fcntl
@@ -48,7 +49,9 @@ Entry = dict[str, Any]  # a line of the index
 
 @dataclass(frozen=True, kw_only=True)
 class _Read:
-    """A series on its way to the cache: its line, offsets counted from its own start, and its bytes."""
+    """A series on its way to the cache: its line, offsets counted from its own start, and its
+    bytes.
+    """
 
     entry: Entry
     data: bytes
@@ -61,7 +64,9 @@ def fill_cache(
     workers: int,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> None:
-    """Add the series that are not there yet, and try those again whose files could not be read. workers 0: in this process."""
+    """Add the series that are not there yet, and try those again whose files could not be read.
+    workers 0: in this process.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         entries = _cut_torn_end(folder)
@@ -84,9 +89,13 @@ def open_entries(folder: Path) -> dict[str, Entry]:
         stale = next((entry for entry in entries if entry["version"] != FORMAT_VERSION), None)
         by_key = {entry["key"]: entry for entry in entries}
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is damaged ({error!r}); delete {folder} and fill it again") from error
+        raise DataError(
+            f"{path} is damaged ({error!r}); delete {folder} and fill it again"
+        ) from error
     if stale:
-        raise DataError(f"{path} is of version {stale['version']}, this is {FORMAT_VERSION}; delete {folder} and fill it again")
+        raise DataError(
+            f"{path} is of version {stale['version']}, this is {FORMAT_VERSION}; delete {folder} and fill it again"
+        )
     return by_key
 
 
@@ -98,7 +107,9 @@ def _wanted(entry: Entry | None) -> bool:
 def key_of(series: LabelledSeries) -> str:
     """Another set of slices is another series: slabs and the brain shift depend on the neighbours."""
     uids = sorted(slice_.sop_instance_uid for slice_ in series.slices)
-    return hashlib.sha256("\n".join([series.source, series.series_instance_uid, *uids]).encode()).hexdigest()[:32]
+    return hashlib.sha256(
+        "\n".join([series.source, series.series_instance_uid, *uids]).encode()
+    ).hexdigest()[:32]
 
 
 def _read_all(labelled: Sequence[LabelledSeries], workers: int) -> Iterator[_Read]:
@@ -107,19 +118,27 @@ def _read_all(labelled: Sequence[LabelledSeries], workers: int) -> Iterator[_Rea
         yield from map(_read, labelled)
         return
     # `spawn`: a forked torch may hang on its parent's thread pool
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin) as executor:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin
+    ) as executor:
         remaining = iter(labelled)
-        waiting: list[Future[_Read]] = [executor.submit(_read, series) for series in islice(remaining, AHEAD * workers)]
+        waiting: list[Future[_Read]] = [
+            executor.submit(_read, series) for series in islice(remaining, AHEAD * workers)
+        ]
         try:
             while waiting:
                 yield waiting.pop(0).result()
                 waiting += [executor.submit(_read, series) for series in islice(remaining, 1)]
         except BrokenProcessPool as error:
-            raise DataError("a worker was killed, perhaps for memory; run again with fewer --workers: it goes on") from error
+            raise DataError(
+                "a worker was killed, perhaps for memory; run again with fewer --workers: it goes on"
+            ) from error
 
 
 def _begin() -> None:
-    """On one core, and quiet as the command line is: pydicom's complaints about real headers would quote values of patients."""
+    """On one core, and quiet as the command line is: pydicom's complaints about real headers would
+    quote values of patients.
+    """
     use_one_core()
     warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -127,7 +146,11 @@ def _begin() -> None:
 
 def _read(labelled: LabelledSeries) -> _Read:
     series = load_or_skip(labelled)
-    line = {"version": FORMAT_VERSION, "key": key_of(labelled), "series": labelled.series_instance_uid}
+    line = {
+        "version": FORMAT_VERSION,
+        "key": key_of(labelled),
+        "series": labelled.series_instance_uid,
+    }
     if isinstance(series, Skip):
         return _Read(entry=line | {"skip": [series.reason, series.detail], "slices": []}, data=b"")
     slabs = to_slabs(series, SLAB_MM)
@@ -146,7 +169,10 @@ def _described(series: Series) -> tuple[list[dict[str, Any]], bytes]:
     slices = []
     offset = 0
     for slice_ in series.slices:
-        hu, padding = np.ascontiguousarray(slice_.hu_YX).tobytes(), np.packbits(slice_.padding_YX).tobytes()
+        hu, padding = (
+            np.ascontiguousarray(slice_.hu_YX).tobytes(),
+            np.packbits(slice_.padding_YX).tobytes(),
+        )
         slices.append(
             {
                 "uid": slice_.sop_instance_uid,
@@ -190,7 +216,9 @@ def _cut_torn_end(folder: Path) -> dict[str, Entry]:
     if pixels.exists():
         end = max((entry["end"] for entry in entries.values()), default=0)
         if pixels.stat().st_size < end:
-            raise DataError(f"{pixels} is shorter than {index.name} says; delete {folder} and fill it again")
+            raise DataError(
+                f"{pixels} is shorter than {index.name} says; delete {folder} and fill it again"
+            )
         os.truncate(pixels, end)
     return entries
 
@@ -202,5 +230,7 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise DataError(f"another run is filling the cache {folder}; wait for it, or give another --cache") from error
+            raise DataError(
+                f"another run is filling the cache {folder}; wait for it, or give another --cache"
+            ) from error
         yield

@@ -1,7 +1,9 @@
-"""Every peak that any rule could keep, looked at once: after that a PeakRule is a filter over a few numbers a candidate.
+"""Every peak that any rule could keep, looked at once: after that a PeakRule is a filter over a few
+numbers a candidate.
 
-`find_peaks` is exact but works on the whole map (about 1 ms with the upsampling); tuning asks it thousands of times about the
-same maps. What it asks of a pixel can be said once, whatever h, T and d will be:
+`find_peaks` is exact but works on the whole map (about 1 ms with the upsampling); tuning asks it
+thousands of times about the same maps. What it asks of a pixel can be said once, whatever h, T and
+d will be:
 
 - value: T compares with it, exclusive;
 - reach: the Chebyshev distance to the nearest higher pixel. The pixel equals the dilation of size d exactly if reach > d;
@@ -9,8 +11,9 @@ same maps. What it asks of a pixel can be said once, whatever h, T and d will be
   components). The h-maxima transform keeps it exactly if saddle <= value - h;
 - edge: its distance to the border, for rules that exclude it.
 
-Only pixels that are a maximum among their eight neighbours can qualify for any d >= 1. What remains is the spacing of equal
-maxima, which a filter cannot say, so `keep` does that by hand on the few that tie.
+Only pixels that are a maximum among their eight neighbours can qualify for any d >= 1. What remains
+is the spacing of equal maxima, which a filter cannot say, so `keep` does that by hand on the few
+that tie.
 """
 
 from collections.abc import Iterator
@@ -29,7 +32,8 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))  # half of the eight: every pair 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """The maxima of one map on the input grid, highest first (equal ones in reading order): arrays of length N.
+    """The maxima of one map on the input grid, highest first (equal ones in reading order): arrays
+    of length N.
 
     range_: highest minus lowest value of the map; a rule with a larger h finds nothing in it.
     """
@@ -47,7 +51,9 @@ class Candidates:
 
 
 def find_candidates(likelihood_YX: NDArray[np.float32], floor: float = -np.inf) -> Candidates:
-    """likelihood_YX: the map on the input grid, as `find_peaks` gets it. floor: no rule that is asked has a lower T."""
+    """likelihood_YX: the map on the input grid, as `find_peaks` gets it. floor: no rule that is
+    asked has a lower T.
+    """
     rows, columns = likelihood_YX.shape
     maximum_YX = likelihood_YX == ndimage.maximum_filter(likelihood_YX, size=3, mode="nearest")
     if maximum_YX.all():  # a constant map has no peak
@@ -69,7 +75,9 @@ def find_candidates(likelihood_YX: NDArray[np.float32], floor: float = -np.inf) 
 
 def keep(candidates: Candidates, rule: PeakRule) -> NDArray[np.bool_]:
     """Which candidates `find_peaks` would return for this rule, in the same order."""
-    passes_N = (candidates.value_N > rule.min_likelihood) & (candidates.reach_N > rule.min_distance_px)
+    passes_N = (candidates.value_N > rule.min_likelihood) & (
+        candidates.reach_N > rule.min_distance_px
+    )
     if rule.exclude_border:
         passes_N &= candidates.edge_N >= rule.min_distance_px
     if rule.min_prominence > candidates.range_ or not passes_N.any():
@@ -81,8 +89,12 @@ def keep(candidates: Candidates, rule: PeakRule) -> NDArray[np.bool_]:
     return passes_N
 
 
-def _space(candidates: Candidates, passes_N: NDArray[np.bool_], min_distance_px: int) -> NDArray[np.bool_]:
-    """Two that pass and are nearer than d must be equal (each is the highest within d): the first in reading order stays."""
+def _space(
+    candidates: Candidates, passes_N: NDArray[np.bool_], min_distance_px: int
+) -> NDArray[np.bool_]:
+    """Two that pass and are nearer than d must be equal (each is the highest within d): the first
+    in reading order stays.
+    """
     spaced_N = passes_N.copy()
     for first, last in _ties(candidates.value_N, passes_N):
         kept: list[int] = []
@@ -111,12 +123,17 @@ def _ties(value_N: NDArray[np.float32], passes_N: NDArray[np.bool_]) -> Iterator
             yield int(first), int(last)
 
 
-def _reach(likelihood_YX: NDArray[np.float32], row_N: NDArray[np.intp], column_N: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Chebyshev distance to the nearest higher pixel; UNBOUNDED where there is none. A bisection over windows, all at once."""
+def _reach(
+    likelihood_YX: NDArray[np.float32], row_N: NDArray[np.intp], column_N: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Chebyshev distance to the nearest higher pixel; UNBOUNDED where there is none. A bisection
+    over windows, all at once.
+    """
     value_N = likelihood_YX[row_N, column_N]
     pyramid = _pyramid(likelihood_YX)
     free_N = np.zeros(len(row_N), dtype=np.intp)  # no higher pixel within this distance
-    stopped_N = np.full(len(row_N), max(likelihood_YX.shape), dtype=np.intp)  # a higher one within this, or it is the whole map
+    # a higher one within this, or it is the whole map
+    stopped_N = np.full(len(row_N), max(likelihood_YX.shape), dtype=np.intp)
     while (open_N := stopped_N - free_N > 1).any():
         middle_N = (free_N + stopped_N) // 2
         clear_N = _window_maximum(pyramid, row_N, column_N, middle_N) <= value_N
@@ -139,12 +156,20 @@ def _pyramid(likelihood_YX: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 
 def _window_maximum(
-    pyramid: list[NDArray[np.float32]], row_N: NDArray[np.intp], column_N: NDArray[np.intp], half_N: NDArray[np.intp]
+    pyramid: list[NDArray[np.float32]],
+    row_N: NDArray[np.intp],
+    column_N: NDArray[np.intp],
+    half_N: NDArray[np.intp],
 ) -> NDArray[np.float32]:
-    """The maximum of the window of half_N around each pixel, cut at the border: covered by overlapping squares of 2^k pixels."""
+    """The maximum of the window of half_N around each pixel, cut at the border: covered by
+    overlapping squares of 2^k pixels.
+    """
     rows, columns = pyramid[0].shape
     top_N, bottom_N = np.maximum(row_N - half_N, 0), np.minimum(row_N + half_N, rows - 1) + 1
-    left_N, right_N = np.maximum(column_N - half_N, 0), np.minimum(column_N + half_N, columns - 1) + 1
+    left_N, right_N = (
+        np.maximum(column_N - half_N, 0),
+        np.minimum(column_N + half_N, columns - 1) + 1,
+    )
     maximum_N = np.full(len(row_N), -np.inf, dtype=np.float32)
     level_N = np.log2(np.minimum(bottom_N - top_N, right_N - left_N)).astype(np.intp)
     for level in np.unique(level_N):
@@ -156,23 +181,31 @@ def _window_maximum(
     return maximum_N
 
 
-def _steps(first_N: NDArray[np.intp], end_N: NDArray[np.intp], side: int) -> Iterator[NDArray[np.intp]]:
-    """First corners of squares that together cover [first, end) of each, the last one flush with the end."""
+def _steps(
+    first_N: NDArray[np.intp], end_N: NDArray[np.intp], side: int
+) -> Iterator[NDArray[np.intp]]:
+    """First corners of squares that together cover [first, end) of each, the last one flush with
+    the end.
+    """
     for step in range(-(-int((end_N - first_N).max()) // side)):
         yield np.minimum(first_N + step * side, end_N - side)
 
 
-def _saddles(likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _saddles(
+    likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]
+) -> NDArray[np.float32]:
     """At each maximum the level at which it joins something higher; -inf for the highest.
 
-    Every pixel climbs to a maximum by its highest neighbour. Between two such basins the pass is the highest pair of touching
-    pixels (the lower of the two counts); merging basins from the highest pass down gives the levels (Kruskal).
+    Every pixel climbs to a maximum by its highest neighbour. Between two such basins the pass is
+    the highest pair of touching pixels (the lower of the two counts); merging basins from the
+    highest pass down gives the levels (Kruskal).
     """
     summit_P = _summits(likelihood_YX, maximum_YX)
     value_P = likelihood_YX.ravel()
     saddle_P = np.full(value_P.size, -np.inf, dtype=np.float32)
     leader: dict[int, int] = {}
-    highest: dict[int, list[int]] = {}  # the maxima of a merged component that share its highest value
+    # the maxima of a merged component that share its highest value
+    highest: dict[int, list[int]] = {}
 
     def lead(summit: int) -> int:
         while (above := leader.get(summit, summit)) != summit:
@@ -196,7 +229,9 @@ def _saddles(likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]) 
 
 
 def _summits(likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """For every pixel the flat index of the maximum that it climbs to; a plateau of maxima is named by its first pixel."""
+    """For every pixel the flat index of the maximum that it climbs to; a plateau of maxima is named
+    by its first pixel.
+    """
     rows, columns = likelihood_YX.shape
     padded_YX = np.pad(likelihood_YX, 1, constant_values=-np.inf)
     best_YX = np.full(likelihood_YX.shape, -np.inf, dtype=np.float32)
@@ -208,7 +243,8 @@ def _summits(likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]) 
             better_YX = neighbour_YX > best_YX
             best_YX = np.where(better_YX, neighbour_YX, best_YX)
             up_YX = np.where(better_YX, flat_YX + down * columns + right, up_YX)
-    plateau_YX, _ = ndimage.label(maximum_YX, structure=EIGHT_NEIGHBOURS)  # 0 is there too: not every pixel is a maximum
+    # 0 is there too: not every pixel is a maximum
+    plateau_YX, _ = ndimage.label(maximum_YX, structure=EIGHT_NEIGHBOURS)
     _, first_L = np.unique(plateau_YX, return_index=True)
     up_P = np.where(maximum_YX, first_L[plateau_YX], up_YX).ravel()
     while not np.array_equal(further_P := up_P[up_P], up_P):
@@ -216,15 +252,24 @@ def _summits(likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]) 
     return up_P
 
 
-def _passes(summit_YX: NDArray[np.intp], likelihood_YX: NDArray[np.float32]) -> Iterator[tuple[np.float32, int, int]]:
-    """(level, summit, summit) of the highest pass between every two neighbouring basins, highest first."""
+def _passes(
+    summit_YX: NDArray[np.intp], likelihood_YX: NDArray[np.float32]
+) -> Iterator[tuple[np.float32, int, int]]:
+    """(level, summit, summit) of the highest pass between every two neighbouring basins, highest
+    first.
+    """
     levels, pairs = [], []
     for down, right in NEIGHBOURS:
         here = np.s_[: -down or None, max(0, -right) : -right if right > 0 else None]
         there = np.s_[down:, max(0, right) : right if right < 0 else None]
         crosses_YX = summit_YX[here] != summit_YX[there]
         levels.append(np.minimum(likelihood_YX[here], likelihood_YX[there])[crosses_YX])
-        pairs.append(np.sort(np.stack([summit_YX[here][crosses_YX], summit_YX[there][crosses_YX]], axis=1), axis=1))
+        pairs.append(
+            np.sort(
+                np.stack([summit_YX[here][crosses_YX], summit_YX[there][crosses_YX]], axis=1),
+                axis=1,
+            )
+        )
     level_E, pair_E2 = np.concatenate(levels), np.concatenate(pairs)
     order_E = np.argsort(-level_E, kind="stable")
     level_E, pair_E2 = level_E[order_E], pair_E2[order_E]

@@ -19,10 +19,20 @@ KINDS = ("auto", "rsna", "cq500", "bhx", "ct-ich", "phantom")
 app = typer.Typer(no_args_is_help=True, help="Make models: look at the data, divide it, train.")
 messages = Console(stderr=True, highlight=False)
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The data set as it was unpacked: table and images.")]
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The data set as it was unpacked: table and images.")
+]
 Kind = Annotated[str, typer.Option(help=f"{', '.join(KINDS)}.")]
-BoxTable = Annotated[Path | None, typer.Option(help="CQ500, BHX: the box table; default: the hand-drawn one.", dir_okay=False)]
-Chronic = Annotated[bool, typer.Option("--chronic/--no-chronic", help="BHX: whether a chronic box alone makes a slice positive.")]
+BoxTable = Annotated[
+    Path | None,
+    typer.Option(help="CQ500, BHX: the box table; default: the hand-drawn one.", dir_okay=False),
+]
+Chronic = Annotated[
+    bool,
+    typer.Option(
+        "--chronic/--no-chronic", help="BHX: whether a chronic box alone makes a slice positive."
+    ),
+]
 
 
 @app.command("check-data")
@@ -31,8 +41,13 @@ def check_data(
     kind: Kind = "auto",
     boxes: BoxTable = None,
     chronic: Chronic = True,
-    pixels: Annotated[bool, typer.Option("--pixels", help="Read every series' pixels too, as training will (long).")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")] = False,
+    pixels: Annotated[
+        bool,
+        typer.Option("--pixels", help="Read every series' pixels too, as training will (long)."),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
+    ] = False,
 ) -> None:
     """Say what a data set holds, what is left out, and why. Exit code 1 if nothing can be used."""
     found = read_with_progress(folder, source_of(kind), boxes=boxes, chronic=chronic)
@@ -44,7 +59,9 @@ def check_data(
         for line in sentences(found):
             typer.echo(line)
     if not found.series:
-        messages.print(f"{folder}: nothing can be used; the reasons above say what is missing", markup=False)
+        messages.print(
+            f"{folder}: nothing can be used; the reasons above say what is missing", markup=False
+        )
         raise typer.Exit(1)
 
 
@@ -55,7 +72,9 @@ def split(
     kind: Kind = "auto",
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Divide the patients of a data set as the paper did (RSNA 97:3, CQ500 2/5 to 3/5), once and for all."""
+    """Divide the patients of a data set as the paper did (RSNA 97:3, CQ500 2/5 to 3/5), once and
+    for all.
+    """
     from training.splits import FRACTIONS, data_set_of, make_split, write_split
 
     found = read_with_progress(folder, source_of(kind))
@@ -66,12 +85,20 @@ def split(
     typer.echo(f"{out}: {parts} patients, sha256 {sha256}")
 
 
-def read_with_progress(folder: Path, kind: Source | None, *, boxes: Path | None = None, chronic: bool = True) -> Found:
+def read_with_progress(
+    folder: Path, kind: Source | None, *, boxes: Path | None = None, chronic: bool = True
+) -> Found:
     """read_dataset, with a count on the terminal."""
-    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} files"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:,.0f} files"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=messages, transient=True) as bar:
         task = bar.add_task("reading headers", total=None)
-        return read_dataset(folder, kind, lambda files: bar.advance(task, files), boxes=boxes, chronic=chronic)
+        return read_dataset(
+            folder, kind, lambda files: bar.advance(task, files), boxes=boxes, chronic=chronic
+        )
 
 
 def document(found: Found) -> dict[str, Any]:
@@ -87,7 +114,11 @@ def document(found: Found) -> dict[str, Any]:
             if series.chosen_because
         ],
         "left_out": [
-            {"reason": reason, "count": count, "first": [{"what": skip.what, "detail": skip.detail} for skip in first]}
+            {
+                "reason": reason,
+                "count": count,
+                "first": [{"what": skip.what, "detail": skip.detail} for skip in first],
+            }
             for reason, (count, first) in found.reasons(FIRST).items()
         ],
     }
@@ -107,7 +138,9 @@ def sentences(found: Found) -> list[str]:
     lines.append(f"left out: {counts['skipped']}" if found.skipped else "left out: nothing")
     for reason, (count, first) in found.reasons(FIRST).items():
         lines.append(f"  {count} x {reason}")
-        lines += [f"      {skip.what}" + (f": {skip.detail}" if skip.detail else "") for skip in first]
+        lines += [
+            f"      {skip.what}" + (f": {skip.detail}" if skip.detail else "") for skip in first
+        ]
         if count > len(first):
             lines.append(f"      and {count - len(first)} more")
     return lines
@@ -116,20 +149,41 @@ def sentences(found: Found) -> list[str]:
 def _readable(found: Found) -> Found:
     """Without the series that `load` refuses."""
     readable, refused = [], []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=messages, transient=True) as bar:
         for series in bar.track(found.series, description="reading series"):
             try:
                 left = load(series).left_out
             except Refusal as refusal:
                 reason = f"a series not to be read: {refusal.reason}"
-                refused.append(Skip(what=series.series_instance_uid, reason=reason, detail=refusal.detail))
+                refused.append(
+                    Skip(what=series.series_instance_uid, reason=reason, detail=refusal.detail)
+                )
             except DataError as error:
-                refused.append(Skip(what=series.series_instance_uid, reason="a series with a damaged file", detail=error.detail))
+                refused.append(
+                    Skip(
+                        what=series.series_instance_uid,
+                        reason="a series with a damaged file",
+                        detail=error.detail,
+                    )
+                )
             else:
                 readable.append(series)
-                refused += [Skip(what=item.sop_instance_uid, reason=f"an image: {item.reason}") for item in left]
-    return Found(source=found.source, folder=found.folder, series=tuple(readable), skipped=(*found.skipped, *refused))
+                refused += [
+                    Skip(what=item.sop_instance_uid, reason=f"an image: {item.reason}")
+                    for item in left
+                ]
+    return Found(
+        source=found.source,
+        folder=found.folder,
+        series=tuple(readable),
+        skipped=(*found.skipped, *refused),
+    )
 
 
 def source_of(kind: str) -> Source | None:

@@ -31,7 +31,9 @@ def write_curve(curve: Sequence[CurvePoint], path: Path) -> None:
     with path.open("w", newline="") as file:
         table = csv.DictWriter(file, [item.name for item in fields(CurvePoint)])
         table.writeheader()
-        table.writerows({name: f"{value:.6g}" for name, value in asdict(point).items()} for point in curve)
+        table.writerows(
+            {name: f"{value:.6g}" for name, value in asdict(point).items()} for point in curve
+        )
 
 
 def draw_curve(curve: Sequence[CurvePoint], path: Path, title: str) -> None:
@@ -40,10 +42,17 @@ def draw_curve(curve: Sequence[CurvePoint], path: Path, title: str) -> None:
     figure.suptitle(title, fontsize=9)
     losses, scores = figure.subplots(1, 2)
     slices = [point.slices for point in curve]
-    learned = ("slice_loss", "map_loss") if any(point.map_loss for point in curve) else ("slice_loss",)
+    learned = (
+        ("slice_loss", "map_loss") if any(point.map_loss for point in curve) else ("slice_loss",)
+    )
     for axis, names in ((losses, (*learned, "validation_loss")), (scores, SCORES)):
         for name in names:
-            axis.plot(slices, [getattr(point, name) for point in curve], ".-", label=name.replace("_", " "))
+            axis.plot(
+                slices,
+                [getattr(point, name) for point in curve],
+                ".-",
+                label=name.replace("_", " "),
+            )
         axis.set_xlabel("slices seen")
         axis.legend(fontsize=8)
     scores.set_ylim(top=1.01)

@@ -1,4 +1,6 @@
-"""One training on several processes (torchrun): equal shares of every batch, one batch norm over all of them."""
+"""One training on several processes (torchrun): equal shares of every batch, one batch norm over
+all of them.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -103,7 +105,11 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
 
     def _remember(self, mean_C: Tensor, variance_C: Tensor) -> None:
         """The running figures, as nn.BatchNorm2d keeps them."""
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+        if (
+            self.running_mean is None
+            or self.running_var is None
+            or self.num_batches_tracked is None
+        ):
             return
         self.running_mean.lerp_(mean_C, self.momentum or 0.0)
         self.running_var.lerp_(variance_C, self.momentum or 0.0)

@@ -1,7 +1,7 @@
 """The served Detector on labelled DICOM series: what it found, beside what is known, as figures.
 
-Nothing is forked: series come through `read_series`, marks come from `Detector.read`, the rules are those of `scoring`. Several
-bundles read the same series side by side.
+Nothing is forked: series come through `read_series`, marks come from `Detector.read`, the rules are
+those of `scoring`. Several bundles read the same series side by side.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +48,9 @@ EXAMPLES = ("found", "missed", "false point")
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A slice to look at, as in Fig. 2 of the paper: the image, the boxes, the marks, the map (0..1)."""
+    """A slice to look at, as in Fig. 2 of the paper: the image, the boxes, the marks, the map
+    (0..1).
+    """
 
     shows: str
     hu_YX: NDArray[np.int16] | NDArray[np.float32]
@@ -68,7 +70,9 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """All that one bundle did. scored: the slices that carry marks (of a slab, the one in the middle)."""
+    """All that one bundle did. scored: the slices that carry marks (of a slab, the one in the
+    middle).
+    """
 
     bundle: Bundle
     scored: list[ScoredSlice] = field(default_factory=list)
@@ -90,7 +94,9 @@ def evaluate(
     device: str = "cpu",
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Evaluation]:
-    """Read every series with every bundle. Raises DataError if nothing could be read, ConfigError if the device cannot."""
+    """Read every series with every bundle. Raises DataError if nothing could be read, ConfigError
+    if the device cannot.
+    """
     detectors = [Detector(bundle, required_engine(bundle, device)) for bundle in bundles]
     evaluations = [Evaluation(bundle=bundle) for bundle in bundles]
     for done, item in enumerate(labelled, start=1):
@@ -103,12 +109,23 @@ def evaluate(
         progress(done, len(labelled))
     for evaluation in evaluations:
         if not evaluation.series:
-            reasons = "; ".join(f"{skip.what}: {skip.reason}" for skip in evaluation.skipped[:3]) or "none was given"
-            raise DataError(f"no series could be evaluated ({reasons}); `ich-node train check-data` says what the folder holds")
+            reasons = (
+                "; ".join(f"{skip.what}: {skip.reason}" for skip in evaluation.skipped[:3])
+                or "none was given"
+            )
+            raise DataError(
+                f"no series could be evaluated ({reasons}); `ich-node train check-data` says what the folder holds"
+            )
     return evaluations
 
 
-def _add(evaluation: Evaluation, detector: Detector, item: LabelledSeries, series: Series, ignored_kinds: frozenset[str]) -> None:
+def _add(
+    evaluation: Evaluation,
+    detector: Detector,
+    item: LabelledSeries,
+    series: Series,
+    ignored_kinds: frozenset[str],
+) -> None:
     reading = detector.read(series)
     labels = {slice_.sop_instance_uid: slice_ for slice_ in item.slices}
     images = {slice_.sop_instance_uid: slice_ for slice_ in series.slices}
@@ -118,9 +135,13 @@ def _add(evaluation: Evaluation, detector: Detector, item: LabelledSeries, serie
         uid = read.sop_instance_uid
         label = labels[uid].label
         if label is not None:
-            evaluation.slices.append(Outcome(patient_id=item.patient_id, probability=read.probability, label=label))
+            evaluation.slices.append(
+                Outcome(patient_id=item.patient_id, probability=read.probability, label=label)
+            )
         if uid in maps:
-            scored = _score(detector, item.patient_id, read, labels[uid], maps[uid], images[uid], ignored_kinds)
+            scored = _score(
+                detector, item.patient_id, read, labels[uid], maps[uid], images[uid], ignored_kinds
+            )
             evaluation.scored.append(scored)
             _remember(evaluation, detector, read, scored, maps[uid], images[uid])
     boxed = sum(len(slice_.boxes) for slice_ in item.slices)
@@ -154,7 +175,10 @@ def _score(
     boxes = tuple(box for box in labelled.boxes if box.kind not in ignored_kinds)
     return ScoredSlice(
         patient_id=patient_id,
-        points=tuple(Point(row=mark.row, column=mark.column, score=mark.probability) for mark in read.findings),
+        points=tuple(
+            Point(row=mark.row, column=mark.column, score=mark.probability)
+            for mark in read.findings
+        ),
         boxes=boxes,
         ignored=tuple(box for box in labelled.boxes if box.kind in ignored_kinds),
         pixel_spacing_mm=image.pixel_spacing_mm,
@@ -169,9 +193,16 @@ def _top(map_: LikelihoodMap, size_px: int) -> Point:
 
 
 def _remember(
-    evaluation: Evaluation, detector: Detector, read: SliceReading, scored: ScoredSlice, map_: LikelihoodMap, image: Slice
+    evaluation: Evaluation,
+    detector: Detector,
+    read: SliceReading,
+    scored: ScoredSlice,
+    map_: LikelihoodMap,
+    image: Slice,
 ) -> None:
-    """The first few slices of each kind, one a patient and kind: a choice that nobody makes by looking."""
+    """The first few slices of each kind, one a patient and kind: a choice that nobody makes by
+    looking.
+    """
     shows = _shows(count(scored))
     alike = [example.scored.patient_id for example in evaluation.examples if example.shows == shows]
     if shows is None or len(alike) >= PANELS or scored.patient_id in alike:
@@ -196,14 +227,19 @@ def _shows(counts: Counts) -> str | None:
 
 
 def figures(evaluation: Evaluation, *, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """Every figure as JSON values; what cannot be computed is None. Intervals are of 95 %, by patients drawn with replacement."""
+    """Every figure as JSON values; what cannot be computed is None. Intervals are of 95 %, by
+    patients drawn with replacement.
+    """
     counts = count_all(evaluation.scored)
     curve = froc(evaluation.scored)
     pointed = pointing_game(evaluation.scored)
     document = {
         "bundle": {"name": evaluation.bundle.name, "sha256": evaluation.bundle.sha256},
         "series": evaluation.series,
-        "skipped": [{"what": skip.what, "reason": skip.reason, "detail": skip.detail} for skip in evaluation.skipped],
+        "skipped": [
+            {"what": skip.what, "reason": skip.reason, "detail": skip.detail}
+            for skip in evaluation.skipped
+        ],
         "localisation": {
             "slices": len(evaluation.scored),
             "boxes": counts.tp + counts.fn,
@@ -216,20 +252,30 @@ def figures(evaluation: Evaluation, *, resamples: int = 1000, seed: int = 0) -> 
             "dice": counts.dice,
             "intervals": _count_intervals(evaluation.scored, resamples=resamples, seed=seed),
         },
-        "froc": {str(cost): curve.sensitivity_at(cost) if counts.tp + counts.fn else None for cost in FALSE_POINTS_PER_SLICE},
+        "froc": {
+            str(cost): curve.sensitivity_at(cost) if counts.tp + counts.fn else None
+            for cost in FALSE_POINTS_PER_SLICE
+        },
         "pointing_game": _found(pointed),
         "kinds": {name: _found(found) for name, found in by_kind(evaluation.scored).items()},
         "sizes": {name: _found(found) for name, found in by_size(evaluation.scored).items()},
         "slice": _classification(evaluation.slices, resamples=resamples, seed=seed),
         "study": _classification(list(evaluation.studies.values()), resamples=resamples, seed=seed)
-        | _operation(list(evaluation.studies.values()), evaluation.bundle.operating_point.threshold),
-        "negative_series": {"series": evaluation.negative_series, "points": evaluation.points_on_negative_series},
+        | _operation(
+            list(evaluation.studies.values()), evaluation.bundle.operating_point.threshold
+        ),
+        "negative_series": {
+            "series": evaluation.negative_series,
+            "points": evaluation.points_on_negative_series,
+        },
     }
     cleaned: dict[str, Any] = _without_nan(document)
     return cleaned
 
 
-def _count_intervals(scored: Sequence[ScoredSlice], *, resamples: int, seed: int) -> dict[str, list[float]]:
+def _count_intervals(
+    scored: Sequence[ScoredSlice], *, resamples: int, seed: int
+) -> dict[str, list[float]]:
     """Slices are added up by patient first: the draw is of patients."""
     of_patient: dict[str, Counts] = {}
     for slice_ in scored:
@@ -253,15 +299,26 @@ def _count_intervals(scored: Sequence[ScoredSlice], *, resamples: int, seed: int
 def _classification(outcomes: Sequence[Outcome], *, resamples: int, seed: int) -> dict[str, Any]:
     score_N, label_N = _arrays(outcomes)
     patients = [outcome.patient_id for outcome in outcomes]
-    interval = bootstrap(patients, lambda rows: area_under_curve(score_N[rows], label_N[rows]), seed=seed, resamples=resamples)
-    at = [sensitivity_at_specificity(score_N, label_N, specificity) for specificity in SPECIFICITIES]
+    interval = bootstrap(
+        patients,
+        lambda rows: area_under_curve(score_N[rows], label_N[rows]),
+        seed=seed,
+        resamples=resamples,
+    )
+    at = [
+        sensitivity_at_specificity(score_N, label_N, specificity) for specificity in SPECIFICITIES
+    ]
     return {
         "count": len(outcomes),
         "positive": int(label_N.sum()),
         "auc": area_under_curve(score_N, label_N),
         "auc_interval": _pair(interval),
         "sensitivity_at_specificity": {
-            str(wanted): {"sensitivity": point.sensitivity, "specificity": point.specificity, "threshold": point.threshold}
+            str(wanted): {
+                "sensitivity": point.sensitivity,
+                "specificity": point.specificity,
+                "threshold": point.threshold,
+            }
             for wanted, point in zip(SPECIFICITIES, at, strict=True)
         },
     }
@@ -275,7 +332,8 @@ def _operation(outcomes: Sequence[Outcome], threshold: float) -> dict[str, Any]:
         "sensitivity": point.sensitivity,
         "specificity": point.specificity,
         "ppv_at_prevalence": {
-            str(prevalence): ppv_at_prevalence(point.sensitivity, point.specificity, prevalence) for prevalence in PREVALENCES
+            str(prevalence): ppv_at_prevalence(point.sensitivity, point.specificity, prevalence)
+            for prevalence in PREVALENCES
         },
     }
 

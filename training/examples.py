@@ -1,4 +1,6 @@
-"""What a network learns from: labelled Slices as serving hands them to `to_network_input`, from a cache or a phantom pool."""
+"""What a network learns from: labelled Slices as serving hands them to `to_network_input`, from a
+cache or a phantom pool.
+"""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -26,7 +28,8 @@ LEAST_BLOOD_MM2 = 9.7  # of a pool's slice, to be positive
 class Examples(ABC):
     """Labelled slices by their index.
 
-    series_N: which are of one series. shift_N: what `to_network_input` adds to each (HU). digest: of what is in there.
+    series_N: which are of one series. shift_N: what `to_network_input` adds to each (HU). digest:
+    of what is in there.
     """
 
     label_N: NDArray[np.bool_]
@@ -80,15 +83,23 @@ def is_pool(folder: Path) -> bool:
 def examples_of_pool(folder: Path, spec: InputSpec) -> PoolExamples:
     """Memory-mapped; its slices lie on the network's grid already."""
     if spec.brain_hu not in (None, BRAIN_HU):
-        raise DataError(f"a phantom pool knows the shift to a brain of {BRAIN_HU} HU, the preset wants {spec.brain_hu}")
+        raise DataError(
+            f"a phantom pool knows the shift to a brain of {BRAIN_HU} HU, the preset wants {spec.brain_hu}"
+        )
     paths = sorted(folder.glob("chunk-*.npy"))
     if not paths:
-        raise DataError(f"{folder} holds no phantom pool; make one with `ich-node train pool --out {folder}`")
+        raise DataError(
+            f"{folder} holds no phantom pool; make one with `ich-node train pool --out {folder}`"
+        )
     chunks = tuple(np.load(path, mmap_mode="r") for path in paths)
     if "shift" not in (chunks[0].dtype.names or ()):
-        raise DataError(f"{folder} was made by an earlier version; delete it and make it again with `ich-node train pool`")
+        raise DataError(
+            f"{folder} was made by an earlier version; delete it and make it again with `ich-node train pool`"
+        )
     if (size_px := chunks[0].dtype["hu"].shape[0]) != spec.size_px:
-        raise DataError(f"{folder} has slices of {size_px} px, the preset wants {spec.size_px}; give --size {size_px}")
+        raise DataError(
+            f"{folder} has slices of {size_px} px, the preset wants {spec.size_px}; give --size {size_px}"
+        )
     blood_N = np.concatenate([np.count_nonzero(chunk["mask"], axis=(1, 2)) for chunk in chunks])
     shift_N = np.concatenate([chunk["shift"] for chunk in chunks]).astype(np.float64)
     return PoolExamples(
@@ -116,8 +127,8 @@ LINE = np.dtype(
 class CacheExamples(Examples):
     """Slices (slabs, where the spec asks for them) of cached series.
 
-    lines: of every slice where it lies, as arrays: a list of a million objects would be copied by every worker that looks at it.
-    first_N, count_N: the lines of each example.
+    lines: of every slice where it lies, as arrays: a list of a million objects would be copied by
+    every worker that looks at it. first_N, count_N: the lines of each example.
     """
 
     folder: Path
@@ -151,7 +162,9 @@ class CacheExamples(Examples):
 def examples_of_cache(
     folder: Path, labelled: Sequence[LabelledSeries], spec: InputSpec
 ) -> tuple[CacheExamples, tuple[Skip, ...]]:
-    """The labelled slices of these series, and what is not used. Raises DataError for a series that was never cached."""
+    """The labelled slices of these series, and what is not used. Raises DataError for a series that
+    was never cached.
+    """
     entries = open_entries(folder)
     tables: list[NDArray[Any]] = [np.empty(0, LINE)]
     rows: list[tuple[int, int, bool, int, float]] = []  # first, count, label, series, shift
@@ -161,7 +174,9 @@ def examples_of_cache(
     for number, series in enumerate(labelled):
         entry = entries.get(key_of(series))
         if entry is None:
-            raise DataError(f"series {series.series_instance_uid} is not in the cache {folder}; fill it first")
+            raise DataError(
+                f"series {series.series_instance_uid} is not in the cache {folder}; fill it first"
+            )
         digest.update(entry["key"].encode())
         skipped += _skipped(entry)
         if not entry["slices"]:
@@ -217,7 +232,9 @@ def _slice(data: NDArray[np.uint8], line: Any) -> Slice:
 
 
 def _placed(line: Any, hu_YX: NDArray[Any], padding_YX: NDArray[np.bool_]) -> Slice:
-    """What decides the network's input is that of the original; who and where the patient is is not kept."""
+    """What decides the network's input is that of the original; who and where the patient is is not
+    kept.
+    """
     row_mm, column_mm = line["spacing_mm"]
     return Slice(
         sop_instance_uid=line["uid"].decode(),
@@ -232,11 +249,16 @@ def _placed(line: Any, hu_YX: NDArray[Any], padding_YX: NDArray[np.bool_]) -> Sl
 
 
 def _groups(table: NDArray[Any], slab_mm: float) -> list[tuple[int, int]]:
-    """First line and count of each example, grouped as serving does: positions and matrices decide, no pixel is read."""
+    """First line and count of each example, grouped as serving does: positions and matrices decide,
+    no pixel is read.
+    """
     if not slab_mm:
         return [(first, 1) for first in range(len(table))]
     hu, padding = np.array(0, np.int16), np.array(False)
-    empty = tuple(_placed(line, np.broadcast_to(hu, line["shape"]), np.broadcast_to(padding, line["shape"])) for line in table)
+    empty = tuple(
+        _placed(line, np.broadcast_to(hu, line["shape"]), np.broadcast_to(padding, line["shape"]))
+        for line in table
+    )
     counts = [len(slab.members) for slab in _slabs(empty, slab_mm)]
     return list(zip(np.cumsum([0, *counts[:-1]]).tolist(), counts, strict=True))
 

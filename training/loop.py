@@ -1,4 +1,6 @@
-"""The training loop. A step is a function of the seed and its number, so a run that was killed goes on as if it had not been."""
+"""The training loop. A step is a function of the seed and its number, so a run that was killed goes
+on as if it had not been.
+"""
 
 import os
 from collections.abc import Callable
@@ -53,8 +55,8 @@ class Trained:
 class Run:
     """What is trained on what.
 
-    folder: where the checkpoint lies; it is written at least every checkpoint_steps. workers: processes that make views; 0 is
-    this one. start: weights to begin with.
+    folder: where the checkpoint lies; it is written at least every checkpoint_steps. workers:
+    processes that make views; 0 is this one. start: weights to begin with.
     """
 
     preset: Preset
@@ -81,8 +83,14 @@ class Run:
         return self.folder / "checkpoint.pt"
 
     def settings(self) -> dict[str, Any]:
-        """What must not differ between the parts of one run. How many processes and workers there are may."""
-        start = None if self.start is None else float(sum(tensor.double().sum() for tensor in self.start.values()))
+        """What must not differ between the parts of one run. How many processes and workers there
+        are may.
+        """
+        start = (
+            None
+            if self.start is None
+            else float(sum(tensor.double().sum() for tensor in self.start.values()))
+        )
         return {
             "preset": repr(asdict(self.preset)),
             "seed": self.seed,
@@ -97,13 +105,16 @@ class State:
     """All that changes from step to step."""
 
     step: int = 0
-    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # of the slice loss, the map loss, the steps
+    # of the slice loss, the map loss, the steps
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     curve: list[CurvePoint] = field(default_factory=list)
     best: Weights | None = None
 
 
 def train(run: Run, report: Report = lambda *_: None) -> Trained:
-    """Train, or go on from the folder's checkpoint. report: called after every step; what it raises ends the run."""
+    """Train, or go on from the folder's checkpoint. report: called after every step; what it raises
+    ends the run.
+    """
     _check(run)
     torch.manual_seed(run.seed)
     network: MilNetwork = MilNetwork(run.preset.network)
@@ -113,10 +124,17 @@ def train(run: Run, report: Report = lambda *_: None) -> Trained:
         share_batch_norm(network)
     network = network.to(device=run.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in the stub
     optimiser = torch.optim.Adam(
-        network.parameters(), lr=rate_at(run.preset, 0), betas=run.preset.betas, weight_decay=run.preset.weight_decay
+        network.parameters(),
+        lr=rate_at(run.preset, 0),
+        betas=run.preset.betas,
+        weight_decay=run.preset.weight_decay,
     )
     state = _restored(run, network, optimiser)
-    model: nn.Module = DistributedDataParallel(network, broadcast_buffers=False) if run.ranks.count > 1 else network
+    model: nn.Module = (
+        DistributedDataParallel(network, broadcast_buffers=False)
+        if run.ranks.count > 1
+        else network
+    )
     checks = _checks(run)
     for view in views_of(run, state.step):
         take_step(run, model, optimiser, view, state)
@@ -129,7 +147,9 @@ def train(run: Run, report: Report = lambda *_: None) -> Trained:
     if state.best is not None and run.preset.keep == "best accuracy":
         network.load_state_dict(state.best)
     predicted = predict(network, run.validation, run)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    weights = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
+    }
     return Trained(weights=weights, predicted=predicted, curve=tuple(state.curve), steps=state.step)
 
 
@@ -140,9 +160,13 @@ def predict(network: MilNetwork, examples: Examples, run: Run) -> Predicted:
     answers = []
     network.eval()
     with torch.inference_mode():
-        for image_BCYX in DataLoader(mine, PREDICT_BATCH, num_workers=run.workers, worker_init_fn=use_one_core):
+        for image_BCYX in DataLoader(
+            mine, PREDICT_BATCH, num_workers=run.workers, worker_init_fn=use_one_core
+        ):
             output = network(image_BCYX.to(device=run.device, memory_format=torch.channels_last))
-            answers.append(torch.stack([output.logit_B, output.likelihood_BYX.amax(dim=(1, 2))]).cpu())
+            answers.append(
+                torch.stack([output.logit_B, output.likelihood_BYX.amax(dim=(1, 2))]).cpu()
+            )
     found = torch.cat(answers, dim=1).numpy() if answers else np.empty((2, 0), np.float32)
     merged = np.empty((2, total), np.float32)
     for rank, of_rank in enumerate(ranks.gather(found)):
@@ -154,9 +178,13 @@ def _check(run: Run) -> None:
     """Before the first step rather than after the last."""
     total, batch = len(run.training.label_N), run.preset.batch
     if total < batch:
-        raise DataError(f"{total} training slices are fewer than a batch of {batch}; add data, or give --batch")
+        raise DataError(
+            f"{total} training slices are fewer than a batch of {batch}; add data, or give --batch"
+        )
     if batch % run.ranks.count:
-        raise DataError(f"a batch of {batch} cannot be shared by {run.ranks.count} processes; give another --batch")
+        raise DataError(
+            f"a batch of {batch} cannot be shared by {run.ranks.count} processes; give another --batch"
+        )
     for name, examples in (("training", run.training), ("validation", run.validation)):
         positive = int(examples.label_N.sum())
         if positive in (0, len(examples.label_N)):
@@ -186,7 +214,9 @@ def views_of(run: Run, first_step: int) -> "DataLoader[View]":
     )
 
 
-def take_step(run: Run, model: nn.Module, optimiser: torch.optim.Optimizer, view: View, state: State) -> None:
+def take_step(
+    run: Run, model: nn.Module, optimiser: torch.optim.Optimizer, view: View, state: State
+) -> None:
     """Learn from one batch; the losses are added to the state's sums."""
     preset = run.preset
     epoch = state.step / run.steps_an_epoch
@@ -248,12 +278,18 @@ def _validate(run: Run, network: MilNetwork, state: State, *, rate: float) -> No
         learning_rate=rate,
         slice_loss=of_slice,
         map_loss=of_map,
-        validation_loss=float(np.logaddexp(0, np.where(label_N, -predicted.logit_N, predicted.logit_N)).mean()),
+        validation_loss=float(
+            np.logaddexp(0, np.where(label_N, -predicted.logit_N, predicted.logit_N)).mean()
+        ),
         validation_accuracy=float(((predicted.logit_N > 0) == label_N).mean()),
         validation_auc=area_under_curve(predicted.logit_N, label_N),
     )
-    if point.validation_accuracy > max((before.validation_accuracy for before in state.curve), default=-1.0):
-        state.best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    if point.validation_accuracy > max(
+        (before.validation_accuracy for before in state.curve), default=-1.0
+    ):
+        state.best = {
+            name: tensor.detach().clone() for name, tensor in network.state_dict().items()
+        }
     state.curve.append(point)
     state.sums = [0.0, 0.0, 0.0]
 
@@ -302,4 +338,9 @@ def _restored(run: Run, network: MilNetwork, optimiser: torch.optim.Optimizer) -
     saved = cast("dict[str, Any]", content["state"])
     # The sums are of all processes: one takes them up, so that together they are what they were.
     sums = saved["sums"] if run.ranks.first else [0.0, 0.0, 0.0]
-    return State(step=saved["step"], sums=sums, curve=[CurvePoint(**point) for point in saved["curve"]], best=saved["best"])
+    return State(
+        step=saved["step"],
+        sums=sums,
+        curve=[CurvePoint(**point) for point in saved["curve"]],
+        best=saved["best"],
+    )

@@ -11,7 +11,9 @@ from training.presets import MapLoss, Sharpening
 
 
 def slice_loss(logit_B: Tensor, label_B: Tensor, weights: tuple[float, float] | None) -> Tensor:
-    """Cross-entropy, the plain mean of weighted slices. weights: of a slice without and with bleeding."""
+    """Cross-entropy, the plain mean of weighted slices. weights: of a slice without and with
+    bleeding.
+    """
     loss_B = functional.binary_cross_entropy_with_logits(logit_B, label_B, reduction="none")
     if weights:
         negative, positive = weights
@@ -21,7 +23,9 @@ def slice_loss(logit_B: Tensor, label_B: Tensor, weights: tuple[float, float] | 
 
 def map_loss(map_BYX: Tensor, mask_BYX: Tensor, spec: MapLoss) -> Tensor:
     """map_BYX: logits; mask_BYX: 1 where there is blood, on the input grid."""
-    share_BYX = functional.avg_pool2d(mask_BYX[:, None], mask_BYX.shape[1] // map_BYX.shape[1])[:, 0]
+    share_BYX = functional.avg_pool2d(mask_BYX[:, None], mask_BYX.shape[1] // map_BYX.shape[1])[
+        :, 0
+    ]
     positive_BYX = (share_BYX > spec.positive_share).float()
     clear_BYX = ((share_BYX == 0) | (positive_BYX > 0)).float()
     weight_BYX = clear_BYX * (1 + (spec.positive_weight - 1) * positive_BYX)
@@ -32,7 +36,9 @@ def sharpened(output: MilOutput, spec: Sharpening, share: float) -> Tensor:
     """The slice logit as the log-mean-exp of a map of logits. share: of the training that is over."""
     sharpness = spec.first * (spec.last / spec.first) ** share
     flat_BK = output.likelihood_BYX.flatten(1)
-    logit_B: Tensor = (torch.logsumexp(sharpness * flat_BK, dim=1) - math.log(flat_BK.shape[1])) / sharpness
+    logit_B: Tensor = (
+        torch.logsumexp(sharpness * flat_BK, dim=1) - math.log(flat_BK.shape[1])
+    ) / sharpness
     return logit_B
 
 

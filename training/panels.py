@@ -1,4 +1,6 @@
-"""Pictures: what the detector sees (as Fig. 2 of the paper), its free-response curve, the course of a search. PNG, no display."""
+"""Pictures: what the detector sees (as Fig. 2 of the paper), its free-response curve, the course of
+a search. PNG, no display.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +29,9 @@ def draw_examples(examples: Sequence[Example], path: Path, title: str) -> None:
     figure = Figure(figsize=(2.6 * len(examples), 5.6), dpi=DPI, layout="constrained")
     figure.suptitle(title, fontsize=9)
     axes = figure.subplots(2, len(examples), squeeze=False)
-    for column, example in enumerate(sorted(examples, key=lambda example: EXAMPLES.index(example.shows))):
+    for column, example in enumerate(
+        sorted(examples, key=lambda example: EXAMPLES.index(example.shows))
+    ):
         above, below = axes[0][column], axes[1][column]
         above.imshow(example.hu_YX, cmap="gray", vmin=SUBDURAL.lower_hu, vmax=SUBDURAL.upper_hu)
         below.imshow(example.likelihood_YX, cmap="viridis", vmin=0, vmax=1)
@@ -42,10 +46,24 @@ def _mark(axis: Axes, example: Example) -> None:
     """Boxes red (ignored ones dashed), marks as the paper's ×."""
     for boxes, style in ((example.scored.boxes, "-"), (example.scored.ignored, "--")):
         for box in boxes:
-            corner, width, height = (box.column0, box.row0), box.column1 - box.column0, box.row1 - box.row0
-            axis.add_patch(Rectangle(corner, width, height, fill=False, edgecolor="red", linewidth=1, linestyle=style))
+            corner, width, height = (
+                (box.column0, box.row0),
+                box.column1 - box.column0,
+                box.row1 - box.row0,
+            )
+            axis.add_patch(
+                Rectangle(
+                    corner, width, height, fill=False, edgecolor="red", linewidth=1, linestyle=style
+                )
+            )
     points = example.scored.points
-    axis.scatter([point.column for point in points], [point.row for point in points], marker="x", color="red", s=30)
+    axis.scatter(
+        [point.column for point in points],
+        [point.row for point in points],
+        marker="x",
+        color="red",
+        s=30,
+    )
 
 
 def draw_froc(curves: Sequence[tuple[str, Froc]], path: Path) -> None:
@@ -74,5 +92,7 @@ def draw_search(search: Search, path: Path) -> None:
     axes[-1].plot(order, np.maximum.accumulate(dice), color="red", linewidth=1)
     axes[-1].set_xlabel("trial")
     axes[0].set_ylabel("Dice")
-    figure.suptitle(f"best Dice {search.best.dice:.4f}, before {search.before.dice:.4f}", fontsize=9)
+    figure.suptitle(
+        f"best Dice {search.best.dice:.4f}, before {search.before.dice:.4f}", fontsize=9
+    )
     figure.savefig(path)

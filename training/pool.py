@@ -1,4 +1,6 @@
-"""A pool of phantom slices on disk: made once by worker processes, memory-mapped by training, resumed chunk by chunk."""
+"""A pool of phantom slices on disk: made once by worker processes, memory-mapped by training,
+resumed chunk by chunk.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,8 +24,12 @@ FIELD_MM = 230.4  # 256 pixels of 0.9 mm
 BRAIN_HU = 31.0
 
 
-def make_pool(folder: Path, count: int, *, seed: int, workers: int, size_px: int = SIZE_PX) -> Iterator[int]:
-    """Make what is missing of a pool of `count` slices of size_px; yields the number of slices that are ready."""
+def make_pool(
+    folder: Path, count: int, *, seed: int, workers: int, size_px: int = SIZE_PX
+) -> Iterator[int]:
+    """Make what is missing of a pool of `count` slices of size_px; yields the number of slices that
+    are ready.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     chunks = range(-(-count // CHUNK))
     missing = [index for index in chunks if not _chunk_path(folder, index).exists()]
@@ -58,12 +64,19 @@ def _make_chunk(folder: Path, index: int, seed: int, size_px: int) -> None:
     """One chunk has its own random stream, so a resumed pool is the pool."""
     rng = np.random.default_rng([seed, index])
     chunk = np.empty(
-        CHUNK, dtype=[("hu", np.int16, (size_px, size_px)), ("mask", np.uint8, (size_px, size_px)), ("shift", np.float32)]
+        CHUNK,
+        dtype=[
+            ("hu", np.int16, (size_px, size_px)),
+            ("mask", np.uint8, (size_px, size_px)),
+            ("shift", np.float32),
+        ],
     )
     pixel_mm = FIELD_MM / size_px
     for first in range(0, CHUNK, SLICES_PER_HEAD):
         head = chunk[first : first + SLICES_PER_HEAD]
-        for row, slice_ in zip(head, slices_of_head(rng, SLICES_PER_HEAD, size=size_px, pixel_mm=pixel_mm), strict=True):
+        for row, slice_ in zip(
+            head, slices_of_head(rng, SLICES_PER_HEAD, size=size_px, pixel_mm=pixel_mm), strict=True
+        ):
             row["hu"] = np.rint(slice_.hu_YX)
             row["mask"] = slice_.bleed_mask_YX > 0
         head["shift"] = brain_shift((as_slice(hu_YX) for hu_YX in head["hu"]), BRAIN_HU)

@@ -1,8 +1,10 @@
-"""Likelihood maps, predicted once and kept: one folder a bundle, named by its sha256, and in it two files a series.
+"""Likelihood maps, predicted once and kept: one folder a bundle, named by its sha256, and in it two
+files a series.
 
-The maps lie in a .npy that is memory-mapped on opening, the rest in a .json that is written last: a series counts as predicted
-when its .json is there, so an interrupted run goes on where it stopped. Labels are not kept; they are joined from the data set
-each time by SOPInstanceUID, so that corrected boxes need no new maps. File names are hashes: no UID, no patient.
+The maps lie in a .npy that is memory-mapped on opening, the rest in a .json that is written last: a
+series counts as predicted when its .json is there, so an interrupted run goes on where it stopped.
+Labels are not kept; they are joined from the data set each time by SOPInstanceUID, so that
+corrected boxes need no new maps. File names are hashes: no UID, no patient.
 """
 
 import hashlib
@@ -28,7 +30,9 @@ from training.errors import DataError
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedSlice:
-    """A slice's map before upsampling, and what is known of the slice. likelihood_YX lies on disk until it is used."""
+    """A slice's map before upsampling, and what is known of the slice. likelihood_YX lies on disk
+    until it is used.
+    """
 
     sop_instance_uid: str
     patient_id: str
@@ -44,7 +48,8 @@ class PredictedSlice:
 class Predictions:
     """Every slice that the detector reads, and what it did not read.
 
-    unread_boxes: boxes of slices that were left out of their series or averaged into a neighbour's slab. They are not scored.
+    unread_boxes: boxes of slices that were left out of their series or averaged into a neighbour's
+    slab. They are not scored.
     """
 
     slices: tuple[PredictedSlice, ...]
@@ -58,7 +63,9 @@ def predict(
     cache: Path,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Predictions:
-    """Read what the cache does not hold, keep it, and open it all. A refused or unreadable series is skipped, with the reason."""
+    """Read what the cache does not hold, keep it, and open it all. A refused or unreadable series
+    is skipped, with the reason.
+    """
     folder = cache / detector.bundle.sha256
     folder.mkdir(parents=True, exist_ok=True)
     slices: list[PredictedSlice] = []
@@ -74,7 +81,9 @@ def predict(
                 _keep(entry, detector.read(read), read)
             opened = _open(entry, series)
             slices += opened
-            unread_boxes += sum(len(slice_.boxes) for slice_ in series.slices) - sum(len(slice_.boxes) for slice_ in opened)
+            unread_boxes += sum(len(slice_.boxes) for slice_ in series.slices) - sum(
+                len(slice_.boxes) for slice_ in opened
+            )
         progress(done, len(labelled))
     return Predictions(slices=tuple(slices), skipped=tuple(skipped), unread_boxes=unread_boxes)
 
@@ -116,7 +125,9 @@ def _open(entry: Path, series: LabelledSeries) -> list[PredictedSlice]:
     labels = {slice_.sop_instance_uid: slice_ for slice_ in series.slices}
     try:
         likelihood_NYX = np.load(entry.with_suffix(".npy"), mmap_mode="r")
-        described: list[dict[str, Any]] = json.loads(entry.with_suffix(".json").read_text())["slices"]
+        described: list[dict[str, Any]] = json.loads(entry.with_suffix(".json").read_text())[
+            "slices"
+        ]
         return [
             PredictedSlice(
                 sop_instance_uid=slice_["sop_instance_uid"],

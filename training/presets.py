@@ -1,10 +1,19 @@
-"""Three ways to train, by name. A preset is the whole recipe; what a run may change is its head, its length and its batch."""
+"""Three ways to train, by name. A preset is the whole recipe; what a run may change is its head,
+its length and its batch.
+"""
 
 import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ich_node.detection.network_input import BRAIN, HEAD, STANDARD_DEVIATION, SUBDURAL, WINDOW_RANGE, InputSpec
+from ich_node.detection.network_input import (
+    BRAIN,
+    HEAD,
+    STANDARD_DEVIATION,
+    SUBDURAL,
+    WINDOW_RANGE,
+    InputSpec,
+)
 from ich_node.model.network import WIDTHS, NetworkSpec
 from training.augment import Augmentation
 from training.errors import DataError
@@ -16,7 +25,8 @@ SLAB_MM = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class MapLoss:
-    """The map learns from masks, where there are some: cross-entropy of each cell against the share of blood in it.
+    """The map learns from masks, where there are some: cross-entropy of each cell against the share
+    of blood in it.
 
     positive_share: cells with more blood are positive; those with less, but some, are neither.
     """
@@ -28,10 +38,11 @@ class MapLoss:
 
 @dataclass(frozen=True, kw_only=True)
 class Sharpening:
-    """Pooling by log-mean-exp of the map; its sharpness grows from `first` (all but a mean) to `last` (all but the maximum).
+    """Pooling by log-mean-exp of the map; its sharpness grows from `first` (all but a mean) to
+    `last` (all but the maximum).
 
-    The maximum sends the gradient of a slice to one cell; here every cell learns at first, and the highest ones at last.
-    Serving takes the maximum; the calibration is made for that.
+    The maximum sends the gradient of a slice to one cell; here every cell learns at first, and the
+    highest ones at last. Serving takes the maximum; the calibration is made for that.
     """
 
     first: float = 1.0
@@ -42,9 +53,10 @@ class Sharpening:
 class Preset:
     """A recipe.
 
-    epochs: each with its learning rate: (20, 0.01), (10, 0.001) ...; with cosine, one stage whose rate falls to 0.
-    class_weights: cross-entropy weighted by N/N+ and N/N- (paper §II-C). keep: which state becomes the bundle.
-    checks: of the validation, in every epoch. gate: whether the peak rule that the bundle starts with has a slice gate.
+    epochs: each with its learning rate: (20, 0.01), (10, 0.001) ...; with cosine, one stage whose
+    rate falls to 0. class_weights: cross-entropy weighted by N/N+ and N/N- (paper §II-C). keep:
+    which state becomes the bundle. checks: of the validation, in every epoch. gate: whether the
+    peak rule that the bundle starts with has a slice gate.
     """
 
     name: str
@@ -87,7 +99,9 @@ class Preset:
         quicker = (rate or highest) / highest
         stages = tuple((length * stretch, each * quicker) for length, each in self.stages)
         learned = self.map_loss if masks else None
-        return replace(self, network=network, stages=stages, batch=batch or self.batch, map_loss=learned)
+        return replace(
+            self, network=network, stages=stages, batch=batch or self.batch, map_loss=learned
+        )
 
     def sized(self, size_px: int) -> "Preset":
         """The same on another matrix: all that counts pixels in proportion."""
@@ -98,12 +112,14 @@ class Preset:
             shift_px=self.augmentation.shift_px * share,
             crop_margin_px=round(self.augmentation.crop_margin_px * share),
         )
-        return replace(self, input=replace(self.input, size_px=size_px, pixel_mm=pixel_mm), augmentation=ranges)
+        return replace(
+            self, input=replace(self.input, size_px=size_px, pixel_mm=pixel_mm), augmentation=ranges
+        )
 
 
-# §II-E as printed. "Brightness addition (max ±0.2)" is in units of the standardised image: in the brain window 0.2 * 1000 of the
-# 4096 levels that 80 HU are stretched to. "Randomly cropped to size 256": slices have 256 px already, so a margin of air is
-# put around them first.
+# §II-E as printed. "Brightness addition (max ±0.2)" is in units of the standardised image: in the
+# brain window 0.2 * 1000 of the 4096 levels that 80 HU are stretched to. "Randomly cropped to size
+# 256": slices have 256 px already, so a margin of air is put around them first.
 PAPER = Preset(
     name="paper",
     network=NetworkSpec(architecture="paper"),
@@ -127,7 +143,8 @@ PAPER = Preset(
     keep="best accuracy",
 )
 
-# What the authors' code and their checkpoints' counters say: other rates, decay, network and brightness, no crop, the last epoch.
+# What the authors' code and their checkpoints' counters say: other rates, decay, network and
+# brightness, no crop, the last epoch.
 PUBLISHED = Preset(
     name="published",
     network=NetworkSpec(architecture="published"),
@@ -152,13 +169,18 @@ PUBLISHED = Preset(
     checks=5,
 )
 
-# Better from the same labels: true HU with the brain of every series at one density, windows that no padding reaches, one scale
-# in mm, 5 mm slabs, mild brightness changes, every cell learning, a gate. Masks are used where there are some (phantoms).
+# Better from the same labels: true HU with the brain of every series at one density, windows that
+# no padding reaches, one scale in mm, 5 mm slabs, mild brightness changes, every cell learning, a
+# gate. Masks are used where there are some (phantoms).
 PRODUCT = Preset(
     name="product",
     network=NetworkSpec(architecture="pyramid", widths=WIDTHS["pyramid"], mirrored=True),
     input=InputSpec(
-        channels=(HEAD, BRAIN, SUBDURAL), pixel_mm=FIELD_MM / SIZE_PX, padding="air", slab_mm=SLAB_MM, brain_hu=BRAIN_HU
+        channels=(HEAD, BRAIN, SUBDURAL),
+        pixel_mm=FIELD_MM / SIZE_PX,
+        padding="air",
+        slab_mm=SLAB_MM,
+        brain_hu=BRAIN_HU,
     ),
     stages=((4, 2.5e-3),),
     cosine=True,

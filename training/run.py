@@ -65,8 +65,12 @@ def data_of_pools(training: Path, validation: Path, preset: Preset) -> Data:
     """Two phantom pools of different seeds."""
     first, second = (examples_of_pool(folder, preset.input) for folder in (training, validation))
     if first.digest == second.digest:
-        raise DataError(f"{training} and {validation} hold the same phantoms; make the validation pool with another --seed")
-    return Data(training=first, validation=second, source=PHANTOM, facts={}, licence=LICENCES[PHANTOM])
+        raise DataError(
+            f"{training} and {validation} hold the same phantoms; make the validation pool with another --seed"
+        )
+    return Data(
+        training=first, validation=second, source=PHANTOM, facts={}, licence=LICENCES[PHANTOM]
+    )
 
 
 def open_parts(found: Found, split: Path) -> Parts:
@@ -86,7 +90,10 @@ def data_of_set(found: Found, parts: Parts, cache: Path, preset: Preset) -> Data
         source=found.source,
         facts={
             "split_sha256": parts.split_sha256,
-            "patients": {part: len({item.patient_id for item in series}) for part, series in parts.series.items()},
+            "patients": {
+                part: len({item.patient_id for item in series})
+                for part, series in parts.series.items()
+            },
             "series": {part: len(series) for part, series in parts.series.items()},
         },
         skipped=(*found.skipped, *skipped, *skipped_too),
@@ -104,7 +111,9 @@ def check_start(start: Bundle, preset: Preset) -> None:
 
 
 def finish(run: Run, data: Data, trained: Trained, *, start: Bundle | None, at: datetime) -> Path:
-    """Write the bundle, its curve and the list of what was skipped into the run's folder; returns the bundle's path."""
+    """Write the bundle, its curve and the list of what was skipped into the run's folder; returns
+    the bundle's path.
+    """
     card = _card(run, data, trained, start=start, at=at)
     write_curve(trained.curve, run.folder / "curve.csv")
     draw_curve(trained.curve, run.folder / "curve.png", f"{card.name}, seed {run.seed}")
@@ -127,20 +136,33 @@ def _card(run: Run, data: Data, trained: Trained, *, start: Bundle | None, at: d
     calibration = calibrate(logit_N, label_N)
     threshold = series_threshold(logit_N, label_N, data.validation.series_N, calibration)
     rule = first_rule(
-        logit_N, trained.predicted.highest_N, label_N, head=preset.network.head, gate=threshold if preset.gate else 0.0
+        logit_N,
+        trained.predicted.highest_N,
+        label_N,
+        head=preset.network.head,
+        gate=threshold if preset.gate else 0.0,
     )
     details: dict[str, Any] = {
         "preset": asdict(preset),
         "seed": run.seed,
         "steps": trained.steps,
         "slices_seen": trained.steps * preset.batch,
-        "data": data.facts | {"source": data.source, "training": _facts(data.training), "validation": _facts(data.validation)},
+        "data": data.facts
+        | {
+            "source": data.source,
+            "training": _facts(data.training),
+            "validation": _facts(data.validation),
+        },
         "skipped": data.reasons(),
         "validation_auc": round(area_under_curve(logit_N, label_N), 4),
         "threshold": f"{SPECIFICITY:.0%} of series without bleeding stay below, by the validation",
     }
     if start:
-        details["start"] = {"name": start.name, "sha256": start.sha256, "licence": start.card.licence}
+        details["start"] = {
+            "name": start.name,
+            "sha256": start.sha256,
+            "licence": start.card.licence,
+        }
     inherited = start.card.licence if start and start.card.licence != data.licence else ""
     return Card(
         name=f"{data.source.replace(' ', '-')}-{preset.name}-{preset.network.head}",
@@ -150,9 +172,13 @@ def _card(run: Run, data: Data, trained: Trained, *, start: Bundle | None, at: d
         calibration=calibration,
         operating_point=OperatingPoint(threshold=threshold),
         provenance=Provenance(
-            source=f"trained on {data.source} with the preset {preset.name}", created=at.date().isoformat(), details=details
+            source=f"trained on {data.source} with the preset {preset.name}",
+            created=at.date().isoformat(),
+            details=details,
         ),
-        licence=f"{data.licence}; started from weights under: {inherited}" if inherited else data.licence,
+        licence=f"{data.licence}; started from weights under: {inherited}"
+        if inherited
+        else data.licence,
     )
 
 

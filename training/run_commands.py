@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from ich_node.errors import ConfigError
 from training.commands import KINDS, Kind, read_with_progress
@@ -27,34 +34,67 @@ messages = Console(stderr=True, highlight=False)
 
 def run(
     folder: Annotated[
-        Path, typer.Argument(metavar="DATA", help="A data set's folder, or a phantom pool.", exists=True, file_okay=False)
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="A data set's folder, or a phantom pool.",
+            exists=True,
+            file_okay=False,
+        ),
     ],
     out: Annotated[
-        Path, typer.Option(help="The run's folder: bundle, curves, checkpoint. The same again goes on.", file_okay=False)
+        Path,
+        typer.Option(
+            help="The run's folder: bundle, curves, checkpoint. The same again goes on.",
+            file_okay=False,
+        ),
     ],
     preset: Annotated[str, typer.Option(help="paper, published, product.")] = "product",
     head: Annotated[str, typer.Option(help="max, attention.")] = "max",
     split: Annotated[
-        Path | None, typer.Option(help="The data set's split file (`ich-node train split`).", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="The data set's split file (`ich-node train split`).", exists=True, dir_okay=False
+        ),
     ] = None,
     validation: Annotated[
-        Path | None, typer.Option(help="With a phantom pool: a pool of another seed.", exists=True, file_okay=False)
+        Path | None,
+        typer.Option(
+            help="With a phantom pool: a pool of another seed.", exists=True, file_okay=False
+        ),
     ] = None,
-    start: Annotated[Path | None, typer.Option(help="A bundle to start from.", exists=True, dir_okay=False)] = None,
-    cache: Annotated[Path, typer.Option(help="Where decoded slices are kept for all runs.", file_okay=False)] = Path(
-        "runs/cache"
-    ),
+    start: Annotated[
+        Path | None, typer.Option(help="A bundle to start from.", exists=True, dir_okay=False)
+    ] = None,
+    cache: Annotated[
+        Path, typer.Option(help="Where decoded slices are kept for all runs.", file_okay=False)
+    ] = Path("runs/cache"),
     kind: Kind = "auto",
-    epochs: Annotated[float | None, typer.Option(min=0.001, help="Length; default: the preset's, whose steps stretch.")] = None,
-    batch: Annotated[int | None, typer.Option(min=2, help="Slices a step, over all processes; default: the preset's.")] = None,
-    rate: Annotated[float | None, typer.Option(min=1e-9, help="Highest learning rate; default: the preset's.")] = None,
-    labels_only: Annotated[bool, typer.Option("--labels-only", help="Learn from slice labels, though there are masks.")] = False,
-    size: Annotated[int, typer.Option(min=64, help="Matrix of the network's input; a coarse one learns sooner.")] = 256,
+    epochs: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Length; default: the preset's, whose steps stretch."),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=2, help="Slices a step, over all processes; default: the preset's."),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=1e-9, help="Highest learning rate; default: the preset's.")
+    ] = None,
+    labels_only: Annotated[
+        bool, typer.Option("--labels-only", help="Learn from slice labels, though there are masks.")
+    ] = False,
+    size: Annotated[
+        int, typer.Option(min=64, help="Matrix of the network's input; a coarse one learns sooner.")
+    ] = 256,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda.")] = "cpu",
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare slices; 0: none but this one.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that prepare slices; 0: none but this one.")
+    ] = 1,
 ) -> None:
-    """Train a network and write it as a bundle. A run that was killed goes on when the same command is given again.
+    """Train a network and write it as a bundle. A run that was killed goes on when the same command
+    is given again.
 
     On several GPUs or hosts: torchrun --nproc-per-node 4 -m ich_node train run ... --device cuda
     """
@@ -66,7 +106,9 @@ def run(
 
     if head not in ("max", "attention"):
         raise typer.BadParameter(f"{head} is neither max nor attention", param_hint="--head")
-    recipe = preset_of(preset).adjusted(head=cast("Head", head), epochs=epochs, batch=batch, rate=rate, masks=not labels_only)
+    recipe = preset_of(preset).adjusted(
+        head=cast("Head", head), epochs=epochs, batch=batch, rate=rate, masks=not labels_only
+    )
     recipe = recipe.sized(size)
     parent = open_bundle(start) if start else None
     if parent:
@@ -74,7 +116,16 @@ def run(
     _check_device(device)
     out.mkdir(parents=True, exist_ok=True)
     with joined(device) as ranks:
-        data = _data(folder, recipe, ranks, split=split, validation=validation, cache=cache, kind=kind, workers=workers)
+        data = _data(
+            folder,
+            recipe,
+            ranks,
+            split=split,
+            validation=validation,
+            cache=cache,
+            kind=kind,
+            workers=workers,
+        )
         if ranks.first:
             _say_skipped(data)
         job = Run(
@@ -93,8 +144,13 @@ def run(
         if ranks.first:
             path = finish(job, data, trained, start=parent, at=datetime.now(UTC))
             card = open_bundle(path).card
-            auc, threshold = card.provenance.details["validation_auc"], card.operating_point.threshold
-            typer.echo(f"{path}: AUC {auc} on {len(data.validation)} validation slices, threshold {threshold}")
+            auc, threshold = (
+                card.provenance.details["validation_auc"],
+                card.operating_point.threshold,
+            )
+            typer.echo(
+                f"{path}: AUC {auc} on {len(data.validation)} validation slices, threshold {threshold}"
+            )
 
 
 def pool(
@@ -129,12 +185,18 @@ def _data(
 
     if is_pool(folder):
         if validation is None:
-            raise DataError(f"{folder} is a phantom pool: give --validation, a pool of another --seed")
+            raise DataError(
+                f"{folder} is a phantom pool: give --validation, a pool of another --seed"
+            )
         return data_of_pools(folder, validation, preset)
     if validation is not None:
-        raise DataError(f"--validation goes with a phantom pool, and {folder} is none: a data set has its split for that")
+        raise DataError(
+            f"--validation goes with a phantom pool, and {folder} is none: a data set has its split for that"
+        )
     if split is None:
-        raise DataError(f"{folder} needs --split FILE; write one with `ich-node train split {folder} --out FILE`")
+        raise DataError(
+            f"{folder} needs --split FILE; write one with `ich-node train split {folder} --out FILE`"
+        )
     if kind not in KINDS:
         raise typer.BadParameter(f"{kind} is none of {', '.join(KINDS)}", param_hint="--kind")
     source = None if kind == "auto" else cast("Source", kind)
@@ -142,7 +204,9 @@ def _data(
     return data_of_set(found, parts, cache, preset)
 
 
-def _read_set(folder: Path, source: "Source | None", split: Path, cache: Path, workers: int) -> "tuple[Found, Parts]":
+def _read_set(
+    folder: Path, source: "Source | None", split: Path, cache: Path, workers: int
+) -> "tuple[Found, Parts]":
     """What is there and who is in which part; after this the cache holds it all."""
     from training.cache import fill_cache
     from training.run import open_parts
@@ -160,7 +224,9 @@ def _check_device(device: str) -> None:
     if device not in ("cpu", "cuda"):
         raise typer.BadParameter(f"{device} is neither cpu nor cuda", param_hint="--device")
     if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: this torch sees no GPU; install the CUDA build, or train with --device cpu")
+        raise ConfigError(
+            "--device cuda: this torch sees no GPU; install the CUDA build, or train with --device cpu"
+        )
 
 
 def _say_skipped(data: "Data") -> None:
@@ -170,7 +236,9 @@ def _say_skipped(data: "Data") -> None:
     for reason, count in data.reasons().items():
         messages.print(f"  {count} x {reason}", markup=False)
         for skip in [skip for skip in data.skipped if skip.reason == reason][:FIRST]:
-            messages.print(f"      {skip.what}" + (f": {skip.detail}" if skip.detail else ""), markup=False)
+            messages.print(
+                f"      {skip.what}" + (f": {skip.detail}" if skip.detail else ""), markup=False
+            )
 
 
 @contextmanager
@@ -195,7 +263,13 @@ def _steps_bar(ranks: "Ranks") -> Iterator[Callable[[int, int, str], None]]:
 @contextmanager
 def _bar(description: str) -> Iterator[Callable[[int, int], None]]:
     """advance(done, total) moves the bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=messages, transient=True) as bar:
         task = bar.add_task(description, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

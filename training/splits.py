@@ -1,7 +1,8 @@
-"""Who learns, who tunes and who is tested: patients divided once, written to a file with its hash, and never divided again.
+"""Who learns, who tunes and who is tested: patients divided once, written to a file with its hash,
+and never divided again.
 
-The file names no patient: it lists hashes of the data set's pseudonyms. Whoever opens it gets the parts asked for; the test
-part is given to the evaluation alone.
+The file names no patient: it lists hashes of the data set's pseudonyms. Whoever opens it gets the
+parts asked for; the test part is given to the evaluation alone.
 """
 
 import hashlib
@@ -31,7 +32,9 @@ FRACTIONS: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """The opened parts: patient hashes by part. sha256 is that of the whole file's content, closed parts included."""
+    """The opened parts: patient hashes by part. sha256 is that of the whole file's content, closed
+    parts included.
+    """
 
     data_set: str
     seed: int
@@ -56,23 +59,40 @@ def patient_hash(data_set: str, patient_id: str) -> str:
     return hashlib.sha256(f"{data_set}\n{patient_id}".encode()).hexdigest()[:HASH_CHARACTERS]
 
 
-def make_split(data_set: str, patient_ids: Iterable[str], *, fractions: Mapping[str, float], seed: int) -> Split:
-    """Divide by a seeded permutation of the sorted patients: equal arguments give equal parts, in whatever order they come."""
+def make_split(
+    data_set: str, patient_ids: Iterable[str], *, fractions: Mapping[str, float], seed: int
+) -> Split:
+    """Divide by a seeded permutation of the sorted patients: equal arguments give equal parts, in
+    whatever order they come.
+    """
     if not math.isclose(sum(fractions.values()), 1.0) or min(fractions.values()) <= 0:
         raise DataError(f"the fractions {dict(fractions)} must be positive and add up to 1")
     hashes = sorted({patient_hash(data_set, patient_id) for patient_id in patient_ids})
     shuffled = [hashes[index] for index in np.random.default_rng(seed).permutation(len(hashes))]
     ends = np.rint(np.cumsum(list(fractions.values())) * len(hashes)).astype(int).tolist()
     starts = [0, *ends[:-1]]
-    patients = {part: frozenset(shuffled[start:end]) for part, start, end in zip(fractions, starts, ends, strict=True)}
+    patients = {
+        part: frozenset(shuffled[start:end])
+        for part, start, end in zip(fractions, starts, ends, strict=True)
+    }
     empty = [part for part, members in patients.items() if not members]
     if empty:
-        raise DataError(f"{len(hashes)} patients are too few for the part {', '.join(empty)} of {dict(fractions)}; add patients")
-    return Split(data_set=data_set, seed=seed, fractions=dict(fractions), patients=patients, everyone=frozenset(hashes))
+        raise DataError(
+            f"{len(hashes)} patients are too few for the part {', '.join(empty)} of {dict(fractions)}; add patients"
+        )
+    return Split(
+        data_set=data_set,
+        seed=seed,
+        fractions=dict(fractions),
+        patients=patients,
+        everyone=frozenset(hashes),
+    )
 
 
 def write_split(split: Split, path: Path) -> str:
-    """Write the file and return its sha256. A split that exists is never overwritten: results made with it would lie."""
+    """Write the file and return its sha256. A split that exists is never overwritten: results made
+    with it would lie.
+    """
     content = _content(split)
     sha256 = _digest(content)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,21 +101,29 @@ def write_split(split: Split, path: Path) -> str:
             json.dump(content | {"sha256": sha256}, file, indent=1)
             file.write("\n")
     except FileExistsError as error:
-        raise DataError(f"{path} exists, and a split is written once; use it, or give the new one another name") from error
+        raise DataError(
+            f"{path} exists, and a split is written once; use it, or give the new one another name"
+        ) from error
     return sha256
 
 
-def open_split(path: Path, *, parts: Collection[str] = ("train", "validation"), for_evaluation: bool = False) -> Split:
+def open_split(
+    path: Path, *, parts: Collection[str] = ("train", "validation"), for_evaluation: bool = False
+) -> Split:
     """These parts of the file. `test` needs for_evaluation=True, which `evaluate` alone says.
 
     Raises DataError if the file was changed after it was written, or holds a patient in two parts.
     """
     if TEST in parts and not for_evaluation:
-        raise DataError(f"the test part of {path} is for `ich-node evaluate` alone; train and tune on the others")
+        raise DataError(
+            f"the test part of {path} is for `ich-node evaluate` alone; train and tune on the others"
+        )
     content, sha256 = _verified(path)
     unknown = [part for part in parts if part not in content["parts"]]
     if unknown:
-        raise DataError(f"{path} has no part {', '.join(unknown)}; it has: {', '.join(content['parts'])}")
+        raise DataError(
+            f"{path} has no part {', '.join(unknown)}; it has: {', '.join(content['parts'])}"
+        )
     return Split(
         data_set=content["data_set"],
         seed=content["seed"],
@@ -106,21 +134,29 @@ def open_split(path: Path, *, parts: Collection[str] = ("train", "validation"), 
     )
 
 
-def choose_part(series: Sequence[LabelledSeries], split: Split, part: str) -> tuple[LabelledSeries, ...]:
+def choose_part(
+    series: Sequence[LabelledSeries], split: Split, part: str
+) -> tuple[LabelledSeries, ...]:
     """The series of an opened part's patients.
 
-    Raises DataError for a patient that the split does not know, and for a study or image that two patients of different
-    parts share: the pseudonyms then do not tell patients apart.
+    Raises DataError for a patient that the split does not know, and for a study or image that two
+    patients of different parts share: the pseudonyms then do not tell patients apart.
     """
     if part not in split.patients:
-        raise DataError(f"the part {part} of the split was not opened; opened: {', '.join(split.patients)}")
+        raise DataError(
+            f"the part {part} of the split was not opened; opened: {', '.join(split.patients)}"
+        )
     others = {data_set_of(item.source) for item in series} - {split.data_set}
     if others:
         raise DataError(
             f"the split is of {split.data_set}, the series are of {', '.join(others)}; give the split of that data set"
         )
     strangers = sorted(
-        {item.patient_id for item in series if patient_hash(split.data_set, item.patient_id) not in split.everyone}
+        {
+            item.patient_id
+            for item in series
+            if patient_hash(split.data_set, item.patient_id) not in split.everyone
+        }
     )
     if strangers:
         raise DataError(
@@ -139,7 +175,9 @@ def _check_shared(series: Sequence[LabelledSeries], split: Split) -> None:
             other = owner.setdefault(uid, item.patient_id)
             if other == item.patient_id:
                 continue
-            side, other_side = (split.part_of(name) or "closed part" for name in (item.patient_id, other))
+            side, other_side = (
+                split.part_of(name) or "closed part" for name in (item.patient_id, other)
+            )
             if side != other_side:
                 raise DataError(
                     f"{uid} belongs to patient {other} ({other_side}) and to patient {item.patient_id} ({side}): "
@@ -159,7 +197,9 @@ def _content(split: Split) -> dict[str, Any]:
 
 def _digest(content: dict[str, Any]) -> str:
     """Of the content, not of the bytes: a reindented file is the same split."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()
 
 
 def _verified(path: Path) -> tuple[dict[str, Any], str]:
@@ -167,14 +207,22 @@ def _verified(path: Path) -> tuple[dict[str, Any], str]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         sha256, version = content.pop("sha256"), content["format_version"]
     except OSError as error:
-        raise DataError(f"cannot read the split {path}: {error.strerror}; write one with `ich-node train split`") from error
+        raise DataError(
+            f"cannot read the split {path}: {error.strerror}; write one with `ich-node train split`"
+        ) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is not a split file ({error}); write one with `ich-node train split`") from error
+        raise DataError(
+            f"{path} is not a split file ({error}); write one with `ich-node train split`"
+        ) from error
     if version != FORMAT_VERSION:
-        raise DataError(f"{path} is a split of format {version}, this version reads {FORMAT_VERSION}; write a new one")
+        raise DataError(
+            f"{path} is a split of format {version}, this version reads {FORMAT_VERSION}; write a new one"
+        )
     _check_disjoint(path, content)
     if _digest(content) != sha256:
-        raise DataError(f"{path} was changed after it was written (its sha256 does not fit); restore the original")
+        raise DataError(
+            f"{path} was changed after it was written (its sha256 does not fit); restore the original"
+        )
     return content, sha256
 
 
@@ -184,4 +232,6 @@ def _check_disjoint(path: Path, content: dict[str, Any]) -> None:
         for hashed in members:
             other = side_of.setdefault(hashed, part)
             if other != part:
-                raise DataError(f"{path}: patient {hashed} is on both sides, in {other} and in {part}; write a new split")
+                raise DataError(
+                    f"{path}: patient {hashed} is on both sides, in {other} and in {part}; write a new split"
+                )

@@ -1,8 +1,10 @@
-"""Bayesian optimisation of h, T, d and the slice gate, maximising the paper's Dice over maps that were predicted once.
+"""Bayesian optimisation of h, T, d and the slice gate, maximising the paper's Dice over maps that
+were predicted once.
 
-Each number is searched as the share of the in-box peaks that it gives up, from 0 (the rule lets all of them through) to 1 (none).
-So the bounds come from the data and fit any head's unit: beyond them a number could only add false points, or find nothing. (The
-paper's boxes cut its optimum: d = 58 of at most 60 for the attention map.)
+Each number is searched as the share of the in-box peaks that it gives up, from 0 (the rule lets all
+of them through) to 1 (none). So the bounds come from the data and fit any head's unit: beyond them
+a number could only add false points, or find nothing. (The paper's boxes cut its optimum: d = 58 of
+at most 60 for the attention map.)
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +30,9 @@ EXPLORATION = 0.002  # of Dice: the improvement that is worth a trial
 
 @dataclass(frozen=True, kw_only=True)
 class TunableSlice:
-    """The candidates of one map, and which box each lies in. outside_N: in no box, ignored ones included."""
+    """The candidates of one map, and which box each lies in. outside_N: in no box, ignored ones
+    included.
+    """
 
     probability: float
     highest: float  # of the map before upsampling
@@ -42,7 +46,11 @@ class TunableSlice:
 
     def count(self, rule: PeakRule) -> Counts:
         """What the served Detector with this rule would be counted for on this slice."""
-        if self.probability < rule.slice_gate or self.highest <= rule.min_likelihood or not len(self.candidates):
+        if (
+            self.probability < rule.slice_gate
+            or self.highest <= rule.min_likelihood
+            or not len(self.candidates)
+        ):
             return Counts(fn=self.boxes)
         kept_N = keep(self.candidates, rule)
         hit = int(self.inside_NB[kept_N].any(axis=0).sum())
@@ -63,7 +71,8 @@ def prepare(
 ) -> tuple[list[TunableSlice], float]:
     """Candidates of every map, and the floor: the lowest T for which they hold."""
     size_px = bundle.input.size_px
-    floor = min(_floor(predicted, size_px, ignored_kinds), bundle.peak_rule.min_likelihood)  # its own rule is tried too
+    # its own rule is tried too
+    floor = min(_floor(predicted, size_px, ignored_kinds), bundle.peak_rule.min_likelihood)
     slices = []
     for done, slice_ in enumerate(predicted, start=1):
         highest = float(slice_.likelihood_YX.max())
@@ -76,31 +85,46 @@ def prepare(
     return slices, floor
 
 
-def _floor(predicted: Sequence[PredictedSlice], size_px: int, ignored_kinds: frozenset[str]) -> float:
-    """Nearly every box holds something higher. A lower T would drown in the noise of flat maps, where every pixel is a peak."""
+def _floor(
+    predicted: Sequence[PredictedSlice], size_px: int, ignored_kinds: frozenset[str]
+) -> float:
+    """Nearly every box holds something higher. A lower T would drown in the noise of flat maps,
+    where every pixel is a peak.
+    """
     heights = []
     for slice_ in predicted:
         boxes = [box for box in slice_.boxes if box.kind not in ignored_kinds]
         if boxes:
             map_YX = upsample(slice_.likelihood_YX, size_px)
             row_Y, column_X = (
-                np.array([slice_.grid.to_slice(index, index)[axis] for index in range(size_px)]) for axis in (0, 1)
+                np.array([slice_.grid.to_slice(index, index)[axis] for index in range(size_px)])
+                for axis in (0, 1)
             )
             for box in boxes:
-                within_YX = np.ix_((row_Y >= box.row0) & (row_Y < box.row1), (column_X >= box.column0) & (column_X < box.column1))
+                within_YX = np.ix_(
+                    (row_Y >= box.row0) & (row_Y < box.row1),
+                    (column_X >= box.column0) & (column_X < box.column1),
+                )
                 heights.append(float(map_YX[within_YX].max(initial=-np.inf)))
     reachable = [height for height in heights if height > -np.inf]
     if not reachable:
-        raise DataError("no slice has a box, so there is nothing to tune on; give a data set with boxes (BHX, or phantoms)")
+        raise DataError(
+            "no slice has a box, so there is nothing to tune on; give a data set with boxes (BHX, or phantoms)"
+        )
     lowest = float(np.quantile(reachable, FLOOR_SHARE))
     return lowest - 1e-3 * max(abs(lowest), 1e-6)
 
 
 def _tunable(
-    slice_: PredictedSlice, candidates: Candidates, highest: float, bundle: Bundle, ignored_kinds: frozenset[str]
+    slice_: PredictedSlice,
+    candidates: Candidates,
+    highest: float,
+    bundle: Bundle,
+    ignored_kinds: frozenset[str],
 ) -> TunableSlice:
     places = [
-        slice_.grid.to_slice(int(row), int(column)) for row, column in zip(candidates.row_N, candidates.column_N, strict=True)
+        slice_.grid.to_slice(int(row), int(column))
+        for row, column in zip(candidates.row_N, candidates.column_N, strict=True)
     ]
     points = [Point(row=row, column=column, score=0.0) for row, column in places]
     inside_NA = np.zeros((len(points), len(slice_.boxes)), dtype=bool)
@@ -119,18 +143,34 @@ def _tunable(
 class Ranges:
     """From shares of in-box peaks given up to a rule."""
 
-    def __init__(self, slices: Sequence[TunableSlice], floor: float, size_px: int, *, gate: bool, exclude_border: bool) -> None:
+    def __init__(
+        self,
+        slices: Sequence[TunableSlice],
+        floor: float,
+        size_px: int,
+        *,
+        gate: bool,
+        exclude_border: bool,
+    ) -> None:
         inside = [(slice_, slice_.inside_NB.any(axis=1)) for slice_ in slices]
         if not any(hit_N.any() for _, hit_N in inside):
-            raise DataError("no map has a peak inside a box, so no rule can find one; the model does not see these bleeds")
-        values = np.concatenate([slice_.candidates.value_N[hit_N] for slice_, hit_N in inside]).astype(float)
+            raise DataError(
+                "no map has a peak inside a box, so no rule can find one; the model does not see these bleeds"
+            )
+        values = np.concatenate(
+            [slice_.candidates.value_N[hit_N] for slice_, hit_N in inside]
+        ).astype(float)
         reaches = np.concatenate([slice_.candidates.reach_N[hit_N] for slice_, hit_N in inside])
-        heights = np.concatenate([prominence(slice_.candidates)[hit_N] for slice_, hit_N in inside]).astype(float)
+        heights = np.concatenate(
+            [prominence(slice_.candidates)[hit_N] for slice_, hit_N in inside]
+        ).astype(float)
         probabilities = np.array([slice_.probability for slice_, hit_N in inside if hit_N.any()])
         self._given_up = {
             "h": np.sort(np.append(heights, 0.0)),
             "T": np.sort(np.append(values, floor)),
-            "d": np.sort(np.append(np.where(reaches == UNBOUNDED, size_px, reaches), 1)).astype(float),
+            "d": np.sort(np.append(np.where(reaches == UNBOUNDED, size_px, reaches), 1)).astype(
+                float
+            ),
             "gate": np.sort(np.append(probabilities, 0.0)),
         }
         self._exclude_border = exclude_border
@@ -138,7 +178,10 @@ class Ranges:
 
     def rule(self, shares: dict[str, float]) -> PeakRule:
         """Six digits are kept, so that the rule that is written is the rule that was tried."""
-        at = {name: float(f"{np.quantile(self._given_up[name], share):.6g}") for name, share in shares.items()}
+        at = {
+            name: float(f"{np.quantile(self._given_up[name], share):.6g}")
+            for name, share in shares.items()
+        }
         return PeakRule(
             min_distance_px=max(1, int(at["d"])),
             min_likelihood=at["T"],
@@ -149,9 +192,17 @@ class Ranges:
 
     def shares(self, rule: PeakRule) -> dict[str, float]:
         """Where a rule lies, or the nearest place to it."""
-        wanted = {"h": rule.min_prominence, "T": rule.min_likelihood, "d": float(rule.min_distance_px), "gate": rule.slice_gate}
+        wanted = {
+            "h": rule.min_prominence,
+            "T": rule.min_likelihood,
+            "d": float(rule.min_distance_px),
+            "gate": rule.slice_gate,
+        }
         return {
-            name: float(np.searchsorted(self._given_up[name], wanted[name]) / len(self._given_up[name])) for name in self.names
+            name: float(
+                np.searchsorted(self._given_up[name], wanted[name]) / len(self._given_up[name])
+            )
+            for name in self.names
         }
 
     def bounds(self, name: str) -> tuple[float, float]:
@@ -179,7 +230,9 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Every trial in order, the first being the bundle's own rule; and what must be said about the best one's bounds."""
+    """Every trial in order, the first being the bundle's own rule; and what must be said about the
+    best one's bounds.
+    """
 
     trials: tuple[Trial, ...]
     on_bounds: tuple[str, ...]
@@ -202,7 +255,9 @@ def search(
     seed: int = 0,
     progress: Callable[[int, Trial], None] = lambda *_: None,
 ) -> Search:
-    """Try the bundle's own rule, the nearest place in the ranges, random places, then what the Gaussian process suggests."""
+    """Try the bundle's own rule, the nearest place in the ranges, random places, then what the
+    Gaussian process suggests.
+    """
     optimiser = BayesianOptimization(
         f=None,
         pbounds=dict.fromkeys(ranges.names, (0.0, 1.0)),
@@ -226,7 +281,9 @@ def search(
 
 
 def _random_places(names: Sequence[str], count: int, seed: int) -> list[dict[str, float]]:
-    """Denser near 0: a rule that gives up half of the peaks by each of its numbers finds next to nothing."""
+    """Denser near 0: a rule that gives up half of the peaks by each of its numbers finds next to
+    nothing.
+    """
     rng = np.random.default_rng(seed)
     return [{name: float(rng.random() ** 2) for name in names} for _ in range(count)]
 
@@ -237,15 +294,24 @@ def _suggestion(optimiser: BayesianOptimization) -> dict[str, float]:
 
 def _on_bounds(rule: PeakRule, ranges: Ranges) -> tuple[str, ...]:
     """Each number that lies at the end of its range, in words that say what kind of end it is."""
-    values = {"h": rule.min_prominence, "T": rule.min_likelihood, "d": float(rule.min_distance_px), "gate": rule.slice_gate}
+    values = {
+        "h": rule.min_prominence,
+        "T": rule.min_likelihood,
+        "d": float(rule.min_distance_px),
+        "gate": rule.slice_gate,
+    }
     sentences = []
     for name in ranges.names:
         low, high = ranges.bounds(name)
         margin = ON_BOUND * (high - low)
         if values[name] <= low + margin and name == "T":
-            sentences.append(f"T = {values[name]:g} sits on its lower bound {low:g}, below which 2 % of the boxes lie")
+            sentences.append(
+                f"T = {values[name]:g} sits on its lower bound {low:g}, below which 2 % of the boxes lie"
+            )
         elif values[name] <= low + (0 if name == "d" else margin):
-            sentences.append(f"{name} = {values[name]:g} sits at its lower end {low:g}, where it rejects nothing that counts")
+            sentences.append(
+                f"{name} = {values[name]:g} sits at its lower end {low:g}, where it rejects nothing that counts"
+            )
         elif values[name] >= high - margin:
             sentences.append(
                 f"{name} = {values[name]:g} sits on its upper bound {high:g}, beyond which nothing in a box is found"

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from ich_node.errors import BundleError
 from training.commands import BoxTable, Chronic, Folder, Kind, read_with_progress, source_of
@@ -27,24 +34,44 @@ FIRST = 5  # skipped series that are named
 messages = Console(stderr=True, highlight=False)
 
 SplitFile = Annotated[
-    Path | None, typer.Option(help="The data set's split file; without it every patient is read.", exists=True, dir_okay=False)
+    Path | None,
+    typer.Option(
+        help="The data set's split file; without it every patient is read.",
+        exists=True,
+        dir_okay=False,
+    ),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda.")]
 
 
 def tune(
     folder: Folder,
-    bundle: Annotated[Path, typer.Option(help="The bundle whose rule is tuned.", exists=True, dir_okay=False)],
-    out: Annotated[Path, typer.Option(help="The new bundle; the search goes beside it as .csv and .png.", dir_okay=False)],
-    cache: Annotated[Path, typer.Option(help="Where likelihood maps are kept between runs.", file_okay=False)] = Path(
-        "runs/maps"
-    ),
+    bundle: Annotated[
+        Path, typer.Option(help="The bundle whose rule is tuned.", exists=True, dir_okay=False)
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The new bundle; the search goes beside it as .csv and .png.", dir_okay=False
+        ),
+    ],
+    cache: Annotated[
+        Path, typer.Option(help="Where likelihood maps are kept between runs.", file_okay=False)
+    ] = Path("runs/maps"),
     split: SplitFile = None,
-    part: Annotated[str, typer.Option(help="Of the split; default: tune for CQ500, else validation.")] = "",
+    part: Annotated[
+        str, typer.Option(help="Of the split; default: tune for CQ500, else validation.")
+    ] = "",
     evaluations: Annotated[int, typer.Option(min=2, help="Rules to try.")] = 150,
-    gate: Annotated[bool, typer.Option("--gate/--no-gate", help="Tune the slice gate too, or switch it off.")] = True,
+    gate: Annotated[
+        bool, typer.Option("--gate/--no-gate", help="Tune the slice gate too, or switch it off.")
+    ] = True,
     exclude_border: Annotated[
-        bool, typer.Option("--exclude-border", help="Drop peaks nearer than d to the edge, as the paper's detector.")
+        bool,
+        typer.Option(
+            "--exclude-border",
+            help="Drop peaks nearer than d to the edge, as the paper's detector.",
+        ),
     ] = False,
     kind: Kind = "auto",
     boxes: BoxTable = None,
@@ -52,7 +79,9 @@ def tune(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Device = "cpu",
 ) -> None:
-    """Find h, T, d and the slice gate with the highest Dice by Bayesian optimisation, and write them as a new bundle."""
+    """Find h, T, d and the slice gate with the highest Dice by Bayesian optimisation, and write
+    them as a new bundle.
+    """
     from ich_node.model.detector import Detector
     from ich_node.model.engines.choose import required_engine
     from ich_node.model.revise import revise
@@ -64,12 +93,18 @@ def tune(
         raise BundleError(f"{out} exists; a tuned bundle is a new file: choose another --out")
     parent = open_bundle(bundle)
     found = read_with_progress(folder, source_of(kind), boxes=boxes, chronic=chronic)
-    labelled, data = _part(found, split, part or ("tune" if found.source in ("cq500", "bhx") else "validation"))
+    labelled, data = _part(
+        found, split, part or ("tune" if found.source in ("cq500", "bhx") else "validation")
+    )
     with _bar("reading series") as advance:
-        predictions = predict(Detector(parent, required_engine(parent, device)), labelled, cache, advance)
+        predictions = predict(
+            Detector(parent, required_engine(parent, device)), labelled, cache, advance
+        )
     _say_skipped(predictions.skipped, len(labelled))
     with _bar("finding peaks") as advance:
-        slices, floor = prepare(predictions.slices, parent, ignored_kinds=_ignored(chronic), progress=advance)
+        slices, floor = prepare(
+            predictions.slices, parent, ignored_kinds=_ignored(chronic), progress=advance
+        )
     ranges = Ranges(slices, floor, parent.input.size_px, gate=gate, exclude_border=exclude_border)
     with _bar("trying rules") as advance:
         result = search(
@@ -95,7 +130,16 @@ def tune(
     }
     why = f"tuned on {folder.name}: Dice {result.best.dice:.4f}, before {result.before.dice:.4f}"
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(revise(parent, result.best.rule, who=getpass.getuser(), why=why, at=datetime.now(UTC), evidence=evidence))
+    out.write_bytes(
+        revise(
+            parent,
+            result.best.rule,
+            who=getpass.getuser(),
+            why=why,
+            at=datetime.now(UTC),
+            evidence=evidence,
+        )
+    )
     write_search(result, out.with_suffix(".csv"))
     draw_search(result, out.with_suffix(".png"))
     typer.echo(f"{out}: {open_bundle(out).name}, {why}")
@@ -107,19 +151,31 @@ def tune(
 def evaluate(
     folder: Folder,
     bundle: Annotated[
-        list[Path], typer.Option(help="A bundle; give several to put them side by side.", exists=True, dir_okay=False)
+        list[Path],
+        typer.Option(
+            help="A bundle; give several to put them side by side.", exists=True, dir_okay=False
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the model card, its pictures and figures.json.", file_okay=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for the model card, its pictures and figures.json.", file_okay=False
+        ),
+    ],
     split: SplitFile = None,
     part: Annotated[str, typer.Option(help="Of the split.")] = "test",
     kind: Kind = "auto",
     boxes: BoxTable = None,
     chronic: Chronic = True,
-    resamples: Annotated[int, typer.Option(min=100, help="Draws of patients for the intervals.")] = 1000,
+    resamples: Annotated[
+        int, typer.Option(min=100, help="Draws of patients for the intervals.")
+    ] = 1000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Device = "cpu",
 ) -> None:
-    """Read labelled series as the node would, and say how good that is: Table I of the paper, and a model card."""
+    """Read labelled series as the node would, and say how good that is: Table I of the paper, and a
+    model card.
+    """
     from ich_node.scoring.scores import froc
     from training.evaluate import evaluate as run
     from training.evaluate import figures
@@ -131,7 +187,9 @@ def evaluate(
     found = read_with_progress(folder, source_of(kind), boxes=boxes, chronic=chronic)
     labelled, data = _part(found, split, part, for_evaluation=True)
     with _bar("reading series") as advance:
-        evaluations = run(bundles, labelled, ignored_kinds=_ignored(chronic), device=device, progress=advance)
+        evaluations = run(
+            bundles, labelled, ignored_kinds=_ignored(chronic), device=device, progress=advance
+        )
     _say_skipped(evaluations[0].skipped, len(labelled))
     documents = [figures(evaluation, resamples=resamples, seed=seed) for evaluation in evaluations]
     out.mkdir(parents=True, exist_ok=True)
@@ -141,9 +199,19 @@ def evaluate(
             pictures.append(f"examples-{evaluation.bundle.sha256[:8]}.png")
             draw_examples(evaluation.examples, out / pictures[-1], name)
     pictures.append("froc.png")
-    draw_froc([(name, froc(evaluation.scored)) for name, evaluation in zip(names, evaluations, strict=True)], out / pictures[-1])
-    (out / "card.md").write_text(model_card(bundles, documents, data=data, pictures=pictures), encoding="utf-8")
-    (out / "figures.json").write_text(json.dumps({"data": data, "bundles": documents}, indent=1), encoding="utf-8")
+    draw_froc(
+        [
+            (name, froc(evaluation.scored))
+            for name, evaluation in zip(names, evaluations, strict=True)
+        ],
+        out / pictures[-1],
+    )
+    (out / "card.md").write_text(
+        model_card(bundles, documents, data=data, pictures=pictures), encoding="utf-8"
+    )
+    (out / "figures.json").write_text(
+        json.dumps({"data": data, "bundles": documents}, indent=1), encoding="utf-8"
+    )
     typer.echo(localisation_table(names, documents))
     typer.echo(f"wrote {out / 'card.md'}")
 
@@ -162,8 +230,15 @@ def write_search(search: "Search", path: Path) -> None:
         table.writerow(["trial", "h", "T", "d", "gate", "tp", "fp", "fn", "dice"])
         for number, trial in enumerate(search.trials, start=1):
             rule, counts = trial.rule, trial.counts
-            numbers = (rule.min_prominence, rule.min_likelihood, rule.min_distance_px, rule.slice_gate)
-            table.writerow([number, *numbers, counts.tp, counts.fp, counts.fn, f"{counts.dice:.6f}"])
+            numbers = (
+                rule.min_prominence,
+                rule.min_likelihood,
+                rule.min_distance_px,
+                rule.slice_gate,
+            )
+            table.writerow(
+                [number, *numbers, counts.tp, counts.fp, counts.fn, f"{counts.dice:.6f}"]
+            )
 
 
 def _part(
@@ -172,14 +247,22 @@ def _part(
     """The series to read, and how they were chosen, for the record."""
     from training.splits import choose_part, open_split
 
-    data: dict[str, Any] = {"data_set": found.source, "left_out": {why: count for why, (count, _) in found.reasons().items()}}
+    data: dict[str, Any] = {
+        "data_set": found.source,
+        "left_out": {why: count for why, (count, _) in found.reasons().items()},
+    }
     for reason, count in data["left_out"].items():
         messages.print(f"left out of the data set: {count} x {reason}", markup=False)
     if split is None:
-        messages.print("no --split: every patient is read; a figure is honest only on patients that nothing was learned from")
+        messages.print(
+            "no --split: every patient is read; a figure is honest only on patients that nothing was learned from"
+        )
         return found.series, data | {"part": "everyone"}
     opened = open_split(split, parts=(part,), for_evaluation=for_evaluation)
-    return choose_part(found.series, opened, part), data | {"part": part, "split_sha256": opened.sha256}
+    return choose_part(found.series, opened, part), data | {
+        "part": part,
+        "split_sha256": opened.sha256,
+    }
 
 
 def _ignored(chronic: bool) -> frozenset[str]:
@@ -199,7 +282,13 @@ def _say_skipped(skipped: Sequence[Skip], total: int) -> None:
 @contextmanager
 def _bar(description: str) -> Iterator[Callable[[int, int], None]]:
     """advance(done, total) moves the bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=messages, transient=True) as bar:
         task = bar.add_task(description, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

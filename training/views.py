@@ -1,4 +1,6 @@
-"""Examples as tensors: whole ones as serving sees them, and augmented ones to learn from, each with its own random stream."""
+"""Examples as tensors: whole ones as serving sees them, and augmented ones to learn from, each with
+its own random stream.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +21,9 @@ Address = tuple[int, int]  # epoch, index of the example
 
 
 class View(NamedTuple):
-    """image_CYX float32; label 0 or 1; mask_YX 1 where there is blood (1x1 where the examples have no masks)."""
+    """image_CYX float32; label 0 or 1; mask_YX 1 where there is blood (1x1 where the examples have
+    no masks).
+    """
 
     image_CYX: Tensor
     label: Tensor
@@ -37,11 +41,15 @@ class Whole(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         shift_hu = float(self.examples.shift_N[index])
-        return torch.from_numpy(to_network_input(self.examples.slice_of(index), self.spec, shift_hu=shift_hu).image_CYX)
+        return torch.from_numpy(
+            to_network_input(self.examples.slice_of(index), self.spec, shift_hu=shift_hu).image_CYX
+        )
 
 
 class Augmented(Dataset[View]):
-    """A random view by (epoch, index) and the seed: which process makes it, and when, does not matter."""
+    """A random view by (epoch, index) and the seed: which process makes it, and when, does not
+    matter.
+    """
 
     def __init__(self, examples: Examples, preset: Preset, *, seed: int) -> None:
         self.examples, self.preset, self.seed = examples, preset, seed
@@ -51,10 +59,18 @@ class Augmented(Dataset[View]):
         rng = np.random.default_rng([self.seed, epoch, index])
         change = draw_change(self.preset.augmentation, rng)
         slice_, spec = self.examples.slice_of(index), self.preset.input
-        hu_YX = np.where(slice_.padding_YX, np.float32(AIR_HU), slice_.hu_YX) if spec.padding == "air" else slice_.hu_YX
+        hu_YX = (
+            np.where(slice_.padding_YX, np.float32(AIR_HU), slice_.hu_YX)
+            if spec.padding == "air"
+            else slice_.hu_YX
+        )
         scale_px = grid_of(slice_, spec).row_scale
-        moved = replace(slice_, hu_YX=change.of_hu(hu_YX, scale_px), padding_YX=np.zeros_like(slice_.padding_YX))
-        image_CYX = to_network_input(moved, spec, shift_hu=float(self.examples.shift_N[index])).image_CYX
+        moved = replace(
+            slice_, hu_YX=change.of_hu(hu_YX, scale_px), padding_YX=np.zeros_like(slice_.padding_YX)
+        )
+        image_CYX = to_network_input(
+            moved, spec, shift_hu=float(self.examples.shift_N[index])
+        ).image_CYX
         known_YX = self.examples.mask_of(index)
         if self.preset.map_loss is None or known_YX is None:
             mask_YX = np.zeros((1, 1), np.float32)
@@ -66,7 +82,9 @@ class Augmented(Dataset[View]):
 
 @dataclass(frozen=True, kw_only=True)
 class Shares(Sampler[list[Address]]):
-    """Each epoch a seeded permutation, cut to batches; of every batch this rank's part; from a step on."""
+    """Each epoch a seeded permutation, cut to batches; of every batch this rank's part; from a step
+    on.
+    """
 
     total: int
     batch: int
@@ -82,7 +100,10 @@ class Shares(Sampler[list[Address]]):
         for step in range(self.first_step, self.last_step):
             epoch, place = divmod(step, self.total // self.batch)
             if epoch != known:
-                order_N, known = np.random.default_rng([self.seed, epoch]).permutation(self.total), epoch
+                order_N, known = (
+                    np.random.default_rng([self.seed, epoch]).permutation(self.total),
+                    epoch,
+                )
             chosen = order_N[place * self.batch : (place + 1) * self.batch][self.rank :: self.ranks]
             yield [(epoch, int(index)) for index in chosen]
 

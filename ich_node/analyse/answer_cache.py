@@ -1,4 +1,6 @@
-"""The network's answers about one series, in the ledger: whichever process reads next begins with them."""
+"""The network's answers about one series, in the ledger: whichever process reads next begins with
+them.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,9 +16,13 @@ from ich_node.model.memory import SlabAnswer
 
 
 class AnswerCache:
-    """A Memory. sha256_of: of each object, by SOP Instance UID. What is new is kept only on request."""
+    """A Memory. sha256_of: of each object, by SOP Instance UID. What is new is kept only on
+    request.
+    """
 
-    def __init__(self, ledger: Ledger, job: Job, detector: Detector, sha256_of: Mapping[str, str]) -> None:
+    def __init__(
+        self, ledger: Ledger, job: Job, detector: Detector, sha256_of: Mapping[str, str]
+    ) -> None:
         self._ledger = ledger
         self._job = job
         self._bundle_sha256 = detector.bundle.sha256

@@ -1,10 +1,13 @@
-"""The analyser's loop: claim a job, read its series, detect, report, finish. A Refusal is an answer; a crash is an attempt.
+"""The analyser's loop: claim a job, read its series, detect, report, finish. A Refusal is an
+answer; a crash is an attempt.
 
-While no series is complete it looks at those that still arrive: their reading is begun, and all that is left at the end is what
-came last, and the report. A reading is interrupted for a series of an earlier lane, and goes on after it where it was.
+While no series is complete it looks at those that still arrive: their reading is begun, and all
+that is left at the end is what came last, and the report. A reading is interrupted for a series of
+an earlier lane, and goes on after it where it was.
 
-One transaction marks the job DONE, keeps its results and adds what is owed to each destination: a crash before it repeats the
-work and makes the same objects (their UIDs and bytes follow from the input), a crash after it changes nothing.
+One transaction marks the job DONE, keeps its results and adds what is owed to each destination: a
+crash before it repeats the work and makes the same objects (their UIDs and bytes follow from the
+input), a crash after it changes nothing.
 """
 
 import time
@@ -72,7 +75,8 @@ class Analyser:
     def work(self) -> None:
         """Read job after job until asked to stop.
 
-        Raises DeviceLost: only a new process gets the GPU back; ConfigError if the engine is not installed.
+        Raises DeviceLost: only a new process gets the GPU back; ConfigError if the engine is not
+        installed.
         """
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
@@ -88,7 +92,8 @@ class Analyser:
                         self.reader.tidy()
                         news.wait(self.stop)
                 except (BundleError, Unavailable) as error:
-                    # no job was claimed, or it has been given back: without a model or a ledger all of them wait
+                    # no job was claimed, or it has been given back: without a model or a ledger all
+                    # of them wait
                     log.error("analyser_waits", error=type(error).__name__, detail=error.detail)
                     self.stop.wait(RETRY.total_seconds())
 
@@ -97,7 +102,12 @@ class Analyser:
 
         Raises Unavailable if the ledger does not answer or the spool is full, DeviceLost.
         """
-        job = self.ledger.claim(owner=self.owner, now=self.clock(), lease=self._lease, max_attempts=self.settings.max_attempts)
+        job = self.ledger.claim(
+            owner=self.owner,
+            now=self.clock(),
+            lease=self._lease,
+            max_attempts=self.settings.max_attempts,
+        )
         if job is None:
             return False
         with structlog.contextvars.bound_contextvars(
@@ -110,17 +120,22 @@ class Analyser:
         return True
 
     def look_once(self, detector: Detector) -> bool:
-        """Begin the reading of a series that still arrives; False if none has grown. Raises Unavailable, DeviceLost."""
+        """Begin the reading of a series that still arrives; False if none has grown. Raises
+        Unavailable, DeviceLost.
+        """
         now = self.clock()
         job = self.ledger.look_at(now=now, until=now + self._lease)
         if job is None:
             return False
-        with structlog.contextvars.bound_contextvars(job=job.id, series_instance_uid=job.series_instance_uid):
+        with structlog.contextvars.bound_contextvars(
+            job=job.id, series_instance_uid=job.series_instance_uid
+        ):
             try:
                 reading = self.reader.read_ahead(job, detector, self._look_up)
                 log.info("series_looked_at", objects=job.objects, positive=reading.positive)
                 self.ledger.end_look(job, objects=job.objects, suspected=reading.positive)
-            except Refusal as refusal:  # not whole yet, or not ours to read: that is said when it is complete
+            # not whole yet, or not ours to read: that is said when it is complete
+            except Refusal as refusal:
                 log.debug("look_in_vain", reason=refusal.reason)
                 self.ledger.end_look(job, objects=job.objects, suspected=False)
             except Interrupted:
@@ -129,7 +144,9 @@ class Analyser:
                 raise DeviceLost(f"the GPU does not work any more: {first_line(error)}") from error
             except Unavailable:
                 raise
-            except Exception:  # the edge: the reading will meet it again, and count it as a try. Until then nobody looks again
+            # the edge: the reading will meet it again, and count it as a try. Until then nobody
+            # looks again
+            except Exception:
                 log.exception("look_crashed")
         return True
 
@@ -141,11 +158,19 @@ class Analyser:
             raise Interrupted(OVERTAKEN)
 
     def _load(self, bundle: Bundle) -> Detector:
-        device = "cpu" if self.settings.engine == "openvino" else choose_device(self.settings.device)
+        device = (
+            "cpu" if self.settings.engine == "openvino" else choose_device(self.settings.device)
+        )
         choice = load_engine(bundle, self.settings.engine, device)
         if choice.objection:
             log.warning("engine_not_used", detail=choice.objection)
-        log.info("bundle_loaded", name=bundle.name, sha256=bundle.sha256, device=device, engine=choice.engine.name)
+        log.info(
+            "bundle_loaded",
+            name=bundle.name,
+            sha256=bundle.sha256,
+            device=device,
+            engine=choice.engine.name,
+        )
         return Detector(bundle, choice.engine)
 
     def _end(self, job: Job, detector: Detector) -> None:
@@ -163,10 +188,17 @@ class Analyser:
                 results=refused.results,
                 **self._owed_to(job, positive=False),
             )
-            log.info("series_refused", reason=refusal.reason, detail=refusal.detail, results=len(refused.results))
+            log.info(
+                "series_refused",
+                reason=refusal.reason,
+                detail=refusal.detail,
+                results=len(refused.results),
+            )
         except ReportError as error:
             # the series will not change by itself: no second try
-            self.ledger.fail(job, now=self.clock(), reason="not_reportable", detail=error.detail, retry_at=None)
+            self.ledger.fail(
+                job, now=self.clock(), reason="not_reportable", detail=error.detail, retry_at=None
+            )
             log.error("reading_not_reportable", detail=error.detail)
         except Interrupted as interruption:
             self.ledger.release(job, now=self.clock(), why=str(interruption))
@@ -174,18 +206,23 @@ class Analyser:
         except LeaseLost:
             raise
         except torch.AcceleratorError as error:
-            with suppress(LeaseLost, Unavailable):  # then the lease gives the job back, or has done so
+            # then the lease gives the job back, or has done so
+            with suppress(LeaseLost, Unavailable):
                 self._give_back_lost(job, error)
             raise DeviceLost(f"the GPU does not work any more: {first_line(error)}") from error
         except Unavailable as error:
-            # a full disk, a ledger that does not answer: no series is to be set aside for that, however long it lasts
+            # a full disk, a ledger that does not answer: no series is to be set aside for that,
+            # however long it lasts
             self.ledger.release(job, now=self.clock(), why=error.detail)
             raise
         except OSError as error:
             self._fail(job, "unavailable", str(error))
-        except Exception as bug:  # the edge: what nobody foresaw is logged once, counted, and does not stop the queue
+        # the edge: what nobody foresaw is logged once, counted, and does not stop the queue
+        except Exception as bug:
             log.exception("reading_crashed")
-            self._fail(job, "crashed", f"{type(bug).__name__}: see the log at {self.clock().isoformat()}")
+            self._fail(
+                job, "crashed", f"{type(bug).__name__}: see the log at {self.clock().isoformat()}"
+            )
         else:
             self.ledger.finish(
                 job,
@@ -210,10 +247,18 @@ class Analyser:
     def _fail(self, job: Job, reason: str, detail: str) -> None:
         now = self.clock()
         self.ledger.fail(job, now=now, reason=reason, detail=detail, retry_at=now + RETRY)
-        log.error("try_failed", reason=reason, detail=detail, attempt=job.attempts, of=self.settings.max_attempts)
+        log.error(
+            "try_failed",
+            reason=reason,
+            detail=detail,
+            attempt=job.attempts,
+            of=self.settings.max_attempts,
+        )
 
     def _give_back_lost(self, job: Job, error: torch.AcceleratorError) -> None:
-        """It is the GPU's fault, not the series', and no try; unless the GPU is lost over this series again and again."""
+        """It is the GPU's fault, not the series', and no try; unless the GPU is lost over this
+        series again and again.
+        """
         now, detail = self.clock(), f"{LOST}: {first_line(error)}"
         if any(LOST in event.detail for event in self.ledger.events(job.id)):
             self._fail(job, "device", detail)
@@ -230,7 +275,9 @@ class Analyser:
         try:
             series, reading = self.reader.read(objects, detector, look_up)
         except Refusal as refusal:
-            raise Refused(refusal, results.of_refusal(objects.datasets, objects.digest, refusal)) from refusal
+            raise Refused(
+                refusal, results.of_refusal(objects.datasets, objects.digest, refusal)
+            ) from refusal
         return reading, results.of_reading(series, objects.datasets, objects.digest, reading)
 
     def _results(self, job: Job, detector: Detector) -> JobResults:
@@ -240,21 +287,29 @@ class Analyser:
             spool=self.spool,
             detector=detector,
             options=self.options,
-            with_notification=any(destination.gets == "notifications" for destination in self.destinations),
+            with_notification=any(
+                destination.gets == "notifications" for destination in self.destinations
+            ),
             at=job.content_at or self.clock(),
         )
 
     def _owed_to(self, job: Job, *, positive: bool) -> dict[str, list[str]]:
         """Who gets the objects, and who the notification."""
         told_before = self.ledger.told_before(job)
-        wanting = [each for each in self.destinations if each.wants(positive=positive, told_before=told_before)]
+        wanting = [
+            each
+            for each in self.destinations
+            if each.wants(positive=positive, told_before=told_before)
+        ]
         return {
             "destinations": [each.name for each in wanting if each.gets == "objects"],
             "notify": [each.name for each in wanting if each.gets == "notifications"],
         }
 
     def _lease_keeper(self, job: Job) -> Callable[[], None]:
-        """Called between steps: keeps the lease; raises Interrupted if the process is to stop, or another series goes first."""
+        """Called between steps: keeps the lease; raises Interrupted if the process is to stop, or
+        another series goes first.
+        """
         renewed_at = self.clock()
 
         def keep_lease() -> None:

@@ -1,4 +1,6 @@
-"""Where decoded pixels hang until their series has been read: it may still be arriving, or its reading was interrupted."""
+"""Where decoded pixels hang until their series has been read: it may still be arriving, or its
+reading was interrupted.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -14,22 +16,34 @@ AT_ONCE = 16
 
 
 class PixelCache:
-    """Up to most_bytes of pixels, by job and hash of the object. In one process; another one decodes anew."""
+    """Up to most_bytes of pixels, by job and hash of the object. In one process; another one
+    decodes anew.
+    """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._size_bytes = 0
         self._hung: dict[int, dict[str, Pixels]] = {}
 
-    def decoder(self, job_id: int, sha256_of: Mapping[str, str], look_up: Callable[[], None]) -> Decode:
-        """Decodes objects of this job, by SOP Instance UID, that do not hang here yet. look_up is called again and again."""
+    def decoder(
+        self, job_id: int, sha256_of: Mapping[str, str], look_up: Callable[[], None]
+    ) -> Decode:
+        """Decodes objects of this job, by SOP Instance UID, that do not hang here yet. look_up is
+        called again and again.
+        """
 
         def decode_missing(datasets: Sequence[Dataset]) -> list[Pixels]:
             hashes = [sha256_of[uid_of(dataset, "SOPInstanceUID")] for dataset in datasets]
             found = dict(self._hung.get(job_id, {}))
-            missing = [(sha256, dataset) for sha256, dataset in zip(hashes, datasets, strict=True) if sha256 not in found]
+            missing = [
+                (sha256, dataset)
+                for sha256, dataset in zip(hashes, datasets, strict=True)
+                if sha256 not in found
+            ]
             for some in _some(missing):
-                for (sha256, _), pixels in zip(some, decode_all([dataset for _, dataset in some]), strict=True):
+                for (sha256, _), pixels in zip(
+                    some, decode_all([dataset for _, dataset in some]), strict=True
+                ):
                     found[sha256] = pixels
                     self._hang(job_id, sha256, pixels)
                 look_up()

@@ -21,7 +21,8 @@ from ich_node.report.uids import digest_of
 from ich_node.series.series import Series, read_series
 from ich_node.spool import Spool
 
-# All objects of a series are in memory while it is read; 1,000 slices of 1024 x 1024 pixels come to this.
+# All objects of a series are in memory while it is read; 1,000 slices of 1024 x 1024 pixels come to
+# this.
 MOST_SERIES_BYTES = 2 << 30
 
 log = structlog.get_logger(__name__)
@@ -58,11 +59,15 @@ class Reader:
         self._lightbox = PixelCache()
 
     def fetch(self, job: Job, look_up: Callable[[], None]) -> Objects:
-        """look_up is called again and again, and may raise Interrupted. Raises TooLarge, Unavailable, OSError."""
+        """look_up is called again and again, and may raise Interrupted. Raises TooLarge,
+        Unavailable, OSError.
+        """
         instances = self._ledger.instances(job)
         size_bytes = sum(instance.size_bytes for instance in instances)
         if size_bytes > MOST_SERIES_BYTES:
-            raise TooLarge(f"{len(instances)} objects of {size_bytes} bytes; a head CT has less than {MOST_SERIES_BYTES}")
+            raise TooLarge(
+                f"{len(instances)} objects of {size_bytes} bytes; a head CT has less than {MOST_SERIES_BYTES}"
+            )
         datasets = []
         for number, instance in enumerate(instances):
             if number % AT_ONCE == 0:
@@ -70,8 +75,11 @@ class Reader:
             datasets.append(pydicom.dcmread(io.BytesIO(self._spool.read(instance.path))))
         return Objects(job=job, instances=instances, datasets=datasets)
 
-    def read(self, objects: Objects, detector: Detector, look_up: Callable[[], None]) -> tuple[Series, Reading]:
-        """The answer, once the series is complete. look_up is called between steps and may raise Interrupted.
+    def read(
+        self, objects: Objects, detector: Detector, look_up: Callable[[], None]
+    ) -> tuple[Series, Reading]:
+        """The answer, once the series is complete. look_up is called between steps and may raise
+        Interrupted.
 
         Raises Refusal, Unavailable, torch.AcceleratorError.
         """
@@ -91,8 +99,13 @@ class Reader:
             if not self._ledger.is_open(job_id):
                 self._lightbox.take_down(job_id)
 
-    def _read(self, objects: Objects, detector: Detector, look_up: Callable[[], None]) -> tuple[Series, Reading, AnswerCache]:
-        series = read_series(objects.datasets, decode=self._lightbox.decoder(objects.job.id, objects.sha256_of, look_up))
+    def _read(
+        self, objects: Objects, detector: Detector, look_up: Callable[[], None]
+    ) -> tuple[Series, Reading, AnswerCache]:
+        series = read_series(
+            objects.datasets,
+            decode=self._lightbox.decoder(objects.job.id, objects.sha256_of, look_up),
+        )
         look_up()
         try:
             return series, *self._detect(objects, detector, series, look_up)

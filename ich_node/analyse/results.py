@@ -1,4 +1,6 @@
-"""What the reading of a job leaves behind, kept in the spool: DICOM objects and, if somebody wants it, a notification."""
+"""What the reading of a job leaves behind, kept in the spool: DICOM objects and, if somebody wants
+it, a notification.
+"""
 
 import io
 from collections.abc import Sequence
@@ -33,7 +35,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class JobResults:
-    """Made twice, the same bytes. at: the time of all of them; with_notification: whether a destination takes notifications."""
+    """Made twice, the same bytes. at: the time of all of them; with_notification: whether a
+    destination takes notifications.
+    """
 
     job: Job
     ledger: Ledger
@@ -43,7 +47,9 @@ class JobResults:
     with_notification: bool
     at: datetime
 
-    def of_reading(self, series: Series, datasets: Sequence[Dataset], digest: str, reading: Reading) -> list[Result]:
+    def of_reading(
+        self, series: Series, datasets: Sequence[Dataset], digest: str, reading: Reading
+    ) -> list[Result]:
         """Raises ReportError, SpoolFull, Unavailable."""
         objects = report_on(
             series,
@@ -59,17 +65,33 @@ class JobResults:
         kept = [self._keep_object(result) for result in objects]
         if not self.with_notification:
             return kept
-        return [*kept, self._keep_notification(notification_of(self._told(datasets, kept), series, reading))]
+        return [
+            *kept,
+            self._keep_notification(notification_of(self._told(datasets, kept), series, reading)),
+        ]
 
-    def of_refusal(self, datasets: Sequence[Dataset], digest: str, refusal: Refusal) -> list[Result]:
-        """The document that says so, if it is wanted. datasets: none if they are too many to be read. Raises as of_reading."""
-        document = self._refusal_report(datasets, digest, refusal) if self.options.refused and datasets else None
+    def of_refusal(
+        self, datasets: Sequence[Dataset], digest: str, refusal: Refusal
+    ) -> list[Result]:
+        """The document that says so, if it is wanted. datasets: none if they are too many to be
+        read. Raises as of_reading.
+        """
+        document = (
+            self._refusal_report(datasets, digest, refusal)
+            if self.options.refused and datasets
+            else None
+        )
         kept = [self._keep_object(document)] if document else []
         if not self.with_notification:
             return kept
-        return [*kept, self._keep_notification(notification_of_refusal(self._told(datasets, kept), refusal))]
+        return [
+            *kept,
+            self._keep_notification(notification_of_refusal(self._told(datasets, kept), refusal)),
+        ]
 
-    def _refusal_report(self, datasets: Sequence[Dataset], digest: str, refusal: Refusal) -> ResultObject | None:
+    def _refusal_report(
+        self, datasets: Sequence[Dataset], digest: str, refusal: Refusal
+    ) -> ResultObject | None:
         """None for a source that it cannot refer to."""
         unread = Unread(
             study_instance_uid=self.job.study_instance_uid,
@@ -80,7 +102,13 @@ class JobResults:
             predecessor=self._predecessor(),
         )
         try:
-            return write_refusal(unread, refusal, algorithm=algorithm_of(self.detector.bundle), options=self.options, at=self.at)
+            return write_refusal(
+                unread,
+                refusal,
+                algorithm=algorithm_of(self.detector.bundle),
+                options=self.options,
+                at=self.at,
+            )
         except ReportError as error:
             log.warning("refusal_not_reportable", detail=error.detail)
             return None
@@ -91,7 +119,9 @@ class JobResults:
         if previous is None:
             return None
         try:
-            header = pydicom.dcmread(io.BytesIO(self.spool.read(previous.path)), specific_tags=["SeriesInstanceUID"])
+            header = pydicom.dcmread(
+                io.BytesIO(self.spool.read(previous.path)), specific_tags=["SeriesInstanceUID"]
+            )
         except FileNotFoundError:
             log.warning("predecessor_lost", sop_instance_uid=previous.sop_instance_uid)
             return None
@@ -109,7 +139,9 @@ class JobResults:
             datasets=datasets,
             revision=self.job.revision,
             replaces=previous.sop_instance_uid if previous else None,
-            report_uid=next((result.sop_instance_uid for result in objects if result.kind == "sr"), None),
+            report_uid=next(
+                (result.sop_instance_uid for result in objects if result.kind == "sr"), None
+            ),
             algorithm=algorithm_of(self.detector.bundle),
             at=self.at,
         )
@@ -119,7 +151,9 @@ class JobResults:
         return _row(result.kind, result.sop_instance_uid, result.sop_class_uid, stored)
 
     def _keep_notification(self, notification: Notification) -> Result:
-        return _row(KIND, notification.uid, "", self.spool.put(notification.encode(), suffix=".json"))
+        return _row(
+            KIND, notification.uid, "", self.spool.put(notification.encode(), suffix=".json")
+        )
 
 
 def _row(kind: str, uid: str, sop_class_uid: str, stored: Stored) -> Result:

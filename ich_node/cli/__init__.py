@@ -1,6 +1,8 @@
-"""The admin's command line; the only place that loads the configuration and wires the rooms together.
+"""The admin's command line; the only place that loads the configuration and wires the rooms
+together.
 
-Exit codes: 0 done (a refused series is an answer too), 1 it could not be done, 2 the command or the configuration is wrong.
+Exit codes: 0 done (a refused series is an answer too), 1 it could not be done, 2 the command or the
+configuration is wrong.
 """
 
 import logging
@@ -27,7 +29,8 @@ GROUPS = ("jobs", "model")
 
 
 class Commands(TyperGroup):
-    """Groups, and the commands of other packages (the entry points ich_node.commands), are imported when they are asked for.
+    """Groups, and the commands of other packages (the entry points ich_node.commands), are imported
+    when they are asked for.
 
     What they import, and so what training imports, would be a third of the memory of every service.
     """
@@ -70,10 +73,18 @@ def _print_version(wanted: bool) -> None:
 def settings(
     context: typer.Context,
     config: Annotated[
-        Path | None, typer.Option(help="config.toml; without it the defaults hold.", envvar="ICH_NODE_CONFIG", dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="config.toml; without it the defaults hold.",
+            envvar="ICH_NODE_CONFIG",
+            dir_okay=False,
+        ),
     ] = None,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Load the configuration for the command that follows."""
@@ -86,8 +97,11 @@ demo.add_to(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; an error that we know is one sentence, not a traceback. arguments: those of this process."""
-    # Real headers break rules; we read them all the same, and pydicom's complaints would quote values of patients.
+    """Run the command line; an error that we know is one sentence, not a traceback. arguments:
+    those of this process.
+    """
+    # Real headers break rules; we read them all the same, and pydicom's complaints would quote
+    # values of patients.
     warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     try:

@@ -13,10 +13,17 @@ if TYPE_CHECKING:  # the commands of the services need not wait for it
 
 
 def phantom(
-    out: Annotated[Path, typer.Option(help="Folder for the slices and truth.json.", file_okay=False)],
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same head, bleeds and bytes.")] = 0,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the slices and truth.json.", file_okay=False)
+    ],
+    seed: Annotated[
+        int, typer.Option(min=0, help="The same seed gives the same head, bleeds and bytes.")
+    ] = 0,
     bleed: Annotated[
-        list[str] | None, typer.Option(help="Plant this kind (IPH, IVH, SAH, SDH, EDH; repeatable). Default: by the seed.")
+        list[str] | None,
+        typer.Option(
+            help="Plant this kind (IPH, IVH, SAH, SDH, EDH; repeatable). Default: by the seed."
+        ),
     ] = None,
     none: Annotated[bool, typer.Option("--no-bleeds", help="Plant nothing.")] = False,
 ) -> None:
@@ -26,17 +33,25 @@ def phantom(
     wanted = [kind.upper() for kind in bleed or ()]
     unknown = sorted(set(wanted) - set(BLEED_KINDS))
     if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: a bleed is one of {', '.join(BLEED_KINDS)}", param_hint="--bleed")
+        raise typer.BadParameter(
+            f"{', '.join(unknown)}: a bleed is one of {', '.join(BLEED_KINDS)}",
+            param_hint="--bleed",
+        )
     kinds = [kind for name in wanted for kind in BLEED_KINDS if kind == name]
     study = make_study(seed, bleeds=kinds if wanted or none else None)
     paths = study.write(out)
-    planted = ", ".join(f"{item.kind} in {len(item.boxes)} slices" for item in study.bleeds) or "no bleed"
+    planted = (
+        ", ".join(f"{item.kind} in {len(item.boxes)} slices" for item in study.bleeds) or "no bleed"
+    )
     typer.echo(f"{len(paths)} slices in {out}: {planted} (truth.json says where)")
 
 
 def demo(
     out: Annotated[
-        Path | None, typer.Option(help="Keep everything here; default: a new temporary folder.", file_okay=False)
+        Path | None,
+        typer.Option(
+            help="Keep everything here; default: a new temporary folder.", file_okay=False
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 7,
 ) -> None:
@@ -48,10 +63,15 @@ def demo(
     result = play(folder, seed=seed, tell=lambda line: console.print(f"- {line}", markup=False))
     console.print(_table(result))
     console.print(f"marks at no planted bleed: {result.marks_elsewhere}")
-    console.print(f"{len(result.received)} result objects after {result.seconds:.0f} s, in {folder / 'received'}", markup=False)
+    console.print(
+        f"{len(result.received)} result objects after {result.seconds:.0f} s, in {folder / 'received'}",
+        markup=False,
+    )
     if result.preview:
         console.print(f"preview: {result.preview}", markup=False)
-    console.print("The shipped model has seen phantoms alone. Research use only. Not a medical device.")
+    console.print(
+        "The shipped model has seen phantoms alone. Research use only. Not a medical device."
+    )
 
 
 def _table(result: "DemoResult") -> Table:
@@ -59,7 +79,12 @@ def _table(result: "DemoResult") -> Table:
     for heading in ("planted", "slices that show it", "of these marked there", ""):
         table.add_column(heading)
     for bleed in result.planted:
-        table.add_row(bleed.kind, str(bleed.slices), str(bleed.slices_marked), "found" if bleed.slices_marked else "MISSED")
+        table.add_row(
+            bleed.kind,
+            str(bleed.slices),
+            str(bleed.slices_marked),
+            "found" if bleed.slices_marked else "MISSED",
+        )
     return table
 
 

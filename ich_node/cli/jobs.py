@@ -12,7 +12,9 @@ from rich.table import Table
 from ich_node.errors import ConfigError
 from ich_node.ledger import Job, JobState, Lane, Ledger
 
-app = typer.Typer(no_args_is_help=True, help="What was received, what became of it, and what is still owed.")
+app = typer.Typer(
+    no_args_is_help=True, help="What was received, what became of it, and what is still owed."
+)
 JobId = Annotated[int, typer.Argument(help="The number in `jobs list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -67,7 +69,11 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
     """One job: its series, its results, each delivery, and its story: when, what, by whom."""
     ledger = _ledger(context)
     job = _job(ledger, job_id)
-    instances, results, deliveries = ledger.instances(job), ledger.results(job.id), ledger.deliveries(job.id)
+    instances, results, deliveries = (
+        ledger.instances(job),
+        ledger.results(job.id),
+        ledger.deliveries(job.id),
+    )
     events = ledger.events(job.id)
     if as_json:
         _print_json(
@@ -80,8 +86,12 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
             }
         )
         return
-    typer.echo(f"job {job.id}, revision {job.revision}: {_state(job, datetime.now(UTC))} {_answer(job)}".rstrip())
-    typer.echo(f"series {job.series_instance_uid}\nstudy  {job.study_instance_uid}\n{len(instances)} instances")
+    typer.echo(
+        f"job {job.id}, revision {job.revision}: {_state(job, datetime.now(UTC))} {_answer(job)}".rstrip()
+    )
+    typer.echo(
+        f"series {job.series_instance_uid}\nstudy  {job.study_instance_uid}\n{len(instances)} instances"
+    )
     if job.reason or job.detail:
         typer.echo(": ".join(filter(None, (job.reason, job.detail))))
     for result in results:
@@ -90,7 +100,10 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
         words = f", {delivery.attempts} tries" + (f", {delivery.detail}" if delivery.detail else "")
         typer.echo(f"to {delivery.destination}: {delivery.kind} {delivery.state}{words}")
     for event in events:
-        typer.echo(f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.event}" + (f": {event.detail}" if event.detail else ""))
+        typer.echo(
+            f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.event}"
+            + (f": {event.detail}" if event.detail else "")
+        )
 
 
 @app.command()
@@ -118,7 +131,9 @@ def close(context: typer.Context, job_id: JobId) -> None:
 
 
 def _state(job: Job, now: datetime) -> str:
-    """WAITING means two things to a person: still arriving, or next in line; and then in which lane."""
+    """WAITING means two things to a person: still arriving, or next in line; and then in which
+    lane.
+    """
     if job.state is not JobState.WAITING:
         return job.state.lower()
     seconds = (job.ready_at - now).total_seconds()

@@ -15,14 +15,21 @@ from ich_node.errors import BundleError
 from ich_node.ledger import Ledger
 
 app = typer.Typer(no_args_is_help=True, help="The models: import, look at, activate, roll back.")
-BundleFile = Annotated[Path, typer.Argument(help="A bundle file (.safetensors).", exists=True, dir_okay=False)]
+BundleFile = Annotated[
+    Path, typer.Argument(help="A bundle file (.safetensors).", exists=True, dir_okay=False)
+]
 Why = Annotated[str, typer.Option(help="The reason, kept with the activation.")]
 
 
 @app.command("import-published")
 def import_published(
     file: Annotated[
-        Path, typer.Argument(help="MaxPool.pt or Attention.pt, as the authors published them.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(
+            help="MaxPool.pt or Attention.pt, as the authors published them.",
+            exists=True,
+            dir_okay=False,
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The bundle file to write.", dir_okay=False)],
 ) -> None:
@@ -38,10 +45,16 @@ def import_published(
     try:
         state = torch.load(file, weights_only=True, map_location="cpu")
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise BundleError(f"{file}: not a PyTorch state dict that can be loaded without running code: {error}") from error
+        raise BundleError(
+            f"{file}: not a PyTorch state dict that can be loaded without running code: {error}"
+        ) from error
     if not isinstance(state, dict):
-        raise BundleError(f"{file}: holds a {type(state).__name__}, not a state dict (name -> tensor)")
-    card, weights = convert_published(state, source=file.name, created=datetime.now(UTC).date().isoformat())
+        raise BundleError(
+            f"{file}: holds a {type(state).__name__}, not a state dict (name -> tensor)"
+        )
+    card, weights = convert_published(
+        state, source=file.name, created=datetime.now(UTC).date().isoformat()
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(pack_bundle(card, weights))
     bundle = open_bundle(out)
@@ -68,28 +81,44 @@ def list_models(context: typer.Context) -> None:
 def show(
     context: typer.Context,
     file: Annotated[
-        Path | None, typer.Argument(help="A bundle file; default: the one that reads now.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Argument(
+            help="A bundle file; default: the one that reads now.", exists=True, dir_okay=False
+        ),
     ] = None,
 ) -> None:
     """The bundle's card as JSON; loading it verifies it."""
     from ich_node.analyse.active_bundle import ActiveBundle
     from ich_node.model.bundle_file import open_bundle
 
-    bundle = open_bundle(file) if file else ActiveBundle(context.obj.ledger(), context.obj.config.bundle.path).current()
-    card = {name: value for name, value in asdict(bundle.card).items() if name != "self_check_peaks"}
+    bundle = (
+        open_bundle(file)
+        if file
+        else ActiveBundle(context.obj.ledger(), context.obj.config.bundle.path).current()
+    )
+    card = {
+        name: value for name, value in asdict(bundle.card).items() if name != "self_check_peaks"
+    }
     typer.echo(json.dumps({"sha256": bundle.sha256} | card, indent=2, ensure_ascii=False))
 
 
 @app.command()
 def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
-    """Let this bundle read from the next job on. It is verified, and a copy is kept beside the spool."""
+    """Let this bundle read from the next job on. It is verified, and a copy is kept beside the
+    spool.
+    """
     from ich_node.model.bundle_file import open_bundle
 
     bundle = open_bundle(file)
     kept = _keep(file.read_bytes(), context.obj.config.spool.path / "bundles")
     ledger: Ledger = context.obj.ledger()
     ledger.activate_bundle(
-        path=str(kept), sha256=bundle.sha256, name=bundle.name, who=getpass.getuser(), why=why, now=datetime.now(UTC)
+        path=str(kept),
+        sha256=bundle.sha256,
+        name=bundle.name,
+        who=getpass.getuser(),
+        why=why,
+        now=datetime.now(UTC),
     )
     typer.echo(f"activated {bundle.name} {bundle.sha256[:12]}")
 
@@ -103,7 +132,9 @@ def rollback(context: typer.Context, why: Why = "") -> None:
 
 
 def _keep(data: bytes, folder: Path) -> Path:
-    """A copy under its own hash, so that the admin may move or overwrite the original and a rollback still finds it."""
+    """A copy under its own hash, so that the admin may move or overwrite the original and a
+    rollback still finds it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{hashlib.sha256(data).hexdigest()}.safetensors"
     if not kept.exists():

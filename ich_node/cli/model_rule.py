@@ -14,24 +14,49 @@ from ich_node.errors import BundleError
 if TYPE_CHECKING:  # torch comes with it, and `ich-node jobs list` need not wait for that
     from ich_node.model.bundle import Bundle
 
-BundleFile = Annotated[Path, typer.Argument(help="A bundle file (.safetensors).", exists=True, dir_okay=False)]
+BundleFile = Annotated[
+    Path, typer.Argument(help="A bundle file (.safetensors).", exists=True, dir_okay=False)
+]
 
 
 def set_rule(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="The new bundle file; an existing file is never overwritten.", dir_okay=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The new bundle file; an existing file is never overwritten.", dir_okay=False
+        ),
+    ],
     why: Annotated[str, typer.Option(help="The reason, kept in the bundle.")],
-    h: Annotated[float | None, typer.Option("--h", min=0, help="Peaks stand out by this much, in the map's unit.")] = None,
-    t: Annotated[float | None, typer.Option("--T", help="Peaks are higher than this, in the map's unit.")] = None,
-    d: Annotated[int | None, typer.Option("--d", min=1, help="Peaks are this far apart, in pixels of the input.")] = None,
+    h: Annotated[
+        float | None,
+        typer.Option("--h", min=0, help="Peaks stand out by this much, in the map's unit."),
+    ] = None,
+    t: Annotated[
+        float | None, typer.Option("--T", help="Peaks are higher than this, in the map's unit.")
+    ] = None,
+    d: Annotated[
+        int | None,
+        typer.Option("--d", min=1, help="Peaks are this far apart, in pixels of the input."),
+    ] = None,
     gate: Annotated[
-        float | None, typer.Option("--gate", min=0, max=1, help="Slices less probable than this have no peaks; 0 is off.")
+        float | None,
+        typer.Option(
+            "--gate", min=0, max=1, help="Slices less probable than this have no peaks; 0 is off."
+        ),
     ] = None,
     bundle: Annotated[
-        Path | None, typer.Option(help="The bundle to start from; default: the one that reads now.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="The bundle to start from; default: the one that reads now.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
 ) -> None:
-    """Make a new bundle with other numbers for what counts as a peak. Activate it with `ich-node model activate`."""
+    """Make a new bundle with other numbers for what counts as a peak. Activate it with `ich-node
+    model activate`.
+    """
     from ich_node.analyse.active_bundle import ActiveBundle
     from ich_node.model.bundle_file import open_bundle
     from ich_node.model.revise import revise
@@ -40,7 +65,11 @@ def set_rule(
         raise typer.BadParameter("say why", param_hint="--why")
     if out.exists():
         raise BundleError(f"{out} exists; a revision is a new file: choose another --out")
-    parent = open_bundle(bundle) if bundle else ActiveBundle(context.obj.ledger(), context.obj.config.bundle.path).current()
+    parent = (
+        open_bundle(bundle)
+        if bundle
+        else ActiveBundle(context.obj.ledger(), context.obj.config.bundle.path).current()
+    )
     wanted = {"min_prominence": h, "min_likelihood": t, "min_distance_px": d, "slice_gate": gate}
     given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     rule = replace(parent.peak_rule, **given)
@@ -65,28 +94,50 @@ def compare(
     from ich_node.model.bundle_file import open_bundle
 
     cards = [_facts(open_bundle(path)) for path in (a, b)]
-    rows = [(name, cards[0].get(name, ""), cards[1].get(name, "")) for name in dict.fromkeys([*cards[0], *cards[1]])]
+    rows = [
+        (name, cards[0].get(name, ""), cards[1].get(name, ""))
+        for name in dict.fromkeys([*cards[0], *cards[1]])
+    ]
     if as_json:
-        typer.echo(json.dumps([{"field": name, "a": left, "b": right} for name, left, right in rows], ensure_ascii=False))
+        typer.echo(
+            json.dumps(
+                [{"field": name, "a": left, "b": right} for name, left, right in rows],
+                ensure_ascii=False,
+            )
+        )
         return
     widths = [max(len(row[column]) for row in [*rows, ("", a.name, b.name)]) for column in range(2)]
     typer.echo(f"  {'':{widths[0]}}  {a.name:{widths[1]}}  {b.name}")
     for name, left, right in rows:
-        typer.echo(f"{' ' if left == right else '*'} {name:{widths[0]}}  {left:{widths[1]}}  {right}".rstrip())
+        typer.echo(
+            f"{' ' if left == right else '*'} {name:{widths[0]}}  {left:{widths[1]}}  {right}".rstrip()
+        )
 
 
 def _facts(bundle: "Bundle") -> dict[str, str]:
-    """The card as dotted names and JSON values; not the self-check, which is no fact about the model."""
-    card = {name: value for name, value in asdict(bundle.card).items() if name not in ("self_check_peaks", "format_version")}
+    """The card as dotted names and JSON values; not the self-check, which is no fact about the
+    model.
+    """
+    card = {
+        name: value
+        for name, value in asdict(bundle.card).items()
+        if name not in ("self_check_peaks", "format_version")
+    }
     parameters = sum(tensor.numel() for tensor in bundle.weights.values())
     return dict(_flatten(card | {"sha256": bundle.sha256[:16], "weights": parameters}))
 
 
 def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
     if isinstance(value, dict) and value:
-        return [pair for key, below in value.items() for pair in _flatten(below, f"{name}.{key}" if name else key)]
+        return [
+            pair
+            for key, below in value.items()
+            for pair in _flatten(below, f"{name}.{key}" if name else key)
+        ]
     if isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
-        return [pair for index, item in enumerate(value) for pair in _flatten(item, f"{name}.{index}")]
+        return [
+            pair for index, item in enumerate(value) for pair in _flatten(item, f"{name}.{index}")
+        ]
     return [(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]
 
 

@@ -17,17 +17,31 @@ Paths = Annotated[list[Path], typer.Argument(exists=True, help="DICOM files or f
 def read(
     context: typer.Context,
     paths: Paths,
-    out: Annotated[Path | None, typer.Option(help="Folder for the SR, the overlays and a PNG preview.", file_okay=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")] = False,
-    bundle: Annotated[
-        Path | None, typer.Option(help="Bundle file; default: [bundle] path, else the shipped one.", dir_okay=False)
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the SR, the overlays and a PNG preview.", file_okay=False),
     ] = None,
-    maps: Annotated[Path | None, typer.Option(help="Save logits and likelihood maps to this .npz.", dir_okay=False)] = None,
-    dicom: Annotated[bool, typer.Option("--dicom/--no-dicom", help="Write DICOM objects to --out.")] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
+    ] = False,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bundle file; default: [bundle] path, else the shipped one.", dir_okay=False
+        ),
+    ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(help="Save logits and likelihood maps to this .npz.", dir_okay=False),
+    ] = None,
+    dicom: Annotated[
+        bool, typer.Option("--dicom/--no-dicom", help="Write DICOM objects to --out.")
+    ] = True,
 ) -> None:
     """Read series from files: what the node would answer, now.
 
-    A lone slice is read as such; the node itself waits for a whole head and refuses less than 8 slices.
+    A lone slice is read as such; the node itself waits for a whole head and refuses less than 8
+    slices.
     """
     from ich_node.files.find import find_series
     from ich_node.files.read import SeriesAnswer, read_files, save_maps, write_answer
@@ -39,7 +53,9 @@ def read(
     config = context.obj.config
     opened = open_bundle(bundle or config.bundle.path or shipped_bundle())
     # OpenVINO takes longer to begin than torch to read a few series
-    choice = choose_engine(opened, "torch" if config.analysis.engine == "auto" else config.analysis.engine, "cpu")
+    choice = choose_engine(
+        opened, "torch" if config.analysis.engine == "auto" else config.analysis.engine, "cpu"
+    )
     if choice.objection:
         messages.print(f"{choice.objection}; torch reads", markup=False, soft_wrap=True)
     detector = Detector(opened, choice.engine)
@@ -65,12 +81,16 @@ def read(
     if maps is not None:
         save_maps(answers, maps)
     if as_json:
-        typer.echo(json.dumps({"readings": [answer.document() for answer in answers]}, ensure_ascii=False))
+        typer.echo(
+            json.dumps({"readings": [answer.document() for answer in answers]}, ensure_ascii=False)
+        )
     else:
         for answer in answers:
             typer.echo(answer.sentence())
     if not answers:
-        messages.print("no DICOM series found: give files or folders of CT Image Storage objects", markup=False)
+        messages.print(
+            "no DICOM series found: give files or folders of CT Image Storage objects", markup=False
+        )
         raise typer.Exit(1)
 
 
@@ -94,7 +114,12 @@ def explain(
         try:
             series = read_series(files.datasets())
         except Refusal as refusal:
-            document |= {"outcome": "refused", "reason": refusal.reason, "detail": refusal.detail, "left_out": []}
+            document |= {
+                "outcome": "refused",
+                "reason": refusal.reason,
+                "detail": refusal.detail,
+                "left_out": [],
+            }
         else:
             positions_mm = [slice_.position_mm for slice_ in series.slices]
             height_mm = max(positions_mm) - min(positions_mm)
@@ -102,7 +127,10 @@ def explain(
                 "outcome": "read",
                 "reason": None,
                 "detail": f"{len(positions_mm)} slices over {height_mm:.0f} mm, tilt {series.tilt_deg:.1f} degrees",
-                "left_out": [{"sop_instance_uid": left.sop_instance_uid, "reason": left.reason} for left in series.left_out],
+                "left_out": [
+                    {"sop_instance_uid": left.sop_instance_uid, "reason": left.reason}
+                    for left in series.left_out
+                ],
             }
         documents.append(document)
     if as_json:
@@ -113,7 +141,11 @@ def explain(
         head = f"series {document['series_instance_uid'] or '(no SeriesInstanceUID)'}, {document['objects']} objects: "
         typer.echo(
             head
-            + ("would be read: " if document["outcome"] == "read" else f"would be refused ({document['reason']}): ")
+            + (
+                "would be read: "
+                if document["outcome"] == "read"
+                else f"would be refused ({document['reason']}): "
+            )
             + document["detail"]
         )
         for left in document["left_out"]:

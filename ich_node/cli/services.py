@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 STALL_SECONDS = 300.0  # of receive and send, whose every wait is shorter
 
 StopWithParent = Annotated[bool, typer.Option("--stop-with-parent", hidden=True)]
-Inherits = Annotated[str, typer.Option("--inherits", hidden=True)]  # one of [scp] processes: what its parent gave it
+Inherits = Annotated[
+    str, typer.Option("--inherits", hidden=True)
+]  # one of [scp] processes: what its parent gave it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,9 @@ def run(context: typer.Context) -> None:
     run_all(setup.path, stop, _main())
 
 
-def receive(context: typer.Context, stop_with_parent: StopWithParent = False, inherits: Inherits = "") -> None:
+def receive(
+    context: typer.Context, stop_with_parent: StopWithParent = False, inherits: Inherits = ""
+) -> None:
     """The DICOM listener: store what comes, then say Success."""
     setup: Setup = context.obj
     stop = _begin(setup, "receive", stop_with_parent)
@@ -118,7 +122,9 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False, in
         ports = [] if config.tls.required else [config.scp.port]
         ports += [config.tls.port] if config.tls.is_on else []
         addresses = [(config.scp.bind_address, port) for port in ports]
-        run_receivers(setup.path, config.scp.processes, addresses, stop, reload_on_signal(), _main())
+        run_receivers(
+            setup.path, config.scp.processes, addresses, stop, reload_on_signal(), _main()
+        )
         return
     from ich_node.receive import receive_forever
 
@@ -150,7 +156,9 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
         spool=setup.spool(),
         shelf=ActiveBundle(ledger, setup.config.bundle.path),
         settings=setup.config.analysis,
-        options=ReportOptions(ae_title=setup.config.scp.ae_title, **setup.config.report.model_dump()),
+        options=ReportOptions(
+            ae_title=setup.config.scp.ae_title, **setup.config.report.model_dump()
+        ),
         destinations=setup.config.destinations,
         owner=owner(),
         clock=_watched(setup.config.analysis.stall_seconds),
@@ -180,13 +188,26 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
         tls=config.tls,
     )
     longest_wait = max(_longest_wait(config), LONGEST_RETRY)
-    sender.work(SpoolRetention(ledger, spool, config.spool, now, keep_days=config.database.keep_days, longest_wait=longest_wait))
+    sender.work(
+        SpoolRetention(
+            ledger,
+            spool,
+            config.spool,
+            now,
+            keep_days=config.database.keep_days,
+            longest_wait=longest_wait,
+        )
+    )
 
 
 def _longest_wait(config: Config) -> timedelta:
     """That this configuration gives: for a series to be complete, a lease, a peer's confirmation."""
-    confirmations = [getattr(destination, "commitment_timeout_seconds", 0) for destination in config.destinations]
-    return timedelta(seconds=max(config.series.max_wait_seconds, config.analysis.lease_seconds, *confirmations))
+    confirmations = [
+        getattr(destination, "commitment_timeout_seconds", 0) for destination in config.destinations
+    ]
+    return timedelta(
+        seconds=max(config.series.max_wait_seconds, config.analysis.lease_seconds, *confirmations)
+    )
 
 
 def find_destination(config: Config, name: str) -> Destination:
@@ -194,12 +215,18 @@ def find_destination(config: Config, name: str) -> Destination:
     for destination in config.destinations:
         if destination.name == name:
             return destination
-    known = ", ".join(destination.name for destination in config.destinations) or "none is configured"
+    known = (
+        ", ".join(destination.name for destination in config.destinations) or "none is configured"
+    )
     raise ConfigError(f"there is no destination '{name}'; config.toml knows: {known}")
 
 
-def echo(context: typer.Context, name: Annotated[str, typer.Argument(help="A [[destinations]] name.")]) -> None:
-    """Ask a destination whether it is there (C-ECHO, a query, a ping, a connection) and say in words what it answers."""
+def echo(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="A [[destinations]] name.")]
+) -> None:
+    """Ask a destination whether it is there (C-ECHO, a query, a ping, a connection) and say in
+    words what it answers.
+    """
     from ich_node.deliver.echo import echo as ask
 
     config: Config = context.obj.config
@@ -215,11 +242,15 @@ def check_config(context: typer.Context) -> None:
     config = setup.config
     typer.echo(f"{setup.path or 'defaults (no --config given)'}: ok")
     if not config.tls.required:
-        typer.echo(f"listens as {config.scp.ae_title} on {config.scp.bind_address}:{config.scp.port}")
+        typer.echo(
+            f"listens as {config.scp.ae_title} on {config.scp.bind_address}:{config.scp.port}"
+        )
     if config.tls.is_on:
         _check_certificates(config)
     for source in config.sources:
-        typer.echo(f"accepts {source.ae_title} ({source.name}) from {', '.join(source.hosts) or 'any host'}")
+        typer.echo(
+            f"accepts {source.ae_title} ({source.name}) from {', '.join(source.hosts) or 'any host'}"
+        )
     if not config.sources:
         typer.echo("accepts nobody: add a [[sources]] entry for each AE that may send")
     for destination in config.destinations:
@@ -255,10 +286,14 @@ def _check_certificates(config: Config) -> None:
 
     client_context(config.tls)
     ends = certificate_ends(config.tls)
-    typer.echo(f"listens as {config.scp.ae_title} on {config.scp.bind_address}:{config.tls.port} with TLS")
+    typer.echo(
+        f"listens as {config.scp.ae_title} on {config.scp.bind_address}:{config.tls.port} with TLS"
+    )
     days = (ends - now()).days
     soon = days < config.tls.warn_days
-    typer.echo(f"{'WARNING: ' if soon else ''}the certificate of [tls] holds until {ends:%Y-%m-%d}, {days} days from now")
+    typer.echo(
+        f"{'WARNING: ' if soon else ''}the certificate of [tls] holds until {ends:%Y-%m-%d}, {days} days from now"
+    )
 
 
 def conformance() -> None:

@@ -20,14 +20,17 @@ from ich_node.config.fields import AeTitle, Port, Section
 
 Gets = Literal["objects", "notifications"]
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
-MOST_SECONDS_TO_ANSWER = 30  # twice this, and connecting, fit into the lease of ich_node/deliver/loop.py
+# twice this, and connecting, fit into the lease of ich_node/deliver/loop.py
+MOST_SECONDS_TO_ANSWER = 30
 Priority = Annotated[int, Field(ge=-100, le=100)]
 TimeoutSeconds = Annotated[float, Field(gt=0, le=MOST_SECONDS_TO_ANSWER)]
 Hl7Name = Annotated[str, Field(max_length=20, pattern=r"^[\x20-\x7e]*$")]
 
 
 class OutletSettings(Section):
-    """What every destination has. The higher priority is served first; within it positive readings, then what waits longest."""
+    """What every destination has. The higher priority is served first; within it positive readings,
+    then what waits longest.
+    """
 
     gets: ClassVar[Gets]
 
@@ -36,7 +39,8 @@ class OutletSettings(Section):
     priority: Priority = 0
 
     def wants(self, *, positive: bool, told_before: Collection[str]) -> bool:
-        """Whether it gets the results of a series. told_before: the destinations that are owed those of an earlier revision.
+        """Whether it gets the results of a series. told_before: the destinations that are owed
+        those of an earlier revision.
 
         Who was told of hemorrhage is told, too, if the next revision shows none.
         """
@@ -60,7 +64,9 @@ class DicomDestination(OutletSettings):
 
 
 class WebSettings(OutletSettings):
-    """A service behind a URL. ca: who signed its certificate, if neither [tls] ca nor somebody whom the system trusts."""
+    """A service behind a URL. ca: who signed its certificate, if neither [tls] ca nor somebody whom
+    the system trusts.
+    """
 
     url: HttpUrl
     ca: Path | None = None
@@ -69,7 +75,9 @@ class WebSettings(OutletSettings):
     @model_validator(mode="after")
     def _url_has_no_secrets(self) -> Self:
         if self.url.username or self.url.password or self.url.fragment:
-            raise ValueError("url must not bear a user, a password or a fragment; secrets come from files")
+            raise ValueError(
+                "url must not bear a user, a password or a fragment; secrets come from files"
+            )
         return self
 
     def _needs_https(self, what: str) -> None:
@@ -78,7 +86,9 @@ class WebSettings(OutletSettings):
 
 
 class StowDestination(WebSettings):
-    """An archive that takes our objects by STOW-RS (PS3.18 §10.5). url: of its DICOMweb service, without /studies."""
+    """An archive that takes our objects by STOW-RS (PS3.18 §10.5). url: of its DICOMweb service,
+    without /studies.
+    """
 
     gets = "objects"
 
@@ -99,7 +109,9 @@ class StowDestination(WebSettings):
 
 
 class WebhookDestination(WebSettings):
-    """A service that takes signed JSON by POST. identifiers: with the patient and the accession number in it."""
+    """A service that takes signed JSON by POST. identifiers: with the patient and the accession
+    number in it.
+    """
 
     gets = "notifications"
 
@@ -117,7 +129,9 @@ class WebhookDestination(WebSettings):
 
 
 class Hl7Destination(OutletSettings):
-    """A reporting system or interface engine that takes ORU^R01 over MLLP. identifiers: with PID and the order numbers in OBR."""
+    """A reporting system or interface engine that takes ORU^R01 over MLLP. identifiers: with PID
+    and the order numbers in OBR.
+    """
 
     gets = "notifications"
 
@@ -146,7 +160,11 @@ KINDS: dict[str, type[OutletSettings]] = {
 
 def _kind_of(destination: Any) -> Any:
     """A destination without a kind is a DICOM peer, as all were before there were kinds."""
-    return destination.get("kind", "dicom") if isinstance(destination, dict) else getattr(destination, "kind", None)
+    return (
+        destination.get("kind", "dicom")
+        if isinstance(destination, dict)
+        else getattr(destination, "kind", None)
+    )
 
 
 Destination = Annotated[

@@ -10,9 +10,18 @@ class Section(BaseModel):
 
 
 def _is_ae_title(value: str) -> str:
-    """PS3.5 §6.2, VR AE: 1 to 16 characters of the default repertoire, no backslash, not only spaces."""
-    if not value.strip() or len(value) > 16 or "\\" in value or not all(" " <= character <= "~" for character in value):
-        raise ValueError(f"{value!r} is not an AE title: 1 to 16 printable ASCII characters without backslash")
+    """PS3.5 §6.2, VR AE: 1 to 16 characters of the default repertoire, no backslash, not only
+    spaces.
+    """
+    if (
+        not value.strip()
+        or len(value) > 16
+        or "\\" in value
+        or not all(" " <= character <= "~" for character in value)
+    ):
+        raise ValueError(
+            f"{value!r} is not an AE title: 1 to 16 printable ASCII characters without backslash"
+        )
     return value
 
 

@@ -1,7 +1,8 @@
 """config.toml -> typed, frozen settings. An unknown key is an error that names its neighbours.
 
-Every setting can be overridden by an environment variable: `ICHNODE__SECTION__KEY`, e.g. `ICHNODE__SCP__PORT=11113`.
-Facts of the model (windows, thresholds) are not here: they live in the bundle, so that they cannot drift from its weights.
+Every setting can be overridden by an environment variable: `ICHNODE__SECTION__KEY`, e.g.
+`ICHNODE__SCP__PORT=11113`. Facts of the model (windows, thresholds) are not here: they live in the
+bundle, so that they cannot drift from its weights.
 """
 
 import ipaddress
@@ -11,7 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from ich_node.config.destinations import KINDS, Destination, DicomDestination, Hl7Destination
 from ich_node.config.fields import AeTitle, Port, Seconds, Section
@@ -38,12 +44,16 @@ class ScpSettings(Section):
     @model_validator(mode="after")
     def _the_largest_object_fits(self) -> "ScpSettings":
         if self.max_bytes_in_flight < 2 * self.max_object_bytes:
-            raise ValueError("[scp] max_bytes_in_flight must be at least twice max_object_bytes: half of it is for large objects")
+            raise ValueError(
+                "[scp] max_bytes_in_flight must be at least twice max_object_bytes: half of it is for large objects"
+            )
         return self
 
 
 class TlsSettings(Section):
-    """A second door for DICOM over TLS, and what we show to destinations that speak it. Off without a certificate."""
+    """A second door for DICOM over TLS, and what we show to destinations that speak it. Off without
+    a certificate.
+    """
 
     port: Port = 2762
     certificate: Path | None = None
@@ -55,7 +65,9 @@ class TlsSettings(Section):
     @model_validator(mode="after")
     def _is_whole(self) -> "TlsSettings":
         if (self.certificate is None) != (self.ca is None):
-            raise ValueError("[tls] needs both certificate and ca: an AE title alone proves nothing")
+            raise ValueError(
+                "[tls] needs both certificate and ca: an AE title alone proves nothing"
+            )
         if self.required and self.certificate is None:
             raise ValueError("[tls] required needs certificate and ca")
         return self
@@ -66,7 +78,9 @@ class TlsSettings(Section):
 
 
 class Source(Section):
-    """A peer that may send to us. No hosts = any host that knows the AE title; a certificate_subject = over TLS only."""
+    """A peer that may send to us. No hosts = any host that knows the AE title; a
+    certificate_subject = over TLS only.
+    """
 
     name: str = Field(min_length=1)
     ae_title: AeTitle
@@ -108,7 +122,9 @@ class SeriesSettings(Section):
 
 
 class BundleSettings(Section):
-    """path: the bundle that reads until `ich-node model activate` chooses another; None = the shipped one."""
+    """path: the bundle that reads until `ich-node model activate` chooses another; None = the
+    shipped one.
+    """
 
     path: Path | None = None
 
@@ -124,7 +140,9 @@ class AnalysisSettings(Section):
     @model_validator(mode="after")
     def _openvino_is_on_the_cpu(self) -> "AnalysisSettings":
         if self.engine == "openvino" and self.device.startswith("cuda"):
-            raise ValueError(f"[analysis] engine 'openvino' reads on the CPU, and device is '{self.device}'")
+            raise ValueError(
+                f"[analysis] engine 'openvino' reads on the CPU, and device is '{self.device}'"
+            )
         return self
 
 
@@ -148,7 +166,9 @@ class LogSettings(Section):
 class Config(BaseSettings):
     """Everything an admin can set."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__"
+    )
 
     scp: ScpSettings = ScpSettings()
     sources: tuple[Source, ...] = ()
@@ -170,7 +190,9 @@ class Config(BaseSettings):
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise ValueError(f"[[{kind}]] uses the name {', '.join(twice)} more than once; names tell peers apart")
+                raise ValueError(
+                    f"[[{kind}]] uses the name {', '.join(twice)} more than once; names tell peers apart"
+                )
         return self
 
     @model_validator(mode="after")
@@ -192,15 +214,22 @@ class Config(BaseSettings):
             return self
         for source in self.sources:
             if source.certificate_subject is not None:
-                raise ValueError(f"[[sources]] {source.name}: certificate_subject needs [tls] certificate and ca")
+                raise ValueError(
+                    f"[[sources]] {source.name}: certificate_subject needs [tls] certificate and ca"
+                )
         for destination in self.destinations:
             if isinstance(destination, DicomDestination | Hl7Destination) and destination.tls:
-                raise ValueError(f"[[destinations]] {destination.name}: tls needs [tls] certificate and ca")
+                raise ValueError(
+                    f"[[destinations]] {destination.name}: tls needs [tls] certificate and ca"
+                )
         return self
 
     @classmethod
     def settings_customise_sources(  # type: ignore[override]  # the sources that are not used are not named
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment goes over the file; nothing else is read."""
         return EnvSettingsSource(settings_cls), init_settings
@@ -224,16 +253,22 @@ def load_config(path: Path | None) -> Config:
     try:
         return Config(**values)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{where}: {_sentence(mistake)}" for mistake in error.errors())) from error
+        raise ConfigError(
+            "\n".join(f"{where}: {_sentence(mistake)}" for mistake in error.errors())
+        ) from error
 
 
 def _refuse_unknown_variables() -> None:
-    """pydantic-settings silently ignores a variable whose section does not exist; an admin's typo must not pass."""
+    """pydantic-settings silently ignores a variable whose section does not exist; an admin's typo
+    must not pass.
+    """
     for name in os.environ:
         if name.upper().startswith(ENV_PREFIX):
             section = name[len(ENV_PREFIX) :].split("__")[0].lower()
             if section not in Config.model_fields:
-                raise ConfigError(f"environment variable {name}: there is no section '{section}'; {_knows(Config)}")
+                raise ConfigError(
+                    f"environment variable {name}: there is no section '{section}'; {_knows(Config)}"
+                )
 
 
 def _sentence(mistake: Any) -> str:

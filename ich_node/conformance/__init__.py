@@ -1,4 +1,6 @@
-"""The DICOM conformance statement (PS3.2), written from the facts where they live, so that it cannot drift."""
+"""The DICOM conformance statement (PS3.2), written from the facts where they live, so that it
+cannot drift.
+"""
 
 from ich_node import __version__
 from ich_node.conformance.acceptor import acceptor_lines

@@ -12,10 +12,19 @@ from ich_node.receive.status import Status
 MEANINGS: dict[Status, tuple[str, str]] = {
     Status.SUCCESS: ("on disk and in the ledger", "nothing"),
     Status.PROCESSING_FAILURE: ("a defect of this node", "send again, tell the administrator"),
-    Status.SOP_CLASS_NOT_SUPPORTED: ("the SOP class is not that of its presentation context", "nothing helps"),
+    Status.SOP_CLASS_NOT_SUPPORTED: (
+        "the SOP class is not that of its presentation context",
+        "nothing helps",
+    ),
     Status.NOT_AUTHORISED: ("the association was not admitted", "tell the administrator"),
-    Status.OUT_OF_RESOURCES: ("no room on disk, or the ledger cannot be written", "send again later"),
-    Status.OBJECT_TOO_LARGE: ("larger than `[scp] max_object_bytes`", "raise the limit, or do not send it"),
+    Status.OUT_OF_RESOURCES: (
+        "no room on disk, or the ledger cannot be written",
+        "send again later",
+    ),
+    Status.OBJECT_TOO_LARGE: (
+        "larger than `[scp] max_object_bytes`",
+        "raise the limit, or do not send it",
+    ),
     Status.DOES_NOT_MATCH_COMMAND: ("the data set is not what the command says", "nothing helps"),
     Status.HEADER_NOT_UNDERSTOOD: ("the data set cannot be parsed", "nothing helps"),
     Status.UID_MISSING: ("a UID that names the object is missing", "repair the object"),
@@ -49,7 +58,10 @@ def acceptor_lines() -> list[str]:
             "A failure carries a sentence in Error Comment (0000,0902). There are no warnings."
             " [c-store-status.md](c-store-status.md) names the test of each answer.",
         ),
-        *table(("status", "meaning", "what the sender should do"), ((f"0x{status:04X}", *MEANINGS[status]) for status in Status)),
+        *table(
+            ("status", "meaning", "what the sender should do"),
+            ((f"0x{status:04X}", *MEANINGS[status]) for status in Status),
+        ),
         "### 2.3 Associations that are rejected",
         "",
         *table(("result", "source", "reason", "when"), (_rejection(each) for each in Rejection)),

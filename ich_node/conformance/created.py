@@ -48,12 +48,19 @@ def created_lines() -> list[str]:
         "### 7.1 What is in all of them",
         "",
         *table(HEADS, common),
-        *(line for number, kind in enumerate(kinds, start=2) for line in _object_lines(number, kind, one, other, common)),
+        *(
+            line
+            for number, kind in enumerate(kinds, start=2)
+            for line in _object_lines(number, kind, one, other, common)
+        ),
         f"### 7.{len(kinds) + 2} Templates",
         "",
         *table(
             ("object", "templates of PS3.16"),
-            ((WHAT[kind], ", ".join(f"TID {each}" for each in _templates(one, kind))) for kind in ("sr", "key_objects")),
+            (
+                (WHAT[kind], ", ".join(f"TID {each}" for each in _templates(one, kind)))
+                for kind in ("sr", "key_objects")
+            ),
         ),
         "TID 1500 includes TID 1204 (language), TID 1002 and 1004 (device observer), TID 1600 to 1604 (image library), TID 4019"
         " (algorithm) in each group, and TID 300 (measurement).",
@@ -76,10 +83,17 @@ def _object_lines(number: int, kind: str, one: Example, other: Example, common: 
 
 
 def _rows(kind: str, one: Example, other: Example) -> Rows:
-    """What every object of a kind has is its value; the rest is the source's, or made for the object."""
+    """What every object of a kind has is its value; the rest is the source's, or made for the
+    object.
+    """
     dataset, twin = _first(one, kind), _first(other, kind)
     return [
-        (dictionary_description(element.tag), str(element.tag), element.VR, _origin(element, twin, one.header))
+        (
+            dictionary_description(element.tag),
+            str(element.tag),
+            element.VR,
+            _origin(element, twin, one.header),
+        )
         for element in dataset
     ]
 
@@ -91,7 +105,11 @@ def _origin(element: DataElement, twin: Dataset, header: Dataset) -> str:
         return "empty"
     if element.keyword in header and header[element.keyword].value == element.value:
         return "of the source"
-    if element.keyword != "PixelData" and element.keyword in twin and twin[element.keyword].value == element.value:
+    if (
+        element.keyword != "PixelData"
+        and element.keyword in twin
+        and twin[element.keyword].value == element.value
+    ):
         return f"`{_short(element)}`"
     return "made"
 
@@ -107,13 +125,24 @@ def _first(shown: Example, kind: str) -> Dataset:
 
 def _private(shown: Example) -> str:
     found = sorted(
-        {str(element.tag) for result in shown.results for element in result.dataset.iterall() if element.tag.is_private}
+        {
+            str(element.tag)
+            for result in shown.results
+            for element in result.dataset.iterall()
+            if element.tag.is_private
+        }
     )
     return ", ".join(found) or "none"
 
 
 def _templates(shown: Example, kind: str) -> list[str]:
-    return sorted({str(element.value) for element in _first(shown, kind).iterall() if element.keyword == "TemplateIdentifier"})
+    return sorted(
+        {
+            str(element.value)
+            for element in _first(shown, kind).iterall()
+            if element.keyword == "TemplateIdentifier"
+        }
+    )
 
 
 def _codes() -> list[tuple[str, str, str]]:
@@ -122,7 +151,12 @@ def _codes() -> list[tuple[str, str, str]]:
     for value in vars(codes).values():
         found |= {
             each
-            for each in (value if isinstance(value, tuple) and not isinstance(value, Code) else (value,))
+            for each in (
+                value if isinstance(value, tuple) and not isinstance(value, Code) else (value,)
+            )
             if isinstance(each, Code)
         }
-    return sorted(((f"`{each.value}`", each.scheme_designator, each.meaning) for each in found), key=lambda row: (row[1], row[0]))
+    return sorted(
+        ((f"`{each.value}`", each.scheme_designator, each.meaning) for each in found),
+        key=lambda row: (row[1], row[0]),
+    )

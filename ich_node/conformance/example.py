@@ -1,4 +1,6 @@
-"""A small series with one mark, and everything that is made of it: the statement lists what is in the objects."""
+"""A small series with one mark, and everything that is made of it: the statement lists what is in
+the objects.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -28,7 +30,9 @@ class Example:
 def example(number: int) -> Example:
     """Examples of two numbers differ in all that is not constant."""
     slices = tuple(_slice(number, index) for index in range(1, number + 1))
-    series = Series(study_instance_uid=f"1.2.{number}", series_instance_uid=f"1.2.{number}.1", slices=slices)
+    series = Series(
+        study_instance_uid=f"1.2.{number}", series_instance_uid=f"1.2.{number}.1", slices=slices
+    )
     headers = [_header(number, series, slice_) for slice_ in slices]
     bundle = BundleId(name=f"bundle-{number}", sha256=f"{number:02x}" * 32)
     reading = Reading(
@@ -37,12 +41,18 @@ def example(number: int) -> Example:
         bundle=bundle,
         series_probability=0.9,
         threshold=0.5,
-        slices=tuple(_reading(slice_, (MARK,) if slice_ is slices[-1] else ()) for slice_ in slices),
+        slices=tuple(
+            _reading(slice_, (MARK,) if slice_ is slices[-1] else ()) for slice_ in slices
+        ),
         left_out=(),
         maps=tuple(_map(slice_) for slice_ in slices),
     )
     algorithm = Algorithm(
-        name="ICH MIL", version=f"0.{number}", bundle_name=bundle.name, bundle_sha256=bundle.sha256, details="threshold 50 %"
+        name="ICH MIL",
+        version=f"0.{number}",
+        bundle_name=bundle.name,
+        bundle_sha256=bundle.sha256,
+        details="threshold 50 %",
     )
     results = write_report(
         SourceSeries(series=series, datasets=headers, digest=bundle.sha256, revision=1),
@@ -73,18 +83,51 @@ def _slice(number: int, index: int) -> Slice:
 def _header(number: int, series: Series, slice_: Slice) -> Dataset:
     header = Dataset()
     header.SOPClassUID, header.SOPInstanceUID = slice_.sop_class_uid, slice_.sop_instance_uid
-    header.StudyInstanceUID, header.SeriesInstanceUID = series.study_instance_uid, series.series_instance_uid
-    header.PatientName, header.PatientID, header.IssuerOfPatientID = f"Name^{number}", f"ID{number}", f"Issuer{number}"
-    header.PatientBirthDate, header.PatientSex, header.PatientAge = f"195001{number:02}", "FM"[number % 2], f"0{number:02}Y"
-    header.PatientComments, header.PatientSize, header.PatientWeight = f"comment {number}", f"1.{number}", f"7{number}"
-    header.StudyDate, header.StudyTime, header.StudyID = f"200001{number:02}", f"1200{number:02}", f"S{number}"
+    header.StudyInstanceUID, header.SeriesInstanceUID = (
+        series.study_instance_uid,
+        series.series_instance_uid,
+    )
+    header.PatientName, header.PatientID, header.IssuerOfPatientID = (
+        f"Name^{number}",
+        f"ID{number}",
+        f"Issuer{number}",
+    )
+    header.PatientBirthDate, header.PatientSex, header.PatientAge = (
+        f"195001{number:02}",
+        "FM"[number % 2],
+        f"0{number:02}Y",
+    )
+    header.PatientComments, header.PatientSize, header.PatientWeight = (
+        f"comment {number}",
+        f"1.{number}",
+        f"7{number}",
+    )
+    header.StudyDate, header.StudyTime, header.StudyID = (
+        f"200001{number:02}",
+        f"1200{number:02}",
+        f"S{number}",
+    )
     header.StudyDescription, header.AccessionNumber = f"study {number}", f"A{number}"
-    header.ReferringPhysicianName, header.AdditionalPatientHistory = f"Doctor^{number}", f"history {number}"
-    header.Modality, header.RescaleIntercept, header.RescaleSlope, header.RescaleType = "CT", f"-{number}", f"1.{number}", "HU"
+    header.ReferringPhysicianName, header.AdditionalPatientHistory = (
+        f"Doctor^{number}",
+        f"history {number}",
+    )
+    header.Modality, header.RescaleIntercept, header.RescaleSlope, header.RescaleType = (
+        "CT",
+        f"-{number}",
+        f"1.{number}",
+        "HU",
+    )
     header.SliceThickness, header.Rows, header.Columns = f"{number}.5", SIDE_PX, SIDE_PX
     header.PixelSpacing = list(slice_.pixel_spacing_mm)
-    header.ImagePositionPatient, header.ImageOrientationPatient = list(slice_.image_position_mm), list(slice_.image_orientation)
-    header.FrameOfReferenceUID, header.PositionReferenceIndicator = slice_.frame_of_reference_uid, f"indicator {number}"
+    header.ImagePositionPatient, header.ImageOrientationPatient = (
+        list(slice_.image_position_mm),
+        list(slice_.image_orientation),
+    )
+    header.FrameOfReferenceUID, header.PositionReferenceIndicator = (
+        slice_.frame_of_reference_uid,
+        f"indicator {number}",
+    )
     return header
 
 
@@ -101,7 +144,10 @@ def _reading(slice_: Slice, findings: tuple[Finding, ...]) -> SliceReading:
 def _map(slice_: Slice) -> LikelihoodMap:
     grid = PixelGrid(row_scale=1, row_offset=0, column_scale=1, column_offset=0)
     return LikelihoodMap(
-        sop_instance_uid=slice_.sop_instance_uid, logit=0.0, likelihood_YX=np.zeros((4, 4), np.float32), grid=grid
+        sop_instance_uid=slice_.sop_instance_uid,
+        logit=0.0,
+        likelihood_YX=np.zeros((4, 4), np.float32),
+        grid=grid,
     )
 
 

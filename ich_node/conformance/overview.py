@@ -22,7 +22,15 @@ def overview_lines() -> list[str]:
 
 
 def _roles() -> list[tuple[str, str, str]]:
-    offered = [UID(context.abstract_syntax or "") for context in acceptor(ScpSettings()).supported_contexts]
+    offered = [
+        UID(context.abstract_syntax or "") for context in acceptor(ScpSettings()).supported_contexts
+    ]
     used = [VERIFICATION, PUSH_MODEL, *RESULT_SOP_CLASSES]
-    in_order = sorted({*offered, *used}, key=lambda each: (each not in (VERIFICATION, *ACCEPTED_SOP_CLASSES), str(each)))
-    return [(uid(each), "yes" if each in used else "no", "yes" if each in offered else "no") for each in in_order]
+    in_order = sorted(
+        {*offered, *used},
+        key=lambda each: (each not in (VERIFICATION, *ACCEPTED_SOP_CLASSES), str(each)),
+    )
+    return [
+        (uid(each), "yes" if each in used else "no", "yes" if each in offered else "no")
+        for each in in_order
+    ]

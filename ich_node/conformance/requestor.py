@@ -42,7 +42,10 @@ def requestor_lines() -> list[str]:
                 ("C-STORE any other status, or none", "not delivered: tried again as above"),
                 ("N-ACTION 0x0000", "the confirmation is awaited for `commitment_timeout_seconds`"),
                 ("N-ACTION any other status, or none", "not delivered: tried again as above"),
-                ("N-EVENT-REPORT", "delivered for each object that is committed; the others are sent again"),
+                (
+                    "N-EVENT-REPORT",
+                    "delivered for each object that is committed; the others are sent again",
+                ),
                 *(
                     (f"N-EVENT-REPORT, Failure Reason 0x{reason:04X}", f"{words}; sent again")
                     for reason, words in FAILURE_REASONS.items()
@@ -58,8 +61,14 @@ def requestor_lines() -> list[str]:
         *table(
             ("reason in the answer", "meaning"),
             (
-                *((f"Failure Reason 0x{reason:04X}", f"{words}; tried again") for reason, words in FAILURES.items()),
-                *((f"Warning Reason 0x{reason:04X}", f"{words}; delivered, and noted") for reason, words in WARNINGS.items()),
+                *(
+                    (f"Failure Reason 0x{reason:04X}", f"{words}; tried again")
+                    for reason, words in FAILURES.items()
+                ),
+                *(
+                    (f"Warning Reason 0x{reason:04X}", f"{words}; delivered, and noted")
+                    for reason, words in WARNINGS.items()
+                ),
             ),
         ),
     ]
@@ -71,7 +80,11 @@ def _contexts() -> list[tuple[str, str, str]]:
         (uid(VERIFICATION), "<br>".join(plain), "SCU"),
         (uid(PUSH_MODEL), "<br>".join(plain), "SCU"),
         *(
-            (uid(each), "<br>".join([*plain, *([uid(RLELossless)] if each in SENT_COMPRESSED else [])]), "SCU")
+            (
+                uid(each),
+                "<br>".join([*plain, *([uid(RLELossless)] if each in SENT_COMPRESSED else [])]),
+                "SCU",
+            )
             for each in RESULT_SOP_CLASSES
         ),
     ]

@@ -4,7 +4,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ich_node.config.destinations import KINDS
-from ich_node.config.settings import ReportSettings, ScpSettings, SeriesSettings, Source, SpoolSettings, TlsSettings
+from ich_node.config.settings import (
+    ReportSettings,
+    ScpSettings,
+    SeriesSettings,
+    Source,
+    SpoolSettings,
+    TlsSettings,
+)
 from ich_node.conformance.markdown import table
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -47,7 +54,9 @@ def settings_lines() -> list[str]:
 
 
 def _rows(heading: str, model: type[BaseModel]) -> list[tuple[str, str, str]]:
-    return [(f"`{heading}`", f"`{name}`", _default(field)) for name, field in model.model_fields.items()]
+    return [
+        (f"`{heading}`", f"`{name}`", _default(field)) for name, field in model.model_fields.items()
+    ]
 
 
 def _default(field: FieldInfo) -> str:

@@ -7,7 +7,11 @@ from ich_node.network.tls import CIPHERS
 
 
 def support_lines() -> list[str]:
-    read = ", ".join(f"`{term}`" for term in sorted(python_encoding) if term.startswith("ISO") or term in ("GB18030", "GBK"))
+    read = ", ".join(
+        f"`{term}`"
+        for term in sorted(python_encoding)
+        if term.startswith("ISO") or term in ("GB18030", "GBK")
+    )
     return [
         "## 5 Character sets",
         "",

@@ -19,7 +19,9 @@ class EchoResult:
 
 
 def echo(destination: Destination, calling_ae: str, tls: TlsSettings = TLS_OFF) -> EchoResult:
-    """C-ECHO for DICOM; a query for STOW-RS, a signed ping for a webhook, a connection for HL7. Raises ConfigError."""
+    """C-ECHO for DICOM; a query for STOW-RS, a signed ping for a webhook, a connection for HL7.
+    Raises ConfigError.
+    """
     outlet = open_outlet(destination, ae_title=calling_ae, tls=tls, clock=lambda: datetime.now(UTC))
     peer = f"{destination.name} ({address_of(destination)})"
     try:

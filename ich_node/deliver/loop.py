@@ -1,9 +1,11 @@
-"""The sender's loop: claim what is due to one destination, connect, send one result after the other, record each answer at once.
+"""The sender's loop: claim what is due to one destination, connect, send one result after the
+other, record each answer at once.
 
-Sent means that the destination said so (outlets/ has one file for each kind); where storage commitment is asked for, that it
-confirms it. What failed is tried again after 30 s, 1 min, 2 min ... 15 min for 24 h, then given up with the last reason. Results
-lie in the spool: a peer that is down never costs another analysis, and is tried with one batch in 30 s, whatever it is owed. A
-crash between an answer and its record sends the result once more, with the same UIDs and bytes.
+Sent means that the destination said so (outlets/ has one file for each kind); where storage
+commitment is asked for, that it confirms it. What failed is tried again after 30 s, 1 min, 2 min
+... 15 min for 24 h, then given up with the last reason. Results lie in the spool: a peer that is
+down never costs another analysis, and is tried with one batch in 30 s, whatever it is owed. A crash
+between an answer and its record sends the result once more, with the same UIDs and bytes.
 """
 
 import threading
@@ -27,7 +29,8 @@ from ich_node.spool import Spool
 
 WAIT_SECONDS = 0.5  # for a ledger that does not answer
 LEASE = timedelta(seconds=90)
-ONE_RESULT = timedelta(seconds=75)  # at most, to connect, be rejected or time out; before each the lease has so long to run
+# at most, to connect, be rejected or time out; before each the lease has so long to run
+ONE_RESULT = timedelta(seconds=75)
 MOST_IN_ONE_ASSOCIATION = 100
 FIRST_RETRY = timedelta(seconds=30)
 LONGEST_RETRY = timedelta(minutes=15)
@@ -79,7 +82,9 @@ class Sender:
             now=self.clock(),
             lease=LEASE,
             limit=MOST_IN_ONE_ASSOCIATION,
-            priorities={destination.name: destination.priority for destination in self.destinations},
+            priorities={
+                destination.name: destination.priority for destination in self.destinations
+            },
         )
         if not batch:
             return 0
@@ -87,19 +92,25 @@ class Sender:
         try:
             self._deliver(open_ids)
         except LeaseLost:
-            log.warning("delivery_lease_lost", destination=batch[0].destination, job_id=batch[0].job_id)
+            log.warning(
+                "delivery_lease_lost", destination=batch[0].destination, job_id=batch[0].job_id
+            )
         except (PeerUnavailable, ConfigError) as error:
             self._retry_later(open_ids.values(), error.detail)
             self.ledger.hold(batch[0].destination, until=self.clock() + FIRST_RETRY)
         except Unavailable:
             raise
         except Exception as error:  # a bug of ours: this batch waits, the others go on
-            log.exception("delivery_failed", destination=batch[0].destination, job_id=batch[0].job_id)
+            log.exception(
+                "delivery_failed", destination=batch[0].destination, job_id=batch[0].job_id
+            )
             self._retry_later(open_ids.values(), f"internal error: {type(error).__name__}")
         return len(batch)
 
     def _deliver(self, open_ids: dict[int, Delivery]) -> None:
-        """Send what is open, and take out what has been decided. Raises PeerUnavailable, ConfigError, LeaseLost."""
+        """Send what is open, and take out what has been decided. Raises PeerUnavailable,
+        ConfigError, LeaseLost.
+        """
         batch = list(open_ids.values())
         renewed_at = self.clock()
         with self._outlet(batch[0].destination).connect(batch) as line:
@@ -110,7 +121,9 @@ class Sender:
                 held_for = self.clock() - renewed_at  # negative: the clock was put back
                 if not timedelta(0) <= held_for <= LEASE - ONE_RESULT:
                     renewed_at = self.clock()
-                    self.ledger.renew_deliveries(list(open_ids), owner=self.owner, now=renewed_at, lease=LEASE)
+                    self.ledger.renew_deliveries(
+                        list(open_ids), owner=self.owner, now=renewed_at, lease=LEASE
+                    )
                 try:
                     taken = line.send(delivery, self._read(delivery))
                 except (NotSent, NotANotification) as error:
@@ -120,17 +133,27 @@ class Sender:
                 del open_ids[delivery.id]
 
     def _outlet(self, name: str) -> Outlet:
-        destination = next((destination for destination in self.destinations if destination.name == name), None)
+        destination = next(
+            (destination for destination in self.destinations if destination.name == name), None
+        )
         if destination is None:
             raise PeerUnavailable(f"config.toml has no destination '{name}' any more")
         commitments = Commitments(ledger=self.ledger, clock=self.clock, stop=self.stop)
-        return open_outlet(destination, ae_title=self.ae_title, tls=self.tls, clock=self.clock, commitments=commitments)
+        return open_outlet(
+            destination,
+            ae_title=self.ae_title,
+            tls=self.tls,
+            clock=self.clock,
+            commitments=commitments,
+        )
 
     def _read(self, delivery: Delivery) -> bytes:
         try:
             return self.spool.read(delivery.path)
         except OSError as error:
-            raise NotSent(f"{delivery.path} cannot be read from the spool: {error.strerror}") from error
+            raise NotSent(
+                f"{delivery.path} cannot be read from the spool: {error.strerror}"
+            ) from error
 
     def _record(self, delivery: Delivery, taken: Taken) -> None:
         known = {
@@ -156,26 +179,40 @@ class Sender:
         log.info("stored", **known)
 
     def retry_uncommitted(self) -> int:
-        """Take back what a destination does not keep, or did not confirm in time; how many. Raises Unavailable."""
-        batch = self.ledger.claim_uncommitted(owner=self.owner, now=self.clock(), lease=LEASE, limit=MOST_IN_ONE_ASSOCIATION)
+        """Take back what a destination does not keep, or did not confirm in time; how many. Raises
+        Unavailable.
+        """
+        batch = self.ledger.claim_uncommitted(
+            owner=self.owner, now=self.clock(), lease=LEASE, limit=MOST_IN_ONE_ASSOCIATION
+        )
         for delivery in batch:
             unanswered = delivery.transaction_uid is not None
-            self._retry_later([delivery], NOT_CONFIRMED if unanswered else delivery.detail or NOT_CONFIRMED)
+            self._retry_later(
+                [delivery], NOT_CONFIRMED if unanswered else delivery.detail or NOT_CONFIRMED
+            )
         return len(batch)
 
     def _retry_later(self, deliveries: Iterable[Delivery], detail: str) -> None:
         for delivery in deliveries:
             now = self.clock()
             next_at = retry_at(attempts=delivery.attempts, first_at=delivery.first_at, now=now)
-            known = {"destination": delivery.destination, "sop_instance_uid": delivery.sop_instance_uid, "detail": detail}
+            known = {
+                "destination": delivery.destination,
+                "sop_instance_uid": delivery.sop_instance_uid,
+                "detail": detail,
+            }
             if next_at is None:
                 self.ledger.give_up([delivery.id], owner=self.owner, now=now, detail=detail)
                 log.error("delivery_given_up", attempts=delivery.attempts, **known)
             else:
-                self.ledger.postpone([delivery.id], owner=self.owner, now=now, next_at=next_at, detail=detail)
+                self.ledger.postpone(
+                    [delivery.id], owner=self.owner, now=now, next_at=next_at, detail=detail
+                )
                 log.warning("delivery_postponed", next_at=next_at.isoformat(), **known)
 
     def _hand_back(self, deliveries: Iterable[Delivery]) -> None:
         now = self.clock()
         ids = [delivery.id for delivery in deliveries]
-        self.ledger.postpone(ids, owner=self.owner, now=now, next_at=now, detail="the node was stopped")
+        self.ledger.postpone(
+            ids, owner=self.owner, now=now, next_at=now, detail="the node was stopped"
+        )

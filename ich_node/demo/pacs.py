@@ -18,7 +18,9 @@ LOOPBACK = "127.0.0.1"
 
 
 class PacsStandIn:
-    """Listens on a free port of the loopback interface while its context is open. arrived: files, in order of arrival."""
+    """Listens on a free port of the loopback interface while its context is open. arrived: files,
+    in order of arrival.
+    """
 
     def __init__(self, folder: Path, ae_title: str = "PACS") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +34,10 @@ class PacsStandIn:
         entity.add_supported_context(VERIFICATION)
         for context in AllStoragePresentationContexts:
             entity.add_supported_context(str(context.abstract_syntax), [ExplicitVRLittleEndian])
-        handlers: list[EventHandlerType] = [(evt.EVT_C_STORE, self._keep), (evt.EVT_RELEASED, self._note_end)]
+        handlers: list[EventHandlerType] = [
+            (evt.EVT_C_STORE, self._keep),
+            (evt.EVT_RELEASED, self._note_end),
+        ]
         server = entity.start_server((LOOPBACK, 0), block=False, evt_handlers=handlers)
         assert server is not None
         self._server = server
@@ -67,7 +72,9 @@ class PacsStandIn:
             status = association.send_c_store(dataset).get("Status")
             if status != 0x0000:
                 association.abort()
-                raise PeerUnavailable(f"the node answered C-STORE with {f'0x{status:04X}' if status is not None else 'nothing'}")
+                raise PeerUnavailable(
+                    f"the node answered C-STORE with {f'0x{status:04X}' if status is not None else 'nothing'}"
+                )
         association.release()
 
     def _keep(self, event: Event) -> int:

@@ -1,4 +1,6 @@
-"""One act: start the node, send it a phantom, wait for the answer, hold what was found against what was planted."""
+"""One act: start the node, send it a phantom, wait for the answer, hold what was found against what
+was planted.
+"""
 
 import signal
 import socket
@@ -92,10 +94,19 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
         config = _write_config(out / "node", pacs)
         port = load_config(config).scp.port
         with (out / "node" / "log.jsonl").open("wb") as log:
-            node = subprocess.Popen([sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log)
+            node = subprocess.Popen(
+                [sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log
+            )
             try:
-                _wait_for(lambda: pacs.answers(port, "ICHNODE"), START_SECONDS, node, "the node does not listen")
-                tell(f"the node listens on {LOOPBACK}:{port}; the PACS stand-in sends {len(study.slices)} images")
+                _wait_for(
+                    lambda: pacs.answers(port, "ICHNODE"),
+                    START_SECONDS,
+                    node,
+                    "the node does not listen",
+                )
+                tell(
+                    f"the node listens on {LOOPBACK}:{port}; the PACS stand-in sends {len(study.slices)} images"
+                )
                 began = time.monotonic()
                 pacs.send(study.datasets(), port, "ICHNODE")
                 tell("all acknowledged; waiting for the reading")
@@ -117,18 +128,30 @@ def _write_config(folder: Path, pacs: PacsStandIn) -> Path:
         free.bind((LOOPBACK, 0))
         port = free.getsockname()[1]
     config = folder / "config.toml"
-    text = CONFIG.format(host=LOOPBACK, port=port, pacs_ae=pacs.ae_title, pacs_port=pacs.port, folder=folder.resolve())
+    text = CONFIG.format(
+        host=LOOPBACK,
+        port=port,
+        pacs_ae=pacs.ae_title,
+        pacs_port=pacs.port,
+        folder=folder.resolve(),
+    )
     config.write_text(text, encoding="utf-8")
     return config
 
 
-def _wait_for(condition: Callable[[], bool], seconds: float, node: subprocess.Popen[bytes], otherwise: str) -> None:
+def _wait_for(
+    condition: Callable[[], bool], seconds: float, node: subprocess.Popen[bytes], otherwise: str
+) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if node.poll() is not None:
-            raise DemoError(f"the node ended with status {node.returncode}; its log lies in node/log.jsonl")
+            raise DemoError(
+                f"the node ended with status {node.returncode}; its log lies in node/log.jsonl"
+            )
         if time.monotonic() > deadline:
-            raise DemoError(f"{otherwise} within {seconds:.0f} s; the node's log lies in node/log.jsonl")
+            raise DemoError(
+                f"{otherwise} within {seconds:.0f} s; the node's log lies in node/log.jsonl"
+            )
         time.sleep(0.2)
 
 
@@ -138,7 +161,9 @@ def _has_sr(pacs: PacsStandIn) -> bool:
 
 
 def _class_of(path: Path) -> str:
-    return str(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]).SOPClassUID)
+    return str(
+        pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]).SOPClassUID
+    )
 
 
 def _stop(node: subprocess.Popen[bytes]) -> None:
@@ -159,7 +184,12 @@ def _compare(study: PhantomStudy, received: list[Path], out: Path, seconds: floa
         if index in bleed.boxes
     ]
     hits = [
-        {(number, uid) for number, uid, box in boxes if uid == mark.sop_instance_uid and _is_near(mark, box)} for mark in marks
+        {
+            (number, uid)
+            for number, uid, box in boxes
+            if uid == mark.sop_instance_uid and _is_near(mark, box)
+        }
+        for mark in marks
     ]
     marked = set().union(*hits)
     return DemoResult(
@@ -180,7 +210,9 @@ def _compare(study: PhantomStudy, received: list[Path], out: Path, seconds: floa
 
 
 def marks_of(path: Path) -> list[ReportedMark]:
-    """The points of an SR file. SCOORD counts from the corner of the first pixel, so its centre is (0.5, 0.5)."""
+    """The points of an SR file. SCOORD counts from the corner of the first pixel, so its centre is
+    (0.5, 0.5).
+    """
     marks = []
     content: Any = srread(path).content
     for group in content.get_planar_roi_measurement_groups():
@@ -188,7 +220,9 @@ def marks_of(path: Path) -> list[ReportedMark]:
         (column, row), *_ = region.value
         marks.append(
             ReportedMark(
-                sop_instance_uid=str(region.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID),
+                sop_instance_uid=str(
+                    region.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+                ),
                 row=float(row) - 0.5,
                 column=float(column) - 0.5,
                 certainty=float(group.get_measurements()[0].value),
@@ -199,12 +233,19 @@ def marks_of(path: Path) -> list[ReportedMark]:
 
 def _is_near(mark: ReportedMark, box: tuple[int, int, int, int]) -> bool:
     row0, column0, row1, column1 = box
-    return row0 - NEAR_PX <= mark.row <= row1 + NEAR_PX and column0 - NEAR_PX <= mark.column <= column1 + NEAR_PX
+    return (
+        row0 - NEAR_PX <= mark.row <= row1 + NEAR_PX
+        and column0 - NEAR_PX <= mark.column <= column1 + NEAR_PX
+    )
 
 
 def _preview(received: list[Path], out: Path) -> Path | None:
     """The overlay with the most colour, as PNG."""
-    captures = [pydicom.dcmread(path) for path in received if _class_of(path) == SecondaryCaptureImageStorage]
+    captures = [
+        pydicom.dcmread(path)
+        for path in received
+        if _class_of(path) == SecondaryCaptureImageStorage
+    ]
     overlays = [capture for capture in captures if capture.ImageType[-1] == "ICH_OVERLAY"]
     if not overlays:
         return None

@@ -1,7 +1,8 @@
-"""Bilinear resampling of maps as two small matrix products: what the libraries' splines of order 1 give, sooner.
+"""Bilinear resampling of maps as two small matrix products: what the libraries' splines of order 1
+give, sooner.
 
-Every row of the result is a mix of two rows of the source, every column of two columns, so R = W_Y S W_X^T; the weights follow
-from sizes alone and are made once.
+Every row of the result is a mix of two rows of the source, every column of two columns, so R = W_Y
+S W_X^T; the weights follow from sizes alone and are made once.
 """
 
 from functools import lru_cache
@@ -15,7 +16,8 @@ NEARLY = 1e-9  # of a pixel: a position that rounding put beside the edge lies o
 
 @lru_cache(maxsize=64)
 def enlarging(source_px: int, target_px: int) -> Weights:
-    """(target_px, source_px): pixel areas laid over each other; beyond the outermost centres the source is mirrored there.
+    """(target_px, source_px): pixel areas laid over each other; beyond the outermost centres the
+    source is mirrored there.
 
     As `skimage.transform.resize(order=1)` has it.
     """
@@ -26,7 +28,8 @@ def enlarging(source_px: int, target_px: int) -> Weights:
 
 @lru_cache(maxsize=64)
 def sampling(source_px: int, target_px: int, step_px: float, start_px: float) -> Weights:
-    """(target_px, source_px): samples every step_px from start_px on; 0 outside the first and last centre.
+    """(target_px, source_px): samples every step_px from start_px on; 0 outside the first and last
+    centre.
 
     As `scipy.ndimage.affine_transform(order=1, mode="constant")` has it.
     """
@@ -35,7 +38,9 @@ def sampling(source_px: int, target_px: int, step_px: float, start_px: float) ->
     return _mixing(source_px, position) * inside[:, None]
 
 
-def resample(source_YX: NDArray[np.float32], rows: Weights, columns: Weights) -> NDArray[np.float32]:
+def resample(
+    source_YX: NDArray[np.float32], rows: Weights, columns: Weights
+) -> NDArray[np.float32]:
     """In double precision, rounded once: a plateau stays one, to the last bit."""
     return np.asarray(rows @ source_YX.astype(np.float64) @ columns.T, dtype=np.float32)
 

@@ -1,8 +1,10 @@
-"""The density of brain differs between scanners by more than fresh blood differs from brain: 29 to 32 HU on most, 43 on some.
+"""The density of brain differs between scanners by more than fresh blood differs from brain: 29 to
+32 HU on most, 43 on some.
 
-A model may ask (InputSpec.brain_hu) that the commonest density of the tissue inside the skull lies at one value; the whole
-series is shifted there by one number, so that nothing inside it changes its contrast. The shift is bounded, for a huge bleed or
-oedema moves the mode too, and it is part of the Reading.
+A model may ask (InputSpec.brain_hu) that the commonest density of the tissue inside the skull lies
+at one value; the whole series is shifted there by one number, so that nothing inside it changes its
+contrast. The shift is bounded, for a huge bleed or oedema moves the mode too, and it is part of the
+Reading.
 """
 
 from collections.abc import Iterable
@@ -21,7 +23,8 @@ LEAST_PIXELS = 1_500
 
 
 def brain_shift(slices: Iterable[Slice], brain_hu: float | None) -> float:
-    """What to add to every HU of these slices: brain_hu minus the median over the slices of each one's mode.
+    """What to add to every HU of these slices: brain_hu minus the median over the slices of each
+    one's mode.
 
     0 if brain_hu is None (nothing asked for) or no slice shows brain.
     """

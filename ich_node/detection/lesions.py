@@ -1,4 +1,6 @@
-"""Marks -> Lesions: one bleed goes through several slices and is marked in each; people count it once."""
+"""Marks -> Lesions: one bleed goes through several slices and is marked in each; people count it
+once.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +11,19 @@ from numpy.typing import NDArray
 from ich_node.detection.reading import Finding
 from ich_node.series.series import Slice
 
-# The peak of a long bleed wanders along it from slice to slice, by more than the width of any; bleeds of both sides are further
-# apart than this.
+# The peak of a long bleed wanders along it from slice to slice, by more than the width of any;
+# bleeds of both sides are further apart than this.
 IN_PLANE_MM = 20.0
-# One slice of 5 mm without a mark does not end a bleed; in thicker slices only the next one is a neighbour.
+# One slice of 5 mm without a mark does not end a bleed; in thicker slices only the next one is a
+# neighbour.
 THROUGH_PLANE_MM = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """A Finding and where it is. slice_index: in the Series; patient_mm: x, y, z (PS3.3 C.7.6.2.1.1)."""
+    """A Finding and where it is. slice_index: in the Series; patient_mm: x, y, z (PS3.3
+    C.7.6.2.1.1).
+    """
 
     slice_index: int
     slice: Slice
@@ -28,9 +33,11 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Lesion:
-    """Marks that belong together. number: 1 is the most certain; marks: the peak first, then in the order of the slices.
+    """Marks that belong together. number: 1 is the most certain; marks: the peak first, then in the
+    order of the slices.
 
-    extent_mm: along the slice normal, from the first to the last marked slice with half a step on either side.
+    extent_mm: along the slice normal, from the first to the last marked slice with half a step on
+    either side.
     """
 
     number: int
@@ -52,19 +59,33 @@ class Lesion:
         return tuple(sorted({mark.slice_index for mark in self.marks}))
 
 
-def find_lesions(slices: Sequence[Slice], findings: Sequence[Sequence[Finding]]) -> tuple[Lesion, ...]:
+def find_lesions(
+    slices: Sequence[Slice], findings: Sequence[Sequence[Finding]]
+) -> tuple[Lesion, ...]:
     """Link marks of neighbouring slices that lie close together; the most certain Lesion first.
 
     findings: those of each Slice, in the order of `slices` (by position).
     """
     marks = [
-        Mark(slice_index=index, slice=slice_, finding=finding, patient_mm=to_patient(slice_, finding.row, finding.column))
+        Mark(
+            slice_index=index,
+            slice=slice_,
+            finding=finding,
+            patient_mm=to_patient(slice_, finding.row, finding.column),
+        )
         for index, (slice_, found) in enumerate(zip(slices, findings, strict=True))
         for finding in found
     ]
     steps_mm = _steps(slices)
     groups = [_peak_first([marks[index] for index in group]) for group in _linked(marks)]
-    groups.sort(key=lambda group: (-group[0].finding.probability, -len(group), group[0].slice.position_mm, group[0].patient_mm))
+    groups.sort(
+        key=lambda group: (
+            -group[0].finding.probability,
+            -len(group),
+            group[0].slice.position_mm,
+            group[0].patient_mm,
+        )
+    )
     return tuple(
         Lesion(number=number, marks=tuple(group), extent_mm=_extent(group, steps_mm))
         for number, group in enumerate(groups, start=1)
@@ -72,10 +93,16 @@ def find_lesions(slices: Sequence[Slice], findings: Sequence[Sequence[Finding]])
 
 
 def to_patient(slice_: Slice, row: float, column: float) -> tuple[float, float, float]:
-    """The patient coordinates of a place in a Slice. row, column: 0-based indices of pixel centres, may be fractional."""
+    """The patient coordinates of a place in a Slice. row, column: 0-based indices of pixel centres,
+    may be fractional.
+    """
     along_row, along_column = np.asarray(slice_.image_orientation).reshape(2, 3)
     row_mm, column_mm = slice_.pixel_spacing_mm
-    x, y, z = np.asarray(slice_.image_position_mm) + column * column_mm * along_row + row * row_mm * along_column
+    x, y, z = (
+        np.asarray(slice_.image_position_mm)
+        + column * column_mm * along_row
+        + row * row_mm * along_column
+    )
     return float(x), float(y), float(z)
 
 
@@ -87,13 +114,17 @@ def _linked(marks: Sequence[Mark]) -> list[list[int]]:
             if group_of[earlier] != group_of[later] and _are_neighbours(marks[earlier], mark):
                 old, new = group_of[later], group_of[earlier]
                 group_of = [new if group == old else group for group in group_of]
-    return [[index for index, own in enumerate(group_of) if own == group] for group in sorted(set(group_of))]
+    return [
+        [index for index, own in enumerate(group_of) if own == group]
+        for group in sorted(set(group_of))
+    ]
 
 
 def _are_neighbours(one: Mark, other: Mark) -> bool:
     """In different slices, next to each other or nearly so, and close in the plane.
 
-    The way between them is split along the slice normal, so a tilted gantry links what an upright one does.
+    The way between them is split along the slice normal, so a tilted gantry links what an upright
+    one does.
     """
     if one.slice_index == other.slice_index:
         return False
@@ -105,7 +136,10 @@ def _are_neighbours(one: Mark, other: Mark) -> bool:
 
 
 def _peak_first(group: list[Mark]) -> list[Mark]:
-    peak = max(group, key=lambda mark: (mark.finding.probability, mark.finding.likelihood, -mark.slice_index))
+    peak = max(
+        group,
+        key=lambda mark: (mark.finding.probability, mark.finding.likelihood, -mark.slice_index),
+    )
     return [peak, *(mark for mark in group if mark is not peak)]
 
 
@@ -115,7 +149,9 @@ def _steps(slices: Sequence[Slice]) -> NDArray[np.float64]:
     if len(positions_mm) < 2:
         return np.zeros(len(positions_mm))
     gaps_mm = np.diff(positions_mm)
-    steps_mm: NDArray[np.float64] = (np.append(gaps_mm, gaps_mm[-1]) + np.insert(gaps_mm, 0, gaps_mm[0])) / 2
+    steps_mm: NDArray[np.float64] = (
+        np.append(gaps_mm, gaps_mm[-1]) + np.insert(gaps_mm, 0, gaps_mm[0])
+    ) / 2
     return steps_mm
 
 

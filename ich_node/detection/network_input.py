@@ -1,4 +1,6 @@
-"""Slice -> network input. The only preprocessing there is: training and serving both call `to_network_input`."""
+"""Slice -> network input. The only preprocessing there is: training and serving both call
+`to_network_input`.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,8 +12,9 @@ from ich_node.detection.area_means import area_means, area_weights, whole_matrix
 from ich_node.series.series import Slice
 
 AIR_HU = -1000.0
-# The constants by which the published code standardises every channel (Nemcek 2021 §II-B "standardized by the mean
-# and standard deviation of the whole dataset"; the values are those of the authors' implementation).
+# The constants by which the published code standardises every channel (Nemcek 2021 §II-B
+# "standardized by the mean and standard deviation of the whole dataset"; the values are those of
+# the authors' implementation).
 STANDARD_MEAN = 400.0
 STANDARD_DEVIATION = 1000.0
 STORED_OFFSET = 1024.0
@@ -64,7 +67,9 @@ class InputSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PixelGrid:
-    """The affine from input pixel centres to slice pixel centres (0-based indices): slice = scale * input + offset."""
+    """The affine from input pixel centres to slice pixel centres (0-based indices): slice = scale *
+    input + offset.
+    """
 
     row_scale: float
     row_offset: float
@@ -72,10 +77,15 @@ class PixelGrid:
     column_offset: float
 
     def to_slice(self, row: float, column: float) -> tuple[float, float]:
-        return self.row_scale * row + self.row_offset, self.column_scale * column + self.column_offset
+        return (
+            self.row_scale * row + self.row_offset,
+            self.column_scale * column + self.column_offset,
+        )
 
     def to_input(self, row: float, column: float) -> tuple[float, float]:
-        return (row - self.row_offset) / self.row_scale, (column - self.column_offset) / self.column_scale
+        return (row - self.row_offset) / self.row_scale, (
+            column - self.column_offset
+        ) / self.column_scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +97,11 @@ class NetworkInput:
 
 
 def to_network_input(slice_: Slice, spec: InputSpec, *, shift_hu: float = 0.0) -> NetworkInput:
-    """Reduce a Slice to size_px x size_px and window it. Pure: the same Slice and shift give the same bits.
+    """Reduce a Slice to size_px x size_px and window it. Pure: the same Slice and shift give the
+    same bits.
 
-    shift_hu: added to every HU, padding apart; `brain_shift` of the series, where the spec asks for one.
+    shift_hu: added to every HU, padding apart; `brain_shift` of the series, where the spec asks for
+    one.
     """
     hu_YX = slice_.hu_YX.astype(np.float32)
     if shift_hu:
@@ -97,7 +109,11 @@ def to_network_input(slice_: Slice, spec: InputSpec, *, shift_hu: float = 0.0) -
     if spec.padding == "air":
         np.copyto(hu_YX, np.float32(AIR_HU), where=slice_.padding_YX)
     grid = grid_of(slice_, spec)
-    stored_YX = whole_matrix(hu_YX, spec.size_px) if spec.pixel_mm is None else _physical(hu_YX, grid, spec.size_px)
+    stored_YX = (
+        whole_matrix(hu_YX, spec.size_px)
+        if spec.pixel_mm is None
+        else _physical(hu_YX, grid, spec.size_px)
+    )
     stored_YX += np.float32(STORED_OFFSET)
     if spec.padding == "published":
         stored_YX[stored_YX < PUBLISHED_PADDING_STORED] = 0
@@ -133,9 +149,12 @@ def _physical(hu_YX: NDArray[np.float32], grid: PixelGrid, size_px: int) -> NDAr
     return reduced_YX
 
 
-def _window(stored_YX: NDArray[np.float32], window: Window | None, *, out_YX: NDArray[np.float32]) -> None:
-    """In stored values (HU + 1024), as the published code computes: another order of operations rounds differently, and the
-    network makes 1e-4 of logit from that."""
+def _window(
+    stored_YX: NDArray[np.float32], window: Window | None, *, out_YX: NDArray[np.float32]
+) -> None:
+    """In stored values (HU + 1024), as the published code computes: another order of operations
+    rounds differently, and the network makes 1e-4 of logit from that.
+    """
     if window is None:
         np.subtract(stored_YX, np.float32(STANDARD_MEAN), out=out_YX)
     else:

@@ -1,4 +1,6 @@
-"""Which maxima stand out of a map by h, as `skimage.morphology.h_maxima` has it, without a flood of the whole map."""
+"""Which maxima stand out of a map by h, as `skimage.morphology.h_maxima` has it, without a flood of
+the whole map.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +10,9 @@ EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 Place = tuple[int, int]  # row, column
 
 
-def standing_out(likelihood_YX: NDArray[np.float32], candidates: list[Place], prominence: float, *, apart_px: int) -> list[Place]:
+def standing_out(
+    likelihood_YX: NDArray[np.float32], candidates: list[Place], prominence: float, *, apart_px: int
+) -> list[Place]:
     """Those from which no higher value can be reached without going down by prominence (h).
 
     candidates: (row, column) of pixels with nothing higher within apart_px (Chebyshev).
@@ -20,7 +24,9 @@ def standing_out(likelihood_YX: NDArray[np.float32], candidates: list[Place], pr
     for row, column in candidates:
         if known_YX[row, column]:
             continue
-        part, region_YX, finds_higher = _flooded(likelihood_YX, row, column, prominence, first_reach_px=2 * apart_px + 1)
+        part, region_YX, finds_higher = _flooded(
+            likelihood_YX, row, column, prominence, first_reach_px=2 * apart_px + 1
+        )
         # of a plateau, and of equal summits that are joined, one is flooded for all
         equal_YX = region_YX & (likelihood_YX[part] == likelihood_YX[row, column])
         known_YX[part] |= equal_YX
@@ -30,14 +36,24 @@ def standing_out(likelihood_YX: NDArray[np.float32], candidates: list[Place], pr
 
 
 def _moated(
-    likelihood_YX: NDArray[np.float32], row_N: NDArray[np.intp], column_N: NDArray[np.intp], prominence: float, apart_px: int
+    likelihood_YX: NDArray[np.float32],
+    row_N: NDArray[np.intp],
+    column_N: NDArray[np.intp],
+    prominence: float,
+    apart_px: int,
 ) -> NDArray[np.bool_]:
-    """Most need no flood: nothing within d is higher, and nothing on the square at distance d exceeds their height - h."""
+    """Most need no flood: nothing within d is higher, and nothing on the square at distance d
+    exceeds their height - h.
+    """
     side_px = np.arange(-apart_px, apart_px + 1)
     edge_px = np.full_like(side_px, apart_px)
-    down_R, right_R = np.concatenate([side_px, side_px, edge_px, -edge_px]), np.concatenate([edge_px, -edge_px, side_px, side_px])
+    down_R, right_R = (
+        np.concatenate([side_px, side_px, edge_px, -edge_px]),
+        np.concatenate([edge_px, -edge_px, side_px, side_px]),
+    )
     rows, columns = likelihood_YX.shape
-    # beyond the edge of the map there is nothing to go to; a pixel of the edge stands in, at worst for a flood too many
+    # beyond the edge of the map there is nothing to go to; a pixel of the edge stands in, at worst
+    # for a flood too many
     row_NR = np.clip(row_N[:, None] + down_R, 0, rows - 1)
     column_NR = np.clip(column_N[:, None] + right_R, 0, columns - 1)
     level_N = likelihood_YX[row_N, column_N].astype(np.float64) - prominence
@@ -45,15 +61,23 @@ def _moated(
 
 
 def _flooded(
-    likelihood_YX: NDArray[np.float32], row: int, column: int, prominence: float, *, first_reach_px: int
+    likelihood_YX: NDArray[np.float32],
+    row: int,
+    column: int,
+    prominence: float,
+    *,
+    first_reach_px: int,
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_], bool]:
-    """Part of the map, the pixels in it that can be reached from (row, column) above its height - h, and is one of them higher?
+    """Part of the map, the pixels in it that can be reached from (row, column) above its height -
+    h, and is one of them higher?
 
-    The part grows until the answer is certain: something higher was reached, or the region ends within the part.
+    The part grows until the answer is certain: something higher was reached, or the region ends
+    within the part.
     """
     rows, columns = likelihood_YX.shape
     height = likelihood_YX[row, column]
-    # in double precision: a prominence below the step of a float32 must not put the peak outside its own region
+    # in double precision: a prominence below the step of a float32 must not put the peak outside
+    # its own region
     level = np.float64(height) - prominence
     reach_px = first_reach_px
     while True:

@@ -11,11 +11,14 @@ from ich_node.series.series import LeftOut
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A mark in the pixels of the original slice. row and column are 0-based indices of pixel centres (may be fractional)."""
+    """A mark in the pixels of the original slice. row and column are 0-based indices of pixel
+    centres (may be fractional).
+    """
 
     row: float
     column: float
-    likelihood: float  # the map's value at the peak, in the map's own unit (logit, or attention weight)
+    # the map's value at the peak, in the map's own unit (logit, or attention weight)
+    likelihood: float
     probability: float  # 0..1, the certainty shown to people
 
 
@@ -32,7 +35,9 @@ class SliceReading:
 
 @dataclass(frozen=True, kw_only=True)
 class LikelihoodMap:
-    """The network's answer for one slice, before upsampling; likelihood_YX in the unit of the bundle's head."""
+    """The network's answer for one slice, before upsampling; likelihood_YX in the unit of the
+    bundle's head.
+    """
 
     sop_instance_uid: str
     logit: float

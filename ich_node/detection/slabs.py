@@ -1,4 +1,5 @@
-"""Thin slices averaged to slabs, so that the network sees the noise and the partial volume of the slices it was trained on.
+"""Thin slices averaged to slabs, so that the network sees the noise and the partial volume of the
+slices it was trained on.
 
 Reconstructions of 0.6 to 1 mm carry about three times the noise of the usual 5 mm slice.
 """
@@ -12,14 +13,18 @@ from ich_node.series.series import Series, Slice
 
 @dataclass(frozen=True, kw_only=True)
 class Slab:
-    """A Slice to be read, named after the original in its middle, and the SOP instances that it stands for."""
+    """A Slice to be read, named after the original in its middle, and the SOP instances that it
+    stands for.
+    """
 
     slice: Slice
     members: tuple[Slice, ...]
 
 
 def to_slabs(series: Series, slab_mm: float) -> list[Slab]:
-    """Group neighbouring slices of one matrix to at most slab_mm and average their HU. slab_mm 0: every slice is its own slab."""
+    """Group neighbouring slices of one matrix to at most slab_mm and average their HU. slab_mm 0:
+    every slice is its own slab.
+    """
     groups: list[list[Slice]] = []
     for slice_ in series.slices:
         group = groups[-1] if groups else None
@@ -31,9 +36,14 @@ def to_slabs(series: Series, slab_mm: float) -> list[Slab]:
 
 
 def _joins(group: list[Slice], slice_: Slice, slab_mm: float) -> bool:
-    """A slab spans slab_mm from the outer edge of its first to that of its last slice, one step being one thickness."""
+    """A slab spans slab_mm from the outer edge of its first to that of its last slice, one step
+    being one thickness.
+    """
     step_mm = slice_.position_mm - group[-1].position_mm
-    return slice_.hu_YX.shape == group[0].hu_YX.shape and slice_.position_mm - group[0].position_mm + step_mm <= slab_mm + 1e-3
+    return (
+        slice_.hu_YX.shape == group[0].hu_YX.shape
+        and slice_.position_mm - group[0].position_mm + step_mm <= slab_mm + 1e-3
+    )
 
 
 def _mean(group: list[Slice]) -> Slice:

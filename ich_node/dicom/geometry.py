@@ -1,6 +1,8 @@
-"""Where an image plane lies in the patient (PS3.3 C.7.6.2.1.1), from ImagePositionPatient and ImageOrientationPatient alone.
+"""Where an image plane lies in the patient (PS3.3 C.7.6.2.1.1), from ImagePositionPatient and
+ImageOrientationPatient alone.
 
-The receiver asks whether a stack is complete; the reader orders slices. Both mean the same by "position".
+The receiver asks whether a stack is complete; the reader orders slices. Both mean the same by
+"position".
 """
 
 import math
@@ -10,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-# Head protocols differ: 12 slices of 10 mm, 300 of 0.6 mm, thin at the base and thick above. These only tell a whole stack.
+# Head protocols differ: 12 slices of 10 mm, 300 of 0.6 mm, thin at the base and thick above. These
+# only tell a whole stack.
 LEAST_SLICES = 8
 LEAST_COVERAGE_MM = 80.0
 LARGEST_STEP_MM = 12.0
@@ -35,7 +38,11 @@ def _normal(image_orientation: tuple[float, ...]) -> NDArray[np.float64]:
     if cosines.shape != (6,) or not np.isfinite(cosines).all():
         raise ValueError("ImageOrientationPatient needs six finite numbers")
     row, column = cosines[:3], cosines[3:]
-    if abs(np.linalg.norm(row) - 1) > 0.01 or abs(np.linalg.norm(column) - 1) > 0.01 or abs(row @ column) > 0.01:
+    if (
+        abs(np.linalg.norm(row) - 1) > 0.01
+        or abs(np.linalg.norm(column) - 1) > 0.01
+        or abs(row @ column) > 0.01
+    ):
         raise ValueError("ImageOrientationPatient is not two perpendicular unit vectors")
     normal: NDArray[np.float64] = np.cross(row, column)
     normal /= np.linalg.norm(normal)
@@ -51,7 +58,8 @@ def _upward_normal(image_orientation: tuple[float, ...]) -> tuple[float, float, 
 
 
 def slice_position(image_position: Sequence[float], image_orientation: Sequence[float]) -> float:
-    """Millimetres along the slice normal; a normal that points to the feet is turned round, so larger is nearer to the head.
+    """Millimetres along the slice normal; a normal that points to the feet is turned round, so
+    larger is nearer to the head.
 
     Raises ValueError if position or orientation cannot be used.
     """
@@ -63,28 +71,37 @@ def slice_position(image_position: Sequence[float], image_orientation: Sequence[
 
 
 def orientation_key(image_orientation: Sequence[float]) -> str:
-    """The orientation rounded to 0.01: slices of one stack have the same. Raises ValueError like slice_normal."""
+    """The orientation rounded to 0.01: slices of one stack have the same. Raises ValueError like
+    slice_normal.
+    """
     return _key(tuple(image_orientation))
 
 
 @lru_cache(MOST_ORIENTATIONS)
 def _key(image_orientation: tuple[float, ...]) -> str:
     slice_normal(image_orientation)
-    return "\\".join(f"{value + 0.0:.2f}" for value in np.round(np.asarray(image_orientation, dtype=np.float64), 2) + 0.0)
+    return "\\".join(
+        f"{value + 0.0:.2f}"
+        for value in np.round(np.asarray(image_orientation, dtype=np.float64), 2) + 0.0
+    )
 
 
 def tilt_degrees(image_orientation: Sequence[float]) -> float:
-    """The angle between the slice normal and the patient's long axis: the gantry tilt of an axial acquisition."""
+    """The angle between the slice normal and the patient's long axis: the gantry tilt of an axial
+    acquisition.
+    """
     return math.degrees(math.acos(min(1.0, abs(float(slice_normal(image_orientation)[2])))))
 
 
 def stack_is_complete(placed: Sequence[tuple[str | None, float | None]]) -> bool:
-    """Whether these objects, as (orientation_key, slice_position), look like a whole head with no slice missing.
+    """Whether these objects, as (orientation_key, slice_position), look like a whole head with no
+    slice missing.
 
-    Objects without a place and orientations of fewer than LEAST_SLICES (localizers) are not counted. True only if one
-    orientation is left, its positions are distinct, cover a head, and step evenly in at most two zones. It may say False for a
-    whole series (which then waits for the quiet time); it must not say True while slices are missing inside. That none are
-    missing at an end cannot be seen from here: that is what the grace time is for.
+    Objects without a place and orientations of fewer than LEAST_SLICES (localizers) are not
+    counted. True only if one orientation is left, its positions are distinct, cover a head, and
+    step evenly in at most two zones. It may say False for a whole series (which then waits for the
+    quiet time); it must not say True while slices are missing inside. That none are missing at an
+    end cannot be seen from here: that is what the grace time is for.
     """
     stacks: dict[str, list[float]] = {}
     for orientation, position_mm in placed:
@@ -95,7 +112,11 @@ def stack_is_complete(placed: Sequence[tuple[str | None, float | None]]) -> bool
         return False
     positions_mm = np.sort(whole[0])
     steps_mm = np.diff(positions_mm)
-    if positions_mm[-1] - positions_mm[0] < LEAST_COVERAGE_MM or steps_mm.min() < 0.05 or steps_mm.max() > LARGEST_STEP_MM:
+    if (
+        positions_mm[-1] - positions_mm[0] < LEAST_COVERAGE_MM
+        or steps_mm.min() < 0.05
+        or steps_mm.max() > LARGEST_STEP_MM
+    ):
         return False
     changes = np.abs(np.diff(steps_mm)) > STEP_TOLERANCE * np.minimum(steps_mm[1:], steps_mm[:-1])
     return int(changes.sum()) <= MOST_ZONES - 1

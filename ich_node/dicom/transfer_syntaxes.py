@@ -1,7 +1,8 @@
-"""The transfer syntaxes that this node negotiates: everything that a head CT comes in and that its decoders read.
+"""The transfer syntaxes that this node negotiates: everything that a head CT comes in and that its
+decoders read.
 
-Not Deflated: it inflates without bound before a header can be looked at. Not HTJ2K and not the retired JPEG processes:
-they have no decoder.
+Not Deflated: it inflates without bound before a header can be looked at. Not HTJ2K and not the
+retired JPEG processes: they have no decoder.
 """
 
 from pydicom.uid import (
@@ -40,5 +41,6 @@ ACCEPTED_TRANSFER_SYNTAXES: tuple[UID, ...] = (
 
 # What results are sent in.
 SENT_TRANSFER_SYNTAXES: tuple[UID, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-# Pictures are compressed at rest, and on the wire to peers that take it; others get them decompressed, pixel for pixel.
+# Pictures are compressed at rest, and on the wire to peers that take it; others get them
+# decompressed, pixel for pixel.
 SENT_COMPRESSED: tuple[UID, ...] = (SecondaryCaptureImageStorage, ParametricMapStorage)

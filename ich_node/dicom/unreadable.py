@@ -1,6 +1,8 @@
-"""What pydicom raises over bytes that are no DICOM file or no data set, or a value that is not what its VR says.
+"""What pydicom raises over bytes that are no DICOM file or no data set, or a value that is not what
+its VR says.
 
-It converts a value when it is asked for; a sequence whose items are none ends as if a file had ended.
+It converts a value when it is asked for; a sequence whose items are none ends as if a file had
+ended.
 """
 
 import struct

@@ -42,13 +42,18 @@ def find_series(
 ) -> tuple[list[SeriesFiles], list[Skipped]]:
     """Every DICOM file below the paths, grouped by series in the order of their names.
 
-    A DICOMDIR is not followed: its file references could point anywhere. Symbolic links inside folders are not followed.
+    A DICOMDIR is not followed: its file references could point anywhere. Symbolic links inside
+    folders are not followed.
     """
     grouped: dict[tuple[str, str], list[Path]] = defaultdict(list)
     skipped: list[Skipped] = []
     for count, path in enumerate(_files(paths), start=1):
         try:
-            header = _read(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "SeriesInstanceUID"])
+            header = _read(
+                path,
+                stop_before_pixels=True,
+                specific_tags=["StudyInstanceUID", "SeriesInstanceUID"],
+            )
             identity = uid_of(header, "StudyInstanceUID"), uid_of(header, "SeriesInstanceUID")
         except InvalidDicomError:
             skipped.append(Skipped(path=path, reason="not a DICOM file"))
@@ -59,14 +64,18 @@ def find_series(
         grouped[identity].append(path)
         progress(count)
     series = [
-        SeriesFiles(study_instance_uid=study_uid, series_instance_uid=series_uid, paths=tuple(files))
+        SeriesFiles(
+            study_instance_uid=study_uid, series_instance_uid=series_uid, paths=tuple(files)
+        )
         for (study_uid, series_uid), files in grouped.items()
     ]
     return series, skipped
 
 
 def _read(path: Path, **options: Any) -> Dataset:
-    """A dataset; of a deflated file only its meta information, for inflating it could take any amount of memory."""
+    """A dataset; of a deflated file only its meta information, for inflating it could take any
+    amount of memory.
+    """
     meta = read_file_meta_info(path)
     if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
         unparsed = Dataset()
@@ -79,7 +88,9 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
             yield from sorted(
-                file for file in path.rglob("*") if file.is_file() and not file.is_symlink() and file.name != "DICOMDIR"
+                file
+                for file in path.rglob("*")
+                if file.is_file() and not file.is_symlink() and file.name != "DICOMDIR"
             )
         else:
             yield path

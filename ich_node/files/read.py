@@ -28,7 +28,9 @@ RESEARCH_USE = "Research use only. Not a medical device."
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesAnswer:
-    """What became of one series: a Reading or a Refusal; detail says what a person should know of it."""
+    """What became of one series: a Reading or a Refusal; detail says what a person should know of
+    it.
+    """
 
     study_instance_uid: str
     series_instance_uid: str
@@ -87,7 +89,12 @@ class SeriesAnswer:
 
 
 def read_files(
-    files: SeriesFiles, detector: Detector, *, options: ReportOptions, at: datetime, with_dicom: bool
+    files: SeriesFiles,
+    detector: Detector,
+    *,
+    options: ReportOptions,
+    at: datetime,
+    with_dicom: bool,
 ) -> tuple[SeriesAnswer, NDArray[np.uint8] | None]:
     """Read one series from its files, a lone slice too: the answer, and the picture of `draw`."""
     unread = SeriesAnswer(
@@ -102,24 +109,49 @@ def read_files(
         return replace(unread, refusal=refusal, detail=refusal.detail), None
     reading = detector.read(series)
     results: tuple[ResultObject, ...] = ()
-    detail = f"metal in {reading.metal_slices} slices, its streaks may look like blood" if reading.metal_slices else ""
+    detail = (
+        f"metal in {reading.metal_slices} slices, its streaks may look like blood"
+        if reading.metal_slices
+        else ""
+    )
     try:
         if with_dicom:
-            digest = digest_of(hashlib.sha256(path.read_bytes()).hexdigest() for path in files.paths)
-            results = tuple(report_on(series, datasets, reading, detector, digest=digest, revision=1, at=at, options=options))
+            digest = digest_of(
+                hashlib.sha256(path.read_bytes()).hexdigest() for path in files.paths
+            )
+            results = tuple(
+                report_on(
+                    series,
+                    datasets,
+                    reading,
+                    detector,
+                    digest=digest,
+                    revision=1,
+                    at=at,
+                    options=options,
+                )
+            )
         else:
             _check_uids(series)
     except ReportError as error:
-        detail = "; ".join(filter(None, (f"read, but it cannot be reported as DICOM: {error.detail}", detail)))
+        detail = "; ".join(
+            filter(None, (f"read, but it cannot be reported as DICOM: {error.detail}", detail))
+        )
     answer = replace(unread, reading=reading, detail=detail, results=results)
     return answer, draw(series, reading, detector)
 
 
 def draw(series: Series, reading: Reading, detector: Detector) -> NDArray[np.uint8]:
-    """The slice with the highest probability as people look at it, RGB (Y, X, 3); marks only if the series is positive."""
+    """The slice with the highest probability as people look at it, RGB (Y, X, 3); marks only if the
+    series is positive.
+    """
     readings = {slice_.sop_instance_uid: slice_ for slice_ in reading.slices}
     best = max(reading.maps, key=lambda map_: readings[map_.sop_instance_uid].probability)
-    index = next(index for index, slice_ in enumerate(series.slices) if slice_.sop_instance_uid == best.sop_instance_uid)
+    index = next(
+        index
+        for index, slice_ in enumerate(series.slices)
+        if slice_.sop_instance_uid == best.sop_instance_uid
+    )
     read = readings[best.sop_instance_uid]
     return render_overlay(
         series.slices[index],
@@ -133,11 +165,15 @@ def draw(series: Series, reading: Reading, detector: Detector) -> NDArray[np.uin
 
 
 def write_answer(answer: SeriesAnswer, picture: NDArray[np.uint8] | None, out: Path) -> list[Path]:
-    """reading.json, preview.png and the DICOM objects, in a folder named after the series; returns what was written."""
+    """reading.json, preview.png and the DICOM objects, in a folder named after the series; returns
+    what was written.
+    """
     folder = out / _folder_name(answer.series_instance_uid)
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "reading.json"]
-    written[0].write_text(json.dumps(answer.document(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    written[0].write_text(
+        json.dumps(answer.document(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     if picture is not None:
         written.append(folder / "preview.png")
         Image.fromarray(picture).save(written[-1])
@@ -149,7 +185,9 @@ def write_answer(answer: SeriesAnswer, picture: NDArray[np.uint8] | None, out: P
 
 
 def save_maps(answers: Sequence[SeriesAnswer], path: Path) -> None:
-    """Every slice's logit and low-resolution map: sop_instance_uid (N), logit (N), likelihood (N, h, w), position order."""
+    """Every slice's logit and low-resolution map: sop_instance_uid (N), logit (N), likelihood (N,
+    h, w), position order.
+    """
     maps = [map_ for answer in answers if answer.reading for map_ in answer.reading.maps]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:  # a path would get .npz appended behind the admin's back
@@ -157,13 +195,19 @@ def save_maps(answers: Sequence[SeriesAnswer], path: Path) -> None:
             file,
             sop_instance_uid=np.array([map_.sop_instance_uid for map_ in maps], dtype=np.str_),
             logit=np.array([map_.logit for map_ in maps], dtype=np.float32),
-            likelihood=np.stack([map_.likelihood_YX for map_ in maps]) if maps else np.empty((0, 0, 0), np.float32),
+            likelihood=np.stack([map_.likelihood_YX for map_ in maps])
+            if maps
+            else np.empty((0, 0, 0), np.float32),
         )
 
 
 def _check_uids(series: Series) -> None:
     """Without writing DICOM, still say that it could not be written."""
-    for uid in (series.study_instance_uid, series.series_instance_uid, *(slice_.sop_instance_uid for slice_ in series.slices)):
+    for uid in (
+        series.study_instance_uid,
+        series.series_instance_uid,
+        *(slice_.sop_instance_uid for slice_ in series.slices),
+    ):
         if not UID(uid).is_valid:
             raise ReportError(f"{uid!r} is not a legal UID; results cannot refer to it")
 
@@ -171,4 +215,8 @@ def _check_uids(series: Series) -> None:
 def _folder_name(series_instance_uid: str) -> str:
     """A UID names its folder; anything else is hashed, for it could be a path."""
     uid = UID(series_instance_uid)
-    return str(uid) if uid.is_valid else f"series-{hashlib.sha256(series_instance_uid.encode()).hexdigest()[:12]}"
+    return (
+        str(uid)
+        if uid.is_valid
+        else f"series-{hashlib.sha256(series_instance_uid.encode()).hexdigest()[:12]}"
+    )

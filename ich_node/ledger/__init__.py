@@ -1,11 +1,22 @@
-"""What was received, what became of it, and what is still owed: the ledger that the processes meet in.
+"""What was received, what became of it, and what is still owed: the ledger that the processes meet
+in.
 
-`receive` adds Instances, which make a Job a series; `analyse` claims Jobs and finishes them with Results; each Result is a
-Delivery per destination, which `send` claims. The states and the ways between them are drawn in states.py.
+`receive` adds Instances, which make a Job a series; `analyse` claims Jobs and finishes them with
+Results; each Result is a Delivery per destination, which `send` claims. The states and the ways
+between them are drawn in states.py.
 """
 
 from ich_node.ledger.ledger import Ledger, open_ledger
-from ich_node.ledger.rows import Activation, Delivery, Instance, Job, JobEvent, LeaseLost, NetworkAnswer, Result
+from ich_node.ledger.rows import (
+    Activation,
+    Delivery,
+    Instance,
+    Job,
+    JobEvent,
+    LeaseLost,
+    NetworkAnswer,
+    Result,
+)
 from ich_node.ledger.states import Added, DeliveryState, JobState, Lane
 
 __all__ = [

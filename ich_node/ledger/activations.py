@@ -27,18 +27,29 @@ class Activating(Seat):
         with self._read() as connection:
             return as_values(Activation, connection.execute(NEWEST_FIRST))
 
-    def activate_bundle(self, *, path: str, sha256: str, name: str, who: str, why: str, now: datetime) -> Activation:
+    def activate_bundle(
+        self, *, path: str, sha256: str, name: str, who: str, why: str, now: datetime
+    ) -> Activation:
         """This bundle reads from the next job on."""
         with self._write() as connection:
-            return _append(connection, Activation(at=now, name=name, sha256=sha256, path=path, who=who, why=why))
+            return _append(
+                connection,
+                Activation(at=now, name=name, sha256=sha256, path=path, who=who, why=why),
+            )
 
     def rollback_bundle(self, *, who: str, why: str, now: datetime) -> Activation:
-        """Activate what read before the current bundle; twice goes back and forth. Raises ConfigError if nothing did."""
+        """Activate what read before the current bundle; twice goes back and forth. Raises
+        ConfigError if nothing did.
+        """
         with self._write() as connection:
             history = as_values(Activation, connection.execute(NEWEST_FIRST))
-            previous = next((earlier for earlier in history if earlier.sha256 != history[0].sha256), None)
+            previous = next(
+                (earlier for earlier in history if earlier.sha256 != history[0].sha256), None
+            )
             if previous is None:
-                raise ConfigError("no other bundle was activated before, so there is none to go back to")
+                raise ConfigError(
+                    "no other bundle was activated before, so there is none to go back to"
+                )
             return _append(connection, replace(previous, at=now, who=who, why=why))
 
 

@@ -1,4 +1,6 @@
-"""Waiting for the ledger to change: work must not lie for half a second until somebody asks, nor be asked for all the time."""
+"""Waiting for the ledger to change: work must not lie for half a second until somebody asks, nor be
+asked for all the time.
+"""
 
 import sqlite3
 from threading import Event
@@ -7,7 +9,8 @@ import sqlalchemy as sa
 
 from ich_node.errors import Unavailable
 
-# SQLite tells for 30 microseconds whether another connection has written; a query takes 50 times as long.
+# SQLite tells for 30 microseconds whether another connection has written; a query takes 50 times as
+# long.
 LOOK_SECONDS = 0.1
 # So often while there is news, and for so long after it: what comes next comes soon.
 BUSY_LOOK_SECONDS, BUSY_SECONDS = 0.01, 5.0
@@ -16,19 +19,23 @@ SQLITE_SECONDS, SERVER_SECONDS = 1.0, 0.5
 
 
 class Changes:
-    """One a loop. SQLite's changes are noticed at once; PostgreSQL's when the time is over, which therefore is shorter."""
+    """One a loop. SQLite's changes are noticed at once; PostgreSQL's when the time is over, which
+    therefore is shorter.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
-        # of its own: the number says what others wrote, and must have been read before the loop asked for work
+        # of its own: the number says what others wrote, and must have been read before the loop
+        # asked for work
         self._connection = engine.raw_connection() if engine.dialect.name == "sqlite" else None
         self._version = self._read()
         self._busy_seconds = 0.0  # are left
 
     def wait(self, stop: Event, seconds: float | None = None) -> None:
-        """Until somebody has written since the end of the last wait, stop is set, or the time is over. Raises Unavailable.
+        """Until somebody has written since the end of the last wait, stop is set, or the time is
+        over. Raises Unavailable.
 
-        Who goes on writing is let go on, for no longer than a look takes when nothing happens: a series arrives with news all the
-        time, and its last object is what counts.
+        Who goes on writing is let go on, for no longer than a look takes when nothing happens: a
+        series arrives with news all the time, and its last object is what counts.
         """
         if self._connection is None:
             stop.wait(SERVER_SECONDS if seconds is None else seconds)

@@ -1,4 +1,6 @@
-"""One engine for SQLite and PostgreSQL: how transactions begin, what the errors mean, the schema brought up to date."""
+"""One engine for SQLite and PostgreSQL: how transactions begin, what the errors mean, the schema
+brought up to date.
+"""
 
 import os
 import secrets
@@ -15,8 +17,14 @@ from ich_node.errors import ConfigError, SpoolFull, Unavailable
 
 BUSY_SECONDS = 15.0
 CONNECT_SECONDS = 10
-IDLE_IN_TRANSACTION_SECONDS = 60  # a host that vanishes in the middle must not keep its locks until TCP gives up
-KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+# a host that vanishes in the middle must not keep its locks until TCP gives up
+IDLE_IN_TRANSACTION_SECONDS = 60
+KEEPALIVE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 READS_ONLY = "ich_node_reads_only"
 HEAD = "0003"  # the newest of ich_node/migrations/versions
 
@@ -24,7 +32,8 @@ HEAD = "0003"  # the newest of ich_node/migrations/versions
 def open_engine(url: str, *, busy_seconds: float) -> sa.Engine:
     """An engine on an up-to-date schema.
 
-    Raises ConfigError if the URL or the schema is not for this program, Unavailable if the database does not answer.
+    Raises ConfigError if the URL or the schema is not for this program, Unavailable if the database
+    does not answer.
     """
     engine = _engine(url, busy_seconds)
     try:
@@ -32,7 +41,9 @@ def open_engine(url: str, *, busy_seconds: float) -> sa.Engine:
             _migrate(engine)
     except sa.exc.DatabaseError as error:
         engine.dispose()
-        raise ConfigError(f"[database] url: {_shown(engine.url)} is not a ledger of ich-node: {error.orig}") from error
+        raise ConfigError(
+            f"[database] url: {_shown(engine.url)} is not a ledger of ich-node: {error.orig}"
+        ) from error
     except BaseException:
         engine.dispose()
         raise
@@ -54,7 +65,10 @@ def errors_explained() -> Iterator[None]:
 
 def _is_full(error: sa.exc.DBAPIError) -> bool:
     """SQLITE_FULL, or PostgreSQL's disk_full."""
-    return getattr(error.orig, "sqlite_errorname", None) == "SQLITE_FULL" or getattr(error.orig, "sqlstate", None) == "53100"
+    return (
+        getattr(error.orig, "sqlite_errorname", None) == "SQLITE_FULL"
+        or getattr(error.orig, "sqlstate", None) == "53100"
+    )
 
 
 def _engine(url: str, busy_seconds: float) -> sa.Engine:
@@ -74,8 +88,12 @@ def _engine(url: str, busy_seconds: float) -> sa.Engine:
 
 
 def _server_engine(url: sa.URL, busy_seconds: float) -> sa.Engine:
-    """PostgreSQL. Waits end: for a server that does not answer, for a lock, and for a client that died holding one."""
-    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS, **KEEPALIVE})
+    """PostgreSQL. Waits end: for a server that does not answer, for a lock, and for a client that
+    died holding one.
+    """
+    engine = sa.create_engine(
+        url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS, **KEEPALIVE}
+    )
     settings = {
         "lock_timeout": f"{round(1000 * busy_seconds)}ms",
         "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
@@ -94,9 +112,13 @@ def _server_engine(url: sa.URL, busy_seconds: float) -> sa.Engine:
 
 
 def _make_file(url: sa.URL) -> None:
-    """See that the database file is there, in WAL mode, readable by this user only (SQLite gives -wal and -shm its mode)."""
+    """See that the database file is there, in WAL mode, readable by this user only (SQLite gives
+    -wal and -shm its mode).
+    """
     if not url.database or url.database == ":memory:":
-        raise ConfigError("[database] url: a ledger in memory cannot be shared by the processes; give a file: sqlite:///PATH")
+        raise ConfigError(
+            "[database] url: a ledger in memory cannot be shared by the processes; give a file: sqlite:///PATH"
+        )
     path = Path(url.database)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +131,9 @@ def _make_file(url: sa.URL) -> None:
 
 
 def _make_wal_file(path: Path) -> None:
-    """An empty database under its final name at one stroke: processes that switch the mode side by side get "locked" at once."""
+    """An empty database under its final name at one stroke: processes that switch the mode side by
+    side get "locked" at once.
+    """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
     os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
@@ -123,16 +147,21 @@ def _make_wal_file(path: Path) -> None:
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """WAL lets readers and one writer work side by side; FULL means that a commit is on disk: we acknowledge after it."""
+    """WAL lets readers and one writer work side by side; FULL means that a commit is on disk: we
+    acknowledge after it.
+    """
     assert isinstance(connection, sqlite3.Connection)
-    connection.isolation_level = None  # _begin_sqlite begins; the driver's own BEGIN would come too late for a safe claim
+    # _begin_sqlite begins; the driver's own BEGIN would come too late for a safe claim
+    connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    """A writer queues for the lock at BEGIN, where waiting helps; a reader that turns writer later would be refused at once."""
+    """A writer queues for the lock at BEGIN, where waiting helps; a reader that turns writer later
+    would be refused at once.
+    """
     reads_only = connection.get_execution_options().get(READS_ONLY, False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
@@ -152,7 +181,9 @@ def version_of(connection: sa.Connection) -> str | None:
     """None of an empty database."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    version: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    version: str | None = connection.exec_driver_sql(
+        "SELECT version_num FROM alembic_version"
+    ).scalar()
     return version
 
 

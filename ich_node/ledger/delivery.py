@@ -13,16 +13,21 @@ from ich_node.ledger.states import DeliveryState
 from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results
 from ich_node.notification import KIND as NOTIFICATION
 
-DELIVERY_ROWS = sa.select(*columns_of(Delivery, deliveries, results)).join(results, results.c.id == deliveries.c.result_id)
+DELIVERY_ROWS = sa.select(*columns_of(Delivery, deliveries, results)).join(
+    results, results.c.id == deliveries.c.result_id
+)
 
-# Made once: an idle sender asks every second, and to make a statement costs more than to execute it.
+# Made once: an idle sender asks every second, and to make a statement costs more than to execute
+# it.
 NOW = sa.bindparam("now", type_=deliveries.c.next_at.type)
 IS_DUE = sa.or_(
     sa.and_(deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_at <= NOW),
     sa.and_(deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until <= NOW),
 )
 IS_OVERDUE = sa.and_(deliveries.c.state == DeliveryState.STORED, deliveries.c.next_at <= NOW)
-ANY_DUE, ANY_OVERDUE = (sa.select(deliveries.c.id).where(where).limit(1) for where in (IS_DUE, IS_OVERDUE))
+ANY_DUE, ANY_OVERDUE = (
+    sa.select(deliveries.c.id).where(where).limit(1) for where in (IS_DUE, IS_OVERDUE)
+)
 NO_PRIORITIES: Mapping[str, int] = {}
 TO_SEND_AGAIN: dict[str, Any] = {"transaction_uid": None}
 
@@ -31,12 +36,19 @@ class Delivering(Seat):
     """Hands out what is due, one destination and one job at a time: one association."""
 
     def claim_deliveries(
-        self, *, owner: str, now: datetime, lease: timedelta, limit: int, priorities: Mapping[str, int] = NO_PRIORITIES
+        self,
+        *,
+        owner: str,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        priorities: Mapping[str, int] = NO_PRIORITIES,
     ) -> list[Delivery]:
-        """Up to `limit` results of one job for one destination, now SENDING and ours; empty if none is due.
+        """Up to `limit` results of one job for one destination, now SENDING and ours; empty if none
+        is due.
 
-        The destination with the highest priority comes first (0 for those that are not named), in it positive readings, in these
-        what has been due for longest.
+        The destination with the highest priority comes first (0 for those that are not named), in
+        it positive readings, in these what has been due for longest.
         """
         urgent = _urgent_first(priorities)
         with self._read() as connection:  # it takes no lock for the answer that it mostly gets
@@ -49,7 +61,8 @@ class Delivering(Seat):
                 if oldest is None:
                     return []
                 batch = _due(deliveries.c.id).where(
-                    deliveries.c.destination == oldest.destination, deliveries.c.job_id == oldest.job_id
+                    deliveries.c.destination == oldest.destination,
+                    deliveries.c.job_id == oldest.job_id,
                 )
                 ids = connection.execute(_locked(batch).limit(limit), {"now": now}).scalars().all()
                 outdated = _supersede(connection, ids, now)
@@ -65,44 +78,80 @@ class Delivering(Seat):
                     lease_until=now + lease,
                 )
             )
-            claimed = DELIVERY_ROWS.where(deliveries.c.id.in_(set(ids) - outdated)).order_by(deliveries.c.id)
+            claimed = DELIVERY_ROWS.where(deliveries.c.id.in_(set(ids) - outdated)).order_by(
+                deliveries.c.id
+            )
             return as_values(Delivery, connection.execute(claimed))
 
-    def renew_deliveries(self, ids: Collection[int], *, owner: str, now: datetime, lease: timedelta) -> None:
+    def renew_deliveries(
+        self, ids: Collection[int], *, owner: str, now: datetime, lease: timedelta
+    ) -> None:
         """Hold them for longer. Raises LeaseLost, and then none of them is renewed."""
         with self._write() as connection:
             _update_held(connection, ids, owner, lease_until=now + lease)
 
-    def delivered(self, ids: Collection[int], *, owner: str, now: datetime, detail: str = "") -> None:
+    def delivered(
+        self, ids: Collection[int], *, owner: str, now: datetime, detail: str = ""
+    ) -> None:
         """The destination said that it has them. Raises LeaseLost, and then none of them is marked."""
         self._settle(ids, owner, now, "delivered", detail, state=DeliveryState.SENT, sent_at=now)
 
     def stored(
-        self, ids: Collection[int], *, owner: str, now: datetime, transaction_uid: str, answer_by: datetime, detail: str = ""
+        self,
+        ids: Collection[int],
+        *,
+        owner: str,
+        now: datetime,
+        transaction_uid: str,
+        answer_by: datetime,
+        detail: str = "",
     ) -> None:
-        """The destination took them, and will be asked in this transaction whether it keeps them. Raises LeaseLost."""
-        values = {"state": DeliveryState.STORED, "transaction_uid": transaction_uid, "next_at": answer_by}
+        """The destination took them, and will be asked in this transaction whether it keeps them.
+        Raises LeaseLost.
+        """
+        values = {
+            "state": DeliveryState.STORED,
+            "transaction_uid": transaction_uid,
+            "next_at": answer_by,
+        }
         self._settle(ids, owner, now, "taken, not yet committed", detail, **values)
 
     def commitment_answered(
-        self, transaction_uid: str, *, committed: Collection[str], failed: Mapping[str, str], now: datetime
+        self,
+        transaction_uid: str,
+        *,
+        committed: Collection[str],
+        failed: Mapping[str, str],
+        now: datetime,
     ) -> int:
-        """What the destination said of the objects of a transaction, by SOP Instance UID; how many deliveries heard of it.
+        """What the destination said of the objects of a transaction, by SOP Instance UID; how many
+        deliveries heard of it.
 
-        Committed is sent. What failed (with the reason) is due to be sent again at once: see claim_uncommitted.
+        Committed is sent. What failed (with the reason) is due to be sent again at once: see
+        claim_uncommitted.
         """
         with self._write() as connection:
-            answered = _answered(connection, transaction_uid, committed, now, state=DeliveryState.SENT, sent_at=now)
+            answered = _answered(
+                connection, transaction_uid, committed, now, state=DeliveryState.SENT, sent_at=now
+            )
             for sop_instance_uid, reason in failed.items():
                 answered += _answered(
-                    connection, transaction_uid, [sop_instance_uid], now, **TO_SEND_AGAIN, next_at=now, detail=reason
+                    connection,
+                    transaction_uid,
+                    [sop_instance_uid],
+                    now,
+                    **TO_SEND_AGAIN,
+                    next_at=now,
+                    detail=reason,
                 )
         return answered
 
     def commitment_refused(self, transaction_uid: str, *, now: datetime, detail: str) -> None:
         """The destination will not answer this transaction: its objects are due to be sent again."""
         with self._write() as connection:
-            _answered(connection, transaction_uid, None, now, **TO_SEND_AGAIN, next_at=now, detail=detail)
+            _answered(
+                connection, transaction_uid, None, now, **TO_SEND_AGAIN, next_at=now, detail=detail
+            )
 
     def awaits_commitment(self, transaction_uid: str) -> bool:
         """Whether objects of the transaction still wait for the destination's word."""
@@ -110,8 +159,12 @@ class Delivering(Seat):
         with self._read() as connection:
             return connection.execute(query).one_or_none() is not None
 
-    def claim_uncommitted(self, *, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Delivery]:
-        """Objects whose destination does not keep them, or did not say so in time: SENDING and ours, to be tried again."""
+    def claim_uncommitted(
+        self, *, owner: str, now: datetime, lease: timedelta, limit: int
+    ) -> list[Delivery]:
+        """Objects whose destination does not keep them, or did not say so in time: SENDING and
+        ours, to be tried again.
+        """
         with self._read() as connection:
             if connection.execute(ANY_OVERDUE, {"now": now}).first() is None:
                 return []
@@ -124,17 +177,33 @@ class Delivering(Seat):
                 .with_for_update(skip_locked=True)
             )
             ids = connection.execute(overdue, {"now": now}).scalars().all()
-            held = {"state": DeliveryState.SENDING, "lease_owner": owner, "lease_until": now + lease}
+            held = {
+                "state": DeliveryState.SENDING,
+                "lease_owner": owner,
+                "lease_until": now + lease,
+            }
             connection.execute(sa.update(deliveries).where(deliveries.c.id.in_(ids)).values(**held))
             claimed = DELIVERY_ROWS.where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
             return as_values(Delivery, connection.execute(claimed))
 
-    def postpone(self, ids: Collection[int], *, owner: str, now: datetime, next_at: datetime, detail: str) -> None:
+    def postpone(
+        self, ids: Collection[int], *, owner: str, now: datetime, next_at: datetime, detail: str
+    ) -> None:
         """Try again then. Raises LeaseLost, and then none of them is postponed."""
-        self._settle(ids, owner, now, "delivery postponed", detail, state=DeliveryState.PENDING, next_at=next_at)
+        self._settle(
+            ids,
+            owner,
+            now,
+            "delivery postponed",
+            detail,
+            state=DeliveryState.PENDING,
+            next_at=next_at,
+        )
 
     def hold(self, destination: str, *, until: datetime) -> None:
-        """Nothing that waits for this destination is due before then: it does not answer, and others must not wait for it."""
+        """Nothing that waits for this destination is due before then: it does not answer, and
+        others must not wait for it.
+        """
         waiting = sa.and_(
             deliveries.c.destination == destination,
             deliveries.c.state == DeliveryState.PENDING,
@@ -144,12 +213,24 @@ class Delivering(Seat):
             connection.execute(sa.update(deliveries).where(waiting).values(next_at=until))
 
     def give_up(self, ids: Collection[int], *, owner: str, now: datetime, detail: str) -> None:
-        """FAILED, until somebody retries the job by hand. Raises LeaseLost, and then none of them is marked."""
+        """FAILED, until somebody retries the job by hand. Raises LeaseLost, and then none of them
+        is marked.
+        """
         self._settle(ids, owner, now, "delivery failed", detail, state=DeliveryState.FAILED)
 
-    def _settle(self, ids: Collection[int], owner: str, now: datetime, event: str, detail: str, **values: Any) -> None:
+    def _settle(
+        self,
+        ids: Collection[int],
+        owner: str,
+        now: datetime,
+        event: str,
+        detail: str,
+        **values: Any,
+    ) -> None:
         with self._write() as connection:
-            settled = _update_held(connection, ids, owner, detail=detail, lease_owner=None, lease_until=None, **values)
+            settled = _update_held(
+                connection, ids, owner, detail=detail, lease_owner=None, lease_until=None, **values
+            )
             _note_objects(connection, settled, now, event, detail)
 
 
@@ -169,12 +250,17 @@ def _locked(due: sa.Select[Any]) -> sa.Select[Any]:
 
 
 def _urgent_first(priorities: Mapping[str, int]) -> list[sa.ColumnElement[Any]]:
-    by_destination = [sa.case(dict(priorities), value=deliveries.c.destination, else_=0).desc()] if priorities else []
+    by_destination = (
+        [sa.case(dict(priorities), value=deliveries.c.destination, else_=0).desc()]
+        if priorities
+        else []
+    )
     return [*by_destination, sa.case((jobs.c.positive, 0), else_=1)]
 
 
 def _supersede(connection: sa.Connection, ids: Collection[int], now: datetime) -> set[int]:
-    """Settle those of the deliveries that are notifications about a series of which the destination is owed, or has, a newer one.
+    """Settle those of the deliveries that are notifications about a series of which the destination
+    is owed, or has, a newer one.
 
     Newer is what is about a later revision, whichever of them was read first.
     """
@@ -188,7 +274,8 @@ def _supersede(connection: sa.Connection, ids: Collection[int], now: datetime) -
             newer_result.c.kind == NOTIFICATION,
             newer_job.c.series_instance_uid == jobs.c.series_instance_uid,
             newer_job.c.study_instance_uid == jobs.c.study_instance_uid,
-            (newer_job.c.revision > jobs.c.revision) | ((newer_job.c.id == jobs.c.id) & (newer_result.c.id > results.c.id)),
+            (newer_job.c.revision > jobs.c.revision)
+            | ((newer_job.c.id == jobs.c.id) & (newer_result.c.id > results.c.id)),
         )
     )
     outdated = (
@@ -210,24 +297,37 @@ def _supersede(connection: sa.Connection, ids: Collection[int], now: datetime) -
 
 
 def _asked(transaction_uid: str) -> sa.ColumnElement[bool]:
-    return sa.and_(deliveries.c.state == DeliveryState.STORED, deliveries.c.transaction_uid == transaction_uid)
+    return sa.and_(
+        deliveries.c.state == DeliveryState.STORED, deliveries.c.transaction_uid == transaction_uid
+    )
 
 
 def _answered(
-    connection: sa.Connection, transaction_uid: str, objects: Collection[str] | None, now: datetime, /, **values: Any
+    connection: sa.Connection,
+    transaction_uid: str,
+    objects: Collection[str] | None,
+    now: datetime,
+    /,
+    **values: Any,
 ) -> int:
-    """Change those of a transaction's deliveries whose objects are named (None: all); how many there were."""
+    """Change those of a transaction's deliveries whose objects are named (None: all); how many
+    there were.
+    """
     query = sa.update(deliveries).where(_asked(transaction_uid))
     if objects is not None:
         named = sa.select(results.c.id).where(results.c.sop_instance_uid.in_(objects))
         query = query.where(deliveries.c.result_id.in_(named))
-    changed = connection.execute(query.values(**values).returning(deliveries.c.job_id, deliveries.c.destination)).all()
+    changed = connection.execute(
+        query.values(**values).returning(deliveries.c.job_id, deliveries.c.destination)
+    ).all()
     event = "committed" if values.get("state") is DeliveryState.SENT else "not committed"
     _note_objects(connection, changed, now, event, values.get("detail", ""))
     return len(changed)
 
 
-def _note_objects(connection: sa.Connection, rows: Sequence[sa.Row[Any]], now: datetime, event: str, detail: str) -> None:
+def _note_objects(
+    connection: sa.Connection, rows: Sequence[sa.Row[Any]], now: datetime, event: str, detail: str
+) -> None:
     """One line a job and destination, not one an object."""
     objects: dict[tuple[int, str], int] = defaultdict(int)
     for row in rows:
@@ -237,13 +337,21 @@ def _note_objects(connection: sa.Connection, rows: Sequence[sa.Row[Any]], now: d
         note(connection, job_id, now, event, f"{words}: {detail}" if detail else words)
 
 
-def _update_held(connection: sa.Connection, ids: Collection[int], owner: str, **values: Any) -> list[sa.Row[Any]]:
+def _update_held(
+    connection: sa.Connection, ids: Collection[int], owner: str, **values: Any
+) -> list[sa.Row[Any]]:
     updated = connection.execute(
         sa.update(deliveries)
-        .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_owner == owner)
+        .where(
+            deliveries.c.id.in_(ids),
+            deliveries.c.state == DeliveryState.SENDING,
+            deliveries.c.lease_owner == owner,
+        )
         .values(**values)
         .returning(deliveries.c.job_id, deliveries.c.destination)
     ).all()
     if len(updated) != len(set(ids)):
-        raise LeaseLost(f"{len(set(ids)) - len(updated)} of {len(set(ids))} deliveries are no longer held by {owner}")
+        raise LeaseLost(
+            f"{len(set(ids)) - len(updated)} of {len(set(ids))} deliveries are no longer held by {owner}"
+        )
     return list(updated)

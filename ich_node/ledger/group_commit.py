@@ -1,7 +1,8 @@
 """Writers that come at the same time share one transaction, and so one wait for the disk.
 
-SQLite has one writer at a time, and lets the others sleep and look again; each commit waits for a sync. Of the threads that want
-to write, one does it for all that came while the one before it wrote.
+SQLite has one writer at a time, and lets the others sleep and look again; each commit waits for a
+sync. Of the threads that want to write, one does it for all that came while the one before it
+wrote.
 """
 
 import threading
@@ -40,7 +41,11 @@ class GroupCommit(Generic[Work, Outcome]):
         try:
             outcomes = self._write([work for work, _ in batch])
         except BaseException as error:  # noqa: BLE001 - it is raised where the work came from
-            if len(batch) > 1 and isinstance(error, Exception) and not isinstance(error, Unavailable):
+            if (
+                len(batch) > 1
+                and isinstance(error, Exception)
+                and not isinstance(error, Unavailable)
+            ):
                 for one in batch:  # whose fault it is, alone has it
                     self._do([one])
                 return

@@ -12,13 +12,17 @@ from ich_node.ledger.retention import Sweeping
 
 
 class Ledger(Receiving, Looking, Claiming, Delivering, Operating, Activating, Sweeping, Mending):
-    """One ledger, seen from the seats of those who use it. Every method is one transaction; time is an argument."""
+    """One ledger, seen from the seats of those who use it. Every method is one transaction; time is
+    an argument.
+    """
 
 
 def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
-    """The ledger behind a database URL, its schema brought up to date; several processes may do this at once.
+    """The ledger behind a database URL, its schema brought up to date; several processes may do
+    this at once.
 
-    Raises ConfigError if the URL cannot be used or a newer program made the schema, Unavailable if the database does not answer
-    (SQLite: if another process holds its write lock for longer than busy_seconds).
+    Raises ConfigError if the URL cannot be used or a newer program made the schema, Unavailable if
+    the database does not answer (SQLite: if another process holds its write lock for longer than
+    busy_seconds).
     """
     return Ledger(open_engine(url, busy_seconds=busy_seconds))

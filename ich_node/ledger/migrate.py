@@ -1,4 +1,6 @@
-"""The schema brought to this code's version, once, by whoever comes first. Imported only when there is something to bring."""
+"""The schema brought to this code's version, once, by whoever comes first. Imported only when there
+is something to bring.
+"""
 
 from importlib.resources import files
 
@@ -22,6 +24,8 @@ def migrate(connection: sa.Connection, *, where: str) -> None:
     config.set_main_option("script_location", str(files("ich_node.ledger") / "migrations"))
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
-        raise ConfigError(f"the ledger {where} has schema {version}, which a newer ich-node made; this one knows up to {HEAD}")
+        raise ConfigError(
+            f"the ledger {where} has schema {version}, which a newer ich-node made; this one knows up to {HEAD}"
+        )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -32,62 +32,99 @@ class Operating(Seat):
             return as_values(Job, connection.execute(query))
 
     def results(self, job_id: int) -> builtins.list[Result]:
-        query = sa.select(*columns_of(Result, results)).where(results.c.job_id == job_id).order_by(results.c.id)
+        query = (
+            sa.select(*columns_of(Result, results))
+            .where(results.c.job_id == job_id)
+            .order_by(results.c.id)
+        )
         with self._read() as connection:
             return as_values(Result, connection.execute(query))
 
     def deliveries(self, job_id: int) -> builtins.list[Delivery]:
         with self._read() as connection:
             return as_values(
-                Delivery, connection.execute(DELIVERY_ROWS.where(deliveries.c.job_id == job_id).order_by(deliveries.c.id))
+                Delivery,
+                connection.execute(
+                    DELIVERY_ROWS.where(deliveries.c.job_id == job_id).order_by(deliveries.c.id)
+                ),
             )
 
     def events(self, job_id: int) -> builtins.list[JobEvent]:
         """The job's story, oldest first."""
-        query = sa.select(*columns_of(JobEvent, job_events)).where(job_events.c.job_id == job_id).order_by(job_events.c.id)
+        query = (
+            sa.select(*columns_of(JobEvent, job_events))
+            .where(job_events.c.job_id == job_id)
+            .order_by(job_events.c.id)
+        )
         with self._read() as connection:
             return as_values(JobEvent, connection.execute(query))
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state; every state is there."""
         with self._read() as connection:
-            rows = connection.execute(sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)).all()
+            rows = connection.execute(
+                sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
+            ).all()
         return dict.fromkeys(JobState, 0) | dict(rows)
 
     def retry(self, job_id: int, *, now: datetime) -> None:
-        """Read a job that was not read once more, or deliver again what could not be delivered. Raises ConfigError."""
+        """Read a job that was not read once more, or deliver again what could not be delivered.
+        Raises ConfigError.
+        """
         with self._write() as connection:
             if _is_swept(connection, job_id):
-                raise ConfigError(f"the files of job {job_id} were removed after their time; let the series be sent again")
-            fresh = {"state": JobState.WAITING, "attempts": 0, "ready_at": now, "reason": None, "detail": None}
+                raise ConfigError(
+                    f"the files of job {job_id} were removed after their time; let the series be sent again"
+                )
+            fresh = {
+                "state": JobState.WAITING,
+                "attempts": 0,
+                "ready_at": now,
+                "reason": None,
+                "detail": None,
+            }
             if _update(connection, job_id, UNREAD, **fresh):
                 note(connection, job_id, now, "retried", "by hand: read again")
             elif count := _owe_again(connection, job_id, now):
-                note(connection, job_id, now, "retried", f"by hand: {count} objects to deliver again")
+                note(
+                    connection, job_id, now, "retried", f"by hand: {count} objects to deliver again"
+                )
             else:
-                raise ConfigError(f"{_described(connection, job_id)}: there is nothing to try again")
+                raise ConfigError(
+                    f"{_described(connection, job_id)}: there is nothing to try again"
+                )
 
     def cancel(self, job_id: int, *, now: datetime) -> None:
-        """Never read this revision; an object that arrives later opens the next one. Raises ConfigError."""
+        """Never read this revision; an object that arrives later opens the next one. Raises
+        ConfigError.
+        """
         with self._write() as connection:
             if not _update(connection, job_id, (JobState.WAITING,), state=JobState.CANCELLED):
-                raise ConfigError(f"{_described(connection, job_id)}: only a waiting job can be cancelled")
+                raise ConfigError(
+                    f"{_described(connection, job_id)}: only a waiting job can be cancelled"
+                )
             note(connection, job_id, now, "cancelled", "by hand")
 
     def close(self, job_id: int, *, now: datetime) -> None:
         """Take a waiting job for ready now. Raises ConfigError."""
         with self._write() as connection:
             if not _update(connection, job_id, (JobState.WAITING,), ready_at=now):
-                raise ConfigError(f"{_described(connection, job_id)}: only a waiting job can be closed")
+                raise ConfigError(
+                    f"{_described(connection, job_id)}: only a waiting job can be closed"
+                )
             note(connection, job_id, now, "closed", "by hand")
 
 
 def _get(connection: sa.Connection, job_id: int) -> Job | None:
-    found = as_values(Job, connection.execute(sa.select(*columns_of(Job, jobs)).where(jobs.c.id == job_id)))
+    found = as_values(
+        Job, connection.execute(sa.select(*columns_of(Job, jobs)).where(jobs.c.id == job_id))
+    )
     return found[0] if found else None
 
 
-def _update(connection: sa.Connection, job_id: int, states: tuple[JobState, ...], **values: Any) -> bool:
+def _update(
+    connection: sa.Connection, job_id: int, states: tuple[JobState, ...], **values: Any
+) -> bool:
     changed = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(states)).values(**values)
     return connection.execute(changed).rowcount == 1
 
@@ -101,7 +138,10 @@ def _owe_again(connection: sa.Connection, job_id: int, now: datetime) -> int:
 
 
 def _is_swept(connection: sa.Connection, job_id: int) -> bool:
-    return connection.execute(sa.select(jobs.c.swept_at).where(jobs.c.id == job_id)).scalar() is not None
+    return (
+        connection.execute(sa.select(jobs.c.swept_at).where(jobs.c.id == job_id)).scalar()
+        is not None
+    )
 
 
 def _described(connection: sa.Connection, job_id: int) -> str:

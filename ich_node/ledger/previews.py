@@ -12,15 +12,18 @@ from ich_node.ledger.seat import Seat
 from ich_node.ledger.states import Lane
 from ich_node.ledger.tables import answers, as_values, columns_of, jobs
 
-# A look costs something for each object that is there, old or new. By a quarter more each time, all looks together cost as much
-# as five at the whole series.
+# A look costs something for each object that is there, old or new. By a quarter more each time, all
+# looks together cost as much as five at the whole series.
 LEAST_NEW_OBJECTS = 4
-# Made once: an idle reader asks every second, and to make a statement costs more than to execute it.
+# Made once: an idle reader asks every second, and to make a statement costs more than to execute
+# it.
 NOW = sa.bindparam("now", type_=jobs.c.ready_at.type)
 HAS_GROWN = sa.and_(
-    jobs.c.objects - jobs.c.objects_looked_at >= LEAST_NEW_OBJECTS, 4 * jobs.c.objects >= 5 * jobs.c.objects_looked_at
+    jobs.c.objects - jobs.c.objects_looked_at >= LEAST_NEW_OBJECTS,
+    4 * jobs.c.objects >= 5 * jobs.c.objects_looked_at,
 )
-# Series that arrive and that nobody looks at, those of the first lane first. Every lane is named: so has it the index.
+# Series that arrive and that nobody looks at, those of the first lane first. Every lane is named:
+# so has it the index.
 GROWN = (
     sa.select(jobs.c.id)
     .where(
@@ -42,12 +45,16 @@ LOOK = (
 
 
 class Looking(Seat):
-    """Hands out series that still arrive, each to one process at a time; keeps the network's answers about them."""
+    """Hands out series that still arrive, each to one process at a time; keeps the network's
+    answers about them.
+    """
 
     def look_at(self, *, now: datetime, until: datetime) -> Job | None:
-        """A series that has grown since somebody looked at it, or None. Nobody else looks at it before then, or end_look.
+        """A series that has grown since somebody looked at it, or None. Nobody else looks at it
+        before then, or end_look.
 
-        A process that dies over it is not followed into death by the next: the time has to run out first.
+        A process that dies over it is not followed into death by the next: the time has to run out
+        first.
         """
         with self._read() as connection:
             if connection.execute(GROWN, {"now": now}).first() is None:
@@ -59,22 +66,35 @@ class Looking(Seat):
     def end_look(self, job: Job, *, objects: int, suspected: bool) -> None:
         """Somebody may look again when there are more than that many objects.
 
-        A suspected series overtakes ordinary ones; not a large one, for which they would wait too long.
+        A suspected series overtakes ordinary ones; not a large one, for which they would wait too
+        long.
         """
-        lane = sa.case((jobs.c.lane == Lane.ORDINARY, sa.literal(Lane.SUSPECTED, jobs.c.lane.type)), else_=jobs.c.lane)
-        values = {"looked_at_until": None, "objects_looked_at": objects} | ({"lane": lane} if suspected else {})
+        lane = sa.case(
+            (jobs.c.lane == Lane.ORDINARY, sa.literal(Lane.SUSPECTED, jobs.c.lane.type)),
+            else_=jobs.c.lane,
+        )
+        values = {"looked_at_until": None, "objects_looked_at": objects} | (
+            {"lane": lane} if suspected else {}
+        )
         with self._write() as connection:
             connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
 
     def break_off_look(self, job: Job) -> None:
         """Somebody may look again at once."""
         with self._write() as connection:
-            connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(looked_at_until=None))
+            connection.execute(
+                sa.update(jobs).where(jobs.c.id == job.id).values(looked_at_until=None)
+            )
 
     def is_open(self, job_id: int) -> bool:
         """Whether it may still grow: it was never claimed."""
         with self._read() as connection:
-            return connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job_id, STILL_OPEN)).first() is not None
+            return (
+                connection.execute(
+                    sa.select(jobs.c.id).where(jobs.c.id == job_id, STILL_OPEN)
+                ).first()
+                is not None
+            )
 
     def answers(self, job: Job, *, bundle_sha256: str, engine: str) -> list[NetworkAnswer]:
         """What this engine with this bundle has said of slabs of this series."""
@@ -91,7 +111,11 @@ class Looking(Seat):
         """Each in place of an earlier one about the same slab."""
         if not new:
             return
-        series = {"study_instance_uid": job.study_instance_uid, "series_instance_uid": job.series_instance_uid, "made_at": now}
+        series = {
+            "study_instance_uid": job.study_instance_uid,
+            "series_instance_uid": job.series_instance_uid,
+            "made_at": now,
+        }
         try:
             with self._write() as connection:
                 connection.execute(
@@ -108,4 +132,6 @@ class Looking(Seat):
     def forget_answers(self, *, made_before: datetime) -> int:
         """How many; whoever asks again asks the network."""
         with self._write() as connection:
-            return connection.execute(sa.delete(answers).where(answers.c.made_at < made_before)).rowcount
+            return connection.execute(
+                sa.delete(answers).where(answers.c.made_at < made_before)
+            ).rowcount

@@ -31,7 +31,8 @@ SERIES_IS_BEING_READ = (
 )
 
 
-# Made once: an idle reader asks several times a second, and to make a statement costs more than to execute it.
+# Made once: an idle reader asks several times a second, and to make a statement costs more than to
+# execute it.
 NOW, LONG_AGO = (sa.bindparam(name, type_=jobs.c.ready_at.type) for name in ("now", "long_ago"))
 
 
@@ -72,14 +73,21 @@ READY_IN_LANES = (
 
 
 def _longest_ready(turn: sa.ColumnElement[bool]) -> sa.Select[int]:
-    return sa.select(jobs.c.id).where(turn, ~SERIES_IS_BEING_READ).order_by(jobs.c.ready_at, jobs.c.id).limit(1)
+    return (
+        sa.select(jobs.c.id)
+        .where(turn, ~SERIES_IS_BEING_READ)
+        .order_by(jobs.c.ready_at, jobs.c.id)
+        .limit(1)
+    )
 
 
 def _claim(turn: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
     """One statement for both databases; SQLite, which locks as a whole, leaves SKIP LOCKED out."""
     return (
         sa.update(jobs)
-        .where(jobs.c.id == _longest_ready(turn).with_for_update(skip_locked=True).scalar_subquery())
+        .where(
+            jobs.c.id == _longest_ready(turn).with_for_update(skip_locked=True).scalar_subquery()
+        )
         .values(
             state=JobState.READING,
             attempts=jobs.c.attempts + 1,
@@ -102,13 +110,18 @@ def _at(now: datetime) -> dict[str, Any]:
 class Claiming(Seat):
     """Hands out each job to one process at a time, for as long as its lease holds."""
 
-    def claim(self, *, owner: str, now: datetime, lease: timedelta, max_attempts: int) -> Job | None:
-        """The job whose turn it is, now READING and ours until the lease runs out; None if there is none.
+    def claim(
+        self, *, owner: str, now: datetime, lease: timedelta, max_attempts: int
+    ) -> Job | None:
+        """The job whose turn it is, now READING and ours until the lease runs out; None if there is
+        none.
 
-        First what a process left that is gone, then lane after lane what has been ready for longest. A job whose last allowed
-        try ended without a word goes to FAILED first, so that it never blocks the others.
+        First what a process left that is gone, then lane after lane what has been ready for
+        longest. A job whose last allowed try ended without a word goes to FAILED first, so that it
+        never blocks the others.
         """
-        if not self.is_any_ready(now=now):  # an idle reader asks several times a second: it takes no lock for that
+        # an idle reader asks several times a second: it takes no lock for that
+        if not self.is_any_ready(now=now):
             return None
         try:
             with self._write() as connection:
@@ -121,7 +134,8 @@ class Claiming(Seat):
                 for job in claimed:
                     note(connection, job.id, now, "claimed", f"try {job.attempts}, by {owner}")
         except sa.exc.IntegrityError:
-            # PostgreSQL: another analyser began with another revision of the same series at this moment; ours waits
+            # PostgreSQL: another analyser began with another revision of the same series at this
+            # moment; ours waits
             return None
         return claimed[0] if claimed else None
 
@@ -132,7 +146,10 @@ class Claiming(Seat):
         if not before:
             return False
         with self._read() as connection:
-            return connection.execute(READY_IN_LANES, {"now": now, "lanes": before}).first() is not None
+            return (
+                connection.execute(READY_IN_LANES, {"now": now, "lanes": before}).first()
+                is not None
+            )
 
     def is_any_ready(self, *, now: datetime) -> bool:
         """Whether a claim would find something to do."""
@@ -147,7 +164,9 @@ class Claiming(Seat):
     def release(self, job: Job, *, now: datetime, why: str = "the process stops") -> None:
         """Give the job back unread; the try does not count. Raises LeaseLost."""
         with self._write() as connection:
-            _update_held(connection, job, state=JobState.WAITING, attempts=job.attempts - 1, **NO_LEASE)
+            _update_held(
+                connection, job, state=JobState.WAITING, attempts=job.attempts - 1, **NO_LEASE
+            )
             note(connection, job.id, now, "released", f"by {job.lease_owner}: {why}")
 
     def remark(self, job: Job, *, now: datetime, event: str, detail: str) -> None:
@@ -167,17 +186,30 @@ class Claiming(Seat):
         destinations: Sequence[str],
         notify: Sequence[str] = (),
     ) -> None:
-        """DONE, with its results: each object owed to each of `destinations`, a notification to each of `notify`.
+        """DONE, with its results: each object owed to each of `destinations`, a notification to
+        each of `notify`.
 
         Raises LeaseLost.
 
         One transaction: a crash between DONE and the deliveries would lose a report for ever.
         """
         with self._write() as connection:
-            answer = {"positive": positive, "series_probability": series_probability, "bundle_sha256": bundle_sha256}
-            _update_held(connection, job, state=JobState.DONE, reason=None, detail=None, **answer, **NO_LEASE)
+            answer = {
+                "positive": positive,
+                "series_probability": series_probability,
+                "bundle_sha256": bundle_sha256,
+            }
+            _update_held(
+                connection, job, state=JobState.DONE, reason=None, detail=None, **answer, **NO_LEASE
+            )
             for result in results:
-                _owe(connection, job.id, result, notify if result.kind == NOTIFICATION else destinations, now)
+                _owe(
+                    connection,
+                    job.id,
+                    result,
+                    notify if result.kind == NOTIFICATION else destinations,
+                    now,
+                )
             names = ", ".join([*destinations, *notify]) or "no destination"
             note(connection, job.id, now, "done", f"{len(results)} results for {names}")
 
@@ -192,19 +224,31 @@ class Claiming(Seat):
         destinations: Sequence[str] = (),
         notify: Sequence[str] = (),
     ) -> None:
-        """The series is not ours to read: an answer. `results`, if any, say so and are owed as by `finish`. Raises LeaseLost.
+        """The series is not ours to read: an answer. `results`, if any, say so and are owed as by
+        `finish`. Raises LeaseLost.
 
-        A job that is retried and refused for the same reason makes the same document again: it is owed already.
+        A job that is retried and refused for the same reason makes the same document again: it is
+        owed already.
         """
         with self._write() as connection:
-            _update_held(connection, job, state=JobState.REFUSED, reason=reason, detail=detail, **NO_LEASE)
+            _update_held(
+                connection, job, state=JobState.REFUSED, reason=reason, detail=detail, **NO_LEASE
+            )
             for result in results:
                 if not _is_known(connection, result):
-                    _owe(connection, job.id, result, notify if result.kind == NOTIFICATION else destinations, now)
+                    _owe(
+                        connection,
+                        job.id,
+                        result,
+                        notify if result.kind == NOTIFICATION else destinations,
+                        now,
+                    )
             note(connection, job.id, now, "refused", f"{reason}: {detail}")
 
     def previous_result(self, job: Job, kind: str) -> Result | None:
-        """The newest result of this kind ("sr", "notification") that an earlier revision of the same series gave."""
+        """The newest result of this kind ("sr", "notification") that an earlier revision of the
+        same series gave.
+        """
         earlier = (
             sa.select(*columns_of(Result, results))
             .join(jobs, jobs.c.id == results.c.job_id)
@@ -217,21 +261,36 @@ class Claiming(Seat):
         return found[0] if found else None
 
     def told_before(self, job: Job) -> set[str]:
-        """The destinations to which results of an earlier revision of the same series are, or were, owed."""
-        query = sa.select(deliveries.c.destination).join(jobs, jobs.c.id == deliveries.c.job_id).where(_earlier_revision(job))
+        """The destinations to which results of an earlier revision of the same series are, or were,
+        owed.
+        """
+        query = (
+            sa.select(deliveries.c.destination)
+            .join(jobs, jobs.c.id == deliveries.c.job_id)
+            .where(_earlier_revision(job))
+        )
         with self._read() as connection:
             return set(connection.execute(query.distinct()).scalars())
 
-    def fail(self, job: Job, *, now: datetime, reason: str, detail: str, retry_at: datetime | None) -> None:
-        """This try failed. FAILED if retry_at is None or it was the last one allowed, else ready again then. Raises LeaseLost."""
+    def fail(
+        self, job: Job, *, now: datetime, reason: str, detail: str, retry_at: datetime | None
+    ) -> None:
+        """This try failed. FAILED if retry_at is None or it was the last one allowed, else ready
+        again then. Raises LeaseLost.
+        """
         with self._write() as connection:
             is_last = jobs.c.attempts >= jobs.c.max_attempts
             state: Any = JobState.FAILED
             values: dict[str, Any] = {}
             if retry_at is not None:
-                state = sa.case((is_last, sa.literal(JobState.FAILED, jobs.c.state.type)), else_=JobState.WAITING)
+                state = sa.case(
+                    (is_last, sa.literal(JobState.FAILED, jobs.c.state.type)),
+                    else_=JobState.WAITING,
+                )
                 values["ready_at"] = retry_at
-            left = _update_held(connection, job, state=state, reason=reason, detail=detail, **values, **NO_LEASE)
+            left = _update_held(
+                connection, job, state=state, reason=reason, detail=detail, **values, **NO_LEASE
+            )
             event = "failed" if left.state is JobState.FAILED else "try failed"
             note(connection, job.id, now, event, f"{reason}: {detail}")
 
@@ -245,10 +304,16 @@ def _earlier_revision(job: Job) -> sa.ColumnElement[bool]:
 
 
 def _bury_crashed(connection: sa.Connection, now: datetime, max_attempts: int) -> None:
-    """The dead letters: jobs that took their process down, or hung in it, each time they were tried."""
+    """The dead letters: jobs that took their process down, or hung in it, each time they were
+    tried.
+    """
     buried = connection.execute(
         sa.update(jobs)
-        .where(jobs.c.state == JobState.READING, jobs.c.lease_until <= now, jobs.c.attempts >= max_attempts)
+        .where(
+            jobs.c.state == JobState.READING,
+            jobs.c.lease_until <= now,
+            jobs.c.attempts >= max_attempts,
+        )
         .values(
             state=JobState.FAILED,
             reason=CRASHED,
@@ -262,7 +327,9 @@ def _bury_crashed(connection: sa.Connection, now: datetime, max_attempts: int) -
 
 
 def _update_held(connection: sa.Connection, job: Job, **values: Any) -> Job:
-    """Owner and number of tries name one claim: a process that was overtaken holds another pair, and changes nothing."""
+    """Owner and number of tries name one claim: a process that was overtaken holds another pair,
+    and changes nothing.
+    """
     rows = connection.execute(
         sa.update(jobs)
         .where(
@@ -281,10 +348,19 @@ def _update_held(connection: sa.Connection, job: Job, **values: Any) -> Job:
 
 
 def _is_known(connection: sa.Connection, result: Result) -> bool:
-    return connection.execute(sa.select(results.c.id).where(results.c.sha256 == result.sha256)).first() is not None
+    return (
+        connection.execute(sa.select(results.c.id).where(results.c.sha256 == result.sha256)).first()
+        is not None
+    )
 
 
-def _owe(connection: sa.Connection, job_id: int, result: Result, destinations: Sequence[str], now: datetime) -> None:
+def _owe(
+    connection: sa.Connection,
+    job_id: int,
+    result: Result,
+    destinations: Sequence[str],
+    now: datetime,
+) -> None:
     result_id = connection.execute(
         sa.insert(results).values(job_id=job_id, **asdict(result)).returning(results.c.id)
     ).scalar_one()

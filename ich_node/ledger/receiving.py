@@ -17,13 +17,15 @@ from ich_node.ledger.tables import as_values, columns_of, instances, jobs
 
 Outcome = TypeVar("Outcome")
 TRIES = 5
-# A head of ordinary slices has 20 to 60 objects. A series of thin ones takes as long as many of these.
+# A head of ordinary slices has 20 to 60 objects. A series of thin ones takes as long as many of
+# these.
 MOST_ORDINARY_OBJECTS = 100
 NO_REVISION = 0, 0
 MOST_IN_ONE_QUERY = 1000
 
-# Never claimed: what the job covers may still grow. A job that was claimed once keeps its content for ever, also through
-# release, retry and a crash; what arrives later is a new revision. So nothing is lost and two runs of a revision read the same.
+# Never claimed: what the job covers may still grow. A job that was claimed once keeps its content
+# for ever, also through release, retry and a crash; what arrives later is a new revision. So
+# nothing is lost and two runs of a revision read the same.
 STILL_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None))
 
 
@@ -31,27 +33,44 @@ def _capped(ready_at: sa.ColumnElement[datetime]) -> sa.ColumnElement[datetime]:
     return sa.case((jobs.c.ready_by < ready_at, jobs.c.ready_by), else_=ready_at)
 
 
-# Made once: to make a statement, and to find out that it is the same as before, costs more than to execute it.
-VERSIONS = sa.select(instances.c.sha256).where(instances.c.sop_instance_uid == sa.bindparam("sop_instance_uid"))
+# Made once: to make a statement, and to find out that it is the same as before, costs more than to
+# execute it.
+VERSIONS = sa.select(instances.c.sha256).where(
+    instances.c.sop_instance_uid == sa.bindparam("sop_instance_uid")
+)
 # Study and series: a series UID that a careless system used for two patients must not mix them.
 OF_SERIES = sa.and_(
-    jobs.c.series_instance_uid == sa.bindparam("of_series_uid"), jobs.c.study_instance_uid == sa.bindparam("of_study_uid")
+    jobs.c.series_instance_uid == sa.bindparam("of_series_uid"),
+    jobs.c.study_instance_uid == sa.bindparam("of_study_uid"),
 )
-NEWEST_REVISION = sa.select(jobs.c.revision, jobs.c.objects).where(OF_SERIES).order_by(jobs.c.revision.desc()).limit(1)
+NEWEST_REVISION = (
+    sa.select(jobs.c.revision, jobs.c.objects)
+    .where(OF_SERIES)
+    .order_by(jobs.c.revision.desc())
+    .limit(1)
+)
 HAS_BECOME_LARGE = sa.and_(jobs.c.lane != Lane.URGENT, jobs.c.objects >= MOST_ORDINARY_OBJECTS)
 GROWN = {
     "ready_at": _capped(sa.bindparam("at", type_=jobs.c.ready_at.type)),
     "last_received_at": sa.bindparam("received_at"),
     "objects": jobs.c.objects + 1,
-    "lane": sa.case((HAS_BECOME_LARGE, sa.literal(Lane.LARGE, jobs.c.lane.type)), else_=jobs.c.lane),
+    "lane": sa.case(
+        (HAS_BECOME_LARGE, sa.literal(Lane.LARGE, jobs.c.lane.type)), else_=jobs.c.lane
+    ),
 }
-JOIN = sa.update(jobs).where(OF_SERIES, jobs.c.revision == sa.bindparam("of_revision"), STILL_OPEN).values(GROWN)
+JOIN = (
+    sa.update(jobs)
+    .where(OF_SERIES, jobs.c.revision == sa.bindparam("of_revision"), STILL_OPEN)
+    .values(GROWN)
+)
 JOIN_URGENTLY = JOIN.values(lane=Lane.URGENT)
 INSERT = sa.insert(instances)
-# Nearly every object is one that nobody has seen, of a series whose newest revision still grows. One statement finds that out.
+# Nearly every object is one that nobody has seen, of a series whose newest revision still grows.
+# One statement finds that out.
 OTHERS = jobs.alias()
 NEWEST = sa.select(sa.func.max(OTHERS.c.revision)).where(
-    OTHERS.c.series_instance_uid == jobs.c.series_instance_uid, OTHERS.c.study_instance_uid == jobs.c.study_instance_uid
+    OTHERS.c.series_instance_uid == jobs.c.series_instance_uid,
+    OTHERS.c.study_instance_uid == jobs.c.study_instance_uid,
 )
 IS_UNSEEN = ~sa.exists().where(instances.c.sop_instance_uid == sa.bindparam("sop_instance_uid"))
 JOIN_AS_NEW = (
@@ -60,7 +79,11 @@ JOIN_AS_NEW = (
     .values(GROWN)
     .returning(jobs.c.revision)
 )
-INSERT_NEW = sa.insert(instances).inline().values({c.name: sa.bindparam(c.name) for c in instances.columns if c.name != "id"})
+INSERT_NEW = (
+    sa.insert(instances)
+    .inline()
+    .values({c.name: sa.bindparam(c.name) for c in instances.columns if c.name != "id"})
+)
 Arrived = Sequence[tuple[Instance, datetime, timedelta, bool]]
 
 
@@ -74,28 +97,39 @@ class Receiving(Seat):
         self._join_urgently = Prepared(JOIN_AS_NEW.values(lane=Lane.URGENT), engine.dialect)
         self._insert = Prepared(INSERT_NEW, engine.dialect)
 
-    def add(self, instance: Instance, *, ready_at: datetime, max_wait: timedelta, urgent: bool = False) -> Added:
+    def add(
+        self, instance: Instance, *, ready_at: datetime, max_wait: timedelta, urgent: bool = False
+    ) -> Added:
         """Record an object that lies in the spool; it is durable when this returns.
 
-        It joins the series' newest job while that was never claimed, else it opens the next revision, which covers all objects
-        of the series. The job becomes ready at ready_at, but not later than max_wait after its first object. One urgent object
-        makes it urgent.
+        It joins the series' newest job while that was never claimed, else it opens the next
+        revision, which covers all objects of the series. The job becomes ready at ready_at, but not
+        later than max_wait after its first object. One urgent object makes it urgent.
         """
         return self._together((instance, ready_at, max_wait, urgent))
 
     def _add_all(self, arrived: Arrived) -> list[Added]:
-        """If it fails, some may be recorded. Their senders are told that they are not, and send them again."""
+        """If it fails, some may be recorded. Their senders are told that they are not, and send
+        them again.
+        """
         joined = _again(self._join_all, arrived)
         unusual = [one for one, has_joined in zip(arrived, joined, strict=True) if not has_joined]
         outcomes = iter(_again(self._add_unusual, unusual) if unusual else ())
         return [Added.NEW if has_joined else next(outcomes) for has_joined in joined]
 
     def _join_all(self, arrived: Arrived) -> list[bool]:
-        """Of each whether it was new and its series' newest revision still grew. The others are left."""
+        """Of each whether it was new and its series' newest revision still grew. The others are
+        left.
+        """
         with errors_explained(), transaction(self._engine) as cursor:
-            return [self._joins_as_new(cursor, instance, ready_at, urgent) for instance, ready_at, _, urgent in arrived]
+            return [
+                self._joins_as_new(cursor, instance, ready_at, urgent)
+                for instance, ready_at, _, urgent in arrived
+            ]
 
-    def _joins_as_new(self, cursor: Any, instance: Instance, ready_at: datetime, urgent: bool) -> bool:
+    def _joins_as_new(
+        self, cursor: Any, instance: Instance, ready_at: datetime, urgent: bool
+    ) -> bool:
         values = {**vars(instance), **_of_series(instance), "at": ready_at}
         row = (self._join_urgently if urgent else self._join).execute(cursor, values).fetchone()
         if row is None:
@@ -109,21 +143,29 @@ class Receiving(Seat):
             return [_add(connection, *one) for one in arrived]
 
     def instances(self, job: Job) -> list[Instance]:
-        """What this revision reads: of every SOP Instance UID the newest version that had arrived for it."""
+        """What this revision reads: of every SOP Instance UID the newest version that had arrived
+        for it.
+        """
         with self._read() as connection:
             return _newest_versions(connection, job)
 
     def series_positions(self, series_instance_uid: str) -> list[tuple[str | None, float | None]]:
-        """(orientation, position in mm) of each object of the series' newest job that still grows; empty if there is none."""
+        """(orientation, position in mm) of each object of the series' newest job that still grows;
+        empty if there is none.
+        """
         with self._read() as connection:
             return [
-                (instance.orientation, instance.position_mm) for instance in _of_newest_open_job(connection, series_instance_uid)
+                (instance.orientation, instance.position_mm)
+                for instance in _of_newest_open_job(connection, series_instance_uid)
             ]
 
     def open_instances(self, series_instance_uid: str) -> set[str]:
         """The SOP Instance UIDs of the series' newest job that still grows; empty if there is none."""
         with self._read() as connection:
-            return {instance.sop_instance_uid for instance in _of_newest_open_job(connection, series_instance_uid)}
+            return {
+                instance.sop_instance_uid
+                for instance in _of_newest_open_job(connection, series_instance_uid)
+            }
 
     def find(self, sop_instance_uids: Sequence[str]) -> list[Instance]:
         """The newest version of each of these objects that is recorded."""
@@ -131,8 +173,12 @@ class Receiving(Seat):
         with self._read() as connection:
             for start in range(0, len(sop_instance_uids), MOST_IN_ONE_QUERY):
                 some = sop_instance_uids[start : start + MOST_IN_ONE_QUERY]
-                query = sa.select(*columns_of(Instance, instances)).where(instances.c.sop_instance_uid.in_(some))
-                for instance in as_values(Instance, connection.execute(query.order_by(instances.c.id))):
+                query = sa.select(*columns_of(Instance, instances)).where(
+                    instances.c.sop_instance_uid.in_(some)
+                )
+                for instance in as_values(
+                    Instance, connection.execute(query.order_by(instances.c.id))
+                ):
                     found[instance.sop_instance_uid] = instance
         return list(found.values())
 
@@ -151,28 +197,57 @@ def _again(add: Callable[[Arrived], list[Outcome]], arrived: Arrived) -> list[Ou
         try:
             return add(arrived)
         except sa.exc.IntegrityError:
-            # PostgreSQL: another receiver recorded the same object, or opened the same revision, at this moment
+            # PostgreSQL: another receiver recorded the same object, or opened the same revision, at
+            # this moment
             continue
-    raise Unavailable(f"{arrived[0][0].sop_instance_uid}: other processes keep adding to its series; try again")
+    raise Unavailable(
+        f"{arrived[0][0].sop_instance_uid}: other processes keep adding to its series; try again"
+    )
 
 
-def _add(connection: sa.Connection, instance: Instance, ready_at: datetime, max_wait: timedelta, urgent: bool) -> Added:
-    known = set(connection.execute(VERSIONS, {"sop_instance_uid": instance.sop_instance_uid}).scalars())
+def _add(
+    connection: sa.Connection,
+    instance: Instance,
+    ready_at: datetime,
+    max_wait: timedelta,
+    urgent: bool,
+) -> Added:
+    known = set(
+        connection.execute(VERSIONS, {"sop_instance_uid": instance.sop_instance_uid}).scalars()
+    )
     if instance.sha256 in known:
         return Added.DUPLICATE
-    # Asked for first: if another receiver opens the next revision from here on, ours collides with it and begins again.
-    newest, objects = connection.execute(NEWEST_REVISION, _of_series(instance)).first() or NO_REVISION
+    # Asked for first: if another receiver opens the next revision from here on, ours collides with
+    # it and begins again.
+    newest, objects = (
+        connection.execute(NEWEST_REVISION, _of_series(instance)).first() or NO_REVISION
+    )
     revision = newest if _joins(connection, instance, newest, ready_at, urgent) else newest + 1
     if revision > newest:
-        lane = Lane.URGENT if urgent else Lane.LARGE if objects >= MOST_ORDINARY_OBJECTS else Lane.ORDINARY
-        _open_job(connection, instance, revision, ready_at, max_wait, lane=lane, objects=objects + 1)
+        lane = (
+            Lane.URGENT
+            if urgent
+            else Lane.LARGE
+            if objects >= MOST_ORDINARY_OBJECTS
+            else Lane.ORDINARY
+        )
+        _open_job(
+            connection, instance, revision, ready_at, max_wait, lane=lane, objects=objects + 1
+        )
     connection.execute(INSERT, {**vars(instance), "revision": revision})
     return Added.NEW_VERSION if known else Added.NEW
 
 
-def _joins(connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime, urgent: bool) -> bool:
+def _joins(
+    connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime, urgent: bool
+) -> bool:
     """Whether this revision still grows, and then the object belongs to it."""
-    grown = {**_of_series(instance), "of_revision": revision, "at": ready_at, "received_at": instance.received_at}
+    grown = {
+        **_of_series(instance),
+        "of_revision": revision,
+        "at": ready_at,
+        "received_at": instance.received_at,
+    }
     return connection.execute(JOIN_URGENTLY if urgent else JOIN, grown).rowcount == 1
 
 
@@ -206,11 +281,20 @@ def _open_job(
         )
         .returning(jobs.c.id)
     ).scalar_one()
-    note(connection, job_id, instance.received_at, "received", f"first object of revision {revision}, from {instance.source}")
+    note(
+        connection,
+        job_id,
+        instance.received_at,
+        "received",
+        f"first object of revision {revision}, from {instance.source}",
+    )
 
 
 def _of_series(instance: Instance) -> dict[str, str]:
-    return {"of_series_uid": instance.series_instance_uid, "of_study_uid": instance.study_instance_uid}
+    return {
+        "of_series_uid": instance.series_instance_uid,
+        "of_study_uid": instance.study_instance_uid,
+    }
 
 
 def _of_newest_open_job(connection: sa.Connection, series_instance_uid: str) -> list[Instance]:
@@ -220,7 +304,11 @@ def _of_newest_open_job(connection: sa.Connection, series_instance_uid: str) -> 
         .order_by(jobs.c.id.desc())
         .limit(1)
     )
-    return [row for job in as_values(Job, connection.execute(newest)) for row in _newest_versions(connection, job)]
+    return [
+        row
+        for job in as_values(Job, connection.execute(newest))
+        for row in _newest_versions(connection, job)
+    ]
 
 
 def _newest_versions(connection: sa.Connection, job: Job) -> list[Instance]:
@@ -234,6 +322,8 @@ def _newest_versions(connection: sa.Connection, job: Job) -> list[Instance]:
         .group_by(instances.c.sop_instance_uid)
     )
     rows = connection.execute(
-        sa.select(*columns_of(Instance, instances)).where(instances.c.id.in_(newest)).order_by(instances.c.id)
+        sa.select(*columns_of(Instance, instances))
+        .where(instances.c.id.in_(newest))
+        .order_by(instances.c.id)
     )
     return as_values(Instance, rows)

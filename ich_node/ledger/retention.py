@@ -16,13 +16,19 @@ ENDED_OR_FAILED = (*ENDED, JobState.FAILED)
 
 
 class Sweeping(Seat):
-    """Forgets the files of series that were read and delivered; the jobs, their story and their results' UIDs stay."""
+    """Forgets the files of series that were read and delivered; the jobs, their story and their
+    results' UIDs stay.
+    """
 
-    def sweep_series(self, *, idle_since: datetime, failed_too: bool, limit: int, now: datetime) -> list[str]:
-        """Forget the files of up to `limit` series, the oldest first; their paths, some of which others may still need.
+    def sweep_series(
+        self, *, idle_since: datetime, failed_too: bool, limit: int, now: datetime
+    ) -> list[str]:
+        """Forget the files of up to `limit` series, the oldest first; their paths, some of which
+        others may still need.
 
-        Only series whose every revision has ended, that got no object and delivered none since then, and that owe nothing: a
-        delivery that was given up, or that is not yet committed, keeps its series.
+        Only series whose every revision has ended, that got no object and delivered none since
+        then, and that owe nothing: a delivery that was given up, or that is not yet committed,
+        keeps its series.
         """
         states = ENDED_OR_FAILED if failed_too else ENDED
         with self._read() as connection:  # it may look at many: no receiver must wait for that
@@ -35,13 +41,18 @@ class Sweeping(Seat):
     def prune(self, *, swept_before: datetime, limit: int) -> int:
         """Forget up to `limit` jobs altogether, with their results, deliveries and story; how many.
 
-        Only of series whose every revision was swept before then: nothing of them is owed, and no file refers to them.
+        Only of series whose every revision was swept before then: nothing of them is owed, and no
+        file refers to them.
         """
         with self._read() as connection:
             if connection.execute(_prunable(swept_before).limit(1)).first() is None:
                 return 0
         with self._write() as connection:
-            ids = list(connection.execute(_prunable(swept_before).limit(limit).with_for_update(skip_locked=True)).scalars())
+            ids = list(
+                connection.execute(
+                    _prunable(swept_before).limit(limit).with_for_update(skip_locked=True)
+                ).scalars()
+            )
             for table in (deliveries, results, job_events):
                 connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
             connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
@@ -66,40 +77,65 @@ def _prunable(swept_before: datetime) -> sa.Select[Any]:
         other.c.study_instance_uid == jobs.c.study_instance_uid,
         other.c.swept_at.is_(None) | (other.c.swept_at >= swept_before),
     )
-    owed = sa.select(deliveries.c.id).where(deliveries.c.job_id == jobs.c.id, deliveries.c.state.not_in(SETTLED))
-    return sa.select(jobs.c.id).where(jobs.c.swept_at < swept_before, ~lives.exists(), ~owed.exists()).order_by(jobs.c.swept_at)
+    owed = sa.select(deliveries.c.id).where(
+        deliveries.c.job_id == jobs.c.id, deliveries.c.state.not_in(SETTLED)
+    )
+    return (
+        sa.select(jobs.c.id)
+        .where(jobs.c.swept_at < swept_before, ~lives.exists(), ~owed.exists())
+        .order_by(jobs.c.swept_at)
+    )
 
 
 def _sweepable(states: tuple[JobState, ...], idle_since: datetime) -> sa.Select[Any]:
     other = jobs.alias("other")
     same_series = sa.and_(
-        other.c.series_instance_uid == jobs.c.series_instance_uid, other.c.study_instance_uid == jobs.c.study_instance_uid
+        other.c.series_instance_uid == jobs.c.series_instance_uid,
+        other.c.study_instance_uid == jobs.c.study_instance_uid,
     )
-    goes_on = sa.select(other.c.id).where(same_series, other.c.state.not_in(states) | (other.c.last_received_at >= idle_since))
+    goes_on = sa.select(other.c.id).where(
+        same_series, other.c.state.not_in(states) | (other.c.last_received_at >= idle_since)
+    )
     owes = (
         sa.select(deliveries.c.id)
         .join(other, other.c.id == deliveries.c.job_id)
-        .where(same_series, (deliveries.c.state.not_in(SETTLED)) | (deliveries.c.sent_at >= idle_since))
+        .where(
+            same_series, (deliveries.c.state.not_in(SETTLED)) | (deliveries.c.sent_at >= idle_since)
+        )
     )
     # a series once: at its first revision that is left
-    earlier = sa.select(other.c.id).where(same_series, other.c.swept_at.is_(None), other.c.revision < jobs.c.revision)
+    earlier = sa.select(other.c.id).where(
+        same_series, other.c.swept_at.is_(None), other.c.revision < jobs.c.revision
+    )
     return (
         sa.select(jobs.c.series_instance_uid, jobs.c.study_instance_uid)
-        .where(jobs.c.swept_at.is_(None), jobs.c.state.in_(states), ~earlier.exists(), ~goes_on.exists(), ~owes.exists())
+        .where(
+            jobs.c.swept_at.is_(None),
+            jobs.c.state.in_(states),
+            ~earlier.exists(),
+            ~goes_on.exists(),
+            ~owes.exists(),
+        )
         .order_by(jobs.c.last_received_at)
     )
 
 
-def _sweep(connection: sa.Connection, series: sa.Row[Any], states: tuple[JobState, ...], now: datetime) -> list[str]:
+def _sweep(
+    connection: sa.Connection, series: sa.Row[Any], states: tuple[JobState, ...], now: datetime
+) -> list[str]:
     """The paths of one series; none if it has come to life since it was looked for."""
     mine = sa.and_(
-        jobs.c.series_instance_uid == series.series_instance_uid, jobs.c.study_instance_uid == series.study_instance_uid
+        jobs.c.series_instance_uid == series.series_instance_uid,
+        jobs.c.study_instance_uid == series.study_instance_uid,
     )
-    locked = connection.execute(sa.select(jobs.c.id, jobs.c.state, jobs.c.revision).where(mine).with_for_update()).all()
+    locked = connection.execute(
+        sa.select(jobs.c.id, jobs.c.state, jobs.c.revision).where(mine).with_for_update()
+    ).all()
     if any(row.state not in states for row in locked):
         return []
     ids = [row.id for row in locked]
-    # Not "all of the series": an object that arrives at this moment belongs to a revision that was not looked at.
+    # Not "all of the series": an object that arrives at this moment belongs to a revision that was
+    # not looked at.
     forgotten = (
         sa.delete(instances)
         .where(
@@ -116,7 +152,10 @@ def _sweep(connection: sa.Connection, series: sa.Row[Any], states: tuple[JobStat
         .where(results.c.job_id.in_(ids), jobs.c.swept_at.is_(None))
     ).scalars()
     newly = connection.execute(
-        sa.update(jobs).where(jobs.c.id.in_(ids), jobs.c.swept_at.is_(None)).values(swept_at=now).returning(jobs.c.id)
+        sa.update(jobs)
+        .where(jobs.c.id.in_(ids), jobs.c.swept_at.is_(None))
+        .values(swept_at=now)
+        .returning(jobs.c.id)
     ).scalars()
     for job_id in newly.all():
         note(connection, job_id, now, "swept", "its files are removed; its story stays")

@@ -13,7 +13,9 @@ class LeaseLost(IchNodeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One received object. path: relative to the spool; source: the peer's name; orientation, position_mm: for completeness."""
+    """One received object. path: relative to the spool; source: the peer's name; orientation,
+    position_mm: for completeness.
+    """
 
     sop_instance_uid: str
     sop_class_uid: str
@@ -31,10 +33,11 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One series to be read, in one revision: all its objects that had arrived when this revision was first claimed.
+    """One series to be read, in one revision: all its objects that had arrived when this revision
+    was first claimed.
 
-    content_at: fixed at the first claim and kept by every later one, so that doing the work twice gives the same bytes.
-    objects: how many it covers.
+    content_at: fixed at the first claim and kept by every later one, so that doing the work twice
+    gives the same bytes. objects: how many it covers.
     """
 
     id: int
@@ -63,7 +66,8 @@ class Job:
 class NetworkAnswer:
     """What one engine with one bundle said of a slab, its HU shifted by shift_hu.
 
-    slab_sha256: of its slices' own hashes; likelihood: the map's rows, in 32-bit floats of this machine.
+    slab_sha256: of its slices' own hashes; likelihood: the map's rows, in 32-bit floats of this
+    machine.
     """
 
     slab_sha256: str
@@ -77,7 +81,8 @@ class NetworkAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a reading gave: a DICOM object (kind: "sr", "overlay" ...) or a notification. path: relative to the spool.
+    """What a reading gave: a DICOM object (kind: "sr", "overlay" ...) or a notification. path:
+    relative to the spool.
 
     A notification has a UID of its own, too, and no SOP class.
     """
@@ -94,7 +99,8 @@ class Result:
 class Delivery:
     """One Result owed to one destination.
 
-    first_at: since when it is owed (a retry by hand starts anew); transaction_uid: of the storage commitment asked for last.
+    first_at: since when it is owed (a retry by hand starts anew); transaction_uid: of the storage
+    commitment asked for last.
     """
 
     id: int

@@ -38,6 +38,10 @@ class Seat:
             yield connection
 
 
-def note(connection: sa.Connection, job_id: int, at: datetime, event: str, detail: str = "") -> None:
+def note(
+    connection: sa.Connection, job_id: int, at: datetime, event: str, detail: str = ""
+) -> None:
     """One line in the job's journal, in the same transaction as what it tells."""
-    connection.execute(sa.insert(job_events).values(job_id=job_id, at=at, event=event, detail=detail))
+    connection.execute(
+        sa.insert(job_events).values(job_id=job_id, at=at, event=event, detail=detail)
+    )

@@ -32,8 +32,8 @@ A notification that is due when a newer one of its series is owed to the same de
 
     PENDING ── claim_deliveries ──► SUPERSEDED
 
-Each arrow is one UPDATE whose WHERE names the state it starts from (and, out of READING and SENDING, who holds the lease), so a
-process that was overtaken changes nothing and is told so.
+Each arrow is one UPDATE whose WHERE names the state it starts from (and, out of READING and
+SENDING, who holds the lease), so a process that was overtaken changes nothing and is told so.
 """
 
 from enum import Enum, IntEnum, StrEnum, auto
@@ -60,7 +60,9 @@ class DeliveryState(StrEnum):
     SENT = "SENT"
     FAILED = "FAILED"
     SUPERSEDED = "SUPERSEDED"
-    """A newer answer about the same series goes to the destination instead: the old one must not arrive after it."""
+    """A newer answer about the same series goes to the destination instead: the old one must not
+    arrive after it.
+    """
 
 
 class Lane(IntEnum):

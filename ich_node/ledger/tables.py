@@ -1,4 +1,6 @@
-"""The tables. A change here needs a migration in ich_node/migrations/versions; a test compares the two."""
+"""The tables. A change here needs a migration in ich_node/migrations/versions; a test compares the
+two.
+"""
 
 from collections.abc import Iterable
 from dataclasses import fields
@@ -12,7 +14,8 @@ from ich_node.ledger.states import DeliveryState, JobState, Lane
 
 Value = TypeVar("Value")
 
-# 3 million objects a day would use up 32 bits in two years; SQLite counts in 64 bits, but only what is called INTEGER
+# 3 million objects a day would use up 32 bits in two years; SQLite counts in 64 bits, but only what
+# is called INTEGER
 ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 metadata = sa.MetaData(
@@ -26,7 +29,9 @@ metadata = sa.MetaData(
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """Aware datetimes in, UTC out. SQLite stores text without a zone, in which UTC sorts as it should."""
+    """Aware datetimes in, UTC out. SQLite stores text without a zone, in which UTC sorts as it
+    should.
+    """
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -35,7 +40,9 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"{value.isoformat()} has no time zone; the ledger takes aware datetimes")
+            raise ValueError(
+                f"{value.isoformat()} has no time zone; the ledger takes aware datetimes"
+            )
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
@@ -87,12 +94,14 @@ jobs = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("swept_at", UtcDateTime),
     sa.Column("lane", LaneNumber, nullable=False),
-    # of all revisions up to this one; and how many of them were looked at while the series arrived, until when by somebody
+    # of all revisions up to this one; and how many of them were looked at while the series arrived,
+    # until when by somebody
     sa.Column("objects", sa.Integer, nullable=False),
     sa.Column("objects_looked_at", sa.Integer, nullable=False),
     sa.Column("looked_at_until", UtcDateTime),
     sa.UniqueConstraint("series_instance_uid", "study_instance_uid", "revision"),
-    # the queue: of one lane what has been ready for longest is one step away, however long the table
+    # the queue: of one lane what has been ready for longest is one step away, however long the
+    # table
     sa.Index("ix_jobs_state_lane_ready_at", "state", "lane", "ready_at"),
     sa.Index("ix_jobs_state_lease_until", "state", "lease_until"),
     sa.Index("ix_jobs_swept_at", "swept_at"),
@@ -133,7 +142,11 @@ instances = sa.Table(
     sa.Column("position_mm", sa.Float),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.UniqueConstraint("sop_instance_uid", "sha256"),
-    sa.Index("ix_instances_series_instance_uid_study_instance_uid", "series_instance_uid", "study_instance_uid"),
+    sa.Index(
+        "ix_instances_series_instance_uid_study_instance_uid",
+        "series_instance_uid",
+        "study_instance_uid",
+    ),
 )
 
 results = sa.Table(
@@ -141,7 +154,8 @@ results = sa.Table(
     metadata,
     sa.Column("id", ID, primary_key=True),
     sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, index=True),
-    # one UID, one object: other bytes under a UID that was given away already are a bug that must not reach a PACS
+    # one UID, one object: other bytes under a UID that was given away already are a bug that must
+    # not reach a PACS
     sa.Column("sop_instance_uid", sa.Text, nullable=False, unique=True),
     sa.Column("sop_class_uid", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
@@ -171,7 +185,8 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_state_lease_until", "state", "lease_until"),
 )
 
-# What the network said of a slab: an intermediate result, kept for as long as its series may ask for it again.
+# What the network said of a slab: an intermediate result, kept for as long as its series may ask
+# for it again.
 answers = sa.Table(
     "answers",
     metadata,
@@ -187,7 +202,11 @@ answers = sa.Table(
     sa.Column("likelihood", sa.LargeBinary, nullable=False),
     sa.Column("made_at", UtcDateTime, nullable=False, index=True),
     sa.UniqueConstraint("slab_sha256", "bundle_sha256", "engine"),
-    sa.Index("ix_answers_series_instance_uid_study_instance_uid", "series_instance_uid", "study_instance_uid"),
+    sa.Index(
+        "ix_answers_series_instance_uid_study_instance_uid",
+        "series_instance_uid",
+        "study_instance_uid",
+    ),
 )
 
 job_events = sa.Table(
@@ -215,7 +234,10 @@ activations = sa.Table(
 
 def columns_of(value: type[Any], *tables: sa.Table) -> list[sa.Column[Any]]:
     """For each field of the dataclass the column of that name, from the first table that has one."""
-    return [next(table.c[field.name] for table in tables if field.name in table.c) for field in fields(value)]
+    return [
+        next(table.c[field.name] for table in tables if field.name in table.c)
+        for field in fields(value)
+    ]
 
 
 def as_values(kind: type[Value], rows: Iterable[sa.Row[Any]]) -> list[Value]:

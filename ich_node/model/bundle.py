@@ -1,8 +1,10 @@
-"""One safetensors file that holds everything needed to run a model, and proves on loading that it still does.
+"""One safetensors file that holds everything needed to run a model, and proves on loading that it
+still does.
 
-Weights are tensors; all else is one JSON document in the file's metadata. Nothing is ever unpickled. A bundle carries what
-its own pipeline gave for a fixed synthetic slice when it was made; loading computes it again and refuses on any difference,
-so a change in preprocessing, network or detector cannot silently serve old weights.
+Weights are tensors; all else is one JSON document in the file's metadata. Nothing is ever
+unpickled. A bundle carries what its own pipeline gave for a fixed synthetic slice when it was made;
+loading computes it again and refuses on any difference, so a change in preprocessing, network or
+detector cannot silently serve old weights.
 """
 
 import hashlib
@@ -129,10 +131,15 @@ def pack_bundle(card: Card, weights: dict[str, Tensor]) -> bytes:
     Raises BundleError if the weights do not fit the network.
     """
     check = _run_check(card, weights)
-    tensors = {WEIGHTS + name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()} | {
-        CHECK + name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in check.arrays().items()
+    tensors = {
+        WEIGHTS + name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()
+    } | {
+        CHECK + name: torch.from_numpy(np.ascontiguousarray(values))
+        for name, values in check.arrays().items()
     }
-    document = json.dumps(asdict(replace(card, self_check_peaks=check.peaks)), sort_keys=True, ensure_ascii=False)
+    document = json.dumps(
+        asdict(replace(card, self_check_peaks=check.peaks)), sort_keys=True, ensure_ascii=False
+    )
     return safetensors.torch.save(tensors, metadata={METADATA_KEY: document})
 
 
@@ -158,14 +165,24 @@ def load_bundle(data: bytes, *, origin: str) -> Bundle:
         ) from error
     except (ValidationError, json.JSONDecodeError, AttributeError) as error:
         raise BundleError(f"{origin}: the bundle's card is damaged: {error}") from error
-    weights = {name.removeprefix(WEIGHTS): tensor for name, tensor in tensors.items() if name.startswith(WEIGHTS)}
-    stored = {name.removeprefix(CHECK): tensor.numpy() for name, tensor in tensors.items() if name.startswith(CHECK)}
+    weights = {
+        name.removeprefix(WEIGHTS): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(WEIGHTS)
+    }
+    stored = {
+        name.removeprefix(CHECK): tensor.numpy()
+        for name, tensor in tensors.items()
+        if name.startswith(CHECK)
+    }
     _compare(_run_check(card, weights), stored, card.self_check_peaks, origin)
     return Bundle(card=card, sha256=hashlib.sha256(data).hexdigest(), weights=weights)
 
 
 def _metadata(data: bytes) -> dict[str, str]:
-    """The safetensors header: an unsigned 64-bit little-endian length, then JSON. (`safetensors` reads it from paths only.)"""
+    """The safetensors header: an unsigned 64-bit little-endian length, then JSON. (`safetensors`
+    reads it from paths only.)
+    """
     length = int.from_bytes(data[:8], "little")
     metadata: dict[str, str] = json.loads(data[8 : 8 + length]).get("__metadata__", {})
     return metadata
@@ -176,7 +193,9 @@ def _network(card: Card, weights: dict[str, Tensor]) -> MilNetwork:
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise BundleError(f"{card.name}: the weights do not fit the network {card.network_spec}: {error}") from error
+        raise BundleError(
+            f"{card.name}: the weights do not fit the network {card.network_spec}: {error}"
+        ) from error
     return network.eval()
 
 
@@ -206,7 +225,9 @@ def _run_check(card: Card, weights: dict[str, Tensor]) -> _Check:
     )
 
 
-def _compare(now: _Check, stored: dict[str, NDArray[Any]], peaks: tuple[Peak, ...], origin: str) -> None:
+def _compare(
+    now: _Check, stored: dict[str, NDArray[Any]], peaks: tuple[Peak, ...], origin: str
+) -> None:
     for name, values in now.arrays().items():
         expected = stored.get(name)
         if (
@@ -218,17 +239,25 @@ def _compare(now: _Check, stored: dict[str, NDArray[Any]], peaks: tuple[Peak, ..
                 f"{origin}: self-check failed at '{name}': this version computes something else than when the bundle was made; "
                 "use the ich-node that made it, or make the bundle again"
             )
-    if [(peak.row, peak.column) for peak in now.peaks] != [(peak.row, peak.column) for peak in peaks]:
-        raise BundleError(f"{origin}: self-check failed at 'peaks': the detector finds other peaks than when the bundle was made")
+    if [(peak.row, peak.column) for peak in now.peaks] != [
+        (peak.row, peak.column) for peak in peaks
+    ]:
+        raise BundleError(
+            f"{origin}: self-check failed at 'peaks': the detector finds other peaks than when the bundle was made"
+        )
 
 
 def _check_image(card: Card) -> NDArray[np.float32]:
     slice_ = _check_slice()
-    return to_network_input(slice_, card.input, shift_hu=brain_shift([slice_], card.input.brain_hu)).image_CYX
+    return to_network_input(
+        slice_, card.input, shift_hu=brain_shift([slice_], card.input.brain_hu)
+    ).image_CYX
 
 
 def _check_slice() -> Slice:
-    """A fixed head-like slice by formula (no random generator, whose stream could change): skull, brain, a clot, padding."""
+    """A fixed head-like slice by formula (no random generator, whose stream could change): skull,
+    brain, a clot, padding.
+    """
     row_YX, column_YX = np.meshgrid(np.linspace(-1, 1, 512), np.linspace(-1, 1, 512), indexing="ij")
     radius_YX = np.hypot(row_YX / 0.85, column_YX / 0.7)
     hu_YX = np.where(radius_YX < 1, 900.0, -1000.0)

@@ -22,7 +22,9 @@ NO_MEMORY = NoMemory()
 
 
 class Detector:
-    """A loaded bundle and the engine that runs it: torch on the CPU, if none is given. Not thread-safe; one a process."""
+    """A loaded bundle and the engine that runs it: torch on the CPU, if none is given. Not
+    thread-safe; one a process.
+    """
 
     def __init__(self, bundle: Bundle, engine: Engine | None = None) -> None:
         self.bundle = bundle
@@ -32,7 +34,12 @@ class Detector:
     def engine_name(self) -> str:
         return self._engine.name
 
-    def read(self, series: Series, progress: Callable[[int, int], None] = lambda *_: None, memory: Memory = NO_MEMORY) -> Reading:
+    def read(
+        self,
+        series: Series,
+        progress: Callable[[int, int], None] = lambda *_: None,
+        memory: Memory = NO_MEMORY,
+    ) -> Reading:
         """Read every slice; the network is asked for what memory does not know.
 
         progress(done, total) is called after each batch; what it raises ends the reading.
@@ -41,7 +48,9 @@ class Detector:
         shift_hu = brain_shift((slab.slice for slab in slabs), self.bundle.input.brain_hu)
         readings: dict[str, SliceReading] = {}
         maps: list[LikelihoodMap] = []
-        for slab, answer in zip(slabs, self._answers(slabs, shift_hu, memory, progress), strict=True):
+        for slab, answer in zip(
+            slabs, self._answers(slabs, shift_hu, memory, progress), strict=True
+        ):
             likelihood_map = LikelihoodMap(
                 sop_instance_uid=slab.slice.sop_instance_uid,
                 logit=answer.logit,
@@ -73,48 +82,84 @@ class Detector:
             maps=tuple(maps),
         )
 
-    def likelihood_on_slice(self, likelihood_map: LikelihoodMap, slice_: Slice) -> NDArray[np.float32]:
-        """The map in the pixels of the original slice as 0..1 for people to look at; 0 where the input did not reach.
+    def likelihood_on_slice(
+        self, likelihood_map: LikelihoodMap, slice_: Slice
+    ) -> NDArray[np.float32]:
+        """The map in the pixels of the original slice as 0..1 for people to look at; 0 where the
+        input did not reach.
 
-        Max head: the calibrated probability of each position. Attention head: the weight relative to the slice's highest,
-        times the slice's probability, since a weight by itself says nothing about how likely blood is.
+        Max head: the calibrated probability of each position. Attention head: the weight relative
+        to the slice's highest, times the slice's probability, since a weight by itself says nothing
+        about how likely blood is.
         """
         low_YX = likelihood_map.likelihood_YX
         if self.bundle.network_spec.head == "max":
             share_YX = self.bundle.calibration.probabilities(low_YX)
         else:
-            share_YX = low_YX / low_YX.max() * np.float32(self.bundle.calibration.probability(likelihood_map.logit))
+            share_YX = (
+                low_YX
+                / low_YX.max()
+                * np.float32(self.bundle.calibration.probability(likelihood_map.logit))
+            )
         grid, size_px = likelihood_map.grid, self.bundle.input.size_px
         row, column = grid.to_input(0, 0)
         rows, columns = slice_.hu_YX.shape
         return resample(
             share_YX,
-            sampling(size_px, rows, 1 / grid.row_scale, row) @ enlarging(share_YX.shape[0], size_px),
-            sampling(size_px, columns, 1 / grid.column_scale, column) @ enlarging(share_YX.shape[1], size_px),
+            sampling(size_px, rows, 1 / grid.row_scale, row)
+            @ enlarging(share_YX.shape[0], size_px),
+            sampling(size_px, columns, 1 / grid.column_scale, column)
+            @ enlarging(share_YX.shape[1], size_px),
         )
 
     def _answers(
-        self, slabs: list[Slab], shift_hu: float, memory: Memory, progress: Callable[[int, int], None]
+        self,
+        slabs: list[Slab],
+        shift_hu: float,
+        memory: Memory,
+        progress: Callable[[int, int], None],
     ) -> list[SlabAnswer]:
-        answers = {index: answer for index, slab in enumerate(slabs) if (answer := memory.recall(slab, shift_hu)) is not None}
+        answers = {
+            index: answer
+            for index, slab in enumerate(slabs)
+            if (answer := memory.recall(slab, shift_hu)) is not None
+        }
         unknown = iter([index for index in range(len(slabs)) if index not in answers])
         while batch := list(islice(unknown, self._engine.batch)):
-            inputs = [to_network_input(slabs[index].slice, self.bundle.input, shift_hu=shift_hu) for index in batch]
-            logit_B, likelihood_BYX = self._engine.run(np.stack([network_input.image_CYX for network_input in inputs]))
+            inputs = [
+                to_network_input(slabs[index].slice, self.bundle.input, shift_hu=shift_hu)
+                for index in batch
+            ]
+            logit_B, likelihood_BYX = self._engine.run(
+                np.stack([network_input.image_CYX for network_input in inputs])
+            )
             for index, logit, likelihood_YX in zip(batch, logit_B, likelihood_BYX, strict=True):
                 answers[index] = SlabAnswer(logit=float(logit), likelihood_YX=likelihood_YX)
                 memory.remember(slabs[index], shift_hu, answers[index])
             progress(len(answers), len(slabs))
         return [answers[index] for index in range(len(slabs))]
 
-    def _findings(self, likelihood_map: LikelihoodMap, slice_probability: float) -> tuple[Finding, ...]:
+    def _findings(
+        self, likelihood_map: LikelihoodMap, slice_probability: float
+    ) -> tuple[Finding, ...]:
         rule = self.bundle.peak_rule
-        if slice_probability < rule.slice_gate or likelihood_map.likelihood_YX.max() <= rule.min_likelihood:
+        if (
+            slice_probability < rule.slice_gate
+            or likelihood_map.likelihood_YX.max() <= rule.min_likelihood
+        ):
             return ()  # bilinear upsampling cannot exceed the coarse maximum
         findings = []
-        for peak in find_peaks(upsample(likelihood_map.likelihood_YX, self.bundle.input.size_px), rule):
+        for peak in find_peaks(
+            upsample(likelihood_map.likelihood_YX, self.bundle.input.size_px), rule
+        ):
             row, column = likelihood_map.grid.to_slice(peak.row, peak.column)
             is_logit = self.bundle.network_spec.head == "max"
-            probability = self.bundle.calibration.probability(peak.likelihood) if is_logit else slice_probability
-            findings.append(Finding(row=row, column=column, likelihood=peak.likelihood, probability=probability))
+            probability = (
+                self.bundle.calibration.probability(peak.likelihood)
+                if is_logit
+                else slice_probability
+            )
+            findings.append(
+                Finding(row=row, column=column, likelihood=peak.likelihood, probability=probability)
+            )
         return tuple(findings)

@@ -1,7 +1,8 @@
 """The authors' published state dicts -> our network's weights and their tuned rule.
 
-Their module list builds 21 convolutions, of which the forward pass uses 12: the first block of every level is computed and
-thrown away. Only the live ones are taken over. The weights have no licence: a user brings the file; it is never shipped.
+Their module list builds 21 convolutions, of which the forward pass uses 12: the first block of
+every level is computed and thrown away. Only the live ones are taken over. The weights have no
+licence: a user brings the file; it is never shipped.
 """
 
 import re
@@ -16,9 +17,16 @@ from ich_node.errors import BundleError
 from ich_node.model.bundle import Calibration, Card, OperatingPoint, Provenance
 from ich_node.model.network import NetworkSpec
 
-# position in their module list -> place in PublishedLevel; the positions that are missing here are the dead blocks
-LIVE_UNITS = {"init_conv": "features.0.entry", "layers.6": "features.1.entry", "layers.13": "features.2.entry"} | {
-    f"layers.{first + unit}": f"features.{level}.block.{unit}" for level, first in enumerate((3, 10, 17)) for unit in range(3)
+# position in their module list -> place in PublishedLevel; the positions that are missing here are
+# the dead blocks
+LIVE_UNITS = {
+    "init_conv": "features.0.entry",
+    "layers.6": "features.1.entry",
+    "layers.13": "features.2.entry",
+} | {
+    f"layers.{first + unit}": f"features.{level}.block.{unit}"
+    for level, first in enumerate((3, 10, 17))
+    for unit in range(3)
 }
 HEADS = {
     "max": {"conv_final": "head.score"},
@@ -30,29 +38,45 @@ HEADS = {
     },
 }
 DEAD_UNITS = re.compile(r"layers\.(0|1|2|7|8|9|14|15|16)\.")
-# Nemcek 2021 §II-E, with the digits of the authors' code; their detector drops peaks near the border and has no gate.
+# Nemcek 2021 §II-E, with the digits of the authors' code; their detector drops peaks near the
+# border and has no gate.
 RULES = {
-    "max": PeakRule(min_distance_px=10, min_likelihood=0.75963, min_prominence=0.024203, exclude_border=True),
-    "attention": PeakRule(min_distance_px=58, min_likelihood=0.02417, min_prominence=0.00378, exclude_border=True),
+    "max": PeakRule(
+        min_distance_px=10, min_likelihood=0.75963, min_prominence=0.024203, exclude_border=True
+    ),
+    "attention": PeakRule(
+        min_distance_px=58, min_likelihood=0.02417, min_prominence=0.00378, exclude_border=True
+    ),
 }
-# Between the lowest positive (0.94) and the highest negative (0.77 attention, 0.71 max) of 17 real studies
+# Between the lowest positive (0.94) and the highest negative (0.77 attention, 0.71 max) of 17 real
+# studies
 THRESHOLDS = {"max": 0.75, "attention": 0.85}
 
 
-def convert_published(state: Mapping[str, Tensor], *, source: str, created: str) -> tuple[Card, dict[str, Tensor]]:
-    """The authors' state dict -> a bundle's card and weights. Raises BundleError if it is not one of theirs."""
+def convert_published(
+    state: Mapping[str, Tensor], *, source: str, created: str
+) -> tuple[Card, dict[str, Tensor]]:
+    """The authors' state dict -> a bundle's card and weights. Raises BundleError if it is not one
+    of theirs.
+    """
     head: Literal["max", "attention"] = "attention" if "attention.conv_w.weight" in state else "max"
     places = LIVE_UNITS | HEADS[head]
     weights: dict[str, Tensor] = {}
     for name, tensor in state.items():
         unit, _, leaf = (
-            name.partition(".conv.") if ".conv." in name else name.partition(".bn.") if ".bn." in name else name.rpartition(".")
+            name.partition(".conv.")
+            if ".conv." in name
+            else name.partition(".bn.")
+            if ".bn." in name
+            else name.rpartition(".")
         )
         if unit in places:
             index = "0." if ".conv." in name else "1." if ".bn." in name else ""
             weights[f"{places[unit]}.{index}{leaf}"] = tensor
         elif not DEAD_UNITS.match(name):
-            raise BundleError(f"{source}: '{name}' does not belong to the published networks (MaxPool.pt, Attention.pt)")
+            raise BundleError(
+                f"{source}: '{name}' does not belong to the published networks (MaxPool.pt, Attention.pt)"
+            )
     card = Card(
         name=f"published-{head}",
         network_spec=NetworkSpec(architecture="published", head=head),
@@ -63,7 +87,10 @@ def convert_published(state: Mapping[str, Tensor], *, source: str, created: str)
         provenance=Provenance(
             source="Nemcek, Vicar, Jakubicek 2021, weights as published by the authors",
             created=created,
-            details={"file": source, "training_data": "RSNA Intracranial Hemorrhage Detection 2019"},
+            details={
+                "file": source,
+                "training_data": "RSNA Intracranial Hemorrhage Detection 2019",
+            },
         ),
         licence="none granted by the authors: do not redistribute; trained on RSNA 2019 (non-commercial research)",
     )

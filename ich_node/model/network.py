@@ -1,7 +1,9 @@
-"""The MIL network: a residual feature extractor and a head that gives a slice logit and a likelihood map.
+"""The MIL network: a residual feature extractor and a head that gives a slice logit and a
+likelihood map.
 
-Source: Nemcek, Vicar, Jakubicek 2021, §II-B and §II-C, eq. 1-3; the gated attention is Ilse et al. 2018.
-Three extractors by name. Two, because the paper's text and the authors' trained weights differ, and ours:
+Source: Nemcek, Vicar, Jakubicek 2021, §II-B and §II-C, eq. 1-3; the gated attention is Ilse et al.
+2018. Three extractors by name. Two, because the paper's text and the authors' trained weights
+differ, and ours:
 
 - `paper`: 3 levels of 3 residual blocks with 2 convolutions each (18), 2 poolings: the map is 1/4 of the input.
 - `published`: what the authors' checkpoints compute: 12 convolutions, one block of 3 a level, 3 poolings: 1/8.
@@ -25,7 +27,8 @@ WIDTHS = {"paper": (12, 24, 36), "published": (12, 24, 36), "pyramid": (16, 32, 
 class NetworkSpec:
     """Everything that decides what the network computes.
 
-    widths: channels of each level. mirrored: in use, not in training, the map is the mean of the slice's and its mirror image's.
+    widths: channels of each level. mirrored: in use, not in training, the map is the mean of the
+    slice's and its mirror image's.
     """
 
     architecture: Literal["paper", "published", "pyramid"] = "published"
@@ -36,7 +39,9 @@ class NetworkSpec:
 
 
 class MilOutput(NamedTuple):
-    """logit_B: the slice's log-odds of hemorrhage. likelihood_BYX: logits (max head) or weights that sum to 1 (attention)."""
+    """logit_B: the slice's log-odds of hemorrhage. likelihood_BYX: logits (max head) or weights
+    that sum to 1 (attention).
+    """
 
     logit_B: Tensor
     likelihood_BYX: Tensor
@@ -61,13 +66,19 @@ class PaperLevel(nn.Sequential):
     """Three residual blocks of two convolutions."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(*(ResidualBlock(in_channels if block == 0 else out_channels, out_channels) for block in range(3)))
+        super().__init__(
+            *(
+                ResidualBlock(in_channels if block == 0 else out_channels, out_channels)
+                for block in range(3)
+            )
+        )
 
 
 class MaxHead(nn.Module):
     """Eq. 1: a scalar map h_k, its maximum is the logit.
 
-    The fully connected layer that the paper puts behind the maximum would scale one number; the convolution does that already.
+    The fully connected layer that the paper puts behind the maximum would scale one number; the
+    convolution does that already.
     """
 
     def __init__(self, channels: int) -> None:
@@ -80,7 +91,9 @@ class MaxHead(nn.Module):
 
 
 class AttentionHead(nn.Module):
-    """Eq. 2 and 3: z is the mean of h_k weighted by gated attention a_k; a linear layer makes the logit. The map is a_k."""
+    """Eq. 2 and 3: z is the mean of h_k weighted by gated attention a_k; a linear layer makes the
+    logit. The map is a_k.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()

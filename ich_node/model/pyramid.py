@@ -1,8 +1,10 @@
-"""A feature pyramid (Lin et al. 2017): a cell of the map knows its clot in detail and the whole head around it.
+"""A feature pyramid (Lin et al. 2017): a cell of the map knows its clot in detail and the whole
+head around it.
 
-The published extractor spends most of its time on full-resolution layers of 12 channels, and a cell of its map sees 65 mm around.
-Here the first layer halves the image, five levels reach down to 1/32, and the deep ones are added back to the map's level: ten
-times the weights in a third of the time, and a chronic collection over half a hemisphere can be told by the other half.
+The published extractor spends most of its time on full-resolution layers of 12 channels, and a cell
+of its map sees 65 mm around. Here the first layer halves the image, five levels reach down to 1/32,
+and the deep ones are added back to the map's level: ten times the weights in a third of the time,
+and a chronic collection over half a hemisphere can be told by the other half.
 """
 
 from collections.abc import Sequence
@@ -17,11 +19,16 @@ MAP_LEVEL = 1  # the second level, at 1/4, is the map's
 
 
 class Pyramid(nn.Module):
-    """x_BCYX (B, in_channels, size, size) -> (B, widths[1], size / 4, size / 4); size is a multiple of 32."""
+    """x_BCYX (B, in_channels, size, size) -> (B, widths[1], size / 4, size / 4); size is a multiple
+    of 32.
+    """
 
     def __init__(self, in_channels: int, widths: Sequence[int]) -> None:
         super().__init__()
-        entries = [conv_unit(before, width, stride=2) for before, width in zip((in_channels, *widths), widths, strict=False)]
+        entries = [
+            conv_unit(before, width, stride=2)
+            for before, width in zip((in_channels, *widths), widths, strict=False)
+        ]
         self.levels = nn.ModuleList(
             nn.Sequential(entry, *(ResidualBlock(width, width) for _ in range(blocks)))
             for entry, width, blocks in zip(entries, widths, BLOCKS, strict=True)
@@ -35,8 +42,13 @@ class Pyramid(nn.Module):
         for level in self.levels:
             x_BCYX = level(x_BCYX)
             outputs.append(x_BCYX)
-        (*finer, deepest) = [lateral(output) for lateral, output in zip(self.laterals, outputs[MAP_LEVEL:], strict=True)]
+        (*finer, deepest) = [
+            lateral(output)
+            for lateral, output in zip(self.laterals, outputs[MAP_LEVEL:], strict=True)
+        ]
         for output in reversed(finer):
-            deepest = output + functional.interpolate(deepest, scale_factor=2.0, mode="bilinear", align_corners=False)
+            deepest = output + functional.interpolate(
+                deepest, scale_factor=2.0, mode="bilinear", align_corners=False
+            )
         merged: Tensor = self.merge(deepest)
         return merged

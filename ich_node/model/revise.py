@@ -1,4 +1,6 @@
-"""A bundle with another PeakRule: a new file that says what it came from. Nothing is edited in place."""
+"""A bundle with another PeakRule: a new file that says what it came from. Nothing is edited in
+place.
+"""
 
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -12,11 +14,19 @@ from ich_node.model.bundle import Bundle, pack_bundle
 HISTORY = "revisions"  # the key in Provenance.details; oldest first
 
 
-def revise(bundle: Bundle, rule: PeakRule, *, who: str, why: str, at: datetime, evidence: dict[str, Any] | None = None) -> bytes:
+def revise(
+    bundle: Bundle,
+    rule: PeakRule,
+    *,
+    who: str,
+    why: str,
+    at: datetime,
+    evidence: dict[str, Any] | None = None,
+) -> bytes:
     """The bytes of a bundle with the same weights, this rule and a new self-check.
 
-    Its provenance gains who, when, why, the parent's sha256 and the rule before; evidence (JSON) is what speaks for the rule.
-    Raises BundleError for a rule that cannot be.
+    Its provenance gains who, when, why, the parent's sha256 and the rule before; evidence (JSON) is
+    what speaks for the rule. Raises BundleError for a rule that cannot be.
     """
     check_rule(rule)
     revision = {
@@ -30,7 +40,11 @@ def revise(bundle: Bundle, rule: PeakRule, *, who: str, why: str, at: datetime, 
         revision["evidence"] = evidence
     provenance = bundle.card.provenance
     history = [*provenance.details.get(HISTORY, []), revision]
-    card = replace(bundle.card, peak_rule=rule, provenance=replace(provenance, details=provenance.details | {HISTORY: history}))
+    card = replace(
+        bundle.card,
+        peak_rule=rule,
+        provenance=replace(provenance, details=provenance.details | {HISTORY: history}),
+    )
     return pack_bundle(card, bundle.weights)
 
 

@@ -1,4 +1,6 @@
-"""How this node names itself on the wire and in the file meta information that it writes (PS3.7 D.3.3.2, PS3.10 §7.1)."""
+"""How this node names itself on the wire and in the file meta information that it writes (PS3.7
+D.3.3.2, PS3.10 §7.1).
+"""
 
 import logging
 import time
@@ -17,10 +19,11 @@ def application_entity(ae_title: str, kind: type[AE] = AE) -> AE:
     _config.LOG_HANDLER_LEVEL = "none"
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
-    # The library logs a traceback for each broken PDU: outsiders could fill the disk. What matters is logged by the caller.
+    # The library logs a traceback for each broken PDU: outsiders could fill the disk. What matters
+    # is logged by the caller.
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
-    # It counts its timeouts by the time of day: a clock put back would keep the slots of silent peers for as long, one put
-    # forward would break every association at once.
+    # It counts its timeouts by the time of day: a clock put back would keep the slots of silent
+    # peers for as long, one put forward would break every association at once.
     vars(timer)["time"] = SimpleNamespace(time=time.monotonic)
     entity = kind(ae_title=ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID

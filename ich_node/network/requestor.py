@@ -32,7 +32,10 @@ REJECTIONS = {
     (1, 1): "the peer rejects the association without a reason",
     (1, 2): "the peer does not support our application context",
     (1, 3): "the peer rejects our calling AE title '{calling}': its administrator must add it",
-    (1, 7): "the peer does not know the called AE title '{called}': correct ae_title of this destination",
+    (
+        1,
+        7,
+    ): "the peer does not know the called AE title '{called}': correct ae_title of this destination",
     (2, 1): "the peer's ACSE provider rejects the association without a reason",
     (2, 2): "the peer does not support our protocol version",
     (3, 1): "the peer is congested for the moment",
@@ -41,11 +44,14 @@ REJECTIONS = {
 
 
 class Transport(AssociationSocket):
-    """pynetdicom does not close a socket whose shutdown fails, i.e. one that is not, or no more, connected.
+    """pynetdicom does not close a socket whose shutdown fails, i.e. one that is not, or no more,
+    connected.
 
-    It leaves Nagle's algorithm on: the last piece of each message waits until the peer confirms the one before, up to 40 ms.
+    It leaves Nagle's algorithm on: the last piece of each message waits until the peer confirms the
+    one before, up to 40 ms.
 
-    And it takes a TLS session ticket for the peer's answer, and waits for the rest before it says what it has to say.
+    And it takes a TLS session ticket for the peer's answer, and waits for the rest before it says
+    what it has to say.
     """
 
     _ahead = b""
@@ -103,9 +109,10 @@ class Checkpoint(threading.Event):
 class PatientDimse(DIMSEServiceProvider):
     """Gives an answer to whoever waits for it.
 
-    Upstream's association thread, which looks for requests of the peer, passes its checkpoint and then takes whatever message is
-    there. If it stands still in between, that is the answer to what was sent meanwhile: it drops it, and the sender waits in vain
-    until its time limit. The faster a peer answers, the likelier.
+    Upstream's association thread, which looks for requests of the peer, passes its checkpoint and
+    then takes whatever message is there. If it stands still in between, that is the answer to what
+    was sent meanwhile: it drops it, and the sender waits in vain until its time limit. The faster a
+    peer answers, the likelier.
     """
 
     def get_msg(self, block: bool = False) -> Any:
@@ -121,7 +128,9 @@ class PatientDimse(DIMSEServiceProvider):
 class Requestor(AE):
     """An AE whose associations use Transport and PatientDimse."""
 
-    def _create_socket(self, assoc: Association, address: AddressInformation, tls_args: Any) -> AssociationSocket:
+    def _create_socket(
+        self, assoc: Association, address: AddressInformation, tls_args: Any
+    ) -> AssociationSocket:
         assoc._reactor_checkpoint = Checkpoint()
         assoc.dimse = PatientDimse(assoc)
         transport = Transport(assoc, address=address)
@@ -138,7 +147,8 @@ def association_with(
     tls: TlsSettings,
     handlers: Sequence[EventHandlerType] = (),
 ) -> Iterator[Association]:
-    """An established association, over TLS if the destination asks for it; released at the end (aborted after an exception).
+    """An established association, over TLS if the destination asks for it; released at the end
+    (aborted after an exception).
 
     Raises PeerUnavailable with the reason in words, ConfigError if the certificates cannot be used.
     """
@@ -162,11 +172,17 @@ def association_with(
             tls_args=(secure, destination.tls_name or destination.host) if secure else None,
         )
     except OSError as error:
-        raise PeerUnavailable(f"the host name '{destination.host}' cannot be resolved: {error.strerror}") from error
+        raise PeerUnavailable(
+            f"the host name '{destination.host}' cannot be resolved: {error.strerror}"
+        ) from error
     if secure is not None and secure.failure is not None:
-        raise PeerUnavailable(f"TLS with {destination.host}:{destination.port} fails: {explained(secure.failure)}")
+        raise PeerUnavailable(
+            f"TLS with {destination.host}:{destination.port} fails: {explained(secure.failure)}"
+        )
     if not association.is_established:
-        raise PeerUnavailable(_why_not(association, destination, calling_ae, is_connected=bool(connected)))
+        raise PeerUnavailable(
+            _why_not(association, destination, calling_ae, is_connected=bool(connected))
+        )
     try:
         yield association
     except BaseException:
@@ -175,18 +191,26 @@ def association_with(
     association.release()
 
 
-def _why_not(association: Association, destination: DicomDestination, calling_ae: str, *, is_connected: bool) -> str:
+def _why_not(
+    association: Association, destination: DicomDestination, calling_ae: str, *, is_connected: bool
+) -> str:
     if not is_connected:
         return f"nothing answers at {destination.host}:{destination.port} (wrong address, service down, or a firewall)"
     answer: A_ASSOCIATE | None = association.acceptor.primitive
     if association.is_rejected and answer is not None:
         reason = (answer.result_source or 0, answer.diagnostic or 0)
-        words = REJECTIONS.get(reason, "the peer rejects the association for a reason unknown to us")
+        words = REJECTIONS.get(
+            reason, "the peer rejects the association for a reason unknown to us"
+        )
         duration = "transient" if answer.result == 2 else "permanent"
         numbers = f"({duration}; result {answer.result}, source {answer.result_source}, reason {answer.diagnostic})"
         return f"{words.format(calling=calling_ae, called=destination.ae_title)} {numbers}"
     if answer is not None and answer.result == 0:
-        refused = ", ".join(context.abstract_syntax.name for context in association.rejected_contexts if context.abstract_syntax)
+        refused = ", ".join(
+            context.abstract_syntax.name
+            for context in association.rejected_contexts
+            if context.abstract_syntax
+        )
         return f"the peer accepts the association but none of what we propose: {refused}"
     if association.is_aborted:
         return "the peer aborted the association, or did not answer the request for one in time"

@@ -1,7 +1,8 @@
-"""Storage Commitment Push Model (PS3.4 Annex J): ask a peer whether it keeps what it took, and write down what it says.
+"""Storage Commitment Push Model (PS3.4 Annex J): ask a peer whether it keeps what it took, and
+write down what it says.
 
-The answer comes as N-EVENT-REPORT, on the association of the question or on one that the peer opens later: both ends of this
-node, the sender and the listener, record it in the same way.
+The answer comes as N-EVENT-REPORT, on the association of the question or on one that the peer opens
+later: both ends of this node, the sender and the listener, record it in the same way.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,42 +35,70 @@ log = structlog.get_logger(__name__)
 
 
 def ask(association: Association, transaction_uid: str, deliveries: Iterable[Delivery]) -> None:
-    """N-ACTION for these objects. Raises PeerUnavailable, in words, if the peer does not take the question."""
+    """N-ACTION for these objects. Raises PeerUnavailable, in words, if the peer does not take the
+    question.
+    """
     question = Dataset()
     question.TransactionUID = transaction_uid
     question.ReferencedSOPSequence = [_reference(delivery) for delivery in deliveries]
     try:
-        answer, _ = association.send_n_action(question, REQUEST_COMMITMENT, PUSH_MODEL, PUSH_MODEL_INSTANCE)
+        answer, _ = association.send_n_action(
+            question, REQUEST_COMMITMENT, PUSH_MODEL, PUSH_MODEL_INSTANCE
+        )
     except ValueError as error:
-        raise PeerUnavailable("the peer accepts no presentation context for storage commitment") from error
+        raise PeerUnavailable(
+            "the peer accepts no presentation context for storage commitment"
+        ) from error
     except RuntimeError as error:
-        raise PeerUnavailable("the association ended before storage commitment was asked for") from error
+        raise PeerUnavailable(
+            "the association ended before storage commitment was asked for"
+        ) from error
     if "Status" not in answer:
-        raise PeerUnavailable("the peer does not answer the request for storage commitment (does it know our AE title?)")
+        raise PeerUnavailable(
+            "the peer does not answer the request for storage commitment (does it know our AE title?)"
+        )
     if answer.Status != SUCCESS:
-        raise PeerUnavailable(f"the peer refuses the request for storage commitment: status 0x{answer.Status:04X}")
+        raise PeerUnavailable(
+            f"the peer refuses the request for storage commitment: status 0x{answer.Status:04X}"
+        )
 
 
 def record_answer(event: Event, ledger: Ledger, clock: Callable[[], datetime]) -> tuple[int, None]:
-    """EVT_N_EVENT_REPORT: write down what was committed and what was not; the status that the peer gets."""
+    """EVT_N_EVENT_REPORT: write down what was committed and what was not; the status that the peer
+    gets.
+    """
     try:
         report = event.event_information
         transaction_uid = str(report.TransactionUID)
-        committed = [str(item.ReferencedSOPInstanceUID) for item in report.get("ReferencedSOPSequence") or ()]
-        failed = {str(item.ReferencedSOPInstanceUID): _reason(item) for item in report.get("FailedSOPSequence") or ()}
+        committed = [
+            str(item.ReferencedSOPInstanceUID) for item in report.get("ReferencedSOPSequence") or ()
+        ]
+        failed = {
+            str(item.ReferencedSOPInstanceUID): _reason(item)
+            for item in report.get("FailedSOPSequence") or ()
+        }
     except Exception as error:  # noqa: BLE001 - the library's parser on a peer's bytes
         log.warning("commitment_not_understood", error=type(error).__name__)
         return INVALID_ARGUMENT, None
     try:
-        heard = ledger.commitment_answered(transaction_uid, committed=committed, failed=failed, now=clock())
+        heard = ledger.commitment_answered(
+            transaction_uid, committed=committed, failed=failed, now=clock()
+        )
     except Unavailable as error:
         log.error("commitment_not_recorded", transaction_uid=transaction_uid, detail=error.detail)
         return PROCESSING_FAILURE, None
     except Exception:  # a bug of ours: the peer keeps its answer
         log.exception("commitment_failed", transaction_uid=transaction_uid)
         return PROCESSING_FAILURE, None
-    # An answer that comes too late is about a transaction that was given up: the objects are on their way again.
-    log.info("commitment_answered", transaction_uid=transaction_uid, committed=len(committed), failed=failed, heard=heard)
+    # An answer that comes too late is about a transaction that was given up: the objects are on
+    # their way again.
+    log.info(
+        "commitment_answered",
+        transaction_uid=transaction_uid,
+        committed=len(committed),
+        failed=failed,
+        heard=heard,
+    )
     return SUCCESS, None
 
 

@@ -1,4 +1,6 @@
-"""DICOM over TLS as PS3.15 B.12 asks (BCP 195: RFC 8996, 9325): TLS 1.2 and 1.3, a certificate on both sides, one pinned CA."""
+"""DICOM over TLS as PS3.15 B.12 asks (BCP 195: RFC 8996, 9325): TLS 1.2 and 1.3, a certificate on
+both sides, one pinned CA.
+"""
 
 import ssl
 from collections.abc import Callable
@@ -30,17 +32,21 @@ ESCAPED = str.maketrans({character: f"\\{character}" for character in ',+"\\<>;'
 def server_context(tls: TlsSettings) -> ssl.SSLContext:
     """For those who call us: they must show a certificate of the CA. Raises ConfigError."""
     context = _prepared(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
-    context.num_tickets = 0  # nobody resumes an association, and some libraries take a ticket for an answer
+    # nobody resumes an association, and some libraries take a ticket for an answer
+    context.num_tickets = 0
     return context
 
 
 def client_context(tls: TlsSettings) -> "ClientContext":
-    """For those whom we call: their certificate must be of the CA and bear their name. Raises ConfigError."""
+    """For those whom we call: their certificate must be of the CA and bear their name. Raises
+    ConfigError.
+    """
     return _prepared(ClientContext(ssl.PROTOCOL_TLS_CLIENT), tls)
 
 
 def web_context(tls: TlsSettings, ca: Path | None) -> ssl.SSLContext:
-    """For HTTPS: who signed the server's certificate is ca, else [tls] ca, else anybody whom the system trusts.
+    """For HTTPS: who signed the server's certificate is ca, else [tls] ca, else anybody whom the
+    system trusts.
 
     With [tls] our own certificate is there for a server that asks. Raises ConfigError.
     """
@@ -86,7 +92,8 @@ class ClientContext(ssl.SSLContext):
 
 
 def subject_of(connection: object) -> str | None:
-    """The peer's certificate's subject as RFC 4514 writes it, e.g. "CN=ct1,O=Hospital"; None without TLS.
+    """The peer's certificate's subject as RFC 4514 writes it, e.g. "CN=ct1,O=Hospital"; None
+    without TLS.
 
     The same as `openssl x509 -noout -subject -nameopt RFC2253` prints.
     """
@@ -94,19 +101,24 @@ def subject_of(connection: object) -> str | None:
         return None
     certificate: Any = connection.getpeercert()
     names = [
-        "+".join(f"{SHORT_NAMES.get(name, name)}={value.translate(ESCAPED)}" for name, value in relative)
+        "+".join(
+            f"{SHORT_NAMES.get(name, name)}={value.translate(ESCAPED)}" for name, value in relative
+        )
         for relative in certificate.get("subject", ())
     ]
     return ",".join(reversed(names))
 
 
 def certificate_ends(tls: TlsSettings) -> datetime:
-    """Until when our own certificate holds, read from a handshake with ourselves. Raises ConfigError, also if it has expired."""
+    """Until when our own certificate holds, read from a handshake with ourselves. Raises
+    ConfigError, also if it has expired.
+    """
     server = server_context(tls)
     server.verify_mode = ssl.CERT_NONE
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
-    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # our certificate vouches for itself, whoever signed it
+    # our certificate vouches for itself, whoever signed it
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     client.load_verify_locations(tls.certificate)
     try:
         certificate: Any = _own_certificate(client, server)
@@ -124,7 +136,9 @@ def explained(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _own_certificate(client_context: ssl.SSLContext, server_context: ssl.SSLContext) -> dict[str, Any]:
+def _own_certificate(
+    client_context: ssl.SSLContext, server_context: ssl.SSLContext
+) -> dict[str, Any]:
     """What a client sees of the server, without a socket between them."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     server = server_context.wrap_bio(to_server, to_client, server_side=True)
@@ -153,7 +167,11 @@ def _hardened(context: Context) -> Context:
 
 
 def _load_own(context: ssl.SSLContext, tls: TlsSettings) -> None:
-    _load("certificate", tls.certificate, lambda path: context.load_cert_chain(path, tls.key, password=_no_password))
+    _load(
+        "certificate",
+        tls.certificate,
+        lambda path: context.load_cert_chain(path, tls.key, password=_no_password),
+    )
 
 
 def _load(setting: str, path: Path | None, load: Callable[[Path], None]) -> None:
@@ -161,9 +179,13 @@ def _load(setting: str, path: Path | None, load: Callable[[Path], None]) -> None
     try:
         load(path)
     except ssl.SSLError as error:
-        raise ConfigError(f"[tls] {setting}: {path} cannot be used: {error.reason or error}") from error
+        raise ConfigError(
+            f"[tls] {setting}: {path} cannot be used: {error.reason or error}"
+        ) from error
     except OSError as error:
-        raise ConfigError(f"[tls] {setting}: cannot read {error.filename or path}: {error.strerror}") from error
+        raise ConfigError(
+            f"[tls] {setting}: cannot read {error.filename or path}: {error.strerror}"
+        ) from error
 
 
 def _no_password() -> str:

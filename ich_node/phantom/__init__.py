@@ -5,4 +5,12 @@ from ich_node.phantom.plane import PhantomSlice
 from ich_node.phantom.pool import slices_of_head
 from ich_node.phantom.study import Bleed, PhantomStudy, make_study
 
-__all__ = ["BLEED_KINDS", "Bleed", "BleedKind", "PhantomSlice", "PhantomStudy", "make_study", "slices_of_head"]
+__all__ = [
+    "BLEED_KINDS",
+    "Bleed",
+    "BleedKind",
+    "PhantomSlice",
+    "PhantomStudy",
+    "make_study",
+    "slices_of_head",
+]

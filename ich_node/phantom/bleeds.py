@@ -31,11 +31,17 @@ class View:
         return field.at(self.level_mm + offset_mm, self.cavity.z_YX.shape, self.frame.pixel_mm)
 
 
-def _pushed(frame: Frame, z_YX: Field, centre: tuple[float, float, float], shift_mm: float, reach_mm: float) -> Field:
+def _pushed(
+    frame: Frame, z_YX: Field, centre: tuple[float, float, float], shift_mm: float, reach_mm: float
+) -> Field:
     """Away from the centre's side, less with distance."""
     x, y, z = centre
-    away_YX = ((frame.x_YX - x) ** 2 + (frame.y_YX - y) ** 2 + (z_YX - z) ** 2) * np.float32(1 / reach_mm**2)
-    pushed: Field = np.float32(-np.sign(x) * shift_mm) * np.maximum(1 - np.float32(0.5) * away_YX, np.float32(0))
+    away_YX = ((frame.x_YX - x) ** 2 + (frame.y_YX - y) ** 2 + (z_YX - z) ** 2) * np.float32(
+        1 / reach_mm**2
+    )
+    pushed: Field = np.float32(-np.sign(x) * shift_mm) * np.maximum(
+        1 - np.float32(0.5) * away_YX, np.float32(0)
+    )
     return pushed
 
 
@@ -69,11 +75,15 @@ class Intraparenchymal:
 
     def rim(self, view: View) -> Field:
         """HU that the swelling takes from the brain around."""
-        halo_YX: Field = cover(np.minimum(self._surface(view) + self.rim_mm, view.cavity.brain_YX - 1), 3.0)
+        halo_YX: Field = cover(
+            np.minimum(self._surface(view) + self.rim_mm, view.cavity.brain_YX - 1), 3.0
+        )
         return halo_YX * np.float32(-self.rim_hu)
 
     def _surface(self, view: View) -> Field:
-        wander_YX = view.noise(view.head.patches, self.seed_mm) + 0.4 * view.noise(view.head.texture, -self.seed_mm)
+        wander_YX = view.noise(view.head.patches, self.seed_mm) + 0.4 * view.noise(
+            view.head.texture, -self.seed_mm
+        )
         ball_YX = self.shape.distance(view.frame.x_YX, view.frame.y_YX, view.cavity.z_YX)
         return np.asarray(ball_YX + self.lobes * wander_YX, dtype=np.float32)
 
@@ -96,7 +106,10 @@ class Intraventricular:
     def share(self, view: View) -> tuple[Field, Field | float]:
         """Share of each pixel that it fills, and its HU there."""
         frame, cavity = view.frame, view.cavity
-        place_YX = np.minimum(frame.y_YX - self.deeper_than_mm, np.minimum(cavity.z_YX - self.low_mm, self.high_mm - cavity.z_YX))
+        place_YX = np.minimum(
+            frame.y_YX - self.deeper_than_mm,
+            np.minimum(cavity.z_YX - self.low_mm, self.high_mm - cavity.z_YX),
+        )
         if len(self.sides) == 1:
             place_YX = np.minimum(place_YX, self.sides[0] * view.spaces.x_YX + 2)
         return cover(place_YX, 2.0) * view.spaces.ventricles_YX, self.hu
@@ -118,7 +131,9 @@ class Subarachnoid:
     def share(self, view: View) -> tuple[Field, Field | float]:
         """Share of each pixel that it fills, and its HU there."""
         frame, cavity = view.frame, view.cavity
-        ball = Ellipsoid(centre=self.centre, axes=self.reach_mm).distance(frame.x_YX, frame.y_YX, cavity.z_YX)
+        ball = Ellipsoid(centre=self.centre, axes=self.reach_mm).distance(
+            frame.x_YX, frame.y_YX, cavity.z_YX
+        )
         stained_YX = np.clip(ball * np.float32(2.5 / min(self.reach_mm)), 0, 1)
         return stained_YX * np.minimum(view.spaces.sulci_YX * np.float32(1.25), 1), self.hu
 
@@ -136,7 +151,8 @@ class Collection:
     shift_mm: float
     seed_mm: float
     kind: BleedKind | None
-    membrane_hu: float = 0.0  # of the inner membrane and the septa of an old collection; 0: it has none
+    # of the inner membrane and the septa of an old collection; 0: it has none
+    membrane_hu: float = 0.0
 
     @property
     def levels_mm(self) -> tuple[float, float]:
@@ -155,24 +171,31 @@ class Collection:
         """Share of each pixel that it fills, and its HU there."""
         frame, cavity = view.frame, view.cavity
         wander_YX = view.noise(view.head.coarse, self.seed_mm)
-        thickness_YX: Field = self._thickness(frame, cavity) * (1 + np.float32(0.0 if self.lens else 0.12) * wander_YX)
+        thickness_YX: Field = self._thickness(frame, cavity) * (
+            1 + np.float32(0.0 if self.lens else 0.12) * wander_YX
+        )
         tent_YX = cavity.z_YX - tentorium_height(frame.x_YX, frame.y_YX) - 2
         above_YX = np.where(frame.y_YX > 10, tent_YX, cavity.floor_YX)
         inside_YX = np.minimum(
-            np.minimum(thickness_YX - cavity.dome_YX, cavity.brain_YX), np.minimum(self._side(frame), above_YX)
+            np.minimum(thickness_YX - cavity.dome_YX, cavity.brain_YX),
+            np.minimum(self._side(frame), above_YX),
         )
         hu_YX: Field | float = self.hu
         if self.old_hu != self.hu:  # cells sink to the back
             young_YX = cover(frame.y_YX - np.float32(self.centre[1]) + 14 * wander_YX, 18.0)
             hu_YX = np.float32(self.old_hu) + np.float32(self.hu - self.old_hu) * young_YX
         if self.membrane_hu:
-            hu_YX = hu_YX + (np.float32(self.membrane_hu) - hu_YX) * self._membranes(view, thickness_YX - cavity.dome_YX)
+            hu_YX = hu_YX + (np.float32(self.membrane_hu) - hu_YX) * self._membranes(
+                view, thickness_YX - cavity.dome_YX
+            )
         return cover(inside_YX, 1.3), hu_YX
 
     def _membranes(self, view: View, to_brain_YX: Field) -> Field:
         """The membrane on the brain, and septa: zero lines of a slow field."""
         sheet_YX = cover(np.float32(1.2) - to_brain_YX, 1.2)
-        septa_YX = cover(np.float32(0.7) - 9 * np.abs(view.noise(view.head.coarse, self.seed_mm + 17)), 1.2)
+        septa_YX = cover(
+            np.float32(0.7) - 9 * np.abs(view.noise(view.head.coarse, self.seed_mm + 17)), 1.2
+        )
         return np.maximum(sheet_YX, septa_YX)
 
     def _side(self, frame: Frame) -> Field:
@@ -183,7 +206,11 @@ class Collection:
         x, y, z = self.centre
         away_YX = (frame.x_YX - x) ** 2 + (frame.y_YX - y) ** 2 + (cavity.z_YX - z) ** 2
         along_YX = np.maximum(away_YX - cavity.dome_YX**2, 0) * np.float32(1 / self.reach_mm**2)
-        profile_YX: Field = np.sqrt(np.maximum(1 - along_YX, 0)) - np.float32(0.01) if self.lens else 1 - along_YX * along_YX
+        profile_YX: Field = (
+            np.sqrt(np.maximum(1 - along_YX, 0)) - np.float32(0.01)
+            if self.lens
+            else 1 - along_YX * along_YX
+        )
         return np.float32(self.thickness_mm) * profile_YX
 
 
@@ -206,12 +233,20 @@ class Interhemispheric:
     def share(self, view: View) -> tuple[Field, Field | float]:
         """Share of each pixel that it fills, and its HU there."""
         frame, cavity = view.frame, view.cavity
-        thickness_YX = np.float32(self.thickness_mm) * (1 - ((frame.y_YX - self.middle_y) / self.reach_y) ** 2)
+        thickness_YX = np.float32(self.thickness_mm) * (
+            1 - ((frame.y_YX - self.middle_y) / self.reach_y) ** 2
+        )
         across_YX = np.float32(self.side) * frame.x_YX
-        sheet_YX = np.minimum(np.minimum(across_YX + 0.3, thickness_YX - across_YX), cavity.z_YX - self.low_mm)
-        tent_YX = np.where(frame.y_YX > 10, cavity.z_YX - tentorium_height(frame.x_YX, frame.y_YX), np.float32(9))
+        sheet_YX = np.minimum(
+            np.minimum(across_YX + 0.3, thickness_YX - across_YX), cavity.z_YX - self.low_mm
+        )
+        tent_YX = np.where(
+            frame.y_YX > 10, cavity.z_YX - tentorium_height(frame.x_YX, frame.y_YX), np.float32(9)
+        )
         reach_YX = np.maximum(40 - cavity.dome_YX, cavity.z_YX - 98)
-        return cover(np.minimum(np.minimum(sheet_YX, cavity.brain_YX), np.minimum(tent_YX, reach_YX)), 1.2), self.hu
+        return cover(
+            np.minimum(np.minimum(sheet_YX, cavity.brain_YX), np.minimum(tent_YX, reach_YX)), 1.2
+        ), self.hu
 
 
 Lesion = Intraparenchymal | Intraventricular | Subarachnoid | Collection | Interhemispheric

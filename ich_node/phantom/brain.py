@@ -14,7 +14,9 @@ FALX_REACH_MM = 38.0
 
 @dataclass(frozen=True, kw_only=True)
 class Spaces:
-    """Shares (0..1) of the fluid spaces, where blood can spread; x and z of the tissue that lies at each pixel."""
+    """Shares (0..1) of the fluid spaces, where blood can spread; x and z of the tissue that lies at
+    each pixel.
+    """
 
     x_YX: Field
     z_YX: Field
@@ -25,14 +27,24 @@ class Spaces:
 def tentorium_height(x: Field, y: Field) -> Field:
     """z of the tent over the posterior fossa."""
     behind, apex = TENTORIUM_APEX
-    height: Field = np.float32(apex) - np.float32(0.36) * np.sqrt(x**2 + (y - np.float32(behind)) ** 2)
+    height: Field = np.float32(apex) - np.float32(0.36) * np.sqrt(
+        x**2 + (y - np.float32(behind)) ** 2
+    )
     return height
 
 
 def paint_brain(
-    head: Head, frame: Frame, cavity: Cavity, hu_YX: Field, level_mm: float, shift_YX: Field, pressed_YX: Field
+    head: Head,
+    frame: Frame,
+    cavity: Cavity,
+    hu_YX: Field,
+    level_mm: float,
+    shift_YX: Field,
+    pressed_YX: Field,
 ) -> Spaces:
-    """Fill the cavity. shift_YX: how far tissue was pushed to +x; pressed_YX: mm by which a collection lifts the brain."""
+    """Fill the cavity. shift_YX: how far tissue was pushed to +x; pressed_YX: mm by which a
+    collection lifts the brain.
+    """
     tissue = head.tissue
     x, y, z = frame.x_YX - shift_YX, frame.y_YX, cavity.z_YX
     inside_YX = cover(cavity.brain_YX, frame.pixel_mm)
@@ -43,7 +55,10 @@ def paint_brain(
     brain_YX = np.full(hu_YX.shape, tissue.white, dtype=np.float32)
     brain_YX += np.float32(0.9) * head.coarse.at(level_mm, hu_YX.shape, frame.pixel_mm)
     ribbon_YX = np.minimum(
-        depth_YX, np.maximum(sulcus_YX - 0.5, (cavity.dome_YX - pressed_YX - 0.8 * head.sulcus_depth_mm) * 0.6)
+        depth_YX,
+        np.maximum(
+            sulcus_YX - 0.5, (cavity.dome_YX - pressed_YX - 0.8 * head.sulcus_depth_mm) * 0.6
+        ),
     )
     paint(brain_YX, tissue.grey, cover(3.4 - ribbon_YX, 3.2))
     for nucleus in head.nuclei:
@@ -54,17 +69,23 @@ def paint_brain(
         _paint_white_disease(head, frame, brain_YX, x, y, z)
     for shape, hu in head.lesions_dark:
         _blob(frame, brain_YX, x, y, z, shape, hu, 3.0)
-    sulci_YX = _outer_fluid(head, x, y, z, depth_YX, cavity.dome_YX - pressed_YX, sulcus_YX, below_YX)
+    sulci_YX = _outer_fluid(
+        head, x, y, z, depth_YX, cavity.dome_YX - pressed_YX, sulcus_YX, below_YX
+    )
     paint(brain_YX, tissue.csf, sulci_YX)
     ventricles_YX = _ventricles(head, frame, x, y, z, hu_YX.shape)
     paint(brain_YX, tissue.csf, ventricles_YX)
     _paint_membranes(head, frame, cavity, brain_YX, shift_YX, tent_YX)
     paint(hu_YX, brain_YX, inside_YX)
-    return Spaces(x_YX=x, z_YX=z, sulci_YX=sulci_YX * inside_YX, ventricles_YX=ventricles_YX * inside_YX)
+    return Spaces(
+        x_YX=x, z_YX=z, sulci_YX=sulci_YX * inside_YX, ventricles_YX=ventricles_YX * inside_YX
+    )
 
 
 def _sulcus_distance(head: Head, frame: Frame, x: Field, z: Field, cavity: Cavity) -> Field:
-    """mm to the nearest sulcus: zero lines of a field drawn out towards the middle, so that they run in from the surface."""
+    """mm to the nearest sulcus: zero lines of a field drawn out towards the middle, so that they
+    run in from the surface.
+    """
     half = np.float32(head.skull.half_width)
     near_YX = np.clip(1 - cavity.dome_YX / half, 0.25, 1.0)
     stretch_YX = np.float32(0.35) + np.float32(0.65) / near_YX
@@ -75,11 +96,20 @@ def _sulcus_distance(head: Head, frame: Frame, x: Field, z: Field, cavity: Cavit
 
 
 def _outer_fluid(
-    head: Head, x: Field, y: Field, z: Field, depth_YX: Field, under_dome_YX: Field, sulcus_YX: Field, below_YX: Field
+    head: Head,
+    x: Field,
+    y: Field,
+    z: Field,
+    depth_YX: Field,
+    under_dome_YX: Field,
+    sulcus_YX: Field,
+    below_YX: Field,
 ) -> Field:
     """Sulci, fissures and cisterns. Sulci run in from the dome, and hardly from the floor."""
     loss = head.tissue.atrophy
-    fade_YX = np.clip(1 - under_dome_YX * np.float32(1 / head.sulcus_depth_mm), -1, 1) * (1 - np.float32(0.75) * below_YX)
+    fade_YX = np.clip(1 - under_dome_YX * np.float32(1 / head.sulcus_depth_mm), -1, 1) * (
+        1 - np.float32(0.75) * below_YX
+    )
     widths_YX = np.float32(head.sulcus_mm * 1.5) * fade_YX
     fluid_YX: Field = cover(widths_YX - sulcus_YX, 1.6) * (fade_YX > 0)
     rim = np.float32(0.2 + 2.2 * loss)
@@ -87,15 +117,25 @@ def _outer_fluid(
     side = np.abs(x)
     fissure_YX = np.minimum(0.5 + 1.6 * loss - side, np.maximum(22 - depth_YX, z - 84))
     np.maximum(fluid_YX, cover(np.minimum(fissure_YX, z - 46), 1.6), out=fluid_YX)
-    np.maximum(fluid_YX, cover(_sylvian(side, y, z, 0.5 + 2.2 * loss) + 0.35 * (sulcus_YX - 3), 1.6), out=fluid_YX)
-    np.maximum(fluid_YX, cover(_cisterns(side, y, z, 0.7 + 0.8 * loss) + 0.6 * (sulcus_YX - 2.2), 1.8), out=fluid_YX)
+    np.maximum(
+        fluid_YX,
+        cover(_sylvian(side, y, z, 0.5 + 2.2 * loss) + 0.35 * (sulcus_YX - 3), 1.6),
+        out=fluid_YX,
+    )
+    np.maximum(
+        fluid_YX,
+        cover(_cisterns(side, y, z, 0.7 + 0.8 * loss) + 0.6 * (sulcus_YX - 2.2), 1.8),
+        out=fluid_YX,
+    )
     return fluid_YX
 
 
 def _sylvian(side: Field, y: Field, z: Field, width: float) -> Field:
     """Over the insula and out to the temple."""
     insula_YX = np.minimum(width - np.abs(side - 40 + 0.012 * (y + 3) ** 2), 17 - np.abs(y + 4))
-    opening_YX = np.minimum(width * 1.3 - np.abs(y + 9 - 0.006 * (side - 42) ** 2 - 0.1 * (z - 62)), side - 39)
+    opening_YX = np.minimum(
+        width * 1.3 - np.abs(y + 9 - 0.006 * (side - 42) ** 2 - 0.1 * (z - 62)), side - 39
+    )
     fluid_YX: Field = np.minimum(np.maximum(insula_YX, opening_YX), 14 - np.abs(z - 62))
     return fluid_YX
 
@@ -104,14 +144,23 @@ def _cisterns(side: Field, y: Field, z: Field, size: float) -> Field:
     """The suprasellar star, the ring round the midbrain, quadrigeminal and magna."""
     star_YX = np.minimum(9 * size - np.abs(y + 10) - 0.45 * side, 6 - np.abs(z - 47))
     midbrain_YX = np.sqrt((side / 15) ** 2 + ((y - 9) / 13) ** 2)
-    ring_YX = np.minimum(1.2 * size - np.abs(midbrain_YX - 1) * 13 - 0.02 * np.abs(y - 14), np.minimum(z - 30, 56 - z))
-    plate_YX = np.minimum(np.minimum(10 * size - side, 4.5 * size - np.abs(y - 26 - 0.2 * side)), 7 - np.abs(z - 55))
-    magna_YX = np.minimum(np.minimum(11 * size - side, 6 * size - np.abs(y - 66)), 9 - np.abs(z - 12))
+    ring_YX = np.minimum(
+        1.2 * size - np.abs(midbrain_YX - 1) * 13 - 0.02 * np.abs(y - 14),
+        np.minimum(z - 30, 56 - z),
+    )
+    plate_YX = np.minimum(
+        np.minimum(10 * size - side, 4.5 * size - np.abs(y - 26 - 0.2 * side)), 7 - np.abs(z - 55)
+    )
+    magna_YX = np.minimum(
+        np.minimum(11 * size - side, 6 * size - np.abs(y - 66)), 9 - np.abs(z - 12)
+    )
     fluid_YX: Field = np.maximum(np.maximum(star_YX, ring_YX), np.maximum(plate_YX, magna_YX))
     return fluid_YX
 
 
-def _ventricles(head: Head, frame: Frame, x: Field, y: Field, z: Field, shape: tuple[int, ...]) -> Field:
+def _ventricles(
+    head: Head, frame: Frame, x: Field, y: Field, z: Field, shape: tuple[int, ...]
+) -> Field:
     share_YX = np.zeros(shape, dtype=np.float32)
     for part in head.ventricles_left + head.ventricles_right + head.ventricles_middle:
         window = _window(frame, part)
@@ -125,13 +174,24 @@ def _window(frame: Frame, shape: Ellipsoid) -> Window:
     return frame.window(shape.centre[0], shape.centre[1], max(shape.axes[:2]) * 1.05 + 12)
 
 
-def _blob(frame: Frame, into_YX: Field, x: Field, y: Field, z: Field, shape: Ellipsoid, hu: float, soft_mm: float) -> None:
+def _blob(
+    frame: Frame,
+    into_YX: Field,
+    x: Field,
+    y: Field,
+    z: Field,
+    shape: Ellipsoid,
+    hu: float,
+    soft_mm: float,
+) -> None:
     window = _window(frame, shape)
     if into_YX[window].size and shape.spans(z[window]):
         paint(into_YX[window], hu, cover(shape.distance(x[window], y[window], z[window]), soft_mm))
 
 
-def _paint_white_disease(head: Head, frame: Frame, brain_YX: Field, x: Field, y: Field, z: Field) -> None:
+def _paint_white_disease(
+    head: Head, frame: Frame, brain_YX: Field, x: Field, y: Field, z: Field
+) -> None:
     for part in head.ventricles_left + head.ventricles_right:
         window = _window(frame, part)
         if brain_YX[window].size:
@@ -139,8 +199,12 @@ def _paint_white_disease(head: Head, frame: Frame, brain_YX: Field, x: Field, y:
             brain_YX[window] -= np.float32(0.5 * head.tissue.white_disease) * halo_YX
 
 
-def _paint_membranes(head: Head, frame: Frame, cavity: Cavity, brain_YX: Field, shift_YX: Field, tent_YX: Field) -> None:
-    """Falx, tentorium and the sinuses in them. The falx bows before the brain does, between its ends; the rest stays."""
+def _paint_membranes(
+    head: Head, frame: Frame, cavity: Cavity, brain_YX: Field, shift_YX: Field, tent_YX: Field
+) -> None:
+    """Falx, tentorium and the sinuses in them. The falx bows before the brain does, between its
+    ends; the rest stays.
+    """
     tissue, pixel = head.tissue, frame.pixel_mm
     y, z, dome_YX = frame.y_YX, cavity.z_YX, cavity.dome_YX
     held_YX = np.clip(dome_YX * np.float32(1 / FALX_REACH_MM), 0, 1)
@@ -148,19 +212,34 @@ def _paint_membranes(head: Head, frame: Frame, cavity: Cavity, brain_YX: Field, 
     above_YX = np.minimum(cavity.floor_YX, np.maximum(tent_YX, 12 - y))
     reach_YX = np.where(y < 0, np.float32(FALX_REACH_MM * 0.7), np.float32(FALX_REACH_MM)) - dome_YX
     side = np.abs(x + np.float32(0.7) * np.sin(y * np.float32(0.06)))
-    falx_YX = np.minimum(np.float32(tissue.falx_mm / 2) - side, np.minimum(np.maximum(reach_YX, z - 98), above_YX))
+    falx_YX = np.minimum(
+        np.float32(tissue.falx_mm / 2) - side, np.minimum(np.maximum(reach_YX, z - 98), above_YX)
+    )
     paint(brain_YX, tissue.falx, cover(falx_YX, pixel))
     tent_rim_YX = np.minimum(y - 10 - 0.35 * side, side - 15 + np.maximum(y - 34, 0))
-    paint(brain_YX, tissue.falx - 4, cover(np.minimum(np.float32(tissue.falx_mm * 0.5) - np.abs(tent_YX), tent_rim_YX), 1.2))
+    paint(
+        brain_YX,
+        tissue.falx - 4,
+        cover(np.minimum(np.float32(tissue.falx_mm * 0.5) - np.abs(tent_YX), tent_rim_YX), 1.2),
+    )
     sagittal_YX = np.minimum(6.5 - 0.75 * dome_YX - side, np.maximum(y + 35, z - 95))
     transverse_YX = np.minimum(5.0 - 0.8 * dome_YX, np.minimum(4.0 - np.abs(tent_YX + 2), y - 22))
     straight_YX = np.minimum(2.2 - side, np.minimum(3.0 - np.abs(tent_YX), y - 24))
-    sinus_YX = np.maximum(np.maximum(np.minimum(sagittal_YX, above_YX + 4), transverse_YX), straight_YX)
+    sinus_YX = np.maximum(
+        np.maximum(np.minimum(sagittal_YX, above_YX + 4), transverse_YX), straight_YX
+    )
     paint(brain_YX, tissue.blood_pool, cover(sinus_YX, pixel * 1.2))
     basilar_YX = np.minimum(1.7 - np.sqrt(x**2 + (y + 9) ** 2), 46 - z)
     carotid_YX = np.minimum(1.9 - np.sqrt((np.abs(x) - 12) ** 2 + (y + 14) ** 2), 52 - z)
     middle_YX = np.minimum(
-        np.minimum(1.3 - np.abs(z - 50), 1.3 - np.abs(y + 12 + 0.25 * np.abs(x) - 1.5 * np.sin(x * np.float32(0.3)))),
+        np.minimum(
+            1.3 - np.abs(z - 50),
+            1.3 - np.abs(y + 12 + 0.25 * np.abs(x) - 1.5 * np.sin(x * np.float32(0.3))),
+        ),
         np.minimum(np.abs(x) - 10, 30 - np.abs(x)),
     )
-    paint(brain_YX, tissue.blood_pool, cover(np.maximum(np.maximum(basilar_YX, carotid_YX), middle_YX), pixel))
+    paint(
+        brain_YX,
+        tissue.blood_pool,
+        cover(np.maximum(np.maximum(basilar_YX, carotid_YX), middle_YX), pixel),
+    )

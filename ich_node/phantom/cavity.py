@@ -29,7 +29,9 @@ class Cavity:
 
 def footprint_part(footprint: Footprint, window: Window) -> Footprint:
     return Footprint(
-        rho_YX=footprint.rho_YX[window], floor_YX=footprint.floor_YX[window], base_mm_YX=footprint.base_mm_YX[window]
+        rho_YX=footprint.rho_YX[window],
+        floor_YX=footprint.floor_YX[window],
+        base_mm_YX=footprint.base_mm_YX[window],
     )
 
 
@@ -51,22 +53,36 @@ def footprint_of(head: Head, frame: Frame) -> Footprint:
         * (1 + skull.asymmetry * np.clip(x / 30, -1, 1) * np.clip(y / 30, -1, 1))
     )
     power = np.float32(skull.power)
-    rho_YX = ((np.abs(x) / width) ** power + (np.abs(y) / skull.half_length) ** power) ** (1 / power)
+    rho_YX = ((np.abs(x) / width) ** power + (np.abs(y) / skull.half_length) ** power) ** (
+        1 / power
+    )
     wobble_YX = head.coarse.at(0, x.shape, frame.pixel_mm)
     rho_YX *= 1 + np.float32(0.012) * wobble_YX
-    return Footprint(rho_YX=rho_YX.astype(np.float32), floor_YX=_floor(skull, x, y, wobble_YX), base_mm_YX=_base_mm(x, y))
+    return Footprint(
+        rho_YX=rho_YX.astype(np.float32),
+        floor_YX=_floor(skull, x, y, wobble_YX),
+        base_mm_YX=_base_mm(x, y),
+    )
 
 
 def _floor(skull: Skull, x: Field, y: Field, wobble_YX: Field) -> Field:
-    """Anterior fossa over the orbits, a middle fossa on each side, the posterior fossa with the foramen magnum."""
+    """Anterior fossa over the orbits, a middle fossa on each side, the posterior fossa with the
+    foramen magnum.
+    """
     wide, long = skull.half_width / 64, skull.half_length / 78
     side = np.abs(x) / wide
     back = y / long
-    anterior = 35 + 9 * np.exp(-((side - 30) ** 2) / 320 - (back + 48) ** 2 / 700) - 3 * np.exp(-(side**2) / 60)
+    anterior = (
+        35
+        + 9 * np.exp(-((side - 30) ** 2) / 320 - (back + 48) ** 2 / 700)
+        - 3 * np.exp(-(side**2) / 60)
+    )
     middle = 18 + (side - 38) ** 2 / np.where(side < 38, 22, 60) + (back + 8) ** 2 / 30
     posterior = side**2 / 110 + (back - 48) ** 2 / np.where(back < 48, 38, 90)
     canal = 40 * (np.sqrt(side**2 + ((back - 26) / 1.1) ** 2) - 14)
-    floor: Field = np.minimum(np.minimum(anterior, middle), np.minimum(posterior, canal)) + 1.6 * wobble_YX
+    floor: Field = (
+        np.minimum(np.minimum(anterior, middle), np.minimum(posterior, canal)) + 1.6 * wobble_YX
+    )
     return floor.astype(np.float32)
 
 
@@ -87,6 +103,10 @@ def cavity_at(head: Head, frame: Frame, footprint: Footprint, level_mm: float) -
     rise_YX = np.maximum(above_YX, 0)
     reach_YX = np.sqrt(rho_YX**2 + (rise_YX * np.float32(1 / skull.height)) ** 2) + np.float32(1e-3)
     radius_YX = np.sqrt(frame.x_YX**2 + frame.y_YX**2 + rise_YX**2)
-    dome_YX = radius_YX * (1 / reach_YX - 1) + np.where(reach_YX < 0.1, np.float32(30), np.float32(0))
+    dome_YX = radius_YX * (1 / reach_YX - 1) + np.where(
+        reach_YX < 0.1, np.float32(30), np.float32(0)
+    )
     floor_YX = (z_YX - footprint.floor_YX) * np.float32(0.65)
-    return Cavity(z_YX=z_YX, dome_YX=dome_YX, floor_YX=floor_YX, brain_YX=np.minimum(dome_YX, floor_YX))
+    return Cavity(
+        z_YX=z_YX, dome_YX=dome_YX, floor_YX=floor_YX, brain_YX=np.minimum(dome_YX, floor_YX)
+    )

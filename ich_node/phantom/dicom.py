@@ -54,7 +54,13 @@ class Acquisition:
 
 
 def slice_dataset(
-    acquisition: Acquisition, index: int, hu_YX: Field, level_mm: float, *, patient_id: str, patient_name: str
+    acquisition: Acquisition,
+    index: int,
+    hu_YX: Field,
+    level_mm: float,
+    *,
+    patient_id: str,
+    patient_name: str,
 ) -> Dataset:
     """The CT Image object of one slice, Explicit VR Little Endian, ready to be saved or sent."""
     dataset = Dataset()
@@ -95,7 +101,9 @@ def _say_what(dataset: Dataset, acquisition: Acquisition, index: int) -> None:
     dataset.InstanceNumber = index + 1
 
 
-def _say_who(dataset: Dataset, acquisition: Acquisition, patient_id: str, patient_name: str) -> None:
+def _say_who(
+    dataset: Dataset, acquisition: Acquisition, patient_id: str, patient_name: str
+) -> None:
     dataset.PatientName = patient_name
     dataset.PatientID = patient_id
     dataset.PatientBirthDate = ""
@@ -119,7 +127,9 @@ def _say_how(dataset: Dataset, acquisition: Acquisition) -> None:
 
 
 def _say_where(dataset: Dataset, acquisition: Acquisition, level_mm: float) -> None:
-    """The table moves along the patient, the gantry leans: the slices are parallel and sheared against each other."""
+    """The table moves along the patient, the gantry leans: the slices are parallel and sheared
+    against each other.
+    """
     tilt = np.deg2rad(acquisition.tilt_deg)
     half = (acquisition.rows - 1) / 2 * acquisition.pixel_mm
     level = level_mm / np.cos(tilt)  # so that slices lie slice_mm apart along their normal
@@ -128,7 +138,9 @@ def _say_where(dataset: Dataset, acquisition: Acquisition, level_mm: float) -> N
     dataset.FrameOfReferenceUID = acquisition.frame_of_reference_uid
     dataset.PositionReferenceIndicator = ""
     dataset.ImagePositionPatient = [_decimal(value) for value in position]
-    dataset.ImageOrientationPatient = [_decimal(value) for value in (1, 0, 0, 0, np.cos(tilt), np.sin(tilt))]
+    dataset.ImageOrientationPatient = [
+        _decimal(value) for value in (1, 0, 0, 0, np.cos(tilt), np.sin(tilt))
+    ]
     dataset.SliceLocation = _decimal(level)
     dataset.PixelSpacing = [f"{acquisition.pixel_mm:g}"] * 2
 
@@ -147,5 +159,9 @@ def _say_pixels(dataset: Dataset, acquisition: Acquisition, hu_YX: Field) -> Non
     dataset.PixelRepresentation = 1
     dataset.PixelPaddingValue = acquisition.padding_hu - INTERCEPT_HU
     dataset.WindowCenter, dataset.WindowWidth = "40", "80"
-    dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = str(INTERCEPT_HU), "1", "HU"
+    dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = (
+        str(INTERCEPT_HU),
+        "1",
+        "HU",
+    )
     dataset.PixelData = (hu_YX - INTERCEPT_HU).astype("<i2").tobytes()

@@ -20,7 +20,9 @@ CHRONIC_AGE = 0.7  # older subdurals (0..1) are chronic
 THICK_MM = 13.0
 
 
-def draw_bleed(kind: BleedKind, rng: np.random.Generator, head: Head, *, clear: bool = False) -> Lesion:
+def draw_bleed(
+    kind: BleedKind, rng: np.random.Generator, head: Head, *, clear: bool = False
+) -> Lesion:
     """A bleed of a kind. clear: dense and large enough that a person sees it at once."""
     hu = _fresh_hu(rng, head, clear)
     if kind == "IPH":
@@ -78,13 +80,19 @@ def _fresh_hu(rng: np.random.Generator, head: Head, clear: bool) -> float:
     return float(max(hu, head.tissue.grey + (LEAST_CONTRAST_HU + 12 * clear)))
 
 
-def _in_brain(rng: np.random.Generator, head: Head, depth: tuple[float, float], levels: tuple[float, float]) -> Place:
+def _in_brain(
+    rng: np.random.Generator, head: Head, depth: tuple[float, float], levels: tuple[float, float]
+) -> Place:
     """depth: share of the way from the middle to the inner table."""
     skull = head.skull
     z = rng.uniform(*levels)
     dome = np.sqrt(max(0.05, 1 - (max(0.0, z - skull.dome_base) / skull.height) ** 2))
     angle, out = rng.uniform(0, 2 * np.pi), rng.uniform(*depth) * dome
-    return float(out * skull.half_width * np.cos(angle)), float(out * skull.half_length * np.sin(angle)), float(z)
+    return (
+        float(out * skull.half_width * np.cos(angle)),
+        float(out * skull.half_length * np.sin(angle)),
+        float(z),
+    )
 
 
 def _on_table(rng: np.random.Generator, head: Head, levels: tuple[float, float]) -> Place:
@@ -94,22 +102,36 @@ def _on_table(rng: np.random.Generator, head: Head, levels: tuple[float, float])
     dome = np.sqrt(max(0.05, 1 - (max(0.0, z - skull.dome_base) / skull.height) ** 2))
     angle = np.deg2rad(rng.uniform(-55, 55))
     side = int(rng.choice([-1, 1]))
-    return float(side * skull.half_width * np.cos(angle) * dome), float(skull.half_length * np.sin(angle) * dome), float(z)
+    return (
+        float(side * skull.half_width * np.cos(angle) * dome),
+        float(skull.half_length * np.sin(angle) * dome),
+        float(z),
+    )
 
 
-def _intraparenchymal(rng: np.random.Generator, head: Head, hu: float, clear: bool) -> Intraparenchymal:
+def _intraparenchymal(
+    rng: np.random.Generator, head: Head, hu: float, clear: bool
+) -> Intraparenchymal:
     where = rng.random()
     if where < 0.45:  # ganglia and thalamus
         side = int(rng.choice([-1, 1]))
-        centre: Place = (float(side * rng.uniform(9, 32)), rng.uniform(-18, 16), rng.uniform(60, 76))
+        centre: Place = (
+            float(side * rng.uniform(9, 32)),
+            rng.uniform(-18, 16),
+            rng.uniform(60, 76),
+        )
     elif where < 0.88:
         centre = _in_brain(rng, head, (0.35, 0.8), (50, 112))
     else:  # cerebellum and pons
         centre = (rng.uniform(-30, 30), rng.uniform(10, 60), rng.uniform(18, 36))
-    radius = float(np.exp(rng.uniform(np.log(9.0 if clear else 3.0), np.log(19.0 if clear else 24.0))))
+    radius = float(
+        np.exp(rng.uniform(np.log(9.0 if clear else 3.0), np.log(19.0 if clear else 24.0)))
+    )
     axes = [float(radius * stretch) for stretch in rng.uniform(0.75, 1.3, 3)]
     return Intraparenchymal(
-        shape=Ellipsoid(centre=centre, axes=(axes[0], axes[1], axes[2]), yaw_deg=rng.uniform(-60, 60)),
+        shape=Ellipsoid(
+            centre=centre, axes=(axes[0], axes[1], axes[2]), yaw_deg=rng.uniform(-60, 60)
+        ),
         hu=hu,
         lobes=radius * rng.uniform(0.06, 0.22),
         rim_mm=rng.uniform(0.15, 0.5) * radius,
@@ -139,7 +161,9 @@ def _subarachnoid(rng: np.random.Generator, head: Head, hu: float, clear: bool) 
     else:
         centre = _in_brain(rng, head, (0.8, 0.95), (60, 122))
     reach = [float(reach) for reach in rng.uniform(28 if clear else 14, 55, 3)]
-    return Subarachnoid(centre=centre, reach_mm=(reach[0], reach[1], reach[2] * 0.8), hu=min(hu, 74.0))
+    return Subarachnoid(
+        centre=centre, reach_mm=(reach[0], reach[1], reach[2] * 0.8), hu=min(hu, 74.0)
+    )
 
 
 def _subdural(rng: np.random.Generator, head: Head, hu: float, clear: bool) -> Lesion:
@@ -171,9 +195,11 @@ def _subdural(rng: np.random.Generator, head: Head, hu: float, clear: bool) -> L
 
 
 def _chronic(rng: np.random.Generator, head: Head, fresh_hu: float) -> Collection:
-    """Weeks old: isodense to nearly as dark as fluid, often with membranes or some fresh blood, and up to 3 cm of it.
+    """Weeks old: isodense to nearly as dark as fluid, often with membranes or some fresh blood, and
+    up to 3 cm of it.
 
-    A thin one is never isodense: nobody could tell it from cortex, and a network that must would call all cortex blood.
+    A thin one is never isodense: nobody could tell it from cortex, and a network that must would
+    call all cortex blood.
     """
     thickness = float(np.exp(rng.uniform(np.log(5), np.log(32))))
     darkest = max(14.0, head.tissue.csf + 6)

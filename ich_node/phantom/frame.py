@@ -1,7 +1,7 @@
 """Where the pixels of a tilted image plane lie in the head, and the brush that paints on them.
 
-Head coordinates in mm: x to the patient's left, y to the back, z up; z = 0 at the foramen magnum, x = y = 0 in the middle of
-the cranial cavity. Distances are signed in mm, positive inside.
+Head coordinates in mm: x to the patient's left, y to the back, z up; z = 0 at the foramen magnum, x
+= y = 0 in the middle of the cranial cavity. Distances are signed in mm, positive inside.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,9 @@ Window = tuple[slice, slice]
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
-    """How the head lies in the image: in-plane rotation, gantry tilt, sideways lean and the offset of the middle."""
+    """How the head lies in the image: in-plane rotation, gantry tilt, sideways lean and the offset
+    of the middle.
+    """
 
     rotation_deg: float = 0.0
     tilt_deg: float = 0.0
@@ -25,7 +27,9 @@ class Pose:
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """Head coordinates of the pixel centres of one image plane; height_YX is z above the level of the plane."""
+    """Head coordinates of the pixel centres of one image plane; height_YX is z above the level of
+    the plane.
+    """
 
     x_YX: Field
     y_YX: Field
@@ -36,14 +40,20 @@ class Frame:
     size_px: int  # of the whole plane
 
     def window(self, x: float, y: float, reach_mm: float) -> Window:
-        """The pixels within reach_mm of the head position (x, y); empty when it lies outside the plane."""
+        """The pixels within reach_mm of the head position (x, y); empty when it lies outside the
+        plane.
+        """
         angle = np.deg2rad(self.pose.rotation_deg)
         column = (x * np.cos(angle) - y * np.sin(angle) + self.pose.offset_mm[1]) / self.pixel_mm
-        row = (x * np.sin(angle) + y * np.cos(angle)) / np.cos(np.deg2rad(self.pose.tilt_deg)) + self.pose.offset_mm[0]
+        row = (x * np.sin(angle) + y * np.cos(angle)) / np.cos(
+            np.deg2rad(self.pose.tilt_deg)
+        ) + self.pose.offset_mm[0]
         row /= self.pixel_mm
         middle, (rows, columns) = (self.size_px - 1) / 2, self.x_YX.shape
         reach = reach_mm / self.pixel_mm + 2
-        return _span(row + middle - self.corner_px[0], reach, rows), _span(column + middle - self.corner_px[1], reach, columns)
+        return _span(row + middle - self.corner_px[0], reach, rows), _span(
+            column + middle - self.corner_px[1], reach, columns
+        )
 
     def part(self, window: Window) -> "Frame":
         """The same plane, only these pixels."""
@@ -66,13 +76,20 @@ def make_frame(size: int, pixel_mm: float, pose: Pose) -> Frame:
     axis = (np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)) * np.float32(pixel_mm)
     down_YX = (axis - np.float32(pose.offset_mm[0]))[:, None]
     right_YX = (axis - np.float32(pose.offset_mm[1]))[None, :]
-    cos, sin = np.float32(np.cos(np.deg2rad(pose.rotation_deg))), np.float32(np.sin(np.deg2rad(pose.rotation_deg)))
+    cos, sin = (
+        np.float32(np.cos(np.deg2rad(pose.rotation_deg))),
+        np.float32(np.sin(np.deg2rad(pose.rotation_deg))),
+    )
     tilt, lean = np.deg2rad(pose.tilt_deg), np.deg2rad(pose.lean_deg)
     back_YX = down_YX * np.float32(np.cos(tilt))
     x_YX = cos * right_YX + sin * back_YX
     y_YX = cos * back_YX - sin * right_YX
-    height_YX = (down_YX * np.float32(np.sin(tilt)) + x_YX * np.float32(np.tan(lean))).astype(np.float32)
-    return Frame(x_YX=x_YX, y_YX=y_YX, height_YX=height_YX, pixel_mm=pixel_mm, pose=pose, size_px=size)
+    height_YX = (down_YX * np.float32(np.sin(tilt)) + x_YX * np.float32(np.tan(lean))).astype(
+        np.float32
+    )
+    return Frame(
+        x_YX=x_YX, y_YX=y_YX, height_YX=height_YX, pixel_mm=pixel_mm, pose=pose, size_px=size
+    )
 
 
 def box_of(inside_YX: NDArray[np.bool_], margin_px: int) -> Window:
@@ -81,7 +98,9 @@ def box_of(inside_YX: NDArray[np.bool_], margin_px: int) -> Window:
     for axis, length in ((1, inside_YX.shape[0]), (0, inside_YX.shape[1])):
         hit = np.flatnonzero(inside_YX.any(axis=axis))
         first, last = (int(hit[0]), int(hit[-1])) if len(hit) else (0, -1)
-        spans.append(slice(max(first - margin_px, 0), min(last + 1 + margin_px, length) if len(hit) else 0))
+        spans.append(
+            slice(max(first - margin_px, 0), min(last + 1 + margin_px, length) if len(hit) else 0)
+        )
     return spans[0], spans[1]
 
 
@@ -93,7 +112,9 @@ def cover(distance_YX: Field, width_mm: float = 0.9) -> Field:
 
 def paint(hu_YX: Field, value: float | Field, share_YX: Field) -> None:
     """Mix value into hu_YX, in place."""
-    hu_YX += share_YX * (np.float32(value) - hu_YX if isinstance(value, float | int) else value - hu_YX)
+    hu_YX += share_YX * (
+        np.float32(value) - hu_YX if isinstance(value, float | int) else value - hu_YX
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +136,18 @@ class Ellipsoid:
         return bool(z_YX.min() < self.centre[2] + reach and z_YX.max() > self.centre[2] - reach)
 
     def distance(self, x_YX: Field, y_YX: Field, z_YX: Field) -> Field:
-        """Signed distance in mm, to first order near the surface, in units of the geometric mean of the axes."""
-        dx, dy, dz = (value - np.float32(middle) for value, middle in zip((x_YX, y_YX, z_YX), self.centre, strict=True))
+        """Signed distance in mm, to first order near the surface, in units of the geometric mean of
+        the axes.
+        """
+        dx, dy, dz = (
+            value - np.float32(middle)
+            for value, middle in zip((x_YX, y_YX, z_YX), self.centre, strict=True)
+        )
         if self.yaw_deg:
-            cos, sin = np.float32(np.cos(np.deg2rad(self.yaw_deg))), np.float32(np.sin(np.deg2rad(self.yaw_deg)))
+            cos, sin = (
+                np.float32(np.cos(np.deg2rad(self.yaw_deg))),
+                np.float32(np.sin(np.deg2rad(self.yaw_deg))),
+            )
             dx, dy = cos * dx + sin * dy, cos * dy - sin * dx
         a, b, c = (np.float32(1 / axis) for axis in self.axes)
         radius_YX: Field = np.sqrt((dx * a) ** 2 + (dy * b) ** 2 + (dz * c) ** 2)

@@ -84,7 +84,9 @@ def draw_head(rng: np.random.Generator, *, operated: float = 0.03) -> Head:
     tissue = _draw_tissue(rng, atrophy)
     enlarge = rng.uniform(0.6, 1.1) + 0.75 * atrophy
     left = _lateral_ventricle(rng, enlarge * rng.uniform(0.92, 1.08))
-    right = tuple(part.mirrored() for part in _lateral_ventricle(rng, enlarge * rng.uniform(0.92, 1.08)))
+    right = tuple(
+        part.mirrored() for part in _lateral_ventricle(rng, enlarge * rng.uniform(0.92, 1.08))
+    )
     return Head(
         skull=skull,
         tissue=tissue,
@@ -168,9 +170,14 @@ def _nuclei(rng: np.random.Generator) -> tuple[Ellipsoid, ...]:
 
 
 def _draw_calcifications(
-    rng: np.random.Generator, left: tuple[Ellipsoid, ...], right: tuple[Ellipsoid, ...], skull: Skull
+    rng: np.random.Generator,
+    left: tuple[Ellipsoid, ...],
+    right: tuple[Ellipsoid, ...],
+    skull: Skull,
 ) -> tuple[Calcification, ...]:
-    """The ones that every reader knows: choroid plexus, pineal gland, ganglia, falx, carotids; and a catheter or coil."""
+    """The ones that every reader knows: choroid plexus, pineal gland, ganglia, falx, carotids; and
+    a catheter or coil.
+    """
     found: list[Calcification] = []
 
     def add(x: float, y: float, z: float, axes: tuple[float, float, float], hu: float) -> None:
@@ -180,24 +187,48 @@ def _draw_calcifications(
         if rng.random() < 0.6:
             x, y, z = atrium.centre
             r = rng.uniform(1.2, 4.0)
-            add(x + rng.normal(0, 1), y + rng.normal(0, 2), z + rng.normal(0, 3), (r, r * 1.4, r * 1.3), rng.uniform(70, 500))
+            add(
+                x + rng.normal(0, 1),
+                y + rng.normal(0, 2),
+                z + rng.normal(0, 3),
+                (r, r * 1.4, r * 1.3),
+                rng.uniform(70, 500),
+            )
     if rng.random() < 0.6:
         r = rng.uniform(1.2, 3.2)
         add(rng.normal(0, 0.7), 20 + rng.normal(0, 1.5), 62, (r, r, r), rng.uniform(80, 500))
     if rng.random() < 0.15:
         hu = rng.uniform(55, 200)
         for side in (-1, 1):
-            add(side * (21 + rng.normal(0, 1)), -5 + rng.normal(0, 2), 66, (2.5, 4.5, 3.5), hu * rng.uniform(0.8, 1.2))
+            add(
+                side * (21 + rng.normal(0, 1)),
+                -5 + rng.normal(0, 2),
+                66,
+                (2.5, 4.5, 3.5),
+                hu * rng.uniform(0.8, 1.2),
+            )
     if rng.random() < 0.35:
         for _ in range(int(rng.integers(1, 4))):
             y = rng.uniform(-0.75, 0.5) * skull.half_length
-            add(rng.normal(0, 0.4), y, rng.uniform(90, 125), (1.4, rng.uniform(3, 12), rng.uniform(3, 10)), rng.uniform(100, 700))
+            add(
+                rng.normal(0, 0.4),
+                y,
+                rng.uniform(90, 125),
+                (1.4, rng.uniform(3, 12), rng.uniform(3, 10)),
+                rng.uniform(100, 700),
+            )
     if rng.random() < 0.3:
         for side in (-1, 1):
             add(side * 12, -14 + rng.normal(0, 1), 47, (1.3, 2.5, 2.5), rng.uniform(150, 700))
     if rng.random() < 0.05:
         side = int(rng.choice([-1, 1]))
-        add(side * rng.uniform(15, 40), rng.uniform(-40, 20), rng.uniform(60, 95), (1.4, 1.4, 40), rng.uniform(100, 800))
+        add(
+            side * rng.uniform(15, 40),
+            rng.uniform(-40, 20),
+            rng.uniform(60, 95),
+            (1.4, 1.4, 40),
+            rng.uniform(100, 800),
+        )
     return tuple(found)
 
 
@@ -210,7 +241,14 @@ def _draw_dark(rng: np.random.Generator, tissue: Tissue) -> tuple[tuple[Ellipsoi
     axes = [float(axis) for axis in np.exp(rng.uniform(np.log(4), np.log(26), 3))]
     fresh = rng.random() < 0.6
     hu = tissue.white - rng.uniform(4, 10) if fresh else tissue.csf + rng.uniform(0, 12)
-    return ((Ellipsoid(centre=centre, axes=(axes[0], axes[1], axes[2]), yaw_deg=rng.uniform(-60, 60)), hu),)
+    return (
+        (
+            Ellipsoid(
+                centre=centre, axes=(axes[0], axes[1], axes[2]), yaw_deg=rng.uniform(-60, 60)
+            ),
+            hu,
+        ),
+    )
 
 
 def _air(rng: np.random.Generator) -> tuple[Ellipsoid, ...]:

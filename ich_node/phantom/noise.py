@@ -13,7 +13,9 @@ REACH_MM = 130.0
 
 @dataclass(frozen=True, kw_only=True)
 class Planar:
-    """A field over the plane of the image that changes slowly with the level; separable, so two small products make it."""
+    """A field over the plane of the image that changes slowly with the level; separable, so two
+    small products make it.
+    """
 
     white_ZYX: Field
     cell_mm: float
@@ -31,7 +33,9 @@ class Planar:
 
 def planar(rng: np.random.Generator, cell_mm: float) -> Planar:
     cells = int(2 * REACH_MM / cell_mm) + 3
-    return Planar(white_ZYX=rng.standard_normal((cells, cells, cells), dtype=np.float32), cell_mm=cell_mm)
+    return Planar(
+        white_ZYX=rng.standard_normal((cells, cells, cells), dtype=np.float32), cell_mm=cell_mm
+    )
 
 
 def _weights(positions_mm: NDArray[np.floating], cells: int, cell_mm: float) -> Field:
@@ -53,17 +57,24 @@ class Solid:
         middle = np.float32((len(self.values_ZYX) - 1) / 2)
         scale = np.float32(1 / self.spacing_mm)
         index = np.stack([z * scale + middle, y * scale + middle, x * scale + middle])
-        found: Field = ndimage.map_coordinates(self.values_ZYX, index, order=1, mode="nearest", output=np.float32)
+        found: Field = ndimage.map_coordinates(
+            self.values_ZYX, index, order=1, mode="nearest", output=np.float32
+        )
         return found
 
 
-def solid(rng: np.random.Generator, scale_mm: float, *, spacing_mm: float = 3.2, fine: float = 0.45) -> Solid:
+def solid(
+    rng: np.random.Generator, scale_mm: float, *, spacing_mm: float = 3.2, fine: float = 0.45
+) -> Solid:
     """Two octaves; zero lines lie about 3 scale_mm apart."""
     cells = int(210 / spacing_mm)
     total = np.zeros((cells, cells, cells), dtype=np.float32)
     for share, sigma in ((1.0, scale_mm), (fine, scale_mm * 0.55)):
         octave = ndimage.gaussian_filter(
-            rng.standard_normal(total.shape, dtype=np.float32), sigma / spacing_mm, truncate=2.5, mode="wrap"
+            rng.standard_normal(total.shape, dtype=np.float32),
+            sigma / spacing_mm,
+            truncate=2.5,
+            mode="wrap",
         )
         total += np.float32(share) * octave / octave.std()
     return Solid(values_ZYX=total / total.std(), spacing_mm=spacing_mm)

@@ -1,4 +1,6 @@
-"""What the scanner adds: beam hardening, streaks, blur, noise, the head holder and the padding ring."""
+"""What the scanner adds: beam hardening, streaks, blur, noise, the head holder and the padding
+ring.
+"""
 
 from dataclasses import dataclass
 
@@ -40,7 +42,8 @@ def draw_scanner(rng: np.random.Generator, *, half_field_mm: float) -> Scanner:
         noise_hu=float(np.exp(rng.uniform(np.log(1.4), np.log(4.8)))),
         grain_mm=rng.uniform(0.3, 1.0),
         sharpened=rng.uniform(0.2, 0.8) if rng.random() < 0.25 else 0.0,
-        cupping_hu=rng.uniform(0, 20),  # real cortex 1 to 2 mm under the bone: 8 to 19 HU over the depth, at 4 to 5 mm 4 to 8
+        # real cortex 1 to 2 mm under the bone: 8 to 19 HU over the depth, at 4 to 5 mm 4 to 8
+        cupping_hu=rng.uniform(0, 20),
         cupping_mm=rng.uniform(5, 12),
         petrous_band_hu=rng.uniform(4, 24),
         streak_hu=rng.uniform(0, 9),
@@ -53,7 +56,14 @@ def draw_scanner(rng: np.random.Generator, *, half_field_mm: float) -> Scanner:
 
 
 def scan(
-    hu_YX: Field, head: Head, frame: Frame, cavity: Cavity, scanner: Scanner, rng: np.random.Generator, *, level_mm: float
+    hu_YX: Field,
+    head: Head,
+    frame: Frame,
+    cavity: Cavity,
+    scanner: Scanner,
+    rng: np.random.Generator,
+    *,
+    level_mm: float,
 ) -> Field:
     """The reconstructed image of a plane; integers in HU, as float32."""
     pixel = frame.pixel_mm
@@ -66,27 +76,37 @@ def scan(
         hu_YX = _moved(hu_YX, rng)
     hu_YX = ndimage.gaussian_filter(hu_YX, scanner.blur_mm / pixel, truncate=3.0)
     if scanner.sharpened:
-        hu_YX += np.float32(scanner.sharpened) * (hu_YX - ndimage.gaussian_filter(hu_YX, 1.1 / pixel, truncate=2.5))
+        hu_YX += np.float32(scanner.sharpened) * (
+            hu_YX - ndimage.gaussian_filter(hu_YX, 1.1 / pixel, truncate=2.5)
+        )
     hu_YX += _noise(hu_YX.shape, scanner, pixel, rng)
     return _reconstructed(hu_YX, frame, scanner)
 
 
 def _beam_hardening(head: Head, frame: Frame, cavity: Cavity, scanner: Scanner) -> Field:
-    """Cupping under the inner table, the dark band between the petrous bones, the glow under the vertex."""
+    """Cupping under the inner table, the dark band between the petrous bones, the glow under the
+    vertex.
+    """
     rim_YX = np.clip(1 - cavity.brain_YX * np.float32(1 / scanner.cupping_mm), 0, 1)
     added_YX = np.float32(scanner.cupping_hu) * rim_YX * rim_YX
     roof_YX = np.clip((cavity.z_YX - np.float32(head.skull.top - 40)) * np.float32(1 / 35), 0, 1)
     added_YX += np.float32(head.tissue.vertex_rise * 0.6) * roof_YX
-    between_YX = np.clip(1 - np.abs(frame.y_YX - 8) / 9, 0, 1) * np.clip(1 - np.abs(frame.x_YX) / 45, 0, 1)
+    between_YX = np.clip(1 - np.abs(frame.y_YX - 8) / 9, 0, 1) * np.clip(
+        1 - np.abs(frame.x_YX) / 45, 0, 1
+    )
     band_YX = between_YX * np.clip(1 - np.abs(cavity.z_YX - 32) / 14, 0, 1)
     added_YX -= np.float32(scanner.petrous_band_hu) * band_YX
     result: Field = added_YX * (cavity.brain_YX > 0)
     return result
 
 
-def _base_streaks(frame: Frame, hu_YX: Field, scanner: Scanner, rng: np.random.Generator, level_mm: float) -> Field:
+def _base_streaks(
+    frame: Frame, hu_YX: Field, scanner: Scanner, rng: np.random.Generator, level_mm: float
+) -> Field:
     """Photon starvation through the base: rows that differ."""
-    rows = ndimage.gaussian_filter1d(rng.standard_normal(hu_YX.shape[0], dtype=np.float32), 1.0 / frame.pixel_mm)
+    rows = ndimage.gaussian_filter1d(
+        rng.standard_normal(hu_YX.shape[0], dtype=np.float32), 1.0 / frame.pixel_mm
+    )
     strength = scanner.streak_hu * min(1.0, (55 - level_mm) / 30)
     half_mm = 0.5 * frame.pixel_mm * max(1, int((hu_YX > -300).sum(axis=1).max()))
     across_YX = np.clip(1.2 - np.abs(frame.x_YX) / half_mm, 0, 1)
@@ -99,7 +119,9 @@ def _metal_star(frame: Frame, rng: np.random.Generator) -> Field:
         x, y = rng.uniform(-40, 40), rng.uniform(-72, -45)
         angle_YX = np.arctan2(frame.y_YX - y, frame.x_YX - x)
         near_YX = np.sqrt((frame.x_YX - x) ** 2 + (frame.y_YX - y) ** 2) + 4
-        rays_YX = np.sin(angle_YX * int(rng.integers(9, 26)) + rng.uniform(0, 6)) * np.sin(angle_YX * 5 + rng.uniform(0, 6))
+        rays_YX = np.sin(angle_YX * int(rng.integers(9, 26)) + rng.uniform(0, 6)) * np.sin(
+            angle_YX * 5 + rng.uniform(0, 6)
+        )
         star_YX += np.float32(rng.uniform(1500, 7000)) * rays_YX / near_YX
     return star_YX
 
@@ -112,12 +134,18 @@ def _moved(hu_YX: Field, rng: np.random.Generator) -> Field:
     return mixed
 
 
-def _noise(shape: tuple[int, ...], scanner: Scanner, pixel: float, rng: np.random.Generator) -> Field:
+def _noise(
+    shape: tuple[int, ...], scanner: Scanner, pixel: float, rng: np.random.Generator
+) -> Field:
     """Band-shaped, as filtered back-projection makes it."""
     white_YX = rng.standard_normal(shape, dtype=np.float32)
     fine_YX = ndimage.gaussian_filter(white_YX, scanner.grain_mm / pixel, truncate=3.0)
-    band_YX = fine_YX - np.float32(0.6) * ndimage.gaussian_filter(fine_YX, 2.2 * scanner.grain_mm / pixel, truncate=2.5)
-    noise: Field = band_YX * np.float32(scanner.noise_hu / max(float(band_YX[::4, ::4].std()), 1e-3))
+    band_YX = fine_YX - np.float32(0.6) * ndimage.gaussian_filter(
+        fine_YX, 2.2 * scanner.grain_mm / pixel, truncate=2.5
+    )
+    noise: Field = band_YX * np.float32(
+        scanner.noise_hu / max(float(band_YX[::4, ::4].std()), 1e-3)
+    )
     return noise
 
 
@@ -141,7 +169,11 @@ def _paint_holder(hu_YX: Field, axis: NDArray[np.float32], scanner: Scanner) -> 
         return
     bottom = float(axis[occupied[-1]])
     radius = 130.0
-    from_middle_YX = np.sqrt((axis[:, None] - (bottom + scanner.holder_gap_mm - radius)) ** 2 + axis[None, :] ** 2)
+    from_middle_YX = np.sqrt(
+        (axis[:, None] - (bottom + scanner.holder_gap_mm - radius)) ** 2 + axis[None, :] ** 2
+    )
     for offset, hu in ((0.0, -350.0), (9.0, -450.0)):
-        shell_YX = cover(1.2 - np.abs(from_middle_YX - radius - offset), 1.0) * (axis[:, None] > bottom - 70)
+        shell_YX = cover(1.2 - np.abs(from_middle_YX - radius - offset), 1.0) * (
+            axis[:, None] > bottom - 70
+        )
         hu_YX += shell_YX * np.maximum(np.float32(hu) - hu_YX, 0)

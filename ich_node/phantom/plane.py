@@ -9,7 +9,14 @@ from scipy import ndimage
 
 from ich_node.phantom.bleeds import BLEED_KINDS, Collection, Intraparenchymal, Lesion, View
 from ich_node.phantom.brain import paint_brain
-from ich_node.phantom.cavity import Cavity, Footprint, cavity_at, footprint_of, footprint_part, part_of
+from ich_node.phantom.cavity import (
+    Cavity,
+    Footprint,
+    cavity_at,
+    footprint_of,
+    footprint_part,
+    part_of,
+)
 from ich_node.phantom.frame import Field, Frame, Pose, Window, box_of, cover, make_frame, paint
 from ich_node.phantom.head import Head
 from ich_node.phantom.physics import Scanner, scan
@@ -35,7 +42,9 @@ class PhantomSlice:
 
 @dataclass(frozen=True, kw_only=True)
 class Canvas:
-    """Head and scanner, ready for pictures. Matter is painted on a grid `coarser` times that of the image."""
+    """Head and scanner, ready for pictures. Matter is painted on a grid `coarser` times that of the
+    image.
+    """
 
     head: Head
     scanner: Scanner
@@ -47,12 +56,19 @@ class Canvas:
     matter_footprint: Footprint
     matter_box: Window
 
-    def picture(self, level_mm: float, lesions: Sequence[Lesion], rng: np.random.Generator) -> PhantomSlice:
+    def picture(
+        self, level_mm: float, lesions: Sequence[Lesion], rng: np.random.Generator
+    ) -> PhantomSlice:
         """The slice at a level."""
         hu_YX, lesion_YX = self.truth(level_mm, lesions)
         cavity = cavity_at(self.head, self.image, self.image_footprint, level_mm)
         code_L = np.array(
-            [0] + [0 if lesion.kind is None else 1 + BLEED_KINDS.index(lesion.kind) for lesion in lesions], dtype=np.uint8
+            [0]
+            + [
+                0 if lesion.kind is None else 1 + BLEED_KINDS.index(lesion.kind)
+                for lesion in lesions
+            ],
+            dtype=np.uint8,
         )
         return PhantomSlice(
             hu_YX=scan(hu_YX, self.head, self.image, cavity, self.scanner, rng, level_mm=level_mm),
@@ -62,40 +78,66 @@ class Canvas:
         )
 
     def truth(self, level_mm: float, lesions: Sequence[Lesion]) -> tuple[Field, NDArray[np.uint8]]:
-        """True HU averaged over the slice, and which lesion (1 + index) fills most of each voxel; image grid."""
+        """True HU averaged over the slice, and which lesion (1 + index) fills most of each voxel;
+        image grid.
+        """
         hu_YX = np.zeros(self.matter.x_YX.shape, dtype=np.float32)
         share_LYX = np.zeros((len(lesions), *hu_YX.shape), dtype=np.float32)
         for sublevel in SUBLEVELS:
             self._add_plane(level_mm + sublevel * self.slice_mm, lesions, hu_YX, share_LYX)
         weight = np.float32(1 / len(SUBLEVELS))
         lesion_YX = np.zeros(self.image.x_YX.shape, dtype=np.uint8)
-        rows, columns = (slice(span.start * self.coarser, span.stop * self.coarser) for span in self.matter_box)
+        rows, columns = (
+            slice(span.start * self.coarser, span.stop * self.coarser) for span in self.matter_box
+        )
         if len(lesions):
-            share_LYX = np.stack([self._enlarged(share_LYX[index] * weight) for index in range(len(lesions))])
-            lesion_YX[rows, columns] = np.where(share_LYX.max(axis=0) >= MASK_SHARE, share_LYX.argmax(axis=0) + 1, 0)
+            share_LYX = np.stack(
+                [self._enlarged(share_LYX[index] * weight) for index in range(len(lesions))]
+            )
+            lesion_YX[rows, columns] = np.where(
+                share_LYX.max(axis=0) >= MASK_SHARE, share_LYX.argmax(axis=0) + 1, 0
+            )
         whole_YX = np.full(self.image.x_YX.shape, AIR_HU, dtype=np.float32)
         whole_YX[rows, columns] = self._enlarged(hu_YX * weight)
         return whole_YX, lesion_YX
 
-    def _add_plane(self, level_mm: float, lesions: Sequence[Lesion], hu_YX: Field, share_LYX: Field) -> None:
+    def _add_plane(
+        self, level_mm: float, lesions: Sequence[Lesion], hu_YX: Field, share_LYX: Field
+    ) -> None:
         """Add an infinitely thin plane."""
         cavity = cavity_at(self.head, self.matter, self.matter_footprint, level_mm)
-        thin_YX = paint_surroundings(self.head, self.matter, self.matter_footprint, cavity, level_mm)
+        thin_YX = paint_surroundings(
+            self.head, self.matter, self.matter_footprint, cavity, level_mm
+        )
         inner = box_of(cavity.brain_YX > -1, margin_px=2)
         if thin_YX[inner].size:
-            brain = Brain(head=self.head, frame=self.matter.part(inner), cavity=part_of(cavity, inner), level_mm=level_mm)
+            brain = Brain(
+                head=self.head,
+                frame=self.matter.part(inner),
+                cavity=part_of(cavity, inner),
+                level_mm=level_mm,
+            )
             brain.fill(thin_YX[inner], lesions, share_LYX[:, *inner])
         hu_YX += thin_YX
 
     def _enlarged(self, values_YX: Field) -> Field:
         if self.coarser == 1:
             return values_YX
-        enlarged: Field = ndimage.zoom(values_YX, self.coarser, order=1, mode="nearest", grid_mode=True)
+        enlarged: Field = ndimage.zoom(
+            values_YX, self.coarser, order=1, mode="nearest", grid_mode=True
+        )
         return enlarged
 
 
 def make_studio(
-    head: Head, scanner: Scanner, pose: Pose, *, size: int, pixel_mm: float, slice_mm: float, coarser: int = 1
+    head: Head,
+    scanner: Scanner,
+    pose: Pose,
+    *,
+    size: int,
+    pixel_mm: float,
+    slice_mm: float,
+    coarser: int = 1,
 ) -> Canvas:
     """size must be a multiple of `coarser`."""
     image = make_frame(size, pixel_mm, pose)
@@ -119,7 +161,10 @@ def _head_box(head: Head, frame: Frame, footprint: Footprint) -> Window:
     """Where the head and the neck are at any level."""
     margin_mm = 1.4 * head.skull.thickness + 1.5 * head.skull.scalp + 6
     radius_YX = np.sqrt(frame.x_YX**2 + frame.y_YX**2)
-    return box_of(radius_YX * (1 - 1 / np.maximum(footprint.rho_YX, np.float32(1e-3))) < margin_mm, margin_px=1)
+    return box_of(
+        radius_YX * (1 - 1 / np.maximum(footprint.rho_YX, np.float32(1e-3))) < margin_mm,
+        margin_px=1,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +210,15 @@ class Brain:
 
     def _paint_calcium(self, hu_YX: Field) -> None:
         for spot in self.head.calcifications:
-            window = self.frame.window(spot.shape.centre[0], spot.shape.centre[1], max(spot.shape.axes[:2]) + 3)
+            window = self.frame.window(
+                spot.shape.centre[0], spot.shape.centre[1], max(spot.shape.axes[:2]) + 3
+            )
             if hu_YX[window].size and spot.shape.spans(self.cavity.z_YX[window]):
-                inside_YX = spot.shape.distance(self.frame.x_YX[window], self.frame.y_YX[window], self.cavity.z_YX[window])
-                paint(hu_YX[window], spot.hu, cover(np.minimum(inside_YX, self.cavity.brain_YX[window]), 1.2))
+                inside_YX = spot.shape.distance(
+                    self.frame.x_YX[window], self.frame.y_YX[window], self.cavity.z_YX[window]
+                )
+                paint(
+                    hu_YX[window],
+                    spot.hu,
+                    cover(np.minimum(inside_YX, self.cavity.brain_YX[window]), 1.2),
+                )

@@ -15,7 +15,9 @@ NECK_SHARE = 0.13
 LOWEST_MM = -48.0
 
 
-def slices_of_head(rng: np.random.Generator, n: int, *, size: int = 256, pixel_mm: float = 0.9) -> Iterator[PhantomSlice]:
+def slices_of_head(
+    rng: np.random.Generator, n: int, *, size: int = 256, pixel_mm: float = 0.9
+) -> Iterator[PhantomSlice]:
     """n slices of one random head; about half of them show blood, each time other blood."""
     head = draw_head(rng)
     pose = Pose(
@@ -25,7 +27,9 @@ def slices_of_head(rng: np.random.Generator, n: int, *, size: int = 256, pixel_m
         offset_mm=(rng.normal(4, 7), rng.normal(0, 5)),
     )
     scanner = draw_scanner(rng, half_field_mm=size * pixel_mm / 2)
-    studio = make_studio(head, scanner, pose, size=size, pixel_mm=pixel_mm, slice_mm=rng.uniform(2, 6))
+    studio = make_studio(
+        head, scanner, pose, size=size, pixel_mm=pixel_mm, slice_mm=rng.uniform(2, 6)
+    )
     for _ in range(n):
         lesions = _draw_lesions(rng, head)
         yield studio.picture(_draw_level(rng, head, lesions), lesions, rng)

@@ -12,7 +12,9 @@ MUSCLE_HU = 52.0
 NECK_MM = -4.0
 
 
-def paint_surroundings(head: Head, frame: Frame, footprint: Footprint, cavity: Cavity, level_mm: float) -> Field:
+def paint_surroundings(
+    head: Head, frame: Frame, footprint: Footprint, cavity: Cavity, level_mm: float
+) -> Field:
     """hu_YX of the head with an empty cavity."""
     skull = head.skull
     hu_YX = np.full(cavity.z_YX.shape, AIR_HU, dtype=np.float32)
@@ -38,7 +40,9 @@ def _vault_mm(head: Head, frame: Frame, level_mm: float) -> Field:
     return thick
 
 
-def _paint_scalp(head: Head, frame: Frame, hu_YX: Field, outer_YX: Field, skin_YX: Field, level_mm: float) -> None:
+def _paint_scalp(
+    head: Head, frame: Frame, hu_YX: Field, outer_YX: Field, skin_YX: Field, level_mm: float
+) -> None:
     fat = FAT_HU * head.skull.scalp_fat + 30 * (1 - head.skull.scalp_fat)
     paint(hu_YX, 35.0, cover(skin_YX, frame.pixel_mm))
     paint(hu_YX, fat, cover(np.minimum(skin_YX - 1.6, 1.2 - outer_YX), frame.pixel_mm))
@@ -64,7 +68,11 @@ def _paint_vault(
     speckle_YX = head.texture.at(level_mm, hu_YX.shape, frame.pixel_mm)
     marrow = np.float32(skull.cortex_hu * (1 - 0.65 * skull.diploe))
     depth_YX: Field = np.minimum(outer_YX, -cavity.brain_YX)
-    bone_hu_YX = np.float32(skull.cortex_hu) + (marrow - skull.cortex_hu) * cover(depth_YX - 1.5, 1.8) + 60 * speckle_YX
+    bone_hu_YX = (
+        np.float32(skull.cortex_hu)
+        + (marrow - skull.cortex_hu) * cover(depth_YX - 1.5, 1.8)
+        + 60 * speckle_YX
+    )
     if head.craniotomy is not None:
         flap_YX = head.craniotomy.distance(frame.x_YX, frame.y_YX, cavity.z_YX)
         bone_YX = np.minimum(bone_YX, np.abs(flap_YX) - np.float32(1.2))
@@ -77,12 +85,16 @@ def _air_cells(frame: Frame, cavity: Cavity, bone_hu_YX: Field, speckle_YX: Fiel
     side = np.abs(frame.x_YX)
     mastoid_YX = 13 - np.sqrt((side - 52) ** 2 + (frame.y_YX - 24) ** 2 + (cavity.z_YX - 18) ** 2)
     slant_YX = frame.x_YX + np.float32(0.6) * frame.y_YX
-    waves_YX = np.sin(slant_YX * np.float32(1.2) + 5 * speckle_YX) + np.sin(frame.y_YX * np.float32(1.5) - 4 * speckle_YX)
+    waves_YX = np.sin(slant_YX * np.float32(1.2) + 5 * speckle_YX) + np.sin(
+        frame.y_YX * np.float32(1.5) - 4 * speckle_YX
+    )
     cells_YX: Field = np.minimum(mastoid_YX, 2 * waves_YX + 1)
     paint(bone_hu_YX, -550.0, cover(cells_YX, 1.2))
 
 
-def _paint_below(head: Head, frame: Frame, cavity: Cavity, hu_YX: Field, outer_YX: Field, level_mm: float) -> None:
+def _paint_below(
+    head: Head, frame: Frame, cavity: Cavity, hu_YX: Field, outer_YX: Field, level_mm: float
+) -> None:
     """Face and neck: muscle and fat, spine, jaw, orbits and air."""
     shape, pixel = hu_YX.shape, frame.pixel_mm
     z = cavity.z_YX
@@ -90,7 +102,9 @@ def _paint_below(head: Head, frame: Frame, cavity: Cavity, hu_YX: Field, outer_Y
     fine_YX = head.texture.at(level_mm + 31, shape, pixel)
     planes_YX = (np.abs(patches_YX) < 0.16) | (patches_YX > 1.5)  # fat between the muscles
     inside_YX = cover(np.minimum(outer_YX + 2, -cavity.floor_YX), 1.5)
-    flesh_YX = np.where(planes_YX, np.float32(FAT_HU), np.float32(MUSCLE_HU) + 7 * fine_YX).astype(np.float32)
+    flesh_YX = np.where(planes_YX, np.float32(FAT_HU), np.float32(MUSCLE_HU) + 7 * fine_YX).astype(
+        np.float32
+    )
     paint(hu_YX, flesh_YX, inside_YX)
     struts_YX = np.minimum(1.6 - np.abs(fine_YX * 6), np.minimum(outer_YX, -30 - frame.y_YX))
     fewer_YX: Field = np.maximum(-z - 15, 0) * np.float32(0.1)  # none in the neck
@@ -122,7 +136,13 @@ def _paint_orbit(head: Head, frame: Frame, z: Field, hu_YX: Field, side: int) ->
     ball_YX = globe.distance(x, y, z)
     paint(hu, 45.0, cover(ball_YX + 1.2, 1.0))
     paint(hu, 10.0, cover(ball_YX, 1.0))
-    paint(hu, 80.0, cover(Ellipsoid(centre=(side * 31, front + 1, 24), axes=(4.5, 2, 4.5)).distance(x, y, z), 1.0))
+    paint(
+        hu,
+        80.0,
+        cover(
+            Ellipsoid(centre=(side * 31, front + 1, 24), axes=(4.5, 2, 4.5)).distance(x, y, z), 1.0
+        ),
+    )
     for off, width in ((0.0, 2.0), (11.0, 2.0), (-11.0, 2.0)):
         along = side * 30 + off * (1 - (y - front - 12) / 40) - side * 0.32 * (y - front - 24)
         strip_YX = np.minimum(width - np.abs(x - along), np.minimum(fat_YX, 6 - np.abs(z - 24)))

@@ -1,4 +1,6 @@
-"""A whole synthetic study: one head from the skull base to the vertex, with bleeds that go through the slices."""
+"""A whole synthetic study: one head from the skull base to the vertex, with bleeds that go through
+the slices.
+"""
 
 import json
 from collections.abc import Sequence
@@ -45,17 +47,28 @@ class PhantomStudy:
     slices: tuple[PhantomSlice, ...]
     bleeds: tuple[Bleed, ...]
 
-    def datasets(self, *, patient_id: str = "PHANTOM", patient_name: str = "Phantom^Head") -> list[Dataset]:
-        """Complete CT Image Storage objects, in the order of the slices. Equal arguments give equal bytes."""
+    def datasets(
+        self, *, patient_id: str = "PHANTOM", patient_name: str = "Phantom^Head"
+    ) -> list[Dataset]:
+        """Complete CT Image Storage objects, in the order of the slices. Equal arguments give equal
+        bytes.
+        """
         return [
             slice_dataset(
-                self.acquisition, index, slice_.hu_YX, slice_.level_mm, patient_id=patient_id, patient_name=patient_name
+                self.acquisition,
+                index,
+                slice_.hu_YX,
+                slice_.level_mm,
+                patient_id=patient_id,
+                patient_name=patient_name,
             )
             for index, slice_ in enumerate(self.slices)
         ]
 
     def truth(self) -> dict[str, object]:
-        """The planted bleeds as JSON: kind, HU, and a box (row0, col0, row1, col1; half-open) in each slice."""
+        """The planted bleeds as JSON: kind, HU, and a box (row0, col0, row1, col1; half-open) in
+        each slice.
+        """
         uid_of = self.acquisition.sop_instance_uid
         return {
             "study_instance_uid": self.acquisition.study_instance_uid,
@@ -65,7 +78,11 @@ class PhantomStudy:
                     "kind": bleed.kind,
                     "hu": round(bleed.hu, 1),
                     "boxes": [
-                        {"slice": index, "sop_instance_uid": uid_of(index), "box": list(bleed.boxes[index])}
+                        {
+                            "slice": index,
+                            "sop_instance_uid": uid_of(index),
+                            "box": list(bleed.boxes[index]),
+                        }
                         for index in bleed.slice_indices
                     ],
                 }
@@ -80,7 +97,9 @@ class PhantomStudy:
         for index, dataset in enumerate(self.datasets()):
             paths.append(folder / f"slice-{index:03d}.dcm")
             dataset.save_as(paths[-1], enforce_file_format=True)
-        (folder / "truth.json").write_text(json.dumps(self.truth(), indent=1) + "\n", encoding="utf-8")
+        (folder / "truth.json").write_text(
+            json.dumps(self.truth(), indent=1) + "\n", encoding="utf-8"
+        )
         return paths
 
 
@@ -95,12 +114,14 @@ def make_study(
 ) -> PhantomStudy:
     """A head by seed; equal arguments give equal pixels and UIDs.
 
-    bleeds: the kinds to plant; None draws none to four. pixel_mm None draws a field of view of 220 to 250 mm; tilt_deg None
-    draws a gantry tilt (half of them none).
+    bleeds: the kinds to plant; None draws none to four. pixel_mm None draws a field of view of 220
+    to 250 mm; tilt_deg None draws a gantry tilt (half of them none).
     """
     rng = np.random.default_rng(seed)
     head = draw_head(rng, operated=0.0)
-    drawn_kinds = [BLEED_KINDS[index] for index in rng.permutation(len(BLEED_KINDS))[: rng.integers(0, 5)]]
+    drawn_kinds = [
+        BLEED_KINDS[index] for index in rng.permutation(len(BLEED_KINDS))[: rng.integers(0, 5)]
+    ]
     drawn_tilt = float(round(rng.uniform(-20, 20) * 2) / 2) if rng.random() < 0.5 else 0.0
     drawn_pixel = float(round(rng.uniform(220, 250) / rows, 4))
     kinds = drawn_kinds if bleeds is None else list(bleeds)
@@ -115,8 +136,12 @@ def make_study(
     )
     studio = _studio(rng, head, acquisition)
     lesions = _plant(rng, studio, kinds)
-    slices = tuple(studio.picture(level_mm, lesions, rng) for level_mm in _levels(head, acquisition))
-    return PhantomStudy(acquisition=acquisition, slices=slices, bleeds=tuple(_boxed(slices, lesions, kinds)))
+    slices = tuple(
+        studio.picture(level_mm, lesions, rng) for level_mm in _levels(head, acquisition)
+    )
+    return PhantomStudy(
+        acquisition=acquisition, slices=slices, bleeds=tuple(_boxed(slices, lesions, kinds))
+    )
 
 
 def _studio(rng: np.random.Generator, head: Head, acquisition: Acquisition) -> Canvas:
@@ -157,7 +182,9 @@ def _plant(rng: np.random.Generator, studio: Canvas, kinds: Sequence[BleedKind])
                 planted = trial
                 break
         else:
-            raise ValueError(f"no room for one more {kind} in this head beside {list(kinds)}; plant fewer bleeds")
+            raise ValueError(
+                f"no room for one more {kind} in this head beside {list(kinds)}; plant fewer bleeds"
+            )
     return planted
 
 
@@ -168,14 +195,24 @@ def _area_mm2(studio: Canvas, lesions: Sequence[Lesion], index: int) -> float:
     return float((lesion_YX == index + 1).sum()) * studio.image.pixel_mm**2
 
 
-def _boxed(slices: Sequence[PhantomSlice], lesions: Sequence[Lesion], kinds: Sequence[BleedKind]) -> list[Bleed]:
+def _boxed(
+    slices: Sequence[PhantomSlice], lesions: Sequence[Lesion], kinds: Sequence[BleedKind]
+) -> list[Bleed]:
     bleeds = []
     for index, (lesion, kind) in enumerate(zip(lesions, kinds, strict=True)):
         boxes = {}
         for number, slice_ in enumerate(slices):
             hit_YX = slice_.lesion_YX == index + 1
             if hit_YX.any():
-                rows, columns = np.flatnonzero(hit_YX.any(axis=1)), np.flatnonzero(hit_YX.any(axis=0))
-                boxes[number] = (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+                rows, columns = (
+                    np.flatnonzero(hit_YX.any(axis=1)),
+                    np.flatnonzero(hit_YX.any(axis=0)),
+                )
+                boxes[number] = (
+                    int(rows[0]),
+                    int(columns[0]),
+                    int(rows[-1]) + 1,
+                    int(columns[-1]) + 1,
+                )
         bleeds.append(Bleed(kind=kind, hu=lesion.hu, boxes=boxes))
     return bleeds

@@ -1,7 +1,8 @@
 """JSON lines on stderr, one event each: UIDs yes, patients never.
 
-What an exception or a warning of a library says may quote a header value, and so a name: only its type and its place are logged.
-The errors of this node, and those of the operating system, say themselves what they are.
+What an exception or a warning of a library says may quote a header value, and so a name: only its
+type and its place are logged. The errors of this node, and those of the operating system, say
+themselves what they are.
 """
 
 import logging
@@ -30,7 +31,9 @@ def set_up_logging(level: str, process: str) -> None:
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -64,7 +67,8 @@ def _without_values(exc_info: structlog.typing.ExcInfo) -> str:
     error: BaseException | None = exc_info[1]
     while error is not None:
         lines += [
-            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+            f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(error.__traceback__)
         ]
         words = f": {error}" if isinstance(error, IchNodeError | OSError) else ""
         lines.append(f"{type(error).__name__}{words}")
@@ -72,15 +76,23 @@ def _without_values(exc_info: structlog.typing.ExcInfo) -> str:
     return "\n".join(lines)
 
 
-def _say_where(_message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+def _say_where(
+    _message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object
+) -> None:
     """In place of warnings.showwarning."""
     log.debug("warning", category=category.__name__, at=f"{Path(filename).name}:{lineno}")
 
 
-def _process_ends(kind: type[BaseException], error: BaseException, place: TracebackType | None) -> None:
+def _process_ends(
+    kind: type[BaseException], error: BaseException, place: TracebackType | None
+) -> None:
     log.critical("process_ends", exc_info=(kind, error, place))
 
 
 def _thread_ends(args: threading.ExceptHookArgs) -> None:
     error = args.exc_value or args.exc_type()
-    log.error("thread_ended", thread=args.thread and args.thread.name, exc_info=(args.exc_type, error, args.exc_traceback))
+    log.error(
+        "thread_ended",
+        thread=args.thread and args.thread.name,
+        exc_info=(args.exc_type, error, args.exc_traceback),
+    )

@@ -1,7 +1,9 @@
-"""Several receivers on one port ([scp] processes): their parent listens, all of them accept, and who has least to do goes first.
+"""Several receivers on one port ([scp] processes): their parent listens, all of them accept, and
+who has least to do goes first.
 
-With a socket for each of them (SO_REUSEPORT) the kernel would go by the addresses: of four senders all came to one of two
-receivers now and then, and what waited for one that died was lost. Here the queue is their parent's, and stays.
+With a socket for each of them (SO_REUSEPORT) the kernel would go by the addresses: of four senders
+all came to one of two receivers now and then, and what waited for one that died was lost. Here the
+queue is their parent's, and stays.
 """
 
 import mmap
@@ -19,20 +21,26 @@ COUNTER_BYTES = 8
 
 def listen(address: str, port: int) -> socket.socket:
     """A socket for all of them. Raises ConfigError if the port cannot be had."""
-    listening = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    listening = socket.socket(
+        socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM
+    )
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((address, port))
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        raise ConfigError(f"cannot listen on {address}:{port}: {error.strerror or error}") from error
+        raise ConfigError(
+            f"cannot listen on {address}:{port}: {error.strerror or error}"
+        ) from error
     return listening
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inheritance:
-    """What a receiver has from its parent: descriptors of listening sockets and of the shared memory, and its place in that."""
+    """What a receiver has from its parent: descriptors of listening sockets and of the shared
+    memory, and its place in that.
+    """
 
     place: int
     memory: int
@@ -63,7 +71,9 @@ class Siblings:
         self._place = place
 
     def have_fewer(self, connections: int) -> bool:
-        """Whether one of the others has fewer than we, who have so many. One that died lately may seem to."""
+        """Whether one of the others has fewer than we, who have so many. One that died lately may
+        seem to.
+        """
         self._counters[self._place] = connections
         return connections > min(self._others(), default=connections)
 

@@ -1,8 +1,10 @@
-"""Processes that are started, restarted when one dies, and stopped together: the three of `ich-node run`, or several receivers.
+"""Processes that are started, restarted when one dies, and stopped together: the three of `ich-node
+run`, or several receivers.
 
-Under systemd each of the three is a unit of its own; `run` is for a laptop, the demo and the tests. The receivers of one port
-([scp] processes) are one unit. All are forked from this process, so that what it has imported is in memory once. They watch their
-standard input: it closes when this process dies, however it dies, and they stop.
+Under systemd each of the three is a unit of its own; `run` is for a laptop, the demo and the tests.
+The receivers of one port ([scp] processes) are one unit. All are forked from this process, so that
+what it has imported is in memory once. They watch their standard input: it closes when this process
+dies, however it dies, and they stop.
 """
 
 import gc
@@ -51,7 +53,9 @@ class Lifeline:
 
 @dataclass(kw_only=True)
 class Child:
-    """A process: `ich-node` with these arguments, run by `main`. environment: what it has besides ours."""
+    """A process: `ich-node` with these arguments, run by `main`. environment: what it has besides
+    ours.
+    """
 
     name: str
     config: Path | None
@@ -100,20 +104,29 @@ class Child:
         """Start it again if it died. Raises ConfigError if no restart would mend that."""
         exit_status = self.process.exitcode
         if exit_status == WRONG_CONFIGURATION:
-            raise ConfigError(f"`ich-node {self.arguments[0]}` cannot run with this configuration; it says why above")
+            raise ConfigError(
+                f"`ich-node {self.arguments[0]}` cannot run with this configuration; it says why above"
+            )
         if exit_status is not None:
             log.error("process_died", name=self.name, exit_status=exit_status, action="restarted")
             self.start()
 
 
-def run_all(config: Path | None, stop: threading.Event, main: Main, processes: Sequence[str] = PROCESSES) -> None:
+def run_all(
+    config: Path | None, stop: threading.Event, main: Main, processes: Sequence[str] = PROCESSES
+) -> None:
     """Keep the processes running until stop is set. main: the command line.
 
-    Raises ConfigError, with all of them ended, if one cannot run with this configuration: no restart would mend that.
+    Raises ConfigError, with all of them ended, if one cannot run with this configuration: no
+    restart would mend that.
     """
     with closing(Lifeline()) as lifeline:
         _keep_running(
-            [Child(name=name, config=config, arguments=[name], main=main, lifeline=lifeline) for name in processes], stop
+            [
+                Child(name=name, config=config, arguments=[name], main=main, lifeline=lifeline)
+                for name in processes
+            ],
+            stop,
         )
 
 
@@ -134,9 +147,11 @@ def run_receivers(
     reload: threading.Event,
     main: Main,
 ) -> None:
-    """Keep so many receivers until stop is set; systemd hears that the service is ready when all of them listen.
+    """Keep so many receivers until stop is set; systemd hears that the service is ready when all of
+    them listen.
 
-    addresses: the plain one first. Raises ConfigError if one of them cannot be had, and like `run_all`.
+    addresses: the plain one first. Raises ConfigError if one of them cannot be had, and like
+    `run_all`.
     """
     with ExitStack() as at_end:
         lifeline = at_end.enter_context(closing(Lifeline()))
@@ -146,7 +161,9 @@ def run_receivers(
         folder = at_end.enter_context(tempfile.TemporaryDirectory(prefix="ich-node-"))
         ears = [Ear(Path(folder) / str(number)) for number in range(count)]
         inherited = tuple(one.fileno() for one in listening)
-        inheritances = [Inheritance(place=place, memory=memory, listening=inherited) for place in range(count)]
+        inheritances = [
+            Inheritance(place=place, memory=memory, listening=inherited) for place in range(count)
+        ]
         children = [
             Child(
                 name=f"receive {number}",
@@ -208,7 +225,9 @@ def _end(children: Iterable[Child]) -> None:
     for child in children:
         child.process.join(STOP_SECONDS)
         if child.process.exitcode is None:
-            log.error("process_did_not_stop", name=child.name, after_seconds=STOP_SECONDS, action="killed")
+            log.error(
+                "process_did_not_stop", name=child.name, after_seconds=STOP_SECONDS, action="killed"
+            )
             child.process.kill()
             child.process.join()
 
@@ -217,7 +236,8 @@ def stop_with_parent(stop: threading.Event) -> None:
     """Set stop when standard input closes, i.e. when the process at its other end is gone."""
 
     def watch() -> None:
-        # not through sys.stdin: the interpreter could not take its lock from this thread when it ends
+        # not through sys.stdin: the interpreter could not take its lock from this thread when it
+        # ends
         while os.read(0, 4096):
             pass
         stop.set()

@@ -1,4 +1,6 @@
-"""What a service tells systemd (sd_notify): that it is ready, that it is alive. Without systemd it tells nobody."""
+"""What a service tells systemd (sd_notify): that it is ready, that it is alive. Without systemd it
+tells nobody.
+"""
 
 import contextlib
 import os
@@ -12,7 +14,13 @@ def tell_systemd(state: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager,
+    ):
         manager.setblocking(False)
         # "@" stands for the zero byte of an abstract address
-        manager.sendto(state.encode("ascii"), address.replace("@", "\0", 1) if address.startswith("@") else address)
+        manager.sendto(
+            state.encode("ascii"),
+            address.replace("@", "\0", 1) if address.startswith("@") else address,
+        )

@@ -1,4 +1,6 @@
-"""Ends a process whose loop stands still, e.g. in a decoder that never returns: its lease runs out, another one takes over."""
+"""Ends a process whose loop stands still, e.g. in a decoder that never returns: its lease runs out,
+another one takes over.
+"""
 
 import os
 import threading

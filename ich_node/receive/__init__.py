@@ -1,4 +1,6 @@
-"""The door: an association is admitted, each object goes to the spool and the ledger, and only then Success is answered."""
+"""The door: an association is admitted, each object goes to the spool and the ledger, and only then
+Success is answered.
+"""
 
 from ich_node.receive.listener import Listener, receive_forever
 

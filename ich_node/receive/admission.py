@@ -1,4 +1,5 @@
-"""Who may come in: the called AE must be ours, the calling AE and its address must be one of [[sources]]. Deny by default.
+"""Who may come in: the called AE must be ours, the calling AE and its address must be one of
+[[sources]]. Deny by default.
 
 Then how many, and how often: the limits of the node and of each source.
 """
@@ -21,12 +22,20 @@ REJECTIONS_PER_MINUTE = 60
 
 
 class Rejection(Enum):
-    """Why an association is rejected: (result, source, reason) of PS3.8 table 9-21, and the rule that the log names."""
+    """Why an association is rejected: (result, source, reason) of PS3.8 table 9-21, and the rule
+    that the log names.
+    """
 
     CALLED_AE = ((1, 1, 7), "the called AE title is not ours")
     CALLING_AE = ((1, 1, 3), "no [[sources]] entry has this calling AE title")
-    HOST = ((1, 1, 3), "the hosts of the [[sources]] entry for this AE title do not include this address")
-    CERTIFICATE = ((1, 1, 3), "the [[sources]] entry for this AE title asks for TLS with another certificate_subject")
+    HOST = (
+        (1, 1, 3),
+        "the hosts of the [[sources]] entry for this AE title do not include this address",
+    )
+    CERTIFICATE = (
+        (1, 1, 3),
+        "the [[sources]] entry for this AE title asks for TLS with another certificate_subject",
+    )
     TOO_MANY = ((2, 3, 2), "[scp] max_associations are open")
     TOO_MANY_OF_SOURCE = ((2, 3, 2), "max_associations of its [[sources]] entry are open")
     TOO_OFTEN = ((2, 3, 1), "associations_per_minute of its [[sources]] entry are used up")
@@ -48,7 +57,9 @@ class Rejection(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """What an A-ASSOCIATE-RQ says about its sender, where it came from, and what its certificate says (None: no TLS)."""
+    """What an A-ASSOCIATE-RQ says about its sender, where it came from, and what its certificate
+    says (None: no TLS).
+    """
 
     calling_ae: str
     called_ae: str
@@ -57,15 +68,24 @@ class Caller:
 
     @classmethod
     def of(cls, request: bytes, address: str, certificate_subject: str | None) -> "Caller":
-        """From the bytes of the A-ASSOCIATE-RQ (PS3.8 table 9-11): both titles stand at fixed places."""
+        """From the bytes of the A-ASSOCIATE-RQ (PS3.8 table 9-11): both titles stand at fixed
+        places.
+        """
         called_ae, calling_ae = (request[at : at + 16].decode("latin-1").strip() for at in (10, 26))
-        return cls(calling_ae=calling_ae, called_ae=called_ae, address=address, certificate_subject=certificate_subject)
+        return cls(
+            calling_ae=calling_ae,
+            called_ae=called_ae,
+            address=address,
+            certificate_subject=certificate_subject,
+        )
 
 
 class Admission:
     """Which associations are admitted, and as which source."""
 
-    def __init__(self, scp: ScpSettings, sources: Sequence[Source], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, scp: ScpSettings, sources: Sequence[Source], clock: Callable[[], datetime]
+    ) -> None:
         self._scp = scp
         self._sources = sources
         self._clock = clock
@@ -74,12 +94,16 @@ class Admission:
         self._lock = threading.Lock()
 
     def identify(self, caller: Caller) -> Source | Rejection:
-        """The source that asks, or which rule keeps it out. To be asked once for each request, before it costs anything."""
+        """The source that asks, or which rule keeps it out. To be asked once for each request,
+        before it costs anything.
+        """
         verdict = admit(caller, self._scp.ae_title, self._sources)
         now = self._clock()
         with self._lock:
             if isinstance(verdict, Rejection):
-                may_ask = self._rates.allow(f"address {caller.address}", per_minute=REJECTIONS_PER_MINUTE, now=now)
+                may_ask = self._rates.allow(
+                    f"address {caller.address}", per_minute=REJECTIONS_PER_MINUTE, now=now
+                )
                 return verdict if may_ask else Rejection.STRANGER_TOO_OFTEN
             per_minute = verdict.associations_per_minute
             if not self._rates.allow(f"source {verdict.name}", per_minute=per_minute, now=now):
@@ -95,7 +119,9 @@ class Admission:
         return None
 
     def _no_place(self, source: Source) -> Rejection | None:
-        self._admitted = {other: whose for other, whose in self._admitted.items() if other.is_alive()}
+        self._admitted = {
+            other: whose for other, whose in self._admitted.items() if other.is_alive()
+        }
         if len(self._admitted) >= self._scp.max_associations:
             return Rejection.TOO_MANY
         open_here = sum(other.name == source.name for other in self._admitted.values())
@@ -114,7 +140,9 @@ class Admission:
 
 
 def admit(caller: Caller, own_ae: str, sources: Iterable[Source]) -> Source | Rejection:
-    """The source that this caller is, or the rule that keeps it out. AE titles are compared without padding, case counts."""
+    """The source that this caller is, or the rule that keeps it out. AE titles are compared without
+    padding, case counts.
+    """
     if caller.called_ae.strip() != own_ae.strip():
         return Rejection.CALLED_AE
     known = [source for source in sources if source.ae_title.strip() == caller.calling_ae.strip()]
@@ -123,7 +151,11 @@ def admit(caller: Caller, own_ae: str, sources: Iterable[Source]) -> Source | Re
     here = [source for source in known if not source.hosts or _is_in(caller.address, source.hosts)]
     if not here:
         return Rejection.HOST
-    proven = [source for source in here if source.certificate_subject in (None, caller.certificate_subject)]
+    proven = [
+        source
+        for source in here
+        if source.certificate_subject in (None, caller.certificate_subject)
+    ]
     return proven[0] if proven else Rejection.CERTIFICATE
 
 

@@ -1,7 +1,8 @@
-"""Storage commitment for senders (PS3.4 Annex J): say of each object whether it is here, whole. The question closes its series.
+"""Storage commitment for senders (PS3.4 Annex J): say of each object whether it is here, whole. The
+question closes its series.
 
-Only for sources with storage_commitment = true: a sender may delete its copy on our word, and this node keeps objects for
-[spool] retention_days, not for ever.
+Only for sources with storage_commitment = true: a sender may delete its copy on our word, and this
+node keeps objects for [spool] retention_days, not for ever.
 """
 
 import threading
@@ -37,7 +38,12 @@ class Commitment:
     """Answers senders who ask whether we keep what they sent."""
 
     def __init__(
-        self, ae_title: str, spool: Spool, ledger: Ledger, completion: Completion, clock: Callable[[], datetime]
+        self,
+        ae_title: str,
+        spool: Spool,
+        ledger: Ledger,
+        completion: Completion,
+        clock: Callable[[], datetime],
     ) -> None:
         self._ae_title = ae_title
         self._spool = spool
@@ -55,44 +61,68 @@ class Commitment:
             question = event.action_information
             transaction_uid = str(question.TransactionUID)
             asked = [
-                (str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID)) for item in question.ReferencedSOPSequence
+                (str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID))
+                for item in question.ReferencedSOPSequence
             ]
         except Exception as error:  # noqa: BLE001 - the library's parser on a peer's bytes
-            log.warning("commitment_request_not_understood", source=source.name, error=type(error).__name__)
+            log.warning(
+                "commitment_request_not_understood", source=source.name, error=type(error).__name__
+            )
             return INVALID_ARGUMENT, None
         if not 0 < len(asked) <= MOST_OBJECTS:
             return INVALID_ARGUMENT, None
-        # Not from here: the response to the question goes out first, and this thread must be free for what comes back.
+        # Not from here: the response to the question goes out first, and this thread must be free
+        # for what comes back.
         answer = threading.Thread(
-            target=self._answer, args=(event.assoc, source, transaction_uid, asked), name="commitment", daemon=True
+            target=self._answer,
+            args=(event.assoc, source, transaction_uid, asked),
+            name="commitment",
+            daemon=True,
         )
         answer.start()
         return Status.SUCCESS, None
 
-    def _answer(self, association: Association, source: Source, transaction_uid: str, asked: Sequence[tuple[str, str]]) -> None:
+    def _answer(
+        self,
+        association: Association,
+        source: Source,
+        transaction_uid: str,
+        asked: Sequence[tuple[str, str]],
+    ) -> None:
         known = {"source": source.name, "transaction_uid": transaction_uid}
         try:
             held = self._ledger.find([uid for _, uid in asked])
             report, failed = self._report(transaction_uid, asked, held)
             self._completion.closed(association, held)
-        except Unavailable as error:  # no answer is an answer, too: the sender keeps its copy and asks again
+        # no answer is an answer, too: the sender keeps its copy and asks again
+        except Unavailable as error:
             log.error("commitment_not_answered", detail=error.detail, **known)
             return
         except Exception:  # a bug of ours, in a thread of its own
             log.exception("commitment_not_answered", **known)
             return
         kind = SOME_FAILED if failed else COMMITTED
-        # A new association first: who listens for one often ends the old one at this moment, and would leave us waiting on it.
-        told = self._call_back(association, source, report, kind) or _tell(association, report, kind)
-        log.info("commitment_given", committed=len(asked) - failed, failed=failed, told=told, **known)
+        # A new association first: who listens for one often ends the old one at this moment, and
+        # would leave us waiting on it.
+        told = self._call_back(association, source, report, kind) or _tell(
+            association, report, kind
+        )
+        log.info(
+            "commitment_given", committed=len(asked) - failed, failed=failed, told=told, **known
+        )
 
-    def _report(self, transaction_uid: str, asked: Sequence[tuple[str, str]], held: Sequence[Instance]) -> tuple[Dataset, int]:
+    def _report(
+        self, transaction_uid: str, asked: Sequence[tuple[str, str]], held: Sequence[Instance]
+    ) -> tuple[Dataset, int]:
         """The N-EVENT-REPORT's data set, and how many objects failed."""
         instances = {instance.sop_instance_uid: instance for instance in held}
         committed, failed = [], []
         for sop_class_uid, sop_instance_uid in asked:
             item = Dataset()
-            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class_uid, sop_instance_uid
+            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = (
+                sop_class_uid,
+                sop_instance_uid,
+            )
             reason = self._why_not(sop_class_uid, instances.get(sop_instance_uid))
             if reason is None:
                 committed.append(item)
@@ -113,7 +143,9 @@ class Commitment:
             return NO_SUCH_OBJECT
         return None if instance.sop_class_uid == sop_class_uid else CLASS_CONFLICT
 
-    def _call_back(self, association: Association, source: Source, report: Dataset, kind: int) -> bool:
+    def _call_back(
+        self, association: Association, source: Source, report: Dataset, kind: int
+    ) -> bool:
         """On a new association, where the source says that it listens."""
         if source.commitment_port is None:
             return False

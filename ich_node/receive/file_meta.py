@@ -1,12 +1,18 @@
-"""The first bytes of a DICOM file (PS3.10 §7.1), written before a data set that is kept exactly as it came."""
+"""The first bytes of a DICOM file (PS3.10 §7.1), written before a data set that is kept exactly as
+it came.
+"""
 
 import struct
 
 from ich_node.network.entity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 
-def file_meta_information(*, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
-    """Preamble, prefix and group 0002. Nothing in it but the object's own facts: an object sent twice is the same file."""
+def file_meta_information(
+    *, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str
+) -> bytes:
+    """Preamble, prefix and group 0002. Nothing in it but the object's own facts: an object sent
+    twice is the same file.
+    """
     group = b"".join(
         (
             struct.pack("<HH2sHL", 0x0002, 0x0001, b"OB", 0, 2) + b"\x00\x01",
@@ -17,7 +23,12 @@ def file_meta_information(*, sop_class_uid: str, sop_instance_uid: str, transfer
             _short(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode("ascii"), padding=b" "),
         )
     )
-    return bytes(128) + b"DICM" + _short(0x0000, b"UL", struct.pack("<L", len(group)), padding=b"") + group
+    return (
+        bytes(128)
+        + b"DICM"
+        + _short(0x0000, b"UL", struct.pack("<L", len(group)), padding=b"")
+        + group
+    )
 
 
 def _uid(element: int, uid: str) -> bytes:

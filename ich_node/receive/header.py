@@ -1,4 +1,6 @@
-"""The few attributes that the door must know of an object: its UIDs and where its plane lies. Nothing behind them is read."""
+"""The few attributes that the door must know of an object: its UIDs and where its plane lies.
+Nothing behind them is read.
+"""
 
 import re
 import struct
@@ -17,7 +19,8 @@ from ich_node.receive.status import NotStored, Status
 
 UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 TAGS: dict[str, BaseTag | int] = {
-    keyword: Tag(keyword) for keyword in (*UID_KEYWORDS, "ImagePositionPatient", "ImageOrientationPatient")
+    keyword: Tag(keyword)
+    for keyword in (*UID_KEYWORDS, "ImagePositionPatient", "ImageOrientationPatient")
 }
 WANTED_TAGS, LAST_TAG = frozenset(map(int, TAGS.values())), int(TAGS["ImageOrientationPatient"])
 TextOf = Callable[[str], str]  # of a keyword the value without padding; nothing if it is missing
@@ -26,18 +29,28 @@ LEGAL_UID = re.compile(r"[0-9][0-9.]{0,63}")
 LONGEST_DECIMAL_BYTES = 256
 # What comes before the planes of CT images is shorter.
 FIRST_BYTES = 8_192
-IMPLICIT, EXPLICIT, LONG_LENGTH = struct.Struct("<HHL"), struct.Struct("<HH2sH"), struct.Struct("<L")
+IMPLICIT, EXPLICIT, LONG_LENGTH = (
+    struct.Struct("<HHL"),
+    struct.Struct("<HH2sH"),
+    struct.Struct("<L"),
+)
 SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 UNDEFINED = 0xFFFFFFFF
 DELIMITERS = 0xFFFE
-ITEM, ITEM_ENDS, SEQUENCE_ENDS = (DELIMITERS, 0xE000), (DELIMITERS, 0xE00D, 0), (DELIMITERS, 0xE0DD, 0)
+ITEM, ITEM_ENDS, SEQUENCE_ENDS = (
+    (DELIMITERS, 0xE000),
+    (DELIMITERS, 0xE00D, 0),
+    (DELIMITERS, 0xE0DD, 0),
+)
 DEEPEST = 8
 LONG_VRS = frozenset(b"OB OD OF OL OV OW SV UC UN UR UT UV".split())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """Identity and place of one object. orientation, position_mm: see ich_node.dicom.geometry; None where the header has none."""
+    """Identity and place of one object. orientation, position_mm: see ich_node.dicom.geometry; None
+    where the header has none.
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -50,8 +63,8 @@ class Header:
 def read_header(first: bytes, whole: Callable[[], BinaryIO], transfer_syntax: UID) -> Header:
     """Read the encoded data set up to ImageOrientationPatient.
 
-    first: its first bytes; whole: opens all of it, for the unusual. Raises NotStored if the bytes are not a data set, or a UID is
-    missing or illegal.
+    first: its first bytes; whole: opens all of it, for the unusual. Raises NotStored if the bytes
+    are not a data set, or a UID is missing or illegal.
     """
     text_of = _plain(first, transfer_syntax)
     if text_of is None:
@@ -76,7 +89,8 @@ class _Unusual(Exception):
 
 
 def _plain(first: bytes, transfer_syntax: UID) -> TextOf | None:
-    """The elements of a little endian data set, if those up to the last that is wanted are plain and within the first bytes.
+    """The elements of a little endian data set, if those up to the last that is wanted are plain
+    and within the first bytes.
 
     None if anything is unusual: then it is pydicom's, which takes ten times as long.
     """
@@ -98,8 +112,12 @@ def _plain(first: bytes, transfer_syntax: UID) -> TextOf | None:
         return None
 
 
-def _element(data: bytes, offset: int, *, is_implicit: bool, is_wanted: bool, depth: int = 0) -> tuple[int, int, int]:
-    """Tag, and where the value begins and ends. is_wanted: False within sequences, where the tags may be any."""
+def _element(
+    data: bytes, offset: int, *, is_implicit: bool, is_wanted: bool, depth: int = 0
+) -> tuple[int, int, int]:
+    """Tag, and where the value begins and ends. is_wanted: False within sequences, where the tags
+    may be any.
+    """
     group, element, length = IMPLICIT.unpack_from(data, offset)
     tag = group << 16 | element
     began = offset + IMPLICIT.size
@@ -116,7 +134,11 @@ def _element(data: bytes, offset: int, *, is_implicit: bool, is_wanted: bool, de
             raise _Unusual
     elif data[offset + 4 : offset + 6].isalpha():
         raise _Unusual  # it looks explicit
-    if is_wanted and tag in WANTED_TAGS and (length == UNDEFINED or (is_sequence and not is_implicit)):
+    if (
+        is_wanted
+        and tag in WANTED_TAGS
+        and (length == UNDEFINED or (is_sequence and not is_implicit))
+    ):
         raise _Unusual
     if length != UNDEFINED:
         return tag, began, began + length
@@ -136,12 +158,16 @@ def _end_of_sequence(data: bytes, offset: int, *, is_implicit: bool, depth: int)
             raise _Unusual
         if length == UNDEFINED:
             while IMPLICIT.unpack_from(data, offset) != ITEM_ENDS:
-                _, _, offset = _element(data, offset, is_implicit=is_implicit, is_wanted=False, depth=depth)
+                _, _, offset = _element(
+                    data, offset, is_implicit=is_implicit, is_wanted=False, depth=depth
+                )
             offset += IMPLICIT.size
             continue
         end = offset + length
         while offset < end:  # the library reads what is in it, too
-            _, _, offset = _element(data, offset, is_implicit=is_implicit, is_wanted=False, depth=depth)
+            _, _, offset = _element(
+                data, offset, is_implicit=is_implicit, is_wanted=False, depth=depth
+            )
         if offset > end:
             raise _Unusual
 
@@ -171,10 +197,14 @@ def _uid(text_of: TextOf, keyword: str) -> str:
 
 
 def _place(text_of: TextOf) -> tuple[str | None, float | None]:
-    """The plane's orientation and position; an object without a usable place is stored all the same."""
+    """The plane's orientation and position; an object without a usable place is stored all the
+    same.
+    """
     try:
         image_orientation = _decimals(text_of, "ImageOrientationPatient")
-        return orientation_key(image_orientation), slice_position(_decimals(text_of, "ImagePositionPatient"), image_orientation)
+        return orientation_key(image_orientation), slice_position(
+            _decimals(text_of, "ImagePositionPatient"), image_orientation
+        )
     except ValueError:
         return None, None
 
@@ -187,7 +217,9 @@ def _decimals(text_of: TextOf, keyword: str) -> list[float]:
 
 
 def _raw(found: Dataset, keyword: str) -> str:
-    """The raw value without padding. Raw, because converting it would warn about values that are merely odd."""
+    """The raw value without padding. Raw, because converting it would warn about values that are
+    merely odd.
+    """
     if keyword not in found:
         return ""
     value = found.get_item(keyword).value

@@ -1,6 +1,8 @@
-"""An object while it comes: written to the spool's disk piece by piece, so that no peer can fill the memory.
+"""An object while it comes: written to the spool's disk piece by piece, so that no peer can fill
+the memory.
 
-pynetdicom could write to a file of its own (STORE_RECV_CHUNKED_DATASET), but leaves it behind when the association breaks.
+pynetdicom could write to a file of its own (STORE_RECV_CHUNKED_DATASET), but leaves it behind when
+the association breaks.
 """
 
 import threading
@@ -19,13 +21,16 @@ from ich_node.receive.header import FIRST_BYTES, LEGAL_UID
 from ich_node.receive.status import NotStored, Status
 from ich_node.spool import Part, Spool, Stored
 
-# Data sets of other messages than C-STORE; the longest is a question for storage commitment of 10,000 objects.
+# Data sets of other messages than C-STORE; the longest is a question for storage commitment of
+# 10,000 objects.
 LARGEST_IDENTIFIER_BYTES = 2 << 20
-# An object over the limit is read to its end, so that its sender can be told; a stream of this many times the limit is not.
+# An object over the limit is read to its end, so that its sender can be told; a stream of this many
+# times the limit is not.
 MOST_DISCARDED = 4
 # A line of 64 kbit/s. What is slower on average, after dimse_timeout_seconds, does not mean it.
 SLOWEST_BYTES_A_SECOND = 8_000
-# So long a large object waits for its place before it is answered with 0xA700; its sender's socket is not read meanwhile.
+# So long a large object waits for its place before it is answered with 0xA700; its sender's socket
+# is not read meanwhile.
 WAIT_SECONDS = 10.0
 WAIT_STEP_SECONDS = 0.1
 
@@ -35,10 +40,11 @@ class Overstepped(Exception):
 
 
 class Arrivals:
-    """Where objects begin, and [scp] max_bytes_in_flight: the bytes of all objects that have come but are not yet kept.
+    """Where objects begin, and [scp] max_bytes_in_flight: the bytes of all objects that have come
+    but are not yet kept.
 
-    Half of it is shared out evenly, so that an object of ordinary size never waits for another. The rest is places for larger
-    ones, each of max_object_bytes: whoever has one can finish.
+    Half of it is shared out evenly, so that an object of ordinary size never waits for another. The
+    rest is places for larger ones, each of max_object_bytes: whoever has one can finish.
     """
 
     def __init__(self, scp: ScpSettings, spool: Spool) -> None:
@@ -60,7 +66,9 @@ class Arrivals:
         deadline = time.monotonic() + WAIT_SECONDS
         while not self._places.acquire(timeout=WAIT_STEP_SECONDS):
             if time.monotonic() > deadline or not is_wanted():
-                raise NotStored(Status.OUT_OF_RESOURCES, "too many large objects at the same time; send again")
+                raise NotStored(
+                    Status.OUT_OF_RESOURCES, "too many large objects at the same time; send again"
+                )
 
     def give_place_back(self) -> None:
         self._places.release()
@@ -101,11 +109,17 @@ class Identifier(BytesIO):
 class IncomingObject:
     """The data set of one C-STORE, on its way to the spool.
 
-    first: what came first of it, where its header is. refused: why the object is not kept, for its sender. What comes after that
-    is counted and dropped.
+    first: what came first of it, where its header is. refused: why the object is not kept, for its
+    sender. What comes after that is counted and dropped.
     """
 
-    def __init__(self, arrivals: Arrivals, request: CStoreRequest, transfer_syntax: UID, is_wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        arrivals: Arrivals,
+        request: CStoreRequest,
+        transfer_syntax: UID,
+        is_wanted: Callable[[], bool],
+    ) -> None:
         self._arrivals = arrivals
         self._request = request
         self._transfer_syntax = transfer_syntax
@@ -152,7 +166,9 @@ class IncomingObject:
     def _keep(self, chunk: bytes | memoryview) -> None:
         size_bytes = self._pace.size_bytes
         if size_bytes > self._arrivals.largest_bytes:
-            raise NotStored(Status.OBJECT_TOO_LARGE, f"larger than {self._arrivals.largest_bytes} bytes")
+            raise NotStored(
+                Status.OBJECT_TOO_LARGE, f"larger than {self._arrivals.largest_bytes} bytes"
+            )
         if self.part is None:
             meta, self.first = self._meta(), bytes(chunk[:FIRST_BYTES])
             self._offset = len(meta)

@@ -1,4 +1,6 @@
-"""The SCP: listens, admits the sources in the configuration, keeps what they send, and says when a series is complete."""
+"""The SCP: listens, admits the sources in the configuration, keeps what they send, and says when a
+series is complete.
+"""
 
 import contextlib
 import gc
@@ -64,7 +66,8 @@ def receive_forever(
     reload: threading.Event | None = None,
     inheritance: Inheritance | None = None,
 ) -> None:
-    """Listen until stop is set; take new certificates when reload is. Raises ConfigError if a port cannot be had.
+    """Listen until stop is set; take new certificates when reload is. Raises ConfigError if a port
+    cannot be had.
 
     inheritance: of one of several receivers.
     """
@@ -151,20 +154,38 @@ class Listener:
         try:
             server = entity.make_server(address, evt_handlers=handlers, server_class=made)
         except OSError as error:
-            raise ConfigError(f"cannot listen on {address[0]}:{address[1]}: {error.strerror or error}") from error
+            raise ConfigError(
+                f"cannot listen on {address[0]}:{address[1]}: {error.strerror or error}"
+            ) from error
         assert isinstance(server, kind)
-        server.guard, server.vestibule, server.turn_away = self._guard, self._vestibule, self._turn_away
+        server.guard, server.vestibule, server.turn_away = (
+            self._guard,
+            self._vestibule,
+            self._turn_away,
+        )
         if isinstance(server, TlsServer):
             server.ssl_context = server_context(self._tls)
         assert server.socket is not None
         server.socket.listen(BACKLOG)
-        self._vestibule.open(Door(listening=server.socket, accepted=server.accepted, connections=lambda: server.connections))
-        listens = {"address": address[0], "port": server.server_address[1], "tls": issubclass(kind, TlsServer)}
+        self._vestibule.open(
+            Door(
+                listening=server.socket,
+                accepted=server.accepted,
+                connections=lambda: server.connections,
+            )
+        )
+        listens = {
+            "address": address[0],
+            "port": server.server_address[1],
+            "tls": issubclass(kind, TlsServer),
+        }
         log.info("listening", ae_title=self._scp.ae_title, sources=len(self._sources), **listens)
         return server
 
     def reload_certificates(self) -> None:
-        """What lies in the files of [tls] holds from the next connection on; if it cannot be used, what held before."""
+        """What lies in the files of [tls] holds from the next connection on; if it cannot be used,
+        what held before.
+        """
         if self._secure is None:
             return
         try:
@@ -215,7 +236,9 @@ class Listener:
         return verdict.pdu
 
     def _on_requested(self, event: Event) -> None:
-        """EVT_REQUESTED: a place for it, or none. Without an admission nothing is stored, whatever happens here."""
+        """EVT_REQUESTED: a place for it, or none. Without an admission nothing is stored, whatever
+        happens here.
+        """
         association: Association = event.assoc
         request = association.requestor.primitive
         transport = association.dul.socket
@@ -227,7 +250,9 @@ class Listener:
             certificate_subject=subject_of(transport and transport.socket),
         )
         source = admit(caller, self._scp.ae_title, self._sources)
-        verdict = self._admission.admit(association, source) if isinstance(source, Source) else source
+        verdict = (
+            self._admission.admit(association, source) if isinstance(source, Source) else source
+        )
         known = asdict(caller)
         if verdict is not None:
             log.warning("association_rejected", rule=verdict.rule, **known)
@@ -258,12 +283,15 @@ class Listener:
     def _on_aborted(self, event: Event) -> None:
         self._end(event.assoc, self._completion.aborted, "association_aborted")
 
-    def _end(self, association: Association, ended: Callable[[Association, Source], None], what: str) -> None:
+    def _end(
+        self, association: Association, ended: Callable[[Association, Source], None], what: str
+    ) -> None:
         source = self._admission.end(association)
         if source is None:
             return
         log.info(what, source=source.name, calling_ae=association.requestor.ae_title)
         try:
             ended(association, source)
-        except Exception:  # pynetdicom would swallow it; the ledger still holds the time that the last arrival wrote
+        # pynetdicom would swallow it; the ledger still holds the time that the last arrival wrote
+        except Exception:
             log.exception("series_not_closed", source=source.name)

@@ -1,9 +1,17 @@
-"""What this node accepts of what is proposed: Verification, CT and Enhanced CT Image Storage, storage commitment.
+"""What this node accepts of what is proposed: Verification, CT and Enhanced CT Image Storage,
+storage commitment.
 
-Enhanced CT is taken so that the analyser can refuse it by name; a modality that gets no context would only say "failed".
+Enhanced CT is taken so that the analyser can refuse it by name; a modality that gets no context
+would only say "failed".
 """
 
-from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_ASSOCIATE
@@ -31,12 +39,16 @@ def acceptor(scp: ScpSettings) -> AE:
     for sop_class in ACCEPTED_SOP_CLASSES:
         entity.add_supported_context(sop_class, list(ACCEPTED_TRANSFER_SYNTAXES))
     # The peer that commits is the SCP, though it calls us.
-    entity.add_supported_context(PUSH_MODEL, [ExplicitVRLittleEndian, ImplicitVRLittleEndian], scu_role=True, scp_role=True)
+    entity.add_supported_context(
+        PUSH_MODEL, [ExplicitVRLittleEndian, ImplicitVRLittleEndian], scu_role=True, scp_role=True
+    )
     return entity
 
 
 def prefer_as_proposed(association: Association, request: A_ASSOCIATE) -> None:
-    """pynetdicom takes the acceptor's order; the sender's first choice is what it holds, so nothing is transcoded on the way."""
+    """pynetdicom takes the acceptor's order; the sender's first choice is what it holds, so nothing
+    is transcoded on the way.
+    """
     for own in association.acceptor.supported_contexts:
         proposed = [
             str(syntax)
@@ -45,5 +57,6 @@ def prefer_as_proposed(association: Association, request: A_ASSOCIATE) -> None:
             for syntax in context.transfer_syntax
         ]
         own.transfer_syntax = sorted(
-            own.transfer_syntax, key=lambda syntax: proposed.index(syntax) if syntax in proposed else len(proposed)
+            own.transfer_syntax,
+            key=lambda syntax: proposed.index(syntax) if syntax in proposed else len(proposed),
         )

@@ -1,11 +1,14 @@
-"""How often one peer may ask: a token bucket for each source, and one for each address that is no source's."""
+"""How often one peer may ask: a token bucket for each source, and one for each address that is no
+source's.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MINUTE = timedelta(minutes=1)
-# The bucket that was asked for longest ago goes; it is full again by then, or one of a flood of invented peers.
+# The bucket that was asked for longest ago goes; it is full again by then, or one of a flood of
+# invented peers.
 MOST_PEERS = 1_024
 
 
@@ -24,7 +27,9 @@ class Rates:
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def allow(self, peer: str, *, per_minute: int, now: datetime) -> bool:
-        """Whether the peer may ask once more. After a quiet minute it may ask per_minute times at once."""
+        """Whether the peer may ask once more. After a quiet minute it may ask per_minute times at
+        once.
+        """
         before = self._buckets.pop(peer, Bucket(tokens=per_minute, at=now))
         # a clock that was set back adds nothing
         regained = max(0.0, (now - before.at) / MINUTE) * per_minute

@@ -1,4 +1,6 @@
-"""What C-STORE answers (PS3.4 B.2.3, PS3.7 C). docs/c-store-status.md is the table with a test for each row."""
+"""What C-STORE answers (PS3.4 B.2.3, PS3.7 C). docs/c-store-status.md is the table with a test for
+each row.
+"""
 
 from enum import IntEnum
 from typing import NamedTuple

@@ -38,32 +38,49 @@ class Store:
     def answer(self, event: CStoreEvent, source: Source | None) -> StoreResponse:
         """The C-STORE response. Never raises; Success means on disk and in the ledger."""
         uid = str(event.request.AffectedSOPInstanceUID)
-        instance_uid = uid if LEGAL_UID.fullmatch(uid) else "illegal"  # it could be anything, a name as well
+        instance_uid = (
+            uid if LEGAL_UID.fullmatch(uid) else "illegal"
+        )  # it could be anything, a name as well
         arrived = event.data_set
         try:
             if source is None:
                 raise NotStored(Status.NOT_AUTHORISED, "the association was not admitted")
             added = self._keep(event.request, arrived, event, source)
         except NotStored as refusal:
-            log.warning("object_refused", sop_instance_uid=instance_uid, status=f"0x{refusal.status:04X}", detail=refusal.detail)
+            log.warning(
+                "object_refused",
+                sop_instance_uid=instance_uid,
+                status=f"0x{refusal.status:04X}",
+                detail=refusal.detail,
+            )
             return response(refusal.status, refusal.detail)
         except Unavailable as error:
             log.error("object_not_kept", sop_instance_uid=instance_uid, detail=error.detail)
-            comment = "the spool is full" if isinstance(error, SpoolFull) else "the ledger cannot be written; send again"
+            comment = (
+                "the spool is full"
+                if isinstance(error, SpoolFull)
+                else "the ledger cannot be written; send again"
+            )
             return response(Status.OUT_OF_RESOURCES, comment)
         except Exception:  # a bug of ours: the sender keeps its copy, the association goes on
             log.exception("object_failed", sop_instance_uid=instance_uid)
             return response(Status.PROCESSING_FAILURE, "internal error; see the log of the node")
         finally:
             arrived.discard()
-        log.debug("object_stored", sop_instance_uid=instance_uid, source=source.name, added=added.name)
+        log.debug(
+            "object_stored", sop_instance_uid=instance_uid, source=source.name, added=added.name
+        )
         return response(Status.SUCCESS)
 
-    def _keep(self, request: CStoreRequest, arrived: IncomingObject, event: CStoreEvent, source: Source) -> Added:
+    def _keep(
+        self, request: CStoreRequest, arrived: IncomingObject, event: CStoreEvent, source: Source
+    ) -> Added:
         """Raises NotStored, Unavailable."""
         transfer_syntax = event.context.transfer_syntax
         if request.AffectedSOPClassUID != event.context.abstract_syntax:
-            raise NotStored(Status.SOP_CLASS_NOT_SUPPORTED, "the SOP class is not that of its context")
+            raise NotStored(
+                Status.SOP_CLASS_NOT_SUPPORTED, "the SOP class is not that of its context"
+            )
         if arrived.refused is not None:
             raise arrived.refused
         header = read_header(arrived.first, arrived.reader, transfer_syntax)
@@ -87,9 +104,12 @@ class Store:
         self._completion.arrives(event.assoc, header.series_instance_uid, header.sop_instance_uid)
         ready_at = self._completion.ready_while_open(source, now)
         urgent = source.urgent or request.Priority == HIGH_PRIORITY
-        added = self._ledger.add(instance, ready_at=ready_at, max_wait=self._max_wait, urgent=urgent)
+        added = self._ledger.add(
+            instance, ready_at=ready_at, max_wait=self._max_wait, urgent=urgent
+        )
         if added is Added.DUPLICATE:
-            # A sender that begins again after a crash is still sending the series, though the ledger learns nothing new.
+            # A sender that begins again after a crash is still sending the series, though the
+            # ledger learns nothing new.
             self._ledger.set_ready([header.series_instance_uid], ready_at=ready_at)
         return added
 

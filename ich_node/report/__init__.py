@@ -1,4 +1,6 @@
-"""Reading + source headers -> DICOM objects. Pure: no files, sockets, clock, database or configuration."""
+"""Reading + source headers -> DICOM objects. Pure: no files, sockets, clock, database or
+configuration.
+"""
 
 from ich_node.report.context import Predecessor, ReportOptions, SourceSeries, lesions_of
 from ich_node.report.imprint import Algorithm

@@ -1,4 +1,6 @@
-"""Pictures as DICOM: Secondary Captures in one series, the summary first, each overlay placed where its slice is."""
+"""Pictures as DICOM: Secondary Captures in one series, the summary first, each overlay placed where
+its slice is.
+"""
 
 from collections.abc import Sequence
 
@@ -23,7 +25,9 @@ OVERLAY_DERIVATION = "CT slice in the brain window (40/80 HU), likelihood of hem
 SUMMARY_DERIVATION = "Summary page: the answer, lesions, probability of each slice, positive slices with likelihood in colour"
 
 
-def write_overlay(context: Context, read: ReadSlice, likelihood_YX: NDArray[np.float32]) -> ResultObject:
+def write_overlay(
+    context: Context, read: ReadSlice, likelihood_YX: NDArray[np.float32]
+) -> ResultObject:
     """likelihood_YX: 0..1 in the pixels of the slice."""
     rgb_YXC = render_overlay(
         read.slice,
@@ -44,14 +48,24 @@ def write_overlay(context: Context, read: ReadSlice, likelihood_YX: NDArray[np.f
 
 def write_summary(context: Context, tiles: Sequence[Tile]) -> ResultObject:
     """The page that a reader sees first. It shows many slices, so it lies nowhere."""
-    image = _capture(context, render_summary(context, tiles), "summary", context.positive_slices, instance_number=1)
+    image = _capture(
+        context,
+        render_summary(context, tiles),
+        "summary",
+        context.positive_slices,
+        instance_number=1,
+    )
     image.DerivationDescription = SUMMARY_DERIVATION
     image.ImageComments = RESEARCH_USE
     return ResultObject(kind="summary", dataset=image)
 
 
-def patient_orientation(image_orientation: tuple[float, float, float, float, float, float]) -> tuple[str, str]:
-    """PS3.3 C.7.6.1.1.1: where rows and columns run to, by the main axis (patient axes run to L, P and H)."""
+def patient_orientation(
+    image_orientation: tuple[float, float, float, float, float, float],
+) -> tuple[str, str]:
+    """PS3.3 C.7.6.1.1.1: where rows and columns run to, by the main axis (patient axes run to L, P
+    and H).
+    """
     return _direction(image_orientation[:3]), _direction(image_orientation[3:])
 
 
@@ -61,7 +75,12 @@ def _direction(cosines: tuple[float, ...]) -> str:
 
 
 def _capture(
-    context: Context, rgb_YXC: NDArray[np.uint8], kind: str, shown: Sequence[ReadSlice], *, instance_number: int
+    context: Context,
+    rgb_YXC: NDArray[np.uint8],
+    kind: str,
+    shown: Sequence[ReadSlice],
+    *,
+    instance_number: int,
 ) -> hd.base.SOPClass:
     of_slice = shown[0].slice.sop_instance_uid if kind == "overlay" else ""
     image = hd.base.SOPClass(
@@ -84,7 +103,10 @@ def _capture(
     image.BurnedInAnnotation = "YES"
     image.RecognizableVisualFeatures = "NO"
     _say_lossy(image, [read.header for read in shown])
-    image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = DA(context.imprint.date), TM(context.imprint.time)
+    image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = (
+        DA(context.imprint.date),
+        TM(context.imprint.time),
+    )
     _refer(image, [read.header for read in shown])
     context.imprint.finish(image)
     return image
@@ -101,7 +123,9 @@ def _add_pixels(image: Dataset, rgb_YXC: NDArray[np.uint8], options: ReportOptio
 
 
 def _say_lossy(image: Dataset, headers: Sequence[Dataset]) -> None:
-    """A picture of lossy pixels is lossy, however it is stored; ratio and method are those of the first such source."""
+    """A picture of lossy pixels is lossy, however it is stored; ratio and method are those of the
+    first such source.
+    """
     lossy = [header for header in headers if header.get("LossyImageCompression") == "01"]
     image.LossyImageCompression = "01" if lossy else "00"
     for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
@@ -120,9 +144,14 @@ def _refer(image: Dataset, headers: Sequence[Dataset]) -> None:
 
 
 def _comments(context: Context, read: ReadSlice) -> str:
-    """Which lesion of the SR each number is: a Secondary Capture has no other place for tracking UIDs."""
+    """Which lesion of the SR each number is: a Secondary Capture has no other place for tracking
+    UIDs.
+    """
     lesions = {lesion.number: lesion for lesion, _ in context.marks_on(read)}
-    tracked = [f"Lesion {number}: tracking UID {context.tracking_uid(lesion)}." for number, lesion in lesions.items()]
+    tracked = [
+        f"Lesion {number}: tracking UID {context.tracking_uid(lesion)}."
+        for number, lesion in lesions.items()
+    ]
     return " ".join([RESEARCH_USE, *tracked])
 
 

@@ -1,7 +1,7 @@
 """The coded concepts of the results, pinned: no validator notices a wrong code that exists.
 
-(123109, DCM) is "Manual Processing", one digit beside "Artificial Intelligence". A test compares this table with pydicom's
-dictionaries.
+(123109, DCM) is "Manual Processing", one digit beside "Artificial Intelligence". A test compares
+this table with pydicom's dictionaries.
 """
 
 from pydicom.sr.coding import Code
@@ -17,7 +17,8 @@ DEVICE_NAME = Code("121013", "DCM", "Device Observer Name")
 DEVICE_MANUFACTURER = Code("121014", "DCM", "Device Observer Manufacturer")
 DEVICE_MODEL = Code("121015", "DCM", "Device Observer Model Name")
 DEVICE_SERIAL_NUMBER = Code("121016", "DCM", "Device Observer Serial Number")
-# A validator in use knows CID 100 only without its extensions: "CT Head WO contrast" (LOINC 30799-1) fails there.
+# A validator in use knows CID 100 only without its extensions: "CT Head WO contrast" (LOINC
+# 30799-1) fails there.
 PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
 CT_PROCEDURE = Code("25045-6", "LN", "CT unspecified body region")  # CID 100
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
@@ -35,10 +36,15 @@ PIXEL_DATA_COLUMNS = Code("110911", "DCM", "Pixel Data Columns")
 HORIZONTAL_PIXEL_SPACING = Code("111026", "DCM", "Horizontal Pixel Spacing")
 VERTICAL_PIXEL_SPACING = Code("111066", "DCM", "Vertical Pixel Spacing")
 SLICE_THICKNESS = Code("112225", "DCM", "Slice Thickness")
-IMAGE_POSITION = tuple(Code(f"11090{1 + index}", "DCM", f"Image Position (Patient) {axis}") for index, axis in enumerate("XYZ"))
+IMAGE_POSITION = tuple(
+    Code(f"11090{1 + index}", "DCM", f"Image Position (Patient) {axis}")
+    for index, axis in enumerate("XYZ")
+)
 IMAGE_ORIENTATION = tuple(
     Code(f"11090{4 + index}", "DCM", f"Image Orientation (Patient) {direction} {axis}")
-    for index, (direction, axis) in enumerate((direction, axis) for direction in ("Row", "Column") for axis in "XYZ")
+    for index, (direction, axis) in enumerate(
+        (direction, axis) for direction in ("Row", "Column") for axis in "XYZ"
+    )
 )
 
 # TID 1501 and TID 1410 rows
@@ -52,7 +58,9 @@ PRESENT = Code("52101004", "SCT", "Present")  # CID 240
 ABSENT = Code("272519000", "SCT", "Absent")  # CID 240
 UNDETERMINED = Code("373068000", "SCT", "Undetermined")  # CID 240
 FINDING_SITE = Code("363698007", "SCT", "Finding Site")
-INTRACRANIAL = Code("1101003", "SCT", "Intracranial")  # CID 4; "Brain" would exclude blood outside of it
+INTRACRANIAL = Code(
+    "1101003", "SCT", "Intracranial"
+)  # CID 4; "Brain" would exclude blood outside of it
 CERTAINTY_OF_FINDING = Code("111012", "DCM", "Certainty of Finding")  # CID 6048
 HEIGHT = Code("121207", "DCM", "Height")  # CID 7470, "vertical measurement value"
 SOURCE_OF_MEASUREMENT = Code("121112", "DCM", "Source of Measurement")

@@ -1,4 +1,6 @@
-"""One Reading of one Series, laid out for its objects: which slices are shown, and which Lesion each mark belongs to."""
+"""One Reading of one Series, laid out for its objects: which slices are shown, and which Lesion
+each mark belongs to.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -17,8 +19,8 @@ from ich_node.series.series import Series, Slice
 
 SrClass = Literal["comprehensive3d", "comprehensive", "enhanced"]
 MAX_FINDINGS_PER_SLICE = 5  # more say nothing that these do not
-# A tracking UID names a place this coarse: a peak that moves by a pixel is the same lesion. Marks of two lesions are never this
-# close together (detection/lesions.py), so no two share a UID.
+# A tracking UID names a place this coarse: a peak that moves by a pixel is the same lesion. Marks
+# of two lesions are never this close together (detection/lesions.py), so no two share a UID.
 SAME_PLACE_MM = 5.0
 
 
@@ -26,7 +28,8 @@ SAME_PLACE_MM = 5.0
 class ReportOptions:
     """Which objects are made.
 
-    max_overlays: the most Secondary Captures of slices; refused: a document for series that are refused, too.
+    max_overlays: the most Secondary Captures of slices; refused: a document for series that are
+    refused, too.
 
     ae_title: this node's name in the objects.
     """
@@ -59,7 +62,8 @@ class Predecessor:
 class SourceSeries:
     """The series that was read. datasets: headers of all its Slices (pixel data not needed).
 
-    digest: sha256, hex, over the sorted content hashes of the source objects. revision: of the job; late slices raise it.
+    digest: sha256, hex, over the sorted content hashes of the source objects. revision: of the job;
+    late slices raise it.
     """
 
     series: Series
@@ -71,7 +75,9 @@ class SourceSeries:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadSlice:
-    """A Slice, its place in the Series (1-based, from the feet), its clean header and what was read in it."""
+    """A Slice, its place in the Series (1-based, from the feet), its clean header and what was read
+    in it.
+    """
 
     number: int
     slice: Slice
@@ -96,12 +102,20 @@ class Context:
         """Slices that say blood by themselves or bear a mark; none in a negative reading."""
         if not self.reading.positive:
             return ()
-        return tuple(read for read in self.slices if read.reading.probability >= self.reading.threshold or read.reading.findings)
+        return tuple(
+            read
+            for read in self.slices
+            if read.reading.probability >= self.reading.threshold or read.reading.findings
+        )
 
     @property
     def mapped_slices(self) -> tuple[tuple[ReadSlice, LikelihoodMap], ...]:
-        """The slices that have a map: a slab of thin slices has one, on the slice that bears its marks."""
-        maps = {likelihood_map.sop_instance_uid: likelihood_map for likelihood_map in self.reading.maps}
+        """The slices that have a map: a slab of thin slices has one, on the slice that bears its
+        marks.
+        """
+        maps = {
+            likelihood_map.sop_instance_uid: likelihood_map for likelihood_map in self.reading.maps
+        }
         uids = [(read, read.slice.sop_instance_uid) for read in self.slices]
         return tuple((read, maps[uid]) for read, uid in uids if uid in maps)
 
@@ -128,7 +142,11 @@ class Context:
 def listed_findings(slice_: Slice, findings: Sequence[Finding]) -> list[Finding]:
     """The marks that can be pointed at, those inside the image; the highest first, up to the limit."""
     rows, columns = slice_.hu_YX.shape
-    inside = [finding for finding in findings if -0.5 <= finding.row <= rows - 0.5 and -0.5 <= finding.column <= columns - 0.5]
+    inside = [
+        finding
+        for finding in findings
+        if -0.5 <= finding.row <= rows - 0.5 and -0.5 <= finding.column <= columns - 0.5
+    ]
     return sorted(inside, key=lambda finding: -finding.likelihood)[:MAX_FINDINGS_PER_SLICE]
 
 
@@ -142,23 +160,39 @@ def lesions_of(series: Series, reading: Reading) -> tuple[Lesion, ...]:
     by_uid = {slice_reading.sop_instance_uid: slice_reading for slice_reading in reading.slices}
     read_uids = {likelihood_map.sop_instance_uid for likelihood_map in reading.maps} or set(by_uid)
     slices = [slice_ for slice_ in series.slices if slice_.sop_instance_uid in read_uids]
-    return find_lesions(slices, [listed_findings(slice_, by_uid[slice_.sop_instance_uid].findings) for slice_ in slices])
+    return find_lesions(
+        slices,
+        [listed_findings(slice_, by_uid[slice_.sop_instance_uid].findings) for slice_ in slices],
+    )
 
 
 def marks_on(slice_: Slice, lesions: Sequence[Lesion]) -> list[tuple[Lesion, Mark]]:
     """The marks of one slice with their lesions, in the order of the lesions."""
     return [
-        (lesion, mark) for lesion in lesions for mark in lesion.marks if mark.slice.sop_instance_uid == slice_.sop_instance_uid
+        (lesion, mark)
+        for lesion in lesions
+        for mark in lesion.marks
+        if mark.slice.sop_instance_uid == slice_.sop_instance_uid
     ]
 
 
-def to_context(source: SourceSeries, reading: Reading, algorithm: Algorithm, options: ReportOptions, at: datetime) -> Context:
+def to_context(
+    source: SourceSeries,
+    reading: Reading,
+    algorithm: Algorithm,
+    options: ReportOptions,
+    at: datetime,
+) -> Context:
     """Raises ReportError if the source cannot be referenced."""
     headers = to_evidence(source.series, source.datasets)
     by_uid = {slice_reading.sop_instance_uid: slice_reading for slice_reading in reading.slices}
     slices = tuple(
-        ReadSlice(number=number, slice=slice_, header=header, reading=by_uid[slice_.sop_instance_uid])
-        for number, (slice_, header) in enumerate(zip(source.series.slices, headers, strict=True), start=1)
+        ReadSlice(
+            number=number, slice=slice_, header=header, reading=by_uid[slice_.sop_instance_uid]
+        )
+        for number, (slice_, header) in enumerate(
+            zip(source.series.slices, headers, strict=True), start=1
+        )
     )
     return Context(
         reading=reading,
@@ -177,7 +211,13 @@ def to_context(source: SourceSeries, reading: Reading, algorithm: Algorithm, opt
     )
 
 
-def _facts(source: SourceSeries, reading: Reading, algorithm: Algorithm, options: ReportOptions, at: datetime) -> tuple[str, ...]:
+def _facts(
+    source: SourceSeries,
+    reading: Reading,
+    algorithm: Algorithm,
+    options: ReportOptions,
+    at: datetime,
+) -> tuple[str, ...]:
     """Everything that decides the content of the objects."""
     return (
         source.series.series_instance_uid,

@@ -30,7 +30,13 @@ def report_on(
 ) -> Iterator[ResultObject]:
     """The DICOM objects of a Reading, each built when it is asked for. Raises ReportError at once."""
     return write_report(
-        SourceSeries(series=series, datasets=datasets, digest=digest, revision=revision, predecessor=predecessor),
+        SourceSeries(
+            series=series,
+            datasets=datasets,
+            digest=digest,
+            revision=revision,
+            predecessor=predecessor,
+        ),
         reading,
         detector.likelihood_on_slice,
         algorithm=algorithm_of(detector.bundle),

@@ -1,4 +1,6 @@
-"""A tree of content items -> an SR document: the modules around it, and the evidence that it refers to."""
+"""A tree of content items -> an SR document: the modules around it, and the evidence that it refers
+to.
+"""
 
 from collections.abc import Sequence
 

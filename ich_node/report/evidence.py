@@ -1,7 +1,7 @@
 """Source headers as they come -> headers that results can be built on.
 
-Results inherit the patient and study of their source. A value that breaks its VR would break them too: it is left out of the
-results, and what the standard wants present (type 2) is left empty.
+Results inherit the patient and study of their source. A value that breaks its VR would break them
+too: it is left out of the results, and what the standard wants present (type 2) is left empty.
 """
 
 import re
@@ -49,7 +49,19 @@ ENUMERATED = {
     "PatientIdentityRemoved": {"YES", "NO"},
     "QualityControlSubject": {"YES", "NO"},
 }
-TEXT_VRS = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM"}  # one line: no control characters
+TEXT_VRS = {
+    "AE",
+    "AS",
+    "CS",
+    "DA",
+    "DS",
+    "DT",
+    "IS",
+    "LO",
+    "PN",
+    "SH",
+    "TM",
+}  # one line: no control characters
 PARAGRAPH_VRS = {"LT", "ST", "UC", "UR", "UT"}
 BINARY_VRS = {"FL", "FD", "SL", "SS", "UL", "US"}
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
@@ -69,13 +81,24 @@ def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
         _check_uid("SOPInstanceUID", slice_.sop_instance_uid)
         _check_uid("SOPClassUID", slice_.sop_class_uid)
     return [
-        _header(series, slice_, _say_lossy(clean(by_uid[slice_.sop_instance_uid], only=wanted), by_uid[slice_.sop_instance_uid]))
-        for slice_, wanted in zip(series.slices, [(), *repeat(OF_A_SLICE, len(series.slices) - 1)], strict=True)
+        _header(
+            series,
+            slice_,
+            _say_lossy(
+                clean(by_uid[slice_.sop_instance_uid], only=wanted), by_uid[slice_.sop_instance_uid]
+            ),
+        )
+        for slice_, wanted in zip(
+            series.slices, [(), *repeat(OF_A_SLICE, len(series.slices) - 1)], strict=True
+        )
     ]
 
 
-def to_bare_evidence(study_instance_uid: str, series_instance_uid: str, datasets: Sequence[Dataset]) -> list[Dataset]:
-    """One clean header per object of a series that was not read: identity, patient and study; no geometry.
+def to_bare_evidence(
+    study_instance_uid: str, series_instance_uid: str, datasets: Sequence[Dataset]
+) -> list[Dataset]:
+    """One clean header per object of a series that was not read: identity, patient and study; no
+    geometry.
 
     Raises ReportError if an object cannot be referenced, before anything is built.
     """
@@ -93,10 +116,11 @@ def to_bare_evidence(study_instance_uid: str, series_instance_uid: str, datasets
 
 
 def clean(dataset: Dataset, only: Collection[str] = ()) -> Dataset:
-    """A copy without values that break the standard, without private attributes and without bulk data, in UTF-8.
+    """A copy without values that break the standard, without private attributes and without bulk
+    data, in UTF-8.
 
-    An attribute whose value breaks its VR is left out; a sequence goes whole, since its items are nothing in part. only: the
-    keywords to keep, if not all.
+    An attribute whose value breaks its VR is left out; a sequence goes whole, since its items are
+    nothing in part. only: the keywords to keep, if not all.
     """
     wanted = {tag_for_keyword(keyword) for keyword in only}
     # pydicom would log every value that is left out here, and it may be the patient's.
@@ -119,7 +143,9 @@ def _check_uid(attribute: str, uid: str) -> None:
 
 
 def _say_lossy(header: Dataset, dataset: Dataset) -> Dataset:
-    """PS3.3 C.7.6.1.1.5: what was lossy once is so for ever, also where the scanner's file says it by its syntax alone."""
+    """PS3.3 C.7.6.1.1.5: what was lossy once is so for ever, also where the scanner's file says it
+    by its syntax alone.
+    """
     syntax = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
     if "LossyImageCompression" not in header and syntax in ALWAYS_LOSSY:
         header.LossyImageCompression = "01"
@@ -149,8 +175,12 @@ def _with_type_2(header: Dataset) -> Dataset:
     for keyword in TYPE_2:
         if keyword not in header:
             setattr(header, keyword, "")
-    if not header.get("DeidentificationMethod") and not header.get("DeidentificationMethodCodeSequence"):
-        header.pop("PatientIdentityRemoved", None)  # type 1C: the one does not stand without the other
+    if not header.get("DeidentificationMethod") and not header.get(
+        "DeidentificationMethodCodeSequence"
+    ):
+        header.pop(
+            "PatientIdentityRemoved", None
+        )  # type 1C: the one does not stand without the other
     if not UTC_OFFSET.fullmatch(str(header.get("TimezoneOffsetFromUTC", ""))):
         header.pop("TimezoneOffsetFromUTC", None)
     return header

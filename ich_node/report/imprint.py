@@ -1,4 +1,6 @@
-"""What every object of one set of results says alike: who made it, when, for whom, and the UIDs that follow from it."""
+"""What every object of one set of results says alike: who made it, when, for whom, and the UIDs
+that follow from it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -30,7 +32,9 @@ class Algorithm:
 
 @dataclass(frozen=True, kw_only=True)
 class ResultHeader:
-    """ae_title: this node's name in the objects. header: of the first source object, clean; at: the time of all objects."""
+    """ae_title: this node's name in the objects. header: of the first source object, clean; at: the
+    time of all objects.
+    """
 
     algorithm: Algorithm
     ae_title: str
@@ -65,21 +69,27 @@ class ResultHeader:
         }
 
     def finish(self, dataset: hd.base.SOPClass) -> None:
-        """Inherit patient and study; say where, by whom and when (from `at` alone: a second build is the same bytes)."""
+        """Inherit patient and study; say where, by whom and when (from `at` alone: a second build
+        is the same bytes).
+        """
         dataset.copy_patient_and_study_information(self.header)
         dataset.InstanceCreationDate, dataset.InstanceCreationTime = DA(self.date), TM(self.time)
         dataset.TimezoneOffsetFromUTC = self.at.strftime("%z")[:5]
         dataset.StationName = self.ae_title
         for item in dataset.get("ContributingEquipmentSequence", []):
             if "ContributionDateTime" in item:
-                item.ContributionDateTime = DT(f"{self.date}{self.time}{dataset.TimezoneOffsetFromUTC}")
+                item.ContributionDateTime = DT(
+                    f"{self.date}{self.time}{dataset.TimezoneOffsetFromUTC}"
+                )
         name_implementation(dataset, self.algorithm.version)
 
 
 def without_person(header: Dataset) -> Dataset:
-    """The header for highdicom's constructors, which warn of unusual names by printing them; `finish` adds the patient.
+    """The header for highdicom's constructors, which warn of unusual names by printing them;
+    `finish` adds the patient.
 
-    Without the acquisition time, too: it would be written as the time at which the scanner contributed to our object.
+    Without the acquisition time, too: it would be written as the time at which the scanner
+    contributed to our object.
     """
     kept = Dataset()
     for element in header:
@@ -90,11 +100,15 @@ def without_person(header: Dataset) -> Dataset:
 
 
 def in_the_zone_of(header: Dataset, at: datetime) -> datetime:
-    """TimezoneOffsetFromUTC governs every time of an object, inherited ones too: where the source names its zone, ours follow."""
+    """TimezoneOffsetFromUTC governs every time of an object, inherited ones too: where the source
+    names its zone, ours follow.
+    """
     if at.utcoffset() is None:
         raise ValueError("the time of a report needs its time zone")
     offset = str(header.get("TimezoneOffsetFromUTC", ""))
     if not offset:
         return at
     sign = -1 if offset[0] == "-" else 1
-    return at.astimezone(timezone(sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))))
+    return at.astimezone(
+        timezone(sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[3:])))
+    )

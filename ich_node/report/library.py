@@ -1,4 +1,6 @@
-"""The image library of an SR (TID 1600): what the images are and where they lie, for readers that have only the SR."""
+"""The image library of an SR (TID 1600): what the images are and where they lie, for readers that
+have only the SR.
+"""
 
 from collections.abc import Sequence
 
@@ -14,9 +16,18 @@ LENGTH_DIGITS = 4  # of millimetres; direction cosines get two more
 def image_library(headers: Sequence[Dataset]) -> Dataset:
     """What all images share is said once of the group; position, and what differs, of each."""
     described = [_descriptors(header) for header in headers]
-    shared = {keyword for keyword, value in described[0].items() if all(other.get(keyword) == value for other in described)}
+    shared = {
+        keyword
+        for keyword, value in described[0].items()
+        if all(other.get(keyword) == value for other in described)
+    }
     entries = [
-        image(codes.SOURCE, header, "CONTAINS", *_items({key: value for key, value in own.items() if key not in shared}))
+        image(
+            codes.SOURCE,
+            header,
+            "CONTAINS",
+            *_items({key: value for key, value in own.items() if key not in shared}),
+        )
         for header, own in zip(headers, described, strict=True)
     ]
     common = _items({key: value for key, value in described[0].items() if key in shared})
@@ -29,12 +40,16 @@ def bare_image_library(headers: Sequence[Dataset]) -> Dataset:
     entries = [image(codes.SOURCE, header, "CONTAINS") for header in headers]
     modality = coded(codes.MODALITY, codes.CT, "HAS ACQ CONTEXT")
     return container(
-        codes.IMAGE_LIBRARY, container(codes.IMAGE_LIBRARY_GROUP, modality, *entries, continuous=True), continuous=True
+        codes.IMAGE_LIBRARY,
+        container(codes.IMAGE_LIBRARY_GROUP, modality, *entries, continuous=True),
+        continuous=True,
     )
 
 
 def _descriptors(header: Dataset) -> dict[str, tuple[float, ...] | str]:
-    """TID 1602 and 1604 of one image, in the order of their rows; an unknown thickness is not among them."""
+    """TID 1602 and 1604 of one image, in the order of their rows; an unknown thickness is not among
+    them.
+    """
     described: dict[str, tuple[float, ...] | str] = {"Modality": "CT"}
     if "FrameOfReferenceUID" in header:
         described["FrameOfReferenceUID"] = header.FrameOfReferenceUID
@@ -43,12 +58,15 @@ def _descriptors(header: Dataset) -> dict[str, tuple[float, ...] | str]:
     if "SliceThickness" in header:
         described["SliceThickness"] = _rounded([header.SliceThickness], LENGTH_DIGITS)
     described["ImagePositionPatient"] = _rounded(header.ImagePositionPatient, LENGTH_DIGITS)
-    described["ImageOrientationPatient"] = _rounded(header.ImageOrientationPatient, LENGTH_DIGITS + 2)
+    described["ImageOrientationPatient"] = _rounded(
+        header.ImageOrientationPatient, LENGTH_DIGITS + 2
+    )
     return described
 
 
 def _rounded(values: Sequence[float], digits: int) -> tuple[float, ...]:
-    return tuple(round(float(value), digits) + 0.0 for value in values)  # + 0.0: no minus before zero
+    # + 0.0: no minus before zero
+    return tuple(round(float(value), digits) + 0.0 for value in values)
 
 
 def _items(described: dict[str, tuple[float, ...] | str]) -> list[Dataset]:
@@ -60,14 +78,20 @@ def _items(described: dict[str, tuple[float, ...] | str]) -> list[Dataset]:
             items.append(uid_reference(codes.FRAME_OF_REFERENCE, UID(value), "HAS ACQ CONTEXT"))
         else:
             names, unit = NUMBERS[keyword]
-            items += [number(name, part, unit, "HAS ACQ CONTEXT") for name, part in zip(names, value, strict=True)]
+            items += [
+                number(name, part, unit, "HAS ACQ CONTEXT")
+                for name, part in zip(names, value, strict=True)
+            ]
     return items
 
 
 # PixelSpacing is between rows, then between columns (PS3.3 10.7.1.3): vertical, then horizontal.
 NUMBERS = {
     "Matrix": ((codes.PIXEL_DATA_ROWS, codes.PIXEL_DATA_COLUMNS), codes.PIXELS),
-    "PixelSpacing": ((codes.VERTICAL_PIXEL_SPACING, codes.HORIZONTAL_PIXEL_SPACING), codes.MILLIMETRE),
+    "PixelSpacing": (
+        (codes.VERTICAL_PIXEL_SPACING, codes.HORIZONTAL_PIXEL_SPACING),
+        codes.MILLIMETRE,
+    ),
     "SliceThickness": ((codes.SLICE_THICKNESS,), codes.MILLIMETRE),
     "ImagePositionPatient": (codes.IMAGE_POSITION, codes.MILLIMETRE),
     "ImageOrientationPatient": (codes.IMAGE_ORIENTATION, codes.COSINE),

@@ -33,7 +33,8 @@ KEYWORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationContext:
-    """What a notification is about, besides the answer. datasets: headers of the series, none if they were not read.
+    """What a notification is about, besides the answer. datasets: headers of the series, none if
+    they were not read.
 
     replaces: the uid of the notification of an earlier revision; report_uid: of the SR.
     """
@@ -58,14 +59,23 @@ def notification_of(told: NotificationContext, series: Series, reading: Reading)
             threshold=round(reading.threshold, 4),
             lesions=len(lesions_of(series, reading)),
             slices=len(reading.slices),
-            positive_slices=sum(slice_.probability >= reading.threshold for slice_ in reading.slices) if reading.positive else 0,
+            positive_slices=sum(
+                slice_.probability >= reading.threshold for slice_ in reading.slices
+            )
+            if reading.positive
+            else 0,
         )
     )
 
 
 def notification_of_refusal(told: NotificationContext, refusal: Refusal) -> Notification:
     """ "Could not be analysed", and why; never "no hemorrhage"."""
-    return _named(replace(_without_answer(told), refused=RefusedReading(reason=refusal.reason, detail=refusal.detail)))
+    return _named(
+        replace(
+            _without_answer(told),
+            refused=RefusedReading(reason=refusal.reason, detail=refusal.detail),
+        )
+    )
 
 
 def _without_answer(told: NotificationContext) -> Notification:
@@ -98,4 +108,6 @@ def _named(notification: Notification) -> Notification:
 
 def _identifiers(dataset: Dataset) -> Identifiers:
     header = clean(dataset, only=[*KEYWORDS.values(), "SpecificCharacterSet"])
-    return Identifiers(**{name: str(header.get(keyword) or "").strip() for name, keyword in KEYWORDS.items()})
+    return Identifiers(
+        **{name: str(header.get(keyword) or "").strip() for name, keyword in KEYWORDS.items()}
+    )

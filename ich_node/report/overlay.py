@@ -1,4 +1,6 @@
-"""The picture of one slice: grey, likelihood in colour, lesions as numbered x, and words. No patient is ever in it."""
+"""The picture of one slice: grey, likelihood in colour, lesions as numbered x, and words. No
+patient is ever in it.
+"""
 
 from collections.abc import Sequence
 
@@ -40,22 +42,29 @@ def render_overlay(
     total: int,
     version: str,
 ) -> NDArray[np.uint8]:
-    """RGB (Y, X, 3) in the matrix of the slice. likelihood_YX: 0..1; number, total: the slice's place in its series.
+    """RGB (Y, X, 3) in the matrix of the slice. likelihood_YX: 0..1; number, total: the slice's
+    place in its series.
 
-    lesions: those of the series; the marks that lie on this slice are drawn, with the number of their lesion.
+    lesions: those of the series; the marks that lie on this slice are drawn, with the number of
+    their lesion.
     """
     picture = Image.fromarray(blend(grey(slice_), likelihood_YX))
     size_px = max(8, round(min(picture.size) / 36))
     font = font_of(size_px)
     if min(picture.size) >= FINE_PX:
-        _draw_legend(picture, float(likelihood_YX.max()), contour_level(likelihood_YX), size_px, font)
+        _draw_legend(
+            picture, float(likelihood_YX.max()), contour_level(likelihood_YX), size_px, font
+        )
     crosses = [
-        Cross(number=lesion.number, x=mark.finding.column, y=mark.finding.row) for lesion, mark in marks_on(slice_, lesions)
+        Cross(number=lesion.number, x=mark.finding.column, y=mark.finding.row)
+        for lesion, mark in marks_on(slice_, lesions)
     ]
     draw_crosses(picture, crosses, size_px, font)
     draw = ImageDraw.Draw(picture, "RGBA")  # fills blend by their alpha
     _write_side(draw, slice_, size_px, font)
-    _write_label(draw, picture.size, label_lines(probability, number, total, version), size_px, font)
+    _write_label(
+        draw, picture.size, label_lines(probability, number, total, version), size_px, font
+    )
     return np.array(picture)
 
 
@@ -67,31 +76,53 @@ def label_lines(probability: float, number: int, total: int, version: str) -> tu
     )
 
 
-def _draw_legend(picture: Image.Image, highest: float, level: float, size_px: int, font: Font) -> None:
+def _draw_legend(
+    picture: Image.Image, highest: float, level: float, size_px: int, font: Font
+) -> None:
     """At the right edge, where the picture is air."""
     width, height = picture.size
     length = height // 3
     right, top = width - size_px, (height - length) // 2
     draw_colour_bar(picture, (right, top), length, size_px, font)
     if highest > VISIBLE_FROM:
-        draw_contour_key(picture, (right, top + length + round(1.5 * size_px)), level, size_px, font)
+        draw_contour_key(
+            picture, (right, top + length + round(1.5 * size_px)), level, size_px, font
+        )
 
 
 def _write_side(draw: ImageDraw.ImageDraw, slice_: Slice, size_px: int, font: Font) -> None:
     """Which side of the patient is at the left edge."""
     place = (size_px // 2, slice_.hu_YX.shape[0] // 2)
-    draw.text(place, left_side(slice_), font=font, fill=WHITE, anchor="lm", stroke_width=1, stroke_fill=BLACK)
+    draw.text(
+        place,
+        left_side(slice_),
+        font=font,
+        fill=WHITE,
+        anchor="lm",
+        stroke_width=1,
+        stroke_fill=BLACK,
+    )
 
 
-def _write_label(draw: ImageDraw.ImageDraw, size: tuple[int, int], lines: tuple[str, str], size_px: int, font: Font) -> None:
-    """On dark bands, since bone and the head holder are white; at the top and at the bottom, wrapped to the width."""
+def _write_label(
+    draw: ImageDraw.ImageDraw,
+    size: tuple[int, int],
+    lines: tuple[str, str],
+    size_px: int,
+    font: Font,
+) -> None:
+    """On dark bands, since bone and the head holder are white; at the top and at the bottom,
+    wrapped to the width.
+    """
     width, height = size
     margin, pitch = size_px // 2, round(size_px * 1.3)
     top, bottom = (_wrapped(draw, line, width - 2 * margin, font) for line in lines)
     for rows, first in ((top, 0), (bottom, height - margin - pitch * len(bottom))):
         draw.rectangle([0, first, width, first + margin + pitch * len(rows)], fill=BAND)
         for index, text in enumerate(rows):
-            draw.text((margin, first + margin + index * pitch), text, font=font, fill=WHITE, anchor="la")
+            draw.text(
+                (margin, first + margin + index * pitch), text, font=font, fill=WHITE, anchor="la"
+            )
 
 
 def _wrapped(draw: ImageDraw.ImageDraw, text: str, width: int, font: Font) -> list[str]:

@@ -1,4 +1,6 @@
-"""What the pictures are painted with: a slice in grey, likelihood as light colour and contour, lesions as numbered crosses."""
+"""What the pictures are painted with: a slice in grey, likelihood as light colour and contour,
+lesions as numbered crosses.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +13,24 @@ from PIL import Image, ImageDraw, ImageFont
 from ich_node.detection.network_input import BRAIN
 from ich_node.series.series import Slice
 
-# Perceptually ordered, dark violet to pale yellow (the upper part of "inferno"): brighter is always more, for every kind of
-# colour vision and in a grey print.
+# Perceptually ordered, dark violet to pale yellow (the upper part of "inferno"): brighter is always
+# more, for every kind of colour vision and in a grey print.
 COLOURS = np.array(
-    [(85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51), (249, 140, 10), (249, 201, 50), (252, 255, 164)], float
+    [
+        (85, 15, 109),
+        (136, 34, 106),
+        (186, 54, 85),
+        (227, 89, 51),
+        (249, 140, 10),
+        (249, 201, 50),
+        (252, 255, 164),
+    ],
+    float,
 )
-CONTOUR_COLOUR = np.array((90, 225, 255), float)  # blue against yellow is seen by nearly everybody, and no tissue has it
-MAX_OPACITY = 0.4  # grey and white matter, clot and calcification can be told apart under the strongest colour
+# blue against yellow is seen by nearly everybody, and no tissue has it
+CONTOUR_COLOUR = np.array((90, 225, 255), float)
+# grey and white matter, clot and calcification can be told apart under the strongest colour
+MAX_OPACITY = 0.4
 VISIBLE_FROM = 0.05  # a trace of colour all over the brain would say nothing
 HIGHEST_CONTOUR = 0.5
 CONTOUR_PX = 1.3
@@ -29,7 +42,9 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def left_side(slice_: Slice) -> str:
-    """The letter of the direction that lies at the left edge (PS3.3 C.7.6.1.1.1): R in the usual view from the feet."""
+    """The letter of the direction that lies at the left edge (PS3.3 C.7.6.1.1.1): R in the usual
+    view from the feet.
+    """
     along_row = slice_.image_orientation[:3]
     axis = max(range(3), key=lambda index: abs(along_row[index]))
     return "RAF"[axis] if along_row[axis] > 0 else "LPH"[axis]
@@ -60,7 +75,9 @@ class Cross:
 
 def grey(slice_: Slice) -> NDArray[np.float32]:
     """0..255 in the brain window; padding is black."""
-    share_YX = (slice_.hu_YX.astype(np.float32) - np.float32(BRAIN.lower_hu)) / np.float32(BRAIN.width_hu)
+    share_YX = (slice_.hu_YX.astype(np.float32) - np.float32(BRAIN.lower_hu)) / np.float32(
+        BRAIN.width_hu
+    )
     share_YX[slice_.padding_YX] = 0
     grey_YX: NDArray[np.float32] = np.floor(np.clip(share_YX, 0, 1) * np.float32(255))
     return grey_YX
@@ -69,11 +86,15 @@ def grey(slice_: Slice) -> NDArray[np.float32]:
 def colour_of(share: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
     """0..1 -> RGB 0..255 on a last axis."""
     stops = np.linspace(0, 1, len(COLOURS))
-    return np.stack([np.interp(share, stops, COLOURS[:, channel]) for channel in range(3)], axis=-1).astype(np.float32)
+    return np.stack(
+        [np.interp(share, stops, COLOURS[:, channel]) for channel in range(3)], axis=-1
+    ).astype(np.float32)
 
 
 def contour_level(likelihood_YX: NDArray[np.float32]) -> float:
-    """50 %, or half of the highest where that is not reached: there is always one line around what was seen."""
+    """50 %, or half of the highest where that is not reached: there is always one line around what
+    was seen.
+    """
     return min(HIGHEST_CONTOUR, float(likelihood_YX.max()) / 2)
 
 
@@ -85,7 +106,9 @@ def blend(grey_YX: NDArray[np.float32], likelihood_YX: NDArray[np.float32]) -> N
         return rgb_YXC.astype(np.uint8)
     share_YX = np.clip(likelihood_YX[box], 0, 1).astype(np.float32)
     # The root shows weak likelihood too; the grey below stays visible under the strongest.
-    opacity_YX = np.float32(MAX_OPACITY) * np.sqrt(np.clip((share_YX - VISIBLE_FROM) / (1 - VISIBLE_FROM), 0, 1))
+    opacity_YX = np.float32(MAX_OPACITY) * np.sqrt(
+        np.clip((share_YX - VISIBLE_FROM) / (1 - VISIBLE_FROM), 0, 1)
+    )
     line_YX = _line(share_YX, contour_level(likelihood_YX))
     coloured_YXC = _over(rgb_YXC[box], colour_of(share_YX), opacity_YX)
     rgb_YXC[box] = _over(coloured_YXC, CONTOUR_COLOUR.astype(np.float32), line_YX)
@@ -102,29 +125,43 @@ def _where_visible(likelihood_YX: NDArray[np.float32]) -> tuple[slice, slice] | 
 
 
 def _line(share_YX: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-    """The opacity of the line where share crosses level: smooth, since the distance to it is difference by gradient."""
+    """The opacity of the line where share crosses level: smooth, since the distance to it is
+    difference by gradient.
+    """
     if min(share_YX.shape) < 2:
         return np.zeros_like(share_YX)
     down_YX, right_YX = np.gradient(share_YX)
-    distance_px_YX = np.abs(share_YX - np.float32(level)) / (np.hypot(down_YX, right_YX) + np.float32(1e-6))
+    distance_px_YX = np.abs(share_YX - np.float32(level)) / (
+        np.hypot(down_YX, right_YX) + np.float32(1e-6)
+    )
     line_YX: NDArray[np.float32] = np.clip(np.float32(CONTOUR_PX / 2 + 0.5) - distance_px_YX, 0, 1)
     return line_YX
 
 
-def _over(below_YXC: NDArray[np.float32], colour: NDArray[np.float32], opacity_YX: NDArray[np.float32]) -> NDArray[np.float32]:
+def _over(
+    below_YXC: NDArray[np.float32], colour: NDArray[np.float32], opacity_YX: NDArray[np.float32]
+) -> NDArray[np.float32]:
     opacity_YX1 = opacity_YX[..., None]
     return below_YXC * (1 - opacity_YX1) + colour * opacity_YX1
 
 
 def draw_crosses(picture: Image.Image, crosses: Sequence[Cross], size_px: int, font: Font) -> None:
-    """White arms with a dark rim, which leave the marked pixel itself free, and the number beside them."""
+    """White arms with a dark rim, which leave the marked pixel itself free, and the number beside
+    them.
+    """
     for cross in crosses:
         _stamp(picture, cross, size_px)
     draw = ImageDraw.Draw(picture)
     for cross in crosses:
         place = (cross.x + size_px * 0.9, cross.y - size_px * 0.45)
         draw.text(
-            place, str(cross.number), font=font, fill=WHITE, anchor="ls", stroke_width=max(1, size_px // 8), stroke_fill=BLACK
+            place,
+            str(cross.number),
+            font=font,
+            fill=WHITE,
+            anchor="ls",
+            stroke_width=max(1, size_px // 8),
+            stroke_fill=BLACK,
         )
 
 
@@ -139,31 +176,57 @@ def _stamp(picture: Image.Image, cross: Cross, size_px: int) -> None:
     for colour, share in ((BLACK, 0.3), (WHITE, 0.13)):
         width = round(FINER * share * max(size_px, 14))
         for right, down in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-            draw.line([(x + right * inner, y + down * inner), (x + right * outer, y + down * outer)], fill=colour, width=width)
+            draw.line(
+                [(x + right * inner, y + down * inner), (x + right * outer, y + down * outer)],
+                fill=colour,
+                width=width,
+            )
     reduced = sheet.reduce(FINER)
     picture.paste(reduced, (left, top), mask=reduced)
 
 
-def draw_colour_bar(picture: Image.Image, top_right: tuple[int, int], length: int, size_px: int, font: Font) -> None:
+def draw_colour_bar(
+    picture: Image.Image, top_right: tuple[int, int], length: int, size_px: int, font: Font
+) -> None:
     """From 0 to 100 %, the contour's line drawn across it."""
     right, top = top_right
     thickness = max(4, size_px // 2)
-    bar_YXC = np.repeat(colour_of(np.linspace(1, 0, length, dtype=np.float32))[:, None, :], thickness, axis=1)
+    bar_YXC = np.repeat(
+        colour_of(np.linspace(1, 0, length, dtype=np.float32))[:, None, :], thickness, axis=1
+    )
     picture.paste(Image.fromarray(bar_YXC.astype(np.uint8)), (right - thickness, top))
     draw = ImageDraw.Draw(picture)
     draw.rectangle([right - thickness - 1, top - 1, right, top + length], outline=WHITE)
     for words, share in (("100 %", 1.0), ("50", 0.5), ("0", 0.0)):
         place = (right - thickness - size_px // 2, top + (1 - share) * length)
-        draw.text(place, words, font=font, fill=WHITE, anchor="rm", stroke_width=1, stroke_fill=BLACK)
-    draw.text((right, top - size_px), "likelihood", font=font, fill=WHITE, anchor="rs", stroke_width=1, stroke_fill=BLACK)
+        draw.text(
+            place, words, font=font, fill=WHITE, anchor="rm", stroke_width=1, stroke_fill=BLACK
+        )
+    draw.text(
+        (right, top - size_px),
+        "likelihood",
+        font=font,
+        fill=WHITE,
+        anchor="rs",
+        stroke_width=1,
+        stroke_fill=BLACK,
+    )
 
 
-def draw_contour_key(picture: Image.Image, right_top: tuple[int, int], level: float, size_px: int, font: Font) -> None:
+def draw_contour_key(
+    picture: Image.Image, right_top: tuple[int, int], level: float, size_px: int, font: Font
+) -> None:
     """Which likelihood the contour stands for."""
     right, top = right_top
     draw = ImageDraw.Draw(picture)
     words = f"{100 * level:.0f} %"
-    draw.text((right, top), words, font=font, fill=WHITE, anchor="rm", stroke_width=1, stroke_fill=BLACK)
+    draw.text(
+        (right, top), words, font=font, fill=WHITE, anchor="rm", stroke_width=1, stroke_fill=BLACK
+    )
     end = right - round(draw.textlength(words, font=font)) - size_px // 2
     red, green, blue = (int(channel) for channel in CONTOUR_COLOUR)
-    draw.line([(end - round(1.5 * size_px), top), (end, top)], fill=(red, green, blue), width=max(2, size_px // 6))
+    draw.line(
+        [(end - round(1.5 * size_px), top), (end, top)],
+        fill=(red, green, blue),
+        width=max(2, size_px // 6),
+    )

@@ -19,9 +19,11 @@ TRANSFER_SYNTAXES = {"rle": RLELossless, "none": ExplicitVRLittleEndian}
 STEPS = 10_000  # stored value of 100 %
 
 
-def write_parametric_map(context: Context, on_slice: Callable[[ReadSlice], NDArray[np.float32]]) -> ResultObject | None:
-    """Every slice that was read, whatever it shows. None where the standard has no such map: without a frame of reference,
-    without slice thickness, or of slices of several matrices.
+def write_parametric_map(
+    context: Context, on_slice: Callable[[ReadSlice], NDArray[np.float32]]
+) -> ResultObject | None:
+    """Every slice that was read, whatever it shows. None where the standard has no such map:
+    without a frame of reference, without slice thickness, or of slices of several matrices.
 
     on_slice: the likelihood, 0..1, in the pixels of the slice.
     """
@@ -29,7 +31,12 @@ def write_parametric_map(context: Context, on_slice: Callable[[ReadSlice], NDArr
     headers = [without_person(read.header) for read in reads]
     if not _can_be_mapped(headers):
         return None
-    stored_NYX = np.stack([np.rint(np.clip(on_slice(read), 0, 1) * np.float32(STEPS)).astype(np.uint16) for read in reads])
+    stored_NYX = np.stack(
+        [
+            np.rint(np.clip(on_slice(read), 0, 1) * np.float32(STEPS)).astype(np.uint16)
+            for read in reads
+        ]
+    )
     imprint = context.imprint
     parametric_map = hd.pm.ParametricMap(
         source_images=headers,
@@ -41,7 +48,9 @@ def write_parametric_map(context: Context, on_slice: Callable[[ReadSlice], NDArr
         instance_number=1,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[_mapping()],
-        voi_lut_transformations=[hd.VOILUTTransformation(window_center=STEPS / 2, window_width=STEPS)],
+        voi_lut_transformations=[
+            hd.VOILUTTransformation(window_center=STEPS / 2, window_width=STEPS)
+        ],
         transfer_syntax_uid=TRANSFER_SYNTAXES[context.options.compression],
         content_description="Likelihood of intracranial hemorrhage",
         content_label="ICH_LIKELIHOOD",
@@ -55,8 +64,16 @@ def write_parametric_map(context: Context, on_slice: Callable[[ReadSlice], NDArr
 
 
 def _can_be_mapped(headers: list[Dataset]) -> bool:
-    whole = all("FrameOfReferenceUID" in header and "SliceThickness" in header for header in headers)
-    return whole and len({(header.Rows, header.Columns, header.get("FrameOfReferenceUID")) for header in headers}) == 1
+    whole = all(
+        "FrameOfReferenceUID" in header and "SliceThickness" in header for header in headers
+    )
+    return (
+        whole
+        and len(
+            {(header.Rows, header.Columns, header.get("FrameOfReferenceUID")) for header in headers}
+        )
+        == 1
+    )
 
 
 def _mapping() -> hd.pm.RealWorldValueMapping:
@@ -73,5 +90,8 @@ def _mapping() -> hd.pm.RealWorldValueMapping:
 
 def _name_dimensions(parametric_map: Dataset, uid: str) -> None:
     """The library draws this UID at random; a second build shall be the same bytes."""
-    for item in (*parametric_map.DimensionOrganizationSequence, *parametric_map.DimensionIndexSequence):
+    for item in (
+        *parametric_map.DimensionOrganizationSequence,
+        *parametric_map.DimensionIndexSequence,
+    ):
         item.DimensionOrganizationUID = uid

@@ -1,7 +1,8 @@
-"""The marks over the original slices, which stay as they are: Grayscale Softcopy Presentation State, in the brain window.
+"""The marks over the original slices, which stay as they are: Grayscale Softcopy Presentation
+State, in the brain window.
 
-Each mark is an x: a POINT and two lines, in pixels with sub-pixel resolution as in the SR (0\\0 is the top-left corner of the
-first pixel), with the tracking UID of its lesion.
+Each mark is an x: a POINT and two lines, in pixels with sub-pixel resolution as in the SR (0\\0 is
+the top-left corner of the first pixel), with the tracking UID of its lesion.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,9 @@ ARM_MM = 4.0  # from the mark to the end of a line
 
 
 def write_presentation_states(context: Context) -> list[ResultObject]:
-    """One for all positive slices; where their rescale or matrix differs, one for each, since it says that of all its images."""
+    """One for all positive slices; where their rescale or matrix differs, one for each, since it
+    says that of all its images.
+    """
     alike: dict[tuple[object, ...], list[ReadSlice]] = {}
     for read in context.positive_slices:
         alike.setdefault(_applied_to_all(read.header), []).append(read)
@@ -37,7 +40,9 @@ def write_presentation_states(context: Context) -> list[ResultObject]:
 
 
 def _applied_to_all(header: Dataset) -> tuple[object, ...]:
-    rescale = (str(header.get(keyword)) for keyword in ("RescaleIntercept", "RescaleSlope", "RescaleType"))
+    rescale = (
+        str(header.get(keyword)) for keyword in ("RescaleIntercept", "RescaleSlope", "RescaleType")
+    )
     return (*rescale, header.Rows, header.Columns, *map(float, header.PixelSpacing))
 
 
@@ -53,11 +58,22 @@ def _write(context: Context, reads: Sequence[ReadSlice], number: int) -> ResultO
         instance_number=number,
         modality="PR",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        **{name: value for name, value in imprint.equipment().items() if not name.startswith("content_")},
+        **{
+            name: value
+            for name, value in imprint.equipment().items()
+            if not name.startswith("content_")
+        },
     )
     state.BodyPartExamined = "HEAD"
-    state.ContentLabel, state.ContentDescription, state.ContentCreatorName = CONTENT_LABEL, RESEARCH_USE, ""
-    state.PresentationCreationDate, state.PresentationCreationTime = DA(imprint.date), TM(imprint.time)
+    state.ContentLabel, state.ContentDescription, state.ContentCreatorName = (
+        CONTENT_LABEL,
+        RESEARCH_USE,
+        "",
+    )
+    state.PresentationCreationDate, state.PresentationCreationTime = (
+        DA(imprint.date),
+        TM(imprint.time),
+    )
     state.ReferencedSeriesSequence = [_series(reads)]
     _add_grey_values(state, reads[0].header)
     state.DisplayedAreaSelectionSequence = [_displayed_area(reads[0].header)]
@@ -113,7 +129,9 @@ def _annotation(context: Context, read: ReadSlice) -> Dataset:
         *(_number(lesion, mark, read.header) for lesion, mark in marks),
     ]
     if marks:
-        annotation.GraphicObjectSequence = [part for lesion, mark in marks for part in _cross(context, lesion, mark, read.header)]
+        annotation.GraphicObjectSequence = [
+            part for lesion, mark in marks for part in _cross(context, lesion, mark, read.header)
+        ]
     return annotation
 
 
@@ -122,7 +140,10 @@ def _label(words: str) -> Dataset:
     label = Dataset()
     label.UnformattedTextValue = words
     label.BoundingBoxAnnotationUnits = "DISPLAY"
-    label.BoundingBoxTopLeftHandCorner, label.BoundingBoxBottomRightHandCorner = [0.02, 0.93], [0.98, 0.98]
+    label.BoundingBoxTopLeftHandCorner, label.BoundingBoxBottomRightHandCorner = (
+        [0.02, 0.93],
+        [0.98, 0.98],
+    )
     label.BoundingBoxTextHorizontalJustification = "LEFT"
     return label
 
@@ -132,7 +153,10 @@ def _number(lesion: Lesion, mark: Mark, header: Dataset) -> Dataset:
     label = Dataset()
     label.UnformattedTextValue = f"{lesion.number}"
     label.AnchorPointAnnotationUnits = "PIXEL"
-    label.AnchorPoint = [column + ARM_MM / float(header.PixelSpacing[1]), row - ARM_MM / float(header.PixelSpacing[0])]
+    label.AnchorPoint = [
+        column + ARM_MM / float(header.PixelSpacing[1]),
+        row - ARM_MM / float(header.PixelSpacing[0]),
+    ]
     label.AnchorPointVisibility = "N"
     return label
 
@@ -142,7 +166,11 @@ def _cross(context: Context, lesion: Lesion, mark: Mark, header: Dataset) -> lis
     right, down = ARM_MM / float(header.PixelSpacing[1]), ARM_MM / float(header.PixelSpacing[0])
     falling = [column - right, row - down, column + right, row + down]
     rising = [column - right, row + down, column + right, row - down]
-    parts = [_graphic("POINT", [column, row]), _graphic("POLYLINE", falling), _graphic("POLYLINE", rising)]
+    parts = [
+        _graphic("POINT", [column, row]),
+        _graphic("POLYLINE", falling),
+        _graphic("POLYLINE", rising),
+    ]
     for part in parts:
         part.TrackingID, part.TrackingUID = f"lesion {lesion.number}", context.tracking_uid(lesion)
     return parts

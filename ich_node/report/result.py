@@ -7,7 +7,8 @@ from typing import Literal
 from pydicom import Dataset, dcmwrite
 from pydicom.uid import UID
 
-# The node's own on the wire, too (ich_node.network.entity, which needs the network library; a test holds them equal).
+# The node's own on the wire, too (ich_node.network.entity, which needs the network library; a test
+# holds them equal).
 IMPLEMENTATION_CLASS_UID = UID("2.25.90632643035486148973607933431381615073")
 
 
@@ -16,7 +17,9 @@ Kind = Literal["sr", "summary", "overlay", "presentation_state", "key_objects", 
 
 @dataclass(frozen=True, kw_only=True)
 class ResultObject:
-    """An object with its file meta information: Explicit VR Little Endian, pixels in RLE if they are compressed."""
+    """An object with its file meta information: Explicit VR Little Endian, pixels in RLE if they
+    are compressed.
+    """
 
     kind: Kind
     dataset: Dataset = field(repr=False)

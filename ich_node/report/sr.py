@@ -13,8 +13,8 @@
     │                           POINT on its slice, certainty; of the peak also the height
     └── Qualitative Evaluations: comments for people
 
-The groups of one lesion share its tracking UID. OHIF takes groups that do so for one measurement and shows the first of them,
-which is the peak.
+The groups of one lesion share its tracking UID. OHIF takes groups that do so for one measurement
+and shows the first of them, which is the peak.
 """
 
 from collections import Counter
@@ -31,7 +31,17 @@ from ich_node.report.document import to_document
 from ich_node.report.imprint import PRODUCT, RESEARCH_USE, Algorithm, ResultHeader
 from ich_node.report.library import image_library
 from ich_node.report.result import ResultObject
-from ich_node.report.tree import coded, container, image, number, point, reference_to, text, uid_reference, whole_picture
+from ich_node.report.tree import (
+    coded,
+    container,
+    image,
+    number,
+    point,
+    reference_to,
+    text,
+    uid_reference,
+    whole_picture,
+)
 from ich_node.report.uids import uid_from
 
 SERIES_NUMBER = 9001
@@ -55,7 +65,11 @@ def write_sr(context: Context) -> ResultObject:
 
 
 def sr_object(
-    root: Dataset, imprint: ResultHeader, evidence: Sequence[Dataset], sr_class: SrClass, predecessor: Predecessor | None
+    root: Dataset,
+    imprint: ResultHeader,
+    evidence: Sequence[Dataset],
+    sr_class: SrClass,
+    predecessor: Predecessor | None,
 ) -> ResultObject:
     """A document that is complete, and preliminary, since no person has looked at it."""
     document = to_document(
@@ -68,14 +82,20 @@ def sr_object(
         series_number=SERIES_NUMBER,
         series_description=SERIES_DESCRIPTION,
     )
-    document.CompletionFlag, document.VerificationFlag, document.PreliminaryFlag = "COMPLETE", "UNVERIFIED", "PRELIMINARY"
+    document.CompletionFlag, document.VerificationFlag, document.PreliminaryFlag = (
+        "COMPLETE",
+        "UNVERIFIED",
+        "PRELIMINARY",
+    )
     document.PerformedProcedureCodeSequence = []
     if predecessor is not None:
         document.PredecessorDocumentsSequence = [_predecessor(imprint, predecessor)]
     return ResultObject(kind="sr", dataset=document)
 
 
-def report_root(imprint: ResultHeader, library: Dataset, groups: Sequence[Dataset], remarks: Sequence[str]) -> Dataset:
+def report_root(
+    imprint: ResultHeader, library: Dataset, groups: Sequence[Dataset], remarks: Sequence[str]
+) -> Dataset:
     """The tree of TID 1500."""
     return container(
         codes.IMAGING_MEASUREMENT_REPORT,
@@ -85,7 +105,8 @@ def report_root(imprint: ResultHeader, library: Dataset, groups: Sequence[Datase
         library,
         container(codes.IMAGING_MEASUREMENTS, *groups, continuous=True),
         container(
-            codes.QUALITATIVE_EVALUATIONS, *(text(codes.COMMENT, remark, "CONTAINS") for remark in (RESEARCH_USE, *remarks))
+            codes.QUALITATIVE_EVALUATIONS,
+            *(text(codes.COMMENT, remark, "CONTAINS") for remark in (RESEARCH_USE, *remarks)),
         ),
         template="1500",
         relationship=None,
@@ -98,8 +119,12 @@ def series_tracking_uid(series_instance_uid: str) -> UID:
     return uid_from("series", series_instance_uid)
 
 
-def measurement_group(algorithm: Algorithm, template: str, tracking: tuple[str, UID], *statements: Dataset) -> Dataset:
-    """A statement about hemorrhage, and who makes it (TID 4019). template: 1501 of images as a whole, 1410 of a place."""
+def measurement_group(
+    algorithm: Algorithm, template: str, tracking: tuple[str, UID], *statements: Dataset
+) -> Dataset:
+    """A statement about hemorrhage, and who makes it (TID 4019). template: 1501 of images as a
+    whole, 1410 of a place.
+    """
     identifier, uid = tracking
     return container(
         codes.MEASUREMENT_GROUP,
@@ -111,7 +136,11 @@ def measurement_group(algorithm: Algorithm, template: str, tracking: tuple[str, 
         text(codes.ALGORITHM_VERSION, algorithm.version, "HAS CONCEPT MOD"),
         text(codes.ALGORITHM_PARAMETERS, algorithm.details, "HAS CONCEPT MOD"),
         text(codes.ALGORITHM_PARAMETERS, f"bundle {algorithm.bundle_name}", "HAS CONCEPT MOD"),
-        text(codes.ALGORITHM_PARAMETERS, f"bundle sha256 {algorithm.bundle_sha256}", "HAS CONCEPT MOD"),
+        text(
+            codes.ALGORITHM_PARAMETERS,
+            f"bundle sha256 {algorithm.bundle_sha256}",
+            "HAS CONCEPT MOD",
+        ),
         coded(codes.ALGORITHM_FAMILY, codes.ARTIFICIAL_INTELLIGENCE, "HAS CONCEPT MOD"),
         *statements,
         template=template,
@@ -131,7 +160,11 @@ def _series_group(context: Context) -> Dataset:
         "1501",
         ("series", series_tracking_uid(context.reading.series_instance_uid)),
         # Where no lesion is drawn, viewers that draw the picture's frame put these words beside it.
-        *([] if context.reading.positive else [text(codes.COMMENT, "Hemorrhage absent", "CONTAINS")]),
+        *(
+            []
+            if context.reading.positive
+            else [text(codes.COMMENT, "Hemorrhage absent", "CONTAINS")]
+        ),
         _certainty(context.reading.series_probability, _inferred_from(_likeliest(context))),
         presence(codes.PRESENT if context.reading.positive else codes.ABSENT),
         *(image(codes.SOURCE_OF_MEASUREMENT, read.header, "CONTAINS") for read in sources),
@@ -168,15 +201,21 @@ def _lesion_groups(context: Context) -> list[Dataset]:
 
 
 def _likeliest(context: Context) -> ReadSlice:
-    """The slice whose probability is that of the series; of several, the one with the peak of the most certain lesion."""
+    """The slice whose probability is that of the series; of several, the one with the peak of the
+    most certain lesion.
+    """
     peak_of_all = context.lesions[0].peak.slice.sop_instance_uid if context.lesions else ""
-    return max(context.slices, key=lambda read: (read.reading.probability, read.slice.sop_instance_uid == peak_of_all))
+    return max(
+        context.slices,
+        key=lambda read: (read.reading.probability, read.slice.sop_instance_uid == peak_of_all),
+    )
 
 
 def _inferred_from(read: ReadSlice) -> Dataset:
     """What the probability of a slice was computed from: all of it.
 
-    Some viewers open no document that has a measurement without coordinates, a negative one for example.
+    Some viewers open no document that has a measurement without coordinates, a negative one for
+    example.
     """
     return whole_picture(codes.SOURCE, read.header, "INFERRED FROM")
 
@@ -187,12 +226,20 @@ def _point(context: Context, mark: Mark) -> Dataset:
 
 
 def column_row(mark: Mark) -> tuple[float, float]:
-    """PS3.3 C.18.6: (column, row) with 0\\0 at the top-left corner of the first pixel, whose centre is 0.5\\0.5."""
+    """PS3.3 C.18.6: (column, row) with 0\\0 at the top-left corner of the first pixel, whose centre
+    is 0.5\\0.5.
+    """
     return round(mark.finding.column + 0.5, 2), round(mark.finding.row + 0.5, 2)
 
 
 def _certainty(probability: float, *children: Dataset) -> Dataset:
-    return number(codes.CERTAINTY_OF_FINDING, certainty_percent(probability), codes.PERCENT, "CONTAINS", *children)
+    return number(
+        codes.CERTAINTY_OF_FINDING,
+        certainty_percent(probability),
+        codes.PERCENT,
+        "CONTAINS",
+        *children,
+    )
 
 
 def certainty_percent(probability: float) -> float:
@@ -219,7 +266,10 @@ def device_observer(imprint: ResultHeader) -> list[Dataset]:
 
 def _predecessor(imprint: ResultHeader, predecessor: Predecessor) -> Dataset:
     instance, series, study = Dataset(), Dataset(), Dataset()
-    instance.SOPClassUID, instance.SOPInstanceUID = predecessor.sop_class_uid, predecessor.sop_instance_uid
+    instance.SOPClassUID, instance.SOPInstanceUID = (
+        predecessor.sop_class_uid,
+        predecessor.sop_instance_uid,
+    )
     series.SeriesInstanceUID = predecessor.series_instance_uid
     series.ReferencedSOPSequence = [reference_to(instance)]
     study.StudyInstanceUID = imprint.header.StudyInstanceUID
@@ -241,7 +291,9 @@ def comments(context: Context) -> list[str]:
         counts = "; ".join(f"{count} x {reason}" for reason, count in sorted(reasons.items()))
         sentences.append(f"Objects of the series that were not read: {counts}.")
     if reading.metal_slices:
-        sentences.append(f"{reading.metal_slices} slices that show brain show metal too: its streaks may look like blood.")
+        sentences.append(
+            f"{reading.metal_slices} slices that show brain show metal too: its streaks may look like blood."
+        )
     listed = sum(len(lesion.marks) for lesion in context.lesions)
     unlisted = sum(len(read.reading.findings) for read in context.positive_slices) - listed
     if unlisted:

@@ -1,4 +1,5 @@
-"""One page that says it all: the answer, the lesions, where along the head they are, and the positive slices side by side.
+"""One page that says it all: the answer, the lesions, where along the head they are, and the
+positive slices side by side.
 
 ::
 
@@ -24,7 +25,17 @@ from scipy import ndimage
 
 from ich_node.detection.lesions import Lesion
 from ich_node.report.context import Context, ReadSlice, marks_on
-from ich_node.report.paint import BLACK, WHITE, Cross, blend, draw_crosses, font_of, grey, left_side, percent
+from ich_node.report.paint import (
+    BLACK,
+    WHITE,
+    Cross,
+    blend,
+    draw_crosses,
+    font_of,
+    grey,
+    left_side,
+    percent,
+)
 from ich_node.series.series import Slice
 
 PAGE_PX = 1024
@@ -32,7 +43,8 @@ MARGIN = 28
 TITLE, TEXT, SMALL = 44, 27, 26
 QUIET = (150, 150, 150)
 BELOW = (95, 120, 150)
-ABOVE = (249, 160, 30)  # orange against blue: seen apart by every kind of colour vision, and by its height anyway
+# orange against blue: seen apart by every kind of colour vision, and by its height anyway
+ABOVE = (249, 160, 30)
 STRIP_TOP, STRIP_BOTTOM = 352, 446
 MONTAGE_TOP, MONTAGE_BOTTOM = 502, 972
 MOST_TILES = 8
@@ -64,8 +76,12 @@ def render_summary(context: Context, tiles: Sequence[Tile]) -> NDArray[np.uint8]
 
 
 def choose_tiles(context: Context) -> list[ReadSlice]:
-    """The slices of the montage: the peak of each lesion, then the most probable ones; in the order of the series."""
-    peaks = {lesion.peak.slice.sop_instance_uid: -lesion.number for lesion in reversed(context.lesions)}
+    """The slices of the montage: the peak of each lesion, then the most probable ones; in the order
+    of the series.
+    """
+    peaks = {
+        lesion.peak.slice.sop_instance_uid: -lesion.number for lesion in reversed(context.lesions)
+    }
     order = sorted(
         context.shown_slices,
         key=lambda read: (
@@ -99,7 +115,11 @@ def fact_lines(context: Context) -> list[str]:
         f"sha256 {algorithm.bundle_sha256[:12]}",
     ]
     left_out = len(context.reading.left_out)
-    return [*facts, f"{left_out} {'object' if left_out == 1 else 'objects'} not read"] if left_out else facts
+    return (
+        [*facts, f"{left_out} {'object' if left_out == 1 else 'objects'} not read"]
+        if left_out
+        else facts
+    )
 
 
 def lesion_lines(context: Context) -> list[tuple[str, ...]]:
@@ -109,7 +129,9 @@ def lesion_lines(context: Context) -> list[tuple[str, ...]]:
         numbers = [context.where(mark).number for mark in lesion.marks]
         first, last = min(numbers), max(numbers)
         slices = f"{first}" if first == last else f"{first}-{last}"
-        rows.append((str(lesion.number), percent(lesion.certainty), slices, f"{lesion.extent_mm:.0f} mm"))
+        rows.append(
+            (str(lesion.number), percent(lesion.certainty), slices, f"{lesion.extent_mm:.0f} mm")
+        )
     return rows
 
 
@@ -124,15 +146,32 @@ def _write_columns(draw: ImageDraw.ImageDraw, context: Context) -> None:
     for index, line in enumerate(fact_lines(context)):
         _write(draw, (MARGIN, top + index * pitch), line, TEXT, WHITE, anchor="lm")
     columns = (506, 600, 742, 884)
-    rows: list[tuple[str, ...]] = [("lesion", "certainty", "slices", "height"), *lesion_lines(context)]
+    rows: list[tuple[str, ...]] = [
+        ("lesion", "certainty", "slices", "height"),
+        *lesion_lines(context),
+    ]
     if len(rows) == 1:
         rows = [("", "no lesion can be pointed at", "", "")]
     for index, row in enumerate(rows):
         for left, words in zip(columns, row, strict=True):
-            _write(draw, (left, top + index * pitch), words, TEXT, WHITE if index else QUIET, anchor="lm")
+            _write(
+                draw,
+                (left, top + index * pitch),
+                words,
+                TEXT,
+                WHITE if index else QUIET,
+                anchor="lm",
+            )
     more = len(context.lesions) - MOST_LESIONS
     if more > 0:
-        _write(draw, (columns[1], top + len(rows) * pitch), f"and {more} more: see the report", SMALL, QUIET, anchor="lm")
+        _write(
+            draw,
+            (columns[1], top + len(rows) * pitch),
+            f"and {more} more: see the report",
+            SMALL,
+            QUIET,
+            anchor="lm",
+        )
 
 
 def _draw_strip(draw: ImageDraw.ImageDraw, context: Context) -> None:
@@ -148,10 +187,19 @@ def _draw_strip(draw: ImageDraw.ImageDraw, context: Context) -> None:
         draw.rectangle([start, top, max(start, end - 1 - space), STRIP_BOTTOM], fill=colour)
     line = STRIP_BOTTOM - round(context.reading.threshold * height)
     draw.line([(left, line), (right, line)], fill=WHITE, width=2)
-    _write(draw, (left - 10, line), f"{100 * context.reading.threshold:.0f} %", SMALL, WHITE, anchor="rm")
+    _write(
+        draw,
+        (left - 10, line),
+        f"{100 * context.reading.threshold:.0f} %",
+        SMALL,
+        WHITE,
+        anchor="rm",
+    )
     below = STRIP_BOTTOM + 24
     _write(draw, (left, below), "1  base", SMALL, QUIET, anchor="lm")
-    _write(draw, ((left + right) // 2, below), "probability of each slice", SMALL, QUIET, anchor="mm")
+    _write(
+        draw, ((left + right) // 2, below), "probability of each slice", SMALL, QUIET, anchor="mm"
+    )
     _write(draw, (right, below), f"vertex  {len(probabilities)}", SMALL, QUIET, anchor="rm")
 
 
@@ -192,13 +240,17 @@ def _draw_tile(tile: Tile, lesions: Sequence[Lesion], size: tuple[int, int]) -> 
     draw_crosses(picture, crosses, CROSS, font_of(SMALL))
     draw = ImageDraw.Draw(picture)
     _write(draw, (4, 0), f"{tile.read.number}", SMALL, WHITE, anchor="la")
-    _write(draw, (4, size[1] - 2), percent(tile.read.reading.probability), SMALL, WHITE, anchor="ld")
+    _write(
+        draw, (4, size[1] - 2), percent(tile.read.reading.probability), SMALL, WHITE, anchor="ld"
+    )
     _write(draw, (4, size[1] // 2), left_side(slice_), SMALL, QUIET, anchor="lm")
     return picture
 
 
 def _head_box(slice_: Slice) -> tuple[slice, slice]:
-    """Rows and columns of the largest body in the slice, which is not the head holder, with a margin."""
+    """Rows and columns of the largest body in the slice, which is not the head holder, with a
+    margin.
+    """
     tissue_YX = ((slice_.hu_YX > TISSUE_HU) & ~slice_.padding_YX)[::COARSE, ::COARSE]
     bodies_YX, count = ndimage.label(tissue_YX)
     if count == 0:
@@ -214,7 +266,9 @@ def _widened(coarse: slice, length: int) -> slice:
 
 
 def _step_words(positions_mm: Sequence[float]) -> str:
-    return f", slices every {np.median(np.diff(positions_mm)):.1f} mm" if len(positions_mm) > 1 else ""
+    return (
+        f", slices every {np.median(np.diff(positions_mm)):.1f} mm" if len(positions_mm) > 1 else ""
+    )
 
 
 def _short(words: str, length: int) -> str:
@@ -222,6 +276,12 @@ def _short(words: str, length: int) -> str:
 
 
 def _write(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], words: str, size: int, colour: tuple[int, int, int], *, anchor: str
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int],
+    words: str,
+    size: int,
+    colour: tuple[int, int, int],
+    *,
+    anchor: str,
 ) -> None:
     draw.text(place, words, font=font_of(size), fill=colour, anchor=anchor)

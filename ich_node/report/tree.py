@@ -1,4 +1,6 @@
-"""Content items of a structured report (PS3.3 C.17.3, C.18) as plain datasets, each with its relationship to its parent."""
+"""Content items of a structured report (PS3.3 C.17.3, C.18) as plain datasets, each with its
+relationship to its parent.
+"""
 
 from functools import cache
 from typing import Literal
@@ -13,14 +15,26 @@ from pydicom.uid import UID
 from pydicom.valuerep import DSfloat
 
 Relationship = Literal[
-    "CONTAINS", "HAS OBS CONTEXT", "HAS ACQ CONTEXT", "HAS CONCEPT MOD", "HAS PROPERTIES", "INFERRED FROM", "SELECTED FROM"
+    "CONTAINS",
+    "HAS OBS CONTEXT",
+    "HAS ACQ CONTEXT",
+    "HAS CONCEPT MOD",
+    "HAS PROPERTIES",
+    "INFERRED FROM",
+    "SELECTED FROM",
 ]
 
 
 def container(
-    name: Code, *children: Dataset, template: str = "", relationship: Relationship | None = "CONTAINS", continuous: bool = False
+    name: Code,
+    *children: Dataset,
+    template: str = "",
+    relationship: Relationship | None = "CONTAINS",
+    continuous: bool = False,
 ) -> Dataset:
-    """CONTAINER; template: the identifier of its template in PS3.16. The root of a document has no relationship."""
+    """CONTAINER; template: the identifier of its template in PS3.16. The root of a document has no
+    relationship.
+    """
     item = _item("CONTAINER", name, relationship)
     item.ContinuityOfContent = "CONTINUOUS" if continuous else "SEPARATE"
     if template:
@@ -53,7 +67,9 @@ def uid_reference(name: Code, value: UID, relationship: Relationship) -> Dataset
     return item
 
 
-def number(name: Code, value: float, unit: Code, relationship: Relationship, *children: Dataset) -> Dataset:
+def number(
+    name: Code, value: float, unit: Code, relationship: Relationship, *children: Dataset
+) -> Dataset:
     """NUM; the value as it shall be read: rounded by the caller."""
     item = _item("NUM", name, relationship)
     measured = _dataset()
@@ -65,8 +81,12 @@ def number(name: Code, value: float, unit: Code, relationship: Relationship, *ch
     return item
 
 
-def point(name: Code | None, column: float, row: float, source: Dataset, relationship: Relationship) -> Dataset:
-    """SCOORD POINT on an image; 0\\0 is the top-left corner of its first pixel, whose centre is 0.5\\0.5 (PS3.3 C.18.6)."""
+def point(
+    name: Code | None, column: float, row: float, source: Dataset, relationship: Relationship
+) -> Dataset:
+    """SCOORD POINT on an image; 0\\0 is the top-left corner of its first pixel, whose centre is
+    0.5\\0.5 (PS3.3 C.18.6).
+    """
     item = _item("SCOORD", name, relationship)
     item.GraphicType, item.GraphicData = "POINT", [column, row]
     item.ContentSequence = [image(None, source, "SELECTED FROM")]
@@ -74,15 +94,22 @@ def point(name: Code | None, column: float, row: float, source: Dataset, relatio
 
 
 def whole_picture(name: Code, source: Dataset, relationship: Relationship) -> Dataset:
-    """SCOORD POLYLINE around all pixels of an image, closed. source: its header, with Rows and Columns."""
+    """SCOORD POLYLINE around all pixels of an image, closed. source: its header, with Rows and
+    Columns.
+    """
     item = _item("SCOORD", name, relationship)
     right, bottom = source.Columns, source.Rows
-    item.GraphicType, item.GraphicData = "POLYLINE", [0, 0, right, 0, right, bottom, 0, bottom, 0, 0]
+    item.GraphicType, item.GraphicData = (
+        "POLYLINE",
+        [0, 0, right, 0, right, bottom, 0, bottom, 0, 0],
+    )
     item.ContentSequence = [image(None, source, "SELECTED FROM")]
     return item
 
 
-def image(name: Code | None, source: Dataset, relationship: Relationship, *children: Dataset) -> Dataset:
+def image(
+    name: Code | None, source: Dataset, relationship: Relationship, *children: Dataset
+) -> Dataset:
     """IMAGE: the object with this header."""
     item = _item("IMAGE", name, relationship)
     item.ReferencedSOPSequence = [reference_to(source)]
@@ -94,14 +121,21 @@ def image(name: Code | None, source: Dataset, relationship: Relationship, *child
 def reference_to(source: Dataset) -> Dataset:
     """SOP class and instance of an object: the item of every kind of reference."""
     item = _dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = source.SOPClassUID, source.SOPInstanceUID
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = (
+        source.SOPClassUID,
+        source.SOPInstanceUID,
+    )
     return item
 
 
 def code_item(code: Code) -> Dataset:
     """The item of a code sequence."""
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = (
+        code.value,
+        code.scheme_designator,
+        code.meaning,
+    )
     return item
 
 
@@ -116,9 +150,13 @@ def _item(value_type: str, name: Code | None, relationship: Relationship | None)
 
 
 def _dataset() -> Dataset:
-    """Of Explicit VR Little Endian: else the library looks at every level again for values that depend on the syntax."""
+    """Of Explicit VR Little Endian: else the library looks at every level again for values that
+    depend on the syntax.
+    """
     dataset = Dataset()
-    dataset.set_original_encoding(is_implicit_vr=False, is_little_endian=True, character_encoding="iso8859")
+    dataset.set_original_encoding(
+        is_implicit_vr=False, is_little_endian=True, character_encoding="iso8859"
+    )
     return dataset
 
 

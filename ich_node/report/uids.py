@@ -1,4 +1,6 @@
-"""UIDs that follow from what was read and by what, so that doing the work twice makes the same objects."""
+"""UIDs that follow from what was read and by what, so that doing the work twice makes the same
+objects.
+"""
 
 import hashlib
 import uuid
@@ -12,7 +14,9 @@ NAMESPACE = uuid.UUID("5a6f0c7e-3d0e-5b7a-9c41-6c1f2d8e7b30")
 
 
 def uid_from(*parts: str) -> UID:
-    """A UUID-derived UID (PS3.5 §B.2) of the parts; each part's length is in the name, so parts cannot run together."""
+    """A UUID-derived UID (PS3.5 §B.2) of the parts; each part's length is in the name, so parts
+    cannot run together.
+    """
     name = "".join(f"{len(part)}:{part};" for part in parts)
     return UID(f"2.25.{uuid.uuid5(NAMESPACE, name).int}")
 

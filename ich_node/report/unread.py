@@ -1,4 +1,6 @@
-"""A Refusal -> an SR that says so: this series could not be analysed, and why. Never "no hemorrhage"."""
+"""A Refusal -> an SR that says so: this series could not be analysed, and why. Never "no
+hemorrhage".
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +16,13 @@ from ich_node.report.evidence import to_bare_evidence
 from ich_node.report.imprint import Algorithm, ResultHeader, in_the_zone_of
 from ich_node.report.library import bare_image_library
 from ich_node.report.result import ResultObject
-from ich_node.report.sr import measurement_group, presence, report_root, series_tracking_uid, sr_object
+from ich_node.report.sr import (
+    measurement_group,
+    presence,
+    report_root,
+    series_tracking_uid,
+    sr_object,
+)
 from ich_node.report.tree import image
 from ich_node.report.uids import UidMaker
 
@@ -36,7 +44,8 @@ class Unread:
 def write_refusal(
     unread: Unread, refusal: Refusal, *, algorithm: Algorithm, options: ReportOptions, at: datetime
 ) -> ResultObject | None:
-    """The SR with "Undetermined" and the reason in words; None if none of the objects is a CT image, which is nobody's question.
+    """The SR with "Undetermined" and the reason in words; None if none of the objects is a CT
+    image, which is nobody's question.
 
     Raises ReportError if the source has UIDs that DICOM cannot refer to.
     """
@@ -66,7 +75,9 @@ def write_refusal(
     return sr_object(root, imprint, headers, options.sr_class, unread.predecessor)
 
 
-def _facts(unread: Unread, refusal: Refusal, algorithm: Algorithm, options: ReportOptions, at: datetime) -> tuple[str, ...]:
+def _facts(
+    unread: Unread, refusal: Refusal, algorithm: Algorithm, options: ReportOptions, at: datetime
+) -> tuple[str, ...]:
     return (
         unread.series_instance_uid,
         unread.digest,

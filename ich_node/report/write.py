@@ -47,11 +47,13 @@ def write_report(
     options: ReportOptions,
     at: datetime,
 ) -> Iterator[ResultObject]:
-    """The SR; for a positive reading also what `options` ask for, in the order in which they are sent.
+    """The SR; for a positive reading also what `options` ask for, in the order in which they are
+    sent.
 
-    Each is built when it is asked for: only one picture is in memory at a time. overlay_likelihood gives the map in the pixels of
-    its slice, 0..1 (`Detector.likelihood_on_slice`). The same arguments give the same bytes. Raises ReportError, before anything
-    is built, if the source has UIDs that DICOM cannot refer to.
+    Each is built when it is asked for: only one picture is in memory at a time. overlay_likelihood
+    gives the map in the pixels of its slice, 0..1 (`Detector.likelihood_on_slice`). The same
+    arguments give the same bytes. Raises ReportError, before anything is built, if the source has
+    UIDs that DICOM cannot refer to.
     """
     context = to_context(source, reading, algorithm, options, at)
     return _objects(context, _once_a_slice(context, overlay_likelihood))
@@ -87,7 +89,10 @@ def _once_a_slice(context: Context, overlay_likelihood: OnSlice) -> MapOf:
 
 def _captures(context: Context, on_slice: MapOf) -> Iterator[ResultObject]:
     if context.options.summary:
-        yield write_summary(context, [Tile(read=read, likelihood_YX=on_slice(read)) for read in choose_tiles(context)])
+        yield write_summary(
+            context,
+            [Tile(read=read, likelihood_YX=on_slice(read)) for read in choose_tiles(context)],
+        )
     for read in _slices_to_show(context):
         yield write_overlay(context, read, on_slice(read))
 

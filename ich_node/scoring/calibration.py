@@ -1,4 +1,6 @@
-"""What a bundle needs besides weights, from the validation slices: probabilities, a threshold, a first peak rule."""
+"""What a bundle needs besides weights, from the validation slices: probabilities, a threshold, a
+first peak rule.
+"""
 
 import numpy as np
 import torch
@@ -20,31 +22,44 @@ REACHED = 0.95  # of the slices with bleeding have an attention weight above T
 
 
 def calibrate(logit_N: NDArray[np.float32], label_N: NDArray[np.bool_]) -> Calibration:
-    """Platt scaling: the shift and temperature of least cross-entropy to Platt's targets, which keep it finite for any data."""
+    """Platt scaling: the shift and temperature of least cross-entropy to Platt's targets, which
+    keep it finite for any data.
+    """
     positives, negatives = int(label_N.sum()), int((~label_N).sum())
     high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
     logit = torch.from_numpy(logit_N.astype(np.float64))
     target = torch.from_numpy(np.where(label_N, high, low))
     shift = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     log_temperature = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([shift, log_temperature], max_iter=200, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(
+        [shift, log_temperature], max_iter=200, line_search_fn="strong_wolfe"
+    )
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = functional.binary_cross_entropy_with_logits((logit + shift) / log_temperature.exp(), target)
+        loss = functional.binary_cross_entropy_with_logits(
+            (logit + shift) / log_temperature.exp(), target
+        )
         loss.backward()
         return loss
 
     optimiser.step(closure)
-    return Calibration(shift=round(shift.item(), 4), temperature=round(log_temperature.exp().item(), 4))
+    return Calibration(
+        shift=round(shift.item(), 4), temperature=round(log_temperature.exp().item(), 4)
+    )
 
 
 def series_threshold(
-    logit_N: NDArray[np.float32], label_N: NDArray[np.bool_], series_N: NDArray[np.intp], calibration: Calibration
+    logit_N: NDArray[np.float32],
+    label_N: NDArray[np.bool_],
+    series_N: NDArray[np.intp],
+    calibration: Calibration,
 ) -> float:
-    """The probability that SPECIFICITY of the series without bleeding stay below, each by its highest slice.
+    """The probability that SPECIFICITY of the series without bleeding stay below, each by its
+    highest slice.
 
-    Of a pool of single slices, and where every series bleeds: what that share of series of SLICES_A_SERIES would stay below.
+    Of a pool of single slices, and where every series bleeds: what that share of series of
+    SLICES_A_SERIES would stay below.
     """
     bleeding = np.unique(series_N[label_N])
     healthy_N = ~np.isin(series_N, bleeding)
@@ -58,7 +73,9 @@ def series_threshold(
 
 
 def _beyond(value_N: NDArray[np.float32], share: float) -> float:
-    """The quantile of a share so near to 1 that no sample reaches it: the highest TAIL of the values fall off exponentially."""
+    """The quantile of a share so near to 1 that no sample reaches it: the highest TAIL of the
+    values fall off exponentially.
+    """
     start = float(np.quantile(value_N, 1 - TAIL))
     excess = float((value_N[value_N > start] - start).mean()) if (value_N > start).any() else 0.0
     return start + excess * float(np.log(TAIL / (1 - share)))
@@ -72,7 +89,9 @@ def first_rule(
     head: str,
     gate: float,
 ) -> PeakRule:
-    """A rule to start from; `ich-node tune` finds a better one. highest_N: of each slice's map, before upsampling."""
+    """A rule to start from; `ich-node tune` finds a better one. highest_N: of each slice's map,
+    before upsampling.
+    """
     if head == "max":
         lowest, prominence = float(np.quantile(logit_N[~label_N], PEAK_SPECIFICITY)), PROMINENCE
     else:

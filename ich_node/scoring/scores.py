@@ -1,18 +1,21 @@
-"""Points and boxes -> counts -> figures. Exact definitions; training tunes by them and evaluation reports them.
+"""Points and boxes -> counts -> figures. Exact definitions; training tunes by them and evaluation
+reports them.
 
-The paper's rule (Nemcek 2021 §III and Table I, and the authors' implementation of it), slice by slice:
+The paper's rule (Nemcek 2021 §III and Table I, and the authors' implementation of it), slice by
+slice:
 
 - a box with at least one point inside is one true positive, however many points it holds;
 - a box without a point is one false negative;
 - a point outside every box is one false positive. A point inside two boxes makes two true positives.
 
-The counts of all slices are added up before anything is divided (micro average); slices without a box add only false positives:
+The counts of all slices are added up before anything is divided (micro average); slices without a
+box add only false positives:
 
     sensitivity = TP / (TP + FN)      PPV = TP / (TP + FP)      Dice = 2 TP / (2 TP + FP + FN)
 
-One difference: the authors halve and round the boxes to the 256 px grid of the map; here points and boxes meet unrounded in the
-pixels of the original slice. Both take the first edge as inside and the last as outside. A figure that divides by nothing is
-nan, not 0 or 1.
+One difference: the authors halve and round the boxes to the 256 px grid of the map; here points and
+boxes meet unrounded in the pixels of the original slice. Both take the first edge as inside and the
+last as outside. A figure that divides by nothing is nan, not 0 or 1.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +32,9 @@ LEVEL = 0.95  # of the bootstrap intervals
 
 
 class Box(Protocol):
-    """A labelled bleed in pixels of the original slice: 0-based, half-open (the first row inside, the last outside)."""
+    """A labelled bleed in pixels of the original slice: 0-based, half-open (the first row inside,
+    the last outside).
+    """
 
     @property
     def kind(self) -> str: ...
@@ -45,7 +50,9 @@ class Box(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A mark in pixels of the original slice; score orders the marks of all slices (the higher, the more certain)."""
+    """A mark in pixels of the original slice; score orders the marks of all slices (the higher, the
+    more certain).
+    """
 
     row: float
     column: float
@@ -56,8 +63,9 @@ class Point:
 class ScoredSlice:
     """What was found in one slice beside what is known of it.
 
-    ignored: boxes that count neither way (chronic bleeds, where the option says so): missing one is no false negative, and a
-    point inside one and outside every box is no false positive. top: the highest place of the likelihood map.
+    ignored: boxes that count neither way (chronic bleeds, where the option says so): missing one is
+    no false negative, and a point inside one and outside every box is no false positive. top: the
+    highest place of the likelihood map.
     """
 
     patient_id: str
@@ -111,7 +119,9 @@ def count_all(slices: Iterable[ScoredSlice]) -> Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Recall:
-    """How many boxes of a class were found. (Points outside every box belong to no class, so there is no PPV.)"""
+    """How many boxes of a class were found. (Points outside every box belong to no class, so there
+    is no PPV.)
+    """
 
     found: int
     boxes: int
@@ -133,7 +143,9 @@ def by_size(slices: Iterable[ScoredSlice]) -> dict[str, Recall]:
     return {name: found[name] for name in names if name in found}
 
 
-def _by_class(slices: Iterable[ScoredSlice], class_of: Callable[[Box, tuple[float, float]], str]) -> dict[str, Recall]:
+def _by_class(
+    slices: Iterable[ScoredSlice], class_of: Callable[[Box, tuple[float, float]], str]
+) -> dict[str, Recall]:
     tally: dict[str, list[bool]] = {}
     for scored in slices:
         for box in scored.boxes:
@@ -143,17 +155,24 @@ def _by_class(slices: Iterable[ScoredSlice], class_of: Callable[[Box, tuple[floa
 
 
 def _size_class(box: Box, pixel_spacing_mm: tuple[float, float]) -> int:
-    side_mm = max((box.row1 - box.row0) * pixel_spacing_mm[0], (box.column1 - box.column0) * pixel_spacing_mm[1])
+    side_mm = max(
+        (box.row1 - box.row0) * pixel_spacing_mm[0],
+        (box.column1 - box.column0) * pixel_spacing_mm[1],
+    )
     return int(np.searchsorted(SIZE_EDGES_MM, side_mm, side="right")) - 1
 
 
 def _size_name(lower_mm: float, upper_mm: float) -> str:
-    return f"{lower_mm:.0f} mm and more" if upper_mm == inf else f"{lower_mm:.0f} to {upper_mm:.0f} mm"
+    return (
+        f"{lower_mm:.0f} mm and more" if upper_mm == inf else f"{lower_mm:.0f} to {upper_mm:.0f} mm"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Froc:
-    """Free-response ROC: what a threshold on the points' scores gives, from the strictest (no point) to the loosest (all)."""
+    """Free-response ROC: what a threshold on the points' scores gives, from the strictest (no
+    point) to the loosest (all).
+    """
 
     threshold: tuple[float, ...]
     sensitivity: tuple[float, ...]
@@ -170,9 +189,13 @@ class Froc:
 
 def froc(slices: Sequence[ScoredSlice]) -> Froc:
     """Per box: a box is found at a threshold if a point inside it scores at least that."""
-    outside = np.sort([point.score for scored in slices for point in scored.points if _is_outside(point, scored)])
+    outside = np.sort(
+        [point.score for scored in slices for point in scored.points if _is_outside(point, scored)]
+    )
     boxes = np.sort([_box_score(box, scored.points) for scored in slices for box in scored.boxes])
-    thresholds = np.append(np.unique([point.score for scored in slices for point in scored.points]), inf)[::-1]
+    thresholds = np.append(
+        np.unique([point.score for scored in slices for point in scored.points]), inf
+    )[::-1]
     found = len(boxes) - np.searchsorted(boxes, thresholds, side="left")
     false = len(outside) - np.searchsorted(outside, thresholds, side="left")
     return Froc(
@@ -183,13 +206,21 @@ def froc(slices: Sequence[ScoredSlice]) -> Froc:
 
 
 def pointing_game(slices: Iterable[ScoredSlice]) -> Recall:
-    """Of the slices with a box, those whose map is highest inside one (Zhang et al. 2018, without their tolerance)."""
-    hits = [any(holds(box, scored.top) for box in scored.boxes) for scored in slices if scored.boxes and scored.top is not None]
+    """Of the slices with a box, those whose map is highest inside one (Zhang et al. 2018, without
+    their tolerance).
+    """
+    hits = [
+        any(holds(box, scored.top) for box in scored.boxes)
+        for scored in slices
+        if scored.boxes and scored.top is not None
+    ]
     return Recall(found=sum(hits), boxes=len(hits))
 
 
 def area_under_curve(score_N: NDArray[np.floating], label_N: NDArray[np.bool_]) -> float:
-    """The probability that a positive scores above a negative, ties half (Mann-Whitney); nan where one of them is missing."""
+    """The probability that a positive scores above a negative, ties half (Mann-Whitney); nan where
+    one of them is missing.
+    """
     positives, negatives = int(label_N.sum()), int((~label_N).sum())
     if not positives or not negatives:
         return nan
@@ -208,7 +239,9 @@ class RocPoint:
     specificity: float
 
 
-def roc_point(score_N: NDArray[np.floating], label_N: NDArray[np.bool_], threshold: float) -> RocPoint:
+def roc_point(
+    score_N: NDArray[np.floating], label_N: NDArray[np.bool_], threshold: float
+) -> RocPoint:
     """Sensitivity and specificity where a score of at least threshold is positive."""
     positive_N = score_N >= threshold
     return RocPoint(
@@ -218,7 +251,9 @@ def roc_point(score_N: NDArray[np.floating], label_N: NDArray[np.bool_], thresho
     )
 
 
-def sensitivity_at_specificity(score_N: NDArray[np.floating], label_N: NDArray[np.bool_], specificity: float) -> RocPoint:
+def sensitivity_at_specificity(
+    score_N: NDArray[np.floating], label_N: NDArray[np.bool_], specificity: float
+) -> RocPoint:
     """The point of the empirical ROC with the highest sensitivity at this specificity or more."""
     negatives = np.sort(score_N[~label_N])
     if not len(negatives) or len(negatives) == len(label_N):
@@ -229,7 +264,9 @@ def sensitivity_at_specificity(score_N: NDArray[np.floating], label_N: NDArray[n
 
 
 def ppv_at_prevalence(sensitivity: float, specificity: float, prevalence: float) -> float:
-    """Bayes: the share of positive calls that are right where this share of the studies has the disease."""
+    """Bayes: the share of positive calls that are right where this share of the studies has the
+    disease.
+    """
     right = sensitivity * prevalence
     wrong = (1 - specificity) * (1 - prevalence)
     return right / (right + wrong) if right + wrong else nan
@@ -250,10 +287,12 @@ def bootstrap(
     seed: int = 0,
     resamples: int = 1000,
 ) -> Interval:
-    """The interval of statistic(row indices) over patients drawn with replacement, all rows of a patient together.
+    """The interval of statistic(row indices) over patients drawn with replacement, all rows of a
+    patient together.
 
-    Slices of one patient resemble each other: drawing slices would make the interval far too narrow. Draws in which the
-    statistic is nan (no negative patient, say) are left out; if they are the half or more, there is no interval.
+    Slices of one patient resemble each other: drawing slices would make the interval far too
+    narrow. Draws in which the statistic is nan (no negative patient, say) are left out; if they are
+    the half or more, there is no interval.
     """
     _, patient_of_row = np.unique(np.asarray(patient_N), return_inverse=True)
     patients = int(patient_of_row.max()) + 1 if len(patient_of_row) else 0
@@ -263,7 +302,11 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     values = np.array(
         [
-            statistic(np.concatenate([rows_of[patient] for patient in rng.integers(0, patients, patients)]))
+            statistic(
+                np.concatenate(
+                    [rows_of[patient] for patient in rng.integers(0, patients, patients)]
+                )
+            )
             for _ in range(resamples)
         ]
     )

@@ -1,4 +1,6 @@
-"""Header values of a dataset that may be damaged: a value, a default, or a Refusal that names the attribute."""
+"""Header values of a dataset that may be damaged: a value, a default, or a Refusal that names the
+attribute.
+"""
 
 import math
 from typing import Any
@@ -10,7 +12,9 @@ from ich_node.errors import NoGeometry, Undecodable
 
 
 def value_of(dataset: Dataset, keyword: str) -> Any:
-    """The value, or None where the attribute is missing or empty. Raises Undecodable if its bytes cannot be understood."""
+    """The value, or None where the attribute is missing or empty. Raises Undecodable if its bytes
+    cannot be understood.
+    """
     try:
         return dataset.get(keyword)
     except DAMAGED as error:
@@ -31,7 +35,9 @@ def integer_of(dataset: Dataset, keyword: str, default: int) -> int:
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise Undecodable(f"{uid_of(dataset, 'SOPInstanceUID')}: {keyword} is not a whole number") from error
+        raise Undecodable(
+            f"{uid_of(dataset, 'SOPInstanceUID')}: {keyword} is not a whole number"
+        ) from error
 
 
 def numbers_of(dataset: Dataset, keyword: str, count: int) -> list[float]:

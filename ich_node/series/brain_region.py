@@ -14,10 +14,13 @@ SMALLEST_CM2 = 15.0
 LARGEST_CM2 = 350.0
 
 
-def enclosed_tissue(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> NDArray[Any] | None:
+def enclosed_tissue(
+    hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]
+) -> NDArray[Any] | None:
     """HU of the pixels of the largest region inside closed bone, without its rim, coarsely sampled.
 
-    None if there is no such region, or if it is too small or too large for brain (a neck, an open base, a table).
+    None if there is no such region, or if it is too small or too large for brain (a neck, an open
+    base, a table).
     """
     step = max(1, round(COARSE_MM / min(pixel_spacing_mm)))
     coarse_YX = hu_YX[::step, ::step]

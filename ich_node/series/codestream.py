@@ -1,7 +1,8 @@
 """What a compressed frame says of its own size, read before any decoder allocates for it.
 
-The decoders believe the codestream and not the header: a JPEG 2000 frame of 20 kB that announces 60,000 x 60,000 pixels takes
-OpenJPEG 7 GB and 47 seconds, and a JPEG-LS one ends the process. Sources: ITU-T T.81 B.2.2, T.87 C.2.2, T.800 A.5.1.
+The decoders believe the codestream and not the header: a JPEG 2000 frame of 20 kB that announces
+60,000 x 60,000 pixels takes OpenJPEG 7 GB and 47 seconds, and a JPEG-LS one ends the process.
+Sources: ITU-T T.81 B.2.2, T.87 C.2.2, T.800 A.5.1.
 """
 
 import struct
@@ -31,7 +32,9 @@ class CodestreamSize:
 
 
 def size_of(frame: bytes) -> CodestreamSize | None:
-    """Of a JPEG, JPEG-LS or JPEG 2000 frame; None for RLE, which has no size of its own. Raises Undecodable."""
+    """Of a JPEG, JPEG-LS or JPEG 2000 frame; None for RLE, which has no size of its own. Raises
+    Undecodable.
+    """
     try:
         if frame[:2] == START_OF_IMAGE:
             return _jpeg(frame)
@@ -60,8 +63,8 @@ def _jpeg(frame: bytes) -> CodestreamSize:
 
 
 def _jpeg_2000(frame: bytes, at: int) -> CodestreamSize:
-    right, bottom, left, top, tile_columns, tile_rows, tile_left, tile_top, components, bits = struct.unpack_from(
-        ">4x8LHB", frame, at
+    right, bottom, left, top, tile_columns, tile_rows, tile_left, tile_top, components, bits = (
+        struct.unpack_from(">4x8LHB", frame, at)
     )
     if not tile_columns or not tile_rows:
         raise Undecodable("the compressed pixel data has tiles without a size")
@@ -69,4 +72,6 @@ def _jpeg_2000(frame: bytes, at: int) -> CodestreamSize:
     if tiles > MOST_TILES:
         raise Undecodable(f"the compressed pixel data has {tiles} tiles; a CT slice has one")
     # of the first component; the top bit of the byte is its sign
-    return CodestreamSize(rows=bottom - top, columns=right - left, components=components, bits=(bits & 0x7F) + 1)
+    return CodestreamSize(
+        rows=bottom - top, columns=right - left, components=components, bits=(bits & 0x7F) + 1
+    )

@@ -1,8 +1,10 @@
-"""The fastest exact decoder for each transfer syntax, for what nearly all CT is: one sample a pixel, in 16 bits.
+"""The fastest exact decoder for each transfer syntax, for what nearly all CT is: one sample a
+pixel, in 16 bits.
 
-Whatever these do not take, or cannot decode, goes to pydicom and its plugins: they are slower, know more, and have the words for
-what is wrong. imagecodecs lets other threads run while it decodes; none of pydicom's plugins does. RLE stays with
-pylibjpeg-rle, since imagecodecs' decoder reads beyond the end of a damaged frame.
+Whatever these do not take, or cannot decode, goes to pydicom and its plugins: they are slower, know
+more, and have the words for what is wrong. imagecodecs lets other threads run while it decodes;
+none of pydicom's plugins does. RLE stays with pylibjpeg-rle, since imagecodecs' decoder reads
+beyond the end of a damaged frame.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +32,8 @@ from ich_node.series import jpeg_extended
 from ich_node.series.attributes import integer_of, text_of
 from ich_node.series.codestream import CodestreamSize
 
-# The last marker of JPEG, JPEG-LS and JPEG 2000. Of a frame without it libjpeg-turbo makes grey, and CharLS looks 4 s for more.
+# The last marker of JPEG, JPEG-LS and JPEG 2000. Of a frame without it libjpeg-turbo makes grey,
+# and CharLS looks 4 s for more.
 END_OF_IMAGE = b"\xff\xd9"
 
 
@@ -39,10 +42,12 @@ class _NotTaken(Exception):
 
 
 def decode(dataset: Dataset, frame: bytes, announced: CodestreamSize | None) -> NDArray[Any]:
-    """stored_YX of a dataset's only frame; with the high bits as they came where the syntax is not a compressed one.
+    """stored_YX of a dataset's only frame; with the high bits as they came where the syntax is not
+    a compressed one.
 
-    frame: the encapsulated bytes, b"" if there are none. announced: what they say of themselves, which must be the header's size.
-    Raises what pydicom and the decoders raise for data that is damaged or lies about itself.
+    frame: the encapsulated bytes, b"" if there are none. announced: what they say of themselves,
+    which must be the header's size. Raises what pydicom and the decoders raise for data that is
+    damaged or lies about itself.
     """
     syntax = dataset.file_meta.TransferSyntaxUID
     try:
@@ -62,10 +67,14 @@ def _native(dataset: Dataset, syntax: UID) -> NDArray[Any]:
     rows, columns = dataset.Rows, dataset.Columns
     if len(dataset.PixelData) != 2 * rows * columns:
         raise _NotTaken
-    return np.frombuffer(dataset.PixelData, "<i2" if dataset.PixelRepresentation else "<u2").reshape(rows, columns)
+    return np.frombuffer(
+        dataset.PixelData, "<i2" if dataset.PixelRepresentation else "<u2"
+    ).reshape(rows, columns)
 
 
-def _compressed(dataset: Dataset, syntax: UID, frame: bytes, announced: CodestreamSize) -> NDArray[Any]:
+def _compressed(
+    dataset: Dataset, syntax: UID, frame: bytes, announced: CodestreamSize
+) -> NDArray[Any]:
     decoder = _DECODERS.get(syntax)
     if decoder is None or not _is_plain(dataset) or announced.bits != dataset.BitsStored:
         raise _NotTaken

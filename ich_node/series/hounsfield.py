@@ -41,7 +41,9 @@ Decode = Callable[[Sequence[Dataset]], Sequence[Pixels]]
 
 
 def decode_all(datasets: Sequence[Dataset]) -> list[Pixels]:
-    """Of each dataset, in their order. Raises Undecodable or NoHounsfieldUnits for the first that has none."""
+    """Of each dataset, in their order. Raises Undecodable or NoHounsfieldUnits for the first that
+    has none.
+    """
     return in_order(_pixels, datasets)
 
 
@@ -51,7 +53,8 @@ def _pixels(dataset: Dataset) -> Pixels:
 
 
 def to_hounsfield(dataset: Dataset) -> tuple[NDArray[Any], NDArray[np.int16] | NDArray[np.float32]]:
-    """stored_YX as decoded, hu_YX = stored * RescaleSlope + RescaleIntercept; int16 where that is exact.
+    """stored_YX as decoded, hu_YX = stored * RescaleSlope + RescaleIntercept; int16 where that is
+    exact.
 
     Raises Undecodable or NoHounsfieldUnits.
     """
@@ -65,8 +68,12 @@ def to_hounsfield(dataset: Dataset) -> tuple[NDArray[Any], NDArray[np.int16] | N
     return stored_YX, stored_YX.astype(np.float32) * np.float32(slope) + np.float32(intercept)
 
 
-def padding_mask(dataset: Dataset, stored_YX: NDArray[Any], hu_YX: NDArray[Any]) -> NDArray[np.bool_]:
-    """True where the scanner saw nothing: PixelPaddingValue (to its RangeLimit), and whatever lies below -1100 HU."""
+def padding_mask(
+    dataset: Dataset, stored_YX: NDArray[Any], hu_YX: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """True where the scanner saw nothing: PixelPaddingValue (to its RangeLimit), and whatever lies
+    below -1100 HU.
+    """
     mask_YX: NDArray[np.bool_] = hu_YX < PADDING_BELOW_HU
     padding = _padding_value(dataset, "PixelPaddingValue")
     if padding is None:
@@ -82,11 +89,18 @@ def padding_mask(dataset: Dataset, stored_YX: NDArray[Any], hu_YX: NDArray[Any])
 def _rescale(dataset: Dataset) -> tuple[float, float]:
     uid = uid_of(dataset, "SOPInstanceUID")
     try:
-        slope, intercept = float(value_of(dataset, "RescaleSlope")), float(value_of(dataset, "RescaleIntercept"))
+        slope, intercept = (
+            float(value_of(dataset, "RescaleSlope")),
+            float(value_of(dataset, "RescaleIntercept")),
+        )
     except (TypeError, ValueError) as error:
-        raise NoHounsfieldUnits(f"{uid}: RescaleSlope or RescaleIntercept is missing or not a number") from error
+        raise NoHounsfieldUnits(
+            f"{uid}: RescaleSlope or RescaleIntercept is missing or not a number"
+        ) from error
     if not (0 < slope <= MOST_RESCALE and abs(intercept) <= MOST_RESCALE):  # nor a NaN
-        raise NoHounsfieldUnits(f"{uid}: RescaleSlope {slope:g}, RescaleIntercept {intercept:g} do not lead to Hounsfield units")
+        raise NoHounsfieldUnits(
+            f"{uid}: RescaleSlope {slope:g}, RescaleIntercept {intercept:g} do not lead to Hounsfield units"
+        )
     kind = text_of(dataset, "RescaleType") or "HU"
     if kind not in ("HU", "US"):  # US is 'unspecified', which older scanners write
         raise NoHounsfieldUnits(f"{uid}: RescaleType {kind}, not HU")
@@ -109,31 +123,53 @@ def _stored(dataset: Dataset) -> NDArray[Any]:
         TypeError,
         ValueError,
     ) as error:
-        # The decoders are other people's C; these are what they and pydicom raise for data that is damaged or lies about itself.
-        raise Undecodable(f"{uid}: {_syntax(dataset)} pixel data cannot be decoded ({error})") from error
+        # The decoders are other people's C; these are what they and pydicom raise for data that is
+        # damaged or lies about itself.
+        raise Undecodable(
+            f"{uid}: {_syntax(dataset)} pixel data cannot be decoded ({error})"
+        ) from error
     except BaseException as panic:
         if type(panic).__name__ != "PanicException":
             raise
         # pylibjpeg-rle is Rust, and its panics are no Exceptions
-        raise Undecodable(f"{uid}: {_syntax(dataset)} pixel data cannot be decoded (it is longer than its header says)") from None
+        raise Undecodable(
+            f"{uid}: {_syntax(dataset)} pixel data cannot be decoded (it is longer than its header says)"
+        ) from None
     if decoded.shape != (dataset.Rows, dataset.Columns):
-        raise Undecodable(f"{uid}: {dataset.Rows} x {dataset.Columns} stated, {' x '.join(map(str, decoded.shape))} decoded")
+        raise Undecodable(
+            f"{uid}: {dataset.Rows} x {dataset.Columns} stated, {' x '.join(map(str, decoded.shape))} decoded"
+        )
     return decoded if _is_encapsulated(dataset) else _bits_stored(decoded, dataset)
 
 
 def _frame(dataset: Dataset, uid: str) -> tuple[bytes, CodestreamSize | None]:
-    """The encapsulated bytes and what they announce, held against the header before a decoder allocates for it.
+    """The encapsulated bytes and what they announce, held against the header before a decoder
+    allocates for it.
 
     Raises Undecodable.
     """
     try:
         frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
         announced = size_of(frame)
-    except (AttributeError, EOFError, IndexError, RuntimeError, TypeError, ValueError, struct.error) as error:
-        raise Undecodable(f"{uid}: the {_syntax(dataset)} pixel data has no frame ({error})") from error
+    except (
+        AttributeError,
+        EOFError,
+        IndexError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        struct.error,
+    ) as error:
+        raise Undecodable(
+            f"{uid}: the {_syntax(dataset)} pixel data has no frame ({error})"
+        ) from error
     except Undecodable as reason:
         raise Undecodable(f"{uid}: {reason.detail}") from reason
-    if announced and (announced.rows, announced.columns, announced.components) != (dataset.Rows, dataset.Columns, 1):
+    if announced and (announced.rows, announced.columns, announced.components) != (
+        dataset.Rows,
+        dataset.Columns,
+        1,
+    ):
         raise Undecodable(
             f"{uid}: {dataset.Rows} x {dataset.Columns} stated, but the compressed data announces "
             f"{announced.rows} x {announced.columns}, {announced.components} components"
@@ -142,7 +178,9 @@ def _frame(dataset: Dataset, uid: str) -> tuple[bytes, CodestreamSize | None]:
 
 
 def _bits_stored(decoded_YX: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
-    """Only BitsStored bits below HighBit are the value: the rest may hold overlays, or sign bits as the vendor liked."""
+    """Only BitsStored bits below HighBit are the value: the rest may hold overlays, or sign bits as
+    the vendor liked.
+    """
     allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
     high = integer_of(dataset, "HighBit", stored - 1)
     if not 1 <= stored <= allocated or not stored - 1 <= high < allocated:
@@ -151,7 +189,8 @@ def _bits_stored(decoded_YX: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
         )
     if stored == allocated:
         return decoded_YX
-    # up until HighBit is the top bit, down again until the lowest is the bottom one; the second shift carries the sign
+    # up until HighBit is the top bit, down again until the lowest is the bottom one; the second
+    # shift carries the sign
     return (decoded_YX << (allocated - 1 - high)) >> (allocated - stored)
 
 

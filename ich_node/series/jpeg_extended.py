@@ -1,6 +1,8 @@
-"""JPEG Extended (Process 2 and 4) of 12 bits: GDCM decodes it, but pydicom's plugin does not ask it to.
+"""JPEG Extended (Process 2 and 4) of 12 bits: GDCM decodes it, but pydicom's plugin does not ask it
+to.
 
-The reason given there (wrong colours of some multi-sample data) does not concern CT, which has one sample a pixel.
+The reason given there (wrong colours of some multi-sample data) does not concern CT, which has one
+sample a pixel.
 """
 
 from typing import Any
@@ -24,10 +26,14 @@ def decode(dataset: Dataset) -> NDArray[Any]:
     image.SetNumberOfDimensions(2)
     image.SetDimensions((dataset.Columns, dataset.Rows, 1))
     image.SetDataElement(element)
-    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2))
+    image.SetPhotometricInterpretation(
+        gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2)
+    )
     image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGExtendedProcess2_4))
     signed = int(dataset.PixelRepresentation)
-    image.SetPixelFormat(gdcm.PixelFormat(1, 16, dataset.BitsStored, dataset.BitsStored - 1, signed))
+    image.SetPixelFormat(
+        gdcm.PixelFormat(1, 16, dataset.BitsStored, dataset.BitsStored - 1, signed)
+    )
     # GDCM hands out char* as str
     pixels = image.GetBuffer().encode("utf-8", "surrogateescape")
     return np.frombuffer(pixels, "<i2" if signed else "<u2").reshape(dataset.Rows, dataset.Columns)

@@ -1,4 +1,6 @@
-"""Metal beside or in the brain: clips, coils, shunt valves, teeth. Its streaks look like blood, so a reader should know of it."""
+"""Metal beside or in the brain: clips, coils, shunt valves, teeth. Its streaks look like blood, so
+a reader should know of it.
+"""
 
 from typing import Any
 
@@ -16,8 +18,13 @@ def shows_metal(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> b
     """Whether a slice that shows brain also shows metal inside the outline of the head."""
     metal_YX = hu_YX > METAL_HU
     pixel_mm2 = pixel_spacing_mm[0] * pixel_spacing_mm[1]
-    if np.count_nonzero(metal_YX) * pixel_mm2 < LEAST_MM2 or enclosed_tissue(hu_YX, pixel_spacing_mm) is None:
+    if (
+        np.count_nonzero(metal_YX) * pixel_mm2 < LEAST_MM2
+        or enclosed_tissue(hu_YX, pixel_spacing_mm) is None
+    ):
         return False
     outline_YX = closed(hu_YX > BONE_HU, 4)
     head_YX = largest(outline_YX | holes(outline_YX))
-    return head_YX is not None and bool(np.count_nonzero(metal_YX & head_YX) * pixel_mm2 >= LEAST_MM2)
+    return head_YX is not None and bool(
+        np.count_nonzero(metal_YX & head_YX) * pixel_mm2 >= LEAST_MM2
+    )

@@ -1,4 +1,6 @@
-"""Dilation and erosion of masks by a cross, as `scipy.ndimage` has them, in a tenth of its time: whole rows are joined."""
+"""Dilation and erosion of masks by a cross, as `scipy.ndimage` has them, in a tenth of its time:
+whole rows are joined.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +10,9 @@ Mask = NDArray[np.bool_]
 
 
 def dilated(mask_YX: Mask, times: int) -> Mask:
-    """`binary_dilation(iterations=times)`: everything within so many steps up, down, left and right."""
+    """`binary_dilation(iterations=times)`: everything within so many steps up, down, left and
+    right.
+    """
     for _ in range(times):
         wider_YX = mask_YX.copy()
         wider_YX[1:] |= mask_YX[:-1]
@@ -39,7 +43,9 @@ def closed(mask_YX: Mask, times: int) -> Mask:
 
 
 def holes(mask_YX: Mask) -> Mask:
-    """The parts of a mask's background that do not reach the border. One labelling; SciPy's filling dilates again and again."""
+    """The parts of a mask's background that do not reach the border. One labelling; SciPy's filling
+    dilates again and again.
+    """
     outside_YX, count = ndimage.label(np.pad(~mask_YX, 1, constant_values=True))
     enclosed_L = np.ones(count + 1, dtype=bool)
     enclosed_L[[0, outside_YX[0, 0]]] = False

@@ -1,6 +1,7 @@
 """One function over many slices on several threads, in the slices' order.
 
-It pays where the function lets go of the interpreter's lock: NumPy, and the decoders that were chosen for that.
+It pays where the function lets go of the interpreter's lock: NumPy, and the decoders that were
+chosen for that.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,8 @@ R = TypeVar("R")
 
 
 def in_order(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """The results in the order of the items. What is raised is what the first item in this order raises.
+    """The results in the order of the items. What is raised is what the first item in this order
+    raises.
 
     On as many threads as torch has: `[analysis] threads`, or the CPUs.
     """

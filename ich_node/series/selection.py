@@ -1,4 +1,6 @@
-"""Headers of one series -> the axial CT objects to read, in order, and what is left out. No pixels are decoded here."""
+"""Headers of one series -> the axial CT objects to read, in order, and what is left out. No pixels
+are decoded here.
+"""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+)
 
 from ich_node.dicom.geometry import slice_normal, slice_position
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
@@ -27,7 +34,14 @@ from ich_node.errors import (
     TransferSyntaxRefused,
     Undecodable,
 )
-from ich_node.series.attributes import integer_of, numbers_of, text_of, transfer_syntax_of, uid_of, values_of
+from ich_node.series.attributes import (
+    integer_of,
+    numbers_of,
+    text_of,
+    transfer_syntax_of,
+    uid_of,
+    values_of,
+)
 from ich_node.series.descriptions import (
     bone_kernel,
     contrast_hint,
@@ -40,7 +54,8 @@ LEAST_SLICES = 8
 COVERAGE_MM = (80.0, 300.0)  # with the neck; the highest head CT seen here covers 195 mm
 MOST_OBJECTS = 2_000
 MOST_PIXELS = 2_048 * 2_048
-MOST_SERIES_PIXELS = 1 << 29  # 2,000 slices of 512 x 512: what is decoded is in memory until the series has been read
+# 2,000 slices of 512 x 512: what is decoded is in memory until the series has been read
+MOST_SERIES_PIXELS = 1 << 29
 LEAST_PIXELS_A_SIDE = 64
 PIXEL_SPACING_MM = (0.1, 2.0)
 AXIAL_COSINE = 0.8
@@ -75,7 +90,9 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """kept is ordered by position. left_out: (SOPInstanceUID, reason). contrast_hint: words that need the pixels to decide."""
+    """kept is ordered by position. left_out: (SOPInstanceUID, reason). contrast_hint: words that
+    need the pixels to decide.
+    """
 
     study_instance_uid: str
     series_instance_uid: str
@@ -89,14 +106,20 @@ def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
     if not datasets:
         raise TooFewSlices("the series has no objects")
     if len(datasets) > MOST_OBJECTS:
-        raise TooLarge(f"{len(datasets)} objects in one series; a head CT has fewer than {MOST_OBJECTS}")
+        raise TooLarge(
+            f"{len(datasets)} objects in one series; a head CT has fewer than {MOST_OBJECTS}"
+        )
     for dataset in datasets:
         _check_kind(dataset)
     study_uid, series_uid = _one_series(datasets)
     images, left_out = _without_localizers(_distinct(datasets))
-    pixels = sum(integer_of(dataset, "Rows", 0) * integer_of(dataset, "Columns", 0) for dataset in images)
+    pixels = sum(
+        integer_of(dataset, "Rows", 0) * integer_of(dataset, "Columns", 0) for dataset in images
+    )
     if pixels > MOST_SERIES_PIXELS:
-        raise TooLarge(f"{pixels} pixels in one series; a head CT has fewer than {MOST_SERIES_PIXELS}")
+        raise TooLarge(
+            f"{pixels} pixels in one series; a head CT has fewer than {MOST_SERIES_PIXELS}"
+        )
     for dataset in images:
         _check_protocol(dataset)
     placed = sorted((_placed(dataset) for dataset in images), key=_order)
@@ -114,7 +137,9 @@ def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
 
 
 def _check_kind(dataset: Dataset) -> None:
-    """What can be said of one object without knowing the others: class, transfer syntax, photometric interpretation, size."""
+    """What can be said of one object without knowing the others: class, transfer syntax,
+    photometric interpretation, size.
+    """
     uid = uid_of(dataset, "SOPInstanceUID")
     transfer_syntax = transfer_syntax_of(dataset)
     if transfer_syntax is not None and transfer_syntax not in ACCEPTED_TRANSFER_SYNTAXES:
@@ -126,15 +151,21 @@ def _check_kind(dataset: Dataset) -> None:
         sop_class in (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
         or integer_of(dataset, "NumberOfFrames", 1) > 1
     ):
-        raise EnhancedMultiFrame(f"{uid}: multi-frame CT is not read here; send the classic single-frame series")
+        raise EnhancedMultiFrame(
+            f"{uid}: multi-frame CT is not read here; send the classic single-frame series"
+        )
     if any(sop_class == result or sop_class.startswith(result + ".") for result in RESULT_CLASSES):
         raise DerivedResult(f"{uid}: {_class_name(sop_class)} is a result, not an acquisition")
     if sop_class != CTImageStorage:
-        raise NotCT(f"{uid}: {_class_name(sop_class) or 'an object without SOPClassUID'} is not CT Image Storage")
+        raise NotCT(
+            f"{uid}: {_class_name(sop_class) or 'an object without SOPClassUID'} is not CT Image Storage"
+        )
     if not uid:
         raise NotCT("an object has no SOPInstanceUID: it cannot be referred to")
     if text_of(dataset, "PhotometricInterpretation") == "MONOCHROME1":
-        raise Monochrome1(f"{uid}: MONOCHROME1; CT must be MONOCHROME2, inverted pixels are not guessed at")
+        raise Monochrome1(
+            f"{uid}: MONOCHROME1; CT must be MONOCHROME2, inverted pixels are not guessed at"
+        )
     _check_size(dataset, uid)
 
 
@@ -151,9 +182,14 @@ def _check_size(dataset: Dataset, uid: str) -> None:
 
 
 def _one_series(datasets: Sequence[Dataset]) -> tuple[str, str]:
-    identities = {(uid_of(dataset, "StudyInstanceUID"), uid_of(dataset, "SeriesInstanceUID")) for dataset in datasets}
+    identities = {
+        (uid_of(dataset, "StudyInstanceUID"), uid_of(dataset, "SeriesInstanceUID"))
+        for dataset in datasets
+    }
     if len(identities) != 1:
-        raise MixedSeries(f"the objects belong to {len(identities)} series; give one series at a time")
+        raise MixedSeries(
+            f"the objects belong to {len(identities)} series; give one series at a time"
+        )
     return identities.pop()
 
 
@@ -178,32 +214,48 @@ def _check_protocol(dataset: Dataset) -> None:
     """What the scanner says about the acquisition."""
     uid = uid_of(dataset, "SOPInstanceUID")
     if kind := derived_image_type(dataset):
-        raise DerivedResult(f"{uid}: ImageType {kind} is derived from another series; send the acquisition")
+        raise DerivedResult(
+            f"{uid}: ImageType {kind} is derived from another series; send the acquisition"
+        )
     if part := other_body_part(dataset):
         raise NotHead(f"{uid}: the header says {part}")
     if kernel := bone_kernel(dataset):
         raise BoneKernel(f"{uid}: kernel {kernel} is for bone; send the soft-tissue reconstruction")
     if contrast := contrast_statement(dataset):
-        raise ContrastEnhanced(f"{uid}: {contrast}; contrast looks like blood, send the plain series")
+        raise ContrastEnhanced(
+            f"{uid}: {contrast}; contrast looks like blood, send the plain series"
+        )
 
 
 def _placed(dataset: Dataset) -> Kept:
     uid = uid_of(dataset, "SOPInstanceUID")
-    position, orientation = numbers_of(dataset, "ImagePositionPatient", 3), numbers_of(dataset, "ImageOrientationPatient", 6)
+    position, orientation = (
+        numbers_of(dataset, "ImagePositionPatient", 3),
+        numbers_of(dataset, "ImageOrientationPatient", 6),
+    )
     spacing = numbers_of(dataset, "PixelSpacing", 2)
     try:
         position_mm = slice_position(position, orientation)
     except ValueError as error:
         raise NoGeometry(f"{uid}: {error}") from error
     if not all(PIXEL_SPACING_MM[0] <= step_mm <= PIXEL_SPACING_MM[1] for step_mm in spacing):
-        raise NoGeometry(f"{uid}: PixelSpacing {spacing[0]:g} x {spacing[1]:g} mm is not that of a CT")
+        raise NoGeometry(
+            f"{uid}: PixelSpacing {spacing[0]:g} x {spacing[1]:g} mm is not that of a CT"
+        )
     return Kept(
         dataset=dataset,
         sop_instance_uid=uid,
         sop_class_uid=_sop_class(dataset),
         pixel_spacing_mm=(spacing[0], spacing[1]),
         image_position_mm=(position[0], position[1], position[2]),
-        image_orientation=(orientation[0], orientation[1], orientation[2], orientation[3], orientation[4], orientation[5]),
+        image_orientation=(
+            orientation[0],
+            orientation[1],
+            orientation[2],
+            orientation[3],
+            orientation[4],
+            orientation[5],
+        ),
         position_mm=position_mm,
         instance_number=integer_of(dataset, "InstanceNumber", 0) or None,
         is_copy=_is_copy(dataset),
@@ -212,11 +264,16 @@ def _placed(dataset: Dataset) -> Kept:
 
 def _is_copy(dataset: Dataset) -> bool:
     """A lossy or derived copy, which must not stand in for an original at the same place."""
-    return text_of(dataset, "LossyImageCompression") == "01" or "DERIVED" in values_of(dataset, "ImageType")[:1]
+    return (
+        text_of(dataset, "LossyImageCompression") == "01"
+        or "DERIVED" in values_of(dataset, "ImageType")[:1]
+    )
 
 
 def _order(item: Kept) -> tuple[float, bool, float, str]:
-    """By position; what follows only breaks ties, so that file order never matters: originals, InstanceNumber, UID."""
+    """By position; what follows only breaks ties, so that file order never matters: originals,
+    InstanceNumber, UID.
+    """
     number = math.inf if item.instance_number is None else item.instance_number
     return round(item.position_mm, 3), item.is_copy, number, item.sop_instance_uid
 
@@ -233,11 +290,19 @@ def _one_orientation(placed: Sequence[Kept]) -> tuple[list[Kept], list[tuple[str
     stacks.sort(key=len, reverse=True)
     main, others = stacks[0], [item for stack in stacks[1:] for item in stack]
     if abs(slice_normal(main[0].image_orientation)[2]) <= AXIAL_COSINE:
-        raise NotAxial(f"{main[0].sop_instance_uid}: the slices are coronal, sagittal or oblique, not axial")
-    if len(others) > MOST_STRAYS or any(abs(slice_normal(item.image_orientation)[2]) > AXIAL_COSINE for item in others):
+        raise NotAxial(
+            f"{main[0].sop_instance_uid}: the slices are coronal, sagittal or oblique, not axial"
+        )
+    if len(others) > MOST_STRAYS or any(
+        abs(slice_normal(item.image_orientation)[2]) > AXIAL_COSINE for item in others
+    ):
         sizes = ", ".join(str(len(stack)) for stack in stacks)
-        raise MixedOrientations(f"{len(stacks)} orientations in one series ({sizes} slices); send each as its own series")
-    return main, [(item.sop_instance_uid, "not axial, in an axial series (localizer)") for item in others]
+        raise MixedOrientations(
+            f"{len(stacks)} orientations in one series ({sizes} slices); send each as its own series"
+        )
+    return main, [
+        (item.sop_instance_uid, "not axial, in an axial series (localizer)") for item in others
+    ]
 
 
 def _same_orientation(a: Kept, b: Kept) -> bool:
@@ -247,10 +312,18 @@ def _same_orientation(a: Kept, b: Kept) -> bool:
 
 
 def _without_doubles(stack: Sequence[Kept]) -> tuple[list[Kept], list[tuple[str, str]]]:
-    """Positions along the normal of the first slice (a tiny jitter of the normals must not reorder a stack), each once."""
+    """Positions along the normal of the first slice (a tiny jitter of the normals must not reorder
+    a stack), each once.
+    """
     normal = slice_normal(stack[0].image_orientation)
     along = normal if normal[2] >= 0 else -normal
-    ordered = sorted((replace(item, position_mm=float(np.asarray(item.image_position_mm) @ along)) for item in stack), key=_order)
+    ordered = sorted(
+        (
+            replace(item, position_mm=float(np.asarray(item.image_position_mm) @ along))
+            for item in stack
+        ),
+        key=_order,
+    )
     kept: list[Kept] = []
     doubles: list[tuple[str, str]] = []
     for item in ordered:
@@ -263,18 +336,28 @@ def _without_doubles(stack: Sequence[Kept]) -> tuple[list[Kept], list[tuple[str,
 
 def _check_stack(kept: Sequence[Kept]) -> None:
     if len(kept) < LEAST_SLICES:
-        raise TooFewSlices(f"{len(kept)} slices at different positions; a head needs at least {LEAST_SLICES}")
+        raise TooFewSlices(
+            f"{len(kept)} slices at different positions; a head needs at least {LEAST_SLICES}"
+        )
     span_mm = kept[-1].position_mm - kept[0].position_mm
     if span_mm < COVERAGE_MM[0]:
-        raise TooFewSlices(f"{len(kept)} slices cover {span_mm:.0f} mm; a head needs at least {COVERAGE_MM[0]:.0f} mm")
+        raise TooFewSlices(
+            f"{len(kept)} slices cover {span_mm:.0f} mm; a head needs at least {COVERAGE_MM[0]:.0f} mm"
+        )
     if span_mm > COVERAGE_MM[1]:
-        raise NotHead(f"the slices cover {span_mm:.0f} mm; a head has less than {COVERAGE_MM[1]:.0f} mm")
+        raise NotHead(
+            f"the slices cover {span_mm:.0f} mm; a head has less than {COVERAGE_MM[1]:.0f} mm"
+        )
 
 
 def _sop_class(dataset: Dataset) -> str:
-    """RSNA's files say their class in the file meta information alone, and some say only that they are CT."""
+    """RSNA's files say their class in the file meta information alone, and some say only that they
+    are CT.
+    """
     meta = getattr(dataset, "file_meta", None)
-    stated = uid_of(dataset, "SOPClassUID") or ("" if meta is None else uid_of(meta, "MediaStorageSOPClassUID"))
+    stated = uid_of(dataset, "SOPClassUID") or (
+        "" if meta is None else uid_of(meta, "MediaStorageSOPClassUID")
+    )
     if stated:
         return stated
     return str(CTImageStorage) if text_of(dataset, "Modality") == "CT" else ""

@@ -1,4 +1,6 @@
-"""DICOM datasets -> a head CT Series: ordered Slices in Hounsfield units, what was left out, and why; or a named Refusal."""
+"""DICOM datasets -> a head CT Series: ordered Slices in Hounsfield units, what was left out, and
+why; or a named Refusal.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,8 +21,9 @@ from ich_node.series.selection import Kept, select
 class Slice:
     """One axial image in HU with its place in the patient.
 
-    hu_YX keeps the stored padding as it came (the published input depends on it); padding_YX says where it is.
-    position_mm lies along the slice normal. pixel_spacing_mm: between rows, between columns.
+    hu_YX keeps the stored padding as it came (the published input depends on it); padding_YX says
+    where it is. position_mm lies along the slice normal. pixel_spacing_mm: between rows, between
+    columns.
     """
 
     sop_instance_uid: str
@@ -45,7 +48,8 @@ class LeftOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Slices ordered by position along their common normal (feet to head for a supine head-first patient).
+    """Slices ordered by position along their common normal (feet to head for a supine head-first
+    patient).
 
     metal_slices: how many of them show brain and metal.
     """
@@ -58,16 +62,20 @@ class Series:
     metal_slices: int = 0
 
 
-def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False, decode: Decode = decode_all) -> Series:
+def read_series(
+    datasets: Iterable[Dataset], *, single_slice: bool = False, decode: Decode = decode_all
+) -> Series:
     """Read the objects of one series, in any order.
 
-    single_slice lets one lone object through, for looking at a slice by hand; the checks that need a whole head are then
-    not made. decode: whoever has decoded some of them before gives those. Raises a Refusal that says what is wrong with which
-    object.
+    single_slice lets one lone object through, for looking at a slice by hand; the checks that need
+    a whole head are then not made. decode: whoever has decoded some of them before gives those.
+    Raises a Refusal that says what is wrong with which object.
     """
     selection = select(list(datasets), single_slice=single_slice)
     pixels = decode([kept.dataset for kept in selection.kept])
-    slices = tuple(_slice(kept, its_pixels) for kept, its_pixels in zip(selection.kept, pixels, strict=True))
+    slices = tuple(
+        _slice(kept, its_pixels) for kept, its_pixels in zip(selection.kept, pixels, strict=True)
+    )
     hu_SYX: Sequence[NDArray[np.int16] | NDArray[np.float32]] = [slice_.hu_YX for slice_ in slices]
     check_hounsfield(hu_SYX, [slice_.padding_YX for slice_ in slices])
     if len(slices) > 1:
@@ -78,7 +86,9 @@ def read_series(datasets: Iterable[Dataset], *, single_slice: bool = False, deco
         study_instance_uid=selection.study_instance_uid,
         series_instance_uid=selection.series_instance_uid,
         slices=slices,
-        left_out=tuple(LeftOut(sop_instance_uid=uid, reason=reason) for uid, reason in selection.left_out),
+        left_out=tuple(
+            LeftOut(sop_instance_uid=uid, reason=reason) for uid, reason in selection.left_out
+        ),
         tilt_deg=tilt_degrees(slices[0].image_orientation),
         metal_slices=sum(shows_metal(slice_.hu_YX, slice_.pixel_spacing_mm) for slice_ in slices),
     )

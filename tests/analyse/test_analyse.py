@@ -1,4 +1,6 @@
-"""Every way a reading can end: an answer, a refusal, a try that failed, a dead letter, a job given back."""
+"""Every way a reading can end: an answer, a refusal, a try that failed, a dead letter, a job given
+back.
+"""
 
 import threading
 from dataclasses import replace
@@ -39,9 +41,13 @@ def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
 
 
 def test_reading_twice_makes_the_same_bytes(bench, tmp_path, untrained_bundle):
-    """Another analyser at another time, after the first one's lease ran out: the objects are the same."""
+    """Another analyser at another time, after the first one's lease ran out: the objects are the
+    same.
+    """
     bench.receive(head_series())
-    claimed = bench.ledger.claim(owner="lost", now=bench.now, lease=timedelta(seconds=60), max_attempts=2)
+    claimed = bench.ledger.claim(
+        owner="lost", now=bench.now, lease=timedelta(seconds=60), max_attempts=2
+    )
     first = bench.analyser._read(claimed, Detector(bench.shelf.current()))[1]
     bench.now += timedelta(hours=5)
     assert bench.work_once()
@@ -57,12 +63,18 @@ def test_a_refusal_is_an_answer_and_is_not_tried_again(bench):
 
 
 def test_our_own_and_other_results_are_never_read(bench):
-    """A Secondary Capture or SR that a PACS routes back is a refusal, even if it came in by another way than our listener."""
+    """A Secondary Capture or SR that a PACS routes back is a refusal, even if it came in by another
+    way than our listener.
+    """
     for sop_class in ("1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.88.34"):
-        bench.receive(head_series(SOPClassUID=sop_class, SeriesInstanceUID=f"1.2.3.{len(sop_class)}"))
+        bench.receive(
+            head_series(SOPClassUID=sop_class, SeriesInstanceUID=f"1.2.3.{len(sop_class)}")
+        )
     while bench.work_once():
         pass
-    assert {(job.state, job.reason) for job in bench.ledger.list()} == {(JobState.REFUSED, "derived_result")}
+    assert {(job.state, job.reason) for job in bench.ledger.list()} == {
+        (JobState.REFUSED, "derived_result")
+    }
 
 
 def test_a_reading_that_cannot_be_reported_is_a_dead_letter_with_its_reason(bench):
@@ -79,7 +91,11 @@ def test_an_object_that_is_gone_from_the_spool_is_tried_again_then_set_aside(ben
     job = bench.receive(head_series())
     bench.spool.absolute(bench.ledger.instances(job)[3].path).unlink()
     assert bench.work_once()
-    assert (bench.job.state, bench.job.reason, bench.job.attempts) == (JobState.WAITING, "unavailable", 1)
+    assert (bench.job.state, bench.job.reason, bench.job.attempts) == (
+        JobState.WAITING,
+        "unavailable",
+        1,
+    )
     assert not bench.work_once()
     bench.now += timedelta(seconds=31)
     assert bench.work_once()
@@ -108,13 +124,19 @@ def test_a_process_that_is_to_stop_gives_its_job_back_without_a_try(bench):
 
 
 def test_an_analyser_that_was_overtaken_changes_nothing(bench):
-    """Its lease ran out in the middle and another one finished: what it has to say comes too late, and is not said."""
+    """Its lease ran out in the middle and another one finished: what it has to say comes too late,
+    and is not said.
+    """
     job = bench.receive(head_series())
     times = iter([START, START])
 
     def clock() -> datetime:
         moment = next(times, None)
-        if moment is None and bench.job.state is JobState.READING and bench.job.lease_owner == "slow":
+        if (
+            moment is None
+            and bench.job.state is JobState.READING
+            and bench.job.lease_owner == "slow"
+        ):
             bench.now = START + timedelta(minutes=2)
             assert bench.work_once()
         return moment or bench.now
@@ -123,7 +145,9 @@ def test_an_analyser_that_was_overtaken_changes_nothing(bench):
     assert slow.work_once(Detector(bench.shelf.current()))
     assert bench.job.state is JobState.DONE
     assert bench.job.attempts == 2
-    assert len(bench.ledger.results(job.id)) == len({result.sop_instance_uid for result in bench.ledger.results(job.id)})
+    assert len(bench.ledger.results(job.id)) == len(
+        {result.sop_instance_uid for result in bench.ledger.results(job.id)}
+    )
 
 
 def test_without_a_model_nothing_is_claimed(bench, tmp_path):
@@ -144,13 +168,17 @@ def test_an_activation_counts_from_the_next_job_on(bench, untrained_bundle, tmp_
     assert bench.shelf.current() is first
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(untrained_bundle.read_bytes())
-    bench.ledger.activate_bundle(path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=bench.now)
+    bench.ledger.activate_bundle(
+        path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=bench.now
+    )
     assert bench.shelf.current() is not first
     assert open_bundle(copy).sha256 == bench.shelf.current().sha256
 
 
 def test_a_full_disk_sets_no_series_aside(bench):
-    """There is no room for its results, however often it is tried: it waits, and is read when there is."""
+    """There is no room for its results, however often it is tried: it waits, and is read when there
+    is.
+    """
     job = bench.receive(head_series())
     analyser = replace(bench.analyser, spool=Spool(bench.folder / "spool", reserve_bytes=1 << 60))
     for _ in range(3):
@@ -168,10 +196,14 @@ def test_the_log_says_which_engine_reads(bench):
     analyser = replace(bench.analyser, settings=settings)
     with capture_logs() as lines:
         analyser._load(bench.shelf.current())
-    assert [(line["event"], line["device"], line["engine"]) for line in lines] == [("bundle_loaded", "cpu", "torch")]
+    assert [(line["event"], line["device"], line["engine"]) for line in lines] == [
+        ("bundle_loaded", "cpu", "torch")
+    ]
 
 
-OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nGPU 0 has a total capacity of 8 GiB")
+OUT_OF_MEMORY = torch.OutOfMemoryError(
+    "CUDA out of memory. Tried to allocate 20.00 MiB.\nGPU 0 has a total capacity of 8 GiB"
+)
 
 
 def test_a_gpu_without_memory_is_no_reason_to_wait(bench):
@@ -180,22 +212,35 @@ def test_a_gpu_without_memory_is_no_reason_to_wait(bench):
     assert bench.analyser.work_once(detector_that_raises(bench, OUT_OF_MEMORY))
     assert (bench.job.state, bench.job.attempts) == (JobState.DONE, 1)
     events = {event.event: event.detail for event in bench.ledger.events(job.id)}
-    assert events["read on the CPU"] == "the GPU's memory was short: CUDA out of memory. Tried to allocate 20.00 MiB."
+    assert (
+        events["read on the CPU"]
+        == "the GPU's memory was short: CUDA out of memory. Tried to allocate 20.00 MiB."
+    )
 
 
 def test_a_lost_gpu_ends_the_process_and_costs_the_series_nothing(bench):
-    """The job is given back without a try; the process, whose CUDA is spoilt for good, ends and is started again."""
+    """The job is given back without a try; the process, whose CUDA is spoilt for good, ends and is
+    started again.
+    """
     job = bench.receive(head_series())
     with pytest.raises(DeviceLost, match=r"unspecified launch failure$"):
         bench.analyser.work_once(detector_that_raises(bench, DEVICE_LOST))
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
     assert bench.work_once()
     assert bench.job.state is JobState.DONE
-    assert [event.event for event in bench.ledger.events(job.id)] == ["received", "claimed", "released", "claimed", "done"]
+    assert [event.event for event in bench.ledger.events(job.id)] == [
+        "received",
+        "claimed",
+        "released",
+        "claimed",
+        "done",
+    ]
 
 
 def test_a_series_that_loses_the_gpu_each_time_is_set_aside(bench):
-    """The first time costs nothing; from then on it counts, or it would keep the node from reading for ever."""
+    """The first time costs nothing; from then on it counts, or it would keep the node from reading
+    for ever.
+    """
     bench.receive(head_series())
     for _ in range(3):
         with pytest.raises(DeviceLost):

@@ -1,4 +1,6 @@
-"""Series are looked at while they arrive; a reading gives way to a more urgent one; nothing of it is done twice."""
+"""Series are looked at while they arrive; a reading gives way to a more urgent one; nothing of it
+is done twice.
+"""
 
 from datetime import timedelta
 
@@ -22,7 +24,9 @@ MINUTE = timedelta(minutes=1)
 
 
 class CountingEngine(TorchEngine):
-    """Counts the slices that it is asked for. meanwhile: done once, in the middle of the first batch."""
+    """Counts the slices that it is asked for. meanwhile: done once, in the middle of the first
+    batch.
+    """
 
     def __init__(self, bench: Bench, meanwhile=lambda: None) -> None:
         super().__init__(bench.shelf.current().network())
@@ -47,11 +51,15 @@ def counting(bench: Bench, meanwhile=lambda: None) -> tuple[CountingEngine, Dete
 
 
 def results_of(bench: Bench) -> list[tuple[str, str]]:
-    return [(result.sop_instance_uid, result.sha256) for result in bench.ledger.results(bench.job.id)]
+    return [
+        (result.sop_instance_uid, result.sha256) for result in bench.ledger.results(bench.job.id)
+    ]
 
 
 def test_only_what_came_last_is_left_to_read(bench, tmp_path, untrained_bundle):
-    """Eight slices are looked at, the ninth to twelfth come: the network sees these four, and the results are the same bytes."""
+    """Eight slices are looked at, the ninth to twelfth come: the network sees these four, and the
+    results are the same bytes.
+    """
     slices = head_series(12)
     looking, detector = counting(bench)
     bench.receive(slices[:9], ready_in=MINUTE)
@@ -118,17 +126,24 @@ def test_a_long_reading_gives_way_to_a_short_one_and_goes_on_after_it(bench):
     for index, dataset in enumerate(long):
         dataset.ImagePositionPatient = [-100.0, -100.0, 1.5 * index]
     bench.receive(long)
-    engine, detector = counting(bench, lambda: bench.receive(head_series(SeriesInstanceUID="1.2.3")))
+    engine, detector = counting(
+        bench, lambda: bench.receive(head_series(SeriesInstanceUID="1.2.3"))
+    )
     assert bench.analyser.work_once(detector)
     states = {job.series_instance_uid: (job.state, job.attempts) for job in bench.ledger.list()}
-    assert states == {long[0].SeriesInstanceUID: (JobState.WAITING, 0), "1.2.3": (JobState.WAITING, 0)}
+    assert states == {
+        long[0].SeriesInstanceUID: (JobState.WAITING, 0),
+        "1.2.3": (JobState.WAITING, 0),
+    }
     assert engine.slices < 12
     assert bench.analyser.work_once(detector)
     assert bench.job.state is JobState.DONE, "the short one, which is the newer job"
     assert bench.analyser.work_once(detector)
     assert {job.state for job in bench.ledger.list()} == {JobState.DONE}
     assert engine.slices == count + 12
-    story = [event.event for event in bench.ledger.events(min(job.id for job in bench.ledger.list()))]
+    story = [
+        event.event for event in bench.ledger.events(min(job.id for job in bench.ledger.list()))
+    ]
     assert story == ["received", "claimed", "released", "claimed", "done"]
 
 
@@ -146,7 +161,9 @@ def test_a_damaged_object_does_not_stop_the_looks(bench):
 
 
 def test_a_look_that_crashes_is_not_repeated_at_once(bench):
-    """Nobody looks at that series again until the time of a lease has passed; the reading counts its own tries."""
+    """Nobody looks at that series again until the time of a lease has passed; the reading counts
+    its own tries.
+    """
     bench.receive_bytes(head_series()[0], b"not a DICOM file", ready_in=5 * MINUTE)
     bench.receive(head_series()[1:], ready_in=5 * MINUTE)
     detector = Detector(bench.shelf.current())
@@ -178,13 +195,19 @@ def hashes(datasets: list[Dataset]) -> dict[str, str]:
 
 
 def test_the_lightbox_has_an_end():
-    """What does not fit is decoded again; the oldest of other jobs makes room, the job's own slices do not."""
+    """What does not fit is decoded again; the oldest of other jobs makes room, the job's own slices
+    do not.
+    """
     slices = head_series(12)
-    size_bytes = sum(slice_.hu_YX.nbytes + slice_.padding_YX.nbytes for slice_ in read_series(slices).slices)
+    size_bytes = sum(
+        slice_.hu_YX.nbytes + slice_.padding_YX.nbytes for slice_ in read_series(slices).slices
+    )
     lightbox = PixelCache(size_bytes)
     for job_id in (1, 2):
         decoded = lightbox.decoder(job_id, hashes(slices), lambda: None)(slices)
-        assert [pixels.hu_YX[64, 64] for pixels in decoded] == [slice_.hu_YX[64, 64] for slice_ in read_series(slices).slices]
+        assert [pixels.hu_YX[64, 64] for pixels in decoded] == [
+            slice_.hu_YX[64, 64] for slice_ in read_series(slices).slices
+        ]
     assert lightbox.job_ids() == [2]
     more = head_series(24)
     assert len(lightbox.decoder(2, hashes(more), lambda: None)(more)) == 24

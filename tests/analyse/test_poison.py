@@ -14,7 +14,8 @@ from ich_node.spool import Spool
 from tests.support.heads import ROOT, head_slice
 from tests.support.peers import wait_until
 
-# The real command; only the decoder is another: on the marked series it does what a bug in C, or the kernel, does.
+# The real command; only the decoder is another: on the marked series it does what a bug in C, or
+# the kernel, does.
 ANALYSER = """
 import os, signal, sys, threading
 from ich_node.series import hounsfield
@@ -48,13 +49,22 @@ threads = 2
 
 @pytest.mark.parametrize("death", DEATHS)
 def test_a_poison_series_is_set_aside_and_blocks_nobody(tmp_path: Path, death: str) -> None:
-    """Its reader dies or hangs each time, and is started again as systemd would; the series before and behind it are read."""
+    """Its reader dies or hangs each time, and is started again as systemd would; the series before
+    and behind it are read.
+    """
     ledger, spool = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite"), Spool(tmp_path / "spool")
     for number, description in enumerate(("before", "POISON", "behind")):
         receive(ledger, spool, [made(number, index, description) for index in range(12)])
     config = tmp_path / "config.toml"
     config.write_text(CONFIG.format(folder=tmp_path))
-    command = [sys.executable, "-c", ANALYSER.format(death=DEATHS[death]), "--config", str(config), "analyse"]
+    command = [
+        sys.executable,
+        "-c",
+        ANALYSER.format(death=DEATHS[death]),
+        "--config",
+        str(config),
+        "analyse",
+    ]
     readers = []
 
     def all_ended() -> bool:
@@ -76,7 +86,11 @@ def test_a_poison_series_is_set_aside_and_blocks_nobody(tmp_path: Path, death: s
 
 def made(number: int, index: int, description: str) -> Dataset:
     study = f"{ROOT}88.{number}"
-    uids = {"StudyInstanceUID": study, "SeriesInstanceUID": f"{study}.1", "SOPInstanceUID": f"{study}.1.{index + 1}"}
+    uids = {
+        "StudyInstanceUID": study,
+        "SeriesInstanceUID": f"{study}.1",
+        "SOPInstanceUID": f"{study}.1.{index + 1}",
+    }
     return head_slice(index, SeriesDescription=description, **uids)
 
 

@@ -22,11 +22,17 @@ def ledger_of(kind: str) -> Iterator[str | None]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="chaos", description="Faults by the dozen, seeded; nothing acknowledged may be lost.")
+    parser = argparse.ArgumentParser(
+        prog="chaos", description="Faults by the dozen, seeded; nothing acknowledged may be lost."
+    )
     parser.add_argument("--series", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ledger", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--out", type=Path, help="a folder for the configuration and the log, kept; without it a temporary one")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="a folder for the configuration and the log, kept; without it a temporary one",
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary, ledger_of(asked.ledger) as url:
         folder = asked.out or Path(temporary)

@@ -1,4 +1,6 @@
-"""A small disk of its own for the spool and an SQLite ledger, which the harness fills to the last byte."""
+"""A small disk of its own for the spool and an SQLite ledger, which the harness fills to the last
+byte.
+"""
 
 import errno
 import os
@@ -44,7 +46,18 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Disk]:
     if os.geteuid() != 0:
         yield Disk(folder, is_small=False)
         return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "ich-node-chaos", str(folder)], check=True)
+    subprocess.run(
+        [
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            f"size={megabytes}m,mode=700",
+            "ich-node-chaos",
+            str(folder),
+        ],
+        check=True,
+    )
     try:
         yield Disk(folder, is_small=True)
     finally:

@@ -41,7 +41,10 @@ class Judge:
                 yield from self._not_delivered(job)
         known = {result.sop_instance_uid for job in jobs for result in self.ledger.results(job.id)}
         for peer in self.peers:
-            yield from (f"{peer.ae_title} got {uid}, of which the ledger knows nothing" for uid in peer.kept.keys() - known)
+            yield from (
+                f"{peer.ae_title} got {uid}, of which the ledger knows nothing"
+                for uid in peer.kept.keys() - known
+            )
             twice = [uid for uid, hashes in peer.kept.items() if len(hashes) > 1]
             yield from (f"{peer.ae_title} got {uid} with different bytes" for uid in twice)
 
@@ -71,4 +74,8 @@ def rests(ledger: Ledger, all_series: set[str]) -> bool:
     jobs = ledger.list(limit=MOST_JOBS)
     known = {job.series_instance_uid for job in jobs} == all_series
     ended = all(job.state not in (JobState.WAITING, JobState.READING) for job in jobs)
-    return known and ended and not any(each.state in OWED for job in jobs for each in ledger.deliveries(job.id))
+    return (
+        known
+        and ended
+        and not any(each.state in OWED for job in jobs for each in ledger.deliveries(job.id))
+    )

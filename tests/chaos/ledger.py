@@ -1,4 +1,6 @@
-"""The harness' own way into the ledger, past the node: to lock it, and to bring near what the node counts in minutes."""
+"""The harness' own way into the ledger, past the node: to lock it, and to bring near what the node
+counts in minutes.
+"""
 
 import time
 from collections.abc import Iterator
@@ -34,7 +36,9 @@ class BackDoor:
     def lock(self, seconds: float) -> None:
         """Nobody writes to the ledger for so long."""
         with self._connection() as connection:
-            connection.exec_driver_sql("LOCK TABLE jobs" if self._is_postgresql else "BEGIN IMMEDIATE")
+            connection.exec_driver_sql(
+                "LOCK TABLE jobs" if self._is_postgresql else "BEGIN IMMEDIATE"
+            )
             time.sleep(seconds)
             connection.rollback()
 
@@ -44,7 +48,11 @@ class BackDoor:
         times = {"now": self._written(now), "answered": self._written(now + COMMITMENT)}
         with self._connection() as connection, suppress(sa.exc.OperationalError):
             owners = connection.execute(sa.text(HELD)).scalars().all()
-            dead = [owner for owner in owners if owner and not Path(f"/proc/{owner.rpartition(':')[2]}").exists()]
+            dead = [
+                owner
+                for owner in owners
+                if owner and not Path(f"/proc/{owner.rpartition(':')[2]}").exists()
+            ]
             for statement in SHORTENED:
                 connection.execute(sa.text(statement), times)
             for owner in dead:

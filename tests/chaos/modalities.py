@@ -21,7 +21,13 @@ from pynetdicom.dsutils import encode
 from tests.support.heads import ROOT, head_slice
 from tests.support.peers import CT, associated
 
-SYNTAXES = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossless)
+SYNTAXES = (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+    JPEGLSLossless,
+    JPEG2000Lossless,
+)
 SLICES = (12, 12, 24, 48)  # 10, 5 and 2.5 mm thick
 HEAD_MM = 120.0
 
@@ -44,7 +50,9 @@ class Modalities:
                 if not self.todo:
                     return
                 series = self.todo.pop(0)
-                breaks_after = self.rng.randrange(1, len(series)) if self.rng.random() < 0.2 else None
+                breaks_after = (
+                    self.rng.randrange(1, len(series)) if self.rng.random() < 0.2 else None
+                )
             while rest := [ds for ds in series if str(ds.SOPInstanceUID) not in self.acknowledged]:
                 self._send(rest, breaks_after)
                 breaks_after = None
@@ -52,7 +60,10 @@ class Modalities:
 
     def _send(self, datasets: Sequence[Dataset], breaks_after: int | None) -> None:
         syntax = datasets[0].file_meta.TransferSyntaxUID
-        with suppress(OSError, RuntimeError), associated(self.port, contexts=[(CT, [syntax])]) as association:
+        with (
+            suppress(OSError, RuntimeError),
+            associated(self.port, contexts=[(CT, [syntax])]) as association,
+        ):
             if not association.is_established:
                 self.figures["associations that failed"] += 1
                 return
@@ -63,7 +74,11 @@ class Modalities:
                     return
                 status = association.send_c_store(ds).get("Status")
                 if status != 0x0000:
-                    self.figures["objects refused for want of room" if status == 0xA700 else "objects without Success"] += 1
+                    self.figures[
+                        "objects refused for want of room"
+                        if status == 0xA700
+                        else "objects without Success"
+                    ] += 1
                     return
                 data = encode(ds, syntax.is_implicit_VR, syntax.is_little_endian)
                 assert data is not None
@@ -76,8 +91,14 @@ def made_series(number: int, rng: random.Random) -> list[Dataset]:
     count, syntax, study = rng.choice(SLICES), rng.choice(SYNTAXES), f"{ROOT}77.{number}"
     series = []
     for index in range(count):
-        uids = {"StudyInstanceUID": study, "SeriesInstanceUID": f"{study}.1", "SOPInstanceUID": f"{study}.1.{index + 1}"}
-        ds = head_slice(index, count=count, PatientID=f"P{number}", SliceThickness=str(HEAD_MM / count), **uids)
+        uids = {
+            "StudyInstanceUID": study,
+            "SeriesInstanceUID": f"{study}.1",
+            "SOPInstanceUID": f"{study}.1.{index + 1}",
+        }
+        ds = head_slice(
+            index, count=count, PatientID=f"P{number}", SliceThickness=str(HEAD_MM / count), **uids
+        )
         ds.ImagePositionPatient = [-100.0, -100.0, HEAD_MM / count * index]
         if syntax.is_compressed:
             ds.compress(syntax, generate_instance_uid=False)

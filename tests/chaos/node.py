@@ -1,4 +1,6 @@
-"""The node under test: `ich-node run` with a clock that can be moved, and what its processes say of themselves."""
+"""The node under test: `ich-node run` with a clock that can be moved, and what its processes say of
+themselves.
+"""
 
 import json
 import os
@@ -64,16 +66,24 @@ class Node:
 
     def pid_of(self, name: str) -> int:
         """Of the process that `run` started last under this name."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if '"process_started"' in line]
+        lines = [
+            json.loads(line)
+            for line in self.log.read_text().splitlines()
+            if '"process_started"' in line
+        ]
         return int([line["pid"] for line in lines if line["name"] == name][-1])
 
     def has_worked(self, name: str) -> bool:
-        """Whether it has used more of the processor than its start needs: who dies in each start never does anything."""
+        """Whether it has used more of the processor than its start needs: who dies in each start
+        never does anything.
+        """
         try:
             fields = Path(f"/proc/{self.pid_of(name)}/stat").read_text().rpartition(")")[2].split()
         except FileNotFoundError:
             return False
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > START_CPU_SECONDS[name]
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > START_CPU_SECONDS[
+            name
+        ]
 
     def look_at_memory(self) -> None:
         for name in PROCESSES:
@@ -81,18 +91,27 @@ class Node:
                 status = Path(f"/proc/{self.pid_of(name)}/status").read_text()
             except FileNotFoundError:
                 continue  # killed a moment ago
-            peak_kb = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
+            peak_kb = next(
+                (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")),
+                0,
+            )
             self.peaks[name] = max(self.peaks.get(name, 0), peak_kb // 1024)
 
 
 @contextmanager
-def running_node(folder: Path, *, port: int, peers: Sequence[Peer], url: str, spool: Path, clock: MovedClock) -> Iterator[Node]:
+def running_node(
+    folder: Path, *, port: int, peers: Sequence[Peer], url: str, spool: Path, clock: MovedClock
+) -> Iterator[Node]:
     """From its listening to its orderly end."""
     config, log = folder / "config.toml", folder / "log"
-    config.write_text(CONFIG.format(port=port, pacs=peers[0].port, archive=peers[1].port, url=url, spool=spool))
+    config.write_text(
+        CONFIG.format(port=port, pacs=peers[0].port, archive=peers[1].port, url=url, spool=spool)
+    )
     command = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
     with log.open("wb") as lines:
-        process = subprocess.Popen(command, stderr=lines, env={**os.environ, **clock.environment, "OMP_NUM_THREADS": "1"})
+        process = subprocess.Popen(
+            command, stderr=lines, env={**os.environ, **clock.environment, "OMP_NUM_THREADS": "1"}
+        )
     try:
         until(lambda: is_listening(port), 300, "the node does not listen")
         yield Node(log=log)

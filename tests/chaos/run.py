@@ -46,7 +46,10 @@ class Chaos:
         """Raises TimeoutError if the node does not come to rest."""
         began, rng = time.monotonic(), random.Random(self.seed)
         port = free_port()
-        peers = [Peer(ae_title=title, node_port=port, commits=title == "ARCHIVE") for title in ("PACS", "ARCHIVE")]
+        peers = [
+            Peer(ae_title=title, node_port=port, commits=title == "ARCHIVE")
+            for title in ("PACS", "ARCHIVE")
+        ]
         todo = [made_series(number, rng) for number in range(self.series)]
         all_series = {str(series[0].SeriesInstanceUID) for series in todo}
         modalities = Modalities(port=port, rng=random.Random(self.seed + 1), todo=todo)
@@ -57,14 +60,21 @@ class Chaos:
             for peer in peers:
                 peer.start()
             spool = disk.folder / "spool"
-            with running_node(self.folder, port=port, peers=peers, url=url, spool=spool, clock=clock) as node:
-                troubles = Troubles(rng=rng, node=node, peers=peers, ledger=ledger, disk=disk, clock=clock)
+            with running_node(
+                self.folder, port=port, peers=peers, url=url, spool=spool, clock=clock
+            ) as node:
+                troubles = Troubles(
+                    rng=rng, node=node, peers=peers, ledger=ledger, disk=disk, clock=clock
+                )
                 self._strike(troubles, modalities)
                 self._come_to_rest(ledger, all_series)
             for peer in peers:
                 peer.stop()
             wrong, events = self._judge(url, disk, modalities, peers, all_series)
-        return Outcome(figures=self._figures(began, modalities, peers, troubles, node, events, wrong), wrong=wrong)
+        return Outcome(
+            figures=self._figures(began, modalities, peers, troubles, node, events, wrong),
+            wrong=wrong,
+        )
 
     def _strike(self, troubles: Troubles, modalities: Modalities) -> None:
         threads = [threading.Thread(target=modalities.send_all) for _ in range(SENDERS)]
@@ -97,7 +107,11 @@ class Chaos:
         try:
             judge = Judge(ledger, Spool(disk.folder / "spool"), modalities.acknowledged, peers)
             wrong = list(judge.wrong(all_series))
-            events = Counter(event.event for job in ledger.list(limit=MOST_JOBS) for event in ledger.events(job.id))
+            events = Counter(
+                event.event
+                for job in ledger.list(limit=MOST_JOBS)
+                for event in ledger.events(job.id)
+            )
         finally:
             ledger.dispose()
         return wrong, events
@@ -112,7 +126,13 @@ class Chaos:
         events: Counter[str],
         wrong: list[str],
     ) -> dict[str, Any]:
-        faults = Counter({f"{peer.ae_title}: {mood}": count for peer in peers for mood, count in peer.faults.items()})
+        faults = Counter(
+            {
+                f"{peer.ae_title}: {mood}": count
+                for peer in peers
+                for mood, count in peer.faults.items()
+            }
+        )
         return {
             "seed": self.seed,
             "series": self.series,

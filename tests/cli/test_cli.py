@@ -1,4 +1,6 @@
-"""The command line as an admin meets it: what it prints, where, and its exit code (0 done, 1 could not, 2 wrong command)."""
+"""The command line as an admin meets it: what it prints, where, and its exit code (0 done, 1 could
+not, 2 wrong command).
+"""
 
 import json
 import subprocess
@@ -55,12 +57,17 @@ def config(tmp_path) -> Path:
     return path
 
 
-# --- read and explain -----------------------------------------------------------------------------------------------------
+# --- read and explain
+# -----------------------------------------------------------------------------------------------------
 
 
 def test_read_prints_one_json_document_and_nothing_else(phantom, tmp_path):
-    """The document that scripts rely on, key by key; --maps saves what the network said before upsampling."""
-    done = ich_node("read", phantom, "--json", "--out", tmp_path / "out", "--maps", tmp_path / "maps.npz")
+    """The document that scripts rely on, key by key; --maps saves what the network said before
+    upsampling.
+    """
+    done = ich_node(
+        "read", phantom, "--json", "--out", tmp_path / "out", "--maps", tmp_path / "maps.npz"
+    )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert list(document) == ["readings"]
@@ -71,14 +78,24 @@ def test_read_prints_one_json_document_and_nothing_else(phantom, tmp_path):
     ]  # fmt: skip
     assert (reading["outcome"], reading["reason"], reading["positive"]) == ("read", None, True)
     assert set(reading["bundle"]) == {"name", "sha256"}
-    assert set(reading["slices"][0]) == {"sop_instance_uid", "position_mm", "probability", "findings"}
+    assert set(reading["slices"][0]) == {
+        "sop_instance_uid",
+        "position_mm",
+        "probability",
+        "findings",
+    }
     findings = [finding for slice_ in reading["slices"] for finding in slice_["findings"]]
     assert set(findings[0]) == {"row", "column", "likelihood"}
     positions = [slice_["position_mm"] for slice_ in reading["slices"]]
     assert positions == sorted(positions)
     maps = np.load(tmp_path / "maps.npz")
     assert sorted(maps) == ["likelihood", "logit", "sop_instance_uid"]
-    assert len(maps["logit"]) == len(maps["sop_instance_uid"]) == len(maps["likelihood"]) == len(positions)
+    assert (
+        len(maps["logit"])
+        == len(maps["sop_instance_uid"])
+        == len(maps["likelihood"])
+        == len(positions)
+    )
     assert maps["likelihood"].ndim == 3
     folder = tmp_path / "out" / reading["series_instance_uid"]
     assert json.loads((folder / "reading.json").read_text()) == reading
@@ -109,7 +126,12 @@ def test_a_refused_series_is_an_answer(tmp_path):
     done = ich_node("read", folder, "--json")
     (reading,) = json.loads(done.stdout)["readings"]
     assert done.returncode == 0
-    assert (reading["outcome"], reading["reason"], reading["positive"], reading["slices"]) == ("refused", "not_head", None, [])
+    assert (reading["outcome"], reading["reason"], reading["positive"], reading["slices"]) == (
+        "refused",
+        "not_head",
+        None,
+        [],
+    )
 
 
 def test_nothing_to_read_is_exit_1(tmp_path):
@@ -127,7 +149,10 @@ def test_explain_says_what_would_be_read_or_refused_and_why(tmp_path):
     assert "would be read: 12 slices over 110 mm" in done.stdout
     assert "would be refused (bone_kernel)" in done.stdout
     assert "letter.txt: not a DICOM file" in done.stdout
-    assert {item["outcome"] for item in json.loads(ich_node("explain", tmp_path, "--json").stdout)["series"]} == {
+    assert {
+        item["outcome"]
+        for item in json.loads(ich_node("explain", tmp_path, "--json").stdout)["series"]
+    } == {
         "read",
         "refused",
     }
@@ -141,7 +166,8 @@ def test_a_bundle_that_is_none_is_a_sentence(phantom, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-# --- configuration and peers ------------------------------------------------------------------------------------------------
+# --- configuration and peers
+# ------------------------------------------------------------------------------------------------
 
 
 def test_version_and_help():
@@ -166,7 +192,9 @@ def test_check_config_says_what_the_node_will_do(config):
 
 
 def test_echo_answers_in_words(tmp_path):
-    """0 if the peer answers; 1 with the reason if it rejects or is not there; 2 if there is no such destination."""
+    """0 if the peer answers; 1 with the reason if it rejects or is not there; 2 if there is no such
+    destination.
+    """
     config = tmp_path / "config.toml"
     with pacs(calling_ae_titles=["SOMEBODY"]) as strict, pacs() as open_to_all:
         config.write_text(
@@ -178,14 +206,18 @@ def test_echo_answers_in_words(tmp_path):
         assert ich_node("echo", "open", config=config).returncode == 0
         rejected = ich_node("echo", "strict", config=config)
         assert rejected.returncode == 1
-        assert "rejects our calling AE title 'ICHNODE': its administrator must add it" in rejected.stdout + rejected.stderr
+        assert (
+            "rejects our calling AE title 'ICHNODE': its administrator must add it"
+            in rejected.stdout + rejected.stderr
+        )
         assert ich_node("echo", "down", config=config).returncode == 1
         unknown = ich_node("echo", "nobody", config=config)
         assert unknown.returncode == 2
         assert "config.toml knows: strict, open, down" in unknown.stderr
 
 
-# --- jobs and models ----------------------------------------------------------------------------------------------------------
+# --- jobs and models
+# ----------------------------------------------------------------------------------------------------------
 
 
 def add_job(tmp_path: Path, series: str, *, urgent: bool = False) -> None:
@@ -209,14 +241,18 @@ def test_jobs_are_listed_shown_closed_cancelled_and_retried(tmp_path, config):
     add_job(tmp_path, "1.2.3")
     assert [job["state"] for job in run_json(config, "jobs", "list")["jobs"]] == ["WAITING"]
     assert "1.2.3" in ich_node("jobs", "list", config=config).stdout
-    assert [item["sop_instance_uid"] for item in run_json(config, "jobs", "show", 1)["instances"]] == ["1.2.3.1"]
+    assert [
+        item["sop_instance_uid"] for item in run_json(config, "jobs", "show", 1)["instances"]
+    ] == ["1.2.3.1"]
     assert ich_node("jobs", "close", 1, config=config).returncode == 0
     assert ich_node("jobs", "cancel", 1, config=config).returncode == 0
     assert run_json(config, "jobs", "list", "--state", "CANCELLED")["jobs"][0]["id"] == 1
     assert ich_node("jobs", "retry", 1, config=config).returncode == 0
     shown = ich_node("jobs", "show", 1, config=config).stdout
     assert "job 1, revision 1: ready" in shown
-    story = [line.partition("Z  ")[2].partition(":")[0] for line in shown.splitlines() if "Z  " in line]
+    story = [
+        line.partition("Z  ")[2].partition(":")[0] for line in shown.splitlines() if "Z  " in line
+    ]
     assert story == ["received", "closed", "cancelled", "retried"]
     missing = ich_node("jobs", "show", 99, config=config)
     assert missing.returncode == 2

@@ -1,4 +1,6 @@
-"""`ich-node model set-rule` makes a new bundle that says where it comes from; `compare` puts two side by side."""
+"""`ich-node model set-rule` makes a new bundle that says where it comes from; `compare` puts two
+side by side.
+"""
 
 import hashlib
 import json
@@ -43,18 +45,37 @@ def parent(tmp_path) -> Path:
 def model(*arguments: object):
     app = typer.Typer()
     add_to(app)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    return CliRunner().invoke(
+        app, [str(argument) for argument in arguments], catch_exceptions=False
+    )
 
 
 def test_a_new_bundle_with_the_given_numbers(parent, tmp_path):
-    """h, T, d and the gate as given, the rest as it was; the parent's file is untouched and named by its hash."""
+    """h, T, d and the gate as given, the rest as it was; the parent's file is untouched and named
+    by its hash.
+    """
     before = parent.read_bytes()
     out = tmp_path / "new" / "revised.safetensors"
-    result = model("set-rule", "--bundle", parent, "--out", out, "--why", "too many points", "--T", 0.75, "--gate", 0.5)
+    result = model(
+        "set-rule",
+        "--bundle",
+        parent,
+        "--out",
+        out,
+        "--why",
+        "too many points",
+        "--T",
+        0.75,
+        "--gate",
+        0.5,
+    )
     assert result.exit_code == 0, result.output
     revised = open_bundle(out)
     assert revised.peak_rule == replace(RULE, min_likelihood=0.75, slice_gate=0.5)
-    assert all(torch.equal(tensor, open_bundle(parent).weights[name]) for name, tensor in revised.weights.items())
+    assert all(
+        torch.equal(tensor, open_bundle(parent).weights[name])
+        for name, tensor in revised.weights.items()
+    )
     assert parent.read_bytes() == before
     (revision,) = revised.card.provenance.details["revisions"]
     assert revision["parent_sha256"] == hashlib.sha256(before).hexdigest()
@@ -70,7 +91,10 @@ def test_every_revision_is_kept(parent, tmp_path):
     model("set-rule", "--bundle", first, "--out", second, "--why", "two", "--h", 0.5)
     revised = open_bundle(second)
     assert revised.peak_rule == replace(RULE, min_distance_px=20, min_prominence=0.5)
-    assert [revision["why"] for revision in revised.card.provenance.details["revisions"]] == ["one", "two"]
+    assert [revision["why"] for revision in revised.card.provenance.details["revisions"]] == [
+        "one",
+        "two",
+    ]
 
 
 def test_no_file_is_overwritten(parent):
@@ -83,16 +107,36 @@ def test_no_file_is_overwritten(parent):
 
 def test_the_same_rule_is_no_revision(parent, tmp_path):
     with pytest.raises(BundleError, match="at least one of"):
-        model("set-rule", "--bundle", parent, "--out", tmp_path / "x", "--why", "nothing", "--d", 10)
+        model(
+            "set-rule", "--bundle", parent, "--out", tmp_path / "x", "--why", "nothing", "--d", 10
+        )
     assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(
-    "option", [("--h", -1), ("--d", 0), ("--gate", 1.5), ("--gate", "-0.1"), ("--h", "nan"), ("--why", " "), ("--T", "nan")]
+    "option",
+    [
+        ("--h", -1),
+        ("--d", 0),
+        ("--gate", 1.5),
+        ("--gate", "-0.1"),
+        ("--h", "nan"),
+        ("--why", " "),
+        ("--T", "nan"),
+    ],
 )
 def test_numbers_that_cannot_be_are_refused(parent, tmp_path, option):
     """And nothing is written."""
-    arguments = ["set-rule", "--bundle", parent, "--out", tmp_path / "x", "--why", "to see", *option]
+    arguments = [
+        "set-rule",
+        "--bundle",
+        parent,
+        "--out",
+        tmp_path / "x",
+        "--why",
+        "to see",
+        *option,
+    ]
     try:
         refused = model(*arguments).exit_code == 2
     except BundleError:
@@ -102,7 +146,9 @@ def test_numbers_that_cannot_be_are_refused(parent, tmp_path, option):
 
 
 def test_side_by_side(parent, tmp_path):
-    """Lines that differ are marked: the rule, the hash and the history; not the weights or the licence."""
+    """Lines that differ are marked: the rule, the hash and the history; not the weights or the
+    licence.
+    """
     out = tmp_path / "revised.safetensors"
     model("set-rule", "--bundle", parent, "--out", out, "--why", "further apart", "--d", 20)
     lines = model("compare", parent, out).output.splitlines()

@@ -21,11 +21,20 @@ def mistake(tmp_path: Path, toml: str) -> str:
     [
         ("[scp]\nprot = 1", "[scp] has no setting 'prot'; it knows: ae_title, bind_address, port"),
         ("[spc]\nport = 1", "has no section 'spc'; it knows: scp, sources"),
-        ("[scp]\nport = 99999", "[scp] port: Input should be less than or equal to 65535 (got 99999)"),
+        (
+            "[scp]\nport = 99999",
+            "[scp] port: Input should be less than or equal to 65535 (got 99999)",
+        ),
         ("[scp]\nae_title = 'A TITLE THAT IS TOO LONG'", "is not an AE title"),
-        ("[[destinations]]\nname = 'pacs'\nae_title = 'PACS'\nport = 104", "[[destinations]] needs the setting 'host'"),
+        (
+            "[[destinations]]\nname = 'pacs'\nae_title = 'PACS'\nport = 104",
+            "[[destinations]] needs the setting 'host'",
+        ),
         ("[[sources]]\nname = 'a'\nae_title = 'A'\nhosts = ['10.0.0.300']", "10.0.0.300"),
-        ("[[sources]]\nname = 'a'\nae_title = 'A'\n[[sources]]\nname = 'a'\nae_title = 'B'", "uses the name a more than once"),
+        (
+            "[[sources]]\nname = 'a'\nae_title = 'A'\n[[sources]]\nname = 'a'\nae_title = 'B'",
+            "uses the name a more than once",
+        ),
         ("[scp\nport = 1", "is not valid TOML"),
     ],
 )
@@ -55,4 +64,8 @@ def test_a_misspelt_variable_is_an_error_too(monkeypatch):
 
 def test_no_file_is_all_defaults():
     assert load_config(None) == Config()
-    assert (Config().scp.ae_title, Config().scp.port, Config().series.quiet_seconds) == ("ICHNODE", 11112, 20)
+    assert (Config().scp.ae_title, Config().scp.port, Config().series.quiet_seconds) == (
+        "ICHNODE",
+        11112,
+        20,
+    )

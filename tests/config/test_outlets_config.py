@@ -26,22 +26,56 @@ def test_a_destination_without_a_kind_is_a_dicom_peer(tmp_path):
     """As in every configuration that was written before there were kinds."""
     (destination,) = load(tmp_path, f"{HEAD}ae_title = 'PACS'\nhost = 'h'\nport = 104").destinations
     assert destination == DicomDestination(name="a", ae_title="PACS", host="h", port=104)
-    assert (destination.kind, destination.priority, destination.only_if_positive) == ("dicom", 0, False)
+    assert (destination.kind, destination.priority, destination.only_if_positive) == (
+        "dicom",
+        0,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
     ("toml", "words"),
     [
-        ("kind = 'hl8'", "[[destinations]] kind: there is no kind 'hl8'; there are: dicom, stow, hl7, webhook"),
-        ("kind = 'hl7'\nhost = 'h'\nport = 1\nae_title = 'X'", "[[destinations]] has no setting 'ae_title'; it knows: name"),
-        ("kind = 'webhook'\nurl = 'https://h/'", "[[destinations]] needs the setting 'secret_file'; it knows: name"),
-        ("kind = 'stow'\nurl = 'ftp://h/'", "[[destinations]] url: URL scheme should be 'http' or 'https'"),
-        ("kind = 'stow'\nurl = 'https://h'\nusername = 'u'", "[[destinations]] a: username and password_file go together"),
-        ("kind = 'stow'\nurl = 'http://h'\ntoken_file = 't'", "[[destinations]] a: a token or password needs https:// in url"),
-        ("kind = 'webhook'\nurl = 'http://h'\nsecret_file = 's'\nidentifiers = true", "a: identifiers needs https:// in url"),
-        ("kind = 'hl7'\nhost = 'h'\nport = 1\ntls = true", "[[destinations]] a: tls needs [tls] certificate and ca"),
-        ("kind = 'hl7'\nhost = 'h'\nport = 1\npriority = 1000", "[[destinations]] priority: Input should be less than or equal"),
-        ("kind = 'webhook'\nurl = 'https://h'\nsecret_file = 's'\ntimeout_seconds = 600", "[[destinations]] timeout_seconds:"),
+        (
+            "kind = 'hl8'",
+            "[[destinations]] kind: there is no kind 'hl8'; there are: dicom, stow, hl7, webhook",
+        ),
+        (
+            "kind = 'hl7'\nhost = 'h'\nport = 1\nae_title = 'X'",
+            "[[destinations]] has no setting 'ae_title'; it knows: name",
+        ),
+        (
+            "kind = 'webhook'\nurl = 'https://h/'",
+            "[[destinations]] needs the setting 'secret_file'; it knows: name",
+        ),
+        (
+            "kind = 'stow'\nurl = 'ftp://h/'",
+            "[[destinations]] url: URL scheme should be 'http' or 'https'",
+        ),
+        (
+            "kind = 'stow'\nurl = 'https://h'\nusername = 'u'",
+            "[[destinations]] a: username and password_file go together",
+        ),
+        (
+            "kind = 'stow'\nurl = 'http://h'\ntoken_file = 't'",
+            "[[destinations]] a: a token or password needs https:// in url",
+        ),
+        (
+            "kind = 'webhook'\nurl = 'http://h'\nsecret_file = 's'\nidentifiers = true",
+            "a: identifiers needs https:// in url",
+        ),
+        (
+            "kind = 'hl7'\nhost = 'h'\nport = 1\ntls = true",
+            "[[destinations]] a: tls needs [tls] certificate and ca",
+        ),
+        (
+            "kind = 'hl7'\nhost = 'h'\nport = 1\npriority = 1000",
+            "[[destinations]] priority: Input should be less than or equal",
+        ),
+        (
+            "kind = 'webhook'\nurl = 'https://h'\nsecret_file = 's'\ntimeout_seconds = 600",
+            "[[destinations]] timeout_seconds:",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_neighbours(tmp_path, toml, words):
@@ -71,7 +105,9 @@ def examples() -> dict[str, dict]:
 
 
 def test_config_toml_shows_every_kind_and_every_setting():
-    """Each example names all settings of its kind that the first ones did not explain, at their defaults where they have one."""
+    """Each example names all settings of its kind that the first ones did not explain, at their
+    defaults where they have one.
+    """
     shown = examples()
     assert set(shown) == set(KINDS)
     explained = set(shown["dicom"])
@@ -79,19 +115,28 @@ def test_config_toml_shows_every_kind_and_every_setting():
         web = {"ca"} if kind == "webhook" else set()
         assert set(model.model_fields) <= set(shown[kind]) | explained | web
         for name, field in model.model_fields.items():
-            if name in shown[kind] and not field.is_required() and isinstance(field.default, bool | int | float | str):
+            if (
+                name in shown[kind]
+                and not field.is_required()
+                and isinstance(field.default, bool | int | float | str)
+            ):
                 example = name in ("tls", "storage_commitment", "calling_ae_title")
                 assert example or shown[kind][name] == field.default, (kind, name)
 
 
 def test_check_config_says_where_results_go(tmp_path):
-    """One line a destination: what, whither, and whether it names anybody. A URL's path and query are not repeated."""
+    """One line a destination: what, whither, and whether it names anybody. A URL's path and query
+    are not repeated.
+    """
     path = tmp_path / "config.toml"
     path.write_text(
         f"{HEAD}kind = 'webhook'\nurl = 'https://h/path?key=hunter2'\nsecret_file = 's'\nonly_if_positive = true\n"
         "[[destinations]]\nname = 'ris'\nkind = 'hl7'\nhost = 'h'\nport = 2575\nidentifiers = true\n"
     )
     said = CliRunner().invoke(app, ["--config", str(path), "check-config"]).output
-    assert "sends notifications to a (webhook at https://h:443), of positive readings only, priority 10" in said
+    assert (
+        "sends notifications to a (webhook at https://h:443), of positive readings only, priority 10"
+        in said
+    )
     assert "sends notifications to ris (HL7 at h:2575) with patient and order, priority 10" in said
     assert "hunter2" not in said

@@ -40,9 +40,13 @@ def test_every_result_is_of_a_class_that_the_statement_names(said: str) -> None:
 
 
 def test_every_status_has_its_row_in_both_documents(said: str) -> None:
-    """docs/c-store-status.md, with a test for each, knows the same statuses as the code and the statement."""
+    """docs/c-store-status.md, with a test for each, knows the same statuses as the code and the
+    statement.
+    """
     expected = {f"0x{status:04X}" for status in Status}
-    table = (DOCS / "c-store-status.md").read_text(encoding="utf-8").split("## What gets no status")[0]
+    table = (
+        (DOCS / "c-store-status.md").read_text(encoding="utf-8").split("## What gets no status")[0]
+    )
     assert set(re.findall(r"^\| (0x[0-9A-F]{4}) \|", table, re.MULTILINE)) == expected
     assert set(re.findall(r"^\| (0x[0-9A-F]{4}) \|", said, re.MULTILINE)) == expected
 
@@ -50,7 +54,11 @@ def test_every_status_has_its_row_in_both_documents(said: str) -> None:
 def test_the_ihe_statement_names_tests_that_exist() -> None:
     """docs/ihe-air.md claims nothing without the test that tried it."""
     text = (DOCS / "ihe-air.md").read_text(encoding="utf-8")
-    tests = {name for path in DOCS.parent.glob("tests/**/test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    tests = {
+        name
+        for path in DOCS.parent.glob("tests/**/test_*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
     claims = [line for line in text.splitlines() if line.startswith("| ") and "| tried |" in line]
     assert claims
     assert all(set(re.findall(r"`(test_\w+)`", claim)) for claim in claims)

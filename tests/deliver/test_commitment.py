@@ -1,4 +1,6 @@
-"""Storage commitment: sent means that the peer says it keeps the object; what it does not keep is sent again."""
+"""Storage commitment: sent means that the peer says it keeps the object; what it does not keep is
+sent again.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -50,7 +52,9 @@ def node(tmp_path: Path) -> Iterator[BothEnds]:
     settings = ScpSettings(bind_address="127.0.0.1", port=0)
     with (
         open_node(tmp_path) as both,
-        Listener(settings, sources, SeriesSettings(), both.spool, both.ledger, both.clock) as listener,
+        Listener(
+            settings, sources, SeriesSettings(), both.spool, both.ledger, both.clock
+        ) as listener,
     ):
         yield BothEnds(**vars(both), port=listener.port)
 
@@ -142,12 +146,16 @@ def test_sent_is_what_the_peer_says_it_keeps(node: BothEnds, way: str) -> None:
         sender.send_due()
         wait_until(lambda: node.states() == [SENT] * 3, what="the peer's word")
     (question,) = pacs.questions
-    assert [item.ReferencedSOPInstanceUID for item in question.ReferencedSOPSequence] == pacs.received
+    assert [
+        item.ReferencedSOPInstanceUID for item in question.ReferencedSOPSequence
+    ] == pacs.received
     assert node.ledger.events(1)[-1].event == "committed"
 
 
 def test_what_the_peer_does_not_keep_is_sent_again(node: BothEnds) -> None:
-    """One object of two is lost behind the C-STORE: it alone goes again, with the reason in the ledger, and then it is kept."""
+    """One object of two is lost behind the C-STORE: it alone goes again, with the reason in the
+    ledger, and then it is kept.
+    """
     node.finish(2)
     with committing_pacs(call_back=node.port) as (pacs, port):
         lost = node.deliveries()[1].sop_instance_uid
@@ -160,8 +168,14 @@ def test_what_the_peer_does_not_keep_is_sent_again(node: BothEnds) -> None:
         )
         assert sender.retry_uncommitted() == 1
         again = node.deliveries()[1]
-        assert (again.state, again.next_at) == (DeliveryState.PENDING, START + timedelta(seconds=30))
-        assert again.detail == "the peer does not keep the object: it does not have the object (0x0112)"
+        assert (again.state, again.next_at) == (
+            DeliveryState.PENDING,
+            START + timedelta(seconds=30),
+        )
+        assert (
+            again.detail
+            == "the peer does not keep the object: it does not have the object (0x0112)"
+        )
         pacs.lost.clear()
         node.clock.now = again.next_at
         sender.send_due()
@@ -170,7 +184,9 @@ def test_what_the_peer_does_not_keep_is_sent_again(node: BothEnds) -> None:
 
 
 def test_without_an_answer_it_is_sent_again(node: BothEnds) -> None:
-    """A peer that never answers: after commitment_timeout_seconds the objects are due again; after 24 h they are given up."""
+    """A peer that never answers: after commitment_timeout_seconds the objects are due again; after
+    24 h they are given up.
+    """
     node.finish(1)
     with committing_pacs(is_mute=True) as (pacs, port):
         sender = node.asking_sender(port)
@@ -213,7 +229,9 @@ def report_of(transaction_uid: str, **sequences: Any) -> Dataset:
     [(report_of("1.2.3"), 0x0000), (Dataset(), 0x0115)],
     ids=["unknown transaction", "no transaction"],
 )
-def test_an_answer_to_no_question_changes_nothing(node: BothEnds, report: Dataset, status: int) -> None:
+def test_an_answer_to_no_question_changes_nothing(
+    node: BothEnds, report: Dataset, status: int
+) -> None:
     """A late, forged or broken report is answered, and every delivery stays as it was."""
     node.finish(1)
     with committing_pacs(is_mute=True) as (_, port):
@@ -267,15 +285,21 @@ def test_orthanc_commits(node: BothEnds, tmp_path: Path) -> None:
 
 
 def test_orthanc_does_not_commit_what_it_does_not_have(node: BothEnds, tmp_path: Path) -> None:
-    """Asked for an object that never reached it, Orthanc says 0x0112 for that one and commits the other."""
+    """Asked for an object that never reached it, Orthanc says 0x0112 for that one and commits the
+    other.
+    """
     node.finish(2)
     with orthanc_that_knows(node, tmp_path / "orthanc") as peer:
         batch = node.ledger.claim_deliveries(owner="me", now=START, lease=HOUR, limit=9)
         ids = [delivery.id for delivery in batch]
-        node.ledger.stored(ids, owner="me", now=START, transaction_uid="2.25.77", answer_by=START + HOUR)
+        node.ledger.stored(
+            ids, owner="me", now=START, transaction_uid="2.25.77", answer_by=START + HOUR
+        )
         where = destination(peer.dicom_port, "ORTHANC")
         classes = [SECONDARY_CAPTURE, PUSH_MODEL]
-        with association_with(where, "ICHNODE", classes, [ExplicitVRLittleEndian], TLS_OFF) as association:
+        with association_with(
+            where, "ICHNODE", classes, [ExplicitVRLittleEndian], TLS_OFF
+        ) as association:
             assert association.send_c_store(result_object(0)).Status == 0x0000
             ask(association, "2.25.77", batch)
         wait_until(
@@ -286,7 +310,9 @@ def test_orthanc_does_not_commit_what_it_does_not_have(node: BothEnds, tmp_path:
 
 
 def test_orthanc_that_does_not_know_us_is_no_commitment(node: BothEnds, tmp_path: Path) -> None:
-    """Orthanc takes the objects of an unknown AE title and leaves the question without a status: not sent."""
+    """Orthanc takes the objects of an unknown AE title and leaves the question without a status:
+    not sent.
+    """
     node.finish(1)
     with orthanc_that_knows(node, tmp_path / "orthanc", ae_title="OTHER") as peer:
         sender = node.asking_sender(peer.dicom_port, "ORTHANC")
@@ -298,6 +324,8 @@ def test_orthanc_that_does_not_know_us_is_no_commitment(node: BothEnds, tmp_path
 
 
 def test_a_destination_that_may_not_call_back_is_a_mistake() -> None:
-    """Without a [[sources]] entry its answer would be rejected, and every object sent again for a day."""
+    """Without a [[sources]] entry its answer would be rejected, and every object sent again for a
+    day.
+    """
     with pytest.raises(ValueError, match="storage_commitment needs a"):
         Config(destinations=(destination(free_port()),))

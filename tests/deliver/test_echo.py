@@ -1,4 +1,6 @@
-"""`echo` says in words what a peer answers: the first thing an administrator reads when the set-up does not work."""
+"""`echo` says in words what a peer answers: the first thing an administrator reads when the set-up
+does not work.
+"""
 
 import socket
 import threading
@@ -34,7 +36,10 @@ def test_our_ae_title_is_not_on_the_peer_s_list() -> None:
     with pacs(calling_ae_titles=["SOMEBODY"]) as peer:
         result = echo(destination(peer.port), "ICHNODE")
     assert not result.ok
-    assert "the peer rejects our calling AE title 'ICHNODE': its administrator must add it" in result.words
+    assert (
+        "the peer rejects our calling AE title 'ICHNODE': its administrator must add it"
+        in result.words
+    )
     assert "(permanent; result 1, source 1, reason 3)" in result.words
 
 
@@ -43,7 +48,10 @@ def test_the_peer_has_another_ae_title() -> None:
     with pacs() as peer:
         result = echo(destination(peer.port, ae_title="WRONG"), "ICHNODE")
     assert not result.ok
-    assert "the peer does not know the called AE title 'WRONG': correct ae_title of this destination" in result.words
+    assert (
+        "the peer does not know the called AE title 'WRONG': correct ae_title of this destination"
+        in result.words
+    )
 
 
 def test_nobody_listens() -> None:
@@ -65,10 +73,15 @@ def test_a_peer_without_verification() -> None:
     with pacs(verification=False) as peer:
         result = echo(destination(peer.port), "ICHNODE")
     assert not result.ok
-    assert "accepts the association but none of what we propose: Verification SOP Class" in result.words
+    assert (
+        "accepts the association but none of what we propose: Verification SOP Class"
+        in result.words
+    )
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["closes", "speaks HTTP"])
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["closes", "speaks HTTP"]
+)
 def test_what_listens_is_no_dicom(answer: bytes) -> None:
     """A web server on the port does not hang us and does not crash us."""
     with socket.create_server(("127.0.0.1", 0)) as server:

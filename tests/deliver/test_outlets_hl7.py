@@ -39,7 +39,11 @@ from tests.support.outlets import (
 )
 from tests.support.peers import free_port, wait_until
 
-POSITIVE, NEGATIVE, REFUSED = notification(), notification(positive=False), notification(positive=None)
+POSITIVE, NEGATIVE, REFUSED = (
+    notification(),
+    notification(positive=False),
+    notification(positive=None),
+)
 
 
 @pytest.fixture
@@ -60,9 +64,13 @@ def fields(message: str, segment: str, index: int = 0) -> list[str]:
 
 
 @pytest.mark.parametrize("identifiers", [False, True])
-@pytest.mark.parametrize("told", [POSITIVE, NEGATIVE, REFUSED, changed(POSITIVE, replaces="2.25.1")])
+@pytest.mark.parametrize(
+    "told", [POSITIVE, NEGATIVE, REFUSED, changed(POSITIVE, replaces="2.25.1")]
+)
 def test_every_message_keeps_the_grammar(told, identifiers):
-    """HL7 v2.5.1, strictly, as another parse of the bytes sees it; the same notification gives the same bytes."""
+    """HL7 v2.5.1, strictly, as another parse of the bytes sees it; the same notification gives the
+    same bytes.
+    """
     message = oru_r01(told, destination(1, identifiers=identifiers))
     assert parse_message(message.decode(), validation_level=VALIDATION_LEVEL.STRICT).validate()
     assert message == oru_r01(told, destination(1, identifiers=identifiers))
@@ -78,7 +86,9 @@ def test_every_message_keeps_the_grammar(told, identifiers):
     ],
 )
 def test_the_first_observation_is_the_answer(told, answer, abnormal, status, order_status):
-    """OBX-5, OBX-8 and OBX-11; a later revision is a correction, a refused series is never "not found"."""
+    """OBX-5, OBX-8 and OBX-11; a later revision is a correction, a refused series is never "not
+    found".
+    """
     message = oru_r01(told, destination(1)).decode()
     first = fields(message, "OBX")
     assert first[3].startswith("1386000^")
@@ -90,7 +100,10 @@ def test_the_first_observation_is_the_answer(told, answer, abnormal, status, ord
 def test_numbers_and_names_of_the_reading():
     """Probability in percent beside its threshold, lesions, UIDs and the bundle, each once."""
     message = oru_r01(POSITIVE, destination(1)).decode()
-    observations = {fields(message, "OBX", index)[3].split("^")[0]: fields(message, "OBX", index) for index in range(12)}
+    observations = {
+        fields(message, "OBX", index)[3].split("^")[0]: fields(message, "OBX", index)
+        for index in range(12)
+    }
     assert observations["PROBABILITY"][5:8] == ["97", "%^percent^UCUM", "<50"]
     assert observations["LESIONS"][5] == "2"
     assert observations["113014"][5] == POSITIVE.study_instance_uid
@@ -113,13 +126,22 @@ def test_with_identifiers_patient_and_order_can_be_matched():
     assert patient[3] == "MRN-4711-X^^^HOSP"
     assert patient[5].startswith("Nobodysname^Zuzana^^Jr^Dr")
     assert patient[7:9] == ["19430607", "F"]
-    assert [order[2], order[3], order[7], order[18]] == ["PLACER-77", "ACC-0815", "20251231235900", "ACC-0815"]
+    assert [order[2], order[3], order[7], order[18]] == [
+        "PLACER-77",
+        "ACC-0815",
+        "20251231235900",
+        "ACC-0815",
+    ]
 
 
 def test_a_name_cannot_break_out_of_its_field():
     """Delimiters are escaped, line ends are not there any more; Japanese groups are repetitions."""
-    hostile = Identifiers(patient_id="1|2^3~4&5\\6\rOBX|1|ST|evil", patient_name="O|Neil^A&B=山田^太郎=やまだ^たろう")
-    message = oru_r01(changed(POSITIVE, identifiers=hostile), destination(1, identifiers=True)).decode()
+    hostile = Identifiers(
+        patient_id="1|2^3~4&5\\6\rOBX|1|ST|evil", patient_name="O|Neil^A&B=山田^太郎=やまだ^たろう"
+    )
+    message = oru_r01(
+        changed(POSITIVE, identifiers=hostile), destination(1, identifiers=True)
+    ).decode()
     assert parse_message(message, validation_level=VALIDATION_LEVEL.STRICT).validate()
     assert [line[:3] for line in message.split("\r")[:4]] == ["MSH", "PID", "OBR", "OBX"]
     assert len(fields(message, "PID")) == 9
@@ -127,7 +149,8 @@ def test_a_name_cannot_break_out_of_its_field():
     assert escaped("a|b\r\n") == "a\\F\\b  "
 
 
-# --- delivery ---------------------------------------------------------------------------------------------------------------
+# --- delivery
+# ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", ["AA", "CA"])
@@ -143,7 +166,9 @@ def test_an_acknowledged_message_is_sent(bench, ris, code):
 
 @pytest.mark.parametrize("code", ["AE", "AR", "CE", "CR"])
 def test_a_refusal_is_kept_in_the_receivers_words(bench, ris, code):
-    """Postponed, tried again under the same control id, and given up after 24 hours with the reason; then retried by hand."""
+    """Postponed, tried again under the same control id, and given up after 24 hours with the
+    reason; then retried by hand.
+    """
     bench.finish("ris")
     ris.answer = lambda message: acknowledged(message, code, "unknown procedure")
     sender = bench.sender(destination(ris.port))
@@ -166,7 +191,9 @@ def test_a_refusal_is_kept_in_the_receivers_words(bench, ris, code):
 def test_a_complaint_does_not_carry_the_patient_into_the_ledger(bench, ris):
     """The receiver quotes what it was sent; what we write down says no name."""
     bench.finish("ris")
-    ris.answer = lambda message: acknowledged(message, "AE", "no patient MRN-4711-X (Nobodysname) for ACC-0815")
+    ris.answer = lambda message: acknowledged(
+        message, "AE", "no patient MRN-4711-X (Nobodysname) for ACC-0815"
+    )
     bench.sender(destination(ris.port, identifiers=True)).send_due()
     assert bench.detail() == "the peer refuses the message: AE (no patient *** (***) for ***)"
 
@@ -178,9 +205,18 @@ def test_a_complaint_does_not_carry_the_patient_into_the_ledger(bench, ris):
         (lambda _: b"", "the peer closed the connection without an acknowledgement"),
         (lambda _: b"\x0bHTTP/1.1 400\x1c\r", "the peer's answer is not HL7 v2"),
         (lambda _: b"\x0bMSH|^~\\&|RIS\rNTE|1\r\x1c\r", "the peer's answer has no MSA segment"),
-        (lambda message: acknowledged(message, control_id="OTHER"), "the peer acknowledges another message than ours"),
-        (lambda message: acknowledged(message, "YES"), "the peer's acknowledgement has no code that HL7 knows"),
-        (lambda _: b"\x0b" + b"x" * 70_000, "the peer's answer has more than 65536 bytes and no end"),
+        (
+            lambda message: acknowledged(message, control_id="OTHER"),
+            "the peer acknowledges another message than ours",
+        ),
+        (
+            lambda message: acknowledged(message, "YES"),
+            "the peer's acknowledgement has no code that HL7 knows",
+        ),
+        (
+            lambda _: b"\x0b" + b"x" * 70_000,
+            "the peer's answer has more than 65536 bytes and no end",
+        ),
     ],
 )
 def test_whatever_else_comes_back_is_no_acknowledgement(bench, ris, answer, words):
@@ -204,19 +240,25 @@ def test_a_receiver_that_is_down_is_tried_with_one_batch(bench):
 
 
 def test_python_hl7_s_server_takes_it(bench):
-    """A listener by another hand: python-hl7's asyncio server, which parses the message and makes the acknowledgement."""
+    """A listener by another hand: python-hl7's asyncio server, which parses the message and makes
+    the acknowledgement.
+    """
     heard: list[str] = []
     started, stop, port = threading.Event(), threading.Event(), free_port()
 
     async def serve() -> None:
-        async def on_connection(reader: hl7.mllp.HL7StreamReader, writer: hl7.mllp.HL7StreamWriter) -> None:
+        async def on_connection(
+            reader: hl7.mllp.HL7StreamReader, writer: hl7.mllp.HL7StreamWriter
+        ) -> None:
             message = await reader.readmessage()
             heard.append(str(message))
             writer.writemessage(message.create_ack())
             await writer.drain()
             writer.close()
 
-        async with await hl7.mllp.start_hl7_server(on_connection, "127.0.0.1", port, encoding="utf-8"):
+        async with await hl7.mllp.start_hl7_server(
+            on_connection, "127.0.0.1", port, encoding="utf-8"
+        ):
             started.set()
             while not stop.is_set():
                 await asyncio.sleep(0.02)
@@ -234,7 +276,8 @@ def test_python_hl7_s_server_takes_it(bench):
     assert heard == [oru_r01(POSITIVE, destination(port)).decode()]
 
 
-# --- TLS, echo, kill --------------------------------------------------------------------------------------------------------
+# --- TLS, echo, kill
+# --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -257,7 +300,9 @@ def test_a_receiver_of_another_authority_hears_nothing(bench, tls, tmp_path):
     other = authority(tmp_path / "other")
     own = other.issue("/CN=ris")
     bench.finish("ris")
-    with mllp_receiver(context=server_context(TlsSettings(certificate=own.certificate, key=own.key, ca=other.ca))) as ris:
+    with mllp_receiver(
+        context=server_context(TlsSettings(certificate=own.certificate, key=own.key, ca=other.ca))
+    ) as ris:
         bench.sender(destination(ris.port, tls=True), tls=tls).send_due()
         assert ris.heard == []
     assert "certificate refused" in bench.detail()
@@ -267,7 +312,10 @@ def test_echo_says_what_it_can_and_what_it_cannot(ris):
     """A connection is no promise; no message is sent."""
     answered = echo(destination(ris.port), "ICHNODE")
     assert answered.ok
-    assert "accepts a connection; whether it takes our messages, only the first one will tell" in answered.words
+    assert (
+        "accepts a connection; whether it takes our messages, only the first one will tell"
+        in answered.words
+    )
     assert ris.heard == []
     assert not echo(destination(port := free_port()), "ICHNODE").ok
     assert f"nothing answers at 127.0.0.1:{port}" in echo(destination(port), "ICHNODE").words
@@ -291,10 +339,14 @@ Sender(
 
 
 def test_a_killed_sender_is_replaced_and_sends_the_same_message(bench, ris, tmp_path):
-    """kill -9 between the message and its acknowledgement: the next one sends the same bytes, which the receiver can tell."""
+    """kill -9 between the message and its acknowledgement: the next one sends the same bytes, which
+    the receiver can tell.
+    """
     bench.clock.now = datetime.now(UTC)
     bench.finish("ris")
-    process = subprocess.Popen([sys.executable, "-c", SENDER, str(tmp_path), str(ris.port)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SENDER, str(tmp_path), str(ris.port)], stderr=subprocess.DEVNULL
+    )
     ris.answer = lambda _: os.kill(process.pid, signal.SIGKILL)
     assert process.wait(60) == -signal.SIGKILL
     wait_until(lambda: len(ris.heard) == 1, what="the message")

@@ -8,13 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from ich_node.config.destinations import DicomDestination, Hl7Destination, OutletSettings, WebhookDestination
+from ich_node.config.destinations import (
+    DicomDestination,
+    Hl7Destination,
+    OutletSettings,
+    WebhookDestination,
+)
 from ich_node.ledger import DeliveryState, JobState
 from ich_node.model.detector import Detector
 from ich_node.notification import KIND, Answer, NotANotification, Notification, decode
 from tests.support.analysis import Bench as Analysis
 from tests.support.heads import head_series
-from tests.support.outlets import SECRETS, Bench, MllpReceiver, acknowledged, hl7, mllp_receiver, opened_bench
+from tests.support.outlets import (
+    SECRETS,
+    Bench,
+    MllpReceiver,
+    acknowledged,
+    hl7,
+    mllp_receiver,
+    opened_bench,
+)
 from tests.support.peers import pacs
 from tests.support.results import give_results, result_object
 from tests.support.standing_clock import START
@@ -37,7 +50,8 @@ def series_of(message: str) -> int:
     return int(message.split("113014^DICOM Study^DCM||")[1].split("|")[0].split(".")[-1])
 
 
-# --- in which order ---------------------------------------------------------------------------------------------------------
+# --- in which order
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_positive_readings_go_first(bench, ris):
@@ -52,8 +66,16 @@ def test_positive_readings_go_first(bench, ris):
 
 
 def test_a_destination_with_a_higher_priority_is_served_first(bench, ris):
-    """A notification, by default before the objects; and of two receivers the one that the site prefers."""
-    give_results(bench.ledger, bench.spool, [result_object(0, series=7)], ("pacs",), START - timedelta(hours=1))
+    """A notification, by default before the objects; and of two receivers the one that the site
+    prefers.
+    """
+    give_results(
+        bench.ledger,
+        bench.spool,
+        [result_object(0, series=7)],
+        ("pacs",),
+        START - timedelta(hours=1),
+    )
     for series in (1, 2):
         bench.finish("slow", "fast", series=series)
     order: list[str] = []
@@ -65,18 +87,23 @@ def test_a_destination_with_a_higher_priority_is_served_first(bench, ris):
         )
         sender = bench.sender(*destinations)
         while sender.send_due():
-            sent = [each.destination for each in bench.deliveries() if each.state is DeliveryState.SENT]
+            sent = [
+                each.destination for each in bench.deliveries() if each.state is DeliveryState.SENT
+            ]
             order += [name for name in set(sent) if order.count(name) < sent.count(name)]
     assert order == ["fast", "fast", "slow", "slow", "pacs"]
 
 
-# --- what is told, and what is not told any more ------------------------------------------------------------------------------
+# --- what is told, and what is not told any more
+# ------------------------------------------------------------------------------
 
 
 def test_only_if_positive_hears_no_negative_and_no_refusal():
     """Unless it was told before: who heard of hemorrhage must hear that there is none."""
     rule = OutletSettings.wants
-    picky = WebhookDestination(name="w", kind="webhook", url="https://h/", secret_file="s", only_if_positive=True)
+    picky = WebhookDestination(
+        name="w", kind="webhook", url="https://h/", secret_file="s", only_if_positive=True
+    )
     everything = Hl7Destination(name="r", kind="hl7", host="h", port=1)
     assert rule(picky, positive=True, told_before=())
     assert not rule(picky, positive=False, told_before={"r"})
@@ -85,7 +112,9 @@ def test_only_if_positive_hears_no_negative_and_no_refusal():
 
 
 def test_an_answer_that_was_not_told_in_time_is_not_told_after_the_newer_one(bench, ris):
-    """The receiver was down: when it is back it hears the correction, and not after it what was corrected."""
+    """The receiver was down: when it is back it hears the correction, and not after it what was
+    corrected.
+    """
     ris.answer = lambda _: b""
     first = bench.finish("ris", positive=True)
     sender = bench.sender(hl7(ris.port))
@@ -102,7 +131,10 @@ def test_an_answer_that_was_not_told_in_time_is_not_told_after_the_newer_one(ben
     assert "superseded" in [event.event for event in bench.ledger.events(1)]
     bench.clock.now += timedelta(days=30)
     paths = bench.ledger.sweep_series(
-        idle_since=bench.clock.now - timedelta(days=1), failed_too=False, limit=9, now=bench.clock.now
+        idle_since=bench.clock.now - timedelta(days=1),
+        failed_too=False,
+        limit=9,
+        now=bench.clock.now,
     )
     assert paths, "what is superseded keeps no file"
 
@@ -129,13 +161,16 @@ def test_bytes_that_are_no_notification_wait_with_a_reason(bench, ris):
         decode(b'{"format": 99}')
 
 
-# --- from the analyser --------------------------------------------------------------------------------------------------------
+# --- from the analyser
+# --------------------------------------------------------------------------------------------------------
 
 
 NOTIFIED = (
     DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104),
     hl7(2575),
-    WebhookDestination(name="worklist", kind="webhook", url="https://h/", secret_file="s", only_if_positive=True),
+    WebhookDestination(
+        name="worklist", kind="webhook", url="https://h/", secret_file="s", only_if_positive=True
+    ),
 )
 
 
@@ -171,7 +206,11 @@ def test_one_notification_a_reading_and_the_objects_as_before(analysed):
     """Objects go to the PACS alone, the notification to the others alone; it names the SR."""
     datasets = head_series()
     for dataset in datasets:
-        dataset.PatientID, dataset.PatientName, dataset.AccessionNumber = "MRN-4711-X", "Nobodysname^Zuzana", "ACC-0815"
+        dataset.PatientID, dataset.PatientName, dataset.AccessionNumber = (
+            "MRN-4711-X",
+            "Nobodysname^Zuzana",
+            "ACC-0815",
+        )
     analysed.receive(datasets)
     analysed.analyser.work_once(Detector(analysed.shelf.current()))
     kinds = owed(analysed)
@@ -181,7 +220,9 @@ def test_one_notification_a_reading_and_the_objects_as_before(analysed):
     (told,) = notifications(analysed)
     results = analysed.ledger.results(1)
     assert told.finding is Answer.SUSPECTED
-    assert told.report_uid == next(result.sop_instance_uid for result in results if result.kind == "sr")
+    assert told.report_uid == next(
+        result.sop_instance_uid for result in results if result.kind == "sr"
+    )
     assert told.slices == len(datasets)
     assert told.identifiers.patient_id == "MRN-4711-X"
     assert told.encode() == analysed.spool.read(results[-1].path)

@@ -1,4 +1,6 @@
-"""STOW-RS: an object is sent when the archive names it as stored; against Orthanc's DICOMweb plugin, and one that misbehaves."""
+"""STOW-RS: an object is sent when the archive names it as stored; against Orthanc's DICOMweb
+plugin, and one that misbehaves.
+"""
 
 import json
 import urllib.request
@@ -21,7 +23,13 @@ from tests.support.outlets import Bench, WebReceiver, opened_bench, web_receiver
 from tests.support.peers import need, orthanc
 from tests.support.results import ROOT, give_results, result_object
 
-REFERENCED, FAILED, WARNING, REASON, UID = "00081199", "00081198", "00081196", "00081197", "00081155"
+REFERENCED, FAILED, WARNING, REASON, UID = (
+    "00081199",
+    "00081198",
+    "00081196",
+    "00081197",
+    "00081155",
+)
 
 
 @pytest.fixture
@@ -37,7 +45,9 @@ def archive() -> Iterator[WebReceiver]:
 
 
 def stow(url: str, **settings) -> StowDestination:
-    return StowDestination(**{"name": "archive", "kind": "stow", "url": url, "timeout_seconds": 10, **settings})
+    return StowDestination(
+        **{"name": "archive", "kind": "stow", "url": url, "timeout_seconds": 10, **settings}
+    )
 
 
 def owe(bench: Bench, count: int = 1, *, compressed: bool = False) -> list[str]:
@@ -61,8 +71,15 @@ def answers(sequence: str, status: int = 200, **values: int):
 
     def answer(request):
         item = {UID: {"vr": "UI", "Value": [str(stored_object(request).SOPInstanceUID)]}}
-        item |= {{"reason": REASON, "warning": WARNING}[name]: {"vr": "US", "Value": [code]} for name, code in values.items()}
-        return status, {"content-type": "application/dicom+json"}, json.dumps({sequence: {"vr": "SQ", "Value": [item]}}).encode()
+        item |= {
+            {"reason": REASON, "warning": WARNING}[name]: {"vr": "US", "Value": [code]}
+            for name, code in values.items()
+        }
+        return (
+            status,
+            {"content-type": "application/dicom+json"},
+            json.dumps({sequence: {"vr": "SQ", "Value": [item]}}).encode(),
+        )
 
     return answer
 
@@ -84,11 +101,17 @@ def test_orthanc_stores_the_objects_as_they_lie_in_the_spool(bench, tmp_path):
         bench.sender(destination).send_due()
         assert bench.states() == [DeliveryState.SENT] * 2, bench.deliveries()
         instances = get(f"{peer.url}/instances?expand")
-        assert sorted(instance["MainDicomTags"]["SOPInstanceUID"] for instance in instances) == sorted(uids)
+        assert sorted(
+            instance["MainDicomTags"]["SOPInstanceUID"] for instance in instances
+        ) == sorted(uids)
         for instance in instances:
-            with urllib.request.urlopen(f"{peer.url}/instances/{instance['ID']}/file", timeout=20) as answer:
+            with urllib.request.urlopen(
+                f"{peer.url}/instances/{instance['ID']}/file", timeout=20
+            ) as answer:
                 ds = dcmread(BytesIO(answer.read()))
-            delivery = next(each for each in bench.deliveries() if each.sop_instance_uid == ds.SOPInstanceUID)
+            delivery = next(
+                each for each in bench.deliveries() if each.sop_instance_uid == ds.SOPInstanceUID
+            )
             assert ds == dcmread(bench.spool.absolute(delivery.path))
 
 
@@ -98,7 +121,9 @@ def test_orthanc_that_refuses_a_password_and_takes_another(bench, tmp_path):
     owe(bench)
     password = tmp_path / "password"
     password.write_text("wrong\n")
-    with orthanc(tmp_path / "orthanc", AuthenticationEnabled=True, RegisteredUsers={"node": "right"}) as peer:
+    with orthanc(
+        tmp_path / "orthanc", AuthenticationEnabled=True, RegisteredUsers={"node": "right"}
+    ) as peer:
         destination = stow(f"{peer.url}/dicom-web", username="node", password_file=password)
         bench.sender(destination).send_due()
         assert "answers 401: it does not accept our credentials" in bench.detail()
@@ -141,12 +166,27 @@ def test_a_warning_is_sent_and_remembered(bench, archive):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (answers(FAILED, 409, reason=0xA700), "the peer refuses the object: out of resources (0xA700)"),
-        (answers(FAILED, 202, reason=0xA9FF), "the peer refuses the object: the data set does not match its SOP class (0xA9FF)"),
-        (answers(FAILED, 200, reason=0x0110), "the peer refuses the object: processing failure (0x0110)"),
-        (answers(FAILED, 409, reason=0x1234), "the peer refuses the object: for another reason (0x1234)"),
+        (
+            answers(FAILED, 409, reason=0xA700),
+            "the peer refuses the object: out of resources (0xA700)",
+        ),
+        (
+            answers(FAILED, 202, reason=0xA9FF),
+            "the peer refuses the object: the data set does not match its SOP class (0xA9FF)",
+        ),
+        (
+            answers(FAILED, 200, reason=0x0110),
+            "the peer refuses the object: processing failure (0x0110)",
+        ),
+        (
+            answers(FAILED, 409, reason=0x1234),
+            "the peer refuses the object: for another reason (0x1234)",
+        ),
         (answers(FAILED, 409), "the peer refuses the object: it does not say why"),
-        (lambda _: (200, {}, b"{}"), "the peer answers 200 and does not say that it has stored the object"),
+        (
+            lambda _: (200, {}, b"{}"),
+            "the peer answers 200 and does not say that it has stored the object",
+        ),
         (lambda _: (200, {}, b""), "the peer answers 200, and not in DICOM JSON"),
         (lambda _: (200, {}, b"<xml/>"), "the peer answers 200, and not in DICOM JSON"),
         (lambda _: (400, {}, b'{"00081198": 3}'), "the peer answers 400, and not in DICOM JSON"),
@@ -169,7 +209,9 @@ def test_an_archive_without_rle_gets_the_same_pixels_as_they_are(bench, archive,
     """Under the same UID."""
     (uid,) = owe(bench, compressed=True)
     archive.answer = lambda request: (
-        refusal(request) if stored_object(request).file_meta.TransferSyntaxUID == RLELossless else answers(REFERENCED)(request)
+        refusal(request)
+        if stored_object(request).file_meta.TransferSyntaxUID == RLELossless
+        else answers(REFERENCED)(request)
     )
     bench.sender(stow(archive.url)).send_due()
     assert bench.states() == [DeliveryState.SENT]

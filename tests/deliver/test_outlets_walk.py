@@ -1,4 +1,6 @@
-"""The whole node with a destination of each kind: a head goes in, and every one of them gets what is its own."""
+"""The whole node with a destination of each kind: a head goes in, and every one of them gets what
+is its own.
+"""
 
 import base64
 import json
@@ -40,11 +42,15 @@ def get(url: str) -> Any:
 
 @pytest.mark.timeout(900)  # its waits together
 def test_all_four_kinds_get_what_is_theirs(tmp_path: Path) -> None:
-    """The PACS and the archive get the same objects, the RIS and the worklist one message, in which nobody is named."""
+    """The PACS and the archive get the same objects, the RIS and the worklist one message, in which
+    nobody is named.
+    """
     need("Orthanc")
     secret = tmp_path / "secret"
     secret.write_text(base64.b64encode(bytes(32)).decode())
-    head = make_study(11, bleeds=("IPH",)).datasets(patient_id="MRN-4711-X", patient_name="Zuzana^Nobodysname")
+    head = make_study(11, bleeds=("IPH",)).datasets(
+        patient_id="MRN-4711-X", patient_name="Zuzana^Nobodysname"
+    )
     for dataset in head:
         dataset.AccessionNumber, dataset.PatientBirthDate = "ACC-0815", "19430607"
     with (
@@ -55,17 +61,28 @@ def test_all_four_kinds_get_what_is_theirs(tmp_path: Path) -> None:
         running_node(
             tmp_path / "node",
             peer.port,
-            more=OUTLETS.format(stow=f"{archive.url}/dicom-web", mllp=ris.port, hook=worklist.url, secret=secret),
+            more=OUTLETS.format(
+                stow=f"{archive.url}/dicom-web", mllp=ris.port, hook=worklist.url, secret=secret
+            ),
         ) as node,
     ):
         assert len(send(head, node.port)) == len(head)
         wait_until(lambda: node.states() == ["DONE"], seconds=240, what="the reading")
         (job,) = node.ledger.list()
         wait_until(
-            lambda: {each.state for each in node.ledger.deliveries(job.id)} == {"SENT"}, seconds=120, what="all deliveries"
+            lambda: {each.state for each in node.ledger.deliveries(job.id)} == {"SENT"},
+            seconds=120,
+            what="all deliveries",
         )
-        objects = {result.sop_instance_uid for result in node.ledger.results(job.id) if result.kind != "notification"}
-        stored = {instance["MainDicomTags"]["SOPInstanceUID"] for instance in get(f"{archive.url}/instances?expand")}
+        objects = {
+            result.sop_instance_uid
+            for result in node.ledger.results(job.id)
+            if result.kind != "notification"
+        }
+        stored = {
+            instance["MainDicomTags"]["SOPInstanceUID"]
+            for instance in get(f"{archive.url}/instances?expand")
+        }
         assert {str(dataset.SOPInstanceUID) for dataset in peer.received} == objects == stored
     (message,), (request,) = ris.heard, worklist.requests
     assert "SUSPECTED^Intracranial hemorrhage suspected" in message

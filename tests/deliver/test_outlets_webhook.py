@@ -1,4 +1,6 @@
-"""Webhooks: signed, nameless unless the site says otherwise, the same message however often it is tried."""
+"""Webhooks: signed, nameless unless the site says otherwise, the same message however often it is
+tried.
+"""
 
 import base64
 import hashlib
@@ -20,7 +22,14 @@ from ich_node.deliver.outlets.webhook import body_of
 from ich_node.ledger import DeliveryState
 from ich_node.network.tls import server_context
 from tests.support.certificates import authority
-from tests.support.outlets import Bench, WebReceiver, notification, opened_bench, web_receiver, without_secrets
+from tests.support.outlets import (
+    Bench,
+    WebReceiver,
+    notification,
+    opened_bench,
+    web_receiver,
+    without_secrets,
+)
 from tests.support.peers import free_port
 from tests.support.standing_clock import START
 
@@ -49,12 +58,21 @@ def secret_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def hook(secret_file):
     return lambda url, **settings: WebhookDestination(
-        **{"name": "worklist", "kind": "webhook", "url": url, "secret_file": secret_file, "timeout_seconds": 5, **settings}
+        **{
+            "name": "worklist",
+            "kind": "webhook",
+            "url": url,
+            "secret_file": secret_file,
+            "timeout_seconds": 5,
+            **settings,
+        }
     )
 
 
 def test_what_arrives_is_signed_and_names_nobody(bench, service, hook):
-    """The body is JSON with the answer and without the patient; the signature is what Standard Webhooks says it is."""
+    """The body is JSON with the answer and without the patient; the signature is what Standard
+    Webhooks says it is.
+    """
     told = bench.finish("worklist")
     bench.sender(hook(service.url)).send_due()
     assert bench.states() == [DeliveryState.SENT]
@@ -63,7 +81,11 @@ def test_what_arrives_is_signed_and_names_nobody(bench, service, hook):
     assert request.json["type"] == "hemorrhage.suspected"
     assert request.json["data"]["series_probability"] == 0.97
     assert request.json["data"]["study_instance_uid"] == told.study_instance_uid
-    signed = b".".join(request.headers[name].encode() for name in ("webhook-id", "webhook-timestamp")) + b"." + request.body
+    signed = (
+        b".".join(request.headers[name].encode() for name in ("webhook-id", "webhook-timestamp"))
+        + b"."
+        + request.body
+    )
     expected = base64.b64encode(hmac.digest(bytes(range(32)), signed, hashlib.sha256)).decode()
     assert request.headers["webhook-signature"] == f"v1,{expected}"
     assert request.headers["webhook-timestamp"] == str(int(START.timestamp()))
@@ -80,17 +102,26 @@ def test_the_reference_library_verifies_it_and_no_other(bench, service, hook):
     with pytest.raises(standardwebhooks.WebhookVerificationError, match="No matching signature"):
         receiver.verify(request.body.replace(b"suspected", b"not_found"), request.headers)
     with pytest.raises(standardwebhooks.WebhookVerificationError, match="No matching signature"):
-        standardwebhooks.Webhook(base64.b64encode(bytes(32)).decode()).verify(request.body, request.headers)
+        standardwebhooks.Webhook(base64.b64encode(bytes(32)).decode()).verify(
+            request.body, request.headers
+        )
 
 
 def test_with_identifiers_the_order_is_in_it():
     """Only then."""
-    assert json.loads(body_of(notification(), identifiers=True))["data"]["identifiers"]["accession_number"] == "ACC-0815"
+    assert (
+        json.loads(body_of(notification(), identifiers=True))["data"]["identifiers"][
+            "accession_number"
+        ]
+        == "ACC-0815"
+    )
     assert without_secrets(body_of(notification(), identifiers=False))
 
 
 def test_a_retry_is_the_same_message_at_another_time(bench, service, hook):
-    """webhook-id and body stay; webhook-timestamp and the signature are new, so that a receiver may refuse old ones."""
+    """webhook-id and body stay; webhook-timestamp and the signature are new, so that a receiver may
+    refuse old ones.
+    """
     bench.finish("worklist")
     service.answer = lambda _: (503, {}, b"")
     sender = bench.sender(hook(service.url))
@@ -121,7 +152,9 @@ def test_a_retry_is_the_same_message_at_another_time(bench, service, hook):
     ],
 )
 def test_any_other_status_is_not_sent(bench, service, hook, status, words):
-    """It waits with the reason, in which nobody is named, and is given up after 24 hours. A redirect is never followed."""
+    """It waits with the reason, in which nobody is named, and is given up after 24 hours. A
+    redirect is never followed.
+    """
     bench.finish("worklist")
     elsewhere = {"location": service.url.replace("/hook", "/elsewhere")}
     service.answer = lambda _: (status, elsewhere, b"no series ACC-0815\nof Zuzana")
@@ -166,7 +199,9 @@ def test_nobody_there(bench, hook):
         ("not base64 at all, but long enough for that!", "must hold 24 to 64 random bytes"),
     ],
 )
-def test_a_secret_that_is_none_is_a_sentence_without_it(bench, service, hook, secret_file, content, words):
+def test_a_secret_that_is_none_is_a_sentence_without_it(
+    bench, service, hook, secret_file, content, words
+):
     """The message waits; nothing unsigned goes out, and the secret is in no detail."""
     bench.finish("worklist")
     secret_file.write_text(content)
@@ -181,15 +216,21 @@ def test_a_secret_that_is_none_is_a_sentence_without_it(bench, service, hook, se
 
 
 def test_over_tls_by_our_authority_and_no_other(bench, hook, tmp_path):
-    """https:// with the certificate of [tls] ca, or of the destination's own ca; a stranger's is refused in words."""
+    """https:// with the certificate of [tls] ca, or of the destination's own ca; a stranger's is
+    refused in words.
+    """
     ours, others = authority(tmp_path / "ours"), authority(tmp_path / "others")
     own, theirs = ours.issue("/CN=ichnode"), others.issue("/CN=worklist")
     tls = TlsSettings(certificate=own.certificate, key=own.key, ca=ours.ca)
-    their_tls = TlsSettings(certificate=theirs.certificate, key=theirs.key, ca=ours.ca)  # asks us for ours, too
+    # asks us for ours, too
+    their_tls = TlsSettings(certificate=theirs.certificate, key=theirs.key, ca=ours.ca)
     bench.finish("worklist")
     with web_receiver(context=server_context(their_tls)) as service:
         bench.sender(hook(service.url), tls=tls).send_due()
-        assert "TLS fails: certificate refused: unable to get local issuer certificate" in bench.detail()
+        assert (
+            "TLS fails: certificate refused: unable to get local issuer certificate"
+            in bench.detail()
+        )
         bench.clock.now += timedelta(seconds=30)
         bench.sender(hook(service.url), tls=TlsSettings()).send_due()
         assert "TLS fails: certificate refused" in bench.detail(), "the system trusts no stranger"

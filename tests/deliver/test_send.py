@@ -1,4 +1,6 @@
-"""The way out: what counts as sent, what is tried again and when, and that nothing is sent under other bytes."""
+"""The way out: what counts as sent, what is tried again and when, and that nothing is sent under
+other bytes.
+"""
 
 import json
 import os
@@ -19,7 +21,15 @@ from pynetdicom.transport import AddressInformation
 from ich_node.deliver.loop import RETRY_FOR, retry_at
 from ich_node.ledger import DeliveryState
 from ich_node.network.requestor import Requestor
-from tests.support.peers import COMPREHENSIVE_3D_SR, Pacs, free_port, orthanc, pacs, storescp, wait_until
+from tests.support.peers import (
+    COMPREHENSIVE_3D_SR,
+    Pacs,
+    free_port,
+    orthanc,
+    pacs,
+    storescp,
+    wait_until,
+)
 from tests.support.results import give_results, result_object
 from tests.support.sender import MINUTE, Node, open_node
 from tests.support.standing_clock import START
@@ -38,12 +48,16 @@ def peer() -> Iterator[Pacs]:
 
 
 def test_results_arrive_as_they_lie_in_the_spool(node: Node, peer: Pacs) -> None:
-    """Every result of a job goes over one association; what arrives is what was made; then nothing is due."""
+    """Every result of a job goes over one association; what arrives is what was made; then nothing
+    is due.
+    """
     uids = node.finish(3)
     sender = node.sender(peer.port)
     assert sender.send_due() == 3
     assert [ds.SOPInstanceUID for ds in peer.received] == uids
-    assert peer.received == [dcmread(node.spool.absolute(delivery.path)) for delivery in node.deliveries()]
+    assert peer.received == [
+        dcmread(node.spool.absolute(delivery.path)) for delivery in node.deliveries()
+    ]
     assert peer.associations == 1
     assert node.states() == [DeliveryState.SENT] * 3
     assert sender.send_due() == 0
@@ -64,12 +78,17 @@ def test_a_warning_is_sent_and_remembered(node: Node, peer: Pacs) -> None:
     peer.answers[uid] = 0xB000
     node.sender(peer.port).send_due()
     (delivery,) = node.deliveries()
-    assert (delivery.state, delivery.detail) == (DeliveryState.SENT, "taken with warning: status 0xB000")
+    assert (delivery.state, delivery.detail) == (
+        DeliveryState.SENT,
+        "taken with warning: status 0xB000",
+    )
 
 
 @pytest.mark.parametrize("status", [0xA700, 0xA900, 0xC000, 0x0110, 0x0122, 0x0107])
 def test_any_other_status_is_not_sent(node: Node, peer: Pacs, status: int) -> None:
-    """An object that the PACS refuses waits with the status in words; the others of the batch are sent."""
+    """An object that the PACS refuses waits with the status in words; the others of the batch are
+    sent.
+    """
     uids = node.finish(3)
     peer.answers[uids[1]] = status
     node.sender(peer.port).send_due()
@@ -98,7 +117,9 @@ def test_the_second_try_sends_only_what_is_missing(node: Node, peer: Pacs) -> No
         ({"calling_ae_title": "STRANGER"}, "the peer rejects our calling AE title 'STRANGER'"),
     ],
 )
-def test_a_rejected_association_is_said_in_words(node: Node, settings: dict[str, str], words: str) -> None:
+def test_a_rejected_association_is_said_in_words(
+    node: Node, settings: dict[str, str], words: str
+) -> None:
     """The whole batch waits, and each delivery tells why."""
     node.finish(2)
     with pacs(calling_ae_titles=["ICHNODE"]) as peer:
@@ -114,7 +135,10 @@ def test_an_object_whose_class_the_peer_does_not_know_keeps_only_itself(node: No
     with pacs(sop_classes=[COMPREHENSIVE_3D_SR]) as peer:
         node.sender(peer.port).send_due()
     assert node.states() == [DeliveryState.PENDING, DeliveryState.SENT]
-    assert node.deliveries()[0].detail == "the peer accepts no presentation context for Secondary Capture Image Storage"
+    assert (
+        node.deliveries()[0].detail
+        == "the peer accepts no presentation context for Secondary Capture Image Storage"
+    )
 
 
 def test_a_destination_that_was_removed_waits_for_its_return(node: Node) -> None:
@@ -122,7 +146,10 @@ def test_a_destination_that_was_removed_waits_for_its_return(node: Node) -> None
     node.finish(1, to=("old",))
     node.sender().send_due()
     (delivery,) = node.deliveries()
-    assert (delivery.state, delivery.detail) == (DeliveryState.PENDING, "config.toml has no destination 'old' any more")
+    assert (delivery.state, delivery.detail) == (
+        DeliveryState.PENDING,
+        "config.toml has no destination 'old' any more",
+    )
 
 
 def test_a_lost_file_keeps_nothing_else(node: Node, peer: Pacs) -> None:
@@ -135,7 +162,9 @@ def test_a_lost_file_keeps_nothing_else(node: Node, peer: Pacs) -> None:
 
 
 def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: Node) -> None:
-    """Half an hour without an answer, with backoff; then one try delivers, and the job was analysed once."""
+    """Half an hour without an answer, with backoff; then one try delivers, and the job was analysed
+    once.
+    """
     uids = node.finish(2)
     port = free_port()
     sender = node.sender(port)
@@ -152,28 +181,50 @@ def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: Node) -> Non
 
 
 def test_a_pacs_that_is_down_holds_up_nobody(node: Node, peer: Pacs) -> None:
-    """Twenty series are owed to a dead PACS and to a living one: one try at the dead one, and all go to the other at once."""
+    """Twenty series are owed to a dead PACS and to a living one: one try at the dead one, and all
+    go to the other at once.
+    """
     for series in range(1, 21):
         node.finish(1, series=series, to=("pacs", "pacs2"))
     sender = node.sender(free_port(), peer.port)
     while sender.send_due():
         pass
     assert len(peer.received) == 20
-    assert sum(delivery.attempts for delivery in node.deliveries() if delivery.destination == "pacs") == 1
+    assert (
+        sum(delivery.attempts for delivery in node.deliveries() if delivery.destination == "pacs")
+        == 1
+    )
     node.clock.now += timedelta(seconds=30)
     while sender.send_due():
         pass
-    assert sum(delivery.attempts for delivery in node.deliveries() if delivery.destination == "pacs") == 2
+    assert (
+        sum(delivery.attempts for delivery in node.deliveries() if delivery.destination == "pacs")
+        == 2
+    )
 
 
 def test_the_waits_double_up_to_a_quarter_of_an_hour() -> None:
     """30 s, 1, 2, 4, 8, then 15 min for ever, until 24 h are over."""
-    waits = [retry_at(attempts=attempts, first_at=START, now=START) for attempts in (1, 2, 3, 4, 5, 6, 7, 90)]
-    assert [wait and (wait - START).total_seconds() / 60 for wait in waits] == [0.5, 1, 2, 4, 8, 15, 15, 15]
+    waits = [
+        retry_at(attempts=attempts, first_at=START, now=START)
+        for attempts in (1, 2, 3, 4, 5, 6, 7, 90)
+    ]
+    assert [wait and (wait - START).total_seconds() / 60 for wait in waits] == [
+        0.5,
+        1,
+        2,
+        4,
+        8,
+        15,
+        15,
+        15,
+    ]
     assert retry_at(attempts=99, first_at=START, now=START + RETRY_FOR - MINUTE) is None
 
 
-def test_after_24_hours_it_is_given_up_with_the_reason_and_can_be_retried(node: Node, peer: Pacs) -> None:
+def test_after_24_hours_it_is_given_up_with_the_reason_and_can_be_retried(
+    node: Node, peer: Pacs
+) -> None:
     """FAILED says why; `jobs retry` owes it anew."""
     node.finish(1)
     node.clock.now += RETRY_FOR
@@ -194,11 +245,15 @@ def test_a_broken_association_keeps_what_was_sent(node: Node) -> None:
         peer.abort_after = 1
         sender.send_due()
     assert node.states() == [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.PENDING]
-    assert "the peer did not answer C-STORE, or broke the association" in str(node.deliveries()[1].detail)
+    assert "the peer did not answer C-STORE, or broke the association" in str(
+        node.deliveries()[1].detail
+    )
 
 
 def test_stop_gives_the_rest_back_at_once(node: Node, peer: Pacs) -> None:
-    """Asked to stop in the middle of a batch, the sender finishes its object and leaves the others due."""
+    """Asked to stop in the middle of a batch, the sender finishes its object and leaves the others
+    due.
+    """
     node.finish(3)
     peer.on_store = lambda _: node.stop.set()
     node.sender(peer.port).send_due()
@@ -236,12 +291,20 @@ Sender(
 """
 
 
-def test_a_killed_sender_is_replaced_and_sends_the_same_objects(node: Node, peer: Pacs, tmp_path: Path) -> None:
-    """kill -9 in the middle of a batch: after the lease another sender finishes it, with the same UIDs and bytes."""
+def test_a_killed_sender_is_replaced_and_sends_the_same_objects(
+    node: Node, peer: Pacs, tmp_path: Path
+) -> None:
+    """kill -9 in the middle of a batch: after the lease another sender finishes it, with the same
+    UIDs and bytes.
+    """
     node.clock.now = datetime.now(UTC)
     uids = node.finish(5)
-    process = subprocess.Popen([sys.executable, "-c", SENDER, str(tmp_path), str(peer.port)], stderr=subprocess.DEVNULL)
-    peer.on_store = lambda ds: os.kill(process.pid, signal.SIGKILL) if ds.SOPInstanceUID == uids[2] else None
+    process = subprocess.Popen(
+        [sys.executable, "-c", SENDER, str(tmp_path), str(peer.port)], stderr=subprocess.DEVNULL
+    )
+    peer.on_store = lambda ds: (
+        os.kill(process.pid, signal.SIGKILL) if ds.SOPInstanceUID == uids[2] else None
+    )
     assert process.wait(30) == -signal.SIGKILL
     wait_until(lambda: len(peer.received) == 3, what="the third object")
     peer.on_store = lambda _: None
@@ -261,7 +324,9 @@ def test_dcmtk_s_storescp_gets_the_results(node: Node, tmp_path: Path) -> None:
     with storescp(tmp_path / "got") as port:
         node.sender(port).send_due()
     assert node.states() == [DeliveryState.SENT] * 3
-    assert sorted(dcmread(path).SOPInstanceUID for path in (tmp_path / "got").iterdir()) == sorted(uids)
+    assert sorted(dcmread(path).SOPInstanceUID for path in (tmp_path / "got").iterdir()) == sorted(
+        uids
+    )
 
 
 def test_orthanc_gets_the_results(node: Node, tmp_path: Path) -> None:
@@ -275,7 +340,9 @@ def test_orthanc_gets_the_results(node: Node, tmp_path: Path) -> None:
 
 
 def test_an_answer_is_not_taken_by_the_thread_that_looks_for_requests() -> None:
-    """While a sender waits, that thread of pynetdicom gets nothing, however late it comes by; the sender does."""
+    """While a sender waits, that thread of pynetdicom gets nothing, however late it comes by; the
+    sender does.
+    """
     entity = Requestor(ae_title="US")
     association = Association(entity, "requestor")
     entity._create_socket(association, AddressInformation("127.0.0.1", 0), None)

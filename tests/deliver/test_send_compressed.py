@@ -1,4 +1,6 @@
-"""Pictures travel compressed where the peer takes that, and decompressed where it does not; the same pixels either way."""
+"""Pictures travel compressed where the peer takes that, and decompressed where it does not; the
+same pixels either way.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +28,14 @@ def picture() -> Dataset:
     rng = np.random.default_rng(1)
     pixels_YXC = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
     ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
-    ds.Rows, ds.Columns, ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 64, 64, 8, 8, 7, 0
+    ds.Rows, ds.Columns, ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = (
+        64,
+        64,
+        8,
+        8,
+        7,
+        0,
+    )
     ds.PixelData = pixels_YXC.tobytes()
     ds.compress(RLELossless, generate_instance_uid=False)
     return ds
@@ -41,9 +50,15 @@ def send(node: Node, port: int) -> Dataset:
 
 @pytest.mark.parametrize("takes_rle", [True, False])
 def test_pixels_arrive_as_they_are_in_the_syntax_that_the_peer_takes(takes_rle, node):
-    """RLE to a peer that accepts it, else Explicit VR Little Endian: the same instance, the same pixels."""
+    """RLE to a peer that accepts it, else Explicit VR Little Endian: the same instance, the same
+    pixels.
+    """
     entity = AE("PACS")
-    syntaxes = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, *([RLELossless] if takes_rle else [])]
+    syntaxes = [
+        ExplicitVRLittleEndian,
+        ImplicitVRLittleEndian,
+        *([RLELossless] if takes_rle else []),
+    ]
     entity.add_supported_context(SECONDARY_CAPTURE, syntaxes)
     peer = Pacs()
     handlers = [(evt.EVT_CONN_OPEN, close_in_the_end), (evt.EVT_C_STORE, peer.store)]
@@ -53,6 +68,8 @@ def test_pixels_arrive_as_they_are_in_the_syntax_that_the_peer_takes(takes_rle, 
     finally:
         entity.shutdown()
     (received,) = peer.received
-    assert received.file_meta.TransferSyntaxUID == (RLELossless if takes_rle else ExplicitVRLittleEndian)
+    assert received.file_meta.TransferSyntaxUID == (
+        RLELossless if takes_rle else ExplicitVRLittleEndian
+    )
     assert received.SOPInstanceUID == ds.SOPInstanceUID
     np.testing.assert_array_equal(received.pixel_array, ds.pixel_array)

@@ -46,7 +46,12 @@ def test_a_bleed_hardly_moves_the_shift(seed):
 def test_the_scanner_that_reads_43_hu_is_found():
     """Real CT: one series lies 12 HU above the others."""
     shifts = {
-        name: brain_shift(read_series([pydicom.dcmread(path) for path in real("negative", name).iterdir()]).slices, 31.0)
+        name: brain_shift(
+            read_series(
+                [pydicom.dcmread(path) for path in real("negative", name).iterdir()]
+            ).slices,
+            31.0,
+        )
         for name in ("cq500-47", "rsna-515961ad20")
     }
     assert shifts["cq500-47"] < -10

@@ -18,7 +18,9 @@ def stack(count: int, *, step_mm: float = 5.0, tilted: bool = False) -> list[Sli
     normal = np.cross([1, 0, 0], [0, slope, drop])
     slices = []
     for index in range(count):
-        position_mm = np.array([-60.0, -60.0, 0.0]) + np.array([0, 0, 1.0]) * index * step_mm / normal[2]
+        position_mm = (
+            np.array([-60.0, -60.0, 0.0]) + np.array([0, 0, 1.0]) * index * step_mm / normal[2]
+        )
         slices.append(
             Slice(
                 sop_instance_uid=f"1.2.{index + 1}",
@@ -44,7 +46,9 @@ def lesions(slices: list[Slice], found: dict[int, list[Finding]]):
 
 @pytest.mark.parametrize("tilted", [False, True])
 def test_marks_of_neighbouring_slices_are_one_lesion(tilted):
-    """Four slices, the mark wandering by 4 mm from one to the next: one lesion of 20 mm whose peak is the most certain."""
+    """Four slices, the mark wandering by 4 mm from one to the next: one lesion of 20 mm whose peak
+    is the most certain.
+    """
     slices = stack(8, tilted=tilted)
     found = {index: [mark(100 + 8 * index, 90, 0.6 + 0.1 * (index == 4))] for index in (2, 3, 4, 5)}
     (lesion,) = lesions(slices, found)
@@ -62,7 +66,9 @@ def test_marks_far_apart_in_the_plane_are_two():
 
 
 def test_marks_of_one_slice_are_linked_by_their_neighbours_alone():
-    """Two marks side by side are two lesions, and one if a mark in the next slice lies close to both."""
+    """Two marks side by side are two lesions, and one if a mark in the next slice lies close to
+    both.
+    """
     side_by_side = {2: [mark(60, 60), mark(60, 76)]}
     assert len(lesions(stack(5), side_by_side)) == 2
     assert len(lesions(stack(5), {**side_by_side, 3: [mark(60, 68)]})) == 1
@@ -71,7 +77,9 @@ def test_marks_of_one_slice_are_linked_by_their_neighbours_alone():
 @pytest.mark.parametrize(("step_mm", "expected"), [(5.0, 1), (10.0, 2)])
 def test_one_slice_without_a_mark_ends_a_lesion_only_if_it_is_thick(step_mm, expected):
     """A gap of 10 mm is bridged, one of 20 mm is not."""
-    assert len(lesions(stack(6, step_mm=step_mm), {1: [mark(60, 60)], 3: [mark(60, 60)]})) == expected
+    assert (
+        len(lesions(stack(6, step_mm=step_mm), {1: [mark(60, 60)], 3: [mark(60, 60)]})) == expected
+    )
 
 
 def test_thick_slices_that_touch_are_neighbours():
@@ -83,7 +91,9 @@ def test_the_order_of_the_marks_in_a_slice_does_not_matter():
     """The same lesions, in the same order, for marks given the other way round."""
     marks = [mark(60, 60, 0.5), mark(160, 60, 0.5), mark(60, 160, 0.9)]
     one, other = (lesions(stack(3), {1: list(order)}) for order in (marks, marks[::-1]))
-    assert [lesion.peak.patient_mm for lesion in one] == [lesion.peak.patient_mm for lesion in other]
+    assert [lesion.peak.patient_mm for lesion in one] == [
+        lesion.peak.patient_mm for lesion in other
+    ]
     assert [lesion.number for lesion in one] == [1, 2, 3]
 
 
@@ -95,10 +105,14 @@ def test_nothing_marked_is_no_lesion():
 
 
 def test_patient_coordinates_follow_the_tilt():
-    """The first pixel lies at ImagePositionPatient; rows run along the second half of ImageOrientationPatient."""
+    """The first pixel lies at ImagePositionPatient; rows run along the second half of
+    ImageOrientationPatient.
+    """
     slice_ = stack(2, tilted=True)[1]
     assert to_patient(slice_, 0, 0) == pytest.approx(slice_.image_position_mm)
     down = np.subtract(to_patient(slice_, 10, 0), slice_.image_position_mm)
     np.testing.assert_allclose(down, 5 * np.array([0, np.cos(TILT), -np.sin(TILT)]), atol=1e-9)
     wide = replace(slice_, pixel_spacing_mm=(0.5, 2.0))
-    np.testing.assert_allclose(np.subtract(to_patient(wide, 0, 3), slice_.image_position_mm), [6, 0, 0])
+    np.testing.assert_allclose(
+        np.subtract(to_patient(wide, 0, 3), slice_.image_position_mm), [6, 0, 0]
+    )

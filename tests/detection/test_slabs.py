@@ -10,12 +10,16 @@ from tests.support.heads import head_slice
 
 def thin_series(count: int, step_mm: float):
     return read_series(
-        [head_slice(index, count=count, ImagePositionPatient=[-100, -100, step_mm * index]) for index in range(count)]
+        [
+            head_slice(index, count=count, ImagePositionPatient=[-100, -100, step_mm * index])
+            for index in range(count)
+        ]
     )
 
 
 @pytest.mark.parametrize(
-    ("count", "step_mm", "members"), [(160, 0.625, 8), (90, 1.25, 4), (48, 2.5, 2), (24, 5.0, 1), (12, 10.0, 1)]
+    ("count", "step_mm", "members"),
+    [(160, 0.625, 8), (90, 1.25, 4), (48, 2.5, 2), (24, 5.0, 1), (12, 10.0, 1)],
 )
 def test_slabs_are_at_most_five_millimetres_thick(count, step_mm, members):
     slabs = to_slabs(thin_series(count, step_mm), 5.0)
@@ -27,7 +31,9 @@ def test_a_slab_is_the_mean_named_after_its_middle():
     series = thin_series(160, 0.625)
     slab = to_slabs(series, 5.0)[3]
     assert slab.slice.sop_instance_uid == slab.members[4].sop_instance_uid
-    assert np.allclose(slab.slice.hu_YX, np.mean([member.hu_YX for member in slab.members], axis=0), atol=1e-3)
+    assert np.allclose(
+        slab.slice.hu_YX, np.mean([member.hu_YX for member in slab.members], axis=0), atol=1e-3
+    )
 
 
 def test_without_slabs_every_slice_is_its_own():

@@ -72,7 +72,9 @@ def test_a_predecessor_whose_file_is_gone_does_not_cost_the_reading(bench):
 
 
 def test_a_refused_series_gets_a_document_only_if_it_is_wanted(bench):
-    """By default the refusal stays in the ledger; [report] refused = true says it to each destination."""
+    """By default the refusal stays in the ledger; [report] refused = true says it to each
+    destination.
+    """
     bench.receive(head_series(ConvolutionKernel="H70h"))
     bench.work_once()
     assert bench.job.state is JobState.REFUSED
@@ -82,7 +84,10 @@ def test_a_refused_series_gets_a_document_only_if_it_is_wanted(bench):
     bench.work_once()
     (document,) = reports(bench)
     assert any(text.startswith("Reason (bone_kernel):") for text in texts(document))
-    assert sorted(delivery.destination for delivery in bench.ledger.deliveries(bench.job.id)) == ["archive", "pacs"]
+    assert sorted(delivery.destination for delivery in bench.ledger.deliveries(bench.job.id)) == [
+        "archive",
+        "pacs",
+    ]
 
 
 def test_a_refusal_that_is_retried_says_it_once(bench):
@@ -97,7 +102,9 @@ def test_a_refusal_that_is_retried_says_it_once(bench):
 
 
 def test_an_answer_after_a_refusal_replaces_it(bench):
-    """Too few slices at first, the rest late: the answer names the document that could not give one."""
+    """Too few slices at first, the rest late: the answer names the document that could not give
+    one.
+    """
     write_refusals(bench)
     slices = head_series(12)
     bench.receive(slices[:5])

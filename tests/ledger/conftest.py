@@ -1,4 +1,6 @@
-"""Every test of the ledger runs on SQLite and on a real PostgreSQL; what is about one of them alone asks for its own URL."""
+"""Every test of the ledger runs on SQLite and on a real PostgreSQL; what is about one of them alone
+asks for its own URL.
+"""
 
 from collections.abc import Callable, Iterator
 

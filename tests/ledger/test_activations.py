@@ -8,7 +8,9 @@ from tests.support.ledger_examples import SECOND, T0
 
 
 def activate(ledger, name, at):
-    return ledger.activate_bundle(path=f"/bundles/{name}", sha256=name * 64, name=name, who="admin", why=f"try {name}", now=at)
+    return ledger.activate_bundle(
+        path=f"/bundles/{name}", sha256=name * 64, name=name, who="admin", why=f"try {name}", now=at
+    )
 
 
 def test_nobody_chose(ledger):
@@ -25,16 +27,27 @@ def test_last_activation_holds(ledger):
     activate(ledger, "b", T0 + SECOND)
     newest, oldest = ledger.activations()
     assert ledger.active_bundle() == newest
-    assert newest == Activation(at=T0 + SECOND, name="b", sha256="b" * 64, path="/bundles/b", who="admin", why="try b")
+    assert newest == Activation(
+        at=T0 + SECOND, name="b", sha256="b" * 64, path="/bundles/b", who="admin", why="try b"
+    )
     assert oldest.name == "a"
 
 
 def test_rollback(ledger):
-    """Going back is a new entry that repeats the last different bundle, however often the current one was activated."""
+    """Going back is a new entry that repeats the last different bundle, however often the current
+    one was activated.
+    """
     for second, name in enumerate("abb"):
         activate(ledger, name, T0 + second * SECOND)
     activation = ledger.rollback_bundle(who="admin", why="b misses", now=T0 + 9 * SECOND)
-    assert activation == Activation(at=T0 + 9 * SECOND, name="a", sha256="a" * 64, path="/bundles/a", who="admin", why="b misses")
+    assert activation == Activation(
+        at=T0 + 9 * SECOND,
+        name="a",
+        sha256="a" * 64,
+        path="/bundles/a",
+        who="admin",
+        why="b misses",
+    )
     assert ledger.active_bundle() == activation
     assert [earlier.name for earlier in ledger.activations()] == ["a", "b", "b", "a"]
 

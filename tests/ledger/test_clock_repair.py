@@ -34,18 +34,25 @@ def test_the_lease_of_a_reader_that_died_ends(ledger):
 
 
 def test_deliveries_are_due_again(ledger):
-    """What was postponed goes out; what is being sent, or awaits the word of its peer, is taken back in time."""
+    """What was postponed goes out; what is being sent, or awaits the word of its peer, is taken
+    back in time.
+    """
     add(ledger, 1)
     finish(ledger, claim(ledger), destinations=("a", "b", "c"), count=1)
     held = {delivery.destination: delivery for delivery in claim_all(ledger)}
     now = T0 + QUIET
     ledger.postpone([held["a"].id], owner="me", now=now, next_at=now + LONGEST, detail="away")
-    ledger.stored([held["b"].id], owner="me", now=now, transaction_uid="2.25.1", answer_by=now + LONGEST)
+    ledger.stored(
+        [held["b"].id], owner="me", now=now, transaction_uid="2.25.1", answer_by=now + LONGEST
+    )
     assert mend(ledger) == 3
     due = ledger.claim_deliveries(owner="me", now=BACK, lease=LEASE, limit=9)
     assert [delivery.destination for delivery in due] == ["a"]
     later = BACK + LONGEST
-    assert [delivery.destination for delivery in ledger.claim_uncommitted(owner="me", now=later, lease=LEASE, limit=9)] == ["b"]
+    assert [
+        delivery.destination
+        for delivery in ledger.claim_uncommitted(owner="me", now=later, lease=LEASE, limit=9)
+    ] == ["b"]
     assert {delivery.destination for delivery in claim_all(ledger, at=later)} == {"a", "c"}
 
 

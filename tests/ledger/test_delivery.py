@@ -13,7 +13,9 @@ def owing(ledger):
     """Two finished jobs, two results each, owed to two destinations; the second job a second later."""
     for number in (1, 2):
         add(ledger, series=f"2.25.{number}")
-        finish(ledger, claim(ledger), at=DONE_AT + number * SECOND, destinations=("pacs", "archive"))
+        finish(
+            ledger, claim(ledger), at=DONE_AT + number * SECOND, destinations=("pacs", "archive")
+        )
     return ledger
 
 
@@ -26,15 +28,17 @@ def ids(batch):
 
 
 def test_a_batch_is_one_destination_and_one_job(owing):
-    """What is claimed together fits one association: one destination, one job, the longest due first."""
+    """What is claimed together fits one association: one destination, one job, the longest due
+    first.
+    """
     batches = [take(owing) for _ in range(5)]
     assert [{(delivery.job_id, delivery.destination) for delivery in batch} for batch in batches] == [
         {(1, "pacs")}, {(1, "archive")}, {(2, "pacs")}, {(2, "archive")}, set(),
     ]  # fmt: skip
     assert [delivery.kind for delivery in batches[0]] == ["sr", "overlay"]
-    assert {(delivery.state, delivery.attempts, delivery.lease_owner) for delivery in batches[0]} == {
-        (DeliveryState.SENDING, 1, "host:1")
-    }
+    assert {
+        (delivery.state, delivery.attempts, delivery.lease_owner) for delivery in batches[0]
+    } == {(DeliveryState.SENDING, 1, "host:1")}
 
 
 def test_limit(owing):
@@ -51,29 +55,53 @@ def test_not_before_it_is_due(owing):
 def test_delivered(owing):
     """Sent is the end: time and warning are kept, and it is not owed any more."""
     batch = take(owing)
-    owing.delivered(ids(batch), owner="host:1", now=DONE_AT + 11 * SECOND, detail="taken with warning: status 0xB000")
+    owing.delivered(
+        ids(batch),
+        owner="host:1",
+        now=DONE_AT + 11 * SECOND,
+        detail="taken with warning: status 0xB000",
+    )
     sent = [delivery for delivery in owing.deliveries(1) if delivery.destination == "pacs"]
-    assert {(delivery.state, delivery.sent_at, delivery.detail, delivery.lease_owner) for delivery in sent} == {
-        (DeliveryState.SENT, DONE_AT + 11 * SECOND, "taken with warning: status 0xB000", None)
-    }
+    assert {
+        (delivery.state, delivery.sent_at, delivery.detail, delivery.lease_owner)
+        for delivery in sent
+    } == {(DeliveryState.SENT, DONE_AT + 11 * SECOND, "taken with warning: status 0xB000", None)}
     assert owing.events(1)[-1].detail == "2 objects, pacs: taken with warning: status 0xB000"
 
 
 def test_postpone(owing):
-    """A destination that is down is tried again later; its tries and its first time are kept, and others are not held up."""
+    """A destination that is down is tried again later; its tries and its first time are kept, and
+    others are not held up.
+    """
     batch = take(owing)
-    owing.postpone(ids(batch), owner="host:1", now=DONE_AT + 11 * SECOND, next_at=DONE_AT + 41 * SECOND, detail="refused")
+    owing.postpone(
+        ids(batch),
+        owner="host:1",
+        now=DONE_AT + 11 * SECOND,
+        next_at=DONE_AT + 41 * SECOND,
+        detail="refused",
+    )
     assert {delivery.destination for delivery in take(owing)} == {"archive"}
     assert {delivery.job_id for delivery in take(owing)} == {2}
     again = [*take(owing), *take(owing, at=DONE_AT + 41 * SECOND)]
     mine = [delivery for delivery in again if delivery.id in ids(batch)]
-    assert {(delivery.attempts, delivery.first_at, delivery.detail) for delivery in mine} == {(2, DONE_AT + SECOND, "refused")}
+    assert {(delivery.attempts, delivery.first_at, delivery.detail) for delivery in mine} == {
+        (2, DONE_AT + SECOND, "refused")
+    }
 
 
 def test_hold(owing):
-    """What waits for a destination that does not answer is not due; what waits for others is, and what is later stays later."""
+    """What waits for a destination that does not answer is not due; what waits for others is, and
+    what is later stays later.
+    """
     batch = take(owing)
-    owing.postpone(ids(batch), owner="host:1", now=DONE_AT + 10 * SECOND, next_at=DONE_AT + 90 * SECOND, detail="away")
+    owing.postpone(
+        ids(batch),
+        owner="host:1",
+        now=DONE_AT + 10 * SECOND,
+        next_at=DONE_AT + 90 * SECOND,
+        detail="away",
+    )
     owing.hold("pacs", until=DONE_AT + 40 * SECOND)
     assert {delivery.destination for _ in range(4) for delivery in take(owing)} == {"archive"}
     held = take(owing, at=DONE_AT + 40 * SECOND)
@@ -84,19 +112,29 @@ def test_hold(owing):
 def test_give_up(owing):
     """What was given up stays as failed, with the last reason."""
     batch = take(owing)
-    owing.give_up(ids(batch), owner="host:1", now=DONE_AT + 11 * SECOND, detail="unreachable for 24 h")
-    failed = [delivery for delivery in owing.deliveries(1) if delivery.state is DeliveryState.FAILED]
+    owing.give_up(
+        ids(batch), owner="host:1", now=DONE_AT + 11 * SECOND, detail="unreachable for 24 h"
+    )
+    failed = [
+        delivery for delivery in owing.deliveries(1) if delivery.state is DeliveryState.FAILED
+    ]
     assert {delivery.detail for delivery in failed} == {"unreachable for 24 h"}
-    assert not set(ids(batch)) & {delivery.id for _ in range(4) for delivery in take(owing, at=DONE_AT + 9 * LEASE)}
+    assert not set(ids(batch)) & {
+        delivery.id for _ in range(4) for delivery in take(owing, at=DONE_AT + 9 * LEASE)
+    }
 
 
 def test_expired_lease(owing):
-    """When a sender dies in the middle its batch goes out again after the lease, with the same UIDs."""
+    """When a sender dies in the middle its batch goes out again after the lease, with the same
+    UIDs.
+    """
     batch = take(owing)
     again = take(owing, at=DONE_AT + 10 * SECOND + LEASE, owner="host:2")
     while not set(ids(again)) & set(ids(batch)):
         again = take(owing, at=DONE_AT + 10 * SECOND + LEASE, owner="host:2")
-    assert [delivery.sop_instance_uid for delivery in again] == [delivery.sop_instance_uid for delivery in batch]
+    assert [delivery.sop_instance_uid for delivery in again] == [
+        delivery.sop_instance_uid for delivery in batch
+    ]
     assert {delivery.attempts for delivery in again} == {2}
 
 
@@ -113,7 +151,9 @@ def test_renewed_lease(owing):
     [
         lambda ledger, ids: ledger.renew_deliveries(ids, owner="host:1", now=DONE_AT, lease=LEASE),
         lambda ledger, ids: ledger.delivered(ids, owner="host:1", now=DONE_AT),
-        lambda ledger, ids: ledger.postpone(ids, owner="host:1", now=DONE_AT, next_at=DONE_AT, detail="refused"),
+        lambda ledger, ids: ledger.postpone(
+            ids, owner="host:1", now=DONE_AT, next_at=DONE_AT, detail="refused"
+        ),
         lambda ledger, ids: ledger.give_up(ids, owner="host:1", now=DONE_AT, detail="refused"),
     ],
     ids=["renew", "delivered", "postpone", "give up"],
@@ -131,12 +171,22 @@ def test_stale_sender_writes_nothing(owing, settle):
 def ask(owing, transaction_uid="2.25.77", *, at=DONE_AT + 10 * SECOND):
     """The first batch was taken, and its destination is asked whether it keeps it, for an hour."""
     batch = take(owing, at=at)
-    owing.stored(ids(batch), owner="host:1", now=at, transaction_uid=transaction_uid, answer_by=at + 3600 * SECOND)
+    owing.stored(
+        ids(batch),
+        owner="host:1",
+        now=at,
+        transaction_uid=transaction_uid,
+        answer_by=at + 3600 * SECOND,
+    )
     return batch
 
 
 def states(owing, job_id=1, destination="pacs"):
-    return [delivery.state for delivery in owing.deliveries(job_id) if delivery.destination == destination]
+    return [
+        delivery.state
+        for delivery in owing.deliveries(job_id)
+        if delivery.destination == destination
+    ]
 
 
 def test_committed_is_sent(owing):
@@ -145,22 +195,41 @@ def test_committed_is_sent(owing):
     assert states(owing) == [DeliveryState.STORED] * 2
     assert owing.awaits_commitment("2.25.77")
     heard = owing.commitment_answered(
-        "2.25.77", committed=[delivery.sop_instance_uid for delivery in batch], failed={}, now=DONE_AT + 99 * SECOND
+        "2.25.77",
+        committed=[delivery.sop_instance_uid for delivery in batch],
+        failed={},
+        now=DONE_AT + 99 * SECOND,
     )
     assert (heard, states(owing)) == (2, [DeliveryState.SENT] * 2)
-    assert {delivery.sent_at for delivery in owing.deliveries(1) if delivery.destination == "pacs"} == {DONE_AT + 99 * SECOND}
+    assert {
+        delivery.sent_at for delivery in owing.deliveries(1) if delivery.destination == "pacs"
+    } == {DONE_AT + 99 * SECOND}
     assert not owing.awaits_commitment("2.25.77")
 
 
 def test_not_committed_is_tried_again(owing):
-    """What the destination does not keep is due at once, by itself and with the reason; the same answer again changes nothing."""
+    """What the destination does not keep is due at once, by itself and with the reason; the same
+    answer again changes nothing.
+    """
     sr, overlay = ask(owing)
-    answer = {"committed": [sr.sop_instance_uid], "failed": {overlay.sop_instance_uid: "not there"}, "now": DONE_AT + 20 * SECOND}
+    answer = {
+        "committed": [sr.sop_instance_uid],
+        "failed": {overlay.sop_instance_uid: "not there"},
+        "now": DONE_AT + 20 * SECOND,
+    }
     assert owing.commitment_answered("2.25.77", **answer) == 2
     assert owing.commitment_answered("2.25.77", **answer) == 0
-    (again,) = owing.claim_uncommitted(owner="host:2", now=DONE_AT + 20 * SECOND, lease=LEASE, limit=9)
+    (again,) = owing.claim_uncommitted(
+        owner="host:2", now=DONE_AT + 20 * SECOND, lease=LEASE, limit=9
+    )
     assert (again.id, again.detail, again.transaction_uid) == (overlay.id, "not there", None)
-    owing.postpone([again.id], owner="host:2", now=DONE_AT + 20 * SECOND, next_at=DONE_AT + 50 * SECOND, detail="not there")
+    owing.postpone(
+        [again.id],
+        owner="host:2",
+        now=DONE_AT + 20 * SECOND,
+        next_at=DONE_AT + 50 * SECOND,
+        detail="not there",
+    )
     assert states(owing) == [DeliveryState.SENT, DeliveryState.PENDING]
 
 
@@ -169,8 +238,12 @@ def test_without_an_answer_it_is_tried_again(owing):
     batch = ask(owing)
     until = DONE_AT + 3610 * SECOND
     assert owing.claim_uncommitted(owner="host:2", now=until - SECOND, lease=LEASE, limit=9) == []
-    assert not set(ids(batch)) & {delivery.id for _ in range(4) for delivery in take(owing, at=until - SECOND)}
-    assert ids(owing.claim_uncommitted(owner="host:2", now=until, lease=LEASE, limit=9)) == ids(batch)
+    assert not set(ids(batch)) & {
+        delivery.id for _ in range(4) for delivery in take(owing, at=until - SECOND)
+    }
+    assert ids(owing.claim_uncommitted(owner="host:2", now=until, lease=LEASE, limit=9)) == ids(
+        batch
+    )
 
 
 def test_a_refused_question_is_tried_again(owing):
@@ -178,7 +251,9 @@ def test_a_refused_question_is_tried_again(owing):
     batch = ask(owing)
     owing.commitment_refused("2.25.77", now=DONE_AT + 11 * SECOND, detail="status 0x0122")
     again = owing.claim_uncommitted(owner="host:2", now=DONE_AT + 11 * SECOND, lease=LEASE, limit=9)
-    assert [(delivery.id, delivery.detail) for delivery in again] == [(delivery.id, "status 0x0122") for delivery in batch]
+    assert [(delivery.id, delivery.detail) for delivery in again] == [
+        (delivery.id, "status 0x0122") for delivery in batch
+    ]
 
 
 def test_an_answer_to_another_question_changes_nothing(owing):
@@ -187,7 +262,9 @@ def test_an_answer_to_another_question_changes_nothing(owing):
     before = owing.deliveries(1)
     everything = [delivery.sop_instance_uid for delivery in before]
     assert owing.commitment_answered("2.25.78", committed=everything, failed={}, now=DONE_AT) == 0
-    assert owing.commitment_answered("2.25.77", committed=["2.25.7.9.9"], failed={}, now=DONE_AT) == 0
+    assert (
+        owing.commitment_answered("2.25.77", committed=["2.25.7.9.9"], failed={}, now=DONE_AT) == 0
+    )
     assert owing.deliveries(1) == before
 
 
@@ -196,9 +273,19 @@ def notify(ledger, *, series="2.25.1", revision=1, positive=True, to=("ris",), a
     add(ledger, revision, series=series, at=at - QUIET)
     job = claim(ledger, at=at)
     told = Result(
-        sop_instance_uid=f"2.25.8.{job.id}", sop_class_uid="", kind="notification", path="", sha256=f"{job.id}", size_bytes=1
+        sop_instance_uid=f"2.25.8.{job.id}",
+        sop_class_uid="",
+        kind="notification",
+        path="",
+        sha256=f"{job.id}",
+        size_bytes=1,
     )
-    answer = {"positive": positive, "series_probability": 0.5, "bundle_sha256": "b", "results": [told]}
+    answer = {
+        "positive": positive,
+        "series_probability": 0.5,
+        "bundle_sha256": "b",
+        "results": [told],
+    }
     ledger.finish(job, now=at, destinations=(), notify=to, **answer)
     return job
 
@@ -207,8 +294,20 @@ def test_objects_and_notifications_go_to_their_own(ledger):
     """A notification is owed to who is to be notified, an object to the other destinations."""
     add(ledger)
     job = claim(ledger)
-    told = Result(sop_instance_uid="2.25.8", sop_class_uid="", kind="notification", path="", sha256="8", size_bytes=1)
-    answer = {"positive": True, "series_probability": 0.5, "bundle_sha256": "b", "results": [*results(job), told]}
+    told = Result(
+        sop_instance_uid="2.25.8",
+        sop_class_uid="",
+        kind="notification",
+        path="",
+        sha256="8",
+        size_bytes=1,
+    )
+    answer = {
+        "positive": True,
+        "series_probability": 0.5,
+        "bundle_sha256": "b",
+        "results": [*results(job), told],
+    }
     ledger.finish(job, now=DONE_AT, destinations=("pacs",), notify=("ris",), **answer)
     assert [(delivery.destination, delivery.kind) for delivery in ledger.deliveries(job.id)] == [
         ("pacs", "sr"), ("pacs", "overlay"), ("ris", "notification"),
@@ -218,10 +317,20 @@ def test_objects_and_notifications_go_to_their_own(ledger):
 def test_priority_then_positive_then_the_longest_due(ledger):
     """The order in which one sender is given its batches."""
     for number, positive in ((1, False), (2, True), (3, False)):
-        notify(ledger, series=f"2.25.{number}", positive=positive, to=("ris", "worklist"), at=DONE_AT + number * SECOND)
+        notify(
+            ledger,
+            series=f"2.25.{number}",
+            positive=positive,
+            to=("ris", "worklist"),
+            at=DONE_AT + number * SECOND,
+        )
     order = [
         ledger.claim_deliveries(
-            owner="host:1", now=DONE_AT + 99 * SECOND, lease=LEASE, limit=9, priorities={"worklist": 5, "ris": -1}
+            owner="host:1",
+            now=DONE_AT + 99 * SECOND,
+            lease=LEASE,
+            limit=9,
+            priorities={"worklist": 5, "ris": -1},
         )
         for _ in range(6)
     ]
@@ -231,7 +340,9 @@ def test_priority_then_positive_then_the_longest_due(ledger):
 
 
 def test_a_newer_notification_supersedes_what_was_not_told(ledger):
-    """Of one series, to one destination; whatever was told, or is about another series, stays as it is."""
+    """Of one series, to one destination; whatever was told, or is about another series, stays as it
+    is.
+    """
     first = notify(ledger, to=("ris", "worklist"))
     other = notify(ledger, series="2.25.2", at=DONE_AT + SECOND)
     second = notify(ledger, revision=2, positive=False, to=("ris",), at=DONE_AT + 30 * SECOND)
@@ -241,21 +352,36 @@ def test_a_newer_notification_supersedes_what_was_not_told(ledger):
     assert sorted((delivery.destination, delivery.job_id) for delivery in claimed) == [
         ("ris", other.id), ("ris", second.id), ("worklist", first.id),
     ]  # fmt: skip
-    states_of_first = {delivery.destination: delivery.state for delivery in ledger.deliveries(first.id)}
+    states_of_first = {
+        delivery.destination: delivery.state for delivery in ledger.deliveries(first.id)
+    }
     assert states_of_first == {"ris": DeliveryState.SUPERSEDED, "worklist": DeliveryState.SENDING}
 
 
 def test_an_earlier_revision_that_is_read_later_supersedes_nothing(ledger):
-    """What is newer is what the revision says, not who was faster: the answer of the whole series is the last word."""
+    """What is newer is what the revision says, not who was faster: the answer of the whole series
+    is the last word.
+    """
     add(ledger, 1)
     early = claim(ledger)
     ledger.fail(early, now=DONE_AT, reason="unavailable", detail="", retry_at=DONE_AT + 90 * SECOND)
     late = notify(ledger, revision=2, at=DONE_AT + 30 * SECOND)
-    ledger.delivered(ids(take(ledger, at=DONE_AT + 40 * SECOND)), owner="host:1", now=DONE_AT + 40 * SECOND)
+    ledger.delivered(
+        ids(take(ledger, at=DONE_AT + 40 * SECOND)), owner="host:1", now=DONE_AT + 40 * SECOND
+    )
     early = claim(ledger, at=DONE_AT + 90 * SECOND)
-    told = Result(sop_instance_uid="2.25.8.1", sop_class_uid="", kind="notification", path="", sha256="1", size_bytes=1)
+    told = Result(
+        sop_instance_uid="2.25.8.1",
+        sop_class_uid="",
+        kind="notification",
+        path="",
+        sha256="1",
+        size_bytes=1,
+    )
     answer = {"positive": True, "series_probability": 0.5, "bundle_sha256": "b", "results": [told]}
     ledger.finish(early, now=DONE_AT + 91 * SECOND, destinations=(), notify=("ris",), **answer)
     assert take(ledger, at=DONE_AT + 99 * SECOND) == []
-    assert [delivery.state for delivery in ledger.deliveries(early.id)] == [DeliveryState.SUPERSEDED]
+    assert [delivery.state for delivery in ledger.deliveries(early.id)] == [
+        DeliveryState.SUPERSEDED
+    ]
     assert [delivery.state for delivery in ledger.deliveries(late.id)] == [DeliveryState.SENT]

@@ -32,8 +32,15 @@ def broken() -> Iterator[int]:
 
 
 def test_what_is_written_is_read_back_as_it_was(ledger):
-    """The second object of a series takes the short way; a time of another zone, an orientation and a place come back."""
-    given = instance(2, at=T0.astimezone(timezone(timedelta(hours=5))), orientation="1.00\\0.00", position_mm=-12.5)
+    """The second object of a series takes the short way; a time of another zone, an orientation and
+    a place come back.
+    """
+    given = instance(
+        2,
+        at=T0.astimezone(timezone(timedelta(hours=5))),
+        orientation="1.00\\0.00",
+        position_mm=-12.5,
+    )
     add(ledger, 1)
     ledger.add(given, ready_at=T0, max_wait=timedelta(minutes=15))
     (job,) = ledger.list()
@@ -55,7 +62,10 @@ def test_a_bug_in_between_keeps_nothing_either(ledger, engine):
     with pytest.raises(ZeroDivisionError):
         insert(engine, broken())
     add(ledger, 3)
-    assert [each.sop_instance_uid for each in ledger.instances(ledger.list()[0])] == ["2.25.1.1", "2.25.1.3"]
+    assert [each.sop_instance_uid for each in ledger.instances(ledger.list()[0])] == [
+        "2.25.1.1",
+        "2.25.1.3",
+    ]
 
 
 def test_the_patience_of_a_connection_stays_what_it_was(sqlite_url):
@@ -65,7 +75,11 @@ def test_the_patience_of_a_connection_stays_what_it_was(sqlite_url):
         assert connection.cursor().execute(patience).fetchone() == (50,)
     ledger = open_ledger(sqlite_url, busy_seconds=0.05)
     other = open_ledger(sqlite_url)
-    with other._write(), pytest.raises(sa.exc.OperationalError, match="locked"), transaction(ledger._engine):
+    with (
+        other._write(),
+        pytest.raises(sa.exc.OperationalError, match="locked"),
+        transaction(ledger._engine),
+    ):
         pass
     with transaction(ledger._engine) as cursor:
         assert cursor.execute(patience).fetchone() == (50,)

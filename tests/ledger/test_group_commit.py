@@ -1,4 +1,6 @@
-"""Writers that share a transaction: each gets its own outcome, whatever happens to the one that writes."""
+"""Writers that share a transaction: each gets its own outcome, whatever happens to the one that
+writes.
+"""
 
 import threading
 from collections.abc import Sequence
@@ -57,7 +59,15 @@ def test_who_is_at_fault_alone_is_told() -> None:
     """A bug that one piece of work runs into is not that of the others."""
     writer = Writer()
     futures = outcomes(writer)
-    assert [future.result(0) for number, future in enumerate(futures) if number != 5] == [0, 1, 4, 9, 16, 36, 49]
+    assert [future.result(0) for number, future in enumerate(futures) if number != 5] == [
+        0,
+        1,
+        4,
+        9,
+        16,
+        36,
+        49,
+    ]
     with pytest.raises(ValueError, match="five"):
         futures[5].result(0)
     assert len(writer.batches[1]) == 7
@@ -65,7 +75,9 @@ def test_who_is_at_fault_alone_is_told() -> None:
 
 @pytest.mark.parametrize("error", [Unavailable("no answer"), SystemExit()])
 def test_nobody_waits_for_ever(error: BaseException) -> None:
-    """If the ledger does not answer, or the thread that writes is ended, all of its batch hear of it."""
+    """If the ledger does not answer, or the thread that writes is ended, all of its batch hear of
+    it.
+    """
     writer = Writer()
     writer.error = error
     futures = outcomes(writer)

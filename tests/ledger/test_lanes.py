@@ -28,7 +28,9 @@ def order_of_claims(ledger, at) -> list[str]:
 
 
 def test_lanes_by_what_is_known_of_a_series(ledger):
-    """One urgent object makes a series urgent; the hundred-and-first makes it large; all others are ordinary."""
+    """One urgent object makes a series urgent; the hundred-and-first makes it large; all others are
+    ordinary.
+    """
     add(ledger, 1, series="2.25.1")
     add(ledger, 1, series="2.25.2")
     add(ledger, 2, series="2.25.2", urgent=True)
@@ -67,11 +69,17 @@ def test_a_late_slice_keeps_a_large_series_large(ledger):
     finish(ledger, claim(ledger))
     add(ledger, 999, series="2.25.1", at=READY)
     newest = ledger.list()[0]
-    assert (newest.revision, newest.lane, newest.objects) == (2, Lane.LARGE, MOST_ORDINARY_OBJECTS + 2)
+    assert (newest.revision, newest.lane, newest.objects) == (
+        2,
+        Lane.LARGE,
+        MOST_ORDINARY_OBJECTS + 2,
+    )
 
 
 def test_what_overtakes_a_reading(ledger):
-    """A series that is ready in an earlier lane; one that still arrives does not, nor one of the same lane."""
+    """A series that is ready in an earlier lane; one that still arrives does not, nor one of the
+    same lane.
+    """
     add_large(ledger, "2.25.1")
     reading = claim(ledger, at=READY)
     add_large(ledger, "2.25.2")

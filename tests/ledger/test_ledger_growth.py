@@ -20,7 +20,9 @@ QUESTIONS: dict[str, Callable[[datetime], Any]] = {
     "whose turn": lambda now: WHOSE_TURN.params(_at(now)),
     "claim": lambda now: _longest_ready(TURNS[4]).params(_at(now)),
     "what arrives": lambda now: GROWN.params(now=now),
-    "due deliveries": lambda now: _due(deliveries.c.id, first=_urgent_first({})).limit(1).params(now=now),
+    "due deliveries": lambda now: (
+        _due(deliveries.c.id, first=_urgent_first({})).limit(1).params(now=now)
+    ),
     "to sweep": lambda now: _sweepable(ENDED, now).limit(20),
     "to prune": lambda now: _prunable(now - timedelta(days=3650)).limit(1),
 }
@@ -28,7 +30,9 @@ QUESTIONS: dict[str, Callable[[datetime], Any]] = {
 
 @pytest.fixture
 def engine(url, ledger):
-    """The ledger of a node that has run for long, with statistics; three series have just arrived, and one was read."""
+    """The ledger of a node that has run for long, with statistics; three series have just arrived,
+    and one was read.
+    """
     engine = sa.create_engine(url)
     fill(engine, ENDED_JOBS)
     for number in range(3):
@@ -41,13 +45,20 @@ def engine(url, ledger):
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_question_reads_a_whole_table(engine, question):
     """EXPLAIN names an index for every step in jobs and deliveries."""
-    statement = QUESTIONS[question](T0 + timedelta(minutes=1)).compile(engine, compile_kwargs={"literal_binds": True})
+    statement = QUESTIONS[question](T0 + timedelta(minutes=1)).compile(
+        engine, compile_kwargs={"literal_binds": True}
+    )
     is_sqlite = engine.dialect.name == "sqlite"
     with engine.connect() as connection:
         explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
         rows = connection.execute(sa.text(f"{explain} {statement}".replace(":", "\\:"))).all()
     plan = [str(row.detail if is_sqlite else row[0]) for row in rows]
-    whole = [step for step in plan if ("SCAN " in step and "INDEX" not in step and "CONSTANT" not in step) or "Seq Scan" in step]
+    whole = [
+        step
+        for step in plan
+        if ("SCAN " in step and "INDEX" not in step and "CONSTANT" not in step)
+        or "Seq Scan" in step
+    ]
     assert not whole, "\n".join(plan)
     assert any("jobs" in step or "deliveries" in step for step in plan)
 
@@ -56,5 +67,7 @@ def test_a_question_without_an_index_is_noticed(engine):
     """The test above would fail."""
     with engine.connect() as connection:
         explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
-        plan = str(connection.execute(sa.text(f"{explain} SELECT id FROM jobs WHERE source = 'ct'")).all())
+        plan = str(
+            connection.execute(sa.text(f"{explain} SELECT id FROM jobs WHERE source = 'ct'")).all()
+        )
     assert "SCAN jobs" in plan or "Seq Scan" in plan

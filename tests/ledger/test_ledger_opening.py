@@ -44,8 +44,14 @@ def test_migrations_make_the_tables(url, ledger):
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() == HEAD
-        indexes = {index["name"] for table in metadata.tables for index in sa.inspect(connection).get_indexes(table)}
-        assert indexes >= {str(index.name) for table in metadata.tables.values() for index in table.indexes}
+        indexes = {
+            index["name"]
+            for table in metadata.tables
+            for index in sa.inspect(connection).get_indexes(table)
+        }
+        assert indexes >= {
+            str(index.name) for table in metadata.tables.values() for index in table.indexes
+        }
     engine.dispose()
 
 
@@ -96,16 +102,24 @@ def test_commits_to_sqlite_are_durable(sqlite_url):
     engine = open_engine(sqlite_url, busy_seconds=1)
     with engine.connect() as connection:
         values = [
-            connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert values == ["wal", 2, 1]
     engine.dispose()
 
 
 def test_commits_to_postgresql_are_durable(postgres_url):
-    """A commit is on the server's disk when it returns, and a client that hangs in a transaction blocks others not for ever."""
+    """A commit is on the server's disk when it returns, and a client that hangs in a transaction
+    blocks others not for ever.
+    """
     engine = open_engine(postgres_url, busy_seconds=7)
-    names = ("synchronous_commit", "lock_timeout", "idle_in_transaction_session_timeout", "TimeZone")
+    names = (
+        "synchronous_commit",
+        "lock_timeout",
+        "idle_in_transaction_session_timeout",
+        "TimeZone",
+    )
     with engine.connect() as connection:
         values = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
     assert values == ["on", "7s", "1min", "UTC"]
@@ -124,7 +138,9 @@ def test_newer_ledger_is_refused(url, ledger):
     with other_client(url) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
-    with pytest.raises(ConfigError, match="has schema 9999, which a newer ich-node made; this one knows up to 0003"):
+    with pytest.raises(
+        ConfigError, match="has schema 9999, which a newer ich-node made; this one knows up to 0003"
+    ):
         open_ledger(url)
 
 
@@ -157,8 +173,12 @@ def test_busy_database(url, ledger):
     """While somebody else holds the write lock writing is unavailable, reading is not."""
     impatient = open_ledger(url, busy_seconds=0.05)
     with other_client(url) as other:
-        other.exec_driver_sql("BEGIN IMMEDIATE" if url.startswith("sqlite") else "LOCK TABLE jobs IN SHARE MODE")
-        with pytest.raises(Unavailable, match=r"the ledger does not answer: .*(database is locked|lock timeout)"):
+        other.exec_driver_sql(
+            "BEGIN IMMEDIATE" if url.startswith("sqlite") else "LOCK TABLE jobs IN SHARE MODE"
+        )
+        with pytest.raises(
+            Unavailable, match=r"the ledger does not answer: .*(database is locked|lock timeout)"
+        ):
             add(impatient)
         assert impatient.list() == []
         other.rollback()
@@ -167,7 +187,9 @@ def test_busy_database(url, ledger):
 
 
 def test_a_server_that_goes_away_is_unavailable_until_it_is_back(postgres_cluster):
-    """PostgreSQL restarts under an open ledger: what was acknowledged is there, and it goes on. (SQLite has no server.)"""
+    """PostgreSQL restarts under an open ledger: what was acknowledged is there, and it goes on.
+    (SQLite has no server.)
+    """
     ledger = open_ledger(postgres_cluster.new_url())
     add(ledger)
     postgres_cluster.stop()
@@ -187,12 +209,18 @@ def test_a_server_that_is_not_there(tmp_path):
 
 
 def test_full_database(sqlite_url):
-    """A database without room says so as the spool does, and keeps nothing half. (Only SQLite lets a client set its size.)"""
+    """A database without room says so as the spool does, and keeps nothing half. (Only SQLite lets
+    a client set its size.)
+    """
     ledger = open_ledger(sqlite_url)
     add(ledger)
     with ledger._engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-    sa.event.listen(ledger._engine, "connect", lambda connection, _: connection.execute(f"PRAGMA max_page_count = {pages}"))
+    sa.event.listen(
+        ledger._engine,
+        "connect",
+        lambda connection, _: connection.execute(f"PRAGMA max_page_count = {pages}"),
+    )
     ledger._engine.dispose()
     before = ledger.list()
     with pytest.raises(SpoolFull, match="the ledger has no room"):
@@ -233,7 +261,9 @@ def test_kill_loses_nothing_acknowledged(url, ledger):
         acknowledged += process.stdout.read().splitlines()
         process.wait()
         process.stdout.close()
-        recorded = {row.sop_instance_uid for job in ledger.list(limit=100) for row in ledger.instances(job)}
+        recorded = {
+            row.sop_instance_uid for job in ledger.list(limit=100) for row in ledger.instances(job)
+        }
         numbers = [int(line) for line in acknowledged if line.strip()]
         assert {f"2.25.{number % 7}.{number}" for number in numbers} <= recorded
 

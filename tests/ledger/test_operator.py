@@ -27,7 +27,9 @@ def bring_to(ledger, state):
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.REFUSED, JobState.CANCELLED])
 def test_retry_reads_again(ledger, state):
-    """What was not read can be tried again at once, with all its tries; a report would bear the first claim's time."""
+    """What was not read can be tried again at once, with all its tries; a report would bear the
+    first claim's time.
+    """
     bring_to(ledger, state)
     content_at = ledger.get(1).content_at
     ledger.retry(1, now=NOW)
@@ -39,14 +41,18 @@ def test_retry_reads_again(ledger, state):
 
 
 def test_retry_delivers_again(ledger):
-    """Failed deliveries of a finished job are owed again, with a fresh count and a fresh 24 hours; what was sent stays sent."""
+    """Failed deliveries of a finished job are owed again, with a fresh count and a fresh 24 hours;
+    what was sent stays sent.
+    """
     bring_to(ledger, JobState.DONE)
     sr, overlay = ledger.claim_deliveries(owner="host:1", now=NOW, lease=LEASE, limit=9)
     ledger.delivered([sr.id], owner="host:1", now=NOW)
     ledger.give_up([overlay.id], owner="host:1", now=NOW, detail="unreachable")
     ledger.retry(1, now=NOW + SECOND)
     assert ledger.get(1).state is JobState.DONE
-    assert [(delivery.state, delivery.attempts, delivery.first_at) for delivery in ledger.deliveries(1)] == [
+    assert [
+        (delivery.state, delivery.attempts, delivery.first_at) for delivery in ledger.deliveries(1)
+    ] == [
         (DeliveryState.SENT, 1, T0 + QUIET),
         (DeliveryState.PENDING, 0, NOW + SECOND),
     ]
@@ -109,4 +115,7 @@ def test_list(ledger):
     assert [job.id for job in ledger.list()] == [4, 3, 2, 1]
     assert [job.id for job in ledger.list(limit=2)] == [4, 3]
     assert [job.id for job in ledger.list(state=JobState.CANCELLED)] == [2]
-    assert ledger.counts() == dict.fromkeys(JobState, 0) | {JobState.WAITING: 3, JobState.CANCELLED: 1}
+    assert ledger.counts() == dict.fromkeys(JobState, 0) | {
+        JobState.WAITING: 3,
+        JobState.CANCELLED: 1,
+    }

@@ -7,7 +7,13 @@ from ich_node.ledger.receiving import MOST_ORDINARY_OBJECTS
 from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim
 
 ANSWER = NetworkAnswer(
-    slab_sha256="s" * 64, bundle_sha256="b" * 64, engine="torch", shift_hu=-2.5, logit=1.25, rows=2, likelihood=b"8 bytes!"
+    slab_sha256="s" * 64,
+    bundle_sha256="b" * 64,
+    engine="torch",
+    shift_hu=-2.5,
+    logit=1.25,
+    rows=2,
+    likelihood=b"8 bytes!",
 )
 
 

@@ -8,7 +8,17 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from ich_node.ledger import DeliveryState, JobState, LeaseLost
-from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, claim_until_empty, finish, results
+from tests.support.ledger_examples import (
+    LEASE,
+    QUIET,
+    SECOND,
+    T0,
+    add,
+    claim,
+    claim_until_empty,
+    finish,
+    results,
+)
 
 READY = T0 + QUIET
 
@@ -16,9 +26,15 @@ ENDS = {
     "renew": lambda ledger, job, at: ledger.renew(job, now=at, lease=LEASE),
     "release": lambda ledger, job, at: ledger.release(job, now=at),
     "finish": lambda ledger, job, at: finish(ledger, job, at=at),
-    "refuse": lambda ledger, job, at: ledger.refuse(job, now=at, reason="not_head", detail="a chest"),
-    "fail": lambda ledger, job, at: ledger.fail(job, now=at, reason="bug", detail="ValueError", retry_at=None),
-    "try again": lambda ledger, job, at: ledger.fail(job, now=at, reason="bug", detail="ValueError", retry_at=at),
+    "refuse": lambda ledger, job, at: ledger.refuse(
+        job, now=at, reason="not_head", detail="a chest"
+    ),
+    "fail": lambda ledger, job, at: ledger.fail(
+        job, now=at, reason="bug", detail="ValueError", retry_at=None
+    ),
+    "try again": lambda ledger, job, at: ledger.fail(
+        job, now=at, reason="bug", detail="ValueError", retry_at=at
+    ),
 }
 
 
@@ -35,25 +51,44 @@ def test_longest_ready_first(ledger):
     add(ledger, series="2.25.2", at=T0 + 1 * SECOND)
     add(ledger, series="2.25.3", at=T0 + 2 * SECOND)
     claimed = [claim(ledger, at=T0 + 60 * SECOND, owner=f"host:{number}") for number in range(4)]
-    assert [job and job.series_instance_uid for job in claimed] == ["2.25.2", "2.25.3", "2.25.1", None]
+    assert [job and job.series_instance_uid for job in claimed] == [
+        "2.25.2",
+        "2.25.3",
+        "2.25.1",
+        None,
+    ]
 
 
 def test_claim(ledger):
-    """A claim names the owner, counts the try, sets the lease and fixes the time that the report will bear."""
+    """A claim names the owner, counts the try, sets the lease and fixes the time that the report
+    will bear.
+    """
     add(ledger)
     job = claim(ledger, at=READY, owner="host:7")
-    assert (job.state, job.attempts, job.lease_owner, job.lease_until) == (JobState.READING, 1, "host:7", READY + LEASE)
+    assert (job.state, job.attempts, job.lease_owner, job.lease_until) == (
+        JobState.READING,
+        1,
+        "host:7",
+        READY + LEASE,
+    )
     assert job.content_at == READY
     assert ledger.get(job.id) == job
 
 
 def test_expired_lease(ledger):
-    """When an analyser dies its job goes to another one after the lease, with the same content time."""
+    """When an analyser dies its job goes to another one after the lease, with the same content
+    time.
+    """
     add(ledger)
     first = claim(ledger, owner="host:1")
     assert claim(ledger, at=READY + LEASE - SECOND, owner="host:2") is None
     second = claim(ledger, at=READY + LEASE, owner="host:2")
-    assert (second.id, second.attempts, second.lease_owner, second.content_at) == (first.id, 2, "host:2", first.content_at)
+    assert (second.id, second.attempts, second.lease_owner, second.content_at) == (
+        first.id,
+        2,
+        "host:2",
+        first.content_at,
+    )
 
 
 def test_renewed_lease(ledger):
@@ -70,7 +105,9 @@ def test_renewed_lease(ledger):
 @pytest.mark.parametrize("owner", ["host:1", "host:2"])
 @pytest.mark.parametrize("end", ENDS)
 def test_stale_worker_writes_nothing(ledger, end, owner):
-    """A worker that was overtaken, by another or by itself, is told so, and the job stays with its new holder."""
+    """A worker that was overtaken, by another or by itself, is told so, and the job stays with its
+    new holder.
+    """
     add(ledger)
     stale = claim(ledger, owner="host:1")
     current = claim(ledger, at=READY + LEASE, owner=owner)
@@ -107,9 +144,10 @@ def test_finish(ledger):
     assert [(delivery.destination, delivery.kind) for delivery in owed] == [
         ("pacs", "sr"), ("archive", "sr"), ("pacs", "overlay"), ("archive", "overlay"),
     ]  # fmt: skip
-    assert {(delivery.state, delivery.attempts, delivery.next_at, delivery.first_at) for delivery in owed} == {
-        (DeliveryState.PENDING, 0, READY + SECOND, READY + SECOND)
-    }
+    assert {
+        (delivery.state, delivery.attempts, delivery.next_at, delivery.first_at)
+        for delivery in owed
+    } == {(DeliveryState.PENDING, 0, READY + SECOND, READY + SECOND)}
 
 
 def test_finish_is_one_transaction(ledger):
@@ -132,7 +170,9 @@ def test_finish_is_one_transaction(ledger):
 
 
 def test_older_revision_still_finishes(ledger):
-    """A reading that a late slice overtook is still reported; the next revision follows it, never beside it."""
+    """A reading that a late slice overtook is still reported; the next revision follows it, never
+    beside it.
+    """
     add(ledger, 1)
     first = claim(ledger)
     add(ledger, 2, at=READY)
@@ -148,12 +188,18 @@ def test_refuse(ledger):
     job = claim(ledger)
     ledger.refuse(job, now=READY, reason="not_head", detail="The series does not show a head.")
     refused = ledger.get(job.id)
-    assert (refused.state, refused.reason, refused.detail) == (JobState.REFUSED, "not_head", "The series does not show a head.")
+    assert (refused.state, refused.reason, refused.detail) == (
+        JobState.REFUSED,
+        "not_head",
+        "The series does not show a head.",
+    )
     assert claim(ledger, at=READY + 9 * LEASE) is None
 
 
 def test_fail_is_tried_again_until_the_tries_are_used_up(ledger):
-    """A failed try comes back at the given time with its count, and the last one allowed is the end."""
+    """A failed try comes back at the given time with its count, and the last one allowed is the
+    end.
+    """
     add(ledger)
     at = READY
     for attempt in (1, 2, 3):
@@ -176,7 +222,9 @@ def test_release_does_not_count(ledger):
 
 
 def test_poison_does_not_block_the_queue(ledger):
-    """A series that kills its reader each time becomes a dead letter, and the next claim gets the series behind it."""
+    """A series that kills its reader each time becomes a dead letter, and the next claim gets the
+    series behind it.
+    """
     add(ledger, series="2.25.1")
     add(ledger, series="2.25.2", at=T0 + 300 * SECOND)
     at = READY
@@ -189,7 +237,9 @@ def test_poison_does_not_block_the_queue(ledger):
 
 
 def test_poison_does_not_block_its_next_revision(ledger):
-    """A late slice of a series that crashed its reader gets its own reading after the crashed one is buried."""
+    """A late slice of a series that crashed its reader gets its own reading after the crashed one
+    is buried.
+    """
     add(ledger, 1)
     claim(ledger, max_attempts=1)
     add(ledger, 2, at=READY)
@@ -202,7 +252,9 @@ def test_journal(ledger):
     add(ledger)
     ledger.release(claim(ledger), now=READY)
     job = claim(ledger, at=READY + SECOND)
-    ledger.fail(job, now=READY + SECOND, reason="bug", detail="ValueError", retry_at=READY + 2 * SECOND)
+    ledger.fail(
+        job, now=READY + SECOND, reason="bug", detail="ValueError", retry_at=READY + 2 * SECOND
+    )
     job = claim(ledger, at=READY + 2 * SECOND, owner="host:2")
     finish(ledger, job, at=READY + 3 * SECOND)
     assert [(line.at - READY, line.event, line.detail) for line in ledger.events(job.id)] == [
@@ -221,7 +273,9 @@ def test_six_processes_share_200_jobs(url, ledger):
     for number in range(200):
         add(ledger, series=f"2.25.{number + 1}")
     with ProcessPoolExecutor(6, mp_context=get_context("spawn")) as processes:
-        claimed = list(processes.map(claim_until_empty, [url] * 6, [f"host:{number}" for number in range(6)]))
+        claimed = list(
+            processes.map(claim_until_empty, [url] * 6, [f"host:{number}" for number in range(6)])
+        )
     times_claimed = Counter(job_id for ids in claimed for job_id in ids)
     assert times_claimed == dict.fromkeys(range(1, 201), 1)
     assert ledger.counts() == dict.fromkeys(JobState, 0) | {JobState.DONE: 200}

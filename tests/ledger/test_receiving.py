@@ -7,7 +7,18 @@ from multiprocessing import get_context
 import pytest
 
 from ich_node.ledger import Added, JobState
-from tests.support.ledger_examples import LEASE, MAX_WAIT, QUIET, SECOND, T0, add, add_range, claim, finish, instance
+from tests.support.ledger_examples import (
+    LEASE,
+    MAX_WAIT,
+    QUIET,
+    SECOND,
+    T0,
+    add,
+    add_range,
+    claim,
+    finish,
+    instance,
+)
 
 
 def test_first_object_opens_a_job(ledger):
@@ -46,7 +57,9 @@ def test_same_bytes_after_the_reading_open_no_revision(ledger):
 
 
 def test_other_bytes_under_the_same_uid_while_waiting(ledger):
-    """A corrected object that comes before the reading joins the waiting job, which reads the newer version."""
+    """A corrected object that comes before the reading joins the waiting job, which reads the newer
+    version.
+    """
     add(ledger)
     assert add(ledger, data="corrected") is Added.NEW_VERSION
     (job,) = ledger.list()
@@ -54,20 +67,31 @@ def test_other_bytes_under_the_same_uid_while_waiting(ledger):
 
 
 def test_other_bytes_under_the_same_uid_after_the_claim(ledger):
-    """A corrected object that comes after the claim is a new revision; each revision reads its own version."""
+    """A corrected object that comes after the claim is a new revision; each revision reads its own
+    version.
+    """
     add(ledger, 1)
     add(ledger, 2)
     first = claim(ledger)
     assert add(ledger, 1, data="corrected", at=T0 + 30 * SECOND) is Added.NEW_VERSION
     second, _ = ledger.list()
-    assert (second.revision, second.state, second.ready_at) == (2, JobState.WAITING, T0 + 30 * SECOND + QUIET)
+    assert (second.revision, second.state, second.ready_at) == (
+        2,
+        JobState.WAITING,
+        T0 + 30 * SECOND + QUIET,
+    )
     assert ledger.instances(first) == [instance(1), instance(2)]
-    assert ledger.instances(second) == [instance(2), instance(1, data="corrected", at=T0 + 30 * SECOND)]
+    assert ledger.instances(second) == [
+        instance(2),
+        instance(1, data="corrected", at=T0 + 30 * SECOND),
+    ]
 
 
 @pytest.mark.parametrize("end", ["finish", "refuse", "fail", "release", "try again", "cancel"])
 def test_late_object_opens_a_revision(ledger, end):
-    """However the claimed job went on, it never grows: a late object opens revision 2, which covers the whole series."""
+    """However the claimed job went on, it never grows: a late object opens revision 2, which covers
+    the whole series.
+    """
     add(ledger, 1)
     if end == "cancel":
         ledger.cancel(1, now=T0)
@@ -77,9 +101,13 @@ def test_late_object_opens_a_revision(ledger, end):
         {
             "finish": lambda: finish(ledger, job),
             "refuse": lambda: ledger.refuse(job, now=at, reason="too_few_slices", detail="1 slice"),
-            "fail": lambda: ledger.fail(job, now=at, reason="bug", detail="ValueError", retry_at=None),
+            "fail": lambda: ledger.fail(
+                job, now=at, reason="bug", detail="ValueError", retry_at=None
+            ),
             "release": lambda: ledger.release(job, now=at),
-            "try again": lambda: ledger.fail(job, now=at, reason="bug", detail="ValueError", retry_at=at + LEASE),
+            "try again": lambda: ledger.fail(
+                job, now=at, reason="bug", detail="ValueError", retry_at=at + LEASE
+            ),
         }[end]()
     assert add(ledger, 2, at=T0 + 60 * SECOND) is Added.NEW
     second, first = ledger.list()
@@ -99,7 +127,9 @@ def test_a_retried_revision_does_not_grow_beside_a_newer_one(ledger):
 
 
 def test_longest_wait(ledger):
-    """A series that never falls quiet is read max_wait after its first object, whatever arrives or is asked for."""
+    """A series that never falls quiet is read max_wait after its first object, whatever arrives or
+    is asked for.
+    """
     add(ledger, 1)
     add(ledger, 2, at=T0 + MAX_WAIT - SECOND)
     assert ledger.get(1).ready_at == T0 + MAX_WAIT
@@ -125,7 +155,9 @@ def test_set_ready_of_nothing(ledger):
 
 
 def test_series_positions(ledger):
-    """The completeness test sees each object of the series once, in its newest version, and nothing once it was claimed."""
+    """The completeness test sees each object of the series once, in its newest version, and nothing
+    once it was claimed.
+    """
     add(ledger, 1, orientation="axial", position_mm=0.0)
     add(ledger, 2, orientation="axial", position_mm=5.0)
     add(ledger, 2, data="corrected", orientation="axial", position_mm=6.0)
@@ -148,7 +180,10 @@ def test_one_series_uid_in_two_studies(ledger):
     """A series UID that was used in two studies makes two jobs, whose objects never mix."""
     add(ledger, 1, study="2.25.8")
     add(ledger, 2, study="2.25.9")
-    assert [[row.study_instance_uid for row in ledger.instances(job)] for job in ledger.list()] == [["2.25.9"], ["2.25.8"]]
+    assert [[row.study_instance_uid for row in ledger.instances(job)] for job in ledger.list()] == [
+        ["2.25.9"],
+        ["2.25.8"],
+    ]
 
 
 def test_time_zone_is_required(ledger):
@@ -178,7 +213,9 @@ def test_processes_add_to_one_series(url, ledger):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_is_ever_left_unread(ledger, seed):
-    """Whatever order arrivals, claims, crashes and ends come in, the last reading of a series covers all its newest objects."""
+    """Whatever order arrivals, claims, crashes and ends come in, the last reading of a series
+    covers all its newest objects.
+    """
     rng = random.Random(seed)
     newest: dict[int, str] = {}
     now = T0

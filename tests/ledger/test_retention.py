@@ -3,13 +3,25 @@
 import pytest
 
 from ich_node.ledger import JobState
-from tests.support.ledger_examples import LEASE, MAX_WAIT, QUIET, SECOND, T0, add, claim, finish, instance
+from tests.support.ledger_examples import (
+    LEASE,
+    MAX_WAIT,
+    QUIET,
+    SECOND,
+    T0,
+    add,
+    claim,
+    finish,
+    instance,
+)
 
 DAY = 86_400 * SECOND
 
 
 def sweep(ledger, *, idle_since=T0 + DAY, failed_too=True, limit=9):
-    return ledger.sweep_series(idle_since=idle_since, failed_too=failed_too, limit=limit, now=T0 + 2 * DAY)
+    return ledger.sweep_series(
+        idle_since=idle_since, failed_too=failed_too, limit=limit, now=T0 + 2 * DAY
+    )
 
 
 def deliver(ledger):
@@ -29,7 +41,11 @@ def test_a_delivered_series_is_forgotten_once(ledger):
     assert sorted(sweep(ledger)) == sorted([instance(1).path, instance(2).path, *made])
     assert sweep(ledger) == []
     assert ledger.instances(job) == []
-    assert (ledger.get(job.id).state, len(ledger.results(job.id)), ledger.events(job.id)[-1].event) == (JobState.DONE, 2, "swept")
+    assert (
+        ledger.get(job.id).state,
+        len(ledger.results(job.id)),
+        ledger.events(job.id)[-1].event,
+    ) == (JobState.DONE, 2, "swept")
     assert ledger.unreferenced(made) == set(made)
 
 
@@ -68,7 +84,9 @@ def test_the_oldest_go_first(ledger):
 
 
 def test_a_series_is_forgotten_as_a_whole(ledger):
-    """Two revisions, the second one swept a month after the first: neither goes before both have had their time."""
+    """Two revisions, the second one swept a month after the first: neither goes before both have
+    had their time.
+    """
     add(ledger, 1)
     finish(ledger, claim(ledger))
     deliver(ledger)

@@ -1,9 +1,11 @@
-"""The attacks of attacks.py against ich-node, DCMTK's storescp and Orthanc side by side: the table of docs/reliability.md.
+"""The attacks of attacks.py against ich-node, DCMTK's storescp and Orthanc side by side: the table
+of docs/reliability.md.
 
     .venv/bin/python -m tests.load.attack_peers [ATTACK ...]        # all of them; needs `make peers`
 
-Each is started anew for each attack, with its own defaults for limits and deadlines. While it is attacked, a legitimate peer does
-a C-ECHO and a C-STORE, a second apart. Good means: both succeeded within two seconds. After three that did not, it is over.
+Each is started anew for each attack, with its own defaults for limits and deadlines. While it is
+attacked, a legitimate peer does a C-ECHO and a C-STORE, a second apart. Good means: both succeeded
+within two seconds. After three that did not, it is over.
 """
 
 import json
@@ -33,7 +35,9 @@ FOREVER_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """good: rounds within the limit; slowest_s: of the rounds that ended; peak_mb: resident, at most; is_alive: afterwards."""
+    """good: rounds within the limit; slowest_s: of the rounds that ended; peak_mb: resident, at
+    most; is_alive: afterwards.
+    """
 
     good: int
     slowest_s: float
@@ -62,7 +66,15 @@ def ich_node(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 def storescp(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """One association at a time is its default; --fork gives each a process, as its users run it."""
     port = free_port()
-    command = [need("storescp"), "--fork", "--output-directory", str(folder), "--aetitle", "ICHNODE", str(port)]
+    command = [
+        need("storescp"),
+        "--fork",
+        "--output-directory",
+        str(folder),
+        "--aetitle",
+        "ICHNODE",
+        str(port),
+    ]
     with running(command, port=port, log=folder / "log") as process:
         yield process, port
 
@@ -70,19 +82,30 @@ def storescp(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 @contextmanager
 def orthanc(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     port, http_port, config = free_port(), free_port(), folder / "orthanc.json"
-    settings = {"StorageDirectory": str(folder / "db"), "DicomAet": "ICHNODE", "DicomPort": port, "HttpPort": http_port}
+    settings = {
+        "StorageDirectory": str(folder / "db"),
+        "DicomAet": "ICHNODE",
+        "DicomPort": port,
+        "HttpPort": http_port,
+    }
     config.write_text(json.dumps(settings))
     with running([need("Orthanc"), str(config)], port=port, log=folder / "log") as process:
         yield process, port
 
 
-PEERS: dict[str, Callable[[Path], contextmanager]] = {"ich-node": ich_node, "storescp": storescp, "Orthanc": orthanc}  # type: ignore[type-arg]
+PEERS: dict[str, Callable[[Path], contextmanager]] = {
+    "ich-node": ich_node,
+    "storescp": storescp,
+    "Orthanc": orthanc,
+}  # type: ignore[type-arg]
 
 
 def versions() -> str:
     found = []
     for tool in ("storescp", "Orthanc"):
-        said = subprocess.run([need(tool), "--version"], capture_output=True, text=True, check=False).stdout
+        said = subprocess.run(
+            [need(tool), "--version"], capture_output=True, text=True, check=False
+        ).stdout
         found.append(said.splitlines()[0].strip("$ "))
     return ", ".join(found)
 
@@ -98,7 +121,11 @@ def business(port: int) -> float:
         association = entity.associate("127.0.0.1", port, ae_title="ICHNODE")
         if not association.is_established:
             return max(FOREVER_SECONDS, time.monotonic() - began)
-        answer = association.send_c_echo() if contexts is not EXPLICIT else association.send_c_store(head_slice(0))
+        answer = (
+            association.send_c_echo()
+            if contexts is not EXPLICIT
+            else association.send_c_store(head_slice(0))
+        )
         association.release()
         if answer.get("Status") != 0x0000:
             return max(FOREVER_SECONDS, time.monotonic() - began)
@@ -119,19 +146,31 @@ def outcome(peer: str, attack: str) -> Outcome:
         took: list[float] = []
         peaks = [tree_peak_mb(process.pid)]
         with suppress(AssertionError), attacked_by(attack, Victim(port=port)):
-            while len(took) < ROUNDS and sum(seconds >= LIMIT_SECONDS for seconds in took) < MOST_FAILURES:
+            while (
+                len(took) < ROUNDS
+                and sum(seconds >= LIMIT_SECONDS for seconds in took) < MOST_FAILURES
+            ):
                 took.append(business(port))
                 peaks.append(tree_peak_mb(process.pid))
                 time.sleep(max(0.0, 1 - took[-1]))
         good = sum(seconds < LIMIT_SECONDS for seconds in took)
-        return Outcome(good=good, slowest_s=max(took, default=0), peak_mb=max(peaks), is_alive=process.poll() is None)
+        return Outcome(
+            good=good,
+            slowest_s=max(took, default=0),
+            peak_mb=max(peaks),
+            is_alive=process.poll() is None,
+        )
 
 
 def main(wanted: Sequence[str]) -> None:
-    sys.stdout.write(f"{versions()}\n\n| attack | {' | '.join(PEERS)} |\n|---|{'---|' * len(PEERS)}\n")
+    sys.stdout.write(
+        f"{versions()}\n\n| attack | {' | '.join(PEERS)} |\n|---|{'---|' * len(PEERS)}\n"
+    )
     for attack in wanted or [name for name in ATTACKS if name not in TLS_ATTACKS]:
         cells = [str(outcome(peer, attack)) for peer in PEERS]
-        sys.stdout.write(f"| {(ATTACKS[attack].__doc__ or attack).strip()} | {' | '.join(cells)} |\n")
+        sys.stdout.write(
+            f"| {(ATTACKS[attack].__doc__ or attack).strip()} | {' | '.join(cells)} |\n"
+        )
         sys.stdout.flush()
 
 

@@ -1,9 +1,10 @@
 """Several hosts on one PostgreSQL and one shared spool, as processes with host names of their own.
 
-`python -m tests.load.scaling hosts` sends 500 series to two receivers, which four analysers read and two senders deliver; one
-analyser and one receiver are killed in the middle and do not come back. Every series must be read and delivered once.
-`python -m tests.load.scaling ledger` measures how many jobs a second 1, 2, 4 and 8 processes claim and finish, without reading
-them, and what an idle process that polls costs; `readers` how many series a second 1, 2 and 4 analysers read.
+`python -m tests.load.scaling hosts` sends 500 series to two receivers, which four analysers read
+and two senders deliver; one analyser and one receiver are killed in the middle and do not come
+back. Every series must be read and delivered once. `python -m tests.load.scaling ledger` measures
+how many jobs a second 1, 2, 4 and 8 processes claim and finish, without reading them, and what an
+idle process that polls costs; `readers` how many series a second 1, 2 and 4 analysers read.
 """
 
 import argparse
@@ -30,7 +31,16 @@ from pydicom.uid import ExplicitVRLittleEndian
 from ich_node.ledger import JobState, Ledger, open_ledger
 from tests.load.soak import SLICES, made_slice, named
 from tests.support.ledger_examples import MAX_WAIT, QUIET, T0, add, claim, claim_until_empty
-from tests.support.peers import CT, ONE_OF_EACH, Pacs, associated, free_port, is_listening, pacs, wait_until
+from tests.support.peers import (
+    CT,
+    ONE_OF_EACH,
+    Pacs,
+    associated,
+    free_port,
+    is_listening,
+    pacs,
+    wait_until,
+)
 from tests.support.postgres import cluster
 
 CONFIG = (
@@ -65,12 +75,18 @@ class Site:
         """A machine that does one thing; with a host name of its own where we are root."""
         config = self.folder / f"{name}.toml"
         spool = self.folder / "spool"
-        config.write_text(CONFIG.format(port=port, pacs_ae="PACS", pacs_port=self.pacs_port, url=self.url, spool=spool))
+        config.write_text(
+            CONFIG.format(
+                port=port, pacs_ae="PACS", pacs_port=self.pacs_port, url=self.url, spool=spool
+            )
+        )
         command = [sys.executable, "-m", "ich_node", "--config", str(config), role]
         if os.geteuid() == 0:
             command = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name, *command]
         with (self.folder / f"{name}.log").open("wb") as log:
-            self.hosts[name] = subprocess.Popen(command, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
+            self.hosts[name] = subprocess.Popen(
+                command, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"}
+            )
         if port:
             wait_until(lambda: is_listening(port), seconds=600, what=f"{name}'s listening")
 
@@ -103,7 +119,9 @@ def site(folder: Path, url: str, stand_in: Pacs) -> Iterator[Site]:
 
 
 def send_series(ports: Sequence[int], numbers: Iterator[int], lock: threading.Lock) -> None:
-    """One modality: to the first receiver that takes it; a series that broke off is sent again, as modalities do."""
+    """One modality: to the first receiver that takes it; a series that broke off is sent again, as
+    modalities do.
+    """
     head = [made_slice(index, bleeds=False) for index in range(SLICES)]
     while True:
         with lock:
@@ -118,7 +136,9 @@ def send_series(ports: Sequence[int], numbers: Iterator[int], lock: threading.Lo
 def sent(port: int, series: Sequence[Any]) -> bool:
     try:
         with associated(port, contexts=[(CT, [ExplicitVRLittleEndian])]) as association:
-            return association.is_established and all(association.send_c_store(ds).get("Status") == 0 for ds in series)
+            return association.is_established and all(
+                association.send_c_store(ds).get("Status") == 0 for ds in series
+            )
     except (OSError, RuntimeError):
         return False
 
@@ -128,7 +148,9 @@ def run_hosts(folder: Path, url: str, series: int) -> dict[str, Any]:
     kept: dict[str, set[str]] = {}
     ledger = open_ledger(url)
     with pacs() as stand_in, site(folder, url, stand_in) as hosts:
-        stand_in.on_store = lambda ds: kept.setdefault(str(ds.SOPInstanceUID), set()).add(fingerprint(ds))
+        stand_in.on_store = lambda ds: kept.setdefault(str(ds.SOPInstanceUID), set()).add(
+            fingerprint(ds)
+        )
         ports = [free_port(), free_port()]
         for number, port in enumerate(ports):
             hosts.start(f"door{number}", "receive", port=port)
@@ -137,7 +159,9 @@ def run_hosts(folder: Path, url: str, series: int) -> dict[str, Any]:
         for number in range(2):
             hosts.start(f"courier{number}", "send")
         began, numbers, lock = time.monotonic(), iter(range(series)), threading.Lock()
-        modalities = [threading.Thread(target=send_series, args=(ports, numbers, lock)) for _ in range(4)]
+        modalities = [
+            threading.Thread(target=send_series, args=(ports, numbers, lock)) for _ in range(4)
+        ]
         for modality in modalities:
             modality.start()
         wait_until(lambda: done(ledger) >= series // 4, seconds=7200, what="a quarter of the work")
@@ -160,9 +184,17 @@ def done(ledger: Ledger) -> int:
 
 def is_at_rest(ledger: Ledger, series: int) -> bool:
     counts = ledger.counts()
-    if sum(counts[state] for state in ENDED) < series or counts[JobState.WAITING] or counts[JobState.READING]:
+    if (
+        sum(counts[state] for state in ENDED) < series
+        or counts[JobState.WAITING]
+        or counts[JobState.READING]
+    ):
         return False
-    return all(each.state == "SENT" for job in ledger.list(limit=10 * series) for each in ledger.deliveries(job.id))
+    return all(
+        each.state == "SENT"
+        for job in ledger.list(limit=10 * series)
+        for each in ledger.deliveries(job.id)
+    )
 
 
 def judged(ledger: Ledger, series: int, kept: dict[str, set[str]]) -> dict[str, Any]:
@@ -177,9 +209,19 @@ def judged(ledger: Ledger, series: int, kept: dict[str, set[str]]) -> dict[str, 
         for event in story
         if event.event == "claimed"
     )
-    wrong = [f"job {job.id} is {job.state}: {job.reason}" for job in jobs if job.state is not JobState.DONE]
-    wrong += [f"job {job.id} was finished {count} times" for job, count in zip(jobs, finished, strict=True) if count != 1]
-    wrong += [f"{uid} never came" for uid in owed - kept.keys()] + [f"{uid} is of no job" for uid in kept.keys() - owed]
+    wrong = [
+        f"job {job.id} is {job.state}: {job.reason}"
+        for job in jobs
+        if job.state is not JobState.DONE
+    ]
+    wrong += [
+        f"job {job.id} was finished {count} times"
+        for job, count in zip(jobs, finished, strict=True)
+        if count != 1
+    ]
+    wrong += [f"{uid} never came" for uid in owed - kept.keys()] + [
+        f"{uid} is of no job" for uid in kept.keys() - owed
+    ]
     wrong += [f"{uid} came with different bytes" for uid, prints in kept.items() if len(prints) > 1]
     return {
         "series known": len(reads),
@@ -187,7 +229,8 @@ def judged(ledger: Ledger, series: int, kept: dict[str, set[str]]) -> dict[str, 
         "tried twice, after a reader that died": sum(job.attempts > 1 for job in jobs),
         "claims by host": dict(sorted(readers.items())),
         "results owed, kept": [len(owed), len(kept)],
-        "wrong": wrong + ([] if len(reads) == series else [f"{series - len(reads)} series are unknown"]),
+        "wrong": wrong
+        + ([] if len(reads) == series else [f"{series - len(reads)} series are unknown"]),
     }
 
 
@@ -203,7 +246,11 @@ def run_ledger(new_url: Callable[[], str], count: int, processes: Sequence[int])
         with context.Pool(workers) as pool:
             pool.map(_warm, range(workers))
             began = time.monotonic()
-            taken = pool.starmap(claim_until_empty, [(url, f"host{number}") for number in range(workers)], chunksize=1)
+            taken = pool.starmap(
+                claim_until_empty,
+                [(url, f"host{number}") for number in range(workers)],
+                chunksize=1,
+            )
             seconds = time.monotonic() - began
         claimed = [job for ids in taken for job in ids]
         assert len(claimed) == len(set(claimed)) == count, "each job once"
@@ -235,9 +282,15 @@ def run_readers(folder: Path, new_url: Callable[[], str], series: int) -> dict[s
             hosts.switch_off("door")
             for number in range(readers):
                 hosts.start(f"reader{number}", "analyse")
-            wait_until(lambda ledger=ledger, least=readers: done(ledger) >= least, seconds=1200, what="the first readings")
+            wait_until(
+                lambda ledger=ledger, least=readers: done(ledger) >= least,
+                seconds=1200,
+                what="the first readings",
+            )
             first, began = done(ledger), time.monotonic()
-            wait_until(lambda ledger=ledger: done(ledger) == series, seconds=7200, what="the last reading")
+            wait_until(
+                lambda ledger=ledger: done(ledger) == series, seconds=7200, what="the last reading"
+            )
             rates[readers] = (series - first) / (time.monotonic() - began)
             figures[f"{readers} readers, series a second"] = round(rates[readers], 2)
         ledger.dispose()
@@ -275,7 +328,9 @@ def main() -> int:
         elif asked.what == "ledger":
             numbers = iter(range(99))
             figures = {"PostgreSQL": run_ledger(server.new_url, asked.series, (1, 2, 4, 8))}
-            figures["SQLite"] = run_ledger(lambda: f"sqlite:///{folder}/{next(numbers)}.sqlite", asked.series, (1, 2))
+            figures["SQLite"] = run_ledger(
+                lambda: f"sqlite:///{folder}/{next(numbers)}.sqlite", asked.series, (1, 2)
+            )
         else:
             figures = run_readers(folder, server.new_url, asked.series)
     print(json.dumps(figures, indent=1))  # noqa: T201

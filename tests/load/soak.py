@@ -1,9 +1,12 @@
-"""Thousands of series through the real `ich-node run`, while the size of everything that could grow is watched.
+"""Thousands of series through the real `ich-node run`, while the size of everything that could grow
+is watched.
 
-`python -m tests.load.soak --series 2000` starts the node with one destination and a ledger and a spool of its own, lets several
-modalities send small heads (8 slices of 64 x 64), and samples each process's memory, descriptors and threads, the ledger and the
-spool. The time of day goes thirty times as fast as the machine's, so that retention (1.2 h) and pruning come early in the run.
-It ends with 1 if a series was not read and delivered, or if something grew between the second and the last quarter of the run.
+`python -m tests.load.soak --series 2000` starts the node with one destination and a ledger and a
+spool of its own, lets several modalities send small heads (8 slices of 64 x 64), and samples each
+process's memory, descriptors and threads, the ledger and the spool. The time of day goes thirty
+times as fast as the machine's, so that retention (1.2 h) and pruning come early in the run. It ends
+with 1 if a series was not read and delivered, or if something grew between the second and the last
+quarter of the run.
 """
 
 import argparse
@@ -29,7 +32,16 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.support.heads import ROOT, head_slice
 from tests.support.moved_clock import MovedClock, moved_clock
-from tests.support.peers import CT, ONE_OF_EACH, Pacs, associated, free_port, is_listening, pacs, wait_until
+from tests.support.peers import (
+    CT,
+    ONE_OF_EACH,
+    Pacs,
+    associated,
+    free_port,
+    is_listening,
+    pacs,
+    wait_until,
+)
 
 SLICES, SIDE_PX = 8, 64
 SPEED = 30
@@ -55,7 +67,9 @@ lease_seconds = 3600
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """What there is at one moment. seconds: since the beginning; memory in bytes, resident; of each process one column."""
+    """What there is at one moment. seconds: since the beginning; memory in bytes, resident; of each
+    process one column.
+    """
 
     seconds: float
     series: int
@@ -73,7 +87,8 @@ class Sample:
     spool_files: int
 
 
-# How much more of it there may be in the last quarter of a run than in the second: share, and a number that always may.
+# How much more of it there may be in the last quarter of a run than in the second: share, and a
+# number that always may.
 MAY_GROW: Mapping[str, tuple[float, float]] = {
     "memory": (0.10, 8e6),
     "descriptors": (0.10, 3),
@@ -101,8 +116,15 @@ class Soak:
         """What is wrong, a sentence each. Raises TimeoutError if the node does not come to rest."""
         self.numbers = iter(range(self.series))
         port = free_port()
-        with pacs() as stand_in, moved_clock(self.folder) as clock, self._node(port, stand_in, clock) as pids:
-            senders = [threading.Thread(target=self._send, args=(port,), daemon=True) for _ in range(self.senders)]
+        with (
+            pacs() as stand_in,
+            moved_clock(self.folder) as clock,
+            self._node(port, stand_in, clock) as pids,
+        ):
+            senders = [
+                threading.Thread(target=self._send, args=(port,), daemon=True)
+                for _ in range(self.senders)
+            ]
             for sender in senders:
                 sender.start()
             self._watch(pids, clock, stand_in)
@@ -111,10 +133,14 @@ class Soak:
     @contextmanager
     def _node(self, port: int, stand_in: Pacs, clock: MovedClock) -> Iterator[Mapping[str, int]]:
         config = self.folder / "config.toml"
-        config.write_text(CONFIG.format(port=port, pacs_ae="PACS", pacs_port=stand_in.port, folder=self.folder))
+        config.write_text(
+            CONFIG.format(port=port, pacs_ae="PACS", pacs_port=stand_in.port, folder=self.folder)
+        )
         command = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
         with (self.folder / "log").open("wb") as log:
-            node = subprocess.Popen(command, stderr=log, env={**os.environ, **clock.environment, "OMP_NUM_THREADS": "1"})
+            node = subprocess.Popen(
+                command, stderr=log, env={**os.environ, **clock.environment, "OMP_NUM_THREADS": "1"}
+            )
         try:
             wait_until(lambda: is_listening(port), seconds=600, what="the node's listening")
             yield self._pids()
@@ -123,19 +149,28 @@ class Soak:
             node.wait(60)
 
     def _pids(self) -> Mapping[str, int]:
-        started = [line for line in (self.folder / "log").read_text().splitlines() if '"process_started"' in line]
+        started = [
+            line
+            for line in (self.folder / "log").read_text().splitlines()
+            if '"process_started"' in line
+        ]
         return {(line := json.loads(text))["name"]: line["pid"] for text in started}
 
     def _send(self, port: int) -> None:
         """One modality: series after series, each in an association of its own."""
-        heads = {bleeds: [made_slice(index, bleeds=bleeds) for index in range(SLICES)] for bleeds in (False, True)}
+        heads = {
+            bleeds: [made_slice(index, bleeds=bleeds) for index in range(SLICES)]
+            for bleeds in (False, True)
+        }
         while (number := self._next()) is not None:
             while not self._send_one(port, named(heads[number % 4 == 0], number)):
                 time.sleep(1)
             self.sent += 1
 
     def _next(self) -> int | None:
-        """Never more than a few series ahead of the reader: a hospital sends no faster than its scanners scan."""
+        """Never more than a few series ahead of the reader: a hospital sends no faster than its
+        scanners scan.
+        """
         with self.lock:
             while self.sent > self._done() + 4 * self.senders:
                 time.sleep(0.5)
@@ -143,7 +178,9 @@ class Soak:
 
     def _send_one(self, port: int, datasets: Sequence[Dataset]) -> bool:
         with associated(port, contexts=[(CT, [ExplicitVRLittleEndian])]) as association:
-            return association.is_established and all(association.send_c_store(ds).get("Status") == 0 for ds in datasets)
+            return association.is_established and all(
+                association.send_c_store(ds).get("Status") == 0 for ds in datasets
+            )
 
     def _watch(self, pids: Mapping[str, int], clock: MovedClock, stand_in: Pacs) -> None:
         began = time.monotonic()
@@ -158,7 +195,9 @@ class Soak:
             time.sleep(1)
 
     def _done(self) -> int:
-        """How many series were delivered, swept and forgotten ones included: a job's number is never given again."""
+        """How many series were delivered, swept and forgotten ones included: a job's number is
+        never given again.
+        """
         with self._ledger() as connection:
             open_jobs = connection.execute(
                 sa.text(
@@ -166,7 +205,9 @@ class Soak:
                     "(SELECT 1 FROM deliveries WHERE job_id = jobs.id AND state != 'SENT')"
                 )
             ).scalar_one()
-            newest = connection.execute(sa.text("SELECT coalesce(max(id), 0) FROM jobs")).scalar_one()
+            newest = connection.execute(
+                sa.text("SELECT coalesce(max(id), 0) FROM jobs")
+            ).scalar_one()
         return int(newest - open_jobs)
 
     @contextmanager
@@ -183,9 +224,13 @@ class Soak:
             values[f"{name}_memory"] = int(status["VmRSS"].split()[0]) * 1024
             values[f"{name}_threads"] = int(status["Threads"])
             values[f"{name}_descriptors"] = len(list((proc / "fd").iterdir()))
-        values["ledger_bytes"] = sum(path.stat().st_size for path in self.folder.glob("ledger.sqlite*"))
+        values["ledger_bytes"] = sum(
+            path.stat().st_size for path in self.folder.glob("ledger.sqlite*")
+        )
         with self._ledger() as connection:
-            values["ledger_jobs"] = connection.execute(sa.text("SELECT count(*) FROM jobs")).scalar_one()
+            values["ledger_jobs"] = connection.execute(
+                sa.text("SELECT count(*) FROM jobs")
+            ).scalar_one()
         values["spool_files"] = sum(1 for _ in (self.folder / "spool" / "objects").glob("*/*.dcm"))
         return Sample(**values)
 
@@ -201,7 +246,9 @@ class Soak:
 
 
 def grown(samples: Sequence[Sample]) -> Iterator[str]:
-    """What the last quarter has more of than the second one. A run of fewer than 40 samples shows nothing."""
+    """What the last quarter has more of than the second one. A run of fewer than 40 samples shows
+    nothing.
+    """
     quarter = len(samples) // 4
     if quarter < 10:
         return
@@ -246,14 +293,23 @@ def main() -> int:
     parser.add_argument("--series", type=int, default=2000)
     parser.add_argument("--senders", type=int, default=3)
     parser.add_argument("--every-seconds", type=float, default=10)
-    parser.add_argument("--out", type=Path, help="the run's folder, kept; without it a temporary one")
+    parser.add_argument(
+        "--out", type=Path, help="the run's folder, kept; without it a temporary one"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = asked.out or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        soak = Soak(folder=folder, series=asked.series, senders=asked.senders, every_seconds=asked.every_seconds)
+        soak = Soak(
+            folder=folder,
+            series=asked.series,
+            senders=asked.senders,
+            every_seconds=asked.every_seconds,
+        )
         wrong = soak.run()
-    print(json.dumps({"first": asdict(soak.samples[0]), "last": asdict(soak.samples[-1]), "wrong": len(wrong)}, indent=1))  # noqa: T201
+    first, last = (asdict(soak.samples[at]) for at in (0, -1))
+    figures = {"first": first, "last": last, "wrong": len(wrong)}
+    print(json.dumps(figures, indent=1))  # noqa: T201
     for sentence in wrong:
         print("WRONG:", sentence)  # noqa: T201
     return 1 if wrong else 0

@@ -1,4 +1,6 @@
-"""`python -m tests.load.soak_picture soak.csv soak.png`: what grew during a soak, over the series that went through."""
+"""`python -m tests.load.soak_picture soak.csv soak.png`: what grew during a soak, over the series
+that went through.
+"""
 
 import csv
 import sys
@@ -10,7 +12,11 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 PROCESSES = ("receive", "analyse", "send")
-KINDS = {"memory": ("memory, MB", 1e6), "descriptors": ("file descriptors", 1.0), "threads": ("threads", 1.0)}
+KINDS = {
+    "memory": ("memory, MB", 1e6),
+    "descriptors": ("file descriptors", 1.0),
+    "threads": ("threads", 1.0),
+}
 
 
 def draw(table: Path, picture: Path) -> None:

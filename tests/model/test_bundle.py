@@ -1,4 +1,6 @@
-"""A bundle is one file that proves on loading that it still computes what it did; nothing in it can run."""
+"""A bundle is one file that proves on loading that it still computes what it did; nothing in it can
+run.
+"""
 
 import json
 import pickle
@@ -11,7 +13,14 @@ from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
 from ich_node.model import bundle as bundle_module
-from ich_node.model.bundle import Calibration, Card, OperatingPoint, Provenance, load_bundle, pack_bundle
+from ich_node.model.bundle import (
+    Calibration,
+    Card,
+    OperatingPoint,
+    Provenance,
+    load_bundle,
+    pack_bundle,
+)
 from ich_node.model.network import MilNetwork, NetworkSpec
 
 
@@ -68,7 +77,10 @@ def test_what_is_packed_is_loaded(architecture, head):
 def test_a_bundle_whose_code_has_drifted_does_not_load(packed):
     """Another padding rule is another input: the self-check sees it."""
     with pytest.raises(BundleError, match="self-check failed at 'image'"):
-        load_bundle(with_card(packed, lambda document: document["input"].update(padding="air")), origin="edited")
+        load_bundle(
+            with_card(packed, lambda document: document["input"].update(padding="air")),
+            origin="edited",
+        )
 
 
 def test_other_weights_do_not_load(packed):
@@ -85,7 +97,10 @@ def test_other_weights_do_not_load(packed):
 def test_other_peaks_do_not_load(packed):
     """A rule changed by hand finds other peaks on the check slice."""
     with pytest.raises(BundleError, match="self-check failed at 'peaks'"):
-        load_bundle(with_card(packed, lambda document: document["peak_rule"].update(min_likelihood=1e6)), origin="edited")
+        load_bundle(
+            with_card(packed, lambda document: document["peak_rule"].update(min_likelihood=1e6)),
+            origin="edited",
+        )
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ from ich_node.model.engines.openvino_engine import openvino_is_installed
 from ich_node.model.engines.torch_engine import TorchEngine
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-with_openvino = pytest.mark.skipif(not openvino_is_installed(), reason='pip install "ich-node[openvino]"')
+with_openvino = pytest.mark.skipif(
+    not openvino_is_installed(), reason='pip install "ich-node[openvino]"'
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +39,15 @@ def test_auto_is_openvino_where_it_is_installed_and_agrees(bundle):
 @with_openvino
 @pytest.mark.parametrize("wanted", ["auto", "openvino"])
 def test_an_engine_that_disagrees_with_torch_does_not_read(bundle, wanted, monkeypatch):
-    """Whoever asked for it: torch reads, and the choice says why. (No engine is within less than nothing.)"""
+    """Whoever asked for it: torch reads, and the choice says why. (No engine is within less than
+    nothing.)
+    """
     monkeypatch.setattr(choose, "TOLERANCE", -1.0)
     choice = choose_engine(bundle, wanted, "cpu")
     assert choice.engine.name == "torch"
-    assert choice.objection.startswith("OpenVINO's logit of the check slice differs from torch's by")
+    assert choice.objection.startswith(
+        "OpenVINO's logit of the check slice differs from torch's by"
+    )
 
 
 def test_torch_is_torch(bundle):
@@ -69,7 +75,9 @@ def test_the_gpu_reads_where_it_is_chosen_and_agrees(bundle, wanted):
 
 @pytest.mark.parametrize(("wrong", "by"), [(1.0, "1"), (np.nan, "nan")])
 def test_a_gpu_that_computes_something_else_does_not_read(bundle, wrong, by):
-    """Nor one that gives no number: torch on the CPU reads. (An engine whose last bias is wrong stands for the GPU.)"""
+    """Nor one that gives no number: torch on the CPU reads. (An engine whose last bias is wrong
+    stands for the GPU.)
+    """
 
     def make() -> TorchEngine:
         engine = TorchEngine(bundle.network())
@@ -79,7 +87,10 @@ def test_a_gpu_that_computes_something_else_does_not_read(bundle, wrong, by):
 
     choice = checked(bundle, "the GPU", make)
     assert choice.engine.name == "torch"
-    assert choice.objection == f"the GPU's logit of the check slice differs from torch's by {by}; 0.001 is allowed"
+    assert (
+        choice.objection
+        == f"the GPU's logit of the check slice differs from torch's by {by}; 0.001 is allowed"
+    )
 
 
 def raising(error: Exception):
@@ -90,12 +101,19 @@ def raising(error: Exception):
 
 
 def test_a_gpu_that_cannot_run_the_network_does_not_read(bundle):
-    """A driver or a kernel that is not there is no reason to stop: the CPU reads, and the choice says why."""
+    """A driver or a kernel that is not there is no reason to stop: the CPU reads, and the choice
+    says why.
+    """
     choice = checked(bundle, "the GPU", raising(RuntimeError("no kernel image is available")))
-    assert (choice.engine.name, choice.objection) == ("torch", "the GPU cannot run the network: no kernel image is available")
+    assert (choice.engine.name, choice.objection) == (
+        "torch",
+        "the GPU cannot run the network: no kernel image is available",
+    )
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), torch.AcceleratorError("CUDA error")])
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), torch.AcceleratorError("CUDA error")]
+)
 def test_what_passes_or_ends_the_process_is_not_settled_here(bundle, error):
     """A GPU short of memory is waited for, and a lost one ends the process: the analyser decides."""
     with pytest.raises(type(error)):
@@ -119,7 +137,9 @@ def test_openvino_on_a_gpu_is_a_mistake(tmp_path):
 
 @with_openvino
 def test_openvino_tells_nobody(tmp_path):
-    """Its telemetry, which would leave an identity in the user's home and call its maker, is never loaded."""
+    """Its telemetry, which would leave an identity in the user's home and call its maker, is never
+    loaded.
+    """
     home = tmp_path / "home"
     home.mkdir()
     script = (
@@ -130,7 +150,11 @@ def test_openvino_tells_nobody(tmp_path):
         "print(choose_engine(open_bundle(shipped_bundle()), 'auto', 'cpu').engine.name)\n"
         "assert not [name for name in sys.modules if name.startswith('openvino_telemetry.')]\n"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "CI"} | {"HOME": str(home)}
-    ran = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | {
+        "HOME": str(home)
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
     assert ran.stdout == "openvino\n"
     assert not list(Path(home).iterdir())

@@ -33,7 +33,9 @@ SERIES = ["positive/cq500-ivh-80", "positive/cq500-sdh-412", "positive/rsna-edh-
           "negative/cq500-47", "negative/rsna-515961ad20", "thin/cq500-0"]  # fmt: skip
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-with_openvino = pytest.mark.skipif(not openvino_is_installed(), reason='pip install "ich-node[openvino]"')
+with_openvino = pytest.mark.skipif(
+    not openvino_is_installed(), reason='pip install "ich-node[openvino]"'
+)
 
 
 def named(spec: NetworkSpec) -> str:
@@ -69,8 +71,12 @@ def test_torch_gives_what_the_network_gives(spec):
     made = network(spec)
     engine = TorchEngine(made)
     for count in (1, 3):
-        for ours, expected in zip(engine.run(images(count)), plain(made, images(count)), strict=True):
-            np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+        for ours, expected in zip(
+            engine.run(images(count)), plain(made, images(count)), strict=True
+        ):
+            np.testing.assert_allclose(
+                ours, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max()
+            )
 
 
 @on_cuda
@@ -80,8 +86,12 @@ def test_cuda_gives_what_the_network_gives(spec):
     made = network(spec)
     engine = CudaEngine(made, SIZE_PX)
     for count in (1, engine.batch + 3):
-        for ours, expected in zip(engine.run(images(count)), plain(made, images(count)), strict=True):
-            np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+        for ours, expected in zip(
+            engine.run(images(count)), plain(made, images(count)), strict=True
+        ):
+            np.testing.assert_allclose(
+                ours, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max()
+            )
 
 
 def test_a_fixed_batch_takes_any_number():
@@ -100,9 +110,13 @@ def test_a_fixed_batch_takes_any_number():
 
     batch = FixedBatch(x_BCYX, logit_B, likelihood_BYX, compute)
     for count in (1, 4, 6, 0):
-        for ours, expected in zip(batch.run(images(count)), plain(made, images(max(count, 1))), strict=True):
+        for ours, expected in zip(
+            batch.run(images(count)), plain(made, images(max(count, 1))), strict=True
+        ):
             assert (len(ours), ours.dtype) == (count, np.float32)
-            np.testing.assert_allclose(ours, expected[:count], rtol=1e-5, atol=1e-5 * np.abs(expected).max())
+            np.testing.assert_allclose(
+                ours, expected[:count], rtol=1e-5, atol=1e-5 * np.abs(expected).max()
+            )
     assert computed == [4] * (1 + 1 + 2)
 
 
@@ -121,9 +135,13 @@ def test_openvino_gives_what_the_network_gives(spec):
     made = network(spec)
     engine = OpenVinoEngine(made, SIZE_PX)
     for count in (1, 3):
-        for ours, expected in zip(engine.run(images(count)), plain(made, images(count)), strict=True):
+        for ours, expected in zip(
+            engine.run(images(count)), plain(made, images(count)), strict=True
+        ):
             assert (ours.shape, ours.dtype) == (expected.shape, expected.dtype)
-            np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+            np.testing.assert_allclose(
+                ours, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max()
+            )
 
 
 @lru_cache(maxsize=1)
@@ -135,8 +153,12 @@ def read(folder: str) -> Series:
 def real_bundle(name: str) -> Bundle:
     if name == "shipped":
         return open_bundle(shipped_bundle())
-    state = torch.load(real("published-checkpoints", f"{name}.pt"), weights_only=True, map_location="cpu")
-    return load_bundle(pack_bundle(*convert_published(state, source=name, created="2026-01-01")), origin=name)
+    state = torch.load(
+        real("published-checkpoints", f"{name}.pt"), weights_only=True, map_location="cpu"
+    )
+    return load_bundle(
+        pack_bundle(*convert_published(state, source=name, created="2026-01-01")), origin=name
+    )
 
 
 @with_openvino
@@ -147,14 +169,18 @@ def test_engines_read_real_series_alike(folder, name):
     series = read(folder)
     bundle = real_bundle(name)
     by_torch = Detector(bundle).read(series)
-    by_openvino = Detector(bundle, OpenVinoEngine(bundle.network(), bundle.input.size_px)).read(series)
+    by_openvino = Detector(bundle, OpenVinoEngine(bundle.network(), bundle.input.size_px)).read(
+        series
+    )
     for one, other in zip(by_torch.maps, by_openvino.maps, strict=True):
         assert abs(one.logit - other.logit) < 1e-3
     assert places(by_torch) == places(by_openvino)
 
 
 def places(reading: Reading) -> list[list[tuple[float, float]]]:
-    return [[(finding.row, finding.column) for finding in slice_.findings] for slice_ in reading.slices]
+    return [
+        [(finding.row, finding.column) for finding in slice_.findings] for slice_ in reading.slices
+    ]
 
 
 @pytest.mark.parametrize("folder", SERIES)
@@ -165,7 +191,9 @@ def test_the_detector_finds_what_the_published_one_finds(folder):
     for found in Detector(bundle).read(series).maps:
         map_YX = upsample(found.likelihood_YX, bundle.input.size_px)
         for rule in (bundle.peak_rule, *RULES.values()):
-            assert [(peak.row, peak.column) for peak in find_peaks(map_YX, rule)] == published_detector(map_YX, rule)
+            assert [
+                (peak.row, peak.column) for peak in find_peaks(map_YX, rule)
+            ] == published_detector(map_YX, rule)
 
 
 def test_the_real_series_are_all_there():

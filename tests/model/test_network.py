@@ -8,17 +8,25 @@ import torch
 from ich_node.model.network import WIDTHS, MilNetwork, NetworkSpec
 
 
-@pytest.mark.parametrize(("architecture", "stride", "convolutions"), [("paper", 4, 18), ("published", 8, 12)])
+@pytest.mark.parametrize(
+    ("architecture", "stride", "convolutions"), [("paper", 4, 18), ("published", 8, 12)]
+)
 @pytest.mark.parametrize("head", ["max", "attention"])
-def test_maps_have_the_resolution_that_the_architecture_says(architecture, stride, convolutions, head):
-    """Paper: 3 levels of 3 residual blocks of 2 convolutions, map at 1/4; published: 12 convolutions, map at 1/8."""
+def test_maps_have_the_resolution_that_the_architecture_says(
+    architecture, stride, convolutions, head
+):
+    """Paper: 3 levels of 3 residual blocks of 2 convolutions, map at 1/4; published: 12
+    convolutions, map at 1/8.
+    """
     network = MilNetwork(NetworkSpec(architecture=architecture, head=head)).eval()
     with torch.inference_mode():
         output = network(torch.zeros(2, 3, 256, 256))
     assert output.logit_B.shape == (2,)
     assert output.likelihood_BYX.shape == (2, 256 // stride, 256 // stride)
     spatial = [
-        module for module in network.features.modules() if isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3)
+        module
+        for module in network.features.modules()
+        if isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3)
     ]
     assert len(spatial) == convolutions
 
@@ -32,21 +40,29 @@ def test_the_max_head_is_the_maximum_of_its_map():
 
 
 def test_attention_weights_sum_to_one_and_weigh_the_score():
-    """Eq. 2 and 3: the logit is the score of the weighted mean, which is the weighted mean of the scores."""
+    """Eq. 2 and 3: the logit is the score of the weighted mean, which is the weighted mean of the
+    scores.
+    """
     network = MilNetwork(NetworkSpec(head="attention")).eval()
     x_BCYX = torch.randn(2, 3, 128, 128)
     with torch.inference_mode():
         output = network(x_BCYX)
         scores_BYX = network.head.score(network.features(x_BCYX))[:, 0]
     assert torch.allclose(output.likelihood_BYX.sum(dim=(1, 2)), torch.ones(2))
-    assert torch.allclose((scores_BYX * output.likelihood_BYX).sum(dim=(1, 2)), output.logit_B, atol=1e-4)
+    assert torch.allclose(
+        (scores_BYX * output.likelihood_BYX).sum(dim=(1, 2)), output.logit_B, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("head", ["max", "attention"])
 def test_the_pyramid_knows_the_whole_head(head):
-    """A map at 1/4, and every cell of it depends on the opposite corner of the image (after a step's worth of batch norm)."""
+    """A map at 1/4, and every cell of it depends on the opposite corner of the image (after a
+    step's worth of batch norm).
+    """
     torch.manual_seed(0)
-    network = MilNetwork(NetworkSpec(architecture="pyramid", widths=WIDTHS["pyramid"], head=head)).eval()
+    network = MilNetwork(
+        NetworkSpec(architecture="pyramid", widths=WIDTHS["pyramid"], head=head)
+    ).eval()
     x_BCYX = torch.randn(1, 3, 256, 256, requires_grad=True)
     output = network(x_BCYX)
     assert output.likelihood_BYX.shape == (1, 64, 64)

@@ -28,7 +28,9 @@ def bundles() -> dict[str, Bundle]:
 
 def published(name: str) -> Bundle:
     state = torch.load(real("published-checkpoints", name), weights_only=True, map_location="cpu")
-    return load_bundle(pack_bundle(*convert_published(state, source=name, created="2026-01-01")), origin=name)
+    return load_bundle(
+        pack_bundle(*convert_published(state, source=name, created="2026-01-01")), origin=name
+    )
 
 
 def reference(folder: str) -> dict[str, np.ndarray]:
@@ -42,7 +44,10 @@ def test_logits_and_maps_equal_the_authors(folder, bundles):
     series = read_series([pydicom.dcmread(path) for path in sorted(real(folder).iterdir())])
     expected = reference(folder)
     order = {str(uid): index for index, uid in enumerate(expected["sop_uids"])}
-    for head, logit, map_ in (("MaxPool", "max_logit", "max_map"), ("Attention", "att_logit", "att_map")):
+    for head, logit, map_ in (
+        ("MaxPool", "max_logit", "max_map"),
+        ("Attention", "att_logit", "att_map"),
+    ):
         maps = Detector(bundles[head]).read(series).maps
         assert len(maps) == len(order)
         for found in maps:
@@ -81,7 +86,8 @@ def test_a_finding_lies_in_an_expert_box(name, bundles):
         reading = Detector(bundles["MaxPool"]).read(read_series([dataset], single_slice=True))
         for finding in reading.slices[0].findings:
             hits += any(
-                box["x"] <= finding.column <= box["x"] + box["width"] and box["y"] <= finding.row <= box["y"] + box["height"]
+                box["x"] <= finding.column <= box["x"] + box["width"]
+                and box["y"] <= finding.row <= box["y"] + box["height"]
                 for box in boxes[str(dataset.SOPInstanceUID)]
             )
     assert hits >= 1

@@ -15,7 +15,14 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 
-from ich_node.config.settings import Config, DicomDestination, ScpSettings, SeriesSettings, Source, TlsSettings
+from ich_node.config.settings import (
+    Config,
+    DicomDestination,
+    ScpSettings,
+    SeriesSettings,
+    Source,
+    TlsSettings,
+)
 from ich_node.deliver.echo import echo
 from ich_node.errors import ConfigError
 from ich_node.ledger import open_ledger
@@ -55,14 +62,20 @@ StartListener = Callable[..., Listener]
 
 @pytest.fixture
 def start(tmp_path: Path, tls: TlsSettings) -> Iterator[StartListener]:
-    """Starts a listener with both doors; keyword arguments are [scp] settings, `sources` and `tls` replace those."""
+    """Starts a listener with both doors; keyword arguments are [scp] settings, `sources` and `tls`
+    replace those.
+    """
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
     listeners: list[Listener] = []
 
-    def start_one(*, sources: tuple[Source, ...] = (CT1,), tls: TlsSettings = tls, **scp: Any) -> Listener:
+    def start_one(
+        *, sources: tuple[Source, ...] = (CT1,), tls: TlsSettings = tls, **scp: Any
+    ) -> Listener:
         settings = ScpSettings(bind_address="127.0.0.1", port=0, **scp)
         spool, clock = Spool(tmp_path / "spool"), lambda: datetime.now(UTC)
-        listeners.append(Listener(settings, sources, SeriesSettings(), spool, ledger, clock, tls).__enter__())
+        listeners.append(
+            Listener(settings, sources, SeriesSettings(), spool, ledger, clock, tls).__enter__()
+        )
         return listeners[-1]
 
     yield start_one
@@ -76,29 +89,41 @@ def as_settings(certificate: Certificate, ca: Path) -> TlsSettings:
 
 
 def destination(port: int, **settings: Any) -> DicomDestination:
-    return DicomDestination(name="node", ae_title="ICHNODE", host="127.0.0.1", port=port, tls=True, **settings)
+    return DicomDestination(
+        name="node", ae_title="ICHNODE", host="127.0.0.1", port=port, tls=True, **settings
+    )
 
 
-def test_a_source_gets_in_with_its_certificate(start: StartListener, ct1: Certificate, ours: Authority) -> None:
+def test_a_source_gets_in_with_its_certificate(
+    start: StartListener, ct1: Certificate, ours: Authority
+) -> None:
     """C-ECHO over TLS: both show a certificate of the CA, and the subject is the source's."""
     result = echo(destination(start().tls_port), "CT1", as_settings(ct1, ours.ca))
     assert result.ok, result.words
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_both_versions_are_spoken(start: StartListener, ct1: Certificate, ours: Authority, version: ssl.TLSVersion) -> None:
-    """PS3.15 B.12: TLS 1.2 must be, 1.3 may be; objects go through either, one larger than a TLS record."""
+def test_both_versions_are_spoken(
+    start: StartListener, ct1: Certificate, ours: Authority, version: ssl.TLSVersion
+) -> None:
+    """PS3.15 B.12: TLS 1.2 must be, 1.3 may be; objects go through either, one larger than a TLS
+    record.
+    """
     context = client_context(as_settings(ct1, ours.ca))
     context.minimum_version = context.maximum_version = version
     entity = AE("CT1")
     entity.add_requested_context(CT, ExplicitVRLittleEndian)
-    assoc = entity.associate("127.0.0.1", start().tls_port, ae_title="ICHNODE", tls_args=(context, "127.0.0.1"))
+    assoc = entity.associate(
+        "127.0.0.1", start().tls_port, ae_title="ICHNODE", tls_args=(context, "127.0.0.1")
+    )
     answers = [assoc.send_c_store(ds).Status for ds in head_series(12)]
     assoc.release()
     assert answers == [0x0000] * 12
 
 
-def test_what_is_older_than_tls_1_2_is_not_spoken(start: StartListener, ct1: Certificate, ours: Authority) -> None:
+def test_what_is_older_than_tls_1_2_is_not_spoken(
+    start: StartListener, ct1: Certificate, ours: Authority
+) -> None:
     """BCP 195 retires TLS 1.0 and 1.1, and every cipher without forward secrecy."""
     port = start().tls_port
     old = client_context(as_settings(ct1, ours.ca))
@@ -108,12 +133,19 @@ def test_what_is_older_than_tls_1_2_is_not_spoken(start: StartListener, ct1: Cer
     weak.maximum_version = ssl.TLSVersion.TLSv1_2
     weak.set_ciphers("AES128-GCM-SHA256:AES256-SHA256")
     for context in (old, weak):
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection, pytest.raises(ssl.SSLError):
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+            pytest.raises(ssl.SSLError),
+        ):
             context.wrap_socket(connection, server_hostname="127.0.0.1")
 
 
-def test_without_a_certificate_of_the_ca_nobody_gets_in(start: StartListener, strangers: Authority, ours: Authority) -> None:
-    """A certificate that another authority signed for the same subject is none; the caller learns it in words."""
+def test_without_a_certificate_of_the_ca_nobody_gets_in(
+    start: StartListener, strangers: Authority, ours: Authority
+) -> None:
+    """A certificate that another authority signed for the same subject is none; the caller learns
+    it in words.
+    """
     forged = strangers.issue("/O=Hospital/CN=ct1", name="forged")
     result = echo(destination(start().tls_port), "CT1", as_settings(forged, ours.ca))
     assert not result.ok
@@ -145,7 +177,9 @@ def test_a_source_with_a_certificate_cannot_come_without(start: StartListener) -
         assert plain.is_established
 
 
-def test_required_closes_the_plain_door(start: StartListener, tls: TlsSettings, ct1: Certificate, ours: Authority) -> None:
+def test_required_closes_the_plain_door(
+    start: StartListener, tls: TlsSettings, ct1: Certificate, ours: Authority
+) -> None:
     """Nothing listens on [scp] port."""
     port = free_port()
     listener = start(tls=tls.model_copy(update={"required": True, "port": port}))
@@ -155,12 +189,18 @@ def test_required_closes_the_plain_door(start: StartListener, tls: TlsSettings, 
 
 
 @pytest.mark.parametrize(
-    "sends", [b"", b"\x16\x03\x01", b"\x01\x00\x00\x00\x00\x10"], ids=["nothing", "half a record", "plain DICOM"]
+    "sends",
+    [b"", b"\x16\x03\x01", b"\x01\x00\x00\x00\x00\x10"],
+    ids=["nothing", "half a record", "plain DICOM"],
 )
-def test_a_silent_peer_holds_up_nobody(start: StartListener, ct1: Certificate, ours: Authority, sends: bytes) -> None:
+def test_a_silent_peer_holds_up_nobody(
+    start: StartListener, ct1: Certificate, ours: Authority, sends: bytes
+) -> None:
     """80 peers that do not shake hands: others are served at once, and the oldest of them are gone."""
     listener = start(acse_timeout_seconds=20)
-    silent = [socket.create_connection(("127.0.0.1", listener.tls_port), timeout=5) for _ in range(80)]
+    silent = [
+        socket.create_connection(("127.0.0.1", listener.tls_port), timeout=5) for _ in range(80)
+    ]
     try:
         for connection in silent:
             connection.sendall(sends)
@@ -204,7 +244,9 @@ def test_a_handshake_has_its_time(start: StartListener) -> None:
         wait_until(is_cut_off, seconds=5, what="the cut")
 
 
-def test_dcmtk_sends_over_tls(start: StartListener, tmp_path: Path, ct1: Certificate, ours: Authority) -> None:
+def test_dcmtk_sends_over_tls(
+    start: StartListener, tmp_path: Path, ct1: Certificate, ours: Authority
+) -> None:
     """DCMTK's storescu with its certificate; without one it does not get in."""
     listener = start()
     folder = tmp_path / "series"
@@ -216,7 +258,9 @@ def test_dcmtk_sends_over_tls(start: StartListener, tmp_path: Path, ct1: Certifi
     own = ["+tls", str(ct1.key), str(ct1.certificate)]
     sent = subprocess.run([*command, *own, *where], capture_output=True, text=True, check=False)
     assert sent.returncode == 0, sent.stderr
-    stranger = subprocess.run([*command, "+tla", *where], capture_output=True, text=True, check=False)
+    stranger = subprocess.run(
+        [*command, "+tla", *where], capture_output=True, text=True, check=False
+    )
     assert stranger.returncode != 0
 
 
@@ -225,14 +269,31 @@ def storescp_tls(folder: Path, server: Certificate, ca: Path) -> Iterator[int]:
     """DCMTK's storescp, which asks for a certificate of the CA."""
     folder.mkdir()
     port = free_port()
-    options = ["+tls", str(server.key), str(server.certificate), "+cf", str(ca), "--require-peer-cert"]
-    command = [need("storescp"), "--output-directory", str(folder), "--aetitle", "PACS", *options, str(port)]
+    options = [
+        "+tls",
+        str(server.key),
+        str(server.certificate),
+        "+cf",
+        str(ca),
+        "--require-peer-cert",
+    ]
+    command = [
+        need("storescp"),
+        "--output-directory",
+        str(folder),
+        "--aetitle",
+        "PACS",
+        *options,
+        str(port),
+    ]
     with running(command, port=port, log=folder.with_suffix(".log")):
         yield port
 
 
 def test_we_call_dcmtk_over_tls(tmp_path: Path, tls: TlsSettings, ours: Authority) -> None:
-    """A destination with tls = true: C-ECHO through DCMTK's storescp, which sends TLS 1.3 session tickets."""
+    """A destination with tls = true: C-ECHO through DCMTK's storescp, which sends TLS 1.3 session
+    tickets.
+    """
     server = ours.issue("/O=Hospital/CN=pacs", name="pacs")
     with storescp_tls(tmp_path / "got", server, ours.ca) as port:
         peer = DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port, tls=True)
@@ -242,11 +303,17 @@ def test_we_call_dcmtk_over_tls(tmp_path: Path, tls: TlsSettings, ours: Authorit
     assert "certificate refused: Hostname mismatch" in misnamed.words
 
 
-def test_a_destination_of_another_authority_gets_nothing(tmp_path: Path, tls: TlsSettings, strangers: Authority) -> None:
+def test_a_destination_of_another_authority_gets_nothing(
+    tmp_path: Path, tls: TlsSettings, strangers: Authority
+) -> None:
     """The words name the CA, and nothing was said to the peer."""
     server = strangers.issue("/CN=pacs", name="pacs")
     with storescp_tls(tmp_path / "got", server, strangers.ca) as port:
-        result = echo(DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port, tls=True), "ICHNODE", tls)
+        result = echo(
+            DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port, tls=True),
+            "ICHNODE",
+            tls,
+        )
     assert not result.ok
     assert "certificate refused: self-signed certificate in certificate chain" in result.words
 
@@ -254,7 +321,13 @@ def test_a_destination_of_another_authority_gets_nothing(tmp_path: Path, tls: Tl
 def test_a_destination_without_tls_is_said_to_be_one(tls: TlsSettings) -> None:
     """tls = true for a peer that speaks plain DICOM does not hang."""
     with pacs() as peer:
-        result = echo(DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=peer.port, tls=True), "ICHNODE", tls)
+        result = echo(
+            DicomDestination(
+                name="pacs", ae_title="PACS", host="127.0.0.1", port=peer.port, tls=True
+            ),
+            "ICHNODE",
+            tls,
+        )
     assert not result.ok
     assert "TLS with 127.0.0.1" in result.words
 
@@ -284,7 +357,9 @@ def test_new_certificates_hold_from_the_next_connection_on(
 
 
 def test_sighup_reloads(tmp_path: Path, ours: Authority, ct1: Certificate) -> None:
-    """The real command: what lies in the files when the signal comes is shown to the next who calls."""
+    """The real command: what lies in the files when the signal comes is shown to the next who
+    calls.
+    """
     made = ours.issue("/CN=before", name="sighup")
     port, config = free_port(), tmp_path / "config.toml"
     config.write_text(
@@ -337,14 +412,18 @@ def test_check_config_warns_before_the_certificate_expires(tmp_path: Path, ours:
     """`ich-node check-config` tells until when it holds."""
     soon = ours.issue("/CN=soon", days=10, name="soon")
     config = tmp_path / "config.toml"
-    config.write_text(f'[tls]\ncertificate = "{soon.certificate}"\nkey = "{soon.key}"\nca = "{ours.ca}"\n')
+    config.write_text(
+        f'[tls]\ncertificate = "{soon.certificate}"\nkey = "{soon.key}"\nca = "{ours.ca}"\n'
+    )
     command = [sys.executable, "-m", "ich_node", "--config", str(config), "check-config"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "WARNING: the certificate of [tls] holds until" in done.stdout
 
 
 @pytest.mark.parametrize("setting", ["certificate", "key", "ca"])
-def test_files_that_cannot_be_used_are_named(tls: TlsSettings, tmp_path: Path, setting: str) -> None:
+def test_files_that_cannot_be_used_are_named(
+    tls: TlsSettings, tmp_path: Path, setting: str
+) -> None:
     """Missing or no PEM: the sentence names the setting and the file."""
     nothing = tmp_path / "nothing.pem"
     with pytest.raises(ConfigError, match="cannot read"):

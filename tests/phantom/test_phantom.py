@@ -13,7 +13,14 @@ import pydicom
 import pytest
 from scipy import ndimage
 
-from ich_node.phantom import BLEED_KINDS, Bleed, PhantomSlice, PhantomStudy, make_study, slices_of_head
+from ich_node.phantom import (
+    BLEED_KINDS,
+    Bleed,
+    PhantomSlice,
+    PhantomStudy,
+    make_study,
+    slices_of_head,
+)
 
 SMALL = {"rows": 128, "pixel_mm": 1.8}  # enough for what does not look at pixels closely
 
@@ -35,7 +42,11 @@ def healthy() -> PhantomStudy:
 
 @pytest.fixture(scope="module")
 def pool() -> list[PhantomSlice]:
-    return [slice_ for seed in range(16) for slice_ in slices_of_head(np.random.default_rng([1, seed]), 6)]
+    return [
+        slice_
+        for seed in range(16)
+        for slice_ in slices_of_head(np.random.default_rng([1, seed]), 6)
+    ]
 
 
 def _tool(name: str) -> str:
@@ -93,10 +104,14 @@ def test_every_kind_can_be_planted(one_kind: PhantomStudy) -> None:
 
 
 def test_a_planted_bleed_is_brighter_than_its_surroundings(one_kind: PhantomStudy) -> None:
-    """Where it shows most, blood lies at least 12 HU over the brain near it, and near the HU it was planted with."""
+    """Where it shows most, blood lies at least 12 HU over the brain near it, and near the HU it was
+    planted with.
+    """
     (bleed,) = one_kind.bleeds
     slice_, hit_YX = _strongest(one_kind, bleed)
-    near_YX = ndimage.binary_dilation(hit_YX, iterations=10) & ~ndimage.binary_dilation(hit_YX, iterations=3)
+    near_YX = ndimage.binary_dilation(hit_YX, iterations=10) & ~ndimage.binary_dilation(
+        hit_YX, iterations=3
+    )
     brain_YX = near_YX & (slice_.hu_YX > 0) & (slice_.hu_YX < 100)
     assert np.median(slice_.hu_YX[hit_YX]) > np.median(slice_.hu_YX[brain_YX]) + 12
     assert np.median(slice_.hu_YX[hit_YX]) == pytest.approx(bleed.hu, abs=15)
@@ -105,8 +120,12 @@ def test_a_planted_bleed_is_brighter_than_its_surroundings(one_kind: PhantomStud
 def test_bleeds_lie_inside_the_skull(tilted: PhantomStudy) -> None:
     """No pixel of a bleed is outside the head's bone."""
     for slice_ in tilted.slices:
-        enclosed_YX = ndimage.binary_fill_holes(ndimage.binary_closing(slice_.hu_YX > 250, iterations=4))
-        outside_YX = (slice_.bleed_mask_YX > 0) & ~ndimage.binary_dilation(enclosed_YX, iterations=2)
+        enclosed_YX = ndimage.binary_fill_holes(
+            ndimage.binary_closing(slice_.hu_YX > 250, iterations=4)
+        )
+        outside_YX = (slice_.bleed_mask_YX > 0) & ~ndimage.binary_dilation(
+            enclosed_YX, iterations=2
+        )
         assert not outside_YX.any()
 
 
@@ -152,14 +171,21 @@ def test_drawn_studies_hold_none_to_four_bleeds() -> None:
 
 
 def test_tilt_is_in_the_geometry(tilted: PhantomStudy) -> None:
-    """The gantry's tilt shows in the orientation, and the slices still lie one thickness apart along the normal."""
+    """The gantry's tilt shows in the orientation, and the slices still lie one thickness apart
+    along the normal.
+    """
     datasets = tilted.datasets()
     orientation = np.array(datasets[0].ImageOrientationPatient, dtype=float)
     assert np.degrees(np.arcsin(orientation[5])) == pytest.approx(12.0, abs=0.01)
     normal = np.cross(orientation[:3], orientation[3:])
-    along = [float(normal @ np.array(dataset.ImagePositionPatient, dtype=float)) for dataset in datasets]
+    along = [
+        float(normal @ np.array(dataset.ImagePositionPatient, dtype=float)) for dataset in datasets
+    ]
     np.testing.assert_allclose(np.diff(along), 5.0, atol=1e-3)
-    assert all(dataset.ImagePositionPatient[0] == datasets[0].ImagePositionPatient[0] for dataset in datasets)
+    assert all(
+        dataset.ImagePositionPatient[0] == datasets[0].ImagePositionPatient[0]
+        for dataset in datasets
+    )
 
 
 def test_files_give_back_the_pixels(tilted: PhantomStudy, tmp_path: Path) -> None:
@@ -173,7 +199,10 @@ def test_files_give_back_the_pixels(tilted: PhantomStudy, tmp_path: Path) -> Non
 
 def test_truth_names_the_slices(tilted: PhantomStudy, tmp_path: Path) -> None:
     """truth.json gives each bleed's kind and boxes under the SOP Instance UIDs of the files."""
-    uids = {str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID) for path in tilted.write(tmp_path)}
+    uids = {
+        str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID)
+        for path in tilted.write(tmp_path)
+    }
     truth = json.loads((tmp_path / "truth.json").read_text())
     assert [bleed["kind"] for bleed in truth["bleeds"]] == ["IPH", "SDH"]
     assert {box["sop_instance_uid"] for bleed in truth["bleeds"] for box in bleed["boxes"]} <= uids
@@ -184,9 +213,13 @@ def test_dciodvfy_finds_no_error(tilted: PhantomStudy, tmp_path: Path) -> None:
     dciodvfy, dcentvfy = _tool("dciodvfy"), _tool("dcentvfy")
     paths = tilted.write(tmp_path)
     for path in paths:
-        result = subprocess.run([dciodvfy, "-new", str(path)], capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            [dciodvfy, "-new", str(path)], capture_output=True, text=True, check=False
+        )
         assert "Error" not in result.stdout + result.stderr, result.stderr
-    result = subprocess.run([dcentvfy, *map(str, paths)], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [dcentvfy, *map(str, paths)], capture_output=True, text=True, check=False
+    )
     assert "Error" not in result.stdout + result.stderr, result.stderr
 
 
@@ -194,7 +227,9 @@ def test_half_of_the_pool_bleeds(pool: list[PhantomSlice]) -> None:
     """Of 96 pool slices 35 to 65 % show blood, of every kind, and some necks are among the others."""
     positive = np.mean([(slice_.bleed_mask_YX > 0).sum() >= 12 for slice_ in pool])
     assert 0.35 <= positive <= 0.65
-    assert {int(code) for slice_ in pool for code in np.unique(slice_.bleed_mask_YX)} == set(range(6))
+    assert {int(code) for slice_ in pool for code in np.unique(slice_.bleed_mask_YX)} == set(
+        range(6)
+    )
     assert any(slice_.level_mm < -10 for slice_ in pool)
 
 

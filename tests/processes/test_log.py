@@ -22,10 +22,17 @@ raise RuntimeError("Quisling^Zaphod")
 
 
 def test_a_crash_names_its_kind_and_its_place_and_nobody() -> None:
-    """Libraries quote what they could not read; caught or not, with its cause, it is logged without that."""
+    """Libraries quote what they could not read; caught or not, with its cause, it is logged without
+    that.
+    """
     ran = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True, check=False)
     caught, uncaught = (json.loads(line) for line in ran.stderr.splitlines())
-    assert (caught["event"], caught["level"], caught["job"], caught["process"]) == ("reading_crashed", "error", 7, "analyse")
+    assert (caught["event"], caught["level"], caught["job"], caught["process"]) == (
+        "reading_crashed",
+        "error",
+        7,
+        "analyse",
+    )
     assert "ValueError" in caught["exception"]
     assert "KeyError" in caught["exception"]
     assert "RuntimeError" in uncaught["exception"]

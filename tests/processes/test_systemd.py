@@ -28,7 +28,9 @@ def test_units_are_hardened(unit: Path) -> None:
 
 @pytest.mark.parametrize("name", ["receive", "analyse", "send"])
 def test_services_say_that_they_are_ready_and_alive(tmp_path: Path, name: str) -> None:
-    """READY when the port is open, WATCHDOG as long as the loop turns; SIGHUP ends no receiver, SIGTERM ends all with 0."""
+    """READY when the port is open, WATCHDOG as long as the loop turns; SIGHUP ends no receiver,
+    SIGTERM ends all with 0.
+    """
     port = free_port()
     config = tmp_path / "config.toml"
     config.write_text(
@@ -40,7 +42,9 @@ def test_services_say_that_they_are_ready_and_alive(tmp_path: Path, name: str) -
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(60)
         command = [sys.executable, "-m", "ich_node", "--config", str(config), name]
-        service = subprocess.Popen(command, env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, stderr=subprocess.DEVNULL)
+        service = subprocess.Popen(
+            command, env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, stderr=subprocess.DEVNULL
+        )
         try:
             while not {b"READY=1", b"WATCHDOG=1"} <= set(told):
                 told.append(manager.recv(100))

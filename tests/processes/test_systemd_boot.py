@@ -1,4 +1,6 @@
-"""The units under the real systemd, with every line of their hardening in force: started, killed, reloaded, stopped."""
+"""The units under the real systemd, with every line of their hardening in force: started, killed,
+reloaded, stopped.
+"""
 
 import os
 import shutil
@@ -16,7 +18,12 @@ from tests.support.peers import need, wait_until
 
 SYSTEMD = Path("/usr/lib/systemd/systemd")
 CGROUPS = next(
-    (path for path in map(Path, ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")) if (path / "cgroup.procs").exists()), None
+    (
+        path
+        for path in map(Path, ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"))
+        if (path / "cgroup.procs").exists()
+    ),
+    None,
 )
 SERVICES = ("ich-node-receive", "ich-node-analyse", "ich-node-send")
 CONFIG = '[scp]\nbind_address = "127.0.0.1"\nprocesses = 2\n[spool]\nreserve_bytes = 0\n[analysis]\nthreads = 1\n'
@@ -25,25 +32,53 @@ Inside = Callable[..., str]
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Inside]:
-    """A booted systemd in its own namespaces; a function that runs a command in there and returns what it prints."""
+    """A booted systemd in its own namespaces; a function that runs a command in there and returns
+    what it prints.
+    """
     if os.geteuid() != 0 or not SYSTEMD.exists() or CGROUPS is None:
         pytest.skip("needs root, systemd and cgroups: the units are only checked offline here")
     (tmp_path / "config.toml").write_text(CONFIG)
     cgroup = CGROUPS / f"ich-node-boot-{os.getpid()}"
     cgroup.mkdir()
-    python = [sys.base_prefix, f"{sys.version_info.major}.{sys.version_info.minor}", sysconfig.get_path("purelib")]
-    namespaces = ["--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--uts", "--ipc", "--net", "--cgroup"]
-    init = [str(REPOSITORY / "tests" / "support" / "systemd_boot.sh"), str(tmp_path), *python, str(REPOSITORY)]
+    python = [
+        sys.base_prefix,
+        f"{sys.version_info.major}.{sys.version_info.minor}",
+        sysconfig.get_path("purelib"),
+    ]
+    namespaces = [
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount",
+        "--mount-proc",
+        "--uts",
+        "--ipc",
+        "--net",
+        "--cgroup",
+    ]
+    init = [
+        str(REPOSITORY / "tests" / "support" / "systemd_boot.sh"),
+        str(tmp_path),
+        *python,
+        str(REPOSITORY),
+    ]
     into_cgroup = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(cgroup)]
     with (tmp_path / "boot.log").open("wb") as log:
-        boot = subprocess.Popen([*into_cgroup, need("unshare"), *namespaces, "bash", *init], stdout=log, stderr=log)
+        boot = subprocess.Popen(
+            [*into_cgroup, need("unshare"), *namespaces, "bash", *init], stdout=log, stderr=log
+        )
 
     def inside(*command: str) -> str:
         assert boot.poll() is None, (tmp_path / "boot.log").read_text()
         first = Path(f"/proc/{boot.pid}/task/{boot.pid}/children").read_text().strip()
         if not first:
             return ""  # a moment after the start
-        done = subprocess.run([need("nsenter"), "-t", first, "-a", *command], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [need("nsenter"), "-t", first, "-a", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return done.stdout + done.stderr
 
     try:
@@ -69,7 +104,9 @@ def state(inside: Inside, service: str) -> str:
 
 @pytest.mark.timeout(900)
 def test_the_units_run_under_systemd(machine: Inside) -> None:
-    """All say that they are ready; one that is killed comes back; SIGHUP reloads; all stop with 0 and leave nothing readable."""
+    """All say that they are ready; one that is killed comes back; SIGHUP reloads; all stop with 0
+    and leave nothing readable.
+    """
     if shutil.which("systemctl") is None:
         pytest.skip("systemctl is not installed")
 
@@ -82,7 +119,13 @@ def test_the_units_run_under_systemd(machine: Inside) -> None:
     try:
         wait_until(lambda: all_are("active"), seconds=400, what="the start of all services")
         machine("systemctl", "kill", "-s", "KILL", "ich-node-send")
-        wait_until(lambda: "NRestarts=0" not in machine("systemctl", "show", "-p", "NRestarts", "ich-node-send"), seconds=60)
+        wait_until(
+            lambda: (
+                "NRestarts=0"
+                not in machine("systemctl", "show", "-p", "NRestarts", "ich-node-send")
+            ),
+            seconds=60,
+        )
         wait_until(lambda: all_are("active"), seconds=300, what="the restart")
         assert machine("systemctl", "reload", "ich-node-receive") == ""
         assert machine("stat", "-c", "%U %a", "/var/lib/ich-node").split() == ["ich-node", "700"]

@@ -23,7 +23,9 @@ def test_the_published_network_computes_what_ours_does_and_more():
     torch.manual_seed(1)
     ours, theirs = MilNetwork(NetworkSpec()).eval(), PublishedNetwork().eval()
     weights = {
-        name.replace("features.", "levels.").replace(".block.", ".blocks.1.").replace("head.", ""): value
+        name.replace("features.", "levels.")
+        .replace(".block.", ".blocks.1.")
+        .replace("head.", ""): value
         for name, value in ours.state_dict().items()
     }
     missing, unexpected = theirs.load_state_dict(weights, strict=False)
@@ -31,7 +33,9 @@ def test_the_published_network_computes_what_ours_does_and_more():
     assert not unexpected
     x_BCYX = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
-        assert all(torch.equal(one, other) for one, other in zip(theirs(x_BCYX), ours(x_BCYX), strict=True))
+        assert all(
+            torch.equal(one, other) for one, other in zip(theirs(x_BCYX), ours(x_BCYX), strict=True)
+        )
     assert flops(ours) == pytest.approx(1.498e9, rel=1e-3)
     assert flops(theirs) == pytest.approx(2.804e9, rel=1e-3)
 
@@ -43,20 +47,35 @@ def test_everyone_has_as_many_turns():
     def turn(name: str) -> None:
         turns[name] += 1
 
-    timings = take_turns({name: lambda name=name: turn(name) for name in turns}, rounds=5, repeats=1)
+    timings = take_turns(
+        {name: lambda name=name: turn(name) for name in turns}, rounds=5, repeats=1
+    )
     assert turns == {"a": 6, "b": 6}
-    assert all(0 <= timing.wall_quartiles_ms[0] <= timing.wall_ms <= timing.wall_quartiles_ms[1] for timing in timings.values())
+    assert all(
+        0 <= timing.wall_quartiles_ms[0] <= timing.wall_ms <= timing.wall_quartiles_ms[1]
+        for timing in timings.values()
+    )
 
 
 def test_the_floor_counts_every_layer_once():
-    """Of the published network at 64 px, by hand: entry, convolutions, the sum's other half, pooling; the map's convolution."""
+    """Of the published network at 64 px, by hand: entry, convolutions, the sum's other half,
+    pooling; the map's convolution.
+    """
     values = 0
     for side, before, width in ((64, 3, 12), (32, 12, 24), (16, 24, 36)):
-        entry, convolutions, other_half, pooling = before + width, 3 * 2 * width, width, width + width / 4
+        entry, convolutions, other_half, pooling = (
+            before + width,
+            3 * 2 * width,
+            width,
+            width + width / 4,
+        )
         values += side**2 * (entry + convolutions + other_half + pooling)
     values += 8**2 * (36 + 1)
     made = MilNetwork(NetworkSpec()).eval()
-    assert floor_bytes(made, 64) == (4 * values, 4 * sum(weights.numel() for weights in made.parameters()))
+    assert floor_bytes(made, 64) == (
+        4 * values,
+        4 * sum(weights.numel() for weights in made.parameters()),
+    )
 
 
 @pytest.mark.skipif(not onnxruntime_is_installed(), reason='pip install -e ".[bench]"')
@@ -69,14 +88,21 @@ def test_onnxruntime_runs_the_same_network():
         expected = made(x_BCYX)
     for index, (logit_B, likelihood_BYX) in enumerate(by_onnxruntime(made, x_BCYX.numpy(), 1)()):
         assert logit_B == pytest.approx(expected.logit_B[index : index + 1].numpy(), abs=1e-4)
-        assert likelihood_BYX == pytest.approx(expected.likelihood_BYX[index : index + 1].numpy(), abs=1e-4)
+        assert likelihood_BYX == pytest.approx(
+            expected.likelihood_BYX[index : index + 1].numpy(), abs=1e-4
+        )
 
 
 def test_no_image_is_sent_twice():
     """A receiver that knows an image already has less to do."""
-    images = [dcmread(BytesIO(image)) for image in (*new_images(ct_image(), 3), *new_images(ct_image(), 3))]
+    images = [
+        dcmread(BytesIO(image))
+        for image in (*new_images(ct_image(), 3), *new_images(ct_image(), 3))
+    ]
     assert len({image.SOPInstanceUID for image in images}) == 6
-    assert all(image.file_meta.MediaStorageSOPInstanceUID == image.SOPInstanceUID for image in images)
+    assert all(
+        image.file_meta.MediaStorageSOPInstanceUID == image.SOPInstanceUID for image in images
+    )
     assert len({image.SeriesInstanceUID for image in images}) == 2
 
 
@@ -94,4 +120,7 @@ def test_every_receiver_is_measured_by_what_it_answers(receiver: str, tmp_path: 
     with start(store) as running:
         run = measure(running, ct_image(), source, 2, 4)
     assert run.images_per_second > 0
-    assert len([path for path in store.rglob("*") if path.is_file() and path.stat().st_size > 500_000]) == 4
+    assert (
+        len([path for path in store.rglob("*") if path.is_file() and path.stat().st_size > 500_000])
+        == 4
+    )

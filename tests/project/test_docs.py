@@ -14,7 +14,9 @@ def rows(path: Path) -> list[list[str]]:
     body = [
         line
         for line, following in zip(lines, [*lines[1:], ""], strict=True)
-        if line.startswith("|") and not set(line) <= set("|- ") and not (following and set(following) <= set("|- "))
+        if line.startswith("|")
+        and not set(line) <= set("|- ")
+        and not (following and set(following) <= set("|- "))
     ]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in body]
 
@@ -25,14 +27,18 @@ def named_tests(path: Path) -> set[str]:
 
 def all_tests() -> set[str]:
     return {
-        name for path in (REPOSITORY / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+        name
+        for path in (REPOSITORY / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text())
     }
 
 
 def test_every_refusal_has_its_row_and_every_row_its_test():
     """docs/refusals.md: one row per reason code, each naming tests that exist."""
     table = rows(REPOSITORY / "docs" / "refusals.md")
-    assert sorted(row[0].strip("`") for row in table) == sorted(refusal.reason for refusal in Refusal.__subclasses__())
+    assert sorted(row[0].strip("`") for row in table) == sorted(
+        refusal.reason for refusal in Refusal.__subclasses__()
+    )
     assert all("`test_" in row[-1] for row in table)
     assert named_tests(REPOSITORY / "docs" / "refusals.md") <= all_tests()
 

@@ -5,7 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, EnhancedCTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+)
 
 from ich_node.config.settings import DicomDestination, ScpSettings, SeriesSettings, Source
 from ich_node.deliver.echo import echo
@@ -34,13 +40,17 @@ from tests.support.standing_clock import START
     ],
 )
 def test_the_allow_list(caller: tuple[str, str, str], verdict: Any) -> None:
-    """Called AE, calling AE and network must all fit one source; padding does not matter, case does."""
+    """Called AE, calling AE and network must all fit one source; padding does not matter, case
+    does.
+    """
     sources = (
         Source(name="ct", ae_title="CT1", hosts=("10.0.0.0/8",)),
         Source(name="second", ae_title="CT1", hosts=("192.168.0.9",)),
         Source(name="roaming", ae_title="ANYWHERE"),
     )
-    answer = admit(Caller(calling_ae=caller[0], called_ae=caller[1], address=caller[2]), "ICHNODE", sources)
+    answer = admit(
+        Caller(calling_ae=caller[0], called_ae=caller[1], address=caller[2]), "ICHNODE", sources
+    )
     assert (answer.name if isinstance(answer, Source) else answer) == verdict
 
 
@@ -54,7 +64,9 @@ def test_the_allow_list(caller: tuple[str, str, str], verdict: Any) -> None:
     ],
     ids=["calling AE", "called AE", "no sources at all", "wrong host"],
 )
-def test_outsiders_are_rejected_with_the_reason(start_node: StartNode, association: Any, sources: Any, reason: Any) -> None:
+def test_outsiders_are_rejected_with_the_reason(
+    start_node: StartNode, association: Any, sources: Any, reason: Any
+) -> None:
     """An A-ASSOCIATE-RJ names what is wrong; without [[sources]] nobody comes in."""
     node = start_node(sources=sources)
     with associated(node.port, **association) as assoc:
@@ -75,17 +87,29 @@ def test_one_association_too_many_is_rejected_for_the_moment(start_node: StartNo
 
 def test_a_source_has_its_own_limit(start_node: StartNode) -> None:
     """max_associations of one source leaves the places of the others alone."""
-    sources = (Source(name="greedy", ae_title="CT1", max_associations=1), Source(name="other", ae_title="CT2"))
+    sources = (
+        Source(name="greedy", ae_title="CT1", max_associations=1),
+        Source(name="other", ae_title="CT2"),
+    )
     node = start_node(sources=sources)
-    with associated(node.port) as first, associated(node.port) as second, associated(node.port, calling_ae="CT2") as other:
+    with (
+        associated(node.port) as first,
+        associated(node.port) as second,
+        associated(node.port, calling_ae="CT2") as other,
+    ):
         assert first.is_established
         assert reason_of(second) == (2, 3, 2)
         assert other.is_established
 
 
 def test_a_source_that_comes_too_often_is_rejected_for_the_moment(start_node: StartNode) -> None:
-    """associations_per_minute: a minute's worth at once, then one as each is earned again; another source is not touched."""
-    sources = (Source(name="busy", ae_title="CT1", associations_per_minute=3), Source(name="other", ae_title="CT2"))
+    """associations_per_minute: a minute's worth at once, then one as each is earned again; another
+    source is not touched.
+    """
+    sources = (
+        Source(name="busy", ae_title="CT1", associations_per_minute=3),
+        Source(name="other", ae_title="CT2"),
+    )
     node = start_node(sources=sources)
     assert [echo_status(node.port) for _ in range(4)] == [0x0000, 0x0000, 0x0000, None]
     with associated(node.port) as assoc, associated(node.port, calling_ae="CT2") as other:
@@ -115,8 +139,12 @@ def test_echo_says_each_refusal_in_words(start_node: StartNode) -> None:
     assert "the peer is congested for the moment (transient" in words("CT2")
 
 
-def test_a_stranger_who_insists_is_told_to_come_later(start_node: StartNode, capfd: pytest.CaptureFixture[str]) -> None:
-    """More rejections than REJECTIONS_PER_MINUTE: the answer turns transient, and the log is not flooded."""
+def test_a_stranger_who_insists_is_told_to_come_later(
+    start_node: StartNode, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """More rejections than REJECTIONS_PER_MINUTE: the answer turns transient, and the log is not
+    flooded.
+    """
     node = start_node()
     for _ in range(REJECTIONS_PER_MINUTE + 5):
         with associated(node.port, calling_ae="STRANGER") as assoc:
@@ -126,7 +154,9 @@ def test_a_stranger_who_insists_is_told_to_come_later(start_node: StartNode, cap
     assert echo_status(node.port) == 0x0000
 
 
-def test_a_refusal_is_logged_with_who_and_why(start_node: StartNode, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_is_logged_with_who_and_why(
+    start_node: StartNode, capfd: pytest.CaptureFixture[str]
+) -> None:
     """AE titles, address and the rule: the administrator need not guess."""
     node = start_node()
     with associated(node.port, calling_ae="STRANGER"), associated(node.port, called_ae="OTHER"):
@@ -163,20 +193,32 @@ def test_a_port_in_use_is_said_in_a_sentence(start_node: StartNode) -> None:
         settings = ScpSettings(bind_address="127.0.0.1", port=taken.getsockname()[1])
         node = start_node()
         with pytest.raises(ConfigError, match="cannot listen on"):
-            Listener(settings, (), SeriesSettings(), node.spool, node.ledger, node.clock).__enter__()
+            Listener(
+                settings, (), SeriesSettings(), node.spool, node.ledger, node.clock
+            ).__enter__()
 
 
 def test_every_transfer_syntax_of_the_table_is_negotiated_and_no_other(node: Node) -> None:
-    """Each of ACCEPTED_TRANSFER_SYNTAXES gets a context for CT; Deflated and HTJ2K do not, whatever else is proposed."""
-    proposed = [*ACCEPTED_TRANSFER_SYNTAXES, DeflatedExplicitVRLittleEndian, UID("1.2.840.10008.1.2.4.201")]
+    """Each of ACCEPTED_TRANSFER_SYNTAXES gets a context for CT; Deflated and HTJ2K do not, whatever
+    else is proposed.
+    """
+    proposed = [
+        *ACCEPTED_TRANSFER_SYNTAXES,
+        DeflatedExplicitVRLittleEndian,
+        UID("1.2.840.10008.1.2.4.201"),
+    ]
     with associated(node.port, contexts=[(CT, (syntax,)) for syntax in proposed]) as assoc:
         accepted = {context.transfer_syntax[0] for context in assoc.accepted_contexts}
     assert accepted == set(ACCEPTED_TRANSFER_SYNTAXES)
 
 
 def test_the_sender_s_first_choice_wins(node: Node) -> None:
-    """Of several syntaxes in one context the first that we accept is taken, so compressed objects come as they are."""
-    with associated(node.port, contexts=[(CT, (JPEG2000Lossless, ExplicitVRLittleEndian))]) as assoc:
+    """Of several syntaxes in one context the first that we accept is taken, so compressed objects
+    come as they are.
+    """
+    with associated(
+        node.port, contexts=[(CT, (JPEG2000Lossless, ExplicitVRLittleEndian))]
+    ) as assoc:
         assert assoc.accepted_contexts[0].transfer_syntax == [JPEG2000Lossless]
 
 
@@ -188,7 +230,11 @@ def test_enhanced_ct_is_taken_so_that_it_can_be_refused_by_name(node: Node) -> N
 
 
 def test_results_are_not_negotiated(node: Node) -> None:
-    """Structured reports and secondary captures, ours or another's, find no context: no result is ever analysed."""
+    """Structured reports and secondary captures, ours or another's, find no context: no result is
+    ever analysed.
+    """
     results = {COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE}
-    with associated(node.port, contexts=[(uid, (ExplicitVRLittleEndian,)) for uid in (CT, *results)]) as assoc:
+    with associated(
+        node.port, contexts=[(uid, (ExplicitVRLittleEndian,)) for uid in (CT, *results)]
+    ) as assoc:
         assert {context.abstract_syntax for context in assoc.rejected_contexts} == results

@@ -1,4 +1,5 @@
-"""What a hostile peer cannot do: a legitimate echo and store succeed within two seconds, each time, while it tries.
+"""What a hostile peer cannot do: a legitimate echo and store succeed within two seconds, each time,
+while it tries.
 
 The node is the real command in a process of its own, and so is the attacker (attacks.py).
 """
@@ -88,9 +89,13 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 
 
 def business(node: Receiver) -> float:
-    """The seconds of a C-ECHO and a C-STORE of a legitimate peer, each on an association of its own; both succeed."""
+    """The seconds of a C-ECHO and a C-STORE of a legitimate peer, each on an association of its
+    own; both succeed.
+    """
     began = time.monotonic()
-    with associated(node.port, calling_ae="CT2", contexts=((VERIFICATION, (ImplicitVRLittleEndian,)),)) as assoc:
+    with associated(
+        node.port, calling_ae="CT2", contexts=((VERIFICATION, (ImplicitVRLittleEndian,)),)
+    ) as assoc:
         assert assoc.is_established, "a legitimate peer gets no association"
         assert assoc.send_c_echo().Status == 0x0000
     with associated(node.port, calling_ae="CT2", contexts=EXPLICIT) as assoc:
@@ -102,7 +107,9 @@ def business(node: Receiver) -> float:
 def business_over_tls(node: Receiver) -> float:
     """The seconds of a C-ECHO over TLS, and what `business` takes."""
     began = time.monotonic()
-    peer = DicomDestination(name="node", ae_title="ICHNODE", host="127.0.0.1", port=node.tls_port, tls=True)
+    peer = DicomDestination(
+        name="node", ae_title="ICHNODE", host="127.0.0.1", port=node.tls_port, tls=True
+    )
     result = echo(peer, "CT2", node.tls)
     assert result.ok, result.words
     return time.monotonic() - began + business(node)
@@ -110,7 +117,9 @@ def business_over_tls(node: Receiver) -> float:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_business_goes_on_under(receiver: Receiver, attack: str) -> None:
-    """Each echo and store within 2 s; memory stays; descriptors and threads are given back; nothing crashes."""
+    """Each echo and store within 2 s; memory stays; descriptors and threads are given back; nothing
+    crashes.
+    """
     is_tls = attack in TLS_ATTACKS
     once: Callable[[Receiver], float] = business_over_tls if is_tls else business
     wait_until(lambda: receiver.at_rest().threads < 10, what="the end of what was before")
@@ -126,22 +135,36 @@ def test_business_goes_on_under(receiver: Receiver, attack: str) -> None:
         now = receiver.at_rest()
         return now.descriptors <= before.descriptors + 2 and now.threads <= before.threads
 
-    wait_until(is_given_back, seconds=30, what=f"the end of all threads and descriptors ({before} before, {receiver.at_rest()})")
+    wait_until(
+        is_given_back,
+        seconds=30,
+        what=f"the end of all threads and descriptors ({before} before, {receiver.at_rest()})",
+    )
     assert peak_mb < MOST_MEMORY_MB
     with receiver.log.open("rb") as log:
         log.seek(logged)
         said = log.read().decode()
     assert "Traceback" not in said
     assert not [line for line in said.splitlines() if "exception" in json.loads(line)]
-    sys.stdout.write(f"{attack}: quiet {max(quiet):.2f} s, attacked {max(took):.2f} s, peak {peak_mb} MB\n")
+    sys.stdout.write(
+        f"{attack}: quiet {max(quiet):.2f} s, attacked {max(took):.2f} s, peak {peak_mb} MB\n"
+    )
 
 
 def test_dcmtk_gets_in_under_attack(receiver: Receiver) -> None:
     """The same, asked by DCMTK's echoscu in the middle of the worst of them."""
     command = [need("echoscu"), "-aet", "CT2", "-aec", "ICHNODE", "127.0.0.1", str(receiver.port)]
-    with attacked_by("stalled_associations", Victim(port=receiver.port)), attacked_by("burst", Victim(port=receiver.port)):
+    with (
+        attacked_by("stalled_associations", Victim(port=receiver.port)),
+        attacked_by("burst", Victim(port=receiver.port)),
+    ):
         for _ in range(ROUNDS):
-            assert subprocess.run(command, capture_output=True, timeout=LIMIT_SECONDS, check=False).returncode == 0
+            assert (
+                subprocess.run(
+                    command, capture_output=True, timeout=LIMIT_SECONDS, check=False
+                ).returncode
+                == 0
+            )
 
 
 def test_no_file_leaves_the_spool(receiver: Receiver) -> None:

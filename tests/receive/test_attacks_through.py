@@ -1,4 +1,6 @@
-"""What gets past the door: objects that are bombs for whoever decodes them. The whole node, as `ich-node run`."""
+"""What gets past the door: objects that are bombs for whoever decodes them. The whole node, as
+`ich-node run`.
+"""
 
 import sys
 import time
@@ -28,10 +30,15 @@ MOST_MEMORY_MB = {"receive": 220, "analyse": 900, "send": 260}
 
 
 def test_bombs_are_refused_by_name_and_the_next_series_is_read(tmp_path: Path) -> None:
-    """Each is acknowledged, and refused by a reason in `jobs show`; business goes on, memory stays, a head is read at the end."""
+    """Each is acknowledged, and refused by a reason in `jobs show`; business goes on, memory stays,
+    a head is read at the end.
+    """
     made = list(bombs())
     with pacs() as peer, running_node(tmp_path / "node", peer.port) as node:
-        wait_until(lambda: set(children(node.process.pid)) == {"receive", "analyse", "send"}, what="the three processes")
+        wait_until(
+            lambda: set(children(node.process.pid)) == {"receive", "analyse", "send"},
+            what="the three processes",
+        )
         pids = children(node.process.pid)
         for bomb in made:
             send(node, bomb.datasets, str(bomb.transfer_syntax))
@@ -40,8 +47,13 @@ def test_bombs_are_refused_by_name_and_the_next_series_is_read(tmp_path: Path) -
 
         def all_ended() -> bool:
             took.append(business(node))
-            states = [job.state for job in node.ledger.list() if ".77." not in job.series_instance_uid]
-            return len(states) == len(made) + 1 and not set(states) & {JobState.WAITING, JobState.READING}
+            states = [
+                job.state for job in node.ledger.list() if ".77." not in job.series_instance_uid
+            ]
+            return len(states) == len(made) + 1 and not set(states) & {
+                JobState.WAITING,
+                JobState.READING,
+            }
 
         wait_until(all_ended, seconds=240, what="the end of all series")
         assert children(node.process.pid) == pids, "a process died of it"
@@ -50,14 +62,20 @@ def test_bombs_are_refused_by_name_and_the_next_series_is_read(tmp_path: Path) -
         for bomb in made:
             assert_refused(node, jobs[bomb.datasets[0].SeriesInstanceUID], bomb)
         assert jobs[good_head()[0].SeriesInstanceUID].state is JobState.DONE
-    sys.stdout.write(f"{len(made)} bombs, {len(took)} rounds, the slowest {max(took):.2f} s, peaks {peaks} MB\n")
+    sys.stdout.write(
+        f"{len(made)} bombs, {len(took)} rounds, the slowest {max(took):.2f} s, peaks {peaks} MB\n"
+    )
     assert max(took) < LIMIT_SECONDS, f"rounds of {took} s"
     assert all(peaks[name] < most for name, most in MOST_MEMORY_MB.items()), peaks
 
 
 def assert_refused(node: Node, job: Job, bomb: Bomb) -> None:
     assert (bomb.name, job.state, job.reason) == (bomb.name, JobState.REFUSED, bomb.reason)
-    shown = CliRunner().invoke(app, ["--config", str(node.folder / "config.toml"), "jobs", "show", str(job.id)]).output
+    shown = (
+        CliRunner()
+        .invoke(app, ["--config", str(node.folder / "config.toml"), "jobs", "show", str(job.id)])
+        .output
+    )
     assert bomb.reason is not None
     assert bomb.reason in shown
     assert bomb.words in shown, f"{bomb.name}: {shown}"
@@ -66,7 +84,12 @@ def assert_refused(node: Node, job: Job, bomb: Bomb) -> None:
 def good_head() -> list[Dataset]:
     study = f"{ROOT}67.1"
     return [
-        head_slice(index, StudyInstanceUID=study, SeriesInstanceUID=f"{study}.1", SOPInstanceUID=f"{study}.1.{index + 1}")
+        head_slice(
+            index,
+            StudyInstanceUID=study,
+            SeriesInstanceUID=f"{study}.1",
+            SOPInstanceUID=f"{study}.1.{index + 1}",
+        )
         for index in range(12)
     ]
 
@@ -85,13 +108,21 @@ def business(node: Node) -> float:
     with associated(node.port, contexts=contexts) as assoc:
         assert assoc.send_c_echo().Status == 0x0000
         series = f"{ROOT}77.1"
-        assert assoc.send_c_store(head_slice(0, SeriesInstanceUID=series, SOPInstanceUID=f"{series}.1")).Status == 0x0000
+        assert (
+            assoc.send_c_store(
+                head_slice(0, SeriesInstanceUID=series, SOPInstanceUID=f"{series}.1")
+            ).Status
+            == 0x0000
+        )
     return time.monotonic() - began
 
 
 def test_a_series_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
     """Each slice may be as large as a slice can be; all together must fit into memory."""
     side, count = 2_048, MOST_SERIES_PIXELS // 2_048**2 + 1
-    slices = [head_slice(index, count=count, Rows=side, Columns=side, PixelData=b"\x00\x00") for index in range(count)]
+    slices = [
+        head_slice(index, count=count, Rows=side, Columns=side, PixelData=b"\x00\x00")
+        for index in range(count)
+    ]
     with pytest.raises(TooLarge, match="pixels in one series"):
         read_series(slices)

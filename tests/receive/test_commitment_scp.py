@@ -1,4 +1,6 @@
-"""A sender asks whether we keep what it sent: it gets the truth, and its series need not wait any more."""
+"""A sender asks whether we keep what it sent: it gets the truth, and its series need not wait any
+more.
+"""
 
 import json
 import threading
@@ -44,7 +46,9 @@ def reference(ds: Dataset) -> Dataset:
     return item
 
 
-def ask(port: int, asked: Dataset, *, wait: bool = True) -> tuple[int | None, list[tuple[int, Dataset]]]:
+def ask(
+    port: int, asked: Dataset, *, wait: bool = True
+) -> tuple[int | None, list[tuple[int, Dataset]]]:
     """The status of the question, and the reports that came on its association."""
     entity, reports, came = AE("CT1"), [], threading.Event()
     entity.add_requested_context(PUSH_MODEL, ExplicitVRLittleEndian)
@@ -59,7 +63,9 @@ def ask(port: int, asked: Dataset, *, wait: bool = True) -> tuple[int | None, li
 
     handlers = [(evt.EVT_N_EVENT_REPORT, on_report), (evt.EVT_DIMSE_SENT, on_sent)]
     association = entity.associate("127.0.0.1", port, ae_title="ICHNODE", evt_handlers=handlers)
-    status, _ = association.send_n_action(asked, REQUEST_COMMITMENT, PUSH_MODEL, PUSH_MODEL_INSTANCE)
+    status, _ = association.send_n_action(
+        asked, REQUEST_COMMITMENT, PUSH_MODEL, PUSH_MODEL_INSTANCE
+    )
     if wait and status.get("Status") == 0x0000:
         came.wait(10)
         association.release()
@@ -83,10 +89,15 @@ def test_what_is_here_is_committed(node: Node) -> None:
 
 
 def test_the_truth_about_what_is_not_here(node: Node) -> None:
-    """Never sent, gone from the disk, cut short, or of another class: event type 2, each with its reason, the good one apart."""
+    """Never sent, gone from the disk, cut short, or of another class: event type 2, each with its
+    reason, the good one apart.
+    """
     good, lost, cut, other = head_series(4)
     store(node, good, lost, cut, other)
-    kept = {row.sop_instance_uid: node.spool.absolute(row.path) for row in node.ledger.instances(node.ledger.list()[0])}
+    kept = {
+        row.sop_instance_uid: node.spool.absolute(row.path)
+        for row in node.ledger.instances(node.ledger.list()[0])
+    }
     kept[lost.SOPInstanceUID].unlink()
     kept[cut.SOPInstanceUID].write_bytes(b"cut")
     other.SOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
@@ -94,13 +105,17 @@ def test_the_truth_about_what_is_not_here(node: Node) -> None:
     _, ((kind, report),) = ask(node.port, question([good, lost, cut, other, never]))
     assert kind == 2
     assert uids(report, "ReferencedSOPSequence") == [good.SOPInstanceUID]
-    failed = {str(item.ReferencedSOPInstanceUID): item.FailureReason for item in report.FailedSOPSequence}
+    failed = {
+        str(item.ReferencedSOPInstanceUID): item.FailureReason for item in report.FailedSOPSequence
+    }
     gone = {ds.SOPInstanceUID: 0x0112 for ds in (lost, cut, never)}
     assert failed == {**gone, other.SOPInstanceUID: 0x0119}
 
 
 def test_the_question_closes_the_series(node: Node) -> None:
-    """A sender that names all objects of a series has sent all of it: no quiet time, though the stack has a gap."""
+    """A sender that names all objects of a series has sent all of it: no quiet time, though the
+    stack has a gap.
+    """
     series = [ds for index, ds in enumerate(head_series(16)) if index != 7]
     store(node, *series)
     ask(node.port, question(series))
@@ -141,7 +156,9 @@ def modality_that_listens() -> Iterator[tuple[int, list[tuple[int, Dataset]]]]:
         reports.append((event.event_type, event.event_information))
         return 0x0000, None
 
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)])
+    server = entity.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)]
+    )
     try:
         yield server.server_address[1], reports
     finally:
@@ -165,11 +182,23 @@ def post(url: str, body: Any) -> Any:
 
 
 def test_orthanc_asks_and_believes_us(start_node: StartNode, tmp_path: Path) -> None:
-    """A real peer sends its series by C-STORE, asks for commitment, and lists every object as committed."""
+    """A real peer sends its series by C-STORE, asks for commitment, and lists every object as
+    committed.
+    """
     node_port = free_port()
-    modality = {"AET": "ICHNODE", "Host": "127.0.0.1", "Port": node_port, "AllowStorageCommitment": True}
+    modality = {
+        "AET": "ICHNODE",
+        "Host": "127.0.0.1",
+        "Port": node_port,
+        "AllowStorageCommitment": True,
+    }
     with orthanc(tmp_path / "orthanc", DicomModalities={"node": modality}) as peer:
-        source = Source(name="orthanc", ae_title="ORTHANC", storage_commitment=True, commitment_port=peer.dicom_port)
+        source = Source(
+            name="orthanc",
+            ae_title="ORTHANC",
+            storage_commitment=True,
+            commitment_port=peer.dicom_port,
+        )
         node = start_node(sources=(source,), port=node_port)
         entity = AE("LOADER")
         entity.add_requested_context(CT, ExplicitVRLittleEndian)
@@ -179,14 +208,21 @@ def test_orthanc_asks_and_believes_us(start_node: StartNode, tmp_path: Path) -> 
         association.release()
         with urllib.request.urlopen(f"{peer.url}/instances", timeout=10) as answer:
             ids = json.load(answer)
-        sent = post(f"{peer.url}/modalities/node/store", {"Resources": ids, "StorageCommitment": True})
+        sent = post(
+            f"{peer.url}/modalities/node/store", {"Resources": ids, "StorageCommitment": True}
+        )
         transaction = sent["StorageCommitmentTransactionUID"]
 
         def report() -> Any:
-            with urllib.request.urlopen(f"{peer.url}/storage-commitment/{transaction}", timeout=10) as answer:
+            with urllib.request.urlopen(
+                f"{peer.url}/storage-commitment/{transaction}", timeout=10
+            ) as answer:
                 return json.load(answer)
 
         wait_until(lambda: report()["Status"] != "Pending", what="our answer")
         assert report()["Status"] == "Success"
         assert len(report()["Success"]) == 4
-    wait_until(lambda: node.ledger.list()[0].ready_at <= START + timedelta(seconds=5), what="the end of the wait")
+    wait_until(
+        lambda: node.ledger.list()[0].ready_at <= START + timedelta(seconds=5),
+        what="the end of the wait",
+    )

@@ -19,12 +19,16 @@ def only_job(node: Node) -> Any:
 
 
 def released(node: Node) -> bool:
-    """The release of the last association has reached the ledger: the wait is no longer the one of an open association."""
+    """The release of the last association has reached the ledger: the wait is no longer the one of
+    an open association.
+    """
     return all(job.ready_at - node.clock.now < timedelta(seconds=60) for job in node.ledger.list())
 
 
 def test_an_open_association_keeps_its_series_waiting(node: Node) -> None:
-    """While the sender is connected, the series is not ready before it could have been silent too long and quiet after that."""
+    """While the sender is connected, the series is not ready before it could have been silent too
+    long and quiet after that.
+    """
     with associated(node.port, contexts=EXPLICIT) as assoc:
         assoc.send_c_store(head_slice(0))
         assert only_job(node).ready_at == START + timedelta(seconds=60 + 20)
@@ -43,7 +47,9 @@ def test_a_whole_head_of_several_associations_waits_the_grace_time(node: Node) -
     store(node, *slices[:4])
     wait_until(lambda: released(node), what="the first release")
     store(node, *slices[4:])
-    wait_until(lambda: only_job(node).ready_at == START + timedelta(seconds=5), what="the second release")
+    wait_until(
+        lambda: only_job(node).ready_at == START + timedelta(seconds=5), what="the second release"
+    )
 
 
 def test_a_slice_after_a_whole_head_makes_a_new_revision(node: Node) -> None:
@@ -84,7 +90,9 @@ def test_an_aborted_association_is_not_trusted(node: Node) -> None:
 
 
 def test_another_open_association_with_the_series_holds_it(node: Node) -> None:
-    """Two associations carry one series: the first one's release shortens nothing, the second one's does."""
+    """Two associations carry one series: the first one's release shortens nothing, the second one's
+    does.
+    """
     slices = head_series(16)
     with associated(node.port, contexts=EXPLICIT) as second:
         second.send_c_store(slices[0])
@@ -92,7 +100,10 @@ def test_another_open_association_with_the_series_holds_it(node: Node) -> None:
         marker = head_slice(0, SeriesInstanceUID="1.2.3.9", SOPInstanceUID="1.2.3.9.1")
         store(node, marker)
         quiet_over = START + timedelta(seconds=20)
-        wait_until(lambda: any(job.ready_at == quiet_over for job in node.ledger.list()), what="the marker's release")
+        wait_until(
+            lambda: any(job.ready_at == quiet_over for job in node.ledger.list()),
+            what="the marker's release",
+        )
         series = [job for job in node.ledger.list() if job.series_instance_uid != "1.2.3.9"]
         assert series[0].ready_at == START + timedelta(seconds=80)
     wait_until(lambda: released(node), what="the release of the second")
@@ -104,7 +115,14 @@ def test_a_late_slice_opens_a_new_revision(node: Node) -> None:
     slices = head_series(12)
     store(node, *slices[:-1])
     wait_until(lambda: released(node), what="the release")
-    assert node.ledger.claim(owner="a", now=START + timedelta(minutes=1), lease=LEASE, max_attempts=3) is not None
+    assert (
+        node.ledger.claim(owner="a", now=START + timedelta(minutes=1), lease=LEASE, max_attempts=3)
+        is not None
+    )
     store(node, slices[-1])
     newest = node.ledger.list()[0]
-    assert (newest.revision, newest.state, len(node.ledger.instances(newest))) == (2, JobState.WAITING, 12)
+    assert (newest.revision, newest.state, len(node.ledger.instances(newest))) == (
+        2,
+        JobState.WAITING,
+        12,
+    )

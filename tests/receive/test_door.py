@@ -20,7 +20,12 @@ from tests.support.raw_dicom import answer, associate_rq, c_store_rq, connect, f
 
 @pytest.fixture
 def node(start_node: StartNode) -> Node:
-    return start_node(max_associations=2, acse_timeout_seconds=20, dimse_timeout_seconds=20, max_object_bytes=1 << 20)
+    return start_node(
+        max_associations=2,
+        acse_timeout_seconds=20,
+        dimse_timeout_seconds=20,
+        max_object_bytes=1 << 20,
+    )
 
 
 def assert_open_for_business(node: Node) -> None:
@@ -29,7 +34,9 @@ def assert_open_for_business(node: Node) -> None:
 
 
 def test_a_flood_of_silent_connections_pushes_out_only_itself(node: Node) -> None:
-    """Of more silent connections than there is room for the oldest are closed; who asks for an association gets one."""
+    """Of more silent connections than there is room for the oldest are closed; who asks for an
+    association gets one.
+    """
     silent = [connect(node.port) for _ in range(MOST_VISITORS + 20)]
     try:
         assert_open_for_business(node)
@@ -67,7 +74,9 @@ def test_one_byte_a_second_meets_the_deadline(start_node: StartNode) -> None:
 
 
 def test_fragments_without_an_end_are_aborted(node: Node) -> None:
-    """A data set that never ends is dropped while it comes, and aborted at four times the limit; memory stays."""
+    """A data set that never ends is dropped while it comes, and aborted at four times the limit;
+    memory stays.
+    """
     with associated(node.port, contexts=EXPLICIT) as assoc:
         begin_store(assoc)
         for _ in range(100):
@@ -90,16 +99,22 @@ def begin_store(assoc: Association) -> None:
 def fragment_of_zeros(assoc: Association) -> P_DATA:
     """64 KiB of a data set, not the last."""
     fragment = P_DATA()
-    fragment.presentation_data_value_list.append((assoc.accepted_contexts[0].context_id, b"\x00" + bytes(65_536)))
+    fragment.presentation_data_value_list.append(
+        (assoc.accepted_contexts[0].context_id, b"\x00" + bytes(65_536))
+    )
     return fragment
 
 
 def test_fragments_that_are_no_message_are_aborted(node: Node) -> None:
-    """An empty fragment, and a command that does not exist, break only the association that they came over."""
+    """An empty fragment, and a command that does not exist, break only the association that they
+    came over.
+    """
     for data in (b"", b"\x03" + b"\xff" * 40, b"\x03"):
         with associated(node.port, contexts=EXPLICIT) as assoc:
             nonsense = P_DATA()
-            nonsense.presentation_data_value_list.append((assoc.accepted_contexts[0].context_id, data))
+            nonsense.presentation_data_value_list.append(
+                (assoc.accepted_contexts[0].context_id, data)
+            )
             assoc.dul.send_pdu(nonsense)
             wait_until(lambda assoc=assoc: not assoc.is_established, seconds=10, what="the abort")
     assert_open_for_business(node)

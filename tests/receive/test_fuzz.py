@@ -1,4 +1,6 @@
-"""Bytes that nobody thought of: whatever comes, the listener neither crashes nor hangs nor answers with a traceback."""
+"""Bytes that nobody thought of: whatever comes, the listener neither crashes nor hangs nor answers
+with a traceback.
+"""
 
 import os
 import socket
@@ -68,7 +70,9 @@ def say(port: int, *sent: bytes) -> None:
             pass
 
 
-def test_damaged_pdus(start_node: StartNode, crashes: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+def test_damaged_pdus(
+    start_node: StartNode, crashes: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
     """PDUs in any order, each possibly damaged, with and without an association."""
     node = start_node(sources=SOURCES, acse_timeout_seconds=0.3, dimse_timeout_seconds=0.3)
     whole = st.lists(st.sampled_from(VALID), min_size=1, max_size=4).map(b"".join)
@@ -82,8 +86,12 @@ def test_damaged_pdus(start_node: StartNode, crashes: list[str], capfd: pytest.C
     assert_unharmed(node, crashes, capfd)
 
 
-def test_damaged_data_sets(start_node: StartNode, crashes: list[str], capfd: pytest.CaptureFixture[str]) -> None:
-    """Objects whose bytes are damaged: stored or refused, each with a status, over one association after the other."""
+def test_damaged_data_sets(
+    start_node: StartNode, crashes: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Objects whose bytes are damaged: stored or refused, each with a status, over one association
+    after the other.
+    """
     node = start_node(sources=SOURCES, acse_timeout_seconds=0.3, dimse_timeout_seconds=0.3)
     command, *data = c_store_rq()
     body = b"".join(part[12:] for part in data)
@@ -98,11 +106,16 @@ def test_damaged_data_sets(start_node: StartNode, crashes: list[str], capfd: pyt
 
 
 def test_peers_that_release_and_hang_up_at_once_leave_nothing_behind(start_node: StartNode) -> None:
-    """The answer to the release has nowhere to go: it is dropped, and the threads end long before any time limit."""
+    """The answer to the release has nowhere to go: it is dropped, and the threads end long before
+    any time limit.
+    """
     node = start_node(sources=SOURCES, acse_timeout_seconds=60, dimse_timeout_seconds=60)
     for _ in range(20):
         say(node.port, VALID[0], *c_store_rq(), pdu(5, bytes(4)))
-    wait_until(lambda: not any("Acceptor" in thread.name for thread in threading.enumerate()), what="the end of all threads")
+    wait_until(
+        lambda: not any("Acceptor" in thread.name for thread in threading.enumerate()),
+        what="the end of all threads",
+    )
 
 
 def assert_unharmed(node: Node, crashes: list[str], capfd: pytest.CaptureFixture[str]) -> None:
@@ -111,10 +124,17 @@ def assert_unharmed(node: Node, crashes: list[str], capfd: pytest.CaptureFixture
     assert "Traceback" not in "".join(capfd.readouterr())
     wait_until(lambda: echo_status(node.port) == 0x0000, what="an answer to C-ECHO")
     wait_until(lambda: stores(node), what="an answer to C-STORE")
-    wait_until(lambda: sum("Acceptor" in thread.name for thread in threading.enumerate()) <= 3, what="the end of all threads")
+    wait_until(
+        lambda: sum("Acceptor" in thread.name for thread in threading.enumerate()) <= 3,
+        what="the end of all threads",
+    )
 
 
 def stores(node: Node) -> bool:
-    """Whether a legitimate object is taken; under load the short deadlines of this test may cut it off, too."""
+    """Whether a legitimate object is taken; under load the short deadlines of this test may cut it
+    off, too.
+    """
     with associated(node.port, contexts=EXPLICIT) as assoc:
-        return bool(assoc.is_established and assoc.send_c_store(head_slice(0)).get("Status") == 0x0000)
+        return bool(
+            assoc.is_established and assoc.send_c_store(head_slice(0)).get("Status") == 0x0000
+        )

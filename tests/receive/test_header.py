@@ -54,7 +54,10 @@ def test_sequences_before_the_plane_are_no_obstacle(syntax: UID) -> None:
         ds["ReferencedStudySequence"].is_undefined_length = is_undefined
         read = outcome(encoded(ds, syntax), syntax)
         assert isinstance(read, Header)
-        assert (read.sop_instance_uid, read.study_instance_uid) == (ds.SOPInstanceUID, ds.StudyInstanceUID)
+        assert (read.sop_instance_uid, read.study_instance_uid) == (
+            ds.SOPInstanceUID,
+            ds.StudyInstanceUID,
+        )
         assert read == by_library_alone(encoded(ds, syntax), syntax)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(header, "_by_library", None)
@@ -64,12 +67,18 @@ def test_sequences_before_the_plane_are_no_obstacle(syntax: UID) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     syntax=st.sampled_from(SYNTAXES),
-    damages=st.lists(st.tuples(st.integers(0, 600), st.binary(min_size=1, max_size=8)), min_size=1, max_size=3),
+    damages=st.lists(
+        st.tuples(st.integers(0, 600), st.binary(min_size=1, max_size=8)), min_size=1, max_size=3
+    ),
     length=st.integers(0, 1200),
 )
-@example(syntax=ExplicitVRLittleEndian, damages=[(200, b"\x00")], length=1200)  # the VR of an element in an item of known length
+@example(
+    syntax=ExplicitVRLittleEndian, damages=[(200, b"\x00")], length=1200
+)  # the VR of an element in an item of known length
 def test_damage_is_judged_alike(syntax: UID, damages: list[tuple[int, bytes]], length: int) -> None:
-    """Whatever stands in the bytes: the quick way reads what the library reads, or leaves it to the library."""
+    """Whatever stands in the bytes: the quick way reads what the library reads, or leaves it to the
+    library.
+    """
     item = Dataset()
     item.ReferencedSOPInstanceUID, item.ProcedureCodeSequence = "1.2.3.4", [Dataset()]
     ds = head_slice(3, rows=16, columns=16, ReferencedStudySequence=[item])

@@ -26,7 +26,9 @@ def only_job(node: Node) -> Any:
 
 
 def test_success_means_on_disk_and_in_the_ledger(node: Node) -> None:
-    """0x0000 comes with a spool file whose data set is byte for byte what was sent, and a row with its UIDs."""
+    """0x0000 comes with a spool file whose data set is byte for byte what was sent, and a row with
+    its UIDs.
+    """
     ds = head_slice(0)
     (answer,) = store(node, ds)
     assert answer.Status == 0x0000
@@ -34,7 +36,11 @@ def test_success_means_on_disk_and_in_the_ledger(node: Node) -> None:
     kept = dcmread(node.spool.absolute(instance.path))
     assert kept == ds
     assert kept.file_meta.MediaStorageSOPInstanceUID == ds.SOPInstanceUID
-    assert (instance.sop_instance_uid, instance.source, instance.position_mm) == (ds.SOPInstanceUID, "ct", 0.0)
+    assert (instance.sop_instance_uid, instance.source, instance.position_mm) == (
+        ds.SOPInstanceUID,
+        "ct",
+        0.0,
+    )
 
 
 def test_the_same_object_again_is_a_success_and_no_change(node: Node) -> None:
@@ -69,12 +75,17 @@ def test_a_ledger_that_cannot_be_written_answers_a700(node: Node, tmp_path: Path
         (answer,) = store(node, head_slice(0))
         blocker.execute("ROLLBACK")
     blocker.close()
-    assert (answer.Status, answer.ErrorComment) == (0xA700, "the ledger cannot be written; send again")
+    assert (answer.Status, answer.ErrorComment) == (
+        0xA700,
+        "the ledger cannot be written; send again",
+    )
     assert store(node, head_slice(0))[0].Status == 0x0000
 
 
 def test_an_object_over_the_limit_answers_a701(start_node: StartNode) -> None:
-    """An object larger than max_object_bytes is read to its end, not kept, and its sender learns the limit."""
+    """An object larger than max_object_bytes is read to its end, not kept, and its sender learns
+    the limit.
+    """
     node = start_node(max_object_bytes=1 << 20)
     too_large, next_one = head_slice(0, PixelData=bytes(3 << 20)), head_slice(1)
     answers = store(node, too_large, next_one)
@@ -82,8 +93,12 @@ def test_an_object_over_the_limit_answers_a701(start_node: StartNode) -> None:
     assert answers[0].ErrorComment == "larger than 1048576 bytes"
 
 
-def test_large_objects_wait_for_one_another_and_ordinary_ones_for_nobody(start_node: StartNode, monkeypatch: Any) -> None:
-    """[scp] max_bytes_in_flight: while one stalled large object holds the place, another is told to come again; slices go on."""
+def test_large_objects_wait_for_one_another_and_ordinary_ones_for_nobody(
+    start_node: StartNode, monkeypatch: Any
+) -> None:
+    """[scp] max_bytes_in_flight: while one stalled large object holds the place, another is told to
+    come again; slices go on.
+    """
     monkeypatch.setattr("ich_node.receive.incoming_object.WAIT_SECONDS", 0.5)
     node = start_node(max_object_bytes=2 << 20, max_bytes_in_flight=4 << 20, max_associations=4)
     large = head_slice(0, PixelData=bytes(1 << 20))
@@ -91,7 +106,9 @@ def test_large_objects_wait_for_one_another_and_ordinary_ones_for_nobody(start_n
         answer_of(stalled)
         for part in c_store_rq(encoded(large), sop_instance_uid=large.SOPInstanceUID)[:-1]:
             stalled.sendall(part)
-        wait_until(lambda: node.listener._guard._arrivals._places._value == 0, what="the place being taken")
+        wait_until(
+            lambda: node.listener._guard._arrivals._places._value == 0, what="the place being taken"
+        )
         answers = store(node, head_slice(1), large, head_slice(2))
         assert [answer.Status for answer in answers] == [0x0000, 0xA700, 0x0000]
         assert answers[1].ErrorComment == "too many large objects at the same time; send again"
@@ -99,27 +116,42 @@ def test_large_objects_wait_for_one_another_and_ordinary_ones_for_nobody(start_n
 
 
 def test_what_broke_off_leaves_nothing_half_written(node: Node, tmp_path: Path) -> None:
-    """The connection ends in the middle of an object: its file is gone, and nothing is in the ledger."""
+    """The connection ends in the middle of an object: its file is gone, and nothing is in the
+    ledger.
+    """
     with connect(node.port, associate_rq()) as broken:
         answer_of(broken)
         broken.sendall(c_store_rq()[0] + fragment(bytes(10_000), is_last=False))
-        wait_until(lambda: len(list((tmp_path / "spool" / "incoming").iterdir())) == 1, what="the file")
-    wait_until(lambda: list((tmp_path / "spool" / "incoming").iterdir()) == [], what="the end of the file")
+        wait_until(
+            lambda: len(list((tmp_path / "spool" / "incoming").iterdir())) == 1, what="the file"
+        )
+    wait_until(
+        lambda: list((tmp_path / "spool" / "incoming").iterdir()) == [], what="the end of the file"
+    )
     assert node.ledger.list() == []
 
 
-def test_a_disk_that_fills_up_in_an_object_answers_a700(start_node: StartNode, tmp_path: Path) -> None:
-    """The rest of it is read and dropped, so that its sender hears of it; the next object finds room."""
+def test_a_disk_that_fills_up_in_an_object_answers_a700(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    """The rest of it is read and dropped, so that its sender hears of it; the next object finds
+    room.
+    """
     room = iter([1 << 40, 0])
     spool = Spool(tmp_path / "spool", reserve_bytes=1)
     spool.free_bytes = lambda: next(room, 1 << 40)  # type: ignore[method-assign]
     node = start_node(spool=spool)
     answers = store(node, head_slice(0, PixelData=bytes(20 << 20)), head_slice(1))
-    assert [(answer.Status, answer.get("ErrorComment")) for answer in answers] == [(0xA700, "the spool is full"), (0x0000, None)]
+    assert [(answer.Status, answer.get("ErrorComment")) for answer in answers] == [
+        (0xA700, "the spool is full"),
+        (0x0000, None),
+    ]
 
 
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "SOPClassUID"])
-def test_a_data_set_that_is_not_what_the_command_says_answers_a900(node: Node, keyword: str) -> None:
+def test_a_data_set_that_is_not_what_the_command_says_answers_a900(
+    node: Node, keyword: str
+) -> None:
     """The command's SOP class and instance UIDs must be those of the data set."""
     ds = head_slice(0)
     claimed = {"SOPInstanceUID": ds.SOPInstanceUID, "SOPClassUID": ds.SOPClassUID}
@@ -148,13 +180,21 @@ def test_a_header_that_cannot_be_read_answers_cxxx(node: Node, garbage: bytes) -
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"])
 def test_a_missing_uid_answers_c001(node: Node, keyword: str) -> None:
     """Without its UIDs an object has no place; the comment says which one."""
-    answer = store_raw(node, encoded(head_slice(0, **{keyword: None})), sop_instance_uid=head_slice(0).SOPInstanceUID)
+    answer = store_raw(
+        node,
+        encoded(head_slice(0, **{keyword: None})),
+        sop_instance_uid=head_slice(0).SOPInstanceUID,
+    )
     assert (answer.Status, answer.ErrorComment) == (0xC001, f"{keyword} is missing or empty")
 
 
-@pytest.mark.parametrize("uid", ["../../etc/passwd", "/etc/passwd", "1.2\x003", "ID_515961ad20", "1" * 65])
+@pytest.mark.parametrize(
+    "uid", ["../../etc/passwd", "/etc/passwd", "1.2\x003", "ID_515961ad20", "1" * 65]
+)
 def test_an_illegal_uid_answers_c002(node: Node, tmp_path: Path, uid: str) -> None:
-    """A UID is digits and dots, 64 at most; what looks like a path or is too long goes nowhere near a file."""
+    """A UID is digits and dots, 64 at most; what looks like a path or is too long goes nowhere near
+    a file.
+    """
     ds = head_slice(0)
     ds.SeriesInstanceUID = UID("9" * len(uid))
     stream = encoded(ds).replace(b"9" * len(uid), uid.encode())
@@ -166,12 +206,19 @@ def test_an_illegal_uid_answers_c002(node: Node, tmp_path: Path, uid: str) -> No
 def test_another_sop_class_than_its_context_answers_0122(node: Node) -> None:
     """An MR image sent through the context of CT is not taken."""
     ds = head_slice(0, SOPClassUID="1.2.840.10008.5.1.4.1.1.4")
-    answer = store_raw(node, encoded(ds), sop_instance_uid=ds.SOPInstanceUID, sop_class_uid=ds.SOPClassUID)
-    assert (answer.Status, answer.ErrorComment) == (0x0122, "the SOP class is not that of its context")
+    answer = store_raw(
+        node, encoded(ds), sop_instance_uid=ds.SOPInstanceUID, sop_class_uid=ds.SOPClassUID
+    )
+    assert (answer.Status, answer.ErrorComment) == (
+        0x0122,
+        "the SOP class is not that of its context",
+    )
 
 
 def test_an_association_that_nobody_admitted_answers_0124(node: Node) -> None:
-    """Whatever happened to its admission (here: it is taken back while the association is open), nothing is stored."""
+    """Whatever happened to its admission (here: it is taken back while the association is open),
+    nothing is stored.
+    """
     with associated(node.port, contexts=EXPLICIT) as assoc:
         (admitted,) = node.listener._admission._admitted
         node.listener._admission.end(admitted)
@@ -181,23 +228,33 @@ def test_an_association_that_nobody_admitted_answers_0124(node: Node) -> None:
 
 
 def test_a_bug_of_ours_answers_0110_and_the_association_goes_on(node: Node) -> None:
-    """A clock that breaks is nothing we foresee: the sender hears of a failure, and the next object is taken again."""
+    """A clock that breaks is nothing we foresee: the sender hears of a failure, and the next object
+    is taken again.
+    """
     with associated(node.port, contexts=EXPLICIT) as assoc:
         node.clock.is_broken = True
         failed = assoc.send_c_store(head_slice(0))
         node.clock.is_broken = False
         taken = assoc.send_c_store(head_slice(0))
-    assert (failed.Status, failed.ErrorComment) == (0x0110, "internal error; see the log of the node")
+    assert (failed.Status, failed.ErrorComment) == (
+        0x0110,
+        "internal error; see the log of the node",
+    )
     assert taken.Status == 0x0000
 
 
-def store_raw(node: Node, stream: bytes, *, sop_instance_uid: str, sop_class_uid: str = CT) -> Dataset:
+def store_raw(
+    node: Node, stream: bytes, *, sop_instance_uid: str, sop_class_uid: str = CT
+) -> Dataset:
     """C-STORE of bytes that no library would encode, under a command of our choice."""
     with associated(node.port, contexts=EXPLICIT) as assoc:
         assert assoc.is_established
         request = C_STORE()
         request.MessageID, request.Priority = 1, 2
-        request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = UID(sop_class_uid), UID(sop_instance_uid)
+        request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = (
+            UID(sop_class_uid),
+            UID(sop_instance_uid),
+        )
         request.DataSet = BytesIO(stream)
         assoc._reactor_checkpoint.clear()
         assoc.dimse.send_msg(request, assoc.accepted_contexts[0].context_id)

@@ -32,39 +32,69 @@ receive_forever(
 """
 
 
-@pytest.mark.parametrize(("folder", "option"), [("positive/cq500-sdh-412", "-xv"), ("negative/cq500-47", "-xs")])
+@pytest.mark.parametrize(
+    ("folder", "option"), [("positive/cq500-sdh-412", "-xv"), ("negative/cq500-47", "-xs")]
+)
 def test_storescu_sends_a_real_series(node: Node, folder: str, option: str) -> None:
     """DCMTK's storescu sends a real head CT; each file's data set arrives byte for byte."""
     tool, series = need("storescu"), real(*folder.split("/"))
     command = [tool, "-aet", "CT1", "-aec", "ICHNODE", "--scan-directories", "-R", option]
-    sent = subprocess.run([*command, "127.0.0.1", str(node.port), str(series)], capture_output=True, text=True, check=False)
+    sent = subprocess.run(
+        [*command, "127.0.0.1", str(node.port), str(series)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert sent.returncode == 0, sent.stderr
     files = {ds.SOPInstanceUID: ds for ds in map(dcmread, sorted(series.rglob("*.dcm")))}
     job = node.ledger.list()[0]
     for instance in node.ledger.instances(job):
-        assert dcmread(node.spool.absolute(instance.path)).PixelData == files[instance.sop_instance_uid].PixelData
+        assert (
+            dcmread(node.spool.absolute(instance.path)).PixelData
+            == files[instance.sop_instance_uid].PixelData
+        )
 
 
 def test_echoscu_is_answered_and_a_stranger_is_not(node: Node) -> None:
     """DCMTK's echoscu succeeds under an allowed AE title and fails under another."""
     tool = need("echoscu")
     command = [tool, "-aec", "ICHNODE", "127.0.0.1", str(node.port), "-aet"]
-    codes = [subprocess.run([*command, aet], capture_output=True, check=False).returncode for aet in ("CT1", "STRANGER")]
+    codes = [
+        subprocess.run([*command, aet], capture_output=True, check=False).returncode
+        for aet in ("CT1", "STRANGER")
+    ]
     assert codes[0] == 0
     assert codes[1] != 0
 
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
-    """The receiver is killed in the middle of storescu's transfer: each object it answered Success for is there, whole."""
+    """The receiver is killed in the middle of storescu's transfer: each object it answered Success
+    for is there, whole.
+    """
     tool, port = need("storescu"), free_port()
     source = tmp_path / "series"
     source.mkdir()
     for ds in head_series(300):
         ds.save_as(source / f"{ds.InstanceNumber:04d}.dcm", enforce_file_format=True)
     acknowledged: list[str] = []
-    with running([sys.executable, "-c", RECEIVER, str(tmp_path), str(port)], port=port, log=tmp_path / "log") as receiver:
-        command = [tool, "-v", "-aet", "CT1", "-aec", "ICHNODE", "--scan-directories", "127.0.0.1", str(port), str(source)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as sender:
+    with running(
+        [sys.executable, "-c", RECEIVER, str(tmp_path), str(port)], port=port, log=tmp_path / "log"
+    ) as receiver:
+        command = [
+            tool,
+            "-v",
+            "-aet",
+            "CT1",
+            "-aec",
+            "ICHNODE",
+            "--scan-directories",
+            "127.0.0.1",
+            str(port),
+            str(source),
+        ]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as sender:
             assert sender.stdout is not None
             sending = ""
             for line in sender.stdout:
@@ -77,7 +107,9 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     assert 40 <= len(acknowledged) < 300
     ledger, spool = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite"), Spool(tmp_path / "spool")
     try:
-        kept = {instance.sop_instance_uid: instance for instance in ledger.instances(ledger.list()[0])}
+        kept = {
+            instance.sop_instance_uid: instance for instance in ledger.instances(ledger.list()[0])
+        }
         for path in acknowledged:
             sent = dcmread(path)
             assert dcmread(spool.absolute(kept[sent.SOPInstanceUID].path)) == sent

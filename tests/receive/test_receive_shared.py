@@ -53,7 +53,11 @@ class Receivers:
     manager: socket.socket
 
     def events(self, name: str) -> list[dict[str, object]]:
-        lines = [json.loads(line) for line in (self.folder / "log").read_text().splitlines() if line.startswith("{")]
+        lines = [
+            json.loads(line)
+            for line in (self.folder / "log").read_text().splitlines()
+            if line.startswith("{")
+        ]
         return [line for line in lines if line["event"] == name]
 
     def ledger(self) -> Ledger:
@@ -103,7 +107,17 @@ def test_every_object_of_many_senders_is_kept_once(tmp_path: Path) -> None:
                     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
                         setattr(ds, keyword, f"{ds[keyword].value}.{number}")
                 ds.save_as(folder / f"{index}.dcm", enforce_file_format=True)
-            command = [storescu, "-aet", "CT1", "-aec", "ICHNODE", "127.0.0.1", str(node.port), "+sd", str(folder)]
+            command = [
+                storescu,
+                "-aet",
+                "CT1",
+                "-aec",
+                "ICHNODE",
+                "127.0.0.1",
+                str(node.port),
+                "+sd",
+                str(folder),
+            ]
             senders.append(subprocess.Popen(command))
         assert [sender.wait(60) for sender in senders] == [0] * 8
         ledger = node.ledger()
@@ -118,7 +132,10 @@ def test_who_has_least_to_do_goes_first(tmp_path: Path) -> None:
 
     def open_sockets() -> list[int]:
         return [
-            sum(os.readlink(link).startswith("socket:") for link in Path(f"/proc/{pid}/fd").iterdir())
+            sum(
+                os.readlink(link).startswith("socket:")
+                for link in Path(f"/proc/{pid}/fd").iterdir()
+            )
             for pid in child_pids(node.process.pid)
         ]
 
@@ -160,7 +177,9 @@ ca = "{tmp_path / "ca" / "ca.pem"}"
     with receivers(tmp_path, tls) as node:
         assert len(node.events("listening")) == 4
         node.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: len(node.events("certificates_reloaded")) == 2, seconds=30, what="the reload")
+        wait_until(
+            lambda: len(node.events("certificates_reloaded")) == 2, seconds=30, what="the reload"
+        )
 
 
 def test_they_end_when_their_parent_is_killed(tmp_path: Path) -> None:
@@ -168,12 +187,20 @@ def test_they_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(CONFIG.format(port=free_port(), folder=tmp_path))
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "ich_node", "--config", str(config), "receive"], stderr=log)
-    wait_until(lambda: (tmp_path / "log").read_bytes().count(b'"listening"') == 2, seconds=60, what="listening")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ich_node", "--config", str(config), "receive"], stderr=log
+        )
+    wait_until(
+        lambda: (tmp_path / "log").read_bytes().count(b'"listening"') == 2,
+        seconds=60,
+        what="listening",
+    )
     pids = child_pids(process.pid)
     process.kill()
     process.wait()
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), seconds=30, what="their end")
+    wait_until(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), seconds=30, what="their end"
+    )
 
 
 def test_a_connection_waits_while_all_of_them_are_replaced(tmp_path: Path) -> None:
@@ -189,7 +216,14 @@ def test_a_port_that_others_have_is_not_shared_with_them(tmp_path: Path) -> None
     """The second says so, and ends."""
     with receivers(tmp_path) as node:
         second = subprocess.run(
-            [sys.executable, "-m", "ich_node", "--config", str(tmp_path / "config.toml"), "receive"],
+            [
+                sys.executable,
+                "-m",
+                "ich_node",
+                "--config",
+                str(tmp_path / "config.toml"),
+                "receive",
+            ],
             capture_output=True,
             timeout=60,
         )
@@ -209,7 +243,16 @@ def test_nobody_listening_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.Mo
 def test_each_takes_its_share_of_the_limits() -> None:
     """Rounded up, and no less than the largest object needs."""
     scp = ScpSettings(processes=4, max_associations=25)
-    own, sources = shares(scp, [Source(name="ct", ae_title="CT1", max_associations=1), Source(name="pacs", ae_title="PACS")])
+    own, sources = shares(
+        scp,
+        [
+            Source(name="ct", ae_title="CT1", max_associations=1),
+            Source(name="pacs", ae_title="PACS"),
+        ],
+    )
     assert (own.max_associations, own.max_bytes_in_flight) == (7, 134_217_728)
-    assert [(source.max_associations, source.associations_per_minute) for source in sources] == [(1, 300), (None, 300)]
+    assert [(source.max_associations, source.associations_per_minute) for source in sources] == [
+        (1, 300),
+        (None, 300),
+    ]
     assert shares(ScpSettings(), sources) == (ScpSettings(), tuple(sources))

@@ -11,8 +11,12 @@ from tests.support.peers import associated
 LOW, MEDIUM, HIGH = 2, 0, 1
 
 
-@pytest.mark.parametrize(("priority", "lane"), [(LOW, Lane.ORDINARY), (MEDIUM, Lane.ORDINARY), (HIGH, Lane.URGENT)])
-def test_a_c_store_with_the_priority_high_makes_its_series_urgent(node: Node, priority: int, lane: Lane) -> None:
+@pytest.mark.parametrize(
+    ("priority", "lane"), [(LOW, Lane.ORDINARY), (MEDIUM, Lane.ORDINARY), (HIGH, Lane.URGENT)]
+)
+def test_a_c_store_with_the_priority_high_makes_its_series_urgent(
+    node: Node, priority: int, lane: Lane
+) -> None:
     """(0000,0700) of the command."""
     with associated(node.port, contexts=EXPLICIT) as assoc:
         assert assoc.send_c_store(head_slice(0), priority=priority).Status == 0

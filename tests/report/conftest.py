@@ -11,14 +11,21 @@ from pydicom import Dataset
 
 from ich_node.report import ResultObject
 from tests.support import REPOSITORY
-from tests.support.report.report_examples import make_source, negative_reading, positive_reading, report
+from tests.support.report.report_examples import (
+    make_source,
+    negative_reading,
+    positive_reading,
+    report,
+)
 
 REAL = Path(os.environ.get("ICH_NODE_REAL_DATA", REPOSITORY.parent / "shared" / "real"))
 
 
 @pytest.fixture
 def need() -> Callable[[str], str]:
-    """The path of a tool; without it the test skips, except in CI, where an absent peer is a failure."""
+    """The path of a tool; without it the test skips, except in CI, where an absent peer is a
+    failure.
+    """
 
     def path_of(tool: str) -> str:
         path = shutil.which(tool, path="/usr/bin") or shutil.which(tool)

@@ -12,21 +12,41 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from ich_node.errors import ReportError
 from ich_node.report.evidence import TYPE_2, clean
-from tests.support.report.odd_headers import INVALID, JAPANESE, in_japanese, invalidate, with_raw_values
-from tests.support.report.report_examples import make_source, negative_reading, positive_reading, read_by_hand, report
+from tests.support.report.odd_headers import (
+    INVALID,
+    JAPANESE,
+    in_japanese,
+    invalidate,
+    with_raw_values,
+)
+from tests.support.report.report_examples import (
+    make_source,
+    negative_reading,
+    positive_reading,
+    read_by_hand,
+    report,
+)
 
 
 def read_back(source) -> list[Dataset]:
     """The results of a positive reading, as a PACS would read them."""
-    return [pydicom.dcmread(io.BytesIO(result.encode())) for result in report(source, positive_reading(source))]
+    return [
+        pydicom.dcmread(io.BytesIO(result.encode()))
+        for result in report(source, positive_reading(source))
+    ]
 
 
 @pytest.mark.parametrize("attribute", ["study_instance_uid", "series_instance_uid"])
 def test_an_illegal_uid_is_named(attribute):
-    """Such a series can be read, but nothing can refer to it: ReportError with the attribute and the UID."""
+    """Such a series can be read, but nothing can refer to it: ReportError with the attribute and
+    the UID.
+    """
     source = make_source(1)
     source = replace(source, series=replace(source.series, **{attribute: "ID_36c6f2bfb5"}))
-    keyword = {"study_instance_uid": "StudyInstanceUID", "series_instance_uid": "SeriesInstanceUID"}[attribute]
+    keyword = {
+        "study_instance_uid": "StudyInstanceUID",
+        "series_instance_uid": "SeriesInstanceUID",
+    }[attribute]
     with pytest.raises(ReportError, match=f"{keyword} 'ID_36c6f2bfb5'"):
         report(source, negative_reading(source))
 
@@ -67,11 +87,17 @@ def test_an_invalid_value_is_dropped(keyword):
             assert dataset.get(keyword) in (None, "+0000")
 
 
-@pytest.mark.parametrize("keyword", ["AccessionNumber", "PatientName", "StudyDate", "SliceThickness"])
+@pytest.mark.parametrize(
+    "keyword", ["AccessionNumber", "PatientName", "StudyDate", "SliceThickness"]
+)
 @pytest.mark.parametrize("vr", ["FD", "SL", "SQ", "AT"])
 def test_bytes_that_cannot_be_of_their_vr_are_dropped(keyword, vr):
-    """Text under a VR of numbers or sequences: the library fails in its own ways, and the results go without the value."""
-    source = make_source(change=lambda dataset: with_raw_values(dataset, {keyword: (vr, b"A12345")}))
+    """Text under a VR of numbers or sequences: the library fails in its own ways, and the results
+    go without the value.
+    """
+    source = make_source(
+        change=lambda dataset: with_raw_values(dataset, {keyword: (vr, b"A12345")})
+    )
     for dataset in read_back(source):
         assert keyword not in dataset or dataset[keyword].is_empty
 
@@ -99,14 +125,19 @@ def test_japanese_names_arrive_in_utf_8():
 @pytest.mark.parametrize("charset", ["LATIN1", "no such set"])
 def test_a_character_set_that_does_not_exist_is_read_as_latin(charset):
     """Umlauts survive the common misnomer, and nothing fails on an unknown one."""
-    change = {"SpecificCharacterSet": ("CS", charset.encode()), "PatientName": ("PN", "Müller^Eva".encode("latin-1"))}
+    change = {
+        "SpecificCharacterSet": ("CS", charset.encode()),
+        "PatientName": ("PN", "Müller^Eva".encode("latin-1")),
+    }
     dataset = clean(with_raw_values(Dataset(), change))
     assert str(dataset.PatientName) == "Müller^Eva"
 
 
 def test_an_unusual_name_is_kept_and_not_printed(recwarn):
     """A name of one component is legal; the libraries' warnings about it would put it into the log."""
-    results = read_back(make_source(change=lambda dataset: setattr(dataset, "PatientName", "Madonna")))
+    results = read_back(
+        make_source(change=lambda dataset: setattr(dataset, "PatientName", "Madonna"))
+    )
     assert {str(dataset.PatientName) for dataset in results} == {"Madonna"}
     assert not recwarn.list
 
@@ -120,7 +151,9 @@ def test_dropped_values_are_not_logged(caplog):
 def test_an_identity_is_not_called_removed_without_saying_how():
     """PatientIdentityRemoved needs its method, which archives forget; with the method it is kept."""
     for method, kept in ((None, False), ("pseudonyms", True)):
-        source = make_source(change=lambda dataset: dataset.update({"PatientIdentityRemoved": "YES"}))
+        source = make_source(
+            change=lambda dataset: dataset.update({"PatientIdentityRemoved": "YES"})
+        )
         for dataset in source.datasets:
             if method:
                 dataset.DeidentificationMethod = method
@@ -157,7 +190,9 @@ def test_the_source_is_left_as_it_was():
 
 
 def test_times_are_those_of_the_argument_with_their_zone():
-    """Every date and time of the objects follows from `at`, and TimezoneOffsetFromUTC says in which zone."""
+    """Every date and time of the objects follows from `at`, and TimezoneOffsetFromUTC says in which
+    zone.
+    """
     source = make_source(1)
     at = datetime(2024, 1, 2, 23, 30, tzinfo=timezone(timedelta(hours=-3, minutes=-30)))
     for result in report(source, read_by_hand(source, [0.9], {}), at=at):
@@ -171,8 +206,12 @@ def test_times_are_those_of_the_argument_with_their_zone():
 
 def test_times_follow_the_zone_of_the_source():
     """Inherited times are in the source's zone, so ours are written in it too."""
-    source = make_source(1, change=lambda dataset: setattr(dataset, "TimezoneOffsetFromUTC", "+0900"))
-    dataset = report(source, negative_reading(source), at=datetime(2024, 5, 17, 20, 0, tzinfo=UTC))[0].dataset
+    source = make_source(
+        1, change=lambda dataset: setattr(dataset, "TimezoneOffsetFromUTC", "+0900")
+    )
+    dataset = report(source, negative_reading(source), at=datetime(2024, 5, 17, 20, 0, tzinfo=UTC))[
+        0
+    ].dataset
     written = (dataset.TimezoneOffsetFromUTC, str(dataset.ContentDate), str(dataset.ContentTime))
     assert written == ("+0900", "20240518", "050000.000000")
 

@@ -1,4 +1,6 @@
-"""Every golden study, every object, every validator: no error, and no warning but those that are allowed by their exact text."""
+"""Every golden study, every object, every validator: no error, and no warning but those that are
+allowed by their exact text.
+"""
 
 import json
 import urllib.request
@@ -41,9 +43,13 @@ def save(study: Golden, folder: Path) -> dict[Path, str]:
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_each_object_is_valid_by_itself(name: str, need: Callable[[str], str], tmp_path: Path) -> None:
+def test_each_object_is_valid_by_itself(
+    name: str, need: Callable[[str], str], tmp_path: Path
+) -> None:
     """dciodvfy on all; dsrdump and dsr2html on documents, dcmpschk on presentation states."""
-    iod, dump, html, state = (need(tool) for tool in ("dciodvfy", "dsrdump", "dsr2html", "dcmpschk"))
+    iod, dump, html, state = (
+        need(tool) for tool in ("dciodvfy", "dsrdump", "dsr2html", "dcmpschk")
+    )
     found = {}
     for path, kind in save(golden(name), tmp_path).items():
         found[path.name] = dciodvfy(iod, path)
@@ -55,8 +61,12 @@ def test_each_object_is_valid_by_itself(name: str, need: Callable[[str], str], t
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_results_and_sources_are_of_one_patient_and_study(name: str, need: Callable[[str], str], tmp_path: Path) -> None:
-    """dcentvfy compares bytes: the sources are left out where their character set or their attributes are not ours."""
+def test_results_and_sources_are_of_one_patient_and_study(
+    name: str, need: Callable[[str], str], tmp_path: Path
+) -> None:
+    """dcentvfy compares bytes: the sources are left out where their character set or their
+    attributes are not ours.
+    """
     tool = need("dcentvfy")
     study = golden(name)
     if name in ("Japanese names", "missing type 2"):
@@ -100,13 +110,20 @@ def test_each_golden_study_is_what_it_is_called() -> None:
 
 @pytest.mark.parametrize("name", POSITIVE)
 def test_report_state_and_picture_point_at_one_place(name: str) -> None:
-    """The same source pixel within half a pixel, and the same millimetre, also under tilt; independently transformed."""
+    """The same source pixel within half a pixel, and the same millimetre, also under tilt;
+    independently transformed.
+    """
     study = golden(name)
     headers = {str(dataset.SOPInstanceUID): dataset for dataset in study.datasets}
     slices = {slice_.sop_instance_uid: slice_ for slice_ in study.series.slices}
     lesions = lesions_of(study.series, study.reading)
     expected = {
-        (mark.slice.sop_instance_uid, lesion.number, round(mark.finding.column, 2), round(mark.finding.row, 2))
+        (
+            mark.slice.sop_instance_uid,
+            lesion.number,
+            round(mark.finding.column, 2),
+            round(mark.finding.row, 2),
+        )
         for lesion in lesions
         for mark in lesion.marks
     }
@@ -118,7 +135,9 @@ def test_report_state_and_picture_point_at_one_place(name: str) -> None:
         for uid, _, column, row in expected:
             if uid != slice_.sop_instance_uid:
                 continue
-            assert centre_of_cross(dataset, study, slice_, row, column) == pytest.approx((row, column), abs=0.5)
+            assert centre_of_cross(dataset, study, slice_, row, column) == pytest.approx(
+                (row, column), abs=0.5
+            )
             place_mm = in_millimetres(headers[uid], column, row)
             assert to_patient(slice_, row, column) == pytest.approx(place_mm, abs=0.02)
             if "ImagePositionPatient" in dataset:
@@ -132,7 +151,14 @@ def points_of_report(document: Dataset) -> set[tuple[str, int, float, float]]:
         for region in regions(group):
             column, row = region.GraphicData
             uid = region.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
-            found.add((uid, int(tracking(group)[0].split()[1]), round(column - 0.5, 2), round(row - 0.5, 2)))
+            found.add(
+                (
+                    uid,
+                    int(tracking(group)[0].split()[1]),
+                    round(column - 0.5, 2),
+                    round(row - 0.5, 2),
+                )
+            )
     return found
 
 
@@ -143,16 +169,35 @@ def points_of_state(state: Dataset) -> set[tuple[str, int, float, float]]:
         for graphic in annotation.get("GraphicObjectSequence", []):
             if graphic.GraphicType == "POINT":
                 column, row = graphic.GraphicData
-                found.add((uid, int(graphic.TrackingID.split()[1]), round(column - 0.5, 2), round(row - 0.5, 2)))
+                found.add(
+                    (
+                        uid,
+                        int(graphic.TrackingID.split()[1]),
+                        round(column - 0.5, 2),
+                        round(row - 0.5, 2),
+                    )
+                )
     return found
 
 
-def centre_of_cross(dataset: Dataset, study: Golden, slice_: Slice, row: float, column: float) -> tuple[float, float]:
-    """Of what the crosses changed in the picture, in a window around the place that holds no number."""
+def centre_of_cross(
+    dataset: Dataset, study: Golden, slice_: Slice, row: float, column: float
+) -> tuple[float, float]:
+    """Of what the crosses changed in the picture, in a window around the place that holds no
+    number.
+    """
     likelihood_YX = np.zeros(slice_.hu_YX.shape, np.float32)
-    plain_YXC = render_overlay(slice_, likelihood_YX, (), probability=0.5, number=1, total=1, version="0.1.0")
+    plain_YXC = render_overlay(
+        slice_, likelihood_YX, (), probability=0.5, number=1, total=1, version="0.1.0"
+    )
     marked_YXC = render_overlay(
-        slice_, likelihood_YX, lesions_of(study.series, study.reading), probability=0.5, number=1, total=1, version="0.1.0"
+        slice_,
+        likelihood_YX,
+        lesions_of(study.series, study.reading),
+        probability=0.5,
+        number=1,
+        total=1,
+        version="0.1.0",
     )
     reach = round(max(8, min(slice_.hu_YX.shape) / 36) * 0.6)
     top, left = round(row) - reach, round(column) - reach
@@ -164,7 +209,9 @@ def centre_of_cross(dataset: Dataset, study: Golden, slice_: Slice, row: float, 
 
 
 def in_millimetres(header: Dataset, column: float, row: float) -> tuple[float, ...]:
-    """By another implementation than ours; its image coordinates begin at the corner of the first pixel."""
+    """By another implementation than ours; its image coordinates begin at the corner of the first
+    pixel.
+    """
     transformer = hd.spatial.ImageToReferenceTransformer(
         image_position=[float(value) for value in header.ImagePositionPatient],
         image_orientation=[float(value) for value in header.ImageOrientationPatient],
@@ -182,24 +229,45 @@ def find(url: str) -> Any:
     return json.loads(get(url))
 
 
-def test_orthanc_takes_lists_and_shows_all_of_them(need: Callable[[str], str], tmp_path: Path) -> None:
-    """DCMTK's storescu sends all studies; each object is listed by QIDO, and each picture comes back bit for bit as PNG."""
+def test_orthanc_takes_lists_and_shows_all_of_them(
+    need: Callable[[str], str], tmp_path: Path
+) -> None:
+    """DCMTK's storescu sends all studies; each object is listed by QIDO, and each picture comes
+    back bit for bit as PNG.
+    """
     storescu = need("storescu")
     pictures: dict[str, np.ndarray] = {}
     counts: dict[str, int] = {}
-    # the studies are one phantom in several forms: the last form of an object would replace the others
+    # the studies are one phantom in several forms: the last form of an object would replace the
+    # others
     for name in ("thin", "tilted", "late slices"):
         folder = tmp_path / name.replace(" ", "-")
         folder.mkdir()
         save(golden(name), folder)
         for result in golden(name).results:
-            counts[str(result.dataset.StudyInstanceUID)] = counts.get(str(result.dataset.StudyInstanceUID), 0) + 1
+            counts[str(result.dataset.StudyInstanceUID)] = (
+                counts.get(str(result.dataset.StudyInstanceUID), 0) + 1
+            )
             if result.kind in ("summary", "overlay"):
                 pictures[result.sop_instance_uid] = result.dataset.pixel_array
-    with orthanc(tmp_path / "orthanc", DefaultEncoding="Utf8", UnknownSopClassAccepted=True) as peer:
+    with orthanc(
+        tmp_path / "orthanc", DefaultEncoding="Utf8", UnknownSopClassAccepted=True
+    ) as peer:
         for syntax in ("-xr", "-xe"):
             # storescu proposes one compression for all; what does not fit goes in the second round
-            run(storescu, "-R", "-nh", syntax, "-aec", "ORTHANC", "+sd", "+r", "127.0.0.1", str(peer.dicom_port), tmp_path)
+            run(
+                storescu,
+                "-R",
+                "-nh",
+                syntax,
+                "-aec",
+                "ORTHANC",
+                "+sd",
+                "+r",
+                "127.0.0.1",
+                str(peer.dicom_port),
+                tmp_path,
+            )
         assert len(find(f"{peer.url}/instances")) == sum(counts.values())
         for study_uid, count in counts.items():
             listed = find(f"{peer.url}/dicom-web/studies/{study_uid}/instances")
@@ -214,11 +282,18 @@ def test_orthanc_takes_lists_and_shows_all_of_them(need: Callable[[str], str], t
         assert shown == len(pictures)
 
 
-def test_the_page_that_dcmtk_makes_of_a_report_says_it_all(need: Callable[[str], str], tmp_path: Path) -> None:
+def test_the_page_that_dcmtk_makes_of_a_report_says_it_all(
+    need: Callable[[str], str], tmp_path: Path
+) -> None:
     """The text is there for people: verdict, lesions, certainty, research use."""
     (path,) = [path for path, kind in save(golden("positive"), tmp_path).items() if kind == "sr"]
     page = tmp_path / "page.html"
     run(need("dsr2html"), path, page)
     text = page.read_text(errors="replace")
-    for words in ("Intracranial hemorrhage present", "Lesion 1: certainty", "Research use only", "Present"):
+    for words in (
+        "Intracranial hemorrhage present",
+        "Lesion 1: certainty",
+        "Research use only",
+        "Present",
+    ):
         assert words in text

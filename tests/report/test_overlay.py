@@ -1,4 +1,6 @@
-"""The overlay: a picture that a person can read, placed where its slice is, without any patient in it."""
+"""The overlay: a picture that a person can read, placed where its slice is, without any patient in
+it.
+"""
 
 from dataclasses import replace
 
@@ -29,7 +31,9 @@ from tests.support.report.sr_tree import groups, tracking
 
 def render(slice_, findings=(), likelihood_YX=None, **changes):
     """The findings of the slice as lesions of their own."""
-    likelihood_YX = np.zeros(slice_.hu_YX.shape, np.float32) if likelihood_YX is None else likelihood_YX
+    likelihood_YX = (
+        np.zeros(slice_.hu_YX.shape, np.float32) if likelihood_YX is None else likelihood_YX
+    )
     words = {"probability": 0.97, "number": 12, "total": 34, "version": "0.1.0", **changes}
     return render_overlay(slice_, likelihood_YX, find_lesions([slice_], [findings]), **words)
 
@@ -60,10 +64,21 @@ def test_no_patient_is_burned_in():
     """The pixels of two patients with the same anatomy and reading are the same."""
     pixels = []
     for name, identifier in (("Doe^Jane", "1"), ("Roe^Richard", "2")):
-        source = make_source(4, change=lambda dataset, n=name, i=identifier: dataset.update({"PatientName": n, "PatientID": i}))
+        source = make_source(
+            4,
+            change=lambda dataset, n=name, i=identifier: dataset.update(
+                {"PatientName": n, "PatientID": i}
+            ),
+        )
         reading = read_by_hand(source, [0.9, 0.1, 0.1, 0.1], {})
         results = report(source, reading)
-        pixels.append([dataset.PixelData for kind in ("summary", "overlay") for dataset in of_kind(results, kind)])
+        pixels.append(
+            [
+                dataset.PixelData
+                for kind in ("summary", "overlay")
+                for dataset in of_kind(results, kind)
+            ]
+        )
     assert len(pixels[0]) == 2
     assert pixels[0] == pixels[1]
 
@@ -73,12 +88,16 @@ def test_without_likelihood_the_slice_is_grey():
     slice_ = head_slice(1)
     middle_YXC = render(slice_)[100:400, 100:400]
     assert np.ptp(middle_YXC, axis=2).max() == 0
-    expected_YX = (np.clip(slice_.hu_YX[100:400, 100:400].astype(np.float32) / np.float32(80), 0, 1) * 255).astype(np.uint8)
+    expected_YX = (
+        np.clip(slice_.hu_YX[100:400, 100:400].astype(np.float32) / np.float32(80), 0, 1) * 255
+    ).astype(np.uint8)
     np.testing.assert_array_equal(middle_YXC[..., 0], expected_YX)
 
 
 def test_more_likelihood_is_more_colour():
-    """Opacity and brightness of the colour rise with the likelihood, so that a grey print still has the order."""
+    """Opacity and brightness of the colour rise with the likelihood, so that a grey print still has
+    the order.
+    """
     slice_ = replace(head_slice(1), hu_YX=np.full((512, 512), 30, np.int16))
     ramp_YX = np.tile(np.linspace(0, 1, 512, dtype=np.float32), (512, 1))
     row_XC = render(slice_, likelihood_YX=ramp_YX)[256].astype(int)[:400]
@@ -93,7 +112,10 @@ def test_a_cross_marks_the_finding():
     plain_YXC, marked_YXC = render(slice_), render(slice_, (finding(200, 300, 0.9),))
     changed_YX = (plain_YXC != marked_YXC).any(axis=2)
     rows, columns = np.nonzero(changed_YX[185:216, 285:311])
-    assert (rows.mean() + 185, columns.mean() + 285) == (pytest.approx(200, abs=1.5), pytest.approx(300, abs=2.5))
+    assert (rows.mean() + 185, columns.mean() + 285) == (
+        pytest.approx(200, abs=1.5),
+        pytest.approx(300, abs=2.5),
+    )
     assert not changed_YX[199:202, 299:302].any()
     assert marked_YXC[185:216, 285:316].max() > 240
 
@@ -101,7 +123,9 @@ def test_a_cross_marks_the_finding():
 @pytest.mark.parametrize("shape", [(128, 128), (256, 320), (512, 512), (768, 1024), (100, 300)])
 def test_the_label_fits_every_matrix(shape):
     """Any matrix is kept, and the text ends before the right edge."""
-    slice_ = replace(head_slice(1, rows=shape[0], columns=shape[1]), hu_YX=np.full(shape, -1000, np.int16))
+    slice_ = replace(
+        head_slice(1, rows=shape[0], columns=shape[1]), hu_YX=np.full(shape, -1000, np.int16)
+    )
     rgb_YXC = render(slice_, version="10.11.12rc1")
     assert rgb_YXC.shape == (*shape, 3)
     assert rgb_YXC.dtype == np.uint8
@@ -135,7 +159,10 @@ def test_one_overlay_a_positive_slice_the_most_probable_first():
     uids = [slice_.sop_instance_uid for slice_ in source.series.slices]
     for limit, expected in ((20, [0, 2, 3, 4]), (2, [2, 3]), (0, [])):
         results = report(source, reading, options=ReportOptions(max_overlays=limit))
-        shown = [dataset.SourceImageSequence[0].ReferencedSOPInstanceUID for dataset in of_kind(results, "overlay")]
+        shown = [
+            dataset.SourceImageSequence[0].ReferencedSOPInstanceUID
+            for dataset in of_kind(results, "overlay")
+        ]
         assert shown == [uids[index] for index in expected]
         assert results[0].kind == "sr"
 
@@ -146,13 +173,18 @@ def test_a_slab_of_thin_slices_is_shown_once():
     reading = read_by_hand(source, [0.9, 0.9, 0.9], {})
     (dataset,) = of_kind(report(source, replace(reading, maps=reading.maps[1:2])), "overlay")
     assert dataset.InstanceNumber == 3
-    assert dataset.SourceImageSequence[0].ReferencedSOPInstanceUID == source.series.slices[1].sop_instance_uid
+    assert (
+        dataset.SourceImageSequence[0].ReferencedSOPInstanceUID
+        == source.series.slices[1].sop_instance_uid
+    )
 
 
 def test_an_overlay_lies_where_its_slice_does(positive):
     """Position, orientation, spacing and frame of reference are those of the source."""
     source = make_source()
-    for dataset, slice_ in zip(of_kind(positive, "overlay"), source.series.slices[2:5], strict=True):
+    for dataset, slice_ in zip(
+        of_kind(positive, "overlay"), source.series.slices[2:5], strict=True
+    ):
         assert dataset.FrameOfReferenceUID == slice_.frame_of_reference_uid
         assert tuple(dataset.ImagePositionPatient) == slice_.image_position_mm
         assert tuple(dataset.ImageOrientationPatient) == slice_.image_orientation
@@ -184,7 +216,9 @@ def test_pixels_are_the_rendered_picture():
     mark = finding(200, 180, 0.9)
     (dataset,) = of_kind(report(source, read_by_hand(source, [0.9], {0: (mark,)})), "overlay")
     slice_ = source.series.slices[0]
-    expected_YXC = render(slice_, (mark,), bump(200, 180, (512, 512), 0.9), probability=0.9, number=1, total=1)
+    expected_YXC = render(
+        slice_, (mark,), bump(200, 180, (512, 512), 0.9), probability=0.9, number=1, total=1
+    )
     np.testing.assert_array_equal(dataset.pixel_array, expected_YXC)
 
 
@@ -203,7 +237,9 @@ def test_patient_orientation_follows_the_image_orientation(orientation, expected
 
 
 def test_a_contour_runs_where_the_likelihood_is_one_half():
-    """Blue beside every other pixel, on the line and nowhere else; where nothing reaches 50 %, at half of the highest."""
+    """Blue beside every other pixel, on the line and nowhere else; where nothing reaches 50 %, at
+    half of the highest.
+    """
     slice_ = replace(head_slice(1), hu_YX=np.full((512, 512), 30, np.int16))
     ramp_YX = np.tile(np.linspace(0, 1, 512, dtype=np.float32), (512, 1))
     for highest, level in ((1.0, 0.5), (0.4, 0.2)):
@@ -220,7 +256,9 @@ def test_nothing_is_hidden_under_the_colour():
     slice_ = replace(head_slice(1), hu_YX=hu_YX.astype(np.int16))
     rgb_YXC = render(slice_, likelihood_YX=np.ones((512, 512), np.float32)).astype(float)
     plain_YXC = render(slice_).astype(float)
-    under, before = (abs(picture[300, 300].sum() - picture[300, 200].sum()) for picture in (rgb_YXC, plain_YXC))
+    under, before = (
+        abs(picture[300, 300].sum() - picture[300, 200].sum()) for picture in (rgb_YXC, plain_YXC)
+    )
     assert under >= 0.55 * before
 
 
@@ -230,16 +268,22 @@ def test_crosses_bear_the_number_of_their_lesion(positive):
     known = dict(tracking(group) for group in groups(document))
     comments = [dataset.ImageComments for dataset in of_kind(positive, "overlay")]
     assert comments[0].endswith(f"Lesion 1: tracking UID {known['lesion 1']}.")
-    assert comments[1].endswith(f"Lesion 1: tracking UID {known['lesion 1']}. Lesion 2: tracking UID {known['lesion 2']}.")
+    assert comments[1].endswith(
+        f"Lesion 1: tracking UID {known['lesion 1']}. Lesion 2: tracking UID {known['lesion 2']}."
+    )
     assert comments[2] == "Research use only. Not a medical device."
 
 
-@pytest.mark.parametrize(("compression", "syntax"), [("rle", RLELossless), ("none", ExplicitVRLittleEndian)])
+@pytest.mark.parametrize(
+    ("compression", "syntax"), [("rle", RLELossless), ("none", ExplicitVRLittleEndian)]
+)
 def test_pictures_are_compressed_without_loss(compression, syntax):
     """RLE by default; the pixels are the same without it."""
     source = make_source(2)
     options = ReportOptions(compression=compression)
-    (dataset,) = of_kind(report(source, read_by_hand(source, [0.1, 0.9], {}), options=options), "overlay")
+    (dataset,) = of_kind(
+        report(source, read_by_hand(source, [0.1, 0.9], {}), options=options), "overlay"
+    )
     assert dataset.file_meta.TransferSyntaxUID == syntax
     usual = of_kind(report(source, read_by_hand(source, [0.1, 0.9], {})), "overlay")[0]
     np.testing.assert_array_equal(dataset.pixel_array, usual.pixel_array)

@@ -33,7 +33,8 @@ def test_stored_values_map_to_the_likelihood_of_every_slice(compression):
     share_NYX = dataset.pixel_array * mapping.RealWorldValueSlope + mapping.RealWorldValueIntercept
     on_slice = likelihood_of(reading)
     expected = {
-        slice_.image_position_mm: on_slice(map_, slice_) for map_, slice_ in zip(reading.maps, source.series.slices, strict=True)
+        slice_.image_position_mm: on_slice(map_, slice_)
+        for map_, slice_ in zip(reading.maps, source.series.slices, strict=True)
     }
     places = [
         tuple(map(float, frame.PlanePositionSequence[0].ImagePositionPatient))

@@ -22,7 +22,9 @@ def states(source, reading, **options):
 
 
 def test_one_state_holds_the_marks_of_all_positive_slices():
-    """Every positive slice is shown in the brain window; each mark is a point and two lines that cross in it."""
+    """Every positive slice is shown in the brain window; each mark is a point and two lines that
+    cross in it.
+    """
     source = make_source()
     (state,) = states(source, positive_reading(source))
     uids = [slice_.sop_instance_uid for slice_ in source.series.slices[2:5]]
@@ -37,7 +39,9 @@ def test_one_state_holds_the_marks_of_all_positive_slices():
         for point, *lines in zip(graphics[::3], graphics[1::3], graphics[2::3], strict=True):
             for line in lines:
                 x0, y0, x1, y1 = line.GraphicData
-                assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx(tuple(point.GraphicData), abs=0.01)
+                assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx(
+                    tuple(point.GraphicData), abs=0.01
+                )
                 assert abs(x1 - x0) * 0.45 == pytest.approx(8.0, abs=0.05)
 
 
@@ -46,7 +50,9 @@ def test_marks_bear_the_tracking_uids_of_the_report():
     source = make_source()
     results = report(source, positive_reading(source))
     (sr,), (state,) = of_kind(results, "sr"), of_kind(results, "presentation_state")
-    said = Counter((*tracking(group), *regions(group)[0].GraphicData) for group in groups(sr) if regions(group))
+    said = Counter(
+        (*tracking(group), *regions(group)[0].GraphicData) for group in groups(sr) if regions(group)
+    )
     drawn = Counter(
         (graphic.TrackingID, graphic.TrackingUID, *graphic.GraphicData)
         for annotation in state.GraphicAnnotationSequence

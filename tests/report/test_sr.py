@@ -23,7 +23,18 @@ from tests.support.report.report_examples import (
     read_by_hand,
     report,
 )
-from tests.support.report.sr_tree import certainty, faults, groups, items, name, regions, texts, tracking, trackings, walk
+from tests.support.report.sr_tree import (
+    certainty,
+    faults,
+    groups,
+    items,
+    name,
+    regions,
+    texts,
+    tracking,
+    trackings,
+    walk,
+)
 
 
 def test_pinned_codes_are_those_of_the_dictionaries():
@@ -70,11 +81,15 @@ def multipoint(document: Dataset) -> None:
 
 
 def number(document: Dataset) -> Dataset:
-    return next(item for item in items(planar(document)) if item.ValueType == "NUM").MeasuredValueSequence[0]
+    return next(
+        item for item in items(planar(document)) if item.ValueType == "NUM"
+    ).MeasuredValueSequence[0]
 
 
 def coded(document: Dataset, concept: tuple[str, str]) -> Dataset:
-    return next(item for item in items(planar(document)) if name(item) == concept).ConceptCodeSequence[0]
+    return next(
+        item for item in items(planar(document)) if name(item) == concept
+    ).ConceptCodeSequence[0]
 
 
 def same_tracking(document: Dataset) -> None:
@@ -102,20 +117,30 @@ MUTATIONS: dict[str, Callable[[Dataset], object]] = {
     "the peak of a lesion is not its first mark": turned_round,
     "the marks of a lesion stand apart": apart,
     "MULTIPOINT in a planar group": multipoint,
-    "bad UCUM unit": lambda document: setattr(number(document).MeasurementUnitsCodeSequence[0], "CodeValue", "percent"),
+    "bad UCUM unit": lambda document: setattr(
+        number(document).MeasurementUnitsCodeSequence[0], "CodeValue", "percent"
+    ),
     "more than 100 percent": lambda document: setattr(number(document), "NumericValue", "101"),
-    "wrong SNOMED value": lambda document: setattr(coded(document, ("121071", "DCM")), "CodeValue", "1386001"),
-    "Manual Processing as the family": lambda document: setattr(coded(document, ("111000", "DCM")), "CodeValue", "123109"),
+    "wrong SNOMED value": lambda document: setattr(
+        coded(document, ("121071", "DCM")), "CodeValue", "1386001"
+    ),
+    "Manual Processing as the family": lambda document: setattr(
+        coded(document, ("111000", "DCM")), "CodeValue", "123109"
+    ),
     "no Procedure reported": lambda document: remove(document, ("121058", "DCM")),
     "no Image Library": lambda document: remove(document, ("111028", "DCM")),
-    "point outside the image": lambda document: setattr(regions(planar(document))[0], "GraphicData", [600.0, 10.0]),
+    "point outside the image": lambda document: setattr(
+        regions(planar(document))[0], "GraphicData", [600.0, 10.0]
+    ),
     "a picture that is not whole": lambda document: setattr(
         next(item for item in walk(document) if item.get("GraphicType") == "POLYLINE"),
         "GraphicData",
         [0, 0, 9, 0, 9, 9, 0, 9, 0, 0],
     ),
     "point on a foreign image": lambda document: setattr(
-        regions(planar(document))[0].ContentSequence[0].ReferencedSOPSequence[0], "ReferencedSOPInstanceUID", "1.2.3"
+        regions(planar(document))[0].ContentSequence[0].ReferencedSOPSequence[0],
+        "ReferencedSOPInstanceUID",
+        "1.2.3",
     ),
     "INFERRED FROM instead of SELECTED FROM": lambda document: setattr(
         regions(planar(document))[0].ContentSequence[0], "RelationshipType", "INFERRED FROM"
@@ -132,7 +157,9 @@ def test_the_tree_check_sees_what_no_validator_does(fault, positive):
 
 
 def test_positive_reading(positive):
-    """One group of the series, one a positive slice, one POINT a mark: certainty in percent, of a peak also the height in mm."""
+    """One group of the series, one a positive slice, one POINT a mark: certainty in percent, of a
+    peak also the height in mm.
+    """
     document = positive[0].dataset
     assert len(groups(document)) == 1 + 3 + 3
     assert [group for group in groups(document) if regions(group)] == groups(document)[4:]
@@ -142,7 +169,17 @@ def test_positive_reading(positive):
         for item in items(group)
         if item.ValueType == "NUM"
     ]
-    assert [float(value) for value in numbers] == [97.4, 81.0, 97.4, 90.0, 97.0, 10.0, 97.0, 55.0, 5.0]
+    assert [float(value) for value in numbers] == [
+        97.4,
+        81.0,
+        97.4,
+        90.0,
+        97.0,
+        10.0,
+        97.0,
+        55.0,
+        5.0,
+    ]
     assert (document.CompletionFlag, document.PreliminaryFlag, document.VerificationFlag) == (
         "COMPLETE",
         "PRELIMINARY",
@@ -151,17 +188,23 @@ def test_positive_reading(positive):
 
 
 def test_negative_reading_is_an_answer(negative):
-    """A negative reading is one SR that says Absent of the series, with every slice in its library, and no overlay."""
+    """A negative reading is one SR that says Absent of the series, with every slice in its library,
+    and no overlay.
+    """
     (result,) = negative
     (group,) = groups(result.dataset)
-    meanings = [item.ConceptCodeSequence[0].CodeMeaning for item in items(group) if item.ValueType == "CODE"]
+    meanings = [
+        item.ConceptCodeSequence[0].CodeMeaning for item in items(group) if item.ValueType == "CODE"
+    ]
     assert "Absent" in meanings
     library = next(item for item in items(result.dataset) if name(item) == ("111028", "DCM"))
     assert sum(item.ValueType == "IMAGE" for item in walk(library)) == 6
 
 
 def test_a_point_is_the_centre_of_its_pixel():
-    """Index (row 10, column 20) is written 20.5\\10.5: DICOM counts from the corner of the first pixel."""
+    """Index (row 10, column 20) is written 20.5\\10.5: DICOM counts from the corner of the first
+    pixel.
+    """
     source = make_source(1)
     reading = read_by_hand(source, [0.9], {0: (finding(10, 20, 0.9),)})
     document = report(source, reading)[0].dataset
@@ -169,7 +212,9 @@ def test_a_point_is_the_centre_of_its_pixel():
 
 
 def test_every_group_of_an_answer_has_coordinates(positive, negative):
-    """A viewer in use opens no document with a group that has none: what is said of slices is inferred from whole pictures."""
+    """A viewer in use opens no document with a group that has none: what is said of slices is
+    inferred from whole pictures.
+    """
     for results in (positive, negative):
         for group in groups(results[0].dataset):
             assert [item for item in walk(group) if item.ValueType == "SCOORD"]
@@ -182,14 +227,21 @@ def inferred_from(group: Dataset) -> str:
 
 
 def test_a_certainty_names_the_picture_that_it_comes_from():
-    """That of the series is its likeliest slice, also in a negative reading; that of a slice is itself."""
+    """That of the series is its likeliest slice, also in a negative reading; that of a slice is
+    itself.
+    """
     source = make_source(4)
     uids = [slice_.sop_instance_uid for slice_ in source.series.slices]
     negative = report(source, read_by_hand(source, [0.1, 0.2, 0.4, 0.3], {}))[0].dataset
     assert [inferred_from(group) for group in groups(negative)] == [uids[2]]
     marked = {1: (finding(100, 100, 0.9),)}
     positive = report(source, read_by_hand(source, [0.8, 1.0, 1.0, 0.1], marked))[0].dataset
-    assert [inferred_from(group) for group in groups(positive)[:4]] == [uids[1], uids[0], uids[1], uids[2]]
+    assert [inferred_from(group) for group in groups(positive)[:4]] == [
+        uids[1],
+        uids[0],
+        uids[1],
+        uids[2],
+    ]
 
 
 def test_a_positive_reading_without_any_mark_is_written():
@@ -201,7 +253,9 @@ def test_a_positive_reading_without_any_mark_is_written():
 
 
 def test_findings_are_cut_at_five_and_those_outside_are_dropped_aloud():
-    """The highest five of a slice are listed, none outside of the image, and a comment counts the rest."""
+    """The highest five of a slice are listed, none outside of the image, and a comment counts the
+    rest.
+    """
     source = make_source(2)
     many = tuple(finding(50 + 20 * index, 100, 0.1 * index) for index in range(1, 8))
     outside = Finding(row=-3.0, column=5.0, likelihood=9.0, probability=0.99)
@@ -229,7 +283,9 @@ def test_unknown_slice_thickness_is_not_invented():
 
 
 def test_the_image_library_says_of_the_group_what_all_images_share():
-    """Matrix and orientation once, three numbers of position for each image; what differs is said of each."""
+    """Matrix and orientation once, three numbers of position for each image; what differs is said
+    of each.
+    """
     source = make_source(3)
     source.datasets[1].SliceThickness = "2.5"
     document = report(source, negative_reading(source))[0].dataset
@@ -240,8 +296,14 @@ def test_the_image_library_says_of_the_group_what_all_images_share():
     assert ("112225", "DCM") not in shared
     images = [item for item in items(group) if item.ValueType == "IMAGE"]
     assert [len(image.ContentSequence) for image in images] == [4, 4, 4]
-    thickness = [next(item for item in items(image) if name(item) == ("112225", "DCM")) for image in images]
-    assert [float(item.MeasuredValueSequence[0].NumericValue) for item in thickness] == [5.0, 2.5, 5.0]
+    thickness = [
+        next(item for item in items(image) if name(item) == ("112225", "DCM")) for image in images
+    ]
+    assert [float(item.MeasuredValueSequence[0].NumericValue) for item in thickness] == [
+        5.0,
+        2.5,
+        5.0,
+    ]
 
 
 def test_highdicom_reads_it_back(positive, tmp_path):
@@ -249,7 +311,11 @@ def test_highdicom_reads_it_back(positive, tmp_path):
     path = tmp_path / "sr.dcm"
     path.write_bytes(positive[0].encode())
     planar_groups = hd.sr.srread(path).content.get_planar_roi_measurement_groups()
-    assert [group.tracking_identifier for group in planar_groups] == ["lesion 1", "lesion 1", "lesion 2"]
+    assert [group.tracking_identifier for group in planar_groups] == [
+        "lesion 1",
+        "lesion 1",
+        "lesion 2",
+    ]
     assert all(group.roi.GraphicType == "POINT" for group in planar_groups)
 
 
@@ -257,15 +323,21 @@ def test_values_are_rounded():
     """No float noise: a NUM has one decimal and no second, binary representation."""
     source = make_source(1)
     document = report(source, read_by_hand(source, [0.812345678], {}))[0].dataset
-    measured = next(item for item in walk(document) if name(item) == ("111012", "DCM")).MeasuredValueSequence[0]
+    measured = next(
+        item for item in walk(document) if name(item) == ("111012", "DCM")
+    ).MeasuredValueSequence[0]
     assert str(measured.NumericValue) == "81.2"
 
 
-@pytest.mark.parametrize(("probability", "percent"), [(0.99999, 99.9), (0.00001, 0.1), (0.5, 50.0), (1.0, 100.0)])
+@pytest.mark.parametrize(
+    ("probability", "percent"), [(0.99999, 99.9), (0.00001, 0.1), (0.5, 50.0), (1.0, 100.0)]
+)
 def test_what_is_not_certain_is_not_called_so(probability, percent):
     """Rounding makes no certainty of 99.999 %."""
     document = report(make_source(1), read_by_hand(make_source(1), [probability], {}))[0].dataset
-    measured = next(item for item in walk(document) if name(item) == ("111012", "DCM")).MeasuredValueSequence[0]
+    measured = next(
+        item for item in walk(document) if name(item) == ("111012", "DCM")
+    ).MeasuredValueSequence[0]
     assert float(measured.NumericValue) == percent
 
 
@@ -294,22 +366,37 @@ def test_the_file_can_be_read_and_says_who_wrote_it(positive):
     for result in positive:
         dataset = pydicom.dcmread(io.BytesIO(result.encode()))
         is_picture = result.kind in ("summary", "overlay")
-        assert dataset.file_meta.TransferSyntaxUID == ("1.2.840.10008.1.2.5" if is_picture else "1.2.840.10008.1.2.1")
-        assert dataset.file_meta.MediaStorageSOPInstanceUID == result.sop_instance_uid == dataset.SOPInstanceUID
+        assert dataset.file_meta.TransferSyntaxUID == (
+            "1.2.840.10008.1.2.5" if is_picture else "1.2.840.10008.1.2.1"
+        )
+        assert (
+            dataset.file_meta.MediaStorageSOPInstanceUID
+            == result.sop_instance_uid
+            == dataset.SOPInstanceUID
+        )
         assert dataset.SOPClassUID == result.sop_class_uid
         assert dataset.file_meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
         assert dataset.file_meta.ImplementationVersionName == "ICHNODE_0.1.0"
 
 
 def test_lesions_come_by_certainty_with_all_their_marks():
-    """A bleed through three slices and a surer one elsewhere: two lesions, the surer is number 1, each mark its own point."""
+    """A bleed through three slices and a surer one elsewhere: two lesions, the surer is number 1,
+    each mark its own point.
+    """
     source = make_source(6)
     through = {index: (finding(100, 120, 0.6 + 0.1 * (index == 2)),) for index in (1, 2)}
-    reading = read_by_hand(source, [0.8] * 6, {**through, 3: (finding(104, 122, 0.65), finding(300, 320, 0.95))})
+    reading = read_by_hand(
+        source, [0.8] * 6, {**through, 3: (finding(104, 122, 0.65), finding(300, 320, 0.95))}
+    )
     document = report(source, reading)[0].dataset
     assert faults(document, source.series) == []
     planar_groups = [group for group in groups(document) if regions(group)]
-    assert [tracking(group)[0] for group in planar_groups] == ["lesion 1", "lesion 2", "lesion 2", "lesion 2"]
+    assert [tracking(group)[0] for group in planar_groups] == [
+        "lesion 1",
+        "lesion 2",
+        "lesion 2",
+        "lesion 2",
+    ]
     assert [certainty(group) for group in planar_groups] == [95.0, 70.0, 60.0, 65.0]
     sentences = [text for text in texts(document) if text.startswith("Lesion")]
     assert sentences == [
@@ -321,10 +408,18 @@ def test_lesions_come_by_certainty_with_all_their_marks():
 
 
 def test_a_lesion_keeps_its_tracking_uid_in_the_next_revision():
-    """Late slices shift the numbers of slices, another bundle the peak by a pixel: it is the same lesion, and the same series."""
+    """Late slices shift the numbers of slices, another bundle the peak by a pixel: it is the same
+    lesion, and the same series.
+    """
     first, later = make_source(4), make_source(6)
-    reading = read_by_hand(first, [0.1, 0.9, 0.9, 0.1], {1: (finding(90, 90, 0.9),), 2: (finding(300, 300, 0.8),)})
-    again = read_by_hand(later, [0.1, 0.9, 0.9, 0.9, 0.1, 0.1], {1: (finding(91, 90, 0.7),), 2: (finding(300, 300, 0.8),)})
+    reading = read_by_hand(
+        first, [0.1, 0.9, 0.9, 0.1], {1: (finding(90, 90, 0.9),), 2: (finding(300, 300, 0.8),)}
+    )
+    again = read_by_hand(
+        later,
+        [0.1, 0.9, 0.9, 0.9, 0.1, 0.1],
+        {1: (finding(91, 90, 0.7),), 2: (finding(300, 300, 0.8),)},
+    )
     other = replace(ALGORITHM, bundle_sha256="01" * 32)
     documents = [
         report(first, reading)[0].dataset,
@@ -343,14 +438,24 @@ def test_a_new_revision_names_its_predecessor():
     first = report(source, negative_reading(source))[0].dataset
     assert "PredecessorDocumentsSequence" not in first
     predecessor = Predecessor(
-        series_instance_uid=first.SeriesInstanceUID, sop_class_uid=first.SOPClassUID, sop_instance_uid=first.SOPInstanceUID
+        series_instance_uid=first.SeriesInstanceUID,
+        sop_class_uid=first.SOPClassUID,
+        sop_instance_uid=first.SOPInstanceUID,
     )
-    second = report(replace(source, revision=2, predecessor=predecessor), negative_reading(source))[0].dataset
+    second = report(replace(source, revision=2, predecessor=predecessor), negative_reading(source))[
+        0
+    ].dataset
     (study,) = second.PredecessorDocumentsSequence
     (series,) = study.ReferencedSeriesSequence
     (reference,) = series.ReferencedSOPSequence
-    assert (study.StudyInstanceUID, series.SeriesInstanceUID) == (first.StudyInstanceUID, first.SeriesInstanceUID)
-    assert (reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) == (first.SOPClassUID, first.SOPInstanceUID)
+    assert (study.StudyInstanceUID, series.SeriesInstanceUID) == (
+        first.StudyInstanceUID,
+        first.SeriesInstanceUID,
+    )
+    assert (reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) == (
+        first.SOPClassUID,
+        first.SOPInstanceUID,
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,16 @@ from tests.support.report.sr_tree import faults, groups, items, texts, trackings
 
 
 def test_a_refused_series_is_called_undetermined_and_never_absent():
-    """Undetermined, the reason in words, all its images as evidence, no certainty; the same tracking UID as an answer has."""
+    """Undetermined, the reason in words, all its images as evidence, no certainty; the same
+    tracking UID as an answer has.
+    """
     source = make_source(3)
     result = refused(source)
     assert faults(result.dataset, source.series) == []
     (group,) = groups(result.dataset)
-    meanings = [item.ConceptCodeSequence[0].CodeMeaning for item in items(group) if item.ValueType == "CODE"]
+    meanings = [
+        item.ConceptCodeSequence[0].CodeMeaning for item in items(group) if item.ValueType == "CODE"
+    ]
     assert "Undetermined" in meanings
     assert "Absent" not in meanings
     assert "Reason (bone_kernel): kernel H70h" in texts(result.dataset)
@@ -26,8 +30,12 @@ def test_a_refused_series_is_called_undetermined_and_never_absent():
 
 
 def test_what_is_not_ct_gets_no_document():
-    """Nobody asked about results and localizers of another modality; their refusal stays in the ledger."""
-    source = make_source(2, change=lambda dataset: setattr(dataset, "SOPClassUID", "1.2.840.10008.5.1.4.1.1.7"))
+    """Nobody asked about results and localizers of another modality; their refusal stays in the
+    ledger.
+    """
+    source = make_source(
+        2, change=lambda dataset: setattr(dataset, "SOPClassUID", "1.2.840.10008.5.1.4.1.1.7")
+    )
     assert refused(source) is None
 
 

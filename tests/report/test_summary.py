@@ -8,7 +8,14 @@ import pytest
 from ich_node.report import ReportOptions
 from ich_node.report.context import to_context
 from ich_node.report.paint import blend, grey
-from ich_node.report.summary import Tile, answer_line, choose_tiles, fact_lines, lesion_lines, render_summary
+from ich_node.report.summary import (
+    Tile,
+    answer_line,
+    choose_tiles,
+    fact_lines,
+    lesion_lines,
+    render_summary,
+)
 from tests.support.report.report_examples import (
     ALGORITHM,
     AT,
@@ -31,11 +38,16 @@ def page(source, reading):
     context = context_of(source, reading)
     on_slice = likelihood_of(reading)
     maps = {read.number: on_slice(map_, read.slice) for read, map_ in context.mapped_slices}
-    return render_summary(context, [Tile(read=read, likelihood_YX=maps[read.number]) for read in choose_tiles(context)])
+    return render_summary(
+        context,
+        [Tile(read=read, likelihood_YX=maps[read.number]) for read in choose_tiles(context)],
+    )
 
 
 def test_the_summary_is_the_first_of_the_overlay_series(positive):
-    """One page, instance 1, of the series of the overlays; it names every positive slice and claims no place."""
+    """One page, instance 1, of the series of the overlays; it names every positive slice and claims
+    no place.
+    """
     (summary,), overlays = of_kind(positive, "summary"), of_kind(positive, "overlay")
     assert {summary.SeriesInstanceUID} == {dataset.SeriesInstanceUID for dataset in overlays}
     numbers = [dataset.InstanceNumber for dataset in (summary, *overlays)]
@@ -76,7 +88,9 @@ def test_the_montage_shows_the_peak_of_every_lesion_first():
     """Eight tiles at most: peaks before slices that are only probable, in the order of the series."""
     source = make_source(20)
     probabilities = [0.1, *[0.99] * 12, *[0.8] * 6, 0.1]
-    reading = read_by_hand(source, probabilities, {15: (finding(200, 200, 0.8),), 18: (finding(300, 300, 0.7),)})
+    reading = read_by_hand(
+        source, probabilities, {15: (finding(200, 200, 0.8),), 18: (finding(300, 300, 0.7),)}
+    )
     numbers = [read.number for read in choose_tiles(context_of(source, reading))]
     assert numbers == [2, 3, 4, 5, 6, 7, 16, 19]
 
@@ -94,11 +108,16 @@ def test_any_number_of_slices_fits_the_page(count, shape):
 def test_the_strip_is_as_high_as_the_probabilities():
     """Feet at the left, a bar for each slice; those over the threshold have another colour."""
     source = make_source(10)
-    rgb_YXC = page(source, read_by_hand(source, [0.05 + 0.1 * index for index in range(10)], {})).astype(int)
+    rgb_YXC = page(
+        source, read_by_hand(source, [0.05 + 0.1 * index for index in range(10)], {})
+    ).astype(int)
     orange_YX = (rgb_YXC[..., 0] > 200) & (rgb_YXC[..., 2] < 80)
     columns = np.flatnonzero(orange_YX[440])
     assert columns.min() > 102 + 0.69 * 894
-    heights = [(rgb_YXC[352:447, round(102 + (index + 0.3) * 89.4)].sum(axis=-1) > 150).sum() for index in range(10)]
+    heights = [
+        (rgb_YXC[352:447, round(102 + (index + 0.3) * 89.4)].sum(axis=-1) > 150).sum()
+        for index in range(10)
+    ]
     assert heights == sorted(heights)
     assert heights[9] == pytest.approx(0.95 * 94, abs=3)
 

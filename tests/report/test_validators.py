@@ -59,7 +59,9 @@ def save(results: list[ResultObject], folder: Path) -> list[Path]:
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("read", [positive_reading, negative_reading])
 def test_dciodvfy_accepts(header, read, need, tmp_path):
-    """No error, and no warning but those about the spatial attributes of the overlay, whatever the source header lacks."""
+    """No error, and no warning but those about the spatial attributes of the overlay, whatever the
+    source header lacks.
+    """
     tool = need("dciodvfy")
     source = make_source(change=HEADERS[header])
     for path in save(report(source, read(source)), tmp_path):
@@ -107,7 +109,9 @@ def test_documents_are_valid(name, need, tmp_path):
     assert dcmtk(need("dsrdump"), path) == []
 
 
-@pytest.mark.parametrize("name", ["positive, second revision", "negative", "could not be analysed", "key objects"])
+@pytest.mark.parametrize(
+    "name", ["positive, second revision", "negative", "could not be analysed", "key objects"]
+)
 def test_the_template_validator_accepts(name, need, tmp_path):
     """PixelMed's rules of TID 1500 and TID 2010; 20 seconds a file, so on small ones."""
     tool = need("DicomSRValidator")
@@ -121,27 +125,55 @@ def without_image(document: Dataset) -> None:
 
 
 FAULTS: dict[str, tuple[str, str, Callable[[Dataset], object]]] = {
-    "evidence is missing": ("dciodvfy", "sr", lambda dataset: dataset.pop("CurrentRequestedProcedureEvidenceSequence")),
+    "evidence is missing": (
+        "dciodvfy",
+        "sr",
+        lambda dataset: dataset.pop("CurrentRequestedProcedureEvidenceSequence"),
+    ),
     "no patient's sex": ("dciodvfy", "sr", lambda dataset: setattr(dataset, "PatientSex", "U")),
     "no conversion type": ("dciodvfy", "overlay", lambda dataset: dataset.pop("ConversionType")),
-    "annotation neither burned in nor not": ("dciodvfy", "overlay", lambda dataset: setattr(dataset, "BurnedInAnnotation", "?")),
-    "no planar configuration": ("dciodvfy", "summary", lambda dataset: dataset.pop("PlanarConfiguration")),
-    "no label of the state": ("dciodvfy", "presentation_state", lambda dataset: dataset.pop("ContentLabel")),
-    "no images of the state": ("dcmpschk", "presentation_state", lambda dataset: dataset.pop("ReferencedSeriesSequence")),
+    "annotation neither burned in nor not": (
+        "dciodvfy",
+        "overlay",
+        lambda dataset: setattr(dataset, "BurnedInAnnotation", "?"),
+    ),
+    "no planar configuration": (
+        "dciodvfy",
+        "summary",
+        lambda dataset: dataset.pop("PlanarConfiguration"),
+    ),
+    "no label of the state": (
+        "dciodvfy",
+        "presentation_state",
+        lambda dataset: dataset.pop("ContentLabel"),
+    ),
+    "no images of the state": (
+        "dcmpschk",
+        "presentation_state",
+        lambda dataset: dataset.pop("ReferencedSeriesSequence"),
+    ),
     "an odd number of coordinates": (
         "dsrdump",
         "sr",
-        lambda dataset: setattr(next(item for item in walk(dataset) if item.ValueType == "SCOORD"), "GraphicData", [1.0]),
+        lambda dataset: setattr(
+            next(item for item in walk(dataset) if item.ValueType == "SCOORD"), "GraphicData", [1.0]
+        ),
     ),
     "a foreign image among the key objects": (
         "dciodvfy",
         "key_objects",
-        lambda dataset: setattr(dataset.ContentSequence[-1].ReferencedSOPSequence[0], "ReferencedSOPInstanceUID", "1.2.3"),
+        lambda dataset: setattr(
+            dataset.ContentSequence[-1].ReferencedSOPSequence[0],
+            "ReferencedSOPInstanceUID",
+            "1.2.3",
+        ),
     ),
     "no rescale to real-world values": (
         "dciodvfy",
         "parametric_map",
-        lambda dataset: dataset.SharedFunctionalGroupsSequence[0].pop("RealWorldValueMappingSequence"),
+        lambda dataset: dataset.SharedFunctionalGroupsSequence[0].pop(
+            "RealWorldValueMappingSequence"
+        ),
     ),
 }
 CHECKS = {"dciodvfy": dciodvfy, "dsrdump": dcmtk, "dcmpschk": dcmpschk}
@@ -176,7 +208,9 @@ def to_slice(dataset: Dataset) -> Slice:
     )
 
 
-@pytest.mark.parametrize("name", ["positive/cq500-sdh-412", "positive/cq500-ivh-80", "negative/cq500-47"])
+@pytest.mark.parametrize(
+    "name", ["positive/cq500-sdh-412", "positive/cq500-ivh-80", "negative/cq500-47"]
+)
 def test_results_of_real_headers_are_valid(name, real_series, need, tmp_path):
     """Headers as scanners and archives left them: dciodvfy and our own tree check find nothing."""
     datasets = sorted(real_series(name), key=lambda dataset: float(dataset.ImagePositionPatient[2]))

@@ -44,14 +44,18 @@ def point(row: float, column: float, score: float = 1.0) -> Point:
 
 
 def scored(points=(), boxes=(), **more) -> ScoredSlice:
-    return ScoredSlice(**({"patient_id": "a", "points": tuple(points), "boxes": tuple(boxes)} | more))
+    return ScoredSlice(
+        **({"patient_id": "a", "points": tuple(points), "boxes": tuple(boxes)} | more)
+    )
 
 
 LEFT, RIGHT, BOTH = box(0, 0, 10, 10), box(0, 20, 10, 30, "Epidural"), box(0, 0, 10, 30, "Chronic")
 
 
 def test_a_box_counts_once_and_an_outside_point_each_time():
-    """Two points in one box are one TP; the box without a point is one FN; two points elsewhere are two FP."""
+    """Two points in one box are one TP; the box without a point is one FN; two points elsewhere are
+    two FP.
+    """
     found = count(scored([point(1, 1), point(2, 2), point(50, 50), point(60, 60)], [LEFT, RIGHT]))
     assert found == Counts(tp=1, fp=2, fn=1)
 
@@ -63,29 +67,46 @@ def test_a_point_in_two_boxes_finds_both():
 
 def test_edges():
     """The first row and column belong to a box, the last do not: neighbouring boxes share no point."""
-    assert [holds(LEFT, point(*place)) for place in ((0, 0), (9.99, 9.99), (10, 5), (5, 10))] == [True, True, False, False]
+    assert [holds(LEFT, point(*place)) for place in ((0, 0), (9.99, 9.99), (10, 5), (5, 10))] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_an_ignored_box_counts_neither_way():
-    """A point in an ignored box is no FP, a missed ignored box no FN; a true box inside it is found all the same."""
+    """A point in an ignored box is no FP, a missed ignored box no FN; a true box inside it is found
+    all the same.
+    """
     assert count(scored([point(5, 25)], [], ignored=(BOTH,))) == Counts()
     assert count(scored([], [], ignored=(BOTH,))) == Counts()
     assert count(scored([point(5, 5)], [LEFT], ignored=(BOTH,))) == Counts(tp=1)
 
 
 def test_counts_are_pooled_before_anything_is_divided():
-    """3 boxes in 2 slices, 2 found, 1 false point on a slice without boxes: Se 2/3, PPV 2/3, Dice 4/6."""
-    slices = [scored([point(1, 1)], [LEFT, RIGHT]), scored([point(5, 25)], [RIGHT]), scored([point(3, 3)])]
+    """3 boxes in 2 slices, 2 found, 1 false point on a slice without boxes: Se 2/3, PPV 2/3, Dice
+    4/6.
+    """
+    slices = [
+        scored([point(1, 1)], [LEFT, RIGHT]),
+        scored([point(5, 25)], [RIGHT]),
+        scored([point(3, 3)]),
+    ]
     pooled = count_all(slices)
     assert pooled == Counts(tp=2, fp=1, fn=1)
     assert (pooled.sensitivity, pooled.ppv, pooled.dice) == pytest.approx((2 / 3, 2 / 3, 4 / 6))
 
 
 def test_figures_of_table_1_agree_with_each_other():
-    """Dice is the harmonic mean of PPV and sensitivity: 61.88 and 54.72 give the paper's 58.08; 38.19 and 62.13 its 47.30."""
+    """Dice is the harmonic mean of PPV and sensitivity: 61.88 and 54.72 give the paper's 58.08;
+    38.19 and 62.13 its 47.30.
+    """
     for ppv, sensitivity, dice in ((61.88, 54.72, 58.08), (38.19, 62.13, 47.30)):
         tp = 1e6
-        counts = Counts(tp=int(tp), fp=round(tp / ppv * 100 - tp), fn=round(tp / sensitivity * 100 - tp))
+        counts = Counts(
+            tp=int(tp), fp=round(tp / ppv * 100 - tp), fn=round(tp / sensitivity * 100 - tp)
+        )
         assert 100 * counts.dice == pytest.approx(dice, abs=0.006)
 
 
@@ -102,8 +123,14 @@ def test_kinds_and_sizes():
         scored([point(5, 5)], [LEFT, RIGHT], pixel_spacing_mm=(0.5, 0.5)),
         scored([point(5, 5)], [LEFT], pixel_spacing_mm=(0.5, 2.0)),
     ]
-    assert by_kind(slices) == {"Epidural": Recall(found=0, boxes=1), "Subdural": Recall(found=2, boxes=2)}
-    assert by_size(slices) == {"0 to 10 mm": Recall(found=1, boxes=2), "20 to 40 mm": Recall(found=1, boxes=1)}
+    assert by_kind(slices) == {
+        "Epidural": Recall(found=0, boxes=1),
+        "Subdural": Recall(found=2, boxes=2),
+    }
+    assert by_size(slices) == {
+        "0 to 10 mm": Recall(found=1, boxes=2),
+        "20 to 40 mm": Recall(found=1, boxes=1),
+    }
 
 
 def test_froc():
@@ -124,7 +151,8 @@ def test_froc_ends_at_the_pooled_counts():
     rng = np.random.default_rng(0)
     slices = [
         scored(
-            [point(*rng.uniform(0, 40, 2), float(rng.random())) for _ in range(rng.integers(5))], [LEFT, RIGHT][: rng.integers(3)]
+            [point(*rng.uniform(0, 40, 2), float(rng.random())) for _ in range(rng.integers(5))],
+            [LEFT, RIGHT][: rng.integers(3)],
         )
         for _ in range(60)
     ]
@@ -134,14 +162,25 @@ def test_froc_ends_at_the_pooled_counts():
 
 
 def test_pointing_game():
-    """Of the slices with boxes, those whose highest place lies in one; slices without boxes do not play."""
-    slices = [scored([], [LEFT], top=point(5, 5)), scored([], [LEFT], top=point(5, 25)), scored([], [], top=point(5, 5))]
+    """Of the slices with boxes, those whose highest place lies in one; slices without boxes do not
+    play.
+    """
+    slices = [
+        scored([], [LEFT], top=point(5, 5)),
+        scored([], [LEFT], top=point(5, 25)),
+        scored([], [], top=point(5, 5)),
+    ]
     assert pointing_game(slices) == Recall(found=1, boxes=2)
 
 
 def test_area_under_curve():
-    """Positives 3 and 1, negatives 2 and 1: 3 wins twice, 1 loses once and ties once: (2 + 0.5) / 4."""
-    assert area_under_curve(np.array([3.0, 1.0, 2.0, 1.0]), np.array([True, True, False, False])) == 0.625
+    """Positives 3 and 1, negatives 2 and 1: 3 wins twice, 1 loses once and ties once: (2 + 0.5) /
+    4.
+    """
+    assert (
+        area_under_curve(np.array([3.0, 1.0, 2.0, 1.0]), np.array([True, True, False, False]))
+        == 0.625
+    )
     assert isnan(area_under_curve(np.array([1.0]), np.array([True])))
 
 
@@ -153,7 +192,9 @@ def test_area_under_curve_is_the_share_of_pairs():
 
 
 def test_sensitivity_at_a_specificity():
-    """Negatives 1 2 3 4, positives 2 4 5: specificity 0.75 is first reached from 4 on, which finds 2 of 3."""
+    """Negatives 1 2 3 4, positives 2 4 5: specificity 0.75 is first reached from 4 on, which finds
+    2 of 3.
+    """
     score, label = np.array([1.0, 2, 3, 4, 2, 4, 5]), np.array([False] * 4 + [True] * 3)
     figure = sensitivity_at_specificity(score, label, 0.75)
     assert (figure.threshold, figure.sensitivity, figure.specificity) == (4, 2 / 3, 0.75)
@@ -169,14 +210,20 @@ def test_ppv_at_a_prevalence():
 
 
 def test_patients_are_drawn_whole():
-    """100 equal rows of one patient and 100 of another make an interval as wide as two patients are."""
+    """100 equal rows of one patient and 100 of another make an interval as wide as two patients
+    are.
+    """
     row = np.repeat([0.0, 1.0], 100)
-    interval = bootstrap(["a"] * 100 + ["b"] * 100, lambda rows: float(row[rows].mean()), resamples=200)
+    interval = bootstrap(
+        ["a"] * 100 + ["b"] * 100, lambda rows: float(row[rows].mean()), resamples=200
+    )
     assert (interval.low, interval.high) == (0.0, 1.0)
 
 
 def test_the_interval_of_a_mean():
-    """Of 400 patients the 95 percent interval of a share of one half is near 0.5 ± 1.96 · 0.025, and the same each time."""
+    """Of 400 patients the 95 percent interval of a share of one half is near 0.5 ± 1.96 · 0.025,
+    and the same each time.
+    """
     row = np.arange(400) % 2
     patients = [str(index) for index in range(400)]
     interval = bootstrap(patients, lambda rows: float(row[rows].mean()))

@@ -19,7 +19,9 @@ def frame(syntax: UID, rows: int = 96, columns: int = 160) -> bytes:
 
 @pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
 def test_the_size_is_that_of_the_frame(syntax: UID) -> None:
-    """Rows, columns and precision of frames that a real encoder made; a JP2 box around it does not matter."""
+    """Rows, columns and precision of frames that a real encoder made; a JP2 box around it does not
+    matter.
+    """
     expected = CodestreamSize(rows=96, columns=160, components=1, bits=16)
     assert size_of(frame(syntax)) == expected
     if syntax == JPEG2000Lossless:
@@ -36,12 +38,17 @@ def test_a_frame_that_ends_in_its_header_is_undecodable(length: int) -> None:
     """Cut anywhere: a Refusal, never an error of the parser."""
     for syntax in (JPEG2000Lossless, JPEGLSLossless):
         try:
-            assert size_of(frame(syntax)[:length]) in (None, CodestreamSize(rows=96, columns=160, components=1, bits=16))
+            assert size_of(frame(syntax)[:length]) in (
+                None,
+                CodestreamSize(rows=96, columns=160, components=1, bits=16),
+            )
         except Undecodable:
             continue
 
 
-@pytest.mark.parametrize(("tile", "words"), [(1, "tiles; a CT slice has one"), (0, "tiles without a size")])
+@pytest.mark.parametrize(
+    ("tile", "words"), [(1, "tiles; a CT slice has one"), (0, "tiles without a size")]
+)
 def test_a_frame_of_countless_tiles_is_undecodable(tile: int, words: str) -> None:
     """Each tile costs a decoder memory, whatever its size."""
     data = bytearray(frame(JPEG2000Lossless))

@@ -25,7 +25,15 @@ from ich_node.series.decoders import decode
 from ich_node.series.hounsfield import to_hounsfield
 from tests.support.heads import head_hu, head_slice
 
-COMPRESSED = [JPEGLosslessSV1, JPEGLossless, JPEGLSLossless, JPEGLSNearLossless, JPEG2000Lossless, JPEG2000, RLELossless]
+COMPRESSED = [
+    JPEGLosslessSV1,
+    JPEGLossless,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    JPEG2000Lossless,
+    JPEG2000,
+    RLELossless,
+]
 LOSSY = {JPEGLSNearLossless: {"jls_error": 3}, JPEG2000: {"j2k_cr": [8]}}
 
 
@@ -33,13 +41,20 @@ def compressed(syntax: UID, bits: int, signed: bool) -> Dataset:
     """A head of that precision as an encoder for that syntax writes it."""
     stored_YX = head_hu() + (0 if signed else 1024)
     ds = head_slice(
-        0, BitsStored=bits, HighBit=bits - 1, PixelRepresentation=int(signed), RescaleIntercept="0" if signed else "-1024"
+        0,
+        BitsStored=bits,
+        HighBit=bits - 1,
+        PixelRepresentation=int(signed),
+        RescaleIntercept="0" if signed else "-1024",
     )
     ds.PixelData = stored_YX.astype("<i2").tobytes()
     if syntax in (JPEGLossless, JPEGLosslessSV1):
         plain_YX = stored_YX.astype(np.int16).view(np.uint16) & np.uint16((1 << bits) - 1)
         frame = imagecodecs.jpeg8_encode(
-            plain_YX, lossless=True, bitspersample=bits, predictor=1 if syntax == JPEGLosslessSV1 else 4
+            plain_YX,
+            lossless=True,
+            bitspersample=bits,
+            predictor=1 if syntax == JPEGLosslessSV1 else 4,
         )
         ds.file_meta.TransferSyntaxUID = syntax
         ds.PixelData = encapsulate([frame])
@@ -53,7 +68,12 @@ def compressed(syntax: UID, bits: int, signed: bool) -> Dataset:
 @pytest.mark.parametrize(
     ("syntax", "signed"),
     # pydicom writes no signed JPEG-LS with loss
-    [(syntax, signed) for syntax in COMPRESSED for signed in (False, True) if not (syntax == JPEGLSNearLossless and signed)],
+    [
+        (syntax, signed)
+        for syntax in COMPRESSED
+        for signed in (False, True)
+        if not (syntax == JPEGLSNearLossless and signed)
+    ],
 )
 @pytest.mark.parametrize("bits", [12, 13, 16])
 def test_what_is_decoded_is_what_pydicom_decodes(syntax, bits, signed):

@@ -23,9 +23,15 @@ def masks() -> list[np.ndarray]:
 def test_dilation_erosion_and_closing_are_scipys(times):
     """Borders included."""
     for mask_YX in masks():
-        assert np.array_equal(dilated(mask_YX, times), ndimage.binary_dilation(mask_YX, iterations=times))
-        assert np.array_equal(eroded(mask_YX, times), ndimage.binary_erosion(mask_YX, iterations=times))
-        assert np.array_equal(closed(mask_YX, times), ndimage.binary_closing(mask_YX, iterations=times))
+        assert np.array_equal(
+            dilated(mask_YX, times), ndimage.binary_dilation(mask_YX, iterations=times)
+        )
+        assert np.array_equal(
+            eroded(mask_YX, times), ndimage.binary_erosion(mask_YX, iterations=times)
+        )
+        assert np.array_equal(
+            closed(mask_YX, times), ndimage.binary_closing(mask_YX, iterations=times)
+        )
 
 
 def test_a_mask_with_its_holes_is_scipys_filling():

@@ -1,4 +1,6 @@
-"""Real head CT is full of traps; each has its rule here. docs/refusals.md lists the refusals and names these tests."""
+"""Real head CT is full of traps; each has its rule here. docs/refusals.md lists the refusals and
+names these tests.
+"""
 
 import random
 
@@ -25,12 +27,15 @@ from tests.support.refusals import refusal
 
 def same(one: Series, other: Series) -> bool:
     return len(one.slices) == len(other.slices) and all(
-        a.sop_instance_uid == b.sop_instance_uid and a.position_mm == b.position_mm and np.array_equal(a.hu_YX, b.hu_YX)
+        a.sop_instance_uid == b.sop_instance_uid
+        and a.position_mm == b.position_mm
+        and np.array_equal(a.hu_YX, b.hu_YX)
         for a, b in zip(one.slices, other.slices, strict=True)
     )
 
 
-# --- order and geometry -------------------------------------------------------------------------------------------------
+# --- order and geometry
+# -------------------------------------------------------------------------------------------------
 
 
 def test_slices_are_ordered_by_position_never_by_instance_number():
@@ -45,21 +50,31 @@ def test_slices_are_ordered_by_position_never_by_instance_number():
 
 
 def test_a_table_that_runs_the_other_way_gives_the_same_order():
-    """ImageOrientationPatient of a prone patient points the normal to the feet; larger is still nearer to the head."""
+    """ImageOrientationPatient of a prone patient points the normal to the feet; larger is still
+    nearer to the head.
+    """
     datasets = head_series(ImageOrientationPatient=[1, 0, 0, 0, -1, 0])
-    assert [slice_.position_mm for slice_ in read_series(datasets).slices] == [10.0 * index for index in range(12)]
+    assert [slice_.position_mm for slice_ in read_series(datasets).slices] == [
+        10.0 * index for index in range(12)
+    ]
 
 
 def test_tilt_comes_from_the_geometry_not_from_its_tag():
-    """The tag says +12 degrees, the planes say 20: the planes are right, and positions run along their normal."""
+    """The tag says +12 degrees, the planes say 20: the planes are right, and positions run along
+    their normal.
+    """
     cosine, sine = np.cos(np.radians(20)), np.sin(np.radians(20))
-    series = read_series(head_series(ImageOrientationPatient=[1, 0, 0, 0, cosine, -sine], GantryDetectorTilt="12"))
+    series = read_series(
+        head_series(ImageOrientationPatient=[1, 0, 0, 0, cosine, -sine], GantryDetectorTilt="12")
+    )
     assert series.tilt_deg == pytest.approx(20)
     assert series.slices[1].position_mm - series.slices[0].position_mm == pytest.approx(10 * cosine)
 
 
 def test_one_series_in_four_forms_is_one_series():
-    """File order, transfer syntax (uncompressed, RLE, JPEG-LS, implicit) and header padding do not matter."""
+    """File order, transfer syntax (uncompressed, RLE, JPEG-LS, implicit) and header padding do not
+    matter.
+    """
     plain = read_series(head_series())
     shuffled = head_series()
     random.Random(2).shuffle(shuffled)
@@ -86,7 +101,11 @@ def test_the_same_object_given_twice_counts_once():
 
 def test_localizers_are_left_out_with_the_reason():
     """A scout is part of many series; it must not cost the series."""
-    scout = head_slice(40, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"], ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
+    scout = head_slice(
+        40,
+        ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"],
+        ImageOrientationPatient=[0, 1, 0, 0, 0, -1],
+    )
     silent_scout = head_slice(41, ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
     series = read_series([scout, *head_series(), silent_scout])
     assert len(series.slices) == 12
@@ -110,7 +129,11 @@ def test_spacing_may_vary_inside_a_head():
     """Thin at the base, thick above: normal."""
     datasets = head_series(20)
     for index, dataset in enumerate(datasets):
-        dataset.ImagePositionPatient = [-100, -100, 2.5 * index if index < 10 else 25 + 10.0 * (index - 10)]
+        dataset.ImagePositionPatient = [
+            -100,
+            -100,
+            2.5 * index if index < 10 else 25 + 10.0 * (index - 10),
+        ]
     assert len(read_series(datasets).slices) == 20
 
 
@@ -121,11 +144,14 @@ def test_non_square_and_non_512_slices_are_kept():
     assert slice_.pixel_spacing_mm == (1.5, 1.0)
 
 
-# --- Hounsfield units ---------------------------------------------------------------------------------------------------
+# --- Hounsfield units
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_padding_by_tag_whatever_its_sign_is_masked_and_kept_as_stored():
-    """PixelPaddingValue 63536 in a signed image is -2000; the pixels keep -3024 HU, the mask says where."""
+    """PixelPaddingValue 63536 in a signed image is -2000; the pixels keep -3024 HU, the mask says
+    where.
+    """
     datasets = head_series()
     for dataset in datasets:
         pixels_YX = np.frombuffer(dataset.PixelData, "<i2").reshape(128, 128).copy()
@@ -168,7 +194,9 @@ def test_a_padding_value_that_would_be_tissue_is_not_believed():
 
 
 def test_twelve_bit_signed_pixels_with_any_high_bits_give_the_same_hu():
-    """Some scanners set the sign bits of 12-bit data, some do not, some keep an overlay there: only BitsStored counts."""
+    """Some scanners set the sign bits of 12-bit data, some do not, some keep an overlay there: only
+    BitsStored counts.
+    """
     for high_bits in (0x0000, 0xF000, 0x5000):
         datasets = head_series(RescaleIntercept="0", BitsStored=12, HighBit=11)
         for index, dataset in enumerate(datasets):
@@ -221,10 +249,14 @@ def test_metal_beside_the_brain_is_noticed(row, column, slices):
 def test_the_clips_of_a_real_craniotomy_are_noticed():
     """The post-operative series, three slices; not the one without metal."""
     for name, slices in (("positive/rsna-edh-cce87b8761", 3), ("negative/cq500-47", 0)):
-        assert read_series([pydicom.dcmread(path) for path in real(name).iterdir()]).metal_slices == slices
+        assert (
+            read_series([pydicom.dcmread(path) for path in real(name).iterdir()]).metal_slices
+            == slices
+        )
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------------
+# --- refusals
+# -----------------------------------------------------------------------------------------------------------
 
 CORONAL, SAGITTAL = [1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, -1]
 
@@ -246,23 +278,38 @@ def moved(datasets: list[Dataset], axis: int) -> list[Dataset]:
         (errors.DerivedResult, head_series(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.34")),
         (errors.DerivedResult, head_series(ImageType=["DERIVED", "SECONDARY", "AXIAL"])),
         (errors.DerivedResult, head_series(ImageType=["DERIVED", "PRIMARY", "MPR"])),
-        (errors.DerivedResult, head_series(ImageType=["DERIVED", "PRIMARY", "AXIAL", "CT_SOM5 MIP"])),
+        (
+            errors.DerivedResult,
+            head_series(ImageType=["DERIVED", "PRIMARY", "AXIAL", "CT_SOM5 MIP"]),
+        ),
         (errors.EnhancedMultiFrame, head_series(SOPClassUID=EnhancedCTImageStorage)),
         (errors.EnhancedMultiFrame, head_series(NumberOfFrames=30)),
         (errors.NotHead, head_series(BodyPartExamined="CHEST")),
         (errors.NotHead, head_series(BodyPartExamined="CSPINE")),
         (errors.NotHead, head_series(StudyDescription="CT Thorax")),
         (errors.NotHead, moved(head_series(40), 2)),
-        (errors.NotHead, head_series(PixelData=(np.full((128, 128), -990) + 1024).astype("<i2").tobytes())),
+        (
+            errors.NotHead,
+            head_series(PixelData=(np.full((128, 128), -990) + 1024).astype("<i2").tobytes()),
+        ),
         (errors.NotAxial, moved(head_series(ImageOrientationPatient=CORONAL), 1)),
         (errors.NotAxial, moved(head_series(ImageOrientationPatient=SAGITTAL), 0)),
         (
             errors.MixedOrientations,
-            [*head_series(), *[head_slice(index, ImageOrientationPatient=CORONAL) for index in range(20, 30)]],
+            [
+                *head_series(),
+                *[head_slice(index, ImageOrientationPatient=CORONAL) for index in range(20, 30)],
+            ],
         ),
         (
             errors.MixedOrientations,
-            [*head_series(), *[head_slice(index, ImageOrientationPatient=[1, 0, 0, 0, 0.94, -0.34]) for index in (20, 21)]],
+            [
+                *head_series(),
+                *[
+                    head_slice(index, ImageOrientationPatient=[1, 0, 0, 0, 0.94, -0.34])
+                    for index in (20, 21)
+                ],
+            ],
         ),
         (errors.BoneKernel, head_series(ConvolutionKernel="BONEPLUS")),
         (errors.BoneKernel, head_series(ConvolutionKernel="H60s")),
@@ -276,7 +323,13 @@ def moved(datasets: list[Dataset], axis: int) -> list[Dataset]:
         (errors.TooFewSlices, head_series(7)),
         (errors.TooFewSlices, head_series(1)),
         (errors.TooFewSlices, head_series(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])),
-        (errors.TooFewSlices, [head_slice(index, ImagePositionPatient=[-100, -100, 2.0 * index]) for index in range(12)]),
+        (
+            errors.TooFewSlices,
+            [
+                head_slice(index, ImagePositionPatient=[-100, -100, 2.0 * index])
+                for index in range(12)
+            ],
+        ),
         (errors.NoGeometry, head_series(ImagePositionPatient=None)),
         (errors.NoGeometry, head_series(ImageOrientationPatient=None)),
         (errors.NoGeometry, head_series(ImageOrientationPatient=[0, 0, 0, 0, 0, 0])),
@@ -317,7 +370,9 @@ def test_what_is_not_ours_is_refused_by_name(error, datasets):
     ids=str,
 )
 def test_what_only_sounds_wrong_is_read(attributes):
-    """Thick averages are DERIVED; a plain series may speak of contrast; an injection that no vessel shows did not happen."""
+    """Thick averages are DERIVED; a plain series may speak of contrast; an injection that no vessel
+    shows did not happen.
+    """
     assert len(read_series(head_series(**attributes)).slices) == 12
 
 

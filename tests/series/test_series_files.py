@@ -1,4 +1,6 @@
-"""Real files, in every syntax and with every oddity at hand: read exactly, or refused by name (docs/refusals.md)."""
+"""Real files, in every syntax and with every oddity at hand: read exactly, or refused by name
+(docs/refusals.md).
+"""
 
 from contextlib import suppress
 from io import BytesIO
@@ -32,7 +34,13 @@ LOSSLESS = [
 def chest_slice_as_head(name: str) -> Dataset:
     """The chest of the syntax samples, without the words that say so."""
     dataset = pydicom.dcmread(real("syntaxes", name))
-    for keyword in ("BodyPartExamined", "StudyDescription", "SeriesDescription", "ProtocolName", "ConvolutionKernel"):
+    for keyword in (
+        "BodyPartExamined",
+        "StudyDescription",
+        "SeriesDescription",
+        "ProtocolName",
+        "ConvolutionKernel",
+    ):
         if keyword in dataset:
             delattr(dataset, keyword)
     return dataset
@@ -40,8 +48,13 @@ def chest_slice_as_head(name: str) -> Dataset:
 
 @pytest.mark.parametrize("name", LOSSLESS)
 def test_every_lossless_syntax_decodes_exactly(name):
-    expected = read_series([chest_slice_as_head("LittleEndianExplicit_1.2.840.10008.1.2.1.dcm")], single_slice=True)
-    assert np.array_equal(read_series([chest_slice_as_head(name)], single_slice=True).slices[0].hu_YX, expected.slices[0].hu_YX)
+    expected = read_series(
+        [chest_slice_as_head("LittleEndianExplicit_1.2.840.10008.1.2.1.dcm")], single_slice=True
+    )
+    assert np.array_equal(
+        read_series([chest_slice_as_head(name)], single_slice=True).slices[0].hu_YX,
+        expected.slices[0].hu_YX,
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +69,11 @@ def test_every_lossless_syntax_decodes_exactly(name):
 def test_every_lossy_syntax_decodes_nearly(name, error_hu):
     """Median error; the 8-bit baseline sample keeps 16 HU steps."""
     expected = (
-        read_series([chest_slice_as_head("LittleEndianExplicit_1.2.840.10008.1.2.1.dcm")], single_slice=True).slices[0].hu_YX
+        read_series(
+            [chest_slice_as_head("LittleEndianExplicit_1.2.840.10008.1.2.1.dcm")], single_slice=True
+        )
+        .slices[0]
+        .hu_YX
     )
     found = read_series([chest_slice_as_head(name)], single_slice=True).slices[0].hu_YX
     assert np.median(np.abs(found.astype(float) - expected)) <= error_hu
@@ -80,19 +97,24 @@ def test_deflated_and_retired_syntaxes_are_refused_by_name(name, words):
 
 def test_signedness_that_contradicts_the_header_decodes_to_the_codestream():
     """The J2K codestream is signed differently from its header: air must still be -1000."""
-    slice_ = read_series([pydicom.dcmread(real("odd", "J2K_pixelrep_mismatch.dcm"))], single_slice=True).slices[0]
+    slice_ = read_series(
+        [pydicom.dcmread(real("odd", "J2K_pixelrep_mismatch.dcm"))], single_slice=True
+    ).slices[0]
     assert slice_.hu_YX.min() == -2000
     assert slice_.padding_YX.mean() == pytest.approx(0.2146, abs=1e-3)
 
 
 def test_unsigned_padding_in_a_signed_image():
-    slice_ = read_series([pydicom.dcmread(real("odd", "cq500-0-padding-63536.dcm"))], single_slice=True).slices[0]
+    slice_ = read_series(
+        [pydicom.dcmread(real("odd", "cq500-0-padding-63536.dcm"))], single_slice=True
+    ).slices[0]
     assert slice_.hu_YX.min() == -3024
     assert slice_.padding_YX.mean() > 0.2
 
 
 @pytest.mark.parametrize(
-    ("name", "error"), [("eCT_Supplemental.dcm", errors.EnhancedMultiFrame), ("bad_sequence.dcm", errors.NotHead)]
+    ("name", "error"),
+    [("eCT_Supplemental.dcm", errors.EnhancedMultiFrame), ("bad_sequence.dcm", errors.NotHead)],
 )
 def test_odd_real_files_are_refused_by_name(name, error):
     assert type(refusal([pydicom.dcmread(real("odd", name))])) is error
@@ -107,7 +129,9 @@ def test_odd_real_files_are_refused_by_name(name, error):
     ],
 )  # fmt: skip
 def test_real_head_ct_is_read(folder, slices, tilt_deg):
-    """Illegal UIDs, missing tags, JPEG Lossless, JPEG 2000, tilt, a description that speaks of an injection."""
+    """Illegal UIDs, missing tags, JPEG Lossless, JPEG 2000, tilt, a description that speaks of an
+    injection.
+    """
     paths: list[Path] = sorted(real(folder).iterdir())
     series = read_series([pydicom.dcmread(path) for path in paths])
     assert len(series.slices) == slices
@@ -117,7 +141,9 @@ def test_real_head_ct_is_read(folder, slices, tilt_deg):
 
 @pytest.mark.parametrize("name", ["CQ500-CT-1", "CQ500-CT-310"])
 def test_an_original_is_read_and_its_damaged_lossy_copy_left_out(name):
-    """The folder of one boxed slice also holds lossy copies under another UID, at the same position."""
+    """The folder of one boxed slice also holds lossy copies under another UID, at the same
+    position.
+    """
     datasets = [pydicom.dcmread(path) for path in sorted(real("boxed", name).rglob("*.dcm"))]
     series = read_series(datasets, single_slice=True)
     assert len(series.slices) == 1
@@ -147,4 +173,6 @@ def test_a_damaged_header_is_a_refusal_never_another_error(tmp_path_factory, dat
     found, _ = find_series([path])
     for files in found:
         with suppress(errors.Refusal):
-            read_series([*files.datasets(), *(dataset for dataset in datasets if dataset is not victim)])
+            read_series(
+                [*files.datasets(), *(dataset for dataset in datasets if dataset is not victim)]
+            )

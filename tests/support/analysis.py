@@ -24,7 +24,9 @@ from ich_node.report import ReportOptions
 from ich_node.spool import Spool
 
 START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-DEVICE_LOST = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later")
+DEVICE_LOST = torch.AcceleratorError(
+    "CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later"
+)
 
 
 def write_untrained_bundle(path: Path) -> None:
@@ -45,7 +47,9 @@ def write_untrained_bundle(path: Path) -> None:
 
 
 class Bench:
-    """`receive` puts a series there as the listener would; `now` is what all of them take for the time."""
+    """`receive` puts a series there as the listener would; `now` is what all of them take for the
+    time.
+    """
 
     def __init__(self, folder: Path, bundle: Path) -> None:
         self.now = START
@@ -64,14 +68,17 @@ class Bench:
             settings=AnalysisSettings(lease_seconds=60, max_attempts=2),
             options=ReportOptions(),
             destinations=[
-                DicomDestination(name=name, ae_title="PACS", host="127.0.0.1", port=104) for name in ("pacs", "archive")
+                DicomDestination(name=name, ae_title="PACS", host="127.0.0.1", port=104)
+                for name in ("pacs", "archive")
             ],
             owner=owner,
             clock=clock,
             stop=self.stop,
         )
 
-    def receive(self, datasets: list[Dataset], *, ready_in: timedelta = timedelta(0), urgent: bool = False) -> Job:
+    def receive(
+        self, datasets: list[Dataset], *, ready_in: timedelta = timedelta(0), urgent: bool = False
+    ) -> Job:
         for dataset in datasets:
             buffer = BytesIO()
             dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -80,7 +87,14 @@ class Bench:
             self.receive_bytes(dataset, buffer.getvalue(), ready_in=ready_in, urgent=urgent)
         return self.job
 
-    def receive_bytes(self, dataset: Dataset, data: bytes, *, ready_in: timedelta = timedelta(0), urgent: bool = False) -> None:
+    def receive_bytes(
+        self,
+        dataset: Dataset,
+        data: bytes,
+        *,
+        ready_in: timedelta = timedelta(0),
+        urgent: bool = False,
+    ) -> None:
         stored = self.spool.put(data)
         instance = Instance(
             sop_instance_uid=str(dataset.SOPInstanceUID),
@@ -94,7 +108,9 @@ class Bench:
             source="modality",
             received_at=self.now,
         )
-        self.ledger.add(instance, ready_at=self.now + ready_in, max_wait=timedelta(minutes=15), urgent=urgent)
+        self.ledger.add(
+            instance, ready_at=self.now + ready_in, max_wait=timedelta(minutes=15), urgent=urgent
+        )
 
     def work_once(self) -> bool:
         return self.analyser.work_once(Detector(self.shelf.current()))
@@ -105,7 +121,9 @@ class Bench:
 
 
 def detector_that_raises(bench: Bench, error: Exception) -> Detector:
-    """What CUDA raises comes out of the network's forward pass; there is no GPU here to raise it by itself."""
+    """What CUDA raises comes out of the network's forward pass; there is no GPU here to raise it by
+    itself.
+    """
     bundle = bench.shelf.current()
     engine = TorchEngine(bundle.network())
 

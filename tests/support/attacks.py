@@ -1,6 +1,8 @@
-"""What a hostile peer does, each until it is told to stop. In a process of its own, so that it and the victim share no lock:
+"""What a hostile peer does, each until it is told to stop. In a process of its own, so that it and
+the victim share no lock:
 
-python tests/support/attacks.py stalled PORT [CALLED_AE [CALLING_AE]]     # says "in place", goes on until its standard input ends
+python tests/support/attacks.py stalled PORT [CALLED_AE [CALLING_AE]]     # says "in place", goes on
+until its standard input ends
 """
 
 import socket
@@ -21,7 +23,16 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from tests.support.heads import ROOT, head_slice
 from tests.support.peers import CT
-from tests.support.raw_dicom import RELEASE_RQ, answer, associate_rq, c_store_rq, connect, encoded, fragment, pdu
+from tests.support.raw_dicom import (
+    RELEASE_RQ,
+    answer,
+    associate_rq,
+    c_store_rq,
+    connect,
+    encoded,
+    fragment,
+    pdu,
+)
 
 MOST_FRAGMENT = 16_384 - 6
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -37,10 +48,16 @@ class Victim:
     calling: str = "CT1"
 
 
-Attack = Callable[[Victim, threading.Event, Callable[[], None]], None]  # over: stop; in_place: say that it runs
+# over: stop; in_place: say that it runs
+Attack = Callable[[Victim, threading.Event, Callable[[], None]], None]
 
 
-def hold(open_one: Callable[[], socket.socket], count: int, over: threading.Event, in_place: Callable[[], None]) -> None:
+def hold(
+    open_one: Callable[[], socket.socket],
+    count: int,
+    over: threading.Event,
+    in_place: Callable[[], None],
+) -> None:
     """So many connections at the same time; who is thrown out comes again a second later."""
     held: list[socket.socket] = []
     while not over.is_set():
@@ -63,7 +80,9 @@ def is_closed(connection: socket.socket) -> bool:
         return True
 
 
-def again_and_again(once: Callable[[], None], over: threading.Event, in_place: Callable[[], None], pause: float = 0) -> None:
+def again_and_again(
+    once: Callable[[], None], over: threading.Event, in_place: Callable[[], None], pause: float = 0
+) -> None:
     while not over.is_set():
         with suppress(OSError, struct.error):
             once()
@@ -106,13 +125,21 @@ def shaken_tls(victim: Victim, over: threading.Event, in_place: Callable[[], Non
     again_and_again(shake, over, in_place, pause=0.02)
 
 
-def stalled_associations(victim: Victim, over: threading.Event, in_place: Callable[[], None]) -> None:
+def stalled_associations(
+    victim: Victim, over: threading.Event, in_place: Callable[[], None]
+) -> None:
     """50 sockets: an association, the command of a C-STORE, part of a data set, then silence."""
 
     def open_one() -> socket.socket:
-        connection = connect(victim.port, associate_rq(called=victim.called, calling=victim.calling))
+        connection = connect(
+            victim.port, associate_rq(called=victim.called, calling=victim.calling)
+        )
         if answer(connection)[:1] == b"\x02":
-            connection.sendall(c_store_rq()[0] + fragment(bytes(4000), is_last=False) + struct.pack(">BBL", 4, 0, 4000))
+            connection.sendall(
+                c_store_rq()[0]
+                + fragment(bytes(4000), is_last=False)
+                + struct.pack(">BBL", 4, 0, 4000)
+            )
         return connection
 
     hold(open_one, 50, over, in_place)
@@ -120,7 +147,9 @@ def stalled_associations(victim: Victim, over: threading.Event, in_place: Callab
 
 def burst(victim: Victim, over: threading.Event, in_place: Callable[[], None]) -> None:
     """1,000 connects in a burst, each closed at once; then the next burst."""
-    again_and_again(lambda: [connect(victim.port).close() for _ in range(1000)] and None, over, in_place)
+    again_and_again(
+        lambda: [connect(victim.port).close() for _ in range(1000)] and None, over, in_place
+    )
 
 
 def rejected(victim: Victim, over: threading.Event, in_place: Callable[[], None]) -> None:
@@ -140,13 +169,20 @@ def rejected(victim: Victim, over: threading.Event, in_place: Callable[[], None]
 
 
 def four_gigabytes(victim: Victim, over: threading.Event, in_place: Callable[[], None]) -> None:
-    """PDUs of every kind that announce 4 GiB, with a megabyte of them; before and within an association."""
+    """PDUs of every kind that announce 4 GiB, with a megabyte of them; before and within an
+    association.
+    """
 
     def once() -> None:
         for kind in (1, 2, 4, 5, 7):
-            with suppress(OSError), connect(victim.port, struct.pack(">BBL", kind, 0, 0xFFFFFFFF)) as liar:
+            with (
+                suppress(OSError),
+                connect(victim.port, struct.pack(">BBL", kind, 0, 0xFFFFFFFF)) as liar,
+            ):
                 liar.sendall(bytes(1 << 20))
-        with connect(victim.port, associate_rq(called=victim.called, calling=victim.calling)) as liar:
+        with connect(
+            victim.port, associate_rq(called=victim.called, calling=victim.calling)
+        ) as liar:
             answer(liar)
             liar.sendall(struct.pack(">BBL", 4, 0, 0xFFFFFFFF))
             for _ in range(64):
@@ -160,7 +196,9 @@ def endless(victim: Victim, over: threading.Event, in_place: Callable[[], None])
     part = fragment(bytes(MOST_FRAGMENT), is_last=False)
 
     def once() -> None:
-        with connect(victim.port, associate_rq(called=victim.called, calling=victim.calling)) as connection:
+        with connect(
+            victim.port, associate_rq(called=victim.called, calling=victim.calling)
+        ) as connection:
             if answer(connection)[:1] != b"\x02":
                 over.wait(0.2)
                 return
@@ -178,7 +216,10 @@ def slow_loris(victim: Victim, over: threading.Event, in_place: Callable[[], Non
     held: list[tuple[socket.socket, int]] = []
     while not over.is_set():
         going_on = []
-        for connection, said in [*held, *((connect(victim.port), 0) for _ in range(50 - len(held)))]:
+        for connection, said in [
+            *held,
+            *((connect(victim.port), 0) for _ in range(50 - len(held))),
+        ]:
             try:
                 connection.sendall(request[said : said + 1])
             except OSError:
@@ -193,7 +234,9 @@ def slow_loris(victim: Victim, over: threading.Event, in_place: Callable[[], Non
 def contexts(victim: Victim, over: threading.Event, in_place: Callable[[], None]) -> None:
     """Association requests with 128 presentation contexts of 38 transfer syntaxes each."""
     syntaxes = [*ACCEPTED_TRANSFER_SYNTAXES, *(UID(f"1.2.3.{number}") for number in range(26))]
-    request = associate_rq(called=victim.called, calling=victim.calling, contexts=[(CT, syntaxes)] * 128)
+    request = associate_rq(
+        called=victim.called, calling=victim.calling, contexts=[(CT, syntaxes)] * 128
+    )
 
     def once() -> None:
         with connect(victim.port, request) as connection:
@@ -205,10 +248,19 @@ def contexts(victim: Victim, over: threading.Event, in_place: Callable[[], None]
 
 
 def send(
-    victim: Victim, data_set: bytes, *, syntax: str = ExplicitVRLittleEndian, sop_class_uid: str = CT, uid: str = "1.2.3"
+    victim: Victim,
+    data_set: bytes,
+    *,
+    syntax: str = ExplicitVRLittleEndian,
+    sop_class_uid: str = CT,
+    uid: str = "1.2.3",
 ) -> str:
-    """C-STORE of these bytes; what came of it: a status as hex, "rejected", "no context" or "aborted"."""
-    request = associate_rq(called=victim.called, calling=victim.calling, contexts=[(sop_class_uid, (syntax,))])
+    """C-STORE of these bytes; what came of it: a status as hex, "rejected", "no context" or
+    "aborted".
+    """
+    request = associate_rq(
+        called=victim.called, calling=victim.calling, contexts=[(sop_class_uid, (syntax,))]
+    )
     with connect(victim.port, request) as connection:
         accepted = answer(connection)
         if accepted[:1] != b"\x02":
@@ -227,7 +279,10 @@ def send(
 
 
 def hostile_objects(
-    victim: Victim, objects: Sequence[tuple[bytes, dict[str, Any]]], over: threading.Event, in_place: Callable[[], None]
+    victim: Victim,
+    objects: Sequence[tuple[bytes, dict[str, Any]]],
+    over: threading.Event,
+    in_place: Callable[[], None],
 ) -> None:
     def once() -> None:
         for data_set, how in objects:
@@ -241,7 +296,11 @@ def deflated(victim: Victim, over: threading.Event, in_place: Callable[[], None]
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     head = encoded(head_slice(0, PixelData=None))
     private = struct.pack("<HH2sHL", 0x7FE1, 0x1010, b"OB", 0, 1 << 30)
-    body = packer.compress(head + private) + b"".join(packer.compress(bytes(1 << 20)) for _ in range(1024)) + packer.flush()
+    body = (
+        packer.compress(head + private)
+        + b"".join(packer.compress(bytes(1 << 20)) for _ in range(1024))
+        + packer.flush()
+    )
     uid = head_slice(0).SOPInstanceUID
     objects = [(body, {"syntax": DeflatedExplicitVRLittleEndian, "uid": uid}), (body, {"uid": uid})]
     hostile_objects(victim, objects, over, in_place)
@@ -250,7 +309,12 @@ def deflated(victim: Victim, over: threading.Event, in_place: Callable[[], None]
 def uids(victim: Victim, over: threading.Event, in_place: Callable[[], None]) -> None:
     """UIDs with ../, NUL, an absolute path, and 10 kB of digits."""
     objects = []
-    for hostile in ("../../../../tmp/ich-node-was-here", "/tmp/ich-node-was-here", "1.2\x003", "1" * 10_000):
+    for hostile in (
+        "../../../../tmp/ich-node-was-here",
+        "/tmp/ich-node-was-here",
+        "1.2\x003",
+        "1" * 10_000,
+    ):
         for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
             ds = head_slice(0, rows=16, columns=16)
             mark = "9" * 64
@@ -277,7 +341,9 @@ def nested(victim: Victim, over: threading.Event, in_place: Callable[[], None]) 
 
 
 def results(victim: Victim, over: threading.Event, in_place: Callable[[], None]) -> None:
-    """A Structured Report and a Secondary Capture, as if our own were routed back; and both in the clothes of a CT."""
+    """A Structured Report and a Secondary Capture, as if our own were routed back; and both in the
+    clothes of a CT.
+    """
     objects = []
     for sop_class in (COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE):
         ds = Dataset()
@@ -295,11 +361,18 @@ def broken_messages(victim: Victim, over: threading.Event, in_place: Callable[[]
 
     def once() -> None:
         for data in (b"", b"\x03" + b"\xff" * 40, b"\x03"):
-            with connect(victim.port, associate_rq(called=victim.called, calling=victim.calling)) as connection:
+            with connect(
+                victim.port, associate_rq(called=victim.called, calling=victim.calling)
+            ) as connection:
                 answer(connection)
                 connection.sendall(pdu(4, struct.pack(">LB", len(data) + 1, 1) + data))
                 answer(connection)
-        for nonsense in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, pdu(9, bytes(10)), pdu(4, bytes(10))):
+        for nonsense in (
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\xff" * 100,
+            pdu(9, bytes(10)),
+            pdu(4, bytes(10)),
+        ):
             with connect(victim.port, nonsense) as connection:
                 connection.recv(1)
 
@@ -319,14 +392,26 @@ TLS_ATTACKS = ("silent_tls", "shaken_tls")
 @contextmanager
 def attacked_by(name: str, victim: Victim) -> Iterator[None]:
     """While the attack is in place, in a process of its own."""
-    command = [sys.executable, "-m", __name__, name, str(victim.port), victim.called, victim.calling]
+    command = [
+        sys.executable,
+        "-m",
+        __name__,
+        name,
+        str(victim.port),
+        victim.called,
+        victim.calling,
+    ]
     attacker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert attacker.stdin is not None
     assert attacker.stdout is not None
     try:
-        assert attacker.stdout.readline() == "in place\n", f"the attack {name} ended with {attacker.poll()}"
+        assert attacker.stdout.readline() == "in place\n", (
+            f"the attack {name} ended with {attacker.poll()}"
+        )
         yield
-        assert attacker.poll() is None, f"the attack {name} ended before it was told to, with {attacker.poll()}"
+        assert attacker.poll() is None, (
+            f"the attack {name} ended before it was told to, with {attacker.poll()}"
+        )
     finally:
         attacker.stdin.close()
         try:
@@ -353,7 +438,11 @@ def main() -> None:
             sys.stdout.write("in place\n")
             sys.stdout.flush()
 
-    ATTACKS[name](Victim(port=int(port), **dict(zip(("called", "calling"), titles, strict=False))), over, in_place)
+    ATTACKS[name](
+        Victim(port=int(port), **dict(zip(("called", "calling"), titles, strict=False))),
+        over,
+        in_place,
+    )
 
 
 if __name__ == "__main__":

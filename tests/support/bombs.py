@@ -24,7 +24,9 @@ HUGE = 60_000  # rows and columns: 7.2 GB a frame, 108 GB in fifteen
 
 @dataclass(frozen=True, kw_only=True)
 class Bomb:
-    """reason: of the refusal, None for a series that is read. words: some that `jobs show` must say."""
+    """reason: of the refusal, None for a series that is read. words: some that `jobs show` must
+    say.
+    """
 
     name: str
     datasets: list[Dataset]
@@ -45,7 +47,11 @@ def bombs() -> Iterator[Bomb]:
         study = f"{ROOT}66.{number}"
         datasets = []
         for index in range(12):
-            uids = {"StudyInstanceUID": study, "SeriesInstanceUID": f"{study}.1", "SOPInstanceUID": f"{study}.1.{index + 1}"}
+            uids = {
+                "StudyInstanceUID": study,
+                "SeriesInstanceUID": f"{study}.1",
+                "SOPInstanceUID": f"{study}.1.{index + 1}",
+            }
             ds = head_slice(index, **uids)
             bend(ds)
             ds.SOPInstanceUID = uids["SOPInstanceUID"]
@@ -87,9 +93,19 @@ def _jpeg(syntax: UID, frame_marker: int, bits: int) -> Bend:
         frame = b"".join(
             (
                 b"\xff\xd8\xff\xdb" + struct.pack(">H", 67) + b"\x00" + b"\x01" * 64,
-                bytes([0xFF, frame_marker]) + struct.pack(">HBHHB", 11, bits, HUGE, HUGE, 1) + b"\x01\x11\x00",
-                *(b"\xff\xc4" + struct.pack(">H", 31) + bytes([kind]) + table for kind in (0x00, 0x10)),
-                b"\xff\xda" + struct.pack(">HB", 8, 1) + b"\x01\x00" + scan + bytes(20_000) + b"\xff\xd9",
+                bytes([0xFF, frame_marker])
+                + struct.pack(">HBHHB", 11, bits, HUGE, HUGE, 1)
+                + b"\x01\x11\x00",
+                *(
+                    b"\xff\xc4" + struct.pack(">H", 31) + bytes([kind]) + table
+                    for kind in (0x00, 0x10)
+                ),
+                b"\xff\xda"
+                + struct.pack(">HB", 8, 1)
+                + b"\x01\x00"
+                + scan
+                + bytes(20_000)
+                + b"\xff\xd9",
             )
         )
         ds.file_meta.TransferSyntaxUID = syntax
@@ -146,17 +162,52 @@ BOMBS: tuple[tuple[str, Bend, str | None, str], ...] = (
     ("60,000 x 60,000", _sizes(HUGE, HUGE), "too_large", "60000 x 60000 pixels"),
     ("JPEG 2000 announces it", _jpeg_2000, "undecodable", "announces 60000 x 60000"),
     ("JPEG-LS announces it", _jpeg_ls, "undecodable", "announces 60000 x 60000"),
-    ("lossless JPEG announces it", _jpeg(JPEGLosslessSV1, 0xC3, 16), "undecodable", "announces 60000 x 60000"),
-    ("baseline JPEG announces it", _jpeg(JPEGBaseline8Bit, 0xC0, 8), "undecodable", "announces 60000 x 60000"),
-    ("extended JPEG announces it", _jpeg(JPEGExtended12Bit, 0xC1, 12), "undecodable", "announces 60000 x 60000"),
+    (
+        "lossless JPEG announces it",
+        _jpeg(JPEGLosslessSV1, 0xC3, 16),
+        "undecodable",
+        "announces 60000 x 60000",
+    ),
+    (
+        "baseline JPEG announces it",
+        _jpeg(JPEGBaseline8Bit, 0xC0, 8),
+        "undecodable",
+        "announces 60000 x 60000",
+    ),
+    (
+        "extended JPEG announces it",
+        _jpeg(JPEGExtended12Bit, 0xC1, 12),
+        "undecodable",
+        "announces 60000 x 60000",
+    ),
     ("RLE goes on and on", _rle, "undecodable", "longer than its header says"),
     ("half of the pixels", _truncated, "undecodable", "pixel data"),
     ("no pixels", _empty, "undecodable", "pixel data"),
-    ("a third of a JPEG-LS frame", _truncated_frame(JPEGLSLossless), "undecodable", "cannot be decoded"),
+    (
+        "a third of a JPEG-LS frame",
+        _truncated_frame(JPEGLSLossless),
+        "undecodable",
+        "cannot be decoded",
+    ),
     ("a third of an RLE frame", _truncated_frame(RLELossless), "undecodable", "cannot be decoded"),
     ("Rows is text", _wrong_vr("Rows", "LO", "many"), "undecodable", "Rows"),
-    ("PixelSpacing is text", _wrong_vr("PixelSpacing", "LO", "wide"), "no_geometry", "PixelSpacing"),
-    ("RescaleSlope is a sequence", _wrong_vr("RescaleSlope", "SQ", []), "no_hounsfield_units", "RescaleSlope"),
-    ("ImagePositionPatient is bytes", _wrong_vr("ImagePositionPatient", "OB", b"\x00\x01"), "no_geometry", "ImagePosition"),
+    (
+        "PixelSpacing is text",
+        _wrong_vr("PixelSpacing", "LO", "wide"),
+        "no_geometry",
+        "PixelSpacing",
+    ),
+    (
+        "RescaleSlope is a sequence",
+        _wrong_vr("RescaleSlope", "SQ", []),
+        "no_hounsfield_units",
+        "RescaleSlope",
+    ),
+    (
+        "ImagePositionPatient is bytes",
+        _wrong_vr("ImagePositionPatient", "OB", b"\x00\x01"),
+        "no_geometry",
+        "ImagePosition",
+    ),
     ("our own result", _our_result, "derived_result", "derived"),
 )

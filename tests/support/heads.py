@@ -1,4 +1,6 @@
-"""A small head CT by formula, as datasets: skull, brain, air, a table. For tests that bend one thing at a time."""
+"""A small head CT by formula, as datasets: skull, brain, air, a table. For tests that bend one
+thing at a time.
+"""
 
 from typing import Any
 
@@ -12,16 +14,26 @@ AXIAL = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 
 def head_hu(rows: int = 128, columns: int = 128, *, level: float = 0.5) -> np.ndarray:
-    """hu_YX int16: an ellipse of skull around brain; level 0..1 changes its size and texture, so that slices differ."""
-    row_YX, column_YX = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
+    """hu_YX int16: an ellipse of skull around brain; level 0..1 changes its size and texture, so
+    that slices differ.
+    """
+    row_YX, column_YX = np.meshgrid(
+        np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij"
+    )
     radius_YX = np.hypot(row_YX / (0.7 + 0.15 * level), column_YX / (0.6 + 0.1 * level))
     hu_YX = np.where(radius_YX < 1, 900.0, -1000.0)
-    hu_YX = np.where(radius_YX < 0.9, 33 + 4 * np.sin(20 * row_YX + 7 * level) * np.cos(17 * column_YX), hu_YX)
+    hu_YX = np.where(
+        radius_YX < 0.9, 33 + 4 * np.sin(20 * row_YX + 7 * level) * np.cos(17 * column_YX), hu_YX
+    )
     return np.rint(hu_YX).astype(np.int16)
 
 
-def head_slice(index: int, *, count: int = 12, rows: int = 128, columns: int = 128, **attributes: Any) -> Dataset:
-    """One CT image of a series of `count` slices, 10 mm apart; attributes replace header values, None deletes them."""
+def head_slice(
+    index: int, *, count: int = 12, rows: int = 128, columns: int = 128, **attributes: Any
+) -> Dataset:
+    """One CT image of a series of `count` slices, 10 mm apart; attributes replace header values,
+    None deletes them.
+    """
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -31,20 +43,40 @@ def head_slice(index: int, *, count: int = 12, rows: int = 128, columns: int = 1
     dataset.FrameOfReferenceUID = f"{ROOT}1.2"
     dataset.Modality = "CT"
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate, dataset.PatientSex = "Doe^Jane", "P1", "19500101", "F"
-    dataset.StudyDate, dataset.StudyTime, dataset.StudyID, dataset.AccessionNumber = "20260101", "101500", "1", "A1"
+    dataset.PatientName, dataset.PatientID, dataset.PatientBirthDate, dataset.PatientSex = (
+        "Doe^Jane",
+        "P1",
+        "19500101",
+        "F",
+    )
+    dataset.StudyDate, dataset.StudyTime, dataset.StudyID, dataset.AccessionNumber = (
+        "20260101",
+        "101500",
+        "1",
+        "A1",
+    )
     dataset.ReferringPhysicianName = ""
     dataset.Manufacturer = "Test"
     dataset.SeriesNumber, dataset.InstanceNumber = 2, index + 1
     dataset.PatientPosition = "HFS"
     dataset.KVP, dataset.SliceThickness = "120", "10"
-    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [-100.0, -100.0, 10.0 * index], AXIAL
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = (
+        [-100.0, -100.0, 10.0 * index],
+        AXIAL,
+    )
     dataset.PixelSpacing = [1.6, 1.6]
     dataset.Rows, dataset.Columns = rows, columns
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 1
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = (
+        16,
+        16,
+        15,
+        1,
+    )
     dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "-1024", "1", "HU"
-    dataset.PixelData = (head_hu(rows, columns, level=index / max(1, count - 1)) + 1024).astype("<i2").tobytes()
+    dataset.PixelData = (
+        (head_hu(rows, columns, level=index / max(1, count - 1)) + 1024).astype("<i2").tobytes()
+    )
     for keyword, value in attributes.items():
         if value is None:
             delattr(dataset, keyword)

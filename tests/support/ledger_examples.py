@@ -1,4 +1,6 @@
-"""Objects, times and the small steps that the ledger's tests are told in; functions at the end run in processes of their own."""
+"""Objects, times and the small steps that the ledger's tests are told in; functions at the end run
+in processes of their own.
+"""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,9 @@ CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
 
-def instance(number=1, *, series="2.25.1", study="2.25.9", data="", at=T0, orientation=None, position_mm=None) -> Instance:
+def instance(
+    number=1, *, series="2.25.1", study="2.25.9", data="", at=T0, orientation=None, position_mm=None
+) -> Instance:
     """The object `number` of a series; other `data` makes another version of it."""
     sop = f"{series}.{number}"
     sha256 = hashlib.sha256(f"{study}{sop}{data}".encode()).hexdigest()
@@ -36,7 +40,9 @@ def instance(number=1, *, series="2.25.1", study="2.25.9", data="", at=T0, orien
 
 def add(ledger: Ledger, number=1, *, at=T0, urgent=False, **other) -> Added:
     """The object arrives at that time, and the series counts as complete after the quiet time."""
-    return ledger.add(instance(number, at=at, **other), ready_at=at + QUIET, max_wait=MAX_WAIT, urgent=urgent)
+    return ledger.add(
+        instance(number, at=at, **other), ready_at=at + QUIET, max_wait=MAX_WAIT, urgent=urgent
+    )
 
 
 def claim(ledger: Ledger, *, at=T0 + QUIET, owner="host:1", max_attempts=3) -> Job | None:
@@ -47,7 +53,9 @@ def results(job: Job, count=2) -> list[Result]:
     return [
         Result(
             sop_instance_uid=f"2.25.7.{job.id}.{number}",
-            sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34" if number == 0 else "1.2.840.10008.5.1.4.1.1.7",
+            sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34"
+            if number == 0
+            else "1.2.840.10008.5.1.4.1.1.7",
             kind="overlay" if number else "sr",
             path=f"objects/00/{number:064x}.dcm",
             sha256=f"{number:064x}",

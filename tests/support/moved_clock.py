@@ -1,8 +1,10 @@
-"""A clock that a test moves while real processes look at it: the time of day of those that run in its environment.
+"""A clock that a test moves while real processes look at it: the time of day of those that run in
+its environment.
 
-The kernel offers no such clock to one program alone (a time namespace moves the monotonic clocks, which nobody sets), and
-libfaketime 0.9.10 fails Python's time.sleep when the monotonic clock is to stay. So a few lines of C stand before the C library's
-clock_gettime. Times of files stay the machine's: as on a file server whose clock is another.
+The kernel offers no such clock to one program alone (a time namespace moves the monotonic clocks,
+which nobody sets), and libfaketime 0.9.10 fails Python's time.sleep when the monotonic clock is to
+stay. So a few lines of C stand before the C library's clock_gettime. Times of files stay the
+machine's: as on a file server whose clock is another.
 """
 
 import mmap
@@ -40,7 +42,9 @@ class MovedClock:
 def moved_clock(folder: Path) -> Iterator[MovedClock]:
     """At first it goes right."""
     library, file = folder / "moved_clock.so", folder / "clock"
-    subprocess.run([need("cc"), "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE)], check=True)
+    subprocess.run(
+        [need("cc"), "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE)], check=True
+    )
     file.write_bytes(OFFSET.pack(0))
     descriptor = os.open(file, os.O_RDWR)
     try:

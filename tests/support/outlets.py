@@ -1,4 +1,6 @@
-"""Readings whose notification is owed, and the listeners that real destinations are: MLLP on a socket, HTTP(S) on a server."""
+"""Readings whose notification is owed, and the listeners that real destinations are: MLLP on a
+socket, HTTP(S) on a server.
+"""
 
 import json
 import socket
@@ -45,7 +47,11 @@ def notification(
 ) -> Notification:
     """positive: None = the series was refused."""
     finding = {True: Answer.SUSPECTED, False: Answer.NOT_FOUND, None: Answer.NOT_ANALYSED}[positive]
-    read = {"series_probability": 0.97 if positive else 0.02, "threshold": 0.5, "lesions": 2 if positive else 0}
+    read = {
+        "series_probability": 0.97 if positive else 0.02,
+        "threshold": 0.5,
+        "lesions": 2 if positive else 0,
+    }
     return Notification(
         uid=f"{ROOT}{series}.9{revision}.{finding is Answer.SUSPECTED:d}",
         replaces=replaces or None,
@@ -54,7 +60,9 @@ def notification(
         revision=revision,
         at=START,
         finding=finding,
-        refused=RefusedReading(reason="bone_kernel", detail="the kernel is 'H60s'") if positive is None else None,
+        refused=RefusedReading(reason="bone_kernel", detail="the kernel is 'H60s'")
+        if positive is None
+        else None,
         slices=36,
         positive_slices=4 if positive else 0,
         report_uid=f"{ROOT}{series}.1",
@@ -75,12 +83,29 @@ class Bench:
     clock: Clock = field(default_factory=Clock)
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def sender(self, *destinations: Destination, owner: str = "sender", tls: TlsSettings = TLS_OFF) -> Sender:
-        return Sender(self.ledger, self.spool, destinations, "ICHNODE", clock=self.clock, owner=owner, stop=self.stop, tls=tls)
+    def sender(
+        self, *destinations: Destination, owner: str = "sender", tls: TlsSettings = TLS_OFF
+    ) -> Sender:
+        return Sender(
+            self.ledger,
+            self.spool,
+            destinations,
+            "ICHNODE",
+            clock=self.clock,
+            owner=owner,
+            stop=self.stop,
+            tls=tls,
+        )
 
     def claimed(self, series: int = 1) -> Job:
         """Another object of the series arrives: its next revision."""
-        number = sum(job.series_instance_uid == f"{ROOT}{series}.0" for job in self.ledger.list(limit=1000)) + 1
+        number = (
+            sum(
+                job.series_instance_uid == f"{ROOT}{series}.0"
+                for job in self.ledger.list(limit=1000)
+            )
+            + 1
+        )
         instance = Instance(
             sop_instance_uid=f"{ROOT}{series}.0.{number}",
             sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
@@ -98,13 +123,22 @@ class Bench:
         assert job is not None
         return job
 
-    def finish(self, *to: str, series: int = 1, positive: bool | None = True, replaces: str = "") -> Notification:
+    def finish(
+        self, *to: str, series: int = 1, positive: bool | None = True, replaces: str = ""
+    ) -> Notification:
         """A series was read (None: refused), and these are to be notified."""
         job = self.claimed(series)
         told = notification(series, revision=job.revision, positive=positive, replaces=replaces)
         results, now = [self.keep(told)], self.clock.now
         if positive is None:
-            self.ledger.refuse(job, now=now, reason="bone_kernel", detail="the kernel is 'H60s'", results=results, notify=to)
+            self.ledger.refuse(
+                job,
+                now=now,
+                reason="bone_kernel",
+                detail="the kernel is 'H60s'",
+                results=results,
+                notify=to,
+            )
         else:
             self.ledger.finish(
                 job,
@@ -130,7 +164,11 @@ class Bench:
         )
 
     def deliveries(self) -> list[Delivery]:
-        return [delivery for job in self.ledger.list(limit=1000) for delivery in self.ledger.deliveries(job.id)]
+        return [
+            delivery
+            for job in self.ledger.list(limit=1000)
+            for delivery in self.ledger.deliveries(job.id)
+        ]
 
     def states(self) -> list[DeliveryState]:
         return [delivery.state for delivery in self.deliveries()]
@@ -148,17 +186,22 @@ def opened_bench(folder: Path) -> Iterator[Bench]:
     ledger.dispose()
 
 
-# --- MLLP -------------------------------------------------------------------------------------------------------------------
+# --- MLLP
+# -------------------------------------------------------------------------------------------------------------------
 
 
-def acknowledged(message: str, code: str = "AA", text: str = "", *, control_id: str | None = None) -> str:
+def acknowledged(
+    message: str, code: str = "AA", text: str = "", *, control_id: str | None = None
+) -> str:
     """An acknowledgement as a simple receiver writes it: another version, its own order of fields."""
     return f"MSH|^~\\&|RIS|HOSP|||20260101||ACK^R01|1|P|2.3\rMSA|{code}|{control_id or message.split('|')[9]}|{text}\r"
 
 
 @dataclass
 class MllpReceiver:
-    """Keeps what it hears. answer: to a message, in a frame; None = says nothing; raw bytes are sent as they are."""
+    """Keeps what it hears. answer: to a message, in a frame; None = says nothing; raw bytes are
+    sent as they are.
+    """
 
     port: int = 0
     heard: list[str] = field(default_factory=list)
@@ -187,7 +230,11 @@ def mllp_receiver(*, context: ssl.SSLContext | None = None) -> Iterator[MllpRece
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             try:
-                with context.wrap_socket(self.request, server_side=True) if context else self.request as connection:
+                with (
+                    context.wrap_socket(self.request, server_side=True)
+                    if context
+                    else self.request as connection
+                ):
                     receiver.serve(connection)
             except OSError:
                 return  # the caller went away, or does not trust us: what the tests are about
@@ -207,10 +254,20 @@ def mllp_receiver(*, context: ssl.SSLContext | None = None) -> Iterator[MllpRece
 
 
 def hl7(port: int, **settings: Any) -> Hl7Destination:
-    return Hl7Destination(**{"name": "ris", "kind": "hl7", "host": "127.0.0.1", "port": port, "timeout_seconds": 5, **settings})
+    return Hl7Destination(
+        **{
+            "name": "ris",
+            "kind": "hl7",
+            "host": "127.0.0.1",
+            "port": port,
+            "timeout_seconds": 5,
+            **settings,
+        }
+    )
 
 
-# --- HTTP -------------------------------------------------------------------------------------------------------------------
+# --- HTTP
+# -------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -241,7 +298,12 @@ def web_receiver(*, context: ssl.SSLContext | None = None) -> Iterator[WebReceiv
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            request = Request(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            request = Request(
+                self.command,
+                self.path,
+                {name.lower(): value for name, value in self.headers.items()},
+                body,
+            )
             receiver.requests.append(request)
             status, headers, content = receiver.answer(request)
             self.send_response(status)

@@ -1,4 +1,6 @@
-"""Real peers for tests: DCMTK and Orthanc as processes, pynetdicom as a PACS stand-in; each on a free port of 127.0.0.1."""
+"""Real peers for tests: DCMTK and Orthanc as processes, pynetdicom as a PACS stand-in; each on a
+free port of 127.0.0.1.
+"""
 
 import json
 import os
@@ -81,9 +83,15 @@ def is_listening(port: int) -> bool:
 def running(command: Sequence[str], *, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that listens on the port; killed, it alone, at the end."""
     with log.open("wb") as out:
-        process = subprocess.Popen([*command], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [*command], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+        )
     try:
-        wait_until(lambda: is_listening(port) or process.poll() is not None, seconds=60, what=f"{command[0]} listening")
+        wait_until(
+            lambda: is_listening(port) or process.poll() is not None,
+            seconds=60,
+            what=f"{command[0]} listening",
+        )
         assert process.poll() is None, log.read_text(errors="replace")
         yield process
     finally:
@@ -160,7 +168,9 @@ class Pacs:
 
 
 def close_in_the_end(event: Event) -> None:
-    """pynetdicom leaves a socket open whose peer went first; under our filter of warnings that would fail a test."""
+    """pynetdicom leaves a socket open whose peer went first; under our filter of warnings that
+    would fail a test.
+    """
     transport = event.assoc.dul.socket
     connection, shut = transport.socket, transport._shutdown_socket
 
@@ -176,7 +186,13 @@ def pacs(
     *,
     ae_title: str = "PACS",
     port: int = 0,
-    sop_classes: Sequence[str] = (SECONDARY_CAPTURE, COMPREHENSIVE_3D_SR, PRESENTATION_STATE, KEY_OBJECTS, CT),
+    sop_classes: Sequence[str] = (
+        SECONDARY_CAPTURE,
+        COMPREHENSIVE_3D_SR,
+        PRESENTATION_STATE,
+        KEY_OBJECTS,
+        CT,
+    ),
     calling_ae_titles: Sequence[str] = (),
     verification: bool = True,
 ) -> Iterator[Pacs]:
@@ -206,7 +222,10 @@ def associated(
     *,
     calling_ae: str = "CT1",
     called_ae: str = "ICHNODE",
-    contexts: Sequence[tuple[str, Sequence[str]]] = ((VERIFICATION, (ImplicitVRLittleEndian,)), (CT, (ExplicitVRLittleEndian,))),
+    contexts: Sequence[tuple[str, Sequence[str]]] = (
+        (VERIFICATION, (ImplicitVRLittleEndian,)),
+        (CT, (ExplicitVRLittleEndian,)),
+    ),
 ) -> Iterator[Association]:
     """An association with what listens on the port, established or not; released at the end."""
     entity = Requestor(calling_ae)  # upstream's may drop an answer that comes fast

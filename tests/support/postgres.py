@@ -1,4 +1,6 @@
-"""A real PostgreSQL for tests: a private cluster of Debian's programs, run by an unprivileged user behind a socket of its own."""
+"""A real PostgreSQL for tests: a private cluster of Debian's programs, run by an unprivileged user
+behind a socket of its own.
+"""
 
 import os
 import pwd
@@ -20,7 +22,13 @@ from tests.support.peers import free_port, wait_until
 PROGRAMS = Path("/usr/lib/postgresql")
 USER = "ichnode"
 # No disk has to be waited for: a test kills clients, never the machine.
-SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB", "listen_addresses=")
+SETTINGS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "max_connections=200",
+    "shared_buffers=32MB",
+    "listen_addresses=",
+)
 
 
 @dataclass(kw_only=True)
@@ -41,9 +49,22 @@ class Cluster:
 
     def start(self) -> None:
         settings = [part for setting in SETTINGS for part in ("-c", setting)]
-        command = ["postgres", "-D", str(self.folder / "data"), "-p", str(self.port), "-k", str(self.folder), *settings]
-        self.server = subprocess.Popen([self.programs / command[0], *command[1:]], **_unprivileged())
-        wait_until(lambda: self._answers() or self.server.poll() is not None, what="PostgreSQL's start")
+        command = [
+            "postgres",
+            "-D",
+            str(self.folder / "data"),
+            "-p",
+            str(self.port),
+            "-k",
+            str(self.folder),
+            *settings,
+        ]
+        self.server = subprocess.Popen(
+            [self.programs / command[0], *command[1:]], **_unprivileged()
+        )
+        wait_until(
+            lambda: self._answers() or self.server.poll() is not None, what="PostgreSQL's start"
+        )
 
     def stop(self) -> None:
         """At once, whoever is connected."""
@@ -64,12 +85,26 @@ class Cluster:
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """A new one below /tmp: a socket's path is limited to 107 bytes, and pytest's folders are closed to other users."""
-    made = Cluster(programs=_programs(), folder=Path(tempfile.mkdtemp(prefix="ichpg")), port=free_port())
+    """A new one below /tmp: a socket's path is limited to 107 bytes, and pytest's folders are
+    closed to other users.
+    """
+    made = Cluster(
+        programs=_programs(), folder=Path(tempfile.mkdtemp(prefix="ichpg")), port=free_port()
+    )
     try:
         if os.geteuid() == 0:
             shutil.chown(made.folder, "nobody")
-        options = ["-D", str(made.folder / "data"), "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"]
+        options = [
+            "-D",
+            str(made.folder / "data"),
+            "-U",
+            USER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
         subprocess.run([made.programs / "initdb", *options], check=True, **_unprivileged())
         made.start()
         try:
@@ -94,4 +129,10 @@ def _programs() -> Path:
 def _unprivileged() -> dict[str, object]:
     """Nobody, if we are root: PostgreSQL refuses to serve as root."""
     user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
-    return {"user": user, "cwd": "/", "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return {
+        "user": user,
+        "cwd": "/",
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }

@@ -7,7 +7,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Footprint:
-    """descriptors and threads: how many are open now; peak_mb: the most memory that was ever resident (VmHWM)."""
+    """descriptors and threads: how many are open now; peak_mb: the most memory that was ever
+    resident (VmHWM).
+    """
 
     descriptors: int
     threads: int
@@ -20,7 +22,8 @@ def footprint(pid: int) -> Footprint:
     return Footprint(
         descriptors=len(list((process / "fd").iterdir())),
         threads=len(list((process / "task").iterdir())),
-        peak_mb=int(peak_kb[1]) // 1024 if peak_kb else 0,  # none: it has ended, and nobody asked how
+        # none: it has ended, and nobody asked how
+        peak_mb=int(peak_kb[1]) // 1024 if peak_kb else 0,
     )
 
 
@@ -34,7 +37,13 @@ def children(pid: int) -> dict[str, int]:
     found = {}
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         command = Path(f"/proc/{child}/comm").read_text().strip()
-        found.update({name: int(child) for name in ("receive", "analyse", "send") if command == f"ich-{name}"})
+        found.update(
+            {
+                name: int(child)
+                for name in ("receive", "analyse", "send")
+                if command == f"ich-{name}"
+            }
+        )
     return found
 
 

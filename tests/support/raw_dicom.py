@@ -49,21 +49,36 @@ def associate_rq(
         for number, (abstract, syntaxes) in enumerate(contexts)
     )
     titles = called.encode().ljust(16) + calling.encode().ljust(16)
-    return pdu(1, b"\x00\x01\x00\x00" + titles + bytes(32) + item(0x10, APPLICATION_CONTEXT) + proposed + item(0x50, user))
+    return pdu(
+        1,
+        b"\x00\x01\x00\x00"
+        + titles
+        + bytes(32)
+        + item(0x10, APPLICATION_CONTEXT)
+        + proposed
+        + item(0x50, user),
+    )
 
 
 def encoded(ds: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
-    stream = encode(ds, is_implicit_vr=syntax.is_implicit_VR, is_little_endian=syntax.is_little_endian)
+    stream = encode(
+        ds, is_implicit_vr=syntax.is_implicit_VR, is_little_endian=syntax.is_little_endian
+    )
     assert stream is not None
     return stream
 
 
-def c_store_rq(data_set: bytes | None = None, *, sop_class_uid: str = CT, sop_instance_uid: str | None = None) -> list[bytes]:
+def c_store_rq(
+    data_set: bytes | None = None, *, sop_class_uid: str = CT, sop_instance_uid: str | None = None
+) -> list[bytes]:
     """The P-DATA-TF PDUs of one object, a small one if none is given, on the first context."""
     ds = head_slice(0, rows=16, columns=16)
     request = C_STORE()
     request.MessageID, request.Priority = 1, 2
-    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = UID(sop_class_uid), UID(sop_instance_uid or ds.SOPInstanceUID)
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = (
+        UID(sop_class_uid),
+        UID(sop_instance_uid or ds.SOPInstanceUID),
+    )
     request.DataSet = BytesIO(encoded(ds) if data_set is None else data_set)
     message = C_STORE_RQ()
     message.primitive_to_message(request)

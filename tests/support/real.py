@@ -1,4 +1,6 @@
-"""Real head CT for tests, where it is at hand: ICH_NODE_REAL_DATA, or shared/real beside the checkout."""
+"""Real head CT for tests, where it is at hand: ICH_NODE_REAL_DATA, or shared/real beside the
+checkout.
+"""
 
 import os
 from pathlib import Path

@@ -32,7 +32,9 @@ def result_object(index: int, *, series: int = 1, sop_class: str = SECONDARY_CAP
     return ds
 
 
-def give_results(ledger: Ledger, spool: Spool, objects: list[Dataset], to: tuple[str, ...], now: datetime) -> None:
+def give_results(
+    ledger: Ledger, spool: Spool, objects: list[Dataset], to: tuple[str, ...], now: datetime
+) -> None:
     """What receive and analyse leave behind for one series."""
     series = objects[0].SeriesInstanceUID
     instance = Instance(
@@ -65,4 +67,12 @@ def give_results(ledger: Ledger, spool: Spool, objects: list[Dataset], to: tuple
                 size_bytes=stored.size_bytes,
             )
         )
-    ledger.finish(job, now=now, positive=True, series_probability=0.9, bundle_sha256="b", results=results, destinations=list(to))
+    ledger.finish(
+        job,
+        now=now,
+        positive=True,
+        series_probability=0.9,
+        bundle_sha256="b",
+        results=results,
+        destinations=list(to),
+    )

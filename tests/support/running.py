@@ -52,11 +52,21 @@ class Node:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "log").read_text().splitlines() if line.startswith("{")]
+        return [
+            json.loads(line)
+            for line in (self.folder / "log").read_text().splitlines()
+            if line.startswith("{")
+        ]
 
     def pid_of(self, name: str) -> int:
         """The process that `run` started last under this name."""
-        return int([line["pid"] for line in self.log if line["event"] == "process_started" and line["name"] == name][-1])
+        return int(
+            [
+                line["pid"]
+                for line in self.log
+                if line["event"] == "process_started" and line["name"] == name
+            ][-1]
+        )
 
     def states(self) -> list[str]:
         return [str(job.state) for job in self.ledger.list()]
@@ -64,7 +74,13 @@ class Node:
 
 @contextmanager
 def running_node(
-    folder: Path, pacs_port: int, *, pacs_ae: str = "PACS", bundle: Path | None = None, more: str = "", ends_with: int = 0
+    folder: Path,
+    pacs_port: int,
+    *,
+    pacs_ae: str = "PACS",
+    bundle: Path | None = None,
+    more: str = "",
+    ends_with: int = 0,
 ) -> Iterator[Node]:
     """`ich-node run` on a free port, ended by SIGTERM."""
     folder.mkdir()
@@ -73,7 +89,9 @@ def running_node(
     config = folder / "config.toml"
     config.write_text(text + more + (f'[bundle]\npath = "{bundle}"\n' if bundle else ""))
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log
+        )
     node = Node(folder, port, process)
     try:
         wait_until(lambda: is_listening(port), seconds=60, what="the node's listening")

@@ -1,4 +1,6 @@
-"""A ledger with finished jobs, the spool with their results, and senders on both; time stands still until a test moves it."""
+"""A ledger with finished jobs, the spool with their results, and senders on both; time stands still
+until a test moves it.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -30,16 +32,32 @@ class Node:
     def sender(self, *ports: int, owner: str = "sender", **destination: Any) -> Sender:
         """Sends to the destinations pacs, pacs2 ... on these ports."""
         return Sender(
-            self.ledger, self.spool, destinations(*ports, **destination), "ICHNODE", clock=self.clock, owner=owner, stop=self.stop
+            self.ledger,
+            self.spool,
+            destinations(*ports, **destination),
+            "ICHNODE",
+            clock=self.clock,
+            owner=owner,
+            stop=self.stop,
         )
 
-    def finish(self, count: int = 3, *, series: int = 1, to: tuple[str, ...] = ("pacs",)) -> list[str]:
+    def finish(
+        self, count: int = 3, *, series: int = 1, to: tuple[str, ...] = ("pacs",)
+    ) -> list[str]:
         """A job that was read, with so many results to deliver; their UIDs."""
-        give_results(self.ledger, self.spool, [result_object(index, series=series) for index in range(count)], to, self.clock.now)
+        give_results(
+            self.ledger,
+            self.spool,
+            [result_object(index, series=series) for index in range(count)],
+            to,
+            self.clock.now,
+        )
         return [f"{ROOT}{series}.{index + 1}" for index in range(count)]
 
     def deliveries(self) -> list[Delivery]:
-        return [delivery for job in self.ledger.list() for delivery in self.ledger.deliveries(job.id)]
+        return [
+            delivery for job in self.ledger.list() for delivery in self.ledger.deliveries(job.id)
+        ]
 
     def states(self) -> list[DeliveryState]:
         return [delivery.state for delivery in self.deliveries()]
@@ -49,7 +67,8 @@ def destinations(*ports: int, **settings: Any) -> tuple[DicomDestination, ...]:
     settings.setdefault("ae_title", "PACS")
     names = ["pacs", *(f"pacs{number}" for number in range(2, len(ports) + 1))]
     return tuple(
-        DicomDestination(name=name, host="127.0.0.1", port=port, **settings) for name, port in zip(names, ports, strict=False)
+        DicomDestination(name=name, host="127.0.0.1", port=port, **settings)
+        for name, port in zip(names, ports, strict=False)
     )
 
 

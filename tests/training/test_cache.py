@@ -1,4 +1,6 @@
-"""The cache holds what serving reads, bit for bit; a killed fill goes on; what is left out is named."""
+"""The cache holds what serving reads, bit for bit; a killed fill goes on; what is left out is
+named.
+"""
 
 import fcntl
 import shutil
@@ -10,7 +12,15 @@ import pytest
 import torch
 
 from ich_node.detection.peaks import PeakRule
-from ich_node.model.bundle import Bundle, Calibration, Card, OperatingPoint, Provenance, load_bundle, pack_bundle
+from ich_node.model.bundle import (
+    Bundle,
+    Calibration,
+    Card,
+    OperatingPoint,
+    Provenance,
+    load_bundle,
+    pack_bundle,
+)
 from ich_node.model.detector import Detector
 from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.model.network import MilNetwork, NetworkSpec
@@ -25,9 +35,13 @@ from training.views import Whole
 
 @pytest.fixture(scope="module")
 def phantoms(tmp_path_factory) -> Path:
-    """Three studies: thin slices with two bleeds and a tilt, thick ones with one, thick ones with none."""
+    """Three studies: thin slices with two bleeds and a tilt, thick ones with one, thick ones with
+    none.
+    """
     folder = tmp_path_factory.mktemp("phantoms")
-    thin = make_study(3, rows=160, slice_mm=2.5, bleeds=["IPH", "SDH"], tilt_deg=8.0).write(folder / "thin")
+    thin = make_study(3, rows=160, slice_mm=2.5, bleeds=["IPH", "SDH"], tilt_deg=8.0).write(
+        folder / "thin"
+    )
     for path in (*thin[:11], *thin[46:]):
         path.unlink()
     make_study(4, rows=160, slice_mm=10, bleeds=["EDH"]).write(folder / "thick")
@@ -75,12 +89,17 @@ def served_inputs(bundle: Bundle, labelled: LabelledSeries) -> dict[str, np.ndar
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_training_and_serving_see_the_same_bits(name, cache, series):
-    """From the same files, through the cache and through the Detector: slabs, brain shift, padding and windows included."""
+    """From the same files, through the cache and through the Detector: slabs, brain shift, padding
+    and windows included.
+    """
     preset = PRESETS[name]
     bundle = bundle_of(preset)
     examples, skipped = examples_of_cache(cache, series, preset.input)
     views = Whole(examples, preset.input)
-    trained = {examples.slice_of(index).sop_instance_uid: views[index].numpy() for index in range(len(examples))}
+    trained = {
+        examples.slice_of(index).sop_instance_uid: views[index].numpy()
+        for index in range(len(examples))
+    }
     served = {uid: image for item in series for uid, image in served_inputs(bundle, item).items()}
     assert not skipped
     assert trained.keys() == served.keys()
@@ -88,7 +107,9 @@ def test_training_and_serving_see_the_same_bits(name, cache, series):
 
 
 def test_thin_slices_are_learned_from_as_slabs(cache, series):
-    """A slab of 5 mm bleeds if one of its slices of 2.5 mm does; without slabs every slice is an example."""
+    """A slab of 5 mm bleeds if one of its slices of 2.5 mm does; without slabs every slice is an
+    example.
+    """
     thin = tuple(item for item in series if len(item.slices) > 20)
     slabs, _ = examples_of_cache(cache, thin, PRODUCT.input)
     single, _ = examples_of_cache(cache, thin, PRESETS["paper"].input)
@@ -96,7 +117,9 @@ def test_thin_slices_are_learned_from_as_slabs(cache, series):
     assert len(slabs) == -(-len(single) // 2)
     label_of = {item.sop_instance_uid: item.label for item in thin[0].slices}
     ordered = [label_of[single.slice_of(index).sop_instance_uid] for index in range(len(single))]
-    assert slabs.label_N.tolist() == [any(ordered[first : first + 2]) for first in range(0, len(ordered), 2)]
+    assert slabs.label_N.tolist() == [
+        any(ordered[first : first + 2]) for first in range(0, len(ordered), 2)
+    ]
     assert 0 < slabs.label_N.sum() < len(slabs)
 
 
@@ -115,7 +138,9 @@ def test_a_killed_fill_goes_on(cache, series, tmp_path):
     fill_cache(tmp_path, series, workers=0, progress=lambda done, _: seen.append(done))
     assert seen == [1, 2, 3]
     assert (tmp_path / INDEX).read_bytes().split(b"\n")[0] == whole
-    resumed, clean = (examples_of_cache(folder, series, PRODUCT.input)[0] for folder in (tmp_path, cache))
+    resumed, clean = (
+        examples_of_cache(folder, series, PRODUCT.input)[0] for folder in (tmp_path, cache)
+    )
     assert content(resumed) == content(clean)
     assert resumed.digest == clean.digest
 
@@ -128,19 +153,30 @@ def test_worker_processes_fill_the_same_cache(cache, series, tmp_path):
 
 
 def test_what_cannot_be_read_is_skipped_by_name(phantoms, tmp_path):
-    """A series whose files are gone, and slices whose label nobody knows; the others are learned from."""
+    """A series whose files are gone, and slices whose label nobody knows; the others are learned
+    from.
+    """
     folder = tmp_path / "data"
     shutil.copytree(phantoms, folder)
     found = read_dataset(folder)
     broken, unknown, whole = found.series
     for slice_ in broken.slices:
         slice_.path.unlink()
-    slices = tuple(replace(slice_, label=None) for slice_ in unknown.slices[:2]) + unknown.slices[2:]
+    slices = (
+        tuple(replace(slice_, label=None) for slice_ in unknown.slices[:2]) + unknown.slices[2:]
+    )
     labelled = (broken, replace(unknown, slices=slices), whole)
     fill_cache(tmp_path / "cache", labelled, workers=0)
     examples, skipped = examples_of_cache(tmp_path / "cache", labelled, PRESETS["paper"].input)
-    assert [skip.what for skip in skipped] == [broken.series_instance_uid, *(item.sop_instance_uid for item in slices[:2])]
-    assert [skip.reason for skip in skipped] == ["unreadable", "a slice without a label", "a slice without a label"]
+    assert [skip.what for skip in skipped] == [
+        broken.series_instance_uid,
+        *(item.sop_instance_uid for item in slices[:2]),
+    ]
+    assert [skip.reason for skip in skipped] == [
+        "unreadable",
+        "a slice without a label",
+        "a slice without a label",
+    ]
     assert len(examples) == len(slices) - 2 + len(whole.slices)
 
 

@@ -8,7 +8,9 @@ from training.candidates import UNBOUNDED, find_candidates, keep
 
 
 def random_map(rng: np.random.Generator) -> np.ndarray:
-    """Network-like maps: logits or softmax weights on a coarse grid, upsampled; or raw noise; or steps with many ties."""
+    """Network-like maps: logits or softmax weights on a coarse grid, upsampled; or raw noise; or
+    steps with many ties.
+    """
     low_YX = rng.normal(size=rng.integers(8, 33, 2)).astype(np.float32)
     flavour = rng.integers(4)
     if flavour == 0:
@@ -23,8 +25,12 @@ def random_map(rng: np.random.Generator) -> np.ndarray:
 def random_rule(rng: np.random.Generator, map_YX: np.ndarray) -> PeakRule:
     return PeakRule(
         min_distance_px=int(rng.integers(1, 60)),
-        min_likelihood=float(rng.choice([rng.choice(map_YX.ravel()), rng.uniform(map_YX.min() - 0.1, map_YX.max())])),
-        min_prominence=float(rng.choice([0.0, 1e-9, 1.0, rng.uniform(0, 1.1 * np.ptp(map_YX)), np.ptp(map_YX)])),
+        min_likelihood=float(
+            rng.choice([rng.choice(map_YX.ravel()), rng.uniform(map_YX.min() - 0.1, map_YX.max())])
+        ),
+        min_prominence=float(
+            rng.choice([0.0, 1e-9, 1.0, rng.uniform(0, 1.1 * np.ptp(map_YX)), np.ptp(map_YX)])
+        ),
         exclude_border=bool(rng.integers(2)),
     )
 
@@ -33,17 +39,23 @@ def kept(map_YX: np.ndarray, rule: PeakRule) -> list[tuple[int, int, float]]:
     candidates = find_candidates(map_YX)
     mask_N = keep(candidates, rule)
     columns = (candidates.row_N[mask_N], candidates.column_N[mask_N], candidates.value_N[mask_N])
-    return [(int(row), int(column), float(value)) for row, column, value in zip(*columns, strict=True)]
+    return [
+        (int(row), int(column), float(value)) for row, column, value in zip(*columns, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("seed", range(24))
 def test_a_filter_is_find_peaks(seed):
-    """Random maps with and without ties and plateaus, and 8 rules each: the same peaks in the same order."""
+    """Random maps with and without ties and plateaus, and 8 rules each: the same peaks in the same
+    order.
+    """
     rng = np.random.default_rng(seed)
     map_YX = random_map(rng)
     for _ in range(8):
         rule = random_rule(rng, map_YX)
-        assert kept(map_YX, rule) == [(peak.row, peak.column, peak.likelihood) for peak in find_peaks(map_YX, rule)]
+        assert kept(map_YX, rule) == [
+            (peak.row, peak.column, peak.likelihood) for peak in find_peaks(map_YX, rule)
+        ]
 
 
 def test_a_floor_leaves_out_what_no_rule_above_it_keeps():
@@ -62,7 +74,9 @@ def test_a_constant_map_has_no_candidates():
 
 
 def test_the_numbers_of_a_ridge():
-    """Summits 5 and 3 in one row, the pass between them 1: the lower one reaches 4 px and joins at 1; the higher never."""
+    """Summits 5 and 3 in one row, the pass between them 1: the lower one reaches 4 px and joins at
+    1; the higher never.
+    """
     ridge_YX = np.zeros((3, 9), np.float32)
     ridge_YX[1, 2:7] = [5, 2, 1, 2, 3]
     candidates = find_candidates(ridge_YX)
@@ -70,4 +84,8 @@ def test_the_numbers_of_a_ridge():
     lower, higher = summits[3.0], summits[5.0]
     assert (candidates.saddle_N[lower], candidates.saddle_N[higher]) == (1, -np.inf)
     assert (candidates.reach_N[lower], candidates.reach_N[higher]) == (4, UNBOUNDED)
-    assert (candidates.row_N[lower], candidates.column_N[lower], candidates.edge_N[lower]) == (1, 6, 1)
+    assert (candidates.row_N[lower], candidates.column_N[lower], candidates.edge_N[lower]) == (
+        1,
+        6,
+        1,
+    )

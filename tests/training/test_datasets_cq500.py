@@ -4,7 +4,13 @@ import pytest
 
 from tests.support.heads import ROOT, head_slice
 from tests.support.real import real
-from tests.support.training.dataset_trees import bhx_table, cq500_series, cq500_table, save, write_table
+from tests.support.training.dataset_trees import (
+    bhx_table,
+    cq500_series,
+    cq500_table,
+    save,
+    write_table,
+)
 from training.datasets import load, read_dataset
 from training.datasets.bhx import read_bhx, read_boxes
 from training.datasets.cq500 import read_cq500, read_reads
@@ -80,18 +86,28 @@ def test_the_folder_names_the_patient_where_the_header_does_not(tmp_path):
     cq500_table(tmp_path, {5: (0, 1, 1)})
     for index, dataset in enumerate(cq500_series(tmp_path, 5, "Plain")):
         dataset.PatientID = "ANONYMOUS"
-        save(dataset, tmp_path / "CQ500CT5 CQ500CT5" / "Unknown Study" / "CT Plain" / f"CT{index:06d}.dcm")
+        save(
+            dataset,
+            tmp_path / "CQ500CT5 CQ500CT5" / "Unknown Study" / "CT Plain" / f"CT{index:06d}.dcm",
+        )
     (series,) = read_cq500(tmp_path).series
     assert {series.patient_id, *(slice_.patient_id for slice_ in series.slices)} == {"CQ500-CT-5"}
 
 
 def test_boxes_make_slices_known(tmp_path):
-    """With BHX beside CQ500 the boxed series is chosen, even a thin one; its other slices are negative."""
+    """With BHX beside CQ500 the boxed series is chosen, even a thin one; its other slices are
+    negative.
+    """
     cq500_table(tmp_path, {7: (1, 1, 1)})
     cq500_series(tmp_path, 7, "Plain", number=1, SliceThickness="5")
     thin = cq500_series(tmp_path, 7, "PLAIN THIN", number=2, SliceThickness="0.625")
     absent = head_slice(0, SOPInstanceUID=f"{ROOT}404")
-    boxes = [(thin[4], "Subdural"), (thin[4], "Intraventricular"), (thin[5], "Chronic"), (absent, "Subdural")]
+    boxes = [
+        (thin[4], "Subdural"),
+        (thin[4], "Intraventricular"),
+        (thin[5], "Chronic"),
+        (absent, "Subdural"),
+    ]
     bhx_table(tmp_path / "bhx", boxes)
     found = read_dataset(tmp_path)
     (series,) = found.series
@@ -109,7 +125,9 @@ def test_boxes_make_slices_known(tmp_path):
 
 
 def test_chronic_boxes_can_be_ignored(tmp_path):
-    """Without chronic bleeding as a class such a slice is neither positive nor negative; its box stays to be recognised."""
+    """Without chronic bleeding as a class such a slice is neither positive nor negative; its box
+    stays to be recognised.
+    """
     datasets = cq500_series(tmp_path, 7, "Plain")
     bhx_table(tmp_path, [(datasets[4], "Subdural"), (datasets[5], "Chronic")])
     (series,) = read_bhx(tmp_path, chronic=False).series
@@ -126,7 +144,9 @@ def test_one_boxed_series_a_study(tmp_path):
     cq500_series(tmp_path, 8, "Plain")
     absent = head_slice(0, SOPInstanceUID=f"{ROOT}404")
     bhx_table(
-        tmp_path, [(thick[4], "Subdural"), (thin[4], "Subdural"), (absent, "Subdural")], "2_Extrapolation_to_All_Series.csv"
+        tmp_path,
+        [(thick[4], "Subdural"), (thin[4], "Subdural"), (absent, "Subdural")],
+        "2_Extrapolation_to_All_Series.csv",
     )
     found = read_dataset(tmp_path)
     assert [series.series_instance_uid for series in found.series] == [f"{ROOT}7.1"]
@@ -140,7 +160,9 @@ def test_one_boxed_series_a_study(tmp_path):
 def test_flat_box_columns_are_read_too(tmp_path):
     """Some copies hold x, y, width and height as columns."""
     header = ["SOPInstanceUID", "labelName", "x", "y", "width", "height"]
-    boxes = read_boxes(write_table(tmp_path / "boxes.csv", header, [["1.2", "Epidural", 1, 2, 3, 4]]))
+    boxes = read_boxes(
+        write_table(tmp_path / "boxes.csv", header, [["1.2", "Epidural", 1, 2, 3, 4]])
+    )
     assert boxes == {"1.2": (Box(kind="EDH", row0=2, column0=1, row1=6, column1=4),)}
 
 
@@ -149,13 +171,23 @@ def test_flat_box_columns_are_read_too(tmp_path):
     [
         ("{'x': 1, 'y': 2, 'width': 3}", "Epidural", "line 2: neither `data` nor the columns"),
         ("__import__('os')", "Epidural", "line 2: neither `data` nor the columns"),
-        ("{'x': 1, 'y': 2, 'width': 0, 'height': 4}", "Epidural", "line 2: the box is 0 x 4 pixels"),
-        ("{'x': 1, 'y': 2, 'width': 3, 'height': 4}", "Tumour", "line 2: labelName 'Tumour' is none of"),
+        (
+            "{'x': 1, 'y': 2, 'width': 0, 'height': 4}",
+            "Epidural",
+            "line 2: the box is 0 x 4 pixels",
+        ),
+        (
+            "{'x': 1, 'y': 2, 'width': 3, 'height': 4}",
+            "Tumour",
+            "line 2: labelName 'Tumour' is none of",
+        ),
     ],
 )
 def test_damaged_boxes_are_named(tmp_path, data, kind, says):
     """A line that is no box names the file and the line; nothing in it is ever run."""
-    table = write_table(tmp_path / "bhx.csv", ["SOPInstanceUID", "data", "labelName"], [["1.2", data, kind]])
+    table = write_table(
+        tmp_path / "bhx.csv", ["SOPInstanceUID", "data", "labelName"], [["1.2", data, kind]]
+    )
     with pytest.raises(DataError, match=says):
         read_boxes(table)
 
@@ -163,7 +195,10 @@ def test_damaged_boxes_are_named(tmp_path, data, kind, says):
 def test_genuine_boxed_slices_are_found(tmp_path):
     """The two real slices with expert boxes: their boxes, and pixels that read_series accepts."""
     boxed = real("boxed")
-    for path in ("CQ500-CT-1/2.5_5mm/CT000000.dcm", "CQ500-CT-310/5_5mm_Plain_one_slice/693_UNCR.dcm"):
+    for path in (
+        "CQ500-CT-1/2.5_5mm/CT000000.dcm",
+        "CQ500-CT-310/5_5mm_Plain_one_slice/693_UNCR.dcm",
+    ):
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).symlink_to(boxed / path)
     found = read_bhx(tmp_path, boxes=boxed / "bhx_boxes_for_available_slices.csv")
@@ -174,14 +209,23 @@ def test_genuine_boxed_slices_are_found(tmp_path):
 
 
 def test_genuine_series_join_the_genuine_reads(tmp_path):
-    """Real CQ500 series beside the real reads.csv: joined by PatientID, labelled, the thin one without contrast words chosen."""
-    for folder, name in (("positive", "cq500-sdh-412"), ("negative", "cq500-47"), ("thin", "cq500-0")):
+    """Real CQ500 series beside the real reads.csv: joined by PatientID, labelled, the thin one
+    without contrast words chosen.
+    """
+    for folder, name in (
+        ("positive", "cq500-sdh-412"),
+        ("negative", "cq500-47"),
+        ("thin", "cq500-0"),
+    ):
         (tmp_path / name).mkdir()
         for path in real(folder, name).glob("*.dcm"):
             (tmp_path / name / path.name).symlink_to(path)
     (tmp_path / "reads.csv").symlink_to(real("annotations", "cq500-reads.csv"))
     found = read_dataset(tmp_path)
-    labels = {series.patient_id: (series.label, series.kinds, len(series.slices)) for series in found.series}
+    labels = {
+        series.patient_id: (series.label, series.kinds, len(series.slices))
+        for series in found.series
+    }
     assert labels == {
         "CQ500-CT-412": (True, {"SDH", "chronic"}, 30),
         "CQ500-CT-47": (False, frozenset(), 30),

@@ -8,7 +8,13 @@ import pytest
 from ich_node.phantom import make_study
 from tests.support.heads import head_slice
 from tests.support.real import real
-from tests.support.training.dataset_trees import ct_ich_tree, rsna_tree, save, write_nifti, write_table
+from tests.support.training.dataset_trees import (
+    ct_ich_tree,
+    rsna_tree,
+    save,
+    write_nifti,
+    write_table,
+)
 from training.datasets import load, read_dataset, recognise
 from training.datasets.ct_ich import read_ct_ich, read_diagnosis
 from training.datasets.labelled import Box
@@ -25,14 +31,22 @@ def test_genuine_diagnosis_table_is_read():
 
 
 def test_volumes_become_slices_in_hounsfield_units(tmp_path):
-    """NIfTI through read_series: right way round, right HU, row n is slice n, a box around the mask."""
+    """NIfTI through read_series: right way round, right HU, row n is slice n, a box around the
+    mask.
+    """
     hu_SYX = ct_ich_tree(tmp_path)
     found = read_ct_ich(tmp_path)
-    assert (found.counts()["slices"], found.counts()["positive_slices"], found.counts()["boxes"]) == (24, 2, 2)
+    assert (
+        found.counts()["slices"],
+        found.counts()["positive_slices"],
+        found.counts()["boxes"],
+    ) == (24, 2, 2)
     labelled = found.series[0].slices[3]
     assert labelled.boxes == (Box(kind="SDH", row0=40, column0=60, row1=50, column1=80),)
     series = load(found.series[0])
-    assert [slice_.sop_instance_uid for slice_ in series.slices] == [slice_.sop_instance_uid for slice_ in found.series[0].slices]
+    assert [slice_.sop_instance_uid for slice_ in series.slices] == [
+        slice_.sop_instance_uid for slice_ in found.series[0].slices
+    ]
     assert np.array_equal([slice_.hu_YX for slice_ in series.slices], hu_SYX)
     assert series.slices[0].image_orientation == (1, 0, 0, 0, 1, 0)
     assert series.slices[0].pixel_spacing_mm == pytest.approx((1.6, 1.6))
@@ -62,7 +76,9 @@ def test_volumes_that_do_not_fit_are_left_out(tmp_path):
     found = read_ct_ich(tmp_path)
     assert found.patients() == {"49"}
     said = {skip.what: (skip.reason, skip.detail) for skip in found.skipped}
-    assert said["patient 50"][0] == "in hemorrhage_diagnosis_raw_ct.csv, but its volume is not there"
+    assert (
+        said["patient 50"][0] == "in hemorrhage_diagnosis_raw_ct.csv, but its volume is not there"
+    )
     assert "has 3 slices, the table 12 rows" in said[str(scans / "051.nii")][1]
     assert "is cut short" in said[str(scans / "052.nii")][1]
 
@@ -81,7 +97,11 @@ def test_phantom_studies_are_labelled_by_their_truth(tmp_path):
     for seed, kinds in ((1, ["IPH"]), (2, [])):
         make_study(seed, bleeds=kinds, rows=128, slice_mm=10).write(tmp_path / f"study-{seed}")
     found = read_dataset(tmp_path)
-    assert (found.source, len(found.patients()), found.counts()["positive_series"]) == ("phantom", 2, 1)
+    assert (found.source, len(found.patients()), found.counts()["positive_series"]) == (
+        "phantom",
+        2,
+        1,
+    )
     truth = json.loads((tmp_path / "study-1" / "truth.json").read_text())
     places = {place["sop_instance_uid"]: place["box"] for place in truth["bleeds"][0]["boxes"]}
     for slice_ in found.series[0].slices:
@@ -108,17 +128,23 @@ def test_a_second_file_of_an_image_is_left_out(tmp_path):
     copy.write_bytes(original.read_bytes())
     found = read_dataset(tmp_path)
     assert found.counts()["slices"] == 12
-    assert [(skip.what, skip.reason) for skip in found.skipped] == [(str(copy), "a second file of the same SOPInstanceUID")]
+    assert [(skip.what, skip.reason) for skip in found.skipped] == [
+        (str(copy), "a second file of the same SOPInstanceUID")
+    ]
 
 
-@pytest.mark.parametrize("damaged", [b"", b"\0" * 128 + b"DICM", b"\0" * 128 + b"DICM" + bytes(range(200))])
+@pytest.mark.parametrize(
+    "damaged", [b"", b"\0" * 128 + b"DICM", b"\0" * 128 + b"DICM" + bytes(range(200))]
+)
 def test_damaged_files_are_left_out(tmp_path, damaged):
     """Whatever lies among the images is read or named; it never stops the rest."""
     rsna_tree(tmp_path, patients=1)
     (tmp_path / "stage_2_train" / "damaged.dcm").write_bytes(damaged)
     found = read_dataset(tmp_path)
     assert found.counts()["slices"] == 12
-    assert [skip.what for skip in found.skipped] == [str(tmp_path / "stage_2_train" / "damaged.dcm")]
+    assert [skip.what for skip in found.skipped] == [
+        str(tmp_path / "stage_2_train" / "damaged.dcm")
+    ]
 
 
 def test_linked_folders_are_followed_once(tmp_path):
@@ -135,7 +161,9 @@ def test_linked_folders_are_followed_once(tmp_path):
 def test_a_folder_without_a_table_says_which_are_known(tmp_path):
     """Images alone are no data set."""
     save(head_slice(0), tmp_path / "0.dcm")
-    with pytest.raises(DataError, match=r"holds no table of a data set \(stage_2_train\.csv, .*truth\.json\)"):
+    with pytest.raises(
+        DataError, match=r"holds no table of a data set \(stage_2_train\.csv, .*truth\.json\)"
+    ):
         recognise(tmp_path)
 
 

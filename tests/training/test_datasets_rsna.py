@@ -15,7 +15,9 @@ from training.errors import DataError
 
 
 def test_images_are_joined_to_their_labels(tmp_path):
-    """Two patients, one with three bleeding slices: series, labels and kinds come out, and pixels through read_series."""
+    """Two patients, one with three bleeding slices: series, labels and kinds come out, and pixels
+    through read_series.
+    """
     identities = rsna_tree(tmp_path)
     found = read_rsna(tmp_path)
     assert found.counts() == {
@@ -29,7 +31,9 @@ def test_images_are_joined_to_their_labels(tmp_path):
         "skipped": 0,
     }
     assert found.kinds() == {"SDH": 3, "EDH": 3}
-    assert {slice_.sop_instance_uid for slice_ in found.slices() if slice_.label} == set(identities[:3])
+    assert {slice_.sop_instance_uid for slice_ in found.slices() if slice_.label} == set(
+        identities[:3]
+    )
     series = load(found.series[0])
     assert [slice_.sop_instance_uid for slice_ in series.slices] == identities[:12]
 
@@ -37,7 +41,9 @@ def test_images_are_joined_to_their_labels(tmp_path):
 def test_repeated_rows_are_counted_once(tmp_path):
     """The published table repeats some rows; a repetition changes nothing and is said."""
     rows = rsna_rows("ID_000000001", "epidural")
-    labels, repeated = read_labels(write_table(tmp_path / "stage_2_train.csv", ["ID", "Label"], [*rows, *rows[:2]]))
+    labels, repeated = read_labels(
+        write_table(tmp_path / "stage_2_train.csv", ["ID", "Label"], [*rows, *rows[:2]])
+    )
     assert labels == {"ID_000000001": {"EDH"}}
     assert repeated == 2
 
@@ -45,14 +51,19 @@ def test_repeated_rows_are_counted_once(tmp_path):
 def test_rows_that_contradict_each_other_stop_the_reader(tmp_path):
     """One image cannot be 0 and 1: the error names the file, the line and the remedy."""
     rows = [*rsna_rows("ID_000000001"), ["ID_000000001_any", 1]]
-    with pytest.raises(DataError, match=r"stage_2_train\.csv line 8: ID_000000001_any is 0 in one row and 1 in another"):
+    with pytest.raises(
+        DataError,
+        match=r"stage_2_train\.csv line 8: ID_000000001_any is 0 in one row and 1 in another",
+    ):
         read_labels(write_table(tmp_path / "stage_2_train.csv", ["ID", "Label"], rows))
 
 
 @pytest.mark.parametrize("label", ["", "2", "yes"])
 def test_a_label_is_nought_or_one(tmp_path, label):
     """An empty cell is no negative."""
-    table = write_table(tmp_path / "stage_2_train.csv", ["ID", "Label"], [["ID_000000001_any", label]])
+    table = write_table(
+        tmp_path / "stage_2_train.csv", ["ID", "Label"], [["ID_000000001_any", label]]
+    )
     with pytest.raises(DataError, match=r"line 2: Label is .* a label is 0 or 1"):
         read_labels(table)
 
@@ -65,10 +76,14 @@ def test_other_columns_are_named(tmp_path):
 
 
 def test_what_is_left_out_is_counted_and_named(tmp_path):
-    """The known corrupt image, one without label, one cut short, one of five rows, a row without image: each with its reason."""
+    """The known corrupt image, one without label, one cut short, one of five rows, a row without
+    image: each with its reason.
+    """
     identities = rsna_tree(tmp_path, patients=1)
     images = tmp_path / "stage_2_train"
-    (images / f"{identities[0]}.dcm").write_bytes((images / f"{identities[0]}.dcm").read_bytes()[:-2])
+    (images / f"{identities[0]}.dcm").write_bytes(
+        (images / f"{identities[0]}.dcm").read_bytes()[:-2]
+    )
     corrupt = rsna_image(tmp_path, 0x6431AF929)
     unlabelled = rsna_image(tmp_path, 99)
     partial = rsna_image(tmp_path, 98)
@@ -77,11 +92,15 @@ def test_what_is_left_out_is_counted_and_named(tmp_path):
     rows += [*rsna_rows(corrupt), *rsna_rows(partial)[:5], *rsna_rows("ID_00000abcd")]
     write_table(tmp_path / "stage_2_train.csv", ["ID", "Label"], rows)
     found = read_rsna(tmp_path)
-    reasons = {reason: [skip.what for skip in skips] for reason, (_, skips) in found.reasons().items()}
+    reasons = {
+        reason: [skip.what for skip in skips] for reason, (_, skips) in found.reasons().items()
+    }
     assert reasons == {
         "known to be corrupt": [str(images / f"{corrupt}.dcm")],
         "no label in stage_2_train.csv": [str(images / f"{unlabelled}.dcm")],
-        "stage_2_train.csv does not have its six rows, or `any` contradicts the other five": [str(images / f"{partial}.dcm")],
+        "stage_2_train.csv does not have its six rows, or `any` contradicts the other five": [
+            str(images / f"{partial}.dcm")
+        ],
         "PixelData is shorter than Rows x Columns": [str(images / f"{identities[0]}.dcm")],
         "not a DICOM file": [str(images / "ID_text.dcm")],
         "in stage_2_train.csv, but no usable image is there": [identities[0], "ID_00000abcd"],
@@ -90,7 +109,9 @@ def test_what_is_left_out_is_counted_and_named(tmp_path):
 
 
 def test_wrapped_twelve_bit_images_get_their_hounsfield_units_back():
-    """Signed values stored modulo 4096 in an unsigned image with intercept 0: unwrapped for RSNA, refused elsewhere."""
+    """Signed values stored modulo 4096 in an unsigned image with intercept 0: unwrapped for RSNA,
+    refused elsewhere.
+    """
     wrapped = head_series(BitsStored=12, HighBit=11, PixelRepresentation=0, RescaleIntercept="0")
     for index, dataset in enumerate(wrapped):
         dataset.PixelData = (head_hu(level=index / 11).astype(int) % 4096).astype("<u2").tobytes()
@@ -111,7 +132,9 @@ def test_ordinary_twelve_bit_images_are_left_alone():
 
 
 def test_genuine_images_are_read_as_serving_reads_them(tmp_path):
-    """A real RSNA series through the reader gives the Series that read_series gives from its files, bit for bit."""
+    """A real RSNA series through the reader gives the Series that read_series gives from its files,
+    bit for bit.
+    """
     folder = real("negative", "rsna-515961ad20")
     paths = sorted(folder.glob("*.dcm"))
     (tmp_path / "stage_2_train").mkdir()
@@ -122,8 +145,12 @@ def test_genuine_images_are_read_as_serving_reads_them(tmp_path):
     found = read_rsna(tmp_path)
     assert (found.counts()["slices"], found.counts()["positive_slices"]) == (len(paths), 0)
     ours, served = load(found.series[0]), read_series(dcmread(path) for path in paths)
-    assert [slice_.sop_instance_uid for slice_ in ours.slices] == [slice_.sop_instance_uid for slice_ in served.slices]
-    assert all(np.array_equal(a.hu_YX, b.hu_YX) for a, b in zip(ours.slices, served.slices, strict=True))
+    assert [slice_.sop_instance_uid for slice_ in ours.slices] == [
+        slice_.sop_instance_uid for slice_ in served.slices
+    ]
+    assert all(
+        np.array_equal(a.hu_YX, b.hu_YX) for a, b in zip(ours.slices, served.slices, strict=True)
+    )
 
 
 def test_a_file_that_went_away_is_named(tmp_path):

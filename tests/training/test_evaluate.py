@@ -1,4 +1,6 @@
-"""Evaluation: the served Detector on DICOM, counted by the paper's rule; `tune` and `evaluate` on real boxed slices."""
+"""Evaluation: the served Detector on DICOM, counted by the paper's rule; `tune` and `evaluate` on
+real boxed slices.
+"""
 
 import json
 import shutil
@@ -35,14 +37,24 @@ def bundle() -> Bundle:
 
 @pytest.fixture
 def labelled(bundle, tmp_path) -> list[LabelledSeries]:
-    """Patient a: boxes around the first mark of slices 3 and 4, and one where no mark can be. b: healthy. c: refused."""
+    """Patient a: boxes around the first mark of slices 3 and 4, and one where no mark can be. b:
+    healthy. c: refused.
+    """
     plain = write_series(tmp_path / "data", "a", boxes={})
-    marks = {read.sop_instance_uid: read.findings for read in Detector(bundle).read(load(plain)).slices}
+    marks = {
+        read.sop_instance_uid: read.findings for read in Detector(bundle).read(load(plain)).slices
+    }
     boxes = {}
     for index in (3, 4):
         first = marks[plain.slices[index].sop_instance_uid][0]
         boxes[index] = (
-            Box(kind="SDH", row0=first.row - 1, column0=first.column - 1, row1=first.row + 1, column1=first.column + 1),
+            Box(
+                kind="SDH",
+                row0=first.row - 1,
+                column0=first.column - 1,
+                row1=first.row + 1,
+                column1=first.column + 1,
+            ),
         )
     boxes[3] += (Box(kind="EDH", row0=-9, column0=-9, row1=-1, column1=-1),)
     return [
@@ -62,8 +74,14 @@ def test_the_counts_are_those_of_the_served_detector(bundle, labelled):
     assert (counted["tp"], counted["fn"], counted["fp"]) == (2, 1, marks - 2)
     assert counted["sensitivity"] == pytest.approx(2 / 3)
     assert counted["dice"] == pytest.approx(4 / (4 + marks - 2 + 1))
-    assert document["kinds"] == {"EDH": {"found": 0, "of": 1, "share": 0.0}, "SDH": {"found": 2, "of": 2, "share": 1.0}}
-    assert document["negative_series"] == {"series": 1, "points": sum(len(read.findings) for read in readings[1].slices)}
+    assert document["kinds"] == {
+        "EDH": {"found": 0, "of": 1, "share": 0.0},
+        "SDH": {"found": 2, "of": 2, "share": 1.0},
+    }
+    assert document["negative_series"] == {
+        "series": 1,
+        "points": sum(len(read.findings) for read in readings[1].slices),
+    }
     assert document["slice"]["count"] == 24
     assert (document["study"]["positive"], document["study"]["count"]) == (1, 2)
     json.dumps(document, allow_nan=False)
@@ -73,8 +91,12 @@ def test_a_refused_series_is_named(bundle, labelled):
     """In the figures and on the card, with its reason; it is in no count."""
     (evaluation,) = evaluate([bundle], labelled)
     document = figures(evaluation, resamples=100)
-    assert [(skip["what"], skip["reason"]) for skip in document["skipped"]] == [(labelled[2].series_instance_uid, "bone_kernel")]
-    card = model_card([bundle], [document], data={"data_set": "test", "left_out": {"a twin": 2}}, pictures=[])
+    assert [(skip["what"], skip["reason"]) for skip in document["skipped"]] == [
+        (labelled[2].series_instance_uid, "bone_kernel")
+    ]
+    card = model_card(
+        [bundle], [document], data={"data_set": "test", "left_out": {"a twin": 2}}, pictures=[]
+    )
     assert f"- {labelled[2].series_instance_uid}: bone_kernel" in card
     assert "2 series were read, 1 were not; left out of the data set: 2." in card
 
@@ -88,14 +110,28 @@ def test_nothing_to_evaluate(bundle, labelled):
 def test_several_bundles_side_by_side(bundle, labelled):
     """Each line of the table is what the bundle gets alone; the paper's own rows are last."""
     strict = load_bundle(
-        pack_bundle(replace(bundle.card, peak_rule=replace(RULE, min_likelihood=1e6)), bundle.weights), origin=""
+        pack_bundle(
+            replace(bundle.card, peak_rule=replace(RULE, min_likelihood=1e6)), bundle.weights
+        ),
+        origin="",
     )
-    both = [figures(evaluation, resamples=100) for evaluation in evaluate([bundle, strict], labelled)]
+    both = [
+        figures(evaluation, resamples=100) for evaluation in evaluate([bundle, strict], labelled)
+    ]
     assert both[0] == figures(evaluate([bundle], labelled)[0], resamples=100)
-    assert (both[1]["localisation"]["tp"], both[1]["localisation"]["fp"], both[1]["localisation"]["fn"]) == (0, 0, 3)
+    assert (
+        both[1]["localisation"]["tp"],
+        both[1]["localisation"]["fp"],
+        both[1]["localisation"]["fn"],
+    ) == (0, 0, 3)
     card = model_card([bundle, strict], both, data={"left_out": {}}, pictures=[])
     table = [line for line in card.splitlines() if line.startswith(("| test", "| paper"))]
-    assert [line.split(" | ")[0].rsplit(" ", 1)[0] for line in table] == ["| test", "| test", "| paper,", "| paper,"]
+    assert [line.split(" | ")[0].rsplit(" ", 1)[0] for line in table] == [
+        "| test",
+        "| test",
+        "| paper,",
+        "| paper,",
+    ]
     assert "| paper, pooling | 61.88 | 54.72 | 58.08 |" in card
     assert "| paper, attention | 38.19 | 62.13 | 47.30 |" in card
     assert "| 0.00" in table[1]
@@ -104,14 +140,18 @@ def test_several_bundles_side_by_side(bundle, labelled):
 def test_ignored_kinds_count_neither_way(bundle, labelled):
     """Without SDH, the missed EDH remains, and the marks in the SDH boxes are no false positives."""
     counted = figures(evaluate([bundle], labelled)[0], resamples=100)["localisation"]
-    ignoring = figures(evaluate([bundle], labelled, ignored_kinds=frozenset({"SDH"}))[0], resamples=100)["localisation"]
+    ignoring = figures(
+        evaluate([bundle], labelled, ignored_kinds=frozenset({"SDH"}))[0], resamples=100
+    )["localisation"]
     assert (ignoring["tp"], ignoring["fn"], ignoring["fp"]) == (0, 1, counted["fp"])
 
 
 def run(*arguments: object):
     app = typer.Typer()
     add_to(app)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    return CliRunner().invoke(
+        app, [str(argument) for argument in arguments], catch_exceptions=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +159,13 @@ def published(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("bundles")
     paths = {}
     for head in ("MaxPool", "Attention"):
-        state = torch.load(real("published-checkpoints", f"{head}.pt"), weights_only=True, map_location="cpu")
+        state = torch.load(
+            real("published-checkpoints", f"{head}.pt"), weights_only=True, map_location="cpu"
+        )
         paths[head] = folder / f"{head}.safetensors"
-        paths[head].write_bytes(pack_bundle(*convert_published(state, source=head, created="2026-01-01")))
+        paths[head].write_bytes(
+            pack_bundle(*convert_published(state, source=head, created="2026-01-01"))
+        )
     return paths
 
 
@@ -130,14 +174,19 @@ def boxed(tmp_path) -> Path:
     """The two boxed real slices with their expert boxes, in the layout of BHX."""
     folder = tmp_path / "boxed"
     folder.mkdir()
-    for source in ("CQ500-CT-1/2.5_5mm/CT000000.dcm", "CQ500-CT-310/5_5mm_Plain_one_slice/693_UNCR.dcm"):
+    for source in (
+        "CQ500-CT-1/2.5_5mm/CT000000.dcm",
+        "CQ500-CT-310/5_5mm_Plain_one_slice/693_UNCR.dcm",
+    ):
         shutil.copy(real("boxed", source), folder / Path(source).name)
     shutil.copy(real("boxed", "bhx_boxes_for_available_slices.csv"), folder / "bhx_boxes.csv")
     return folder
 
 
 def test_evaluate_on_the_boxed_slices(boxed, published, tmp_path):
-    """Both published heads on both slices: max-pooling finds at least one box on each; card, figures and pictures are written."""
+    """Both published heads on both slices: max-pooling finds at least one box on each; card,
+    figures and pictures are written.
+    """
     out = tmp_path / "out"
     bundles = [option for path in published.values() for option in ("--bundle", path)]
     result = run("evaluate", boxed, *bundles, "--out", out, "--resamples", 100)
@@ -149,13 +198,17 @@ def test_evaluate_on_the_boxed_slices(boxed, published, tmp_path):
     assert attention["localisation"]["tp"] >= 1
     assert pooling["study"]["positive"] == 2
     card = (out / "card.md").read_text()
-    pictures = [line.split("(")[1].rstrip(")") for line in card.splitlines() if line.startswith("![")]
+    pictures = [
+        line.split("(")[1].rstrip(")") for line in card.splitlines() if line.startswith("![")
+    ]
     assert len(pictures) == 3
     assert all((out / picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
 def test_tune_on_the_boxed_slices(boxed, published, tmp_path):
-    """A new bundle with its provenance, no worse than before; the parent stays; the search is kept as CSV and PNG."""
+    """A new bundle with its provenance, no worse than before; the parent stays; the search is kept
+    as CSV and PNG.
+    """
     parent = published["Attention"].read_bytes()
     out = tmp_path / "out" / "tuned.safetensors"
     arguments = (
@@ -173,7 +226,10 @@ def test_tune_on_the_boxed_slices(boxed, published, tmp_path):
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     assert published["Attention"].read_bytes() == parent
-    before, after = load_bundle(parent, origin="before"), load_bundle(out.read_bytes(), origin="after")
+    before, after = (
+        load_bundle(parent, origin="before"),
+        load_bundle(out.read_bytes(), origin="after"),
+    )
     (revision,) = after.card.provenance.details["revisions"]
     evidence = revision["evidence"]
     assert revision["parent_sha256"] == before.sha256
@@ -188,22 +244,42 @@ def test_tune_on_the_boxed_slices(boxed, published, tmp_path):
 
 
 def test_the_test_part_is_for_evaluation_alone(bundle, tmp_path):
-    """Of three phantom patients one is for testing: evaluate reads that one alone, and tune is told no."""
+    """Of three phantom patients one is for testing: evaluate reads that one alone, and tune is told
+    no.
+    """
     folder = tmp_path / "phantoms"
     for seed in range(3):
         make_study(seed, bleeds=["IPH"], rows=256).write(folder / str(seed))
     found = read_dataset(folder)
     third = 1 / 3
-    split = make_split("phantom", found.patients(), fractions={"train": third, "validation": third, "test": third}, seed=0)
+    split = make_split(
+        "phantom",
+        found.patients(),
+        fractions={"train": third, "validation": third, "test": third},
+        seed=0,
+    )
     path = tmp_path / "split.json"
     sha256 = write_split(split, path)
     file = tmp_path / "test.safetensors"
     file.write_bytes(pack_bundle(bundle.card, bundle.weights))
     out = tmp_path / "out"
-    result = run("evaluate", folder, "--bundle", file, "--out", out, "--split", path, "--resamples", 100)
+    result = run(
+        "evaluate", folder, "--bundle", file, "--out", out, "--split", path, "--resamples", 100
+    )
     assert result.exit_code == 0, result.output
     document = json.loads((out / "figures.json").read_text())
     assert document["bundles"][0]["series"] == 1
     assert (document["data"]["part"], document["data"]["split_sha256"]) == ("test", sha256)
     with pytest.raises(DataError, match=r"is for `ich-node evaluate` alone"):
-        run("tune", folder, "--bundle", file, "--out", tmp_path / "tuned", "--split", path, "--part", "test")
+        run(
+            "tune",
+            folder,
+            "--bundle",
+            file,
+            "--out",
+            tmp_path / "tuned",
+            "--split",
+            path,
+            "--part",
+            "test",
+        )

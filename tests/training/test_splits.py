@@ -10,7 +10,14 @@ import pytest
 from tests.support.training.dataset_trees import rsna_tree
 from training.datasets import Found, read_dataset
 from training.errors import DataError
-from training.splits import FRACTIONS, choose_part, make_split, open_split, patient_hash, write_split
+from training.splits import (
+    FRACTIONS,
+    choose_part,
+    make_split,
+    open_split,
+    patient_hash,
+    write_split,
+)
 
 THREE = {"train": 0.5, "validation": 0.25, "test": 0.25}
 PATIENTS = [f"P{number}" for number in range(200)]
@@ -35,9 +42,15 @@ def rsna(tmp_path) -> Found:
 
 
 def test_every_patient_is_in_one_part():
-    """Parts are disjoint, complete and as large as their fractions; order and repetition of the patients do not matter."""
+    """Parts are disjoint, complete and as large as their fractions; order and repetition of the
+    patients do not matter.
+    """
     split = make_split("phantom", PATIENTS, fractions=THREE, seed=3)
-    assert {part: len(members) for part, members in split.patients.items()} == {"train": 100, "validation": 50, "test": 50}
+    assert {part: len(members) for part, members in split.patients.items()} == {
+        "train": 100,
+        "validation": 50,
+        "test": 50,
+    }
     assert len(frozenset().union(*split.patients.values())) == 200
     assert make_split("phantom", reversed(PATIENTS * 2), fractions=THREE, seed=3) == split
     assert make_split("phantom", PATIENTS, fractions=THREE, seed=4) != split
@@ -102,7 +115,9 @@ def test_a_reindented_file_is_the_same_split(path):
 def test_a_patient_on_both_sides_is_named_with_both(path):
     """The error names the patient and the two parts."""
     tamper(path, lambda content: content["parts"]["test"].append(content["parts"]["train"][0]))
-    with pytest.raises(DataError, match=r"patient [0-9a-f]{16} is on both sides, in train and in test"):
+    with pytest.raises(
+        DataError, match=r"patient [0-9a-f]{16} is on both sides, in train and in test"
+    ):
         open_split(path)
 
 
@@ -141,21 +156,29 @@ def test_fractions_add_up():
 
 def test_series_follow_their_patient(rsna):
     """All parts together are all series, none twice."""
-    split = make_split("rsna", rsna.patients(), fractions={"train": 0.75, "validation": 0.25}, seed=0)
+    split = make_split(
+        "rsna", rsna.patients(), fractions={"train": 0.75, "validation": 0.25}, seed=0
+    )
     train, validation = (choose_part(rsna.series, split, part) for part in ("train", "validation"))
     assert (len(train), len(validation)) == (3, 1)
-    assert not {series.patient_id for series in train} & {series.patient_id for series in validation}
+    assert not {series.patient_id for series in train} & {
+        series.patient_id for series in validation
+    }
 
 
 def test_new_patients_need_a_new_split(rsna):
     """Data that have grown since do not fall silently into a part."""
-    split = make_split("rsna", ["ID_p0", "ID_p1"], fractions={"train": 0.5, "validation": 0.5}, seed=0)
+    split = make_split(
+        "rsna", ["ID_p0", "ID_p1"], fractions={"train": 0.5, "validation": 0.5}, seed=0
+    )
     with pytest.raises(DataError, match=r"2 patients \(ID_p2, ID_p3 \.\.\.\) are not in the split"):
         choose_part(rsna.series, split, "train")
 
 
 def test_a_split_fits_its_data_set_alone(rsna):
-    """BHX boxes the patients of CQ500, so a split of one is one of the other; RSNA's patients are others."""
+    """BHX boxes the patients of CQ500, so a split of one is one of the other; RSNA's patients are
+    others.
+    """
     split = make_split("cq500", rsna.patients(), fractions=FRACTIONS["cq500"], seed=0)
     with pytest.raises(DataError, match="the split is of cq500, the series are of rsna"):
         choose_part(rsna.series, split, "tune")

@@ -17,7 +17,9 @@ def call():
     app = typer.Typer()
     app.callback()(lambda: None)
     add_to(app)
-    return lambda *arguments: CliRunner().invoke(app, ["train", *map(str, arguments)], catch_exceptions=False)
+    return lambda *arguments: CliRunner().invoke(
+        app, ["train", *map(str, arguments)], catch_exceptions=False
+    )
 
 
 def test_check_data_says_what_it_found_and_what_it_leaves_out(tmp_path, call):
@@ -28,7 +30,9 @@ def test_check_data_says_what_it_found_and_what_it_leaves_out(tmp_path, call):
     answer = call("check-data", tmp_path)
     assert answer.exit_code == 0
     lines = answer.stdout.splitlines()
-    assert lines[1].startswith("found 2 series of 2 patients, 0 with bleeding; 17 slices, 17 of them labelled, 0 with bleeding")
+    assert lines[1].startswith(
+        "found 2 series of 2 patients, 0 with bleeding; 17 slices, 17 of them labelled, 0 with bleeding"
+    )
     assert "left out: 14" in lines
     assert "  7 x not a DICOM file" in lines
     assert "      and 2 more" in lines
@@ -50,7 +54,9 @@ def test_check_data_reads_pixels_when_asked(tmp_path, call):
     shallow = json.loads(call("check-data", tmp_path, "--json").stdout)
     deep = json.loads(call("check-data", tmp_path, "--json", "--pixels").stdout)
     assert (shallow["found"]["series"], deep["found"]["series"]) == (2, 1)
-    assert [item["reason"] for item in deep["left_out"]] == ["a series not to be read: no_hounsfield_units"]
+    assert [item["reason"] for item in deep["left_out"]] == [
+        "a series not to be read: no_hounsfield_units"
+    ]
 
 
 def test_nothing_usable_is_exit_code_one(tmp_path, call):
@@ -79,15 +85,26 @@ def test_the_box_table_can_be_chosen(tmp_path, call):
     thick = cq500_series(tmp_path, 1, "Plain", number=1)
     thin = cq500_series(tmp_path, 1, "PLAIN THIN", number=2)
     bhx_table(tmp_path, [(thick[3], "Subdural")])
-    extrapolated = bhx_table(tmp_path, [(thin[3], "Subdural"), (thin[4], "Subdural")], "3_Extrapolation_to_Selected_Series.csv")
+    extrapolated = bhx_table(
+        tmp_path,
+        [(thin[3], "Subdural"), (thin[4], "Subdural")],
+        "3_Extrapolation_to_Selected_Series.csv",
+    )
     drawn = json.loads(call("check-data", tmp_path, "--json").stdout)
     assert drawn["found"]["boxes"] == 1
     assert drawn["chosen"][0]["because"] == "1 boxed slices, 10 mm thick, 12 slices over 110 mm"
-    assert json.loads(call("check-data", tmp_path, "--json", "--boxes", extrapolated).stdout)["found"]["boxes"] == 2
+    assert (
+        json.loads(call("check-data", tmp_path, "--json", "--boxes", extrapolated).stdout)["found"][
+            "boxes"
+        ]
+        == 2
+    )
 
 
 def test_split_is_written_once(tmp_path, call):
-    """The command divides by patient with the paper's fractions and says so; a second time it refuses."""
+    """The command divides by patient with the paper's fractions and says so; a second time it
+    refuses.
+    """
     cq500_table(tmp_path, dict.fromkeys(range(1, 6), (0, 0, 0)))
     for patient in range(1, 6):
         cq500_series(tmp_path, patient, "Plain")

@@ -27,7 +27,9 @@ from training.views import Augmented, Shares
 
 TRAINING, VALIDATION = 32, 16
 SIZE_PX = 128
-SMALL = replace(PRODUCT.adjusted(epochs=1.0, batch=8), network=replace(PRODUCT.network, widths=(4, 4, 4, 4, 4))).sized(SIZE_PX)
+SMALL = replace(
+    PRODUCT.adjusted(epochs=1.0, batch=8), network=replace(PRODUCT.network, widths=(4, 4, 4, 4, 4))
+).sized(SIZE_PX)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,15 @@ def new_run(pools, tmp_path):
     def make(folder: str, preset=SMALL, **changes) -> Run:
         (tmp_path / folder).mkdir(exist_ok=True)
         training, validation = (examples_of_pool(pool, preset.input) for pool in pools)
-        return Run(**{"preset": preset, "training": training, "validation": validation, "folder": tmp_path / folder} | changes)
+        return Run(
+            **{
+                "preset": preset,
+                "training": training,
+                "validation": validation,
+                "folder": tmp_path / folder,
+            }
+            | changes
+        )
 
     return make
 
@@ -54,7 +64,11 @@ def new_run(pools, tmp_path):
 def same(one: Trained, other: Trained) -> bool:
     """Bit for bit."""
     weights = all(torch.equal(tensor, other.weights[name]) for name, tensor in one.weights.items())
-    return weights and one.curve == other.curve and np.array_equal(one.predicted.logit_N, other.predicted.logit_N)
+    return (
+        weights
+        and one.curve == other.curve
+        and np.array_equal(one.predicted.logit_N, other.predicted.logit_N)
+    )
 
 
 def kill_at(step: int):
@@ -68,7 +82,9 @@ def kill_at(step: int):
 
 
 def test_a_killed_run_gives_the_same_numbers(new_run):
-    """Killed a step behind a checkpoint, in an epoch: weights, curve and answers do not differ in a bit."""
+    """Killed a step behind a checkpoint, in an epoch: weights, curve and answers do not differ in a
+    bit.
+    """
     whole = train(new_run("whole"))
     with pytest.raises(KeyboardInterrupt):
         train(new_run("parts", checkpoint_steps=2), kill_at(3))
@@ -101,7 +117,9 @@ def test_another_run_does_not_go_on_from_the_checkpoint(new_run):
 
 def test_the_best_accuracy_is_kept_where_the_preset_says_so(new_run):
     """Paper §II-E: the network of the epoch with the best validation accuracy."""
-    preset = replace(SMALL.adjusted(epochs=3.0), keep="best accuracy", stages=((3.0, 0.05),), cosine=False)
+    preset = replace(
+        SMALL.adjusted(epochs=3.0), keep="best accuracy", stages=((3.0, 0.05),), cosine=False
+    )
     trained = train(new_run("run", preset=preset))
     best = max(point.validation_accuracy for point in trained.curve)
     label_N = new_run("run", preset=preset).validation.label_N
@@ -122,16 +140,29 @@ def curve_of(folder: Path) -> list[dict[str, str]]:
 
 
 def test_two_processes_train_as_one(pools, tmp_path):
-    """torchrun on gloo: the batch shared, the batch norm over both; the same seed has the same losses.
+    """torchrun on gloo: the batch shared, the batch norm over both; the same seed has the same
+    losses.
 
-    To 1e-3 before the first update: torch's own batch norm on a CPU sums in float32, and is that far from float64. After it
-    Adam makes full steps of gradients that are all rounding, so the two part a little.
+    To 1e-3 before the first update: torch's own batch norm on a CPU sums in float32, and is that
+    far from float64. After it Adam makes full steps of gradients that are all rounding, so the two
+    part a little.
     """
     training, validation = pools
     script = tmp_path / "train.py"
     script.write_text("import typer\nfrom training.run_commands import run\ntyper.run(run)\n")
     command = [str(script), str(training), "--validation", str(validation)]
-    options = ["--batch", "8", "--epochs", "0.5", "--workers", "0", "--preset", "published", "--size", str(SIZE_PX)]
+    options = [
+        "--batch",
+        "8",
+        "--epochs",
+        "0.5",
+        "--workers",
+        "0",
+        "--preset",
+        "published",
+        "--size",
+        str(SIZE_PX),
+    ]
     two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for name, launcher in (("one", [sys.executable]), ("two", two)):
@@ -146,26 +177,51 @@ def test_two_processes_train_as_one(pools, tmp_path):
     one, two_ = (curve_of(tmp_path / name) for name in ("one", "two"))
     assert len(one) == len(two_) == 2
     for number, (alone, together) in enumerate(zip(one, two_, strict=True)):
-        assert float(together["slice_loss"]) == pytest.approx(float(alone["slice_loss"]), rel=0.04 if number else 1e-3)
-        assert float(together["validation_loss"]) == pytest.approx(float(alone["validation_loss"]), rel=1e-2)
+        assert float(together["slice_loss"]) == pytest.approx(
+            float(alone["slice_loss"]), rel=0.04 if number else 1e-3
+        )
+        assert float(together["validation_loss"]) == pytest.approx(
+            float(alone["validation_loss"]), rel=1e-2
+        )
 
 
 def test_every_slice_is_seen_once_an_epoch_on_any_number_of_processes():
-    """The parts of a batch are disjoint and together the batch; a run that goes on sees what it had not."""
+    """The parts of a batch are disjoint and together the batch; a run that goes on sees what it had
+    not.
+    """
     shares = Shares(total=20, batch=4, seed=1, first_step=0, last_step=10)
     steps = list(shares)
     assert sorted(index for step in steps[:5] for _, index in step) == list(range(20))
     halves = [list(replace(shares, rank=rank, ranks=2)) for rank in (0, 1)]
-    assert [sorted(one + two) for one, two in zip(*halves, strict=True)] == [sorted(step) for step in steps]
+    assert [sorted(one + two) for one, two in zip(*halves, strict=True)] == [
+        sorted(step) for step in steps
+    ]
     assert list(replace(shares, first_step=7)) == steps[7:]
 
 
 def test_the_paper_is_as_printed():
     """§II-E, number by number."""
-    assert (PAPER.batch, PAPER.betas, PAPER.weight_decay, PAPER.keep) == (128, (0.9, 0.999), 1e-6, "best accuracy")
-    assert [rate_at(PAPER, epoch) for epoch in (0, 19.9, 20, 29.9, 30, 34.9)] == [1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4]
+    assert (PAPER.batch, PAPER.betas, PAPER.weight_decay, PAPER.keep) == (
+        128,
+        (0.9, 0.999),
+        1e-6,
+        "best accuracy",
+    )
+    assert [rate_at(PAPER, epoch) for epoch in (0, 19.9, 20, 29.9, 30, 34.9)] == [
+        1e-2,
+        1e-2,
+        1e-3,
+        1e-3,
+        1e-4,
+        1e-4,
+    ]
     ranges = PAPER.augmentation
-    assert (ranges.rotation_deg, ranges.scale, ranges.shear, ranges.multiply) == (30, 0.1, 0.05, 0.02)
+    assert (ranges.rotation_deg, ranges.scale, ranges.shear, ranges.multiply) == (
+        30,
+        0.1,
+        0.05,
+        0.02,
+    )
     assert (ranges.blur_px, ranges.sharpen) == (0.5, 0.5)
     assert PAPER.network.architecture == "paper"
     assert PAPER.class_weights
@@ -175,7 +231,12 @@ def test_the_paper_is_as_printed():
 def test_the_published_code_is_as_found():
     """Not what the paper says: other rates, weight decay, network, and the last epoch."""
     assert [rate_at(PUBLISHED, epoch) for epoch in (0, 20, 25)] == [1e-3, 1e-4, 1e-5]
-    assert (PUBLISHED.epochs, PUBLISHED.weight_decay, PUBLISHED.keep, PUBLISHED.checks) == (30, 1e-8, "last", 5)
+    assert (PUBLISHED.epochs, PUBLISHED.weight_decay, PUBLISHED.keep, PUBLISHED.checks) == (
+        30,
+        1e-8,
+        "last",
+        5,
+    )
     assert PUBLISHED.network.architecture == "published"
 
 
@@ -198,7 +259,9 @@ def test_a_mask_moves_with_its_slice(preset):
     hu_YX, mask_YX = np.full((128, 128), 30, np.int16), np.zeros((128, 128), np.uint8)
     hu_YX[50:70, 60:90], mask_YX[50:70, 60:90] = 1000, 1
     for seed in range(20):
-        change = draw_change(replace(preset.augmentation, sharpen=0, blur_px=0), np.random.default_rng(seed))
+        change = draw_change(
+            replace(preset.augmentation, sharpen=0, blur_px=0), np.random.default_rng(seed)
+        )
         moved_YX, moved_mask_YX = change.of_hu(hu_YX), change.of_mask(mask_YX) > 0
         assert np.count_nonzero((moved_YX > 515) != moved_mask_YX) <= 0.15 * mask_YX.sum()
 
@@ -219,7 +282,9 @@ def test_changes_stay_in_their_ranges():
 
 
 def test_masks_are_seen_only_by_who_learns_from_them(pools):
-    """A view of a preset that learns from slice labels alone carries no mask, and so does one whose masks are switched off."""
+    """A view of a preset that learns from slice labels alone carries no mask, and so does one whose
+    masks are switched off.
+    """
     examples = examples_of_pool(pools[0], SMALL.input)
     index = int(np.flatnonzero(examples.label_N)[0])
     assert Augmented(examples, SMALL, seed=0)[0, index].mask_YX.shape == (SIZE_PX, SIZE_PX)
@@ -259,7 +324,9 @@ def test_a_cell_with_a_little_blood_teaches_nothing():
 
 
 def test_separable_slices_have_a_finite_calibration():
-    """Platt's targets keep the temperature above 0, and the order of the probabilities is that of the logits."""
+    """Platt's targets keep the temperature above 0, and the order of the probabilities is that of
+    the logits.
+    """
     logit_N = np.linspace(-4, 4, 40).astype(np.float32)
     calibration = calibrate(logit_N, logit_N > 0)
     assert 0.05 < calibration.temperature < 5
@@ -277,13 +344,17 @@ def test_the_threshold_is_one_of_series():
 
 
 def test_single_slices_have_the_threshold_of_whole_series():
-    """Drawn from an exponential tail, the threshold is what 95 % of series of 30 such slices stay below."""
+    """Drawn from an exponential tail, the threshold is what 95 % of series of 30 such slices stay
+    below.
+    """
     rng = np.random.default_rng(0)
     logit_N = np.concatenate([rng.exponential(1.0, 2000), rng.normal(9, 1, 50)]).astype(np.float32)
     label_N = np.arange(2050) >= 2000
     threshold = series_threshold(logit_N, label_N, np.arange(2050), Calibration())
     logit = math.log(threshold / (1 - threshold))
-    assert np.mean(rng.exponential(1.0, (20_000, 30)).max(axis=1) < logit) == pytest.approx(0.95, abs=0.02)
+    assert np.mean(rng.exponential(1.0, (20_000, 30)).max(axis=1) < logit) == pytest.approx(
+        0.95, abs=0.02
+    )
 
 
 def test_the_first_rule_has_the_unit_of_its_head():

@@ -1,4 +1,6 @@
-"""`ich-node train run` as an admin calls it: from data to a bundle that says how it was made, tuned, evaluated and activated."""
+"""`ich-node train run` as an admin calls it: from data to a bundle that says how it was made,
+tuned, evaluated and activated.
+"""
 
 import json
 from pathlib import Path
@@ -41,7 +43,9 @@ def call():
     add_to_train(commands.app)
     commands.add_to(app)
     tuning_commands.add_to(app)
-    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    return lambda *arguments: CliRunner().invoke(
+        app, [str(argument) for argument in arguments], catch_exceptions=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +63,18 @@ def bundle_in(folder: Path) -> Bundle:
 
 
 def test_a_run_leaves_a_bundle_that_says_how_it_was_made(trained):
-    """The recipe, the data, the seed, the counts; a threshold and a rule to start from; curves as table and picture."""
+    """The recipe, the data, the seed, the counts; a threshold and a rule to start from; curves as
+    table and picture.
+    """
     card = bundle_in(trained).card
     details = card.provenance.details
     assert card.name == "phantom-pool-product-max"
     assert card.licence == "Apache-2.0"
-    assert (details["preset"]["name"], details["seed"], details["slices_seen"]) == ("product", 0, 32)
+    assert (details["preset"]["name"], details["seed"], details["slices_seen"]) == (
+        "product",
+        0,
+        32,
+    )
     assert details["data"]["training"]["slices"] == 32
     assert details["data"]["validation"]["slices"] == 16
     assert 0 < card.operating_point.threshold < 1
@@ -76,7 +86,16 @@ def test_a_run_leaves_a_bundle_that_says_how_it_was_made(trained):
 def test_a_bundle_is_a_warm_start(call, pools, trained, tmp_path):
     """One flag; the new bundle names the old one."""
     answer = call(
-        "train", "run", pools[0], "--validation", pools[1], "--out", tmp_path, "--start", trained / "bundle.safetensors", *SHORT
+        "train",
+        "run",
+        pools[0],
+        "--validation",
+        pools[1],
+        "--out",
+        tmp_path,
+        "--start",
+        trained / "bundle.safetensors",
+        *SHORT,
     )
     assert answer.exit_code == 0, answer.output
     parent, child = bundle_in(trained), bundle_in(tmp_path)
@@ -88,24 +107,44 @@ def test_another_network_is_no_warm_start(call, pools, trained, tmp_path):
     """The sentence says which networks they are."""
     start = trained / "bundle.safetensors"
     with pytest.raises(BundleError, match="give a bundle of that preset and head"):
-        call("train", "run", pools[0], "--validation", pools[1], "--out", tmp_path, "--start", start, "--head", "attention")
+        call(
+            "train",
+            "run",
+            pools[0],
+            "--validation",
+            pools[1],
+            "--out",
+            tmp_path,
+            "--start",
+            start,
+            "--head",
+            "attention",
+        )
 
 
 def test_from_phantoms_to_a_bundle_that_reads(call, trained, tmp_path, monkeypatch):
     """The documented path in short: train, tune, evaluate, activate."""
     for seed in (3, 4):
-        make_study(seed, rows=160, slice_mm=10, bleeds=["EDH"]).write(tmp_path / "phantoms" / f"study-{seed}")
+        make_study(seed, rows=160, slice_mm=10, bleeds=["EDH"]).write(
+            tmp_path / "phantoms" / f"study-{seed}"
+        )
     bundle, tuned = trained / "bundle.safetensors", tmp_path / "tuned.safetensors"
     maps = ("--cache", tmp_path / "maps")
-    answer = call("tune", tmp_path / "phantoms", "--bundle", bundle, "--out", tuned, "--evaluations", 5, *maps)
+    answer = call(
+        "tune", tmp_path / "phantoms", "--bundle", bundle, "--out", tuned, "--evaluations", 5, *maps
+    )
     assert answer.exit_code == 0, answer.output
     out = tmp_path / "evaluation"
-    answer = call("evaluate", tmp_path / "phantoms", "--bundle", tuned, "--out", out, "--resamples", 100)
+    answer = call(
+        "evaluate", tmp_path / "phantoms", "--bundle", tuned, "--out", out, "--resamples", 100
+    )
     assert answer.exit_code == 0, answer.output
     assert json.loads((out / "figures.json").read_text())["bundles"][0]["series"] == 2
     monkeypatch.setenv("ICHNODE__DATABASE__URL", f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.setenv("ICHNODE__SPOOL__PATH", str(tmp_path / "spool"))
-    answer = CliRunner().invoke(cli.app, ["model", "activate", str(tuned), "--why", "a test"], catch_exceptions=False)
+    answer = CliRunner().invoke(
+        cli.app, ["model", "activate", str(tuned), "--why", "a test"], catch_exceptions=False
+    )
     assert answer.exit_code == 0, answer.output
     listed = CliRunner().invoke(cli.app, ["model", "list"], catch_exceptions=False)
     assert "reading now: phantom-pool-product-max" in listed.stdout
@@ -113,21 +152,34 @@ def test_from_phantoms_to_a_bundle_that_reads(call, trained, tmp_path, monkeypat
 
 @pytest.fixture
 def rsna(tmp_path) -> tuple[Path, Path]:
-    """Four heads of 12 slices, some of them bleeding in each, one file cut short; and a split into two and two."""
+    """Four heads of 12 slices, some of them bleeding in each, one file cut short; and a split into
+    two and two.
+    """
     folder, rows = tmp_path / "rsna", []
     for patient in range(4):
         for index in range(12):
-            names = {"PatientID": f"ID_p{patient}", "StudyInstanceUID": f"ID_s{patient}", "SeriesInstanceUID": f"ID_i{patient}"}
-            rows += rsna_rows(rsna_image(folder, patient * 12 + index, **names), *(["subdural"] if index in (4, 5) else []))
+            names = {
+                "PatientID": f"ID_p{patient}",
+                "StudyInstanceUID": f"ID_s{patient}",
+                "SeriesInstanceUID": f"ID_i{patient}",
+            }
+            rows += rsna_rows(
+                rsna_image(folder, patient * 12 + index, **names),
+                *(["subdural"] if index in (4, 5) else []),
+            )
     write_table(folder / "stage_2_train.csv", ["ID", "Label"], rows)
     (folder / "stage_2_train" / f"ID_{11:09x}.dcm").write_bytes(b"cut")
-    split = make_split("rsna", read_dataset(folder).patients(), fractions={"train": 0.5, "validation": 0.5}, seed=0)
+    split = make_split(
+        "rsna", read_dataset(folder).patients(), fractions={"train": 0.5, "validation": 0.5}, seed=0
+    )
     write_split(split, tmp_path / "split.json")
     return folder, tmp_path / "split.json"
 
 
 def test_a_data_set_is_trained_on_by_its_split(call, rsna, tmp_path):
-    """Slice labels alone; what was skipped is counted in the bundle and named in a file; the licence is the data's."""
+    """Slice labels alone; what was skipped is counted in the bundle and named in a file; the
+    licence is the data's.
+    """
     folder, split = rsna
     out = tmp_path / "run"
     cache = ("--cache", tmp_path / "cache")
@@ -137,14 +189,18 @@ def test_a_data_set_is_trained_on_by_its_split(call, rsna, tmp_path):
     assert card.name == "rsna-product-max"
     assert "non-commercial" in card.licence
     assert card.provenance.details["skipped"]["not a DICOM file"] == 1
-    assert card.provenance.details["data"]["split_sha256"] == json.loads(split.read_text())["sha256"]
+    assert (
+        card.provenance.details["data"]["split_sha256"] == json.loads(split.read_text())["sha256"]
+    )
     assert card.provenance.details["data"]["series"] == {"train": 2, "validation": 2}
     assert f"ID_{11:09x}.dcm,not a DICOM file" in (out / "skipped.csv").read_text()
 
 
 def test_a_data_set_needs_its_split(call, rsna, tmp_path):
     """Nobody trains on the patients of the test part by leaving an option out."""
-    with pytest.raises(DataError, match=r"needs --split FILE; write one with `ich-node train split"):
+    with pytest.raises(
+        DataError, match=r"needs --split FILE; write one with `ich-node train split"
+    ):
         call("train", "run", rsna[0], "--out", tmp_path / "run")
 
 
@@ -163,4 +219,14 @@ def test_a_gpu_that_is_not_there_is_said(call, pools, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(ConfigError, match="sees no GPU"):
-        call("train", "run", pools[0], "--validation", pools[1], "--out", tmp_path, "--device", "cuda")
+        call(
+            "train",
+            "run",
+            pools[0],
+            "--validation",
+            pools[1],
+            "--out",
+            tmp_path,
+            "--device",
+            "cuda",
+        )

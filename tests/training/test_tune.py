@@ -1,4 +1,6 @@
-"""Tuning: maps predicted once, rules tried on them as the served Detector would be counted, the best found and written down."""
+"""Tuning: maps predicted once, rules tried on them as the served Detector would be counted, the
+best found and written down.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +28,9 @@ def bundle() -> Bundle:
 
 
 def bleeding_maps(count: int, seed: int) -> list[PredictedSlice]:
-    """Noise of about 1; in two of three slices one bleed 3 to 6 high in a box; one spur outside; a logit that follows."""
+    """Noise of about 1; in two of three slices one bleed 3 to 6 high in a box; one spur outside; a
+    logit that follows.
+    """
     rng = np.random.default_rng(seed)
     slices = []
     for index in range(count):
@@ -60,7 +64,12 @@ def bleeding_maps(count: int, seed: int) -> list[PredictedSlice]:
     return slices
 
 
-def served(slices: list[PredictedSlice], bundle: Bundle, rule: PeakRule, ignored: frozenset[str] = frozenset()) -> object:
+def served(
+    slices: list[PredictedSlice],
+    bundle: Bundle,
+    rule: PeakRule,
+    ignored: frozenset[str] = frozenset(),
+) -> object:
     """Counted the long way: the gate, upsampling, find_peaks, the grid, the scoring."""
     scored = []
     for slice_ in slices:
@@ -80,12 +89,16 @@ def served(slices: list[PredictedSlice], bundle: Bundle, rule: PeakRule, ignored
 
 
 def test_every_tried_rule_is_counted_as_if_served(bundle):
-    """30 rules anywhere in the ranges, with and without gate and border: the counts of the long way."""
+    """30 rules anywhere in the ranges, with and without gate and border: the counts of the long
+    way.
+    """
     slices = bleeding_maps(40, seed=1)
     tunable, floor = prepare(slices, bundle)
     rng = np.random.default_rng(3)
     for trial in range(30):
-        ranges = Ranges(tunable, floor, SIZE_PX, gate=bool(trial % 2), exclude_border=bool(trial % 3))
+        ranges = Ranges(
+            tunable, floor, SIZE_PX, gate=bool(trial % 2), exclude_border=bool(trial % 3)
+        )
         rule = ranges.rule({name: float(rng.random() ** 2) for name in ranges.names})
         assert count_slices(tunable, rule) == served(slices, bundle, rule)
 
@@ -93,16 +106,22 @@ def test_every_tried_rule_is_counted_as_if_served(bundle):
 def test_ignored_boxes_count_neither_way(bundle):
     """A kind that is ignored: its boxes are no misses and points in them no false ones."""
     slices = [
-        replace(slice_, boxes=tuple(replace(box, kind="chronic") for box in slice_.boxes)) if index % 2 else slice_
+        replace(slice_, boxes=tuple(replace(box, kind="chronic") for box in slice_.boxes))
+        if index % 2
+        else slice_
         for index, slice_ in enumerate(bleeding_maps(40, seed=2))
     ]
     ignored = frozenset({"chronic"})
     tunable, _ = prepare(slices, bundle, ignored_kinds=ignored)
-    assert count_slices(tunable, bundle.peak_rule) == served(slices, bundle, bundle.peak_rule, ignored)
+    assert count_slices(tunable, bundle.peak_rule) == served(
+        slices, bundle, bundle.peak_rule, ignored
+    )
 
 
 def test_the_search_beats_its_start_and_repeats(bundle):
-    """The planted bleeds are found; a wasteful start is improved; the same seed gives the same trials."""
+    """The planted bleeds are found; a wasteful start is improved; the same seed gives the same
+    trials.
+    """
     tunable, floor = prepare(bleeding_maps(60, seed=4), bundle)
     ranges = Ranges(tunable, floor, SIZE_PX, gate=True, exclude_border=False)
     start = PeakRule(min_distance_px=1, min_likelihood=floor, min_prominence=0.0)
@@ -115,7 +134,9 @@ def test_the_search_beats_its_start_and_repeats(bundle):
 
 
 def test_the_ranges_do_not_cut(bundle):
-    """At share 0 every number lets all in-box peaks through; at share 1 each alone leaves nothing in a box, or next to it."""
+    """At share 0 every number lets all in-box peaks through; at share 1 each alone leaves nothing
+    in a box, or next to it.
+    """
     tunable, floor = prepare(bleeding_maps(40, seed=5), bundle)
     ranges = Ranges(tunable, floor, SIZE_PX, gate=True, exclude_border=False)
     none = dict.fromkeys(ranges.names, 0.0)
@@ -131,7 +152,11 @@ def test_a_result_on_a_bound_is_said(bundle):
     tunable, floor = prepare(slices, bundle)
     ranges = Ranges(tunable, floor, SIZE_PX, gate=True, exclude_border=False)
     best = PeakRule(min_distance_px=4, min_likelihood=3.0, min_prominence=1.0, slice_gate=0.0)
-    assert search(tunable, ranges, best, evaluations=1).on_bounds[0].startswith("gate = 0 sits at its lower end 0")
+    assert (
+        search(tunable, ranges, best, evaluations=1)
+        .on_bounds[0]
+        .startswith("gate = 0 sits at its lower end 0")
+    )
 
 
 def test_nothing_to_tune_on(bundle):
@@ -151,7 +176,9 @@ def labelled(tmp_path) -> list[LabelledSeries]:
 
 
 def test_maps_are_predicted_once(bundle, labelled, tmp_path):
-    """The cache holds what the Detector gives; a second run opens it without the images; a refused series is named."""
+    """The cache holds what the Detector gives; a second run opens it without the images; a refused
+    series is named.
+    """
     cache = tmp_path / "cache"
     detector = Detector(bundle)
     first = predict(detector, labelled, cache)
@@ -177,7 +204,11 @@ def test_maps_are_predicted_once(bundle, labelled, tmp_path):
 def test_the_cache_names_nobody(bundle, labelled, tmp_path):
     """File names are hashes: neither UID nor patient."""
     predict(Detector(bundle), labelled[:1], tmp_path / "cache")
-    names = [path.relative_to(tmp_path / "cache") for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    names = [
+        path.relative_to(tmp_path / "cache")
+        for path in (tmp_path / "cache").rglob("*")
+        if path.is_file()
+    ]
     assert {name.parts[0] for name in names} == {bundle.sha256}
     assert all(len(Path(name).stem) == 32 and "1.2." not in str(name) for name in names)
 
@@ -202,7 +233,9 @@ def test_a_damaged_cache_is_said(bundle, labelled, tmp_path):
 
 
 def test_boxes_on_slices_that_were_averaged_away_are_counted(labelled, tmp_path):
-    """Slabs of two 10 mm slices: a map stands for its middle slice; the boxed one here is the other."""
+    """Slabs of two 10 mm slices: a map stands for its middle slice; the boxed one here is the
+    other.
+    """
     rule = PeakRule(min_distance_px=3, min_likelihood=3.0, min_prominence=0.1)
     thick = bundle_of(rule)
     card = replace(thick.card, input=replace(thick.card.input, slab_mm=20.0))

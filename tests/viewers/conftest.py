@@ -15,13 +15,20 @@ from tests.support.viewers import ohif, studies
 from tests.support.viewers.pictures import smaller
 
 # Software rendering: the same pixels on every machine.
-BROWSER_OPTIONS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--hide-scrollbars"]
+BROWSER_OPTIONS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--hide-scrollbars",
+]
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, through Playwright."""
-    library = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (make viewer-peers)")
+    library = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed (make viewer-peers)"
+    )
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("chromium is not installed (make viewer-peers)")
@@ -38,7 +45,9 @@ def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancPeer]:
     with orthanc(folder, DefaultEncoding="Utf8", UnknownSopClassAccepted=True) as peer:
         for study in (studies.positive(), studies.negative(), studies.refused()):
             for file in study.files():
-                with urllib.request.urlopen(urllib.request.Request(f"{peer.url}/instances", data=file, method="POST")) as answer:
+                with urllib.request.urlopen(
+                    urllib.request.Request(f"{peer.url}/instances", data=file, method="POST")
+                ) as answer:
                     assert json.load(answer)["Status"] == "Success"
         yield peer
 

@@ -23,7 +23,9 @@ WORDS = "[...document.querySelectorAll('.viewport-element svg tspan')].map(each 
 
 
 @contextmanager
-def opened(browser: Any, viewer: str, study: Study, *, until: str = f"{WORDS} !== ''") -> Iterator[Any]:
+def opened(
+    browser: Any, viewer: str, study: Study, *, until: str = f"{WORDS} !== ''"
+) -> Iterator[Any]:
     """The page with the study's SR in its viewport, when there are words, or something else holds.
 
     `page.complaints` are the script errors that nobody caught.
@@ -37,8 +39,11 @@ def opened(browser: Any, viewer: str, study: Study, *, until: str = f"{WORDS} !=
     tour = page.get_by_role("button", name="Skip all")
     tour.wait_for(timeout=OPEN_MS)
     tour.click()
-    for _ in range(OPEN_MS // AGAIN_MS):  # a page that is still busy does not hear the first double click
-        page.locator('[data-cy="study-browser-thumbnail-no-image"]', has_text="ICH AI result").dblclick()
+    # a page that is still busy does not hear the first double click
+    for _ in range(OPEN_MS // AGAIN_MS):
+        page.locator(
+            '[data-cy="study-browser-thumbnail-no-image"]', has_text="ICH AI result"
+        ).dblclick()
         page.wait_for_timeout(AGAIN_MS)
         if page.evaluate(until):
             break
@@ -54,7 +59,9 @@ def sr_of(study: Study) -> Dataset:
 
 
 def step_to(page: Any, document: Dataset, identifier: str) -> None:
-    """Press the arrow until the measurement is the active one; OHIF takes groups that share a tracking UID for one."""
+    """Press the arrow until the measurement is the active one; OHIF takes groups that share a
+    tracking UID for one.
+    """
     order = list(dict.fromkeys(tracking(group)[0] for group in groups(document)))
     for _ in range(order.index(identifier)):
         page.locator('[data-cy="viewport-action-arrows-right"]').click()
@@ -71,22 +78,38 @@ def words_beside(page: Any) -> str:
     return str(page.evaluate(WORDS))
 
 
-def test_a_lesion_is_pointed_at_where_the_report_says(browser: Any, viewer: str, keep: Callable[[bytes, str], None]) -> None:
-    """Stepped to, the slice of the lesion's peak is shown, and the arrow's tip is on the pixel that the SR names."""
+def test_a_lesion_is_pointed_at_where_the_report_says(
+    browser: Any, viewer: str, keep: Callable[[bytes, str], None]
+) -> None:
+    """Stepped to, the slice of the lesion's peak is shown, and the arrow's tip is on the pixel that
+    the SR names.
+    """
     peak = positive().lesions[0].peak
     rows, columns = peak.slice.hu_YX.shape
     with opened(browser, viewer, positive()) as page:
         step_to(page, sr_of(positive()), "lesion 1")
-        page.wait_for_function(f"{SHOWN_IMAGE}.includes('{peak.slice.sop_instance_uid}')", timeout=OPEN_MS)
+        page.wait_for_function(
+            f"{SHOWN_IMAGE}.includes('{peak.slice.sop_instance_uid}')", timeout=OPEN_MS
+        )
         page.wait_for_function(f"{WORDS}.includes('Height')", timeout=OPEN_MS)
         page.wait_for_timeout(1000)  # drawn
         canvas = page.locator(".cornerstone-canvas").first
         box = canvas.bounding_box()
         png = page.screenshot()
-        assert f"Certainty of Finding: {certainty_percent(peak.finding.probability):.2f} %" in words_beside(page)
+        assert (
+            f"Certainty of Finding: {certainty_percent(peak.finding.probability):.2f} %"
+            in words_beside(page)
+        )
         assert page.complaints == []
     keep(png, "ohif-lesion.png")
-    x, y = shown_at(peak.finding.column, peak.finding.row, columns=columns, rows=rows, width=box["width"], height=box["height"])
+    x, y = shown_at(
+        peak.finding.column,
+        peak.finding.row,
+        columns=columns,
+        rows=rows,
+        width=box["width"],
+        height=box["height"],
+    )
     drawn_Y, drawn_X = np.nonzero(drawn(pixels(png)))
     apart = np.hypot(drawn_X - (box["x"] + x), drawn_Y - (box["y"] + y))
     assert apart.min() <= NEAR_PX
@@ -109,7 +132,9 @@ def test_a_positive_report_opens_on_its_likeliest_slice(browser: Any, viewer: st
         assert page.complaints == []
 
 
-def test_a_negative_report_opens_and_says_so(browser: Any, viewer: str, keep: Callable[[bytes, str], None]) -> None:
+def test_a_negative_report_opens_and_says_so(
+    browser: Any, viewer: str, keep: Callable[[bytes, str], None]
+) -> None:
     """The likeliest slice in its frame, and beside it: absent, with the certainty."""
     with opened(browser, viewer, negative()) as page:
         keep(page.screenshot(), "ohif-negative.png")
@@ -119,10 +144,14 @@ def test_a_negative_report_opens_and_says_so(browser: Any, viewer: str, keep: Ca
 
 
 def test_a_report_of_a_refused_series_stays_empty_in_ohif(browser: Any, viewer: str) -> None:
-    """Its own doing: it has no coordinates, and OHIF 3.13 reads those of every measurement unasked. docs/results.md says so."""
+    """Its own doing: it has no coordinates, and OHIF 3.13 reads those of every measurement unasked.
+    docs/results.md says so.
+    """
     with opened(browser, viewer, refused(), until=f"{SHOWN_IMAGE} === ''") as page:
         page.wait_for_timeout(3000)
         assert page.evaluate(SHOWN_IMAGE) == ""
         assert words_beside(page) == ""
         page.reload()
-        page.wait_for_function(f"{SHOWN_IMAGE} !== ''", timeout=OPEN_MS)  # the series itself is shown as ever
+        page.wait_for_function(
+            f"{SHOWN_IMAGE} !== ''", timeout=OPEN_MS
+        )  # the series itself is shown as ever

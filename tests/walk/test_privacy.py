@@ -1,4 +1,6 @@
-"""No log line, file name, command or row of the ledger names a patient: everything goes wrong, and all of it is searched."""
+"""No log line, file name, command or row of the ledger names a patient: everything goes wrong, and
+all of it is searched.
+"""
 
 import json
 import sqlite3
@@ -21,7 +23,12 @@ from tests.support.peers import free_port, pacs, wait_until
 from tests.support.raw_dicom import encoded
 from tests.support.running import Node, running_node
 
-NAME, PATIENT_ID, BIRTH_DATE, ACCESSION = "Quisling^Zaphod", "PID-7351942", "19310227", "ACC-8841207"
+NAME, PATIENT_ID, BIRTH_DATE, ACCESSION = (
+    "Quisling^Zaphod",
+    "PID-7351942",
+    "19310227",
+    "ACC-8841207",
+)
 PATIENT = {
     "PatientName": NAME, "PatientID": PATIENT_ID, "PatientBirthDate": BIRTH_DATE, "AccessionNumber": ACCESSION,
     "InstitutionName": "Sector ZZ9", "ReferringPhysicianName": "Prefect^Ford",
@@ -47,7 +54,9 @@ ODD = (
 
 
 def test_no_patient_is_named_anywhere(tmp_path: Path) -> None:
-    """A full run at level debug: read, refused, unreportable and undeliverable series, hostile callers, values that cannot be."""
+    """A full run at level debug: read, refused, unreportable and undeliverable series, hostile
+    callers, values that cannot be.
+    """
     with pacs() as good, pacs(sop_classes=(), verification=True) as poor:
         wrong = free_port()
         extra = "".join(
@@ -59,18 +68,28 @@ def test_no_patient_is_named_anywhere(tmp_path: Path) -> None:
             made = list(hostile_series())
             for data_sets in made:
                 assert set(send(node, data_sets)) == {"0x0000"}
-            for keyword in ("SOPInstanceUID", "StudyInstanceUID"):  # a name where a UID belongs, in the command as well
+            for keyword in (
+                "SOPInstanceUID",
+                "StudyInstanceUID",
+            ):  # a name where a UID belongs, in the command as well
                 data_set = bent(made[0][0], Tag(keyword), "UI", NAME.encode())
                 assert send_one(Victim(port=node.port), data_set, uid=uid_in(data_set)) == "0xC002"
             wait_until(lambda: ended(node) >= len(made), seconds=240, what="the end of all series")
             wait_until(lambda: good.received, seconds=60, what="a delivery")
             wait_until(
-                lambda: "delivery_" in node_log(node) or "postponed" in node_log(node), seconds=60, what="a failed delivery"
+                lambda: "delivery_" in node_log(node) or "postponed" in node_log(node),
+                seconds=60,
+                what="a failed delivery",
             )
             said = "".join(commands(node))
     assert {job.state for job in node.ledger.list(limit=200)} >= {JobState.DONE, JobState.REFUSED}
     log = (tmp_path / "node" / "log").read_text()
-    assert {json.loads(line)["level"] for line in log.splitlines()} >= {"debug", "info", "warning", "error"}
+    assert {json.loads(line)["level"] for line in log.splitlines()} >= {
+        "debug",
+        "info",
+        "warning",
+        "error",
+    }
     names = "\n".join(str(path) for path in tmp_path.rglob("*"))
     ledger = "\n".join(sqlite3.connect(tmp_path / "node" / "ledger.sqlite").iterdump())
     for where, text in {"log": log, "file name": names, "ledger": ledger, "command": said}.items():
@@ -94,7 +113,10 @@ def hostile_series() -> Iterator[list[bytes]]:
     for number, (keyword, vr, value) in enumerate(ODD, start=2):
         yield [bent(encoded(ds), ds[keyword].tag, vr, value.encode()) for ds in series(number)]
     unreportable = series(len(ODD) + 2)  # no object can refer to it: an error in the log
-    yield [bent(encoded(ds), ds["SeriesInstanceUID"].tag, "UI", f"{ROOT}55.01".encode()) for ds in unreportable]
+    yield [
+        bent(encoded(ds), ds["SeriesInstanceUID"].tag, "UI", f"{ROOT}55.01".encode())
+        for ds in unreportable
+    ]
     for bomb in bombs():
         if bomb.transfer_syntax == ExplicitVRLittleEndian:
             for ds in bomb.datasets:
@@ -107,7 +129,11 @@ def series(number: int) -> list[Dataset]:
     study = f"{ROOT}55.{number}"
     return [
         head_slice(
-            index, StudyInstanceUID=study, SeriesInstanceUID=f"{study}.1", SOPInstanceUID=f"{study}.1.{index + 1}", **PATIENT
+            index,
+            StudyInstanceUID=study,
+            SeriesInstanceUID=f"{study}.1",
+            SOPInstanceUID=f"{study}.1.{index + 1}",
+            **PATIENT,
         )
         for index in range(12)
     ]
@@ -118,11 +144,19 @@ def bent(stream: bytes, tag: BaseTag, vr: str, value: bytes) -> bytes:
     start = stream.index(struct.pack("<HH", tag.group, tag.element))
     (length,) = struct.unpack_from("<H", stream, start + 6)
     value += b" " * (len(value) % 2)
-    return stream[: start + 4] + vr.encode() + struct.pack("<H", len(value)) + value + stream[start + 8 + length :]
+    return (
+        stream[: start + 4]
+        + vr.encode()
+        + struct.pack("<H", len(value))
+        + value
+        + stream[start + 8 + length :]
+    )
 
 
 def send(node: Node, data_sets: list[bytes]) -> list[str]:
-    return [send_one(Victim(port=node.port), data_set, uid=uid_in(data_set)) for data_set in data_sets]
+    return [
+        send_one(Victim(port=node.port), data_set, uid=uid_in(data_set)) for data_set in data_sets
+    ]
 
 
 def uid_in(data_set: bytes) -> str:

@@ -1,4 +1,6 @@
-"""The README's story with real peers: CT goes in by C-STORE, SR and overlays come back, whatever dies on the way."""
+"""The README's story with real peers: CT goes in by C-STORE, SR and overlays come back, whatever
+dies on the way.
+"""
 
 import json
 import os
@@ -19,7 +21,15 @@ from pydicom import Dataset
 
 from ich_node.demo.play import marks_of
 from ich_node.phantom import make_study
-from tests.support.peers import COMPREHENSIVE_3D_SR, free_port, is_listening, need, orthanc, pacs, wait_until
+from tests.support.peers import (
+    COMPREHENSIVE_3D_SR,
+    free_port,
+    is_listening,
+    need,
+    orthanc,
+    pacs,
+    wait_until,
+)
 from tests.support.real import real
 from tests.support.running import CONFIG, running_node, send
 
@@ -34,13 +44,17 @@ def reports(received: Sequence[Dataset]) -> list[Dataset]:
     return [dataset for dataset in received if dataset.SOPClassUID == COMPREHENSIVE_3D_SR]
 
 
-# --- the walk -------------------------------------------------------------------------------------------------------------
+# --- the walk
+# -------------------------------------------------------------------------------------------------------------
 
 
 def test_the_demo_finds_what_was_planted(tmp_path):
     """`ich-node demo`: exit 0, the planted bleeds found, SR, overlays and a preview in the folder."""
     done = subprocess.run(
-        [sys.executable, "-m", "ich_node", "demo", "--out", str(tmp_path / "demo")], capture_output=True, text=True, timeout=200
+        [sys.executable, "-m", "ich_node", "demo", "--out", str(tmp_path / "demo")],
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "MISSED" not in done.stdout
@@ -48,7 +62,13 @@ def test_the_demo_finds_what_was_planted(tmp_path):
     received = [pydicom.dcmread(path) for path in (tmp_path / "demo" / "received").iterdir()]
     assert len(reports(received)) == 1
     assert len(received) > 1
-    assert marks_of(next(path for path in (tmp_path / "demo" / "received").iterdir() if reports([pydicom.dcmread(path)])))
+    assert marks_of(
+        next(
+            path
+            for path in (tmp_path / "demo" / "received").iterdir()
+            if reports([pydicom.dcmread(path)])
+        )
+    )
 
 
 def test_nobody_s_name_is_in_any_log_or_file_name(tmp_path, phantom):
@@ -61,9 +81,20 @@ def test_nobody_s_name_is_in_any_log_or_file_name(tmp_path, phantom):
         assert len(send(named, node.port)) == len(named)
         wait_until(lambda: reports(peer.received), seconds=120, what="the SR")
         assert str(reports(peer.received)[0].PatientName) == "Zuzana^Nobodysname"
-    text = (tmp_path / "node" / "log").read_text() + "\n".join(str(path) for path in (tmp_path / "node").rglob("*"))
+    text = (tmp_path / "node" / "log").read_text() + "\n".join(
+        str(path) for path in (tmp_path / "node").rglob("*")
+    )
     ledger = subprocess.run(
-        [sys.executable, "-m", "ich_node", "--config", str(tmp_path / "node" / "config.toml"), "jobs", "show", "1"],
+        [
+            sys.executable,
+            "-m",
+            "ich_node",
+            "--config",
+            str(tmp_path / "node" / "config.toml"),
+            "jobs",
+            "show",
+            "1",
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -78,27 +109,41 @@ def test_a_pacs_that_was_down_gets_the_results_of_one_analysis(tmp_path, phantom
     with running_node(tmp_path / "node", port) as node:
         send(phantom, node.port)
         wait_until(lambda: node.states() == ["DONE"], seconds=120, what="the reading")
-        wait_until(lambda: any(line["event"] == "delivery_postponed" for line in node.log), seconds=30, what="a failed delivery")
+        wait_until(
+            lambda: any(line["event"] == "delivery_postponed" for line in node.log),
+            seconds=30,
+            what="a failed delivery",
+        )
         with pacs(port=port) as peer:
             wait_until(lambda: reports(peer.received), seconds=90, what="the SR")
         assert [job.attempts for job in node.ledger.list()] == [1]
 
 
-# --- kill -9 --------------------------------------------------------------------------------------------------------------
+# --- kill -9
+# --------------------------------------------------------------------------------------------------------------
 
 
 def test_kill_9_of_the_receiver_loses_nothing_that_was_acknowledged(tmp_path, phantom):
-    """In the middle of a transfer. The modality sends the rest again, as it would; one result comes, of the whole head."""
+    """In the middle of a transfer. The modality sends the rest again, as it would; one result
+    comes, of the whole head.
+    """
     with pacs() as peer, running_node(tmp_path / "node", peer.port) as node:
         pid = node.pid_of("receive")
         sender: list[str] = []
         thread = threading.Thread(target=lambda: sender.extend(send(phantom, node.port)))
         thread.start()
-        wait_until(lambda: sum(line["event"] == "object_stored" for line in node.log) >= 8, what="eight objects")
+        wait_until(
+            lambda: sum(line["event"] == "object_stored" for line in node.log) >= 8,
+            what="eight objects",
+        )
         os.kill(pid, signal.SIGKILL)
         thread.join()
         assert 8 <= len(sender) < len(phantom)
-        wait_until(lambda: node.pid_of("receive") != pid and is_listening(node.port), seconds=60, what="a new receiver")
+        wait_until(
+            lambda: node.pid_of("receive") != pid and is_listening(node.port),
+            seconds=60,
+            what="a new receiver",
+        )
         job = node.ledger.list()[0]
         assert set(sender) <= {instance.sop_instance_uid for instance in node.ledger.instances(job)}
         rest = [dataset for dataset in phantom if dataset.SOPInstanceUID not in sender]
@@ -111,7 +156,9 @@ def test_kill_9_of_the_receiver_loses_nothing_that_was_acknowledged(tmp_path, ph
 
 
 def test_kill_9_of_the_analyser_gives_the_same_result_once(tmp_path, phantom):
-    """In the middle of a reading: after the lease another one reads, and what it makes is what the first would have made."""
+    """In the middle of a reading: after the lease another one reads, and what it makes is what the
+    first would have made.
+    """
     with pacs() as peer, running_node(tmp_path / "node", peer.port) as node:
         send(phantom, node.port)
         wait_until(lambda: node.states() == ["READING"], seconds=60, what="the claim")
@@ -145,13 +192,18 @@ def test_kill_9_of_the_sender_costs_no_analysis_and_no_result(tmp_path, phantom)
         wait_until(killed.is_set, seconds=120, what="the first delivery")
         (job,) = node.ledger.list()
         results = {result.sop_instance_uid for result in node.ledger.results(job.id)}
-        wait_until(lambda: {str(ds.SOPInstanceUID) for ds in peer.received} == results, seconds=150, what="all results")
+        wait_until(
+            lambda: {str(ds.SOPInstanceUID) for ds in peer.received} == results,
+            seconds=150,
+            what="all results",
+        )
         assert node.ledger.list()[0].attempts == 1
         first = {str(dataset.SOPInstanceUID): dataset for dataset in reversed(peer.received)}
         assert all(first[str(dataset.SOPInstanceUID)] == dataset for dataset in peer.received)
 
 
-# --- real CT, real peers ----------------------------------------------------------------------------------------------------
+# --- real CT, real peers
+# ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +211,19 @@ def published(tmp_path_factory) -> Path:
     """The authors' max head, imported by the command that an admin uses."""
     out = tmp_path_factory.mktemp("bundle") / "published.safetensors"
     source = real("published-checkpoints", "MaxPool.pt")
-    subprocess.run([sys.executable, "-m", "ich_node", "model", "import-published", str(source), "--out", str(out)], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ich_node",
+            "model",
+            "import-published",
+            str(source),
+            "--out",
+            str(out),
+        ],
+        check=True,
+    )
     return out
 
 
@@ -169,23 +233,48 @@ def get(url: str) -> Any:
 
 
 def test_dcmtk_sends_real_ct_and_orthanc_lists_the_results_in_its_study(tmp_path, published):
-    """storescu: JPEG 2000 and a thin JPEG Lossless series; QIDO finds SR (and overlays) in both source studies."""
+    """storescu: JPEG 2000 and a thin JPEG Lossless series; QIDO finds SR (and overlays) in both
+    source studies.
+    """
     storescu = need("storescu")
     with (
         orthanc(tmp_path / "orthanc", OverwriteInstances=True, DefaultEncoding="Utf8") as peer,
-        running_node(tmp_path / "node", peer.dicom_port, pacs_ae="ORTHANC", bundle=published) as node,
+        running_node(
+            tmp_path / "node", peer.dicom_port, pacs_ae="ORTHANC", bundle=published
+        ) as node,
     ):
         for folder, syntax in (("positive/cq500-sdh-412", "-xv"), ("thin/cq500-0", "-xs")):
-            command = [storescu, "-aet", "CT1", "-aec", "ICHNODE", syntax, "+sd", "127.0.0.1", str(node.port), str(real(folder))]
+            command = [
+                storescu,
+                "-aet",
+                "CT1",
+                "-aec",
+                "ICHNODE",
+                syntax,
+                "+sd",
+                "127.0.0.1",
+                str(node.port),
+                str(real(folder)),
+            ]
             subprocess.run(command, check=True, capture_output=True)
         wait_until(lambda: node.states() == ["DONE", "DONE"], seconds=240, what="both readings")
         jobs = node.ledger.list()
-        wait_until(lambda: len(get(f"{peer.url}/instances")) == sum(len(node.ledger.results(job.id)) for job in jobs), seconds=60)
+        wait_until(
+            lambda: (
+                len(get(f"{peer.url}/instances"))
+                == sum(len(node.ledger.results(job.id)) for job in jobs)
+            ),
+            seconds=60,
+        )
         for job in jobs:
             series = get(f"{peer.url}/dicom-web/studies/{job.study_instance_uid}/series")
             modalities = sorted(item["00080060"]["Value"][0] for item in series)
             assert modalities == (["KO", "OT", "PR", "SR"] if job.positive else ["SR"])
-        files = [str(node.spool.absolute(result.path)) for job in jobs for result in node.ledger.results(job.id)]
+        files = [
+            str(node.spool.absolute(result.path))
+            for job in jobs
+            for result in node.ledger.results(job.id)
+        ]
         check_with_validators(files)
 
 
@@ -234,7 +323,9 @@ def test_a_port_that_is_taken_ends_run_with_a_sentence(tmp_path):
     """No restart would mend a wrong configuration: exit 2, and nobody is left running."""
     with pacs() as peer:
         config = tmp_path / "config.toml"
-        config.write_text(CONFIG.format(port=peer.port, pacs_ae="PACS", pacs_port=peer.port, folder=tmp_path))
+        config.write_text(
+            CONFIG.format(port=peer.port, pacs_ae="PACS", pacs_port=peer.port, folder=tmp_path)
+        )
         command = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2

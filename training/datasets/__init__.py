@@ -1,4 +1,5 @@
-"""Data sets as they lie on an admin's disk: one reader a file, all with the same result, joined by UID.
+"""Data sets as they lie on an admin's disk: one reader a file, all with the same result, joined by
+UID.
 
 found = read_dataset(folder)          # what is there, what is left out and why
 series = load(found.series[0])        # its Slices in HU, as serving would read them

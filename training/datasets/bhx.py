@@ -1,7 +1,7 @@
 """BHX 1.1 (PhysioNet, doi 10.13026/9cft-hg92): expert boxes for CQ500, joined by SOPInstanceUID.
 
-File 1 has the boxes drawn by hand, 2 and 3 extrapolations to all and to selected series. One bleed thus lies on several
-reconstructions of a study, and one series a study is chosen.
+File 1 has the boxes drawn by hand, 2 and 3 extrapolations to all and to selected series. One bleed
+thus lies on several reconstructions of a study, and one series a study is chosen.
 """
 
 import ast
@@ -11,7 +11,17 @@ from pathlib import Path
 
 from training.datasets.choose import Candidate, choose_series, left_out
 from training.datasets.images import ImageSeries, Progress, find_images, no_progress
-from training.datasets.labelled import CHRONIC, KIND_OF, Box, Found, LabelledSeries, LabelledSlice, Skip, Source, series_label
+from training.datasets.labelled import (
+    CHRONIC,
+    KIND_OF,
+    Box,
+    Found,
+    LabelledSeries,
+    LabelledSlice,
+    Skip,
+    Source,
+    series_label,
+)
 from training.datasets.tables import need_table, read_rows
 from training.errors import DataError
 
@@ -27,11 +37,17 @@ CORNER = ("x", "y", "width", "height")  # top left corner and size in pixels of 
 Boxes = dict[str, tuple[Box, ...]]  # SOPInstanceUID -> its boxes
 
 
-def read_bhx(folder: Path, progress: Progress = no_progress, *, boxes: Path | None = None, chronic: bool = True) -> Found:
+def read_bhx(
+    folder: Path,
+    progress: Progress = no_progress,
+    *,
+    boxes: Path | None = None,
+    chronic: bool = True,
+) -> Found:
     """The boxed series below the folder, one a study.
 
-    boxes: the table; without it the first of TABLES that is there. chronic False: a slice with chronic boxes alone has no
-    label, and its boxes are kept for the scorer to ignore.
+    boxes: the table; without it the first of TABLES that is there. chronic False: a slice with
+    chronic boxes alone has no label, and its boxes are kept for the scorer to ignore.
 
     An image of a boxed series without a box is negative: the readers looked at whole series.
     """
@@ -39,12 +55,16 @@ def read_bhx(folder: Path, progress: Progress = no_progress, *, boxes: Path | No
     groups, skipped = find_images(folder, progress)
     with_boxes = [group for group in groups if boxed_slices(group, boxes_of)]
     without = [group for group in groups if not boxed_slices(group, boxes_of)]
-    skipped += [Skip(what=group.series_instance_uid, reason="a series without boxes") for group in without]
+    skipped += [
+        Skip(what=group.series_instance_uid, reason="a series without boxes") for group in without
+    ]
     chosen, worse = choose_series(with_boxes, lambda group: boxed_slices(group, boxes_of))
     return Found(
         source="bhx",
         folder=folder,
-        series=tuple(boxed_series(candidate, boxes_of, source="bhx", chronic=chronic) for candidate in chosen),
+        series=tuple(
+            boxed_series(candidate, boxes_of, source="bhx", chronic=chronic) for candidate in chosen
+        ),
         skipped=(*skipped, *worse, *left_out(chosen), *without_image(boxes_of, groups)),
     )
 
@@ -59,7 +79,13 @@ def read_boxes(table: Path) -> Boxes:
                 f"{table} line {line}: labelName {row['labelName']!r} is none of {', '.join(KIND_OF)}; correct the line"
             )
         column, column_count, row_, row_count = _corner(row, table, line)
-        box = Box(kind=kind, row0=row_, column0=column, row1=row_ + row_count, column1=column + column_count)
+        box = Box(
+            kind=kind,
+            row0=row_,
+            column0=column,
+            row1=row_ + row_count,
+            column1=column + column_count,
+        )
         boxes[row["SOPInstanceUID"].strip()].append(box)
     return {uid: tuple(of_slice) for uid, of_slice in boxes.items()}
 
@@ -72,7 +98,11 @@ def boxed_slices(group: ImageSeries, boxes: Boxes) -> int:
 def without_image(boxes: Boxes, groups: Sequence[ImageSeries]) -> list[Skip]:
     """The boxed slices that are not among the images."""
     present = {image.sop_instance_uid for group in groups for image in group.images}
-    return [Skip(what=uid, reason="boxed, but its image is not there") for uid in boxes if uid not in present]
+    return [
+        Skip(what=uid, reason="boxed, but its image is not there")
+        for uid in boxes
+        if uid not in present
+    ]
 
 
 def boxed_series(
@@ -83,7 +113,9 @@ def boxed_series(
     chronic: bool,
     truth: tuple[bool, frozenset[str]] | None = None,
 ) -> LabelledSeries:
-    """A chosen series with its boxes. truth: whether the study bleeds, and its kinds, where another table says so."""
+    """A chosen series with its boxes. truth: whether the study bleeds, and its kinds, where another
+    table says so.
+    """
     slices = []
     for image in candidate.usable:
         of_slice = boxes.get(image.sop_instance_uid, ())
@@ -118,7 +150,9 @@ def _label(boxes: tuple[Box, ...], chronic: bool) -> bool | None:
 
 
 def _corner(row: dict[str, str], table: Path, line: int) -> tuple[float, float, float, float]:
-    """x, width, y, height, from `data` (a Python literal with single quotes) or from columns of these names."""
+    """x, width, y, height, from `data` (a Python literal with single quotes) or from columns of
+    these names.
+    """
     try:
         values = ast.literal_eval(row["data"]) if row.get("data") else row
         x, y, width, height = (float(values[name]) for name in CORNER)
@@ -127,5 +161,7 @@ def _corner(row: dict[str, str], table: Path, line: int) -> tuple[float, float, 
             f"{table} line {line}: neither `data` nor the columns {', '.join(CORNER)} hold a box ({error})"
         ) from error
     if not (width > 0 and height > 0):
-        raise DataError(f"{table} line {line}: the box is {width:g} x {height:g} pixels; take the line out")
+        raise DataError(
+            f"{table} line {line}: the box is {width:g} x {height:g} pixels; take the line out"
+        )
     return x, width, y, height

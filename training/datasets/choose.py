@@ -1,4 +1,5 @@
-"""Of a study's series the one to read: axial, soft kernel, without contrast, nearest to 5 mm, covering most; with the reasons.
+"""Of a study's series the one to read: axial, soft kernel, without contrast, nearest to 5 mm,
+covering most; with the reasons.
 
 The rules are those of the node (`detection.selection`): what it would refuse is not chosen.
 """
@@ -31,9 +32,17 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[bool, bool, float, float, str]:
-        """A boxed series first: boxes fit no other one. The UID only breaks ties, so that file order never matters."""
+        """A boxed series first: boxes fit no other one. The UID only breaks ties, so that file
+        order never matters.
+        """
         away_mm = abs(self.thickness_mm - NOMINAL_MM)
-        return self.boxed == 0, bool(self.hint), round(away_mm, 2), -round(self.coverage_mm), self.series.series_instance_uid
+        return (
+            self.boxed == 0,
+            bool(self.hint),
+            round(away_mm, 2),
+            -round(self.coverage_mm),
+            self.series.series_instance_uid,
+        )
 
     def words(self) -> str:
         boxed = f"{self.boxed} boxed slices, " if self.boxed else ""
@@ -44,7 +53,9 @@ class Candidate:
 def choose_series(
     groups: Sequence[ImageSeries], boxed: Callable[[ImageSeries], int] = lambda _: 0
 ) -> tuple[list[Candidate], list[Skip]]:
-    """The best series of each study, and why every other one is left out. boxed: how many slices of a series have boxes."""
+    """The best series of each study, and why every other one is left out. boxed: how many slices of
+    a series have boxes.
+    """
     studies: dict[tuple[str, str], list[ImageSeries]] = defaultdict(list)
     for group in groups:
         studies[group.patient_id, group.study_instance_uid].append(group)
@@ -70,7 +81,10 @@ def left_out(candidates: Sequence[Candidate]) -> list[Skip]:
     for candidate in candidates:
         usable = {image.sop_instance_uid for image in candidate.usable}
         skipped += [
-            Skip(what=str(image.path), reason="left out of its series (localizer, or a second image of one position)")
+            Skip(
+                what=str(image.path),
+                reason="left out of its series (localizer, or a second image of one position)",
+            )
             for image in candidate.series.images
             if image.sop_instance_uid not in usable
         ]
@@ -82,9 +96,15 @@ def _candidate(group: ImageSeries, boxed: int) -> Candidate | Skip:
         selection = select(headers(group.images), single_slice=True)
         thickness_mm = _thickness_mm(selection.kept)
     except Refusal as refusal:
-        return Skip(what=group.series_instance_uid, reason=f"a series not to be read: {refusal.reason}", detail=refusal.detail)
+        return Skip(
+            what=group.series_instance_uid,
+            reason=f"a series not to be read: {refusal.reason}",
+            detail=refusal.detail,
+        )
     except DAMAGED as error:
-        return Skip(what=group.series_instance_uid, reason="a series with a damaged file", detail=str(error))
+        return Skip(
+            what=group.series_instance_uid, reason="a series with a damaged file", detail=str(error)
+        )
     kept = {item.sop_instance_uid for item in selection.kept}
     return Candidate(
         series=group,
@@ -101,8 +121,12 @@ def _coverage_mm(selection: Selection) -> float:
 
 
 def _thickness_mm(kept: Sequence[Kept]) -> float:
-    """SliceThickness; where it is missing the usual step (SpacingBetweenSlices is wrong in CQ500). 0 = not known."""
-    stated = [float(item.dataset.SliceThickness) for item in kept if item.dataset.get("SliceThickness")]
+    """SliceThickness; where it is missing the usual step (SpacingBetweenSlices is wrong in CQ500).
+    0 = not known.
+    """
+    stated = [
+        float(item.dataset.SliceThickness) for item in kept if item.dataset.get("SliceThickness")
+    ]
     if stated:
         return statistics.median(stated)
     steps = [after.position_mm - before.position_mm for before, after in pairwise(kept)]

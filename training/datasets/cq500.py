@@ -1,7 +1,7 @@
 """CQ500: reads.csv, the answers of three radiologists for each of 491 studies, and their series.
 
-Truth is the majority of the three. The labels are the study's: a slice is known only if the study is negative, or from BHX
-boxes where their table lies in the same folder.
+Truth is the majority of the three. The labels are the study's: a slice is known only if the study
+is negative, or from BHX boxes where their table lies in the same folder.
 """
 
 import re
@@ -18,15 +18,30 @@ from training.errors import DataError
 
 TABLES = ("*reads.csv",)
 READERS = ("R1", "R2", "R3")
-ANSWERS = {"IPH": "IPH", "IVH": "IVH", "SAH": "SAH", "SDH": "SDH", "EDH": "EDH", "ChronicBleed": "chronic"}
+ANSWERS = {
+    "IPH": "IPH",
+    "IVH": "IVH",
+    "SAH": "SAH",
+    "SDH": "SDH",
+    "EDH": "EDH",
+    "ChronicBleed": "chronic",
+}
 COLUMNS = ["name", *(f"{reader}:{answer}" for reader in READERS for answer in ("ICH", *ANSWERS))]
 IN_PATH = re.compile(r"CQ500-?CT-?(\d+)")
 
 Reads = dict[str, tuple[bool, frozenset[str]]]  # patient -> (bleeding, its kinds), by the majority
 
 
-def read_cq500(folder: Path, progress: Progress = no_progress, *, boxes: Path | None = None, chronic: bool = True) -> Found:
-    """One series of every study in reads.csv. boxes, chronic: as in `read_bhx`, but there may be no boxes at all."""
+def read_cq500(
+    folder: Path,
+    progress: Progress = no_progress,
+    *,
+    boxes: Path | None = None,
+    chronic: bool = True,
+) -> Found:
+    """One series of every study in reads.csv. boxes, chronic: as in `read_bhx`, but there may be no
+    boxes at all.
+    """
     table = need_table(folder, *TABLES)
     reads = read_reads(table)
     box_table = boxes or find_table(folder, *BOX_TABLES)
@@ -34,15 +49,24 @@ def read_cq500(folder: Path, progress: Progress = no_progress, *, boxes: Path | 
     groups, skipped = find_images(folder, progress)
     named = [_named(group, reads) for group in groups]
     skipped += [
-        Skip(what=group.series_instance_uid, reason=f"patient not in {table.name}", detail=group.patient_id)
+        Skip(
+            what=group.series_instance_uid,
+            reason=f"patient not in {table.name}",
+            detail=group.patient_id,
+        )
         for group in named
         if group.patient_id not in reads
     ]
     chosen, worse = choose_series(
-        [group for group in named if group.patient_id in reads], lambda group: boxed_slices(group, boxes_of)
+        [group for group in named if group.patient_id in reads],
+        lambda group: boxed_slices(group, boxes_of),
     )
     found = {candidate.series.patient_id for candidate in chosen}
-    absent = [Skip(what=name, reason=f"in {table.name}, but no series of it can be used") for name in reads if name not in found]
+    absent = [
+        Skip(what=name, reason=f"in {table.name}, but no series of it can be used")
+        for name in reads
+        if name not in found
+    ]
     return Found(
         source="cq500",
         folder=folder,
@@ -57,26 +81,40 @@ def read_reads(table: Path) -> Reads:
     for line, row in read_rows(table, COLUMNS):
         name = row["name"].strip()
         answers = {answer: _majority(row, answer, table, line) for answer in ("ICH", *ANSWERS)}
-        truth = answers["ICH"], frozenset(kind for answer, kind in ANSWERS.items() if answers[answer])
+        truth = (
+            answers["ICH"],
+            frozenset(kind for answer, kind in ANSWERS.items() if answers[answer]),
+        )
         if reads.setdefault(name, truth) != truth:
-            raise DataError(f"{table} line {line}: {name} is there twice with other answers; keep the right line")
+            raise DataError(
+                f"{table} line {line}: {name} is there twice with other answers; keep the right line"
+            )
     return reads
 
 
 def _majority(row: dict[str, str], answer: str, table: Path, line: int) -> bool:
-    votes = sum(zero_or_one(row[f"{reader}:{answer}"], f"{reader}:{answer}", table, line) for reader in READERS)
+    votes = sum(
+        zero_or_one(row[f"{reader}:{answer}"], f"{reader}:{answer}", table, line)
+        for reader in READERS
+    )
     return votes * 2 > len(READERS)
 
 
 def _named(group: ImageSeries, reads: Reads) -> ImageSeries:
-    """PatientID is the name in reads.csv; in copies that were made anonymous again the folder still says it."""
+    """PatientID is the name in reads.csv; in copies that were made anonymous again the folder still
+    says it.
+    """
     if group.patient_id in reads:
         return group
     in_path = IN_PATH.findall(str(group.images[0].path.parent))
     name = f"CQ500-CT-{in_path[-1]}" if in_path else ""
     if name not in reads:
         return group
-    return replace(group, patient_id=name, images=tuple(replace(image, patient_id=name) for image in group.images))
+    return replace(
+        group,
+        patient_id=name,
+        images=tuple(replace(image, patient_id=name) for image in group.images),
+    )
 
 
 def _labelled(candidate: Candidate, reads: Reads, boxes: Boxes, chronic: bool) -> LabelledSeries:

@@ -1,7 +1,8 @@
-"""CT-ICH (PhysioNet, 1.3): a table of slices, ct_scans/<nnn>.nii in HU, masks/<nnn>.nii where they are given.
+"""CT-ICH (PhysioNet, 1.3): a table of slices, ct_scans/<nnn>.nii in HU, masks/<nnn>.nii where they
+are given.
 
-A volume becomes CT images in memory, so that it is read by the same `read_series` as everything else. Versions 1.0 to 1.2
-hold windowed 8-bit pictures, in which the Hounsfield units are lost.
+A volume becomes CT images in memory, so that it is read by the same `read_series` as everything
+else. Versions 1.0 to 1.2 hold windowed 8-bit pictures, in which the Hounsfield units are lost.
 """
 
 from collections import defaultdict
@@ -16,7 +17,16 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from scipy import ndimage
 
 from training.datasets.images import Progress, no_progress
-from training.datasets.labelled import ANY_KIND, KIND_OF, Box, Found, LabelledSeries, LabelledSlice, Skip, series_label
+from training.datasets.labelled import (
+    ANY_KIND,
+    KIND_OF,
+    Box,
+    Found,
+    LabelledSeries,
+    LabelledSlice,
+    Skip,
+    series_label,
+)
 from training.datasets.nifti import Volume, read_volume
 from training.datasets.tables import need_table, read_rows, zero_or_one
 from training.errors import DataError
@@ -28,7 +38,8 @@ NAMESPACE = UUID("9b1f4a7e-6a0c-4d0e-8b59-3d5a8e1c7f42")  # of the UIDs that the
 INTERCEPT_HU = -1024
 TOUCHING = np.ones((3, 3))  # corners too
 
-Diagnosis = dict[str, list[frozenset[str]]]  # patient -> the kinds in each slice, in the order of the rows
+# patient -> the kinds in each slice, in the order of the rows
+Diagnosis = dict[str, list[frozenset[str]]]
 
 
 def read_ct_ich(folder: Path, progress: Progress = no_progress) -> Found:
@@ -45,12 +56,19 @@ def read_ct_ich(folder: Path, progress: Progress = no_progress) -> Found:
         progress(1)
         path = _volume_path(folder / "ct_scans", patient)
         if path is None:
-            skipped.append(Skip(what=f"patient {patient}", reason=f"in {table.name}, but its volume is not there"))
+            skipped.append(
+                Skip(
+                    what=f"patient {patient}",
+                    reason=f"in {table.name}, but its volume is not there",
+                )
+            )
             continue
         try:
             series.append(_read_patient(folder, path, patient, kinds_S))
         except DataError as error:
-            skipped.append(Skip(what=str(path), reason="a volume that cannot be used", detail=error.detail))
+            skipped.append(
+                Skip(what=str(path), reason="a volume that cannot be used", detail=error.detail)
+            )
     return Found(source="ct-ich", folder=folder, series=tuple(series), skipped=tuple(skipped))
 
 
@@ -58,9 +76,15 @@ def read_diagnosis(table: Path) -> Diagnosis:
     """The rows of each patient follow the slices of its volume."""
     diagnosis: Diagnosis = defaultdict(list)
     for line, row in read_rows(table, COLUMNS):
-        kinds = frozenset(KIND_OF[subtype.lower()] for subtype in SUBTYPES if zero_or_one(row[subtype], subtype, table, line))
+        kinds = frozenset(
+            KIND_OF[subtype.lower()]
+            for subtype in SUBTYPES
+            if zero_or_one(row[subtype], subtype, table, line)
+        )
         if zero_or_one(row["No_Hemorrhage"], "No_Hemorrhage", table, line) == bool(kinds):
-            raise DataError(f"{table} line {line}: No_Hemorrhage contradicts the kinds beside it; correct the line")
+            raise DataError(
+                f"{table} line {line}: No_Hemorrhage contradicts the kinds beside it; correct the line"
+            )
         diagnosis[row["PatientNumber"].strip()].append(kinds)
     return dict(diagnosis)
 
@@ -73,10 +97,14 @@ def volume_datasets(series: LabelledSeries) -> list[Dataset]:
     return [_dataset(volume, index, uid, series) for index, uid in enumerate(uids) if uid in wanted]
 
 
-def _read_patient(folder: Path, path: Path, patient: str, kinds_S: list[frozenset[str]]) -> LabelledSeries:
+def _read_patient(
+    folder: Path, path: Path, patient: str, kinds_S: list[frozenset[str]]
+) -> LabelledSeries:
     count = len(read_volume(path).values_SYX)
     if count != len(kinds_S):
-        raise DataError(f"{path} has {count} slices, the table {len(kinds_S)} rows for it; take both from one version")
+        raise DataError(
+            f"{path} has {count} slices, the table {len(kinds_S)} rows for it; take both from one version"
+        )
     boxes_S = _boxes(folder, patient, kinds_S)
     study_uid, series_uid = _uid(patient, "study"), _uid(patient, "series")
     slices = tuple(
@@ -110,7 +138,9 @@ def _boxes(folder: Path, patient: str, kinds_S: list[frozenset[str]]) -> list[tu
         return [()] * len(kinds_S)
     mask_SYX = read_volume(path).values_SYX > 0
     if len(mask_SYX) != len(kinds_S):
-        raise DataError(f"{path} has {len(mask_SYX)} slices, the volume {len(kinds_S)}; take both from one version")
+        raise DataError(
+            f"{path} has {len(mask_SYX)} slices, the volume {len(kinds_S)}; take both from one version"
+        )
     return [_boxes_of(mask_YX, kinds) for mask_YX, kinds in zip(mask_SYX, kinds_S, strict=True)]
 
 
@@ -126,7 +156,10 @@ def _boxes_of(mask_YX: NDArray[np.bool_], kinds: frozenset[str]) -> tuple[Box, .
 
 def _volume_path(folder: Path, patient: str) -> Path | None:
     name = f"{int(patient):03d}" if patient.isdigit() else patient
-    return next((path for suffix in (".nii", ".nii.gz") if (path := folder / f"{name}{suffix}").is_file()), None)
+    return next(
+        (path for suffix in (".nii", ".nii.gz") if (path := folder / f"{name}{suffix}").is_file()),
+        None,
+    )
 
 
 def _uid(patient: str, what: str) -> str:
@@ -139,18 +172,34 @@ def _dataset(volume: Volume, index: int, sop_instance_uid: str, series: Labelled
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = CTImageStorage, sop_instance_uid, "CT"
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = series.study_instance_uid, series.series_instance_uid
+    dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = (
+        CTImageStorage,
+        sop_instance_uid,
+        "CT",
+    )
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = (
+        series.study_instance_uid,
+        series.series_instance_uid,
+    )
     dataset.InstanceNumber = index + 1
     dataset.ImagePositionPatient = _decimals(volume.origin_mm + index * volume.slice_step_mm)
-    dataset.ImageOrientationPatient = _decimals(np.concatenate([volume.column_step_mm / column_mm, volume.row_step_mm / row_mm]))
+    dataset.ImageOrientationPatient = _decimals(
+        np.concatenate([volume.column_step_mm / column_mm, volume.row_step_mm / row_mm])
+    )
     dataset.PixelSpacing = _decimals(np.array([row_mm, column_mm]))
     dataset.Rows, dataset.Columns = volume.values_SYX.shape[1:]
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 1
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = (
+        16,
+        16,
+        15,
+        1,
+    )
     dataset.RescaleSlope, dataset.RescaleIntercept = "1", str(INTERCEPT_HU)
     limits = np.iinfo(np.int16)
-    stored_YX = np.clip(np.rint(volume.values_SYX[index]).astype(np.float64) - INTERCEPT_HU, limits.min, limits.max)
+    stored_YX = np.clip(
+        np.rint(volume.values_SYX[index]).astype(np.float64) - INTERCEPT_HU, limits.min, limits.max
+    )
     dataset.PixelData = stored_YX.astype("<i2").tobytes()
     return dataset
 

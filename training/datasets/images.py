@@ -1,4 +1,6 @@
-"""Every DICOM image below a folder by its header alone, and what is there besides, with the reason. No pixels are decoded."""
+"""Every DICOM image below a folder by its header alone, and what is there besides, with the reason.
+No pixels are decoded.
+"""
 
 import os
 import sys
@@ -15,8 +17,18 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from ich_node.dicom.unreadable import DAMAGED
 from training.datasets.labelled import Skip
 
-TAGS = ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "Rows", "Columns", "BitsAllocated"]
-NOT_IMAGES = frozenset({".csv", ".html", ".jpg", ".json", ".log", ".md", ".pdf", ".png", ".txt", ".xlsx"})
+TAGS = [
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "PatientID",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+]
+NOT_IMAGES = frozenset(
+    {".csv", ".html", ".jpg", ".json", ".log", ".md", ".pdf", ".png", ".txt", ".xlsx"}
+)
 
 Progress = Callable[[int], None]
 
@@ -46,8 +58,12 @@ class ImageSeries:
     images: tuple[Image, ...]
 
 
-def find_images(folder: Path, progress: Progress = no_progress) -> tuple[list[ImageSeries], list[Skip]]:
-    """All images, grouped by series in the order of their paths; each SOPInstanceUID once. progress: called with 1 a file."""
+def find_images(
+    folder: Path, progress: Progress = no_progress
+) -> tuple[list[ImageSeries], list[Skip]]:
+    """All images, grouped by series in the order of their paths; each SOPInstanceUID once.
+    progress: called with 1 a file.
+    """
     seen: dict[str, Path] = {}
     grouped: dict[tuple[str, str, str], list[Image]] = defaultdict(list)
     skipped: list[Skip] = []
@@ -58,11 +74,22 @@ def find_images(folder: Path, progress: Progress = no_progress) -> tuple[list[Im
             skipped.append(image)
             continue
         if (before := seen.setdefault(image.sop_instance_uid, path)) != path:
-            skipped.append(Skip(what=str(path), reason="a second file of the same SOPInstanceUID", detail=f"the first: {before}"))
+            skipped.append(
+                Skip(
+                    what=str(path),
+                    reason="a second file of the same SOPInstanceUID",
+                    detail=f"the first: {before}",
+                )
+            )
             continue
         grouped[image.patient_id, image.study_instance_uid, image.series_instance_uid].append(image)
     return [
-        ImageSeries(patient_id=key[0], study_instance_uid=key[1], series_instance_uid=key[2], images=tuple(images))
+        ImageSeries(
+            patient_id=key[0],
+            study_instance_uid=key[1],
+            series_instance_uid=key[2],
+            images=tuple(images),
+        )
         for key, images in grouped.items()
     ], skipped
 
@@ -73,10 +100,16 @@ def headers(images: Sequence[Image]) -> list[Dataset]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """In the order of their names. Linked folders are followed (data sets lie on other disks), each folder once."""
+    """In the order of their names. Linked folders are followed (data sets lie on other disks), each
+    folder once.
+    """
     been = {folder.resolve()}
     for place, folders, names in os.walk(folder, followlinks=True):
-        new = {name: target for name in sorted(folders) if (target := Path(place, name).resolve()) not in been}
+        new = {
+            name: target
+            for name in sorted(folders)
+            if (target := Path(place, name).resolve()) not in been
+        }
         been |= set(new.values())
         folders[:] = new
         for name in sorted(names):
@@ -89,13 +122,17 @@ def _identify(path: Path) -> Image | Skip:
         with path.open("rb") as file:
             dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=TAGS)
             short = path.stat().st_size - file.tell() < _pixel_bytes(dataset)
-        sop_uid, study_uid, series_uid, patient_id = (str(dataset.get(keyword) or "").strip() for keyword in TAGS[:4])
+        sop_uid, study_uid, series_uid, patient_id = (
+            str(dataset.get(keyword) or "").strip() for keyword in TAGS[:4]
+        )
     except InvalidDicomError:
         return Skip(what=str(path), reason="not a DICOM file")
     except DAMAGED as error:
         return Skip(what=str(path), reason="a damaged file", detail=str(error))
     if not (sop_uid and study_uid and series_uid):
-        return Skip(what=str(path), reason="no SOPInstanceUID, StudyInstanceUID or SeriesInstanceUID")
+        return Skip(
+            what=str(path), reason="no SOPInstanceUID, StudyInstanceUID or SeriesInstanceUID"
+        )
     if not patient_id:
         return Skip(what=str(path), reason="no PatientID, so it cannot be split by patient")
     if short:
@@ -111,9 +148,13 @@ def _identify(path: Path) -> Image | Skip:
 
 
 def _pixel_bytes(dataset: Dataset) -> int:
-    """What the Pixel Data element must take at least, tag and length included (PS3.5 §7.1); of compressed data only these."""
+    """What the Pixel Data element must take at least, tag and length included (PS3.5 §7.1); of
+    compressed data only these.
+    """
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if syntax is None or syntax.is_compressed or syntax == DeflatedExplicitVRLittleEndian:
         return 8
-    rows, columns, bits = (int(dataset.get(keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated"))
+    rows, columns, bits = (
+        int(dataset.get(keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated")
+    )
     return (8 if syntax.is_implicit_VR else 12) + rows * columns * bits // 8

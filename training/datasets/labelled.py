@@ -1,4 +1,6 @@
-"""What every reader gives: labelled slices of labelled series, and what was skipped, with the reason. No pixels."""
+"""What every reader gives: labelled slices of labelled series, and what was skipped, with the
+reason. No pixels.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -35,7 +37,8 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelledSlice:
-    """One image. label: bleeding in this slice; None where the data set does not say. kinds: those known of this slice.
+    """One image. label: bleeding in this slice; None where the data set does not say. kinds: those
+    known of this slice.
 
     patient_id is the data set's pseudonym; it serves to split by patient and goes nowhere else.
     """
@@ -52,7 +55,9 @@ class LabelledSlice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelledSeries:
-    """The slices of one series, in no particular order: `load` orders them. label: bleeding in the study."""
+    """The slices of one series, in no particular order: `load` orders them. label: bleeding in the
+    study.
+    """
 
     source: Source
     patient_id: str
@@ -66,7 +71,9 @@ class LabelledSeries:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Skip:
-    """What is not used (a path, UID or patient pseudonym), the reason (skips are counted by it), and what else is known."""
+    """What is not used (a path, UID or patient pseudonym), the reason (skips are counted by it),
+    and what else is known.
+    """
 
     what: str
     reason: str

@@ -1,4 +1,6 @@
-"""Synthetic studies as `ich-node phantom --out DIR` writes them: truth.json beside the slices. Every study is its own patient."""
+"""Synthetic studies as `ich-node phantom --out DIR` writes them: truth.json beside the slices.
+Every study is its own patient.
+"""
 
 import json
 from collections import defaultdict
@@ -17,7 +19,9 @@ def read_phantoms(folder: Path, progress: Progress = no_progress) -> Found:
     """Every phantom study below the folder."""
     truths = sorted(folder.rglob(TRUTH))
     if not truths:
-        raise DataError(f"{folder} has no {TRUTH}; make studies with `ich-node phantom --out {folder}/study-0 --seed 0`")
+        raise DataError(
+            f"{folder} has no {TRUTH}; make studies with `ich-node phantom --out {folder}/study-0 --seed 0`"
+        )
     series: list[LabelledSeries] = []
     skipped: list[Skip] = []
     for truth in truths:
@@ -31,11 +35,22 @@ def _read_study(truth: Path, progress: Progress) -> tuple[list[LabelledSeries], 
     study_uid, series_uid, boxes = _read_truth(truth)
     groups, skipped = find_images(truth.parent, progress)
     images = [image for group in groups for image in group.images]
-    ours = [image for image in images if (image.study_instance_uid, image.series_instance_uid) == (study_uid, series_uid)]
+    ours = [
+        image
+        for image in images
+        if (image.study_instance_uid, image.series_instance_uid) == (study_uid, series_uid)
+    ]
     present = {image.sop_instance_uid for image in ours}
     others = [image for image in images if image.sop_instance_uid not in present]
-    skipped += [Skip(what=str(image.path), reason=f"not of the study that {TRUTH} speaks of") for image in others]
-    skipped += [Skip(what=uid, reason="boxed, but its image is not there") for uid in boxes if uid not in present]
+    skipped += [
+        Skip(what=str(image.path), reason=f"not of the study that {TRUTH} speaks of")
+        for image in others
+    ]
+    skipped += [
+        Skip(what=uid, reason="boxed, but its image is not there")
+        for uid in boxes
+        if uid not in present
+    ]
     if not ours:
         return [], [*skipped, Skip(what=str(truth), reason=f"a {TRUTH} without its slices")]
     slices = tuple(
@@ -71,11 +86,16 @@ def _read_truth(truth: Path) -> tuple[str, str, dict[str, tuple[Box, ...]]]:
         for bleed in document["bleeds"]:
             for place in bleed["boxes"]:
                 boxes[str(place["sop_instance_uid"])].append(_box(bleed["kind"], place["box"]))
-        study_uid, series_uid = str(document["study_instance_uid"]), str(document["series_instance_uid"])
+        study_uid, series_uid = (
+            str(document["study_instance_uid"]),
+            str(document["series_instance_uid"]),
+        )
     except OSError as error:
         raise DataError(f"cannot read {truth}: {error.strerror}; check its permissions") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{truth} is not what `ich-node phantom` writes ({error!r}); make the study again") from error
+        raise DataError(
+            f"{truth} is not what `ich-node phantom` writes ({error!r}); make the study again"
+        ) from error
     return study_uid, series_uid, {uid: tuple(of_slice) for uid, of_slice in boxes.items()}
 
 

@@ -17,9 +17,13 @@ def read_dataset(
     boxes: Path | None = None,
     chronic: bool = True,
 ) -> Found:
-    """kind None: by the tables that lie there. boxes, chronic: of CQ500 and BHX, see `bhx.read_bhx`."""
+    """kind None: by the tables that lie there. boxes, chronic: of CQ500 and BHX, see
+    `bhx.read_bhx`.
+    """
     if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder; give the one that holds the data set's table and images")
+        raise DataError(
+            f"{folder} is not a folder; give the one that holds the data set's table and images"
+        )
     match kind or recognise(folder):
         case "rsna":
             return rsna.read_rsna(folder, progress)
@@ -42,15 +46,22 @@ def recognise(folder: Path) -> Source:
         ("ct-ich", ct_ich.TABLES),
     )
     held: list[Source] = [source for source, patterns in tables if find_table(folder, *patterns)]
-    # A whole search takes minutes in a large data set, and is made only where nothing else was found.
+    # A whole search takes minutes in a large data set, and is made only where nothing else was
+    # found.
     near = (folder.glob(pattern) for pattern in (phantom.TRUTH, f"*/{phantom.TRUTH}"))
-    if any(next(paths, None) for paths in near) or (not held and next(folder.rglob(phantom.TRUTH), None)):
+    if any(next(paths, None) for paths in near) or (
+        not held and next(folder.rglob(phantom.TRUTH), None)
+    ):
         held.append("phantom")
     if held == ["cq500", "bhx"]:
         return "cq500"
     if len(held) == 1:
         return held[0]
     if held:
-        raise DataError(f"{folder} holds several data sets ({', '.join(held)}); give each its own folder, or say --kind")
+        raise DataError(
+            f"{folder} holds several data sets ({', '.join(held)}); give each its own folder, or say --kind"
+        )
     known = ", ".join(pattern for _, patterns in tables for pattern in patterns)
-    raise DataError(f"{folder} holds no table of a data set ({known}, {phantom.TRUTH}); put it beside the images")
+    raise DataError(
+        f"{folder} holds no table of a data set ({known}, {phantom.TRUTH}); put it beside the images"
+    )

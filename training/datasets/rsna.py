@@ -1,7 +1,7 @@
 """RSNA 2019 Intracranial Hemorrhage Detection: stage_2_train.csv and stage_2_train/ID_*.dcm.
 
-The table has six rows an image, `ID_<9 hex>_<subtype>`, some of them twice. The images carry `ID_...` in place of UIDs, and
-one of them is known to be cut short.
+The table has six rows an image, `ID_<9 hex>_<subtype>`, some of them twice. The images carry
+`ID_...` in place of UIDs, and one of them is known to be cut short.
 """
 
 from pathlib import Path
@@ -10,7 +10,14 @@ import numpy as np
 from pydicom import Dataset
 
 from training.datasets.images import Image, Progress, find_images, no_progress
-from training.datasets.labelled import KIND_OF, Found, LabelledSeries, LabelledSlice, Skip, series_label
+from training.datasets.labelled import (
+    KIND_OF,
+    Found,
+    LabelledSeries,
+    LabelledSlice,
+    Skip,
+    series_label,
+)
 from training.datasets.tables import need_table, read_rows, zero_or_one
 from training.errors import DataError
 
@@ -21,12 +28,14 @@ CORRUPT = frozenset({"ID_6431af929"})
 ALL_SAID = (1 << len(SUBTYPES)) - 1
 ANY = 1 << SUBTYPES.index("any")
 
-# Some 12-bit images hold signed values modulo 4096 that the header calls unsigned (found by the challenge's participants).
+# Some 12-bit images hold signed values modulo 4096 that the header calls unsigned (found by the
+# challenge's participants).
 WRAPPED_BITS = 12
 WRAPPED_INTERCEPT_ABOVE = -100
 SHIFT_HU = 1000
 
-Labels = dict[str, frozenset[str] | None]  # image id -> kinds; None where the six rows are not all there or disagree
+# image id -> kinds; None where the six rows are not all there or disagree
+Labels = dict[str, frozenset[str] | None]
 
 
 def read_rsna(folder: Path, progress: Progress = no_progress) -> Found:
@@ -35,7 +44,13 @@ def read_rsna(folder: Path, progress: Progress = no_progress) -> Found:
     labels, repeated = read_labels(table)
     groups, skipped = find_images(folder, progress)
     if repeated:
-        skipped.append(Skip(what=str(table), reason="rows that repeat a row (harmless)", detail=f"{repeated} rows"))
+        skipped.append(
+            Skip(
+                what=str(table),
+                reason="rows that repeat a row (harmless)",
+                detail=f"{repeated} rows",
+            )
+        )
     series = []
     present: set[str] = set()
     for group in groups:
@@ -60,36 +75,49 @@ def read_rsna(folder: Path, progress: Progress = no_progress) -> Found:
                 )
             )
     skipped += [
-        Skip(what=identity, reason=f"in {TABLE}, but no usable image is there") for identity in labels if identity not in present
+        Skip(what=identity, reason=f"in {TABLE}, but no usable image is there")
+        for identity in labels
+        if identity not in present
     ]
     return Found(source="rsna", folder=folder, series=tuple(series), skipped=tuple(skipped))
 
 
 def read_labels(table: Path) -> tuple[Labels, int]:
-    """The kinds of bleeding of every image id (`any` = there are some), and how many rows repeat another."""
+    """The kinds of bleeding of every image id (`any` = there are some), and how many rows repeat
+    another.
+    """
     said: dict[str, int] = {}
     positive: dict[str, int] = {}
     repeated = 0
     for line, row in read_rows(table, ("ID", "Label")):
         identity, subtype = row["ID"][:ID_CHARACTERS], row["ID"][ID_CHARACTERS + 1 :]
         if subtype not in SUBTYPES:
-            raise DataError(f"{table} line {line}: {row['ID']!r} is not ID_<9 hex>_<subtype>; take the table as it was published")
+            raise DataError(
+                f"{table} line {line}: {row['ID']!r} is not ID_<9 hex>_<subtype>; take the table as it was published"
+            )
         bit = 1 << SUBTYPES.index(subtype)
         value = zero_or_one(row["Label"], "Label", table, line)
         if said.get(identity, 0) & bit:
             if bool(positive[identity] & bit) != value:
-                raise DataError(f"{table} line {line}: {row['ID']} is 0 in one row and 1 in another; keep the right one")
+                raise DataError(
+                    f"{table} line {line}: {row['ID']} is 0 in one row and 1 in another; keep the right one"
+                )
             repeated += 1
         said[identity] = said.get(identity, 0) | bit
         positive[identity] = positive.get(identity, 0) | (bit if value else 0)
     kinds = {bits: _kinds(bits) for bits in set(positive.values())}
-    return {identity: kinds[positive[identity]] if said[identity] == ALL_SAID else None for identity in said}, repeated
+    return {
+        identity: kinds[positive[identity]] if said[identity] == ALL_SAID else None
+        for identity in said
+    }, repeated
 
 
 def unwrap(dataset: Dataset) -> None:
-    """Give a 12-bit image whose negative values were stored modulo 4096 its Hounsfield units back, in place.
+    """Give a 12-bit image whose negative values were stored modulo 4096 its Hounsfield units back,
+    in place.
 
-    For RSNA alone: in any other image these header values are what they say, and nothing is guessed.
+    For RSNA alone: in any other image these header values are what they say, and nothing is
+    guessed.
     """
     if not _is_wrapped(dataset):
         return
@@ -104,14 +132,21 @@ def _is_wrapped(dataset: Dataset) -> bool:
         intercept = float(dataset["RescaleIntercept"].value)
     except (KeyError, TypeError, ValueError):
         return False
-    pixels = [dataset.get(keyword) for keyword in ("BitsAllocated", "BitsStored", "PixelRepresentation")]
-    whole = len(dataset.get("PixelData") or b"") % 2 == 0 and not dataset.file_meta.TransferSyntaxUID.is_compressed
+    pixels = [
+        dataset.get(keyword) for keyword in ("BitsAllocated", "BitsStored", "PixelRepresentation")
+    ]
+    whole = (
+        len(dataset.get("PixelData") or b"") % 2 == 0
+        and not dataset.file_meta.TransferSyntaxUID.is_compressed
+    )
     return pixels == [16, WRAPPED_BITS, 0] and intercept > WRAPPED_INTERCEPT_ABOVE and whole
 
 
 def _kinds(bits: int) -> frozenset[str] | None:
     """`any` must agree with the five."""
-    kinds = frozenset(KIND_OF[subtype] for index, subtype in enumerate(SUBTYPES[:-1]) if bits & (1 << index))
+    kinds = frozenset(
+        KIND_OF[subtype] for index, subtype in enumerate(SUBTYPES[:-1]) if bits & (1 << index)
+    )
     return kinds if bool(kinds) == bool(bits & ANY) else None
 
 

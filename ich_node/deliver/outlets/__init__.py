@@ -1,4 +1,5 @@
-"""The ways out: one file for each kind of destination, one protocol for all (outlet.py). The sender knows no other difference.
+"""The ways out: one file for each kind of destination, one protocol for all (outlet.py). The sender
+knows no other difference.
 
 ::
 

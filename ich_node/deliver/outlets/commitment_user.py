@@ -1,4 +1,6 @@
-"""Storage commitment towards a destination: asked on the association that stored, answered there or, later, to the listener."""
+"""Storage commitment towards a destination: asked on the association that stored, answered there
+or, later, to the listener.
+"""
 
 import threading
 import time
@@ -35,7 +37,9 @@ class Commitments:
         """For the association on which `ask` will be called."""
         return [(evt.EVT_N_EVENT_REPORT, self._on_answer), (evt.EVT_DIMSE_SENT, self._on_sent)]
 
-    def ask(self, association: Association, transaction_uid: str, stored: Collection[Delivery]) -> None:
+    def ask(
+        self, association: Association, transaction_uid: str, stored: Collection[Delivery]
+    ) -> None:
         """Ask, and leave the association open for a moment: some peers answer on it or not at all."""
         if not stored:
             return
@@ -53,7 +57,9 @@ class Commitments:
         self._has_responded.wait(ANSWER_SECONDS)
 
     def _on_answer(self, event: Event) -> tuple[int, None]:
-        """EVT_N_EVENT_REPORT on our own association, which must not be released before the peer has our response."""
+        """EVT_N_EVENT_REPORT on our own association, which must not be released before the peer has
+        our response.
+        """
         self._has_responded.clear()
         return record_answer(event, self.ledger, self.clock)
 

@@ -1,4 +1,6 @@
-"""Objects by C-STORE: a batch is one association. Taken means 0x0000 or a warning (0xBxxx), nothing else."""
+"""Objects by C-STORE: a batch is one association. Taken means 0x0000 or a warning (0xBxxx), nothing
+else.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,10 +38,14 @@ class DicomOutlet:
 
     @contextmanager
     def connect(self, batch: Sequence[Delivery]) -> Iterator["DicomLine"]:
-        """An association; at its end the question whether the peer keeps what it took, if it is to be asked."""
+        """An association; at its end the question whether the peer keeps what it took, if it is to
+        be asked.
+        """
         sop_classes = sorted({delivery.sop_class_uid for delivery in batch})
         if not self.destination.storage_commitment or self.commitments is None:
-            with association_with(self.destination, self.calling_ae, sop_classes, SENT_TRANSFER_SYNTAXES, self.tls) as plain:
+            with association_with(
+                self.destination, self.calling_ae, sop_classes, SENT_TRANSFER_SYNTAXES, self.tls
+            ) as plain:
                 yield DicomLine(association=plain)
             return
         question = Taken(
@@ -57,7 +63,9 @@ class DicomOutlet:
 
     def echo(self) -> str:
         """C-ECHO."""
-        with association_with(self.destination, self.calling_ae, [VERIFICATION], SENT_TRANSFER_SYNTAXES, self.tls) as association:
+        with association_with(
+            self.destination, self.calling_ae, [VERIFICATION], SENT_TRANSFER_SYNTAXES, self.tls
+        ) as association:
             answer = association.send_c_echo()
         if "Status" not in answer:
             raise PeerUnavailable("accepts our association but does not answer C-ECHO")
@@ -82,13 +90,23 @@ class DicomLine:
             raise NotSent(f"{delivery.path} in the spool is not a DICOM file") from error
         detail = c_store(self.association, ds)
         self.stored.append(delivery)
-        return Taken(detail=detail, transaction_uid=self.question.transaction_uid, answer_within=self.question.answer_within)
+        return Taken(
+            detail=detail,
+            transaction_uid=self.question.transaction_uid,
+            answer_within=self.question.answer_within,
+        )
 
 
 def _decompress_for(association: Association, ds: Dataset) -> None:
-    """A peer that does not take compressed pixels gets the same ones as they are, under the same UID."""
+    """A peer that does not take compressed pixels gets the same ones as they are, under the same
+    UID.
+    """
     syntax = ds.file_meta.TransferSyntaxUID
-    taken = [context.transfer_syntax[0] for context in association.accepted_contexts if context.abstract_syntax == ds.SOPClassUID]
+    taken = [
+        context.transfer_syntax[0]
+        for context in association.accepted_contexts
+        if context.abstract_syntax == ds.SOPClassUID
+    ]
     if taken and syntax.is_compressed and syntax not in taken:
         ds.decompress(generate_instance_uid=False)
 
@@ -104,12 +122,16 @@ def c_store(association: Association, ds: Dataset) -> str:
     try:
         answer = association.send_c_store(ds)
     except ValueError as error:
-        raise NotSent(f"the peer accepts no presentation context for {ds.SOPClassUID.name}") from error
+        raise NotSent(
+            f"the peer accepts no presentation context for {ds.SOPClassUID.name}"
+        ) from error
     except RuntimeError as error:
         raise PeerUnavailable("the association ended before this object") from error
     if "Status" not in answer:
         raise PeerUnavailable("the peer did not answer C-STORE, or broke the association")
-    words = f"status 0x{answer.Status:04X}" + (f" ({answer.ErrorComment})" if "ErrorComment" in answer else "")
+    words = f"status 0x{answer.Status:04X}" + (
+        f" ({answer.ErrorComment})" if "ErrorComment" in answer else ""
+    )
     if answer.Status == 0x0000:
         return ""
     if answer.Status >> 12 == 0xB:

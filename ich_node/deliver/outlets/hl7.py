@@ -1,4 +1,6 @@
-"""Notifications as HL7 v2 ORU^R01. Taken means AA or CA about this message; AE, AR, CE and CR refuse it in their own words."""
+"""Notifications as HL7 v2 ORU^R01. Taken means AA or CA about this message; AE, AR, CE and CR
+refuse it in their own words.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -52,12 +54,16 @@ class Hl7Line:
         if ack.code not in REFUSED:
             raise PeerUnavailable("the peer's acknowledgement has no code that HL7 knows")
         words = notification.identifiers.hidden_in(ack.words)
-        raise NotSent(f"the peer refuses the message: {ack.code}" + (f" ({words})" if words else ""))
+        raise NotSent(
+            f"the peer refuses the message: {ack.code}" + (f" ({words})" if words else "")
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Acknowledgement:
-    """MSA, and what ERR has to say. Read without a grammar: receivers acknowledge in versions and ways of their own."""
+    """MSA, and what ERR has to say. Read without a grammar: receivers acknowledge in versions and
+    ways of their own.
+    """
 
     code: str
     control_id: str
@@ -73,8 +79,17 @@ class Acknowledgement:
         msa = next((fields for fields in segments if fields[0] == "MSA"), None)
         if msa is None or len(msa) < 3:
             raise PeerUnavailable("the peer's answer has no MSA segment")
-        # MSA-3 text; ERR-3 code, ERR-7 diagnostic information, ERR-8 user message (HL7 v2.5.1 §2.15.5, §2.15.8)
-        said = [*msa[3:4], *(field for fields in segments if fields[0] == "ERR" for field in (*fields[3:4], *fields[7:9]))]
+        # MSA-3 text; ERR-3 code, ERR-7 diagnostic information, ERR-8 user message (HL7 v2.5.1
+        # §2.15.5, §2.15.8)
+        said = [
+            *msa[3:4],
+            *(
+                field
+                for fields in segments
+                if fields[0] == "ERR"
+                for field in (*fields[3:4], *fields[7:9])
+            ),
+        ]
         words = " ".join("; ".join(filter(None, said)).split())
         printable = "".join(character for character in words if character.isprintable())
         return cls(code=msa[1].strip(), control_id=msa[2].strip(), words=printable[:MOST_QUOTED])

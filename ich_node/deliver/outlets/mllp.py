@@ -1,4 +1,6 @@
-"""MLLP (HL7 v2 transport, release 1): a message between <VT> and <FS><CR>, and one answer in the same frame."""
+"""MLLP (HL7 v2 transport, release 1): a message between <VT> and <FS><CR>, and one answer in the
+same frame.
+"""
 
 import socket
 import ssl
@@ -35,12 +37,18 @@ class Mllp:
                 self.connection.settimeout(max(0.001, deadline - time.monotonic()))
                 chunk = self.connection.recv(4096)
                 if not chunk:
-                    raise PeerUnavailable("the peer closed the connection without an acknowledgement")
+                    raise PeerUnavailable(
+                        "the peer closed the connection without an acknowledgement"
+                    )
                 received += chunk
                 if len(received) > MOST_ANSWER_BYTES:
-                    raise PeerUnavailable(f"the peer's answer has more than {MOST_ANSWER_BYTES} bytes and no end")
+                    raise PeerUnavailable(
+                        f"the peer's answer has more than {MOST_ANSWER_BYTES} bytes and no end"
+                    )
         except TimeoutError as error:
-            raise PeerUnavailable(f"the peer does not acknowledge within {self.seconds:g} s") from error
+            raise PeerUnavailable(
+                f"the peer does not acknowledge within {self.seconds:g} s"
+            ) from error
         except ssl.SSLError as error:
             raise PeerUnavailable(f"TLS fails: {explained(error)}") from error
         except OSError as error:
@@ -50,21 +58,31 @@ class Mllp:
 
 @contextmanager
 def mllp_with(destination: Hl7Destination, tls: TlsSettings) -> Iterator[Mllp]:
-    """Connect, over TLS if the destination asks for it. Raises PeerUnavailable in words, ConfigError."""
+    """Connect, over TLS if the destination asks for it. Raises PeerUnavailable in words,
+    ConfigError.
+    """
     where = f"{destination.host}:{destination.port}"
     context = client_context(tls) if destination.tls else None
     try:
-        connection = socket.create_connection((destination.host, destination.port), timeout=CONNECT_SECONDS)
+        connection = socket.create_connection(
+            (destination.host, destination.port), timeout=CONNECT_SECONDS
+        )
     except socket.gaierror as error:
-        raise PeerUnavailable(f"the host name '{destination.host}' cannot be resolved: {error.strerror}") from error
+        raise PeerUnavailable(
+            f"the host name '{destination.host}' cannot be resolved: {error.strerror}"
+        ) from error
     except OSError as error:
-        raise PeerUnavailable(f"nothing answers at {where} (wrong address, service down, or a firewall)") from error
+        raise PeerUnavailable(
+            f"nothing answers at {where} (wrong address, service down, or a firewall)"
+        ) from error
     with connection:
         if context is None:
             yield Mllp(connection=connection, seconds=destination.timeout_seconds)
             return
         try:
-            secure = context.wrap_socket(connection, server_hostname=destination.tls_name or destination.host)
+            secure = context.wrap_socket(
+                connection, server_hostname=destination.tls_name or destination.host
+            )
         except OSError as error:
             raise PeerUnavailable(f"TLS with {where} fails: {explained(error)}") from error
         with secure:

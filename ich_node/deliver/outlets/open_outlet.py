@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from ich_node.config.destinations import Destination, DicomDestination, Hl7Destination, StowDestination, WebhookDestination
+from ich_node.config.destinations import (
+    Destination,
+    DicomDestination,
+    Hl7Destination,
+    StowDestination,
+    WebhookDestination,
+)
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets.commitment_user import Commitments
 from ich_node.deliver.outlets.dicom import DicomOutlet
@@ -21,11 +27,15 @@ def open_outlet(
     clock: Callable[[], datetime],
     commitments: Commitments | None = None,
 ) -> Outlet:
-    """ae_title: ours, unless the destination says another. commitments: who asks for storage commitment; not needed for echo."""
+    """ae_title: ours, unless the destination says another. commitments: who asks for storage
+    commitment; not needed for echo.
+    """
     match destination:
         case DicomDestination():
             calling_ae = destination.calling_ae_title or ae_title
-            return DicomOutlet(destination=destination, calling_ae=calling_ae, tls=tls, commitments=commitments)
+            return DicomOutlet(
+                destination=destination, calling_ae=calling_ae, tls=tls, commitments=commitments
+            )
         case StowDestination():
             return StowOutlet(destination=destination, tls=tls)
         case Hl7Destination():

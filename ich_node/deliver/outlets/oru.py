@@ -1,4 +1,5 @@
-"""A Notification -> HL7 v2.5.1 ORU^R01: one order, and what was observed in its series. The same notification, the same bytes.
+"""A Notification -> HL7 v2.5.1 ORU^R01: one order, and what was observed in its series. The same
+notification, the same bytes.
 
 ::
 
@@ -43,7 +44,9 @@ def control_id(notification: Notification) -> str:
 
 
 def oru_r01(notification: Notification, destination: Hl7Destination) -> bytes:
-    """The message in UTF-8, checked against the grammar of v2.5.1. Raises NotSent if a header's value does not go into it."""
+    """The message in UTF-8, checked against the grammar of v2.5.1. Raises NotSent if a header's
+    value does not go into it.
+    """
     try:
         message = Message("ORU_R01", version="2.5.1", validation_level=VALIDATION_LEVEL.TOLERANT)
         _write_header(message, notification, destination)
@@ -57,14 +60,24 @@ def oru_r01(notification: Notification, destination: Hl7Destination) -> bytes:
         message.validate()
     except HL7apyException as error:
         # not its words: they may quote the patient
-        raise NotSent(f"the notification cannot be written as HL7 ({type(error).__name__})") from None
+        raise NotSent(
+            f"the notification cannot be written as HL7 ({type(error).__name__})"
+        ) from None
     return f"{message.to_er7()}\r".encode()
 
 
-def _write_header(message: Message, notification: Notification, destination: Hl7Destination) -> None:
+def _write_header(
+    message: Message, notification: Notification, destination: Hl7Destination
+) -> None:
     msh = message.msh
-    msh.msh_3, msh.msh_4 = escaped(destination.sending_application), escaped(destination.sending_facility)
-    msh.msh_5, msh.msh_6 = escaped(destination.receiving_application), escaped(destination.receiving_facility)
+    msh.msh_3, msh.msh_4 = (
+        escaped(destination.sending_application),
+        escaped(destination.sending_facility),
+    )
+    msh.msh_5, msh.msh_6 = (
+        escaped(destination.receiving_application),
+        escaped(destination.receiving_facility),
+    )
     msh.msh_7 = timestamp(notification.at)
     msh.msh_9 = "ORU^R01^ORU_R01"
     msh.msh_10 = control_id(notification)
@@ -88,7 +101,9 @@ def _write_order(group: Group, notification: Notification, *, with_identifiers: 
     obr.obr_4 = SERVICE
     if with_identifiers:
         obr.obr_2 = escaped(who.placer_order_number)
-        obr.obr_3 = escaped(who.filler_order_number or who.accession_number or notification.series_instance_uid)
+        obr.obr_3 = escaped(
+            who.filler_order_number or who.accession_number or notification.series_instance_uid
+        )
         obr.obr_7 = f"{who.study_date}{who.study_time[:6]}" if who.study_date else ""
         obr.obr_18 = escaped(who.accession_number)
     obr.obr_22 = timestamp(notification.at)
@@ -103,14 +118,33 @@ Observation = tuple[str, str, str, dict[str, str]]
 def _observations(notification: Notification) -> list[Observation]:
     """(OBX-2, OBX-3, OBX-5, more fields), the answer first."""
     answer: list[Observation] = [
-        ("CWE", HEMORRHAGE, ANSWERS[notification.finding], {"obx_8": ABNORMAL[notification.finding]}),
+        (
+            "CWE",
+            HEMORRHAGE,
+            ANSWERS[notification.finding],
+            {"obx_8": ABNORMAL[notification.finding]},
+        ),
     ]
     if notification.refused is not None:
         answer.append(("ST", _local("REASON", "Reason"), escaped(notification.refused.reason), {}))
-        answer.append(("TX", _local("REASON_TEXT", "Reason in words"), escaped(notification.refused.detail), {}))
+        answer.append(
+            (
+                "TX",
+                _local("REASON_TEXT", "Reason in words"),
+                escaped(notification.refused.detail),
+                {},
+            )
+        )
     if notification.series_probability is not None and notification.threshold is not None:
         more = {"obx_6": "%^percent^UCUM", "obx_7": f"<{_percent(notification.threshold)}"}
-        answer.append(("NM", _local("PROBABILITY", "Series probability"), _percent(notification.series_probability), more))
+        answer.append(
+            (
+                "NM",
+                _local("PROBABILITY", "Series probability"),
+                _percent(notification.series_probability),
+                more,
+            )
+        )
         answer.append(("NM", _local("LESIONS", "Lesions marked"), str(notification.lesions), {}))
     facts = [
         ("ST", "113014^DICOM Study^DCM", notification.study_instance_uid),
@@ -126,13 +160,17 @@ def _observations(notification: Notification) -> list[Observation]:
     return answer + [(kind, code, escaped(value), {}) for kind, code, value in facts if value]
 
 
-def _write_observation(group: Group, number: int, observation: Observation, notification: Notification) -> None:
+def _write_observation(
+    group: Group, number: int, observation: Observation, notification: Notification
+) -> None:
     kind, code, value, more = observation
     obx = group.add_group("ORU_R01_OBSERVATION").obx
     obx.obx_1, obx.obx_2, obx.obx_3, obx.obx_5 = str(number), kind, code, value
     for name, field in more.items():
         setattr(obx, name, field)
-    obx.obx_11 = "X" if notification.refused else "C" if notification.replaces else "P"  # table 0085
+    obx.obx_11 = (
+        "X" if notification.refused else "C" if notification.replaces else "P"
+    )  # table 0085
     obx.obx_14 = timestamp(notification.at)
 
 
@@ -151,14 +189,20 @@ def timestamp(at: datetime) -> str:
 
 def escaped(text: str) -> str:
     """HL7 v2.5.1 §2.7: delimiters as escape sequences, what ends a segment as a space."""
-    return "".join(character if character.isprintable() else " " for character in text).translate(ESCAPES)
+    return "".join(character if character.isprintable() else " " for character in text).translate(
+        ESCAPES
+    )
 
 
 def person_names(name: str) -> list[str]:
-    """PN of PS3.5 §6.2 as XPN: suffix and prefix change places; each group of writing becomes a repetition with its XPN-8."""
+    """PN of PS3.5 §6.2 as XPN: suffix and prefix change places; each group of writing becomes a
+    repetition with its XPN-8.
+    """
     repetitions = []
     for group, code in zip(name.split("="), "AIP", strict=False):
         if group.strip("^ "):
-            family, given, middle, prefix, suffix = (escaped(part) for part in (group.split("^") + [""] * 5)[:5])
+            family, given, middle, prefix, suffix = (
+                escaped(part) for part in (group.split("^") + [""] * 5)[:5]
+            )
             repetitions.append(f"{family}^{given}^{middle}^{suffix}^{prefix}^^^{code}")
     return repetitions

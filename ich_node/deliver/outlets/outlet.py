@@ -18,8 +18,8 @@ class NotSent(IchNodeError):
 class Taken:
     """The peer has the result. detail: its warning in words, or nothing.
 
-    transaction_uid: of the storage commitment that decides whether it counts as sent; asked for when the line is closed, and to
-    be answered within answer_within. None = taken is sent.
+    transaction_uid: of the storage commitment that decides whether it counts as sent; asked for
+    when the line is closed, and to be answered within answer_within. None = taken is sent.
     """
 
     detail: str = ""
@@ -33,7 +33,8 @@ class Line(Protocol):
     def send(self, delivery: Delivery, data: bytes, /) -> Taken:
         """Send one result. data: as it lies in the spool.
 
-        Raises NotSent if the peer refuses this one, PeerUnavailable if it does not answer: then the rest of the batch waits, too.
+        Raises NotSent if the peer refuses this one, PeerUnavailable if it does not answer: then the
+        rest of the batch waits, too.
         """
 
 
@@ -41,7 +42,11 @@ class Outlet(Protocol):
     """A destination that can be sent to."""
 
     def connect(self, batch: Sequence[Delivery], /) -> AbstractContextManager[Line]:
-        """A line for these. Raises PeerUnavailable in words, ConfigError if our own files cannot be used."""
+        """A line for these. Raises PeerUnavailable in words, ConfigError if our own files cannot be
+        used.
+        """
 
     def echo(self) -> str:
-        """What the peer answers to a question that changes nothing. Raises PeerUnavailable, ConfigError."""
+        """What the peer answers to a question that changes nothing. Raises PeerUnavailable,
+        ConfigError.
+        """

@@ -1,4 +1,6 @@
-"""Secrets come from files that only the service can read (systemd: LoadCredential=), never from config.toml."""
+"""Secrets come from files that only the service can read (systemd: LoadCredential=), never from
+config.toml.
+"""
 
 import base64
 import binascii
@@ -11,11 +13,15 @@ WEBHOOK_KEY_BYTES = range(24, 65)  # Standard Webhooks, "Signature scheme"
 
 
 def read_secret(path: Path, setting: str) -> str:
-    """The file's one line, read at every connection: a new secret needs no restart. Raises ConfigError, without the secret."""
+    """The file's one line, read at every connection: a new secret needs no restart. Raises
+    ConfigError, without the secret.
+    """
     try:
         secret = path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ConfigError(f"[[destinations]] {setting}: cannot read {path}: {error.strerror}") from error
+        raise ConfigError(
+            f"[[destinations]] {setting}: cannot read {path}: {error.strerror}"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"[[destinations]] {setting}: {path} is not text") from error
     if not secret or not secret.isprintable():

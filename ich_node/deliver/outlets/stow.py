@@ -1,6 +1,8 @@
-"""Objects by STOW-RS (PS3.18 §10.5): one object a request, so that every answer is about one object.
+"""Objects by STOW-RS (PS3.18 §10.5): one object a request, so that every answer is about one
+object.
 
-Taken means that the answer's Referenced SOP Sequence names the object: a 200 that does not is no proof.
+Taken means that the answer's Referenced SOP Sequence names the object: a 200 that does not is no
+proof.
 """
 
 import json
@@ -78,7 +80,10 @@ class StowOutlet:
         if self.destination.token_file is not None:
             return Bearer(read_secret(self.destination.token_file, "token_file"))
         if self.destination.username is not None and self.destination.password_file is not None:
-            return httpx.BasicAuth(self.destination.username, read_secret(self.destination.password_file, "password_file"))
+            return httpx.BasicAuth(
+                self.destination.username,
+                read_secret(self.destination.password_file, "password_file"),
+            )
         return None
 
 
@@ -99,7 +104,9 @@ class StowLine:
     url: str
 
     def send(self, delivery: Delivery, data: bytes) -> Taken:
-        """See Line. A peer that does not take compressed pixels gets the same ones as they are, under the same UID."""
+        """See Line. A peer that does not take compressed pixels gets the same ones as they are,
+        under the same UID.
+        """
         try:
             return self._post(delivery.sop_instance_uid, data)
         except SyntaxNotTaken:
@@ -114,10 +121,19 @@ class StowLine:
     def _post(self, sop_instance_uid: str, data: bytes) -> Taken:
         boundary = token_hex(16)
         content = b"".join(
-            (f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode(), data, f"\r\n--{boundary}--\r\n".encode())
+            (
+                f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode(),
+                data,
+                f"\r\n--{boundary}--\r\n".encode(),
+            )
         )
-        headers = {"content-type": f'multipart/related; type="application/dicom"; boundary={boundary}', "accept": JSON}
-        return _judged(sop_instance_uid, self.web.ask("POST", self.url, content=content, headers=headers))
+        headers = {
+            "content-type": f'multipart/related; type="application/dicom"; boundary={boundary}',
+            "accept": JSON,
+        }
+        return _judged(
+            sop_instance_uid, self.web.ask("POST", self.url, content=content, headers=headers)
+        )
 
 
 def _judged(sop_instance_uid: str, answer: HttpResponse) -> Taken:
@@ -132,8 +148,12 @@ def _judged(sop_instance_uid: str, answer: HttpResponse) -> Taken:
     for item in response.get("ReferencedSOPSequence") or ():
         if item.get("ReferencedSOPInstanceUID") == sop_instance_uid:
             warning = item.get("WarningReason")
-            return Taken(detail="" if warning is None else f"taken with warning: {_words(warning, WARNINGS)}")
-    raise NotSent(f"the peer answers {answer.status} and does not say that it has stored the object")
+            return Taken(
+                detail="" if warning is None else f"taken with warning: {_words(warning, WARNINGS)}"
+            )
+    raise NotSent(
+        f"the peer answers {answer.status} and does not say that it has stored the object"
+    )
 
 
 def _module(answer: HttpResponse) -> Dataset:
@@ -141,7 +161,9 @@ def _module(answer: HttpResponse) -> Dataset:
         document = json.loads(answer.body)
         return Dataset.from_json(document[0] if isinstance(document, list) else document)
     except Exception as error:  # noqa: BLE001 - the library's parser on a peer's bytes
-        raise NotSent(f"the peer answers {answer.status}, and not in DICOM JSON ({type(error).__name__})") from None
+        raise NotSent(
+            f"the peer answers {answer.status}, and not in DICOM JSON ({type(error).__name__})"
+        ) from None
 
 
 def _words(code: int | None, table: dict[int, str]) -> str:

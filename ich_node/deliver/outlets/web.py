@@ -1,4 +1,6 @@
-"""HTTP for outlets: one client per batch, limits on time and size, no redirects, and every failure in words."""
+"""HTTP for outlets: one client per batch, limits on time and size, no redirects, and every failure
+in words.
+"""
 
 import ssl
 import time
@@ -17,7 +19,8 @@ from ich_node.network.tls import explained, web_context
 CONNECT_SECONDS = 5.0
 MOST_ANSWER_BYTES = 1 << 20
 MOST_QUOTED = 200
-# Not about this one result: the address, the credentials or the service are at fault, and the next result would fare no better.
+# Not about this one result: the address, the credentials or the service are at fault, and the next
+# result would fare no better.
 ABOUT_THE_SERVICE = {
     401: "does not accept our credentials",
     403: "does not let us in",
@@ -54,20 +57,32 @@ class Web:
     seconds: float
     address: str
 
-    def ask(self, method: str, url: str, *, content: bytes = b"", headers: Mapping[str, str]) -> HttpResponse:
-        """One request. Raises PeerUnavailable if there is no answer, or one that is about the service, not about this request."""
+    def ask(
+        self, method: str, url: str, *, content: bytes = b"", headers: Mapping[str, str]
+    ) -> HttpResponse:
+        """One request. Raises PeerUnavailable if there is no answer, or one that is about the
+        service, not about this request.
+        """
         deadline = time.monotonic() + self.seconds
         try:
             with self.client.stream(method, url, content=content, headers=headers) as response:
-                answer = HttpResponse(status=response.status_code, body=self._body(response, deadline))
+                answer = HttpResponse(
+                    status=response.status_code, body=self._body(response, deadline)
+                )
         except httpx.TransportError as error:
             raise PeerUnavailable(f"{self.address}: {self._explained(error)}") from None
         if 300 <= answer.status < 400:
-            raise PeerUnavailable(f"{self.address} answers {answer.status}, a redirect, which is not followed: correct url")
+            raise PeerUnavailable(
+                f"{self.address} answers {answer.status}, a redirect, which is not followed: correct url"
+            )
         if answer.status >= 500:
-            raise PeerUnavailable(f"{self.address} answers {answer.status}: it has a problem of its own")
+            raise PeerUnavailable(
+                f"{self.address} answers {answer.status}: it has a problem of its own"
+            )
         if answer.status in ABOUT_THE_SERVICE:
-            raise PeerUnavailable(f"{self.address} answers {answer.status}: it {ABOUT_THE_SERVICE[answer.status]}")
+            raise PeerUnavailable(
+                f"{self.address} answers {answer.status}: it {ABOUT_THE_SERVICE[answer.status]}"
+            )
         return answer
 
     def _body(self, response: httpx.Response, deadline: float) -> bytes:
@@ -75,13 +90,19 @@ class Web:
         for chunk in response.iter_raw():
             body += chunk
             if len(body) > MOST_ANSWER_BYTES:
-                raise PeerUnavailable(f"{self.address}: the answer has more than {MOST_ANSWER_BYTES} bytes")
+                raise PeerUnavailable(
+                    f"{self.address}: the answer has more than {MOST_ANSWER_BYTES} bytes"
+                )
             if time.monotonic() > deadline:
-                raise PeerUnavailable(f"{self.address}: the answer does not end within {self.seconds:g} s")
+                raise PeerUnavailable(
+                    f"{self.address}: the answer does not end within {self.seconds:g} s"
+                )
         return body
 
     def _explained(self, error: httpx.TransportError) -> str:
-        """The first that TLS or the operating system had to say; the library's own words only where nothing else is known."""
+        """The first that TLS or the operating system had to say; the library's own words only where
+        nothing else is known.
+        """
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, ssl.SSLError):
@@ -97,10 +118,16 @@ class Web:
 
 
 @contextmanager
-def web_client(destination: WebSettings, tls: TlsSettings, auth: httpx.Auth | None = None) -> Iterator[Web]:
-    """A client for this service alone: the environment's proxies and credentials are not used. Raises ConfigError."""
+def web_client(
+    destination: WebSettings, tls: TlsSettings, auth: httpx.Auth | None = None
+) -> Iterator[Web]:
+    """A client for this service alone: the environment's proxies and credentials are not used.
+    Raises ConfigError.
+    """
     # http:// needs no context, and must not fail for want of certificates
-    verify: ssl.SSLContext | bool = web_context(tls, destination.ca) if destination.url.scheme == "https" else False
+    verify: ssl.SSLContext | bool = (
+        web_context(tls, destination.ca) if destination.url.scheme == "https" else False
+    )
     with httpx.Client(
         verify=verify,
         auth=auth,

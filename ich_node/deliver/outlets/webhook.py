@@ -1,7 +1,8 @@
 """Notifications as signed JSON, by the Standard Webhooks specification 1.0.0.
 
-webhook-id is the notification's own and stays the same however often it is tried; webhook-timestamp is the time of the try, so
-that a receiver may refuse old ones; webhook-signature is v1, HMAC-SHA256 over "id.timestamp.body".
+webhook-id is the notification's own and stays the same however often it is tried; webhook-timestamp
+is the time of the try, so that a receiver may refuse old ones; webhook-signature is v1, HMAC-SHA256
+over "id.timestamp.body".
 """
 
 import json
@@ -56,10 +57,16 @@ class WebhookLine:
     def send(self, _delivery: Delivery, data: bytes, /) -> Taken:
         """See Line."""
         notification = decode(data)
-        answer = self.post(message_id(notification), body_of(notification, identifiers=self.outlet.destination.identifiers))
+        answer = self.post(
+            message_id(notification),
+            body_of(notification, identifiers=self.outlet.destination.identifiers),
+        )
         if not answer.ok:
             quoted = notification.identifiers.hidden_in(answer.quoted())
-            raise NotSent(f"the peer refuses the notification: status {answer.status}" + (f" ({quoted})" if quoted else ""))
+            raise NotSent(
+                f"the peer refuses the notification: status {answer.status}"
+                + (f" ({quoted})" if quoted else "")
+            )
         return Taken()
 
     def post(self, webhook_id: str, body: str) -> HttpResponse:
@@ -71,7 +78,9 @@ class WebhookLine:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": self.signer.sign(webhook_id, now, body),
         }
-        return self.web.ask("POST", str(self.outlet.destination.url), content=body.encode(), headers=headers)
+        return self.web.ask(
+            "POST", str(self.outlet.destination.url), content=body.encode(), headers=headers
+        )
 
 
 def message_id(notification: Notification) -> str:

@@ -1,4 +1,6 @@
-"""Runs the migrations on the connection, and inside the transaction, that ich_node.ledger.database opened for them."""
+"""Runs the migrations on the connection, and inside the transaction, that ich_node.ledger.database
+opened for them.
+"""
 
 from alembic import context
 

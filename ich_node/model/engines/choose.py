@@ -1,4 +1,6 @@
-"""Which engine reads: the GPU, or OpenVINO on a CPU that has it, where it gives what torch gives on the CPU; else torch there."""
+"""Which engine reads: the GPU, or OpenVINO on a CPU that has it, where it gives what torch gives on
+the CPU; else torch there.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,27 +31,36 @@ class EngineChoice:
 def choose_engine(bundle: Bundle, wanted: EngineName, device: str) -> EngineChoice:
     """device: cpu, cuda, cuda:1.
 
-    Raises ConfigError if OpenVINO is wanted by name and is not installed; torch.OutOfMemoryError and torch.AcceleratorError as
-    CudaEngine does.
+    Raises ConfigError if OpenVINO is wanted by name and is not installed; torch.OutOfMemoryError
+    and torch.AcceleratorError as CudaEngine does.
     """
     require_installed(wanted)
     if device != "cpu":
-        return checked(bundle, "the GPU", lambda: CudaEngine(bundle.network(), bundle.input.size_px, device))
+        return checked(
+            bundle, "the GPU", lambda: CudaEngine(bundle.network(), bundle.input.size_px, device)
+        )
     if wanted == "torch" or not openvino_is_installed():
         return EngineChoice(engine=TorchEngine(bundle.network()))
-    return checked(bundle, "OpenVINO", lambda: OpenVinoEngine(bundle.network(), bundle.input.size_px))
+    return checked(
+        bundle, "OpenVINO", lambda: OpenVinoEngine(bundle.network(), bundle.input.size_px)
+    )
 
 
 def checked(bundle: Bundle, name: str, make: Callable[[], Engine]) -> EngineChoice:
-    """The engine that `make` gives, if it computes what torch computes on the CPU; else torch on the CPU, and why."""
+    """The engine that `make` gives, if it computes what torch computes on the CPU; else torch on
+    the CPU, and why.
+    """
     torch_engine = TorchEngine(bundle.network())
     try:
         engine = make()
         difference = logit_difference(bundle, engine, torch_engine)
     except (torch.OutOfMemoryError, torch.AcceleratorError):
         raise  # RuntimeErrors that pass, or that end the process
-    except (ImportError, RuntimeError) as error:  # a library or an instruction that this machine lacks
-        return EngineChoice(engine=torch_engine, objection=f"{name} cannot run the network: {error}")
+    # a library or an instruction that this machine lacks
+    except (ImportError, RuntimeError) as error:
+        return EngineChoice(
+            engine=torch_engine, objection=f"{name} cannot run the network: {error}"
+        )
     if not difference <= TOLERANCE:  # nor may it be no number
         objection = f"{name}'s logit of the check slice differs from torch's by {difference:.2g}; {TOLERANCE:g} is allowed"
         return EngineChoice(engine=torch_engine, objection=objection)
@@ -57,9 +68,13 @@ def checked(bundle: Bundle, name: str, make: Callable[[], Engine]) -> EngineChoi
 
 
 def required_engine(bundle: Bundle, device: str) -> Engine:
-    """Torch on this device, for whoever can be told to choose another one. Raises ConfigError if it cannot read there."""
+    """Torch on this device, for whoever can be told to choose another one. Raises ConfigError if it
+    cannot read there.
+    """
     if device != "cpu" and not torch.cuda.is_available():
-        raise ConfigError(f"--device {device}: this torch sees no GPU; install the CUDA build, or use --device cpu")
+        raise ConfigError(
+            f"--device {device}: this torch sees no GPU; install the CUDA build, or use --device cpu"
+        )
     choice = choose_engine(bundle, "torch", device)
     if choice.objection:
         raise ConfigError(f"--device {device}: {choice.objection}")
@@ -69,7 +84,9 @@ def required_engine(bundle: Bundle, device: str) -> Engine:
 def require_installed(wanted: EngineName) -> None:
     """Raises ConfigError if OpenVINO is wanted by name and is not installed."""
     if wanted == "openvino" and not openvino_is_installed():
-        raise ConfigError('[analysis] engine is "openvino", which is not installed: pip install "ich-node[openvino]"')
+        raise ConfigError(
+            '[analysis] engine is "openvino", which is not installed: pip install "ich-node[openvino]"'
+        )
 
 
 def logit_difference(bundle: Bundle, one: Engine, other: Engine) -> float:
@@ -79,17 +96,23 @@ def logit_difference(bundle: Bundle, one: Engine, other: Engine) -> float:
 
 
 def choose_device(wanted: str) -> str:
-    """'auto' is the GPU where there is one. Raises Unavailable if a GPU is wanted by name and is not there."""
+    """'auto' is the GPU where there is one. Raises Unavailable if a GPU is wanted by name and is
+    not there.
+    """
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     number = int(wanted.partition(":")[2] or 0)
     if wanted != "cpu" and number >= torch.cuda.device_count():
-        raise Unavailable(f"[analysis] device is '{wanted}', and this process finds {torch.cuda.device_count()} GPUs")
+        raise Unavailable(
+            f"[analysis] device is '{wanted}', and this process finds {torch.cuda.device_count()} GPUs"
+        )
     return wanted
 
 
 def load_engine(bundle: Bundle, wanted: EngineName, device: str) -> EngineChoice:
-    """Raises Unavailable if the GPU has no memory for it, DeviceLost, ConfigError if the engine is not installed."""
+    """Raises Unavailable if the GPU has no memory for it, DeviceLost, ConfigError if the engine is
+    not installed.
+    """
     try:
         return choose_engine(bundle, wanted, device)
     except torch.OutOfMemoryError as error:

@@ -11,7 +11,8 @@ Output = tuple[NDArray[np.float32], NDArray[np.float32]]
 class Engine(Protocol):
     """A network with its weights, ready to run. Not thread-safe; one a process.
 
-    name: for logs and for the UIDs of results. batch: so many slices at a time are read fastest; any number is right.
+    name: for logs and for the UIDs of results. batch: so many slices at a time are read fastest;
+    any number is right.
     """
 
     @property
@@ -21,5 +22,7 @@ class Engine(Protocol):
     def batch(self) -> int: ...
 
     def run(self, x_BCYX: NDArray[np.float32]) -> Output:
-        """(B, channels, size, size) -> logit_B, likelihood_BYX as MilOutput has them, in the computer's own memory."""
+        """(B, channels, size, size) -> logit_B, likelihood_BYX as MilOutput has them, in the
+        computer's own memory.
+        """
         ...

@@ -10,13 +10,16 @@ from ich_node.model.engines.engine import Output
 
 
 class FixedBatch:
-    """compute turns what lies in x_BCYX into what lies in logit_B and likelihood_BYX; all in the computer's own memory.
+    """compute turns what lies in x_BCYX into what lies in logit_B and likelihood_BYX; all in the
+    computer's own memory.
 
-    Where fewer slices are left than there are places, the others hold what was there before, and nobody looks at their answers:
-    no layer mixes the slices of a batch.
+    Where fewer slices are left than there are places, the others hold what was there before, and
+    nobody looks at their answers: no layer mixes the slices of a batch.
     """
 
-    def __init__(self, x_BCYX: Tensor, logit_B: Tensor, likelihood_BYX: Tensor, compute: Callable[[], None]) -> None:
+    def __init__(
+        self, x_BCYX: Tensor, logit_B: Tensor, likelihood_BYX: Tensor, compute: Callable[[], None]
+    ) -> None:
         self._x_BCYX = x_BCYX.numpy()
         self._logit_B = logit_B.numpy()
         self._likelihood_BYX = likelihood_BYX.numpy()

@@ -23,7 +23,8 @@ def openvino_is_installed() -> bool:
 
 
 class OpenVinoEngine:
-    """In single precision; as many slices at the same time as torch has threads, each on a thread of its own.
+    """In single precision; as many slices at the same time as torch has threads, each on a thread
+    of its own.
 
     Raises ImportError or RuntimeError where this machine cannot run it.
     """
@@ -33,7 +34,9 @@ class OpenVinoEngine:
         # a thread never waits for another one, and with a fixed shape more is done beforehand
         shape = (1, network.spec.in_channels, size_px, size_px)
         with warnings.catch_warnings(), torch.no_grad():
-            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)  # the form in which OpenVINO reads it soonest
+            warnings.filterwarnings(
+                "ignore", "`torch.jit", DeprecationWarning
+            )  # the form in which OpenVINO reads it soonest
             traced = torch.jit.trace(folded(network), torch.zeros(shape), check_trace=False)
             model = openvino.convert_model(traced, input=[shape])
         self._threads = torch.get_num_threads()
@@ -75,7 +78,9 @@ def _keep(request: Any, places: Output) -> None:
 
 
 def _import() -> ModuleType:
-    """OpenVINO reports each import and conversion to its maker over the internet, unless that package of its is missing."""
+    """OpenVINO reports each import and conversion to its maker over the internet, unless that
+    package of its is missing.
+    """
     blocked: dict[str, Any] = dict.fromkeys(["openvino_telemetry"])
     sys.modules.update(blocked)  # None: an import of it fails as if it were not installed
     import openvino

@@ -1,4 +1,6 @@
-"""The network by torch on a CPU: batch norms folded into the convolutions, channels last, ReLU in place."""
+"""The network by torch on a CPU: batch norms folded into the convolutions, channels last, ReLU in
+place.
+"""
 
 from copy import deepcopy
 from itertools import pairwise
@@ -31,12 +33,16 @@ class TorchEngine:
 
     def run(self, x_BCYX: NDArray[np.float32]) -> Output:
         with torch.inference_mode():
-            output = self.network(torch.from_numpy(x_BCYX).contiguous(memory_format=torch.channels_last))
+            output = self.network(
+                torch.from_numpy(x_BCYX).contiguous(memory_format=torch.channels_last)
+            )
         return output.logit_B.numpy(), output.likelihood_BYX.numpy()
 
 
 def folded(network: MilNetwork) -> MilNetwork:
-    """A copy for use, not for training, with half the layers: a batch norm scales and shifts what a convolution can."""
+    """A copy for use, not for training, with half the layers: a batch norm scales and shifts what a
+    convolution can.
+    """
     copy = deepcopy(network).eval()
     for module in copy.modules():
         if isinstance(module, nn.Sequential):

@@ -1,7 +1,8 @@
 """The commands of C-STORE (PS3.7 §9.3.1) as bytes, read and written once for each object.
 
-pynetdicom makes a Dataset of each, sets and gets every element through the data dictionary, and encodes it again: 2 ms of CPU an
-object, more than its half megabyte of pixels costs from the socket to the disk.
+pynetdicom makes a Dataset of each, sets and gets every element through the data dictionary, and
+encodes it again: 2 ms of CPU an object, more than its half megabyte of pixels costs from the socket
+to the disk.
 """
 
 import struct
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 ELEMENT = struct.Struct("<HHL")  # implicit VR little endian: group, element, length
 UNSIGNED_SHORT = struct.Struct("<H")
-PDU_AND_PDV = struct.Struct(">BBLLBB")  # P-DATA-TF with one presentation data value (PS3.8 tables 9-22, 9-23)
+PDU_AND_PDV = struct.Struct(
+    ">BBLLBB"
+)  # P-DATA-TF with one presentation data value (PS3.8 tables 9-22, 9-23)
 P_DATA_TF = 0x04
 LAST_OF_A_COMMAND = 0x03
 
@@ -32,7 +35,9 @@ MEDIUM = 0x0000
 
 @dataclass(frozen=True, kw_only=True)
 class CStoreRequest:
-    """The command of one object; the fields are named as in the standard, and as those of pynetdicom's C_STORE."""
+    """The command of one object; the fields are named as in the standard, and as those of
+    pynetdicom's C_STORE.
+    """
 
     MessageID: int
     AffectedSOPClassUID: str
@@ -52,7 +57,9 @@ class CStoreEvent:
 
 
 def c_store_request(command: bytes) -> CStoreRequest | None:
-    """The request; None if the command is another one. Raises ValueError, struct.error if it is none."""
+    """The request; None if the command is another one. Raises ValueError, struct.error if it is
+    none.
+    """
     elements = _elements(command)
     if UNSIGNED_SHORT.unpack(elements[COMMAND_FIELD])[0] != C_STORE_RQ:
         return None
@@ -74,12 +81,19 @@ def c_store_response(request: CStoreRequest, answer: StoreResponse, context_id: 
             _short_element(RESPONDS_TO, request.MessageID),
             _short_element(DATA_SET_TYPE, NO_DATA_SET),
             _short_element(STATUS, answer.status),
-            _text_element(ERROR_COMMENT, answer.comment.encode("ascii", "replace"), b" ") if answer.comment else b"",
+            _text_element(ERROR_COMMENT, answer.comment.encode("ascii", "replace"), b" ")
+            if answer.comment
+            else b"",
             _uid_element(SOP_INSTANCE_UID, request.AffectedSOPInstanceUID),
         )
     )
     command = ELEMENT.pack(0, GROUP_LENGTH, 4) + struct.pack("<L", len(body)) + body
-    return PDU_AND_PDV.pack(P_DATA_TF, 0, len(command) + 6, len(command) + 2, context_id, LAST_OF_A_COMMAND) + command
+    return (
+        PDU_AND_PDV.pack(
+            P_DATA_TF, 0, len(command) + 6, len(command) + 2, context_id, LAST_OF_A_COMMAND
+        )
+        + command
+    )
 
 
 def _elements(command: bytes) -> dict[int, bytes]:

@@ -1,6 +1,8 @@
-"""Limits that pynetdicom 3.0 lacks: a deadline and a size for each PDU, and for each message; and a shorter way for objects.
+"""Limits that pynetdicom 3.0 lacks: a deadline and a size for each PDU, and for each message; and a
+shorter way for objects.
 
-Without the limits a PDU header of six bytes makes it allocate 4 GiB, and a peer that falls silent in a PDU is never let go.
+Without the limits a PDU header of six bytes makes it allocate 4 GiB, and a peer that falls silent
+in a PDU is never let go.
 """
 
 import contextlib
@@ -25,13 +27,20 @@ from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket
 
 from ich_node.config.settings import ScpSettings
-from ich_node.network.acceptor.c_store import LAST_OF_A_COMMAND, P_DATA_TF, CStoreEvent, c_store_request, c_store_response
+from ich_node.network.acceptor.c_store import (
+    LAST_OF_A_COMMAND,
+    P_DATA_TF,
+    CStoreEvent,
+    c_store_request,
+    c_store_response,
+)
 from ich_node.network.acceptor.reactor import CLOSED, CLOSING, Reactor
 from ich_node.network.acceptor.waiting_room import LARGEST_ASSOCIATE_PDU_BYTES
 from ich_node.receive.incoming_object import Arrivals, Identifier, IncomingObject, Overstepped
 from ich_node.receive.status import StoreResponse
 
-# Of a primitive that waits to be sent (PS3.8 table 9-1): accept, reject, data, release, its answer, abort.
+# Of a primitive that waits to be sent (PS3.8 table 9-1): accept, reject, data, release, its answer,
+# abort.
 OUR_EVENTS = ("Evt7", "Evt8", "Evt9", "Evt11", "Evt14", "Evt15")
 LARGEST_COMMAND_BYTES = 65_536
 MOST_MESSAGES_AHEAD = 1
@@ -46,7 +55,9 @@ log = structlog.get_logger(__name__)
 class Guard:
     """Puts the limits on each new association."""
 
-    def __init__(self, scp: ScpSettings, arrivals: Arrivals, store: Callable[[CStoreEvent], StoreResponse]) -> None:
+    def __init__(
+        self, scp: ScpSettings, arrivals: Arrivals, store: Callable[[CStoreEvent], StoreResponse]
+    ) -> None:
         self._scp = scp
         self._arrivals = arrivals
         self._store = store
@@ -65,7 +76,8 @@ class Guard:
         """EVT_CONN_CLOSE: what was arriving will not be whole."""
         _forget(event.assoc)
         if event.assoc.requestor.primitive is None:
-            # a request that could not be understood leaves a thread behind that waits for it; this it gets when the time is over
+            # a request that could not be understood leaves a thread behind that waits for it; this
+            # it gets when the time is over
             event.assoc.dul.to_user_queue.put(None)
 
 
@@ -75,14 +87,18 @@ def _forget(association: Association) -> None:
 
 
 class EndingStateMachine(StateMachine):
-    """Ends the association where upstream's thread would die of an exception: its traceback goes to the log, its socket stays."""
+    """Ends the association where upstream's thread would die of an exception: its traceback goes to
+    the log, its socket stays.
+    """
 
     def do_action(self, event: str) -> None:
         """Called by the association's network thread."""
         if (event, self.current_state) not in TRANSITION_TABLE:
-            # Both sides end it at the same time: the connection is closing already (Sta13), or closed (Sta1).
+            # Both sides end it at the same time: the connection is closing already (Sta13), or
+            # closed (Sta1).
             if event in OUR_EVENTS:
-                with contextlib.suppress(queue.Empty):  # what we wanted to say; upstream would come back to it for ever
+                # what we wanted to say; upstream would come back to it for ever
+                with contextlib.suppress(queue.Empty):
                     self.dul.to_provider_queue.get(block=False)
             if self.current_state not in (CLOSED, CLOSING):
                 self._end(f"{event} in {self.current_state}")
@@ -93,7 +109,9 @@ class EndingStateMachine(StateMachine):
             self._end(type(error).__name__)
 
     def _end(self, reason: str) -> None:
-        log.warning("association_broken", reason=reason, calling_ae=self.dul.assoc.requestor.ae_title)
+        log.warning(
+            "association_broken", reason=reason, calling_ae=self.dul.assoc.requestor.ae_title
+        )
         if self.dul.socket is not None:
             self.dul.socket.close()
         _forget(self.dul.assoc)
@@ -104,12 +122,16 @@ class EndingStateMachine(StateMachine):
 
 
 class BoundedTransport(AssociationSocket):
-    """Reads PDUs no larger than announced in negotiation, no later than the deadline. What was said already comes first.
+    """Reads PDUs no larger than announced in negotiation, no later than the deadline. What was said
+    already comes first.
 
-    Upstream reads 4 kB at a time into a new buffer for each PDU; this one reads all that is there into one that stays.
+    Upstream reads 4 kB at a time into a new buffer for each PDU; this one reads all that is there
+    into one that stays.
     """
 
-    def __init__(self, association: Association, connection: socket.socket, scp: ScpSettings, said: bytes) -> None:
+    def __init__(
+        self, association: Association, connection: socket.socket, scp: ScpSettings, said: bytes
+    ) -> None:
         self._patience_seconds = scp.dimse_timeout_seconds
         self._limit_bytes = max(scp.max_pdu_bytes, LARGEST_ASSOCIATE_PDU_BYTES)
         self._buffer = bytearray(PDU_HEADER.size + self._limit_bytes)
@@ -120,13 +142,20 @@ class BoundedTransport(AssociationSocket):
         self._is_tls = isinstance(connection, ssl.SSLSocket)
         if self._is_tls:
             connection.settimeout(self._patience_seconds)
-        else:  # Python asks the kernel before each call whether it may be made, if there is a time limit of its own
+        # Python asks the kernel before each call whether it may be made, if there is a time limit
+        # of its own
+        else:
             connection.settimeout(None)
             microseconds = round(1e6 * self._patience_seconds)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, TIMEVAL.pack(*divmod(microseconds, 1_000_000)))
+            connection.setsockopt(
+                socket.SOL_SOCKET,
+                socket.SO_SNDTIMEO,
+                TIMEVAL.pack(*divmod(microseconds, 1_000_000)),
+            )
             self._watched = select.poll()
             self._watched.register(connection, select.POLLIN)
-        # An answer is one short packet: Nagle's algorithm holds it back until the peer confirms the one before, 40 ms later.
+        # An answer is one short packet: Nagle's algorithm holds it back until the peer confirms the
+        # one before, 40 ms later.
         with contextlib.suppress(OSError):  # it went already
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().__init__(association, client_socket=connection)
@@ -143,22 +172,28 @@ class BoundedTransport(AssociationSocket):
 
     @property
     def is_ahead(self) -> bool:
-        """Whether the peer said something before it was answered; not what its TLS layer may have to say."""
+        """Whether the peer said something before it was answered; not what its TLS layer may have
+        to say.
+        """
         if isinstance(self.socket, ssl.SSLSocket):
             return self.has_more or self.socket.pending() > 0
         return self.ready
 
     def goes_on(self) -> bool:
-        """Whether there is more, after what it can read without waiting. Raises ConnectionResetError if the connection ended."""
+        """Whether there is more, after what it can read without waiting. Raises
+        ConnectionResetError if the connection ended.
+        """
         if self.has_more or self._is_tls:
             return self.ready
         self._begin = self._end = 0
         return self._read()
 
     def pdu(self) -> memoryview | None:
-        """The next PDU if it is a P-DATA-TF, valid until the next call; None if it is another one, which `recv` gives.
+        """The next PDU if it is a P-DATA-TF, valid until the next call; None if it is another one,
+        which `recv` gives.
 
-        Raises OSError (pynetdicom then closes the connection) if the PDU is too large or too slow, or the connection ended in it.
+        Raises OSError (pynetdicom then closes the connection) if the PDU is too large or too slow,
+        or the connection ended in it.
         """
         self._need(PDU_HEADER.size)
         kind, length = PDU_HEADER.unpack_from(self._buffer, self._begin)
@@ -185,7 +220,9 @@ class BoundedTransport(AssociationSocket):
             raise OSError(f"a PDU of {nr_bytes} bytes is over the limit")
 
     def _need(self, nr_bytes: int) -> None:
-        """See that so many bytes are in the buffer, in one piece. Raises OSError, ConnectionResetError if there are no more."""
+        """See that so many bytes are in the buffer, in one piece. Raises OSError,
+        ConnectionResetError if there are no more.
+        """
         if not self.has_more:
             self._begin = self._end = 0
         elif self._begin + nr_bytes > len(self._buffer):
@@ -228,25 +265,35 @@ class BoundedTransport(AssociationSocket):
         self._end += nr_bytes
 
     def _shutdown_socket(self) -> None:
-        """The library's own does not close a socket whose shutdown fails because the peer went first."""
+        """The library's own does not close a socket whose shutdown fails because the peer went
+        first.
+        """
         connection = self.socket
         if connection is None:
             return
         with contextlib.suppress(OSError):
-            # not the method of an SSL socket, which would pull the TLS layer away from under the thread that reads
+            # not the method of an SSL socket, which would pull the TLS layer away from under the
+            # thread that reads
             socket.socket.shutdown(connection, socket.SHUT_RDWR)
         connection.close()
 
 
 class BoundedDimse(DIMSEServiceProvider):
-    """Joins P-DATA fragments to messages; what breaks the protocol or its limits aborts the association.
+    """Joins P-DATA fragments to messages; what breaks the protocol or its limits aborts the
+    association.
 
-    An object is stored and answered here, in the thread that read it: upstream hands it over to another one, through a queue that
-    is looked at once a millisecond, and gets the answer back in the same way. Its sender is silent meanwhile, as negotiated. All
-    other messages go upstream's way.
+    An object is stored and answered here, in the thread that read it: upstream hands it over to
+    another one, through a queue that is looked at once a millisecond, and gets the answer back in
+    the same way. Its sender is silent meanwhile, as negotiated. All other messages go upstream's
+    way.
     """
 
-    def __init__(self, association: Association, arrivals: Arrivals, store: Callable[[CStoreEvent], StoreResponse]) -> None:
+    def __init__(
+        self,
+        association: Association,
+        arrivals: Arrivals,
+        store: Callable[[CStoreEvent], StoreResponse],
+    ) -> None:
         super().__init__(association)
         self._arrivals = arrivals
         self._store = store
@@ -263,8 +310,14 @@ class BoundedDimse(DIMSEServiceProvider):
             if pdu is None:
                 return False
             self._take(pdu, transport)
-            # What follows of an object is read without going back to the reactor, which asks the kernel thrice for each PDU.
-            while self._object is not None and self._is_going_on() and transport.goes_on() and (pdu := transport.pdu()):
+            # What follows of an object is read without going back to the reactor, which asks the
+            # kernel thrice for each PDU.
+            while (
+                self._object is not None
+                and self._is_going_on()
+                and transport.goes_on()
+                and (pdu := transport.pdu())
+            ):
                 self._take(pdu, transport)
         except OSError:
             self.dul.event_queue.put("Evt17")  # "connection closed"
@@ -294,7 +347,8 @@ class BoundedDimse(DIMSEServiceProvider):
                 self._pass_on(context_id, control, data)
 
     def _take_command(self, context_id: int, data: memoryview, *, is_last: bool) -> None:
-        # One operation at a time was negotiated (PS3.7 D.3.3.3): a peer that sends ahead would pile up objects.
+        # One operation at a time was negotiated (PS3.7 D.3.3.3): a peer that sends ahead would pile
+        # up objects.
         if self._was_sent_ahead or self.msg_queue.qsize() >= MOST_MESSAGES_AHEAD:
             raise Overstepped("peer_sends_ahead")
         self._command += data
@@ -310,8 +364,12 @@ class BoundedDimse(DIMSEServiceProvider):
             self._pass_on(context_id, LAST_OF_A_COMMAND, command)
         else:
             context = self.assoc._accepted_cx[context_id].as_tuple
-            data_set = IncomingObject(self._arrivals, request, context.transfer_syntax, self._is_going_on)
-            self._object = CStoreEvent(assoc=self.assoc, context=context, request=request, data_set=data_set)
+            data_set = IncomingObject(
+                self._arrivals, request, context.transfer_syntax, self._is_going_on
+            )
+            self._object = CStoreEvent(
+                assoc=self.assoc, context=context, request=request, data_set=data_set
+            )
 
     def _pass_on(self, context_id: int, control: int, data: bytes | memoryview) -> None:
         """To upstream, as its own P-DATA primitive."""
@@ -335,7 +393,10 @@ class BoundedDimse(DIMSEServiceProvider):
 
     def send_msg(self, primitive: Any, context_id: int) -> None:
         """Called by the service classes."""
-        if isinstance(primitive, N_EVENT_REPORT) and primitive.MessageIDBeingRespondedTo is not None:
+        if (
+            isinstance(primitive, N_EVENT_REPORT)
+            and primitive.MessageIDBeingRespondedTo is not None
+        ):
             self._reports.release()
         super().send_msg(primitive, context_id)
 
@@ -351,4 +412,6 @@ class BoundedDimse(DIMSEServiceProvider):
         log.warning("association_broken", reason=reason, calling_ae=self.assoc.requestor.ae_title)
         self.forget()
         self.message, self._object = None, None
-        self.dul.event_queue.put("Evt19")  # "invalid PDU": the state machine sends A-ABORT and closes
+        self.dul.event_queue.put(
+            "Evt19"
+        )  # "invalid PDU": the state machine sends A-ABORT and closes

@@ -1,8 +1,10 @@
-"""The two threads of an association, which wait where those of pynetdicom look around a thousand times a second.
+"""The two threads of an association, which wait where those of pynetdicom look around a thousand
+times a second.
 
-Its network thread sleeps 1 ms whenever nothing is there, and so does the one that answers; each round takes the interpreter from
-whoever works, and an object goes through four of them. Here the network thread waits for the socket and is woken by who has
-something to send; the other waits until it is handed something.
+Its network thread sleeps 1 ms whenever nothing is there, and so does the one that answers; each
+round takes the interpreter from whoever works, and an object goes through four of them. Here the
+network thread waits for the socket and is woken by who has something to send; the other waits until
+it is handed something.
 """
 
 import contextlib
@@ -65,7 +67,9 @@ class RingingQueue(queue.Queue[Any]):
 
 
 class Checkpoint(threading.Event):
-    """Where upstream's association thread comes by in each round, and is held while others use the association."""
+    """Where upstream's association thread comes by in each round, and is held while others use the
+    association.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +92,9 @@ class Reactor(DULServiceProvider):
     socket: "BoundedTransport | None"
 
     def __init__(self, association: Association, takes_p_data: Callable[[Any], bool]) -> None:
-        """takes_p_data: reads the next PDU of the transport and deals with it, if it is a P-DATA-TF; else it says False."""
+        """takes_p_data: reads the next PDU of the transport and deals with it, if it is a
+        P-DATA-TF; else it says False.
+        """
         self._bell = Bell()
         self._takes_p_data = takes_p_data
         super().__init__(association)
@@ -126,13 +132,16 @@ class Reactor(DULServiceProvider):
     def _hear(self) -> None:
         """What the peer says, once it says something."""
         transport = self.socket
-        if self.state_machine.current_state != CLOSING and not (transport is not None and transport.has_more):
+        if self.state_machine.current_state != CLOSING and not (
+            transport is not None and transport.has_more
+        ):
             self._bell.wait(None if transport is None else transport.socket)
         if self._is_transport_event():
             self._idle_timer.restart()
 
     def _read_pdu_data(self) -> None:
-        """P-DATA of an established association goes on as it lies in the buffer; all other PDUs are upstream's to read.
+        """P-DATA of an established association goes on as it lies in the buffer; all other PDUs are
+        upstream's to read.
 
         Upstream copies each eight times, on its way through two queues and four objects.
         """

@@ -1,4 +1,6 @@
-"""The sockets that listen, plain and TLS: each connection goes through the vestibule before it becomes an association."""
+"""The sockets that listen, plain and TLS: each connection goes through the vestibule before it
+becomes an association.
+"""
 
 import contextlib
 import socket
@@ -31,8 +33,8 @@ class Handler(RequestHandler):
 class Server(ThreadedAssociationServer):
     """guard, vestibule and turn_away must be set before it serves.
 
-    inherited: a socket that listens already, for other processes, too.
-    turn_away: of the request's bytes, the address and the connection the PDU that refuses it, or nothing.
+    inherited: a socket that listens already, for other processes, too. turn_away: of the request's
+    bytes, the address and the connection the PDU that refuses it, or nothing.
     """
 
     daemon_threads = True
@@ -66,7 +68,8 @@ class Server(ThreadedAssociationServer):
     def accepted(self, connection: socket.socket, client_address: Any) -> None:
         """Called by the vestibule for each new connection, in place of upstream's serve_forever.
 
-        That accepts one at a time, collects garbage between them, and shakes TLS hands where one silent peer stops everybody.
+        That accepts one at a time, collects garbage between them, and shakes TLS hands where one
+        silent peer stops everybody.
         """
 
         def go_in(said: bytes) -> bytes:
@@ -94,9 +97,13 @@ class TlsServer(Server):
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(connection.close)
             try:
-                secure = self.ssl_context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+                secure = self.ssl_context.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
             except OSError as error:
-                log.warning("tls_handshake_failed", address=client_address[0], detail=explained(error))
+                log.warning(
+                    "tls_handshake_failed", address=client_address[0], detail=explained(error)
+                )
                 return
             on_failure.pop_all()
         super().accepted(secure, client_address)

@@ -1,7 +1,9 @@
-"""Accepts connections, and lets each wait until it has asked for an association: one thread for all of them, and little room.
+"""Accepts connections, and lets each wait until it has asked for an association: one thread for all
+of them, and little room.
 
-A peer gets threads, and a place among the associations, only when its whole A-ASSOCIATE-RQ is here. Until then it is a socket and
-a few bytes: peers that stall, trickle or never shake hands cost nothing, and a flood of them pushes out only itself.
+A peer gets threads, and a place among the associations, only when its whole A-ASSOCIATE-RQ is here.
+Until then it is a socket and a few bytes: peers that stall, trickle or never shake hands cost
+nothing, and a flood of them pushes out only itself.
 """
 
 import selectors
@@ -25,9 +27,11 @@ from ich_node.receive.rate_limit import Rates
 
 A_ASSOCIATE_RQ = 0x01
 PDU_HEADER_BYTES = 6
-# An A-ASSOCIATE-RQ with its 128 presentation contexts, each with every transfer syntax there is, stays below this.
+# An A-ASSOCIATE-RQ with its 128 presentation contexts, each with every transfer syntax there is,
+# stays below this.
 LARGEST_ASSOCIATE_PDU_BYTES = 131_072
-# A-ABORT of the service provider for an unexpected PDU (PS3.8 table 9-26): what AA-1 of its state machine sends.
+# A-ABORT of the service provider for an unexpected PDU (PS3.8 table 9-26): what AA-1 of its state
+# machine sends.
 ABORT = struct.pack(">BBLBBBB", 0x07, 0, 4, 0, 0, 2, 2)
 # pynetdicom waits by select(), which knows no file descriptor above 1023.
 MOST_VISITORS = 256
@@ -38,7 +42,8 @@ NOT_ACCEPTED_SECONDS = 0.05
 # So long a connection is left to a sibling that has less to do: what such a one needs to wake up.
 SIBLINGS_SECONDS = 0.005
 TICK_SECONDS = 0.05
-# pynetdicom as a requestor takes a rejection that comes at once for a connection that failed, and never says why.
+# pynetdicom as a requestor takes a rejection that comes at once for a connection that failed, and
+# never says why.
 FAREWELL_SECONDS = 0.05
 # So long a peer that was turned away may take to hang up, as it should (PS3.8 Sta13).
 LEAVING_SECONDS = 1.0
@@ -57,7 +62,8 @@ class Nonsense(Exception):
 class Visitor:
     """A connection that has not asked yet. until: on the monotonic clock.
 
-    go_in: takes the connection over, with the request's bytes, and gives none back; or else the PDU that turns it away.
+    go_in: takes the connection over, with the request's bytes, and gives none back; or else the PDU
+    that turns it away.
     """
 
     connection: socket.socket
@@ -70,7 +76,9 @@ class Visitor:
     said: bytearray = field(default_factory=bytearray)
 
     def advance(self) -> bool:
-        """Read what is there; True when the request is whole. Raises Nonsense, OSError (also for "nothing more yet")."""
+        """Read what is there; True when the request is whole. Raises Nonsense, OSError (also for
+        "nothing more yet").
+        """
         if self.shakes_hands:
             assert isinstance(self.connection, ssl.SSLSocket)
             self.connection.do_handshake()
@@ -100,7 +108,9 @@ class Visitor:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Door:
-    """A listening socket, what to do with a connection from that address, and how many there are already."""
+    """A listening socket, what to do with a connection from that address, and how many there are
+    already.
+    """
 
     listening: socket.socket
     accepted: Callable[[socket.socket, Any], None]
@@ -108,9 +118,13 @@ class Door:
 
 
 class WaitingRoom:
-    """The thread that listens to all of them. seconds: for handshake and request together. siblings: who listens, too."""
+    """The thread that listens to all of them. seconds: for handshake and request together.
+    siblings: who listens, too.
+    """
 
-    def __init__(self, seconds: float, clock: Callable[[], datetime], siblings: Siblings | None = None) -> None:
+    def __init__(
+        self, seconds: float, clock: Callable[[], datetime], siblings: Siblings | None = None
+    ) -> None:
         self._siblings = siblings
         self._seconds = seconds
         self._clock = clock
@@ -134,12 +148,22 @@ class WaitingRoom:
         self._doors.append(door)
         self._ring()
 
-    def enter(self, connection: socket.socket, address: str, go_in: Callable[[bytes], bytes]) -> None:
+    def enter(
+        self, connection: socket.socket, address: str, go_in: Callable[[bytes], bytes]
+    ) -> None:
         """From any thread. The connection is closed, or taken over by go_in."""
         connection.setblocking(False)
         shakes_hands = isinstance(connection, ssl.SSLSocket)
         until = time.monotonic() + self._seconds
-        self._new.append(Visitor(connection=connection, address=address, until=until, go_in=go_in, shakes_hands=shakes_hands))
+        self._new.append(
+            Visitor(
+                connection=connection,
+                address=address,
+                until=until,
+                go_in=go_in,
+                shakes_hands=shakes_hands,
+            )
+        )
         self._ring()
 
     def close(self) -> None:
@@ -175,15 +199,20 @@ class WaitingRoom:
                     self._time_is_over(visitor)
 
     def _answer(self, door: Door) -> None:
-        """Faster than a burst of connections fills the backlog: who finds that full tries again in a second or three."""
+        """Faster than a burst of connections fills the backlog: who finds that full tries again in
+        a second or three.
+        """
         for _ in range(MOST_ACCEPTED_AT_ONCE):
-            if self._siblings and self._siblings.have_fewer(door.connections() + len(self._new) + len(self._visitors())):
+            if self._siblings and self._siblings.have_fewer(
+                door.connections() + len(self._new) + len(self._visitors())
+            ):
                 time.sleep(SIBLINGS_SECONDS)
             try:
                 connection, address = door.listening.accept()
             except BlockingIOError:
                 return
-            except OSError as error:  # it went already, or there are no descriptors left: the backlog keeps the others
+            # it went already, or there are no descriptors left: the backlog keeps the others
+            except OSError as error:
                 log.error("connection_not_accepted", detail=error.strerror)
                 time.sleep(NOT_ACCEPTED_SECONDS)
                 return
@@ -196,7 +225,10 @@ class WaitingRoom:
             # of the address that has the most, the oldest: a peer that means it asks at once
             crowd = Counter(other.address for other in visitors).most_common(1)[0][0]
             oldest = next(other for other in visitors if other.address == crowd)
-            self._turn_away(oldest, f"{MOST_VISITORS} connections have not asked for an association, most of them from here")
+            self._turn_away(
+                oldest,
+                f"{MOST_VISITORS} connections have not asked for an association, most of them from here",
+            )
         if visitor.connection.fileno() >= 0:
             self._hear(visitor)
 
@@ -206,7 +238,9 @@ class WaitingRoom:
         except (BlockingIOError, ssl.SSLWantReadError):
             return
         except ssl.SSLWantWriteError:
-            self._selector.modify(visitor.connection, selectors.EVENT_READ | selectors.EVENT_WRITE, visitor)
+            self._selector.modify(
+                visitor.connection, selectors.EVENT_READ | selectors.EVENT_WRITE, visitor
+            )
             return
         except Nonsense as nonsense:
             self._tell(visitor, str(nonsense))
@@ -233,7 +267,11 @@ class WaitingRoom:
             self._see_off(visitor, refusal)
 
     def _see_off(self, visitor: Visitor, farewell: bytes) -> None:
-        visitor.is_leaving, visitor.farewell, visitor.until = True, farewell, time.monotonic() + FAREWELL_SECONDS
+        visitor.is_leaving, visitor.farewell, visitor.until = (
+            True,
+            farewell,
+            time.monotonic() + FAREWELL_SECONDS,
+        )
 
     def _time_is_over(self, visitor: Visitor) -> None:
         if visitor.farewell:
@@ -243,7 +281,9 @@ class WaitingRoom:
         elif visitor.is_leaving:
             self._show_out(visitor)
         else:
-            self._turn_away(visitor, "the association request, or the handshake, did not arrive in time")
+            self._turn_away(
+                visitor, "the association request, or the handshake, did not arrive in time"
+            )
 
     def _turn_away(self, visitor: Visitor, detail: str) -> None:
         self._tell(visitor, detail)
@@ -264,4 +304,6 @@ class WaitingRoom:
 
     def _visitors(self) -> list[Visitor]:
         """The oldest first."""
-        return [key.data for key in self._selector.get_map().values() if isinstance(key.data, Visitor)]
+        return [
+            key.data for key in self._selector.get_map().values() if isinstance(key.data, Visitor)
+        ]

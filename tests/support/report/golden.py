@@ -1,4 +1,6 @@
-"""Golden studies: phantoms as the world sends them, read by hand, with every object that can be made of them."""
+"""Golden studies: phantoms as the world sends them, read by hand, with every object that can be
+made of them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,20 +43,26 @@ def study(*, tilt_deg: float = 0.0, thin: bool = False) -> PhantomStudy:
     return make_study(7, bleeds=("IPH", "SDH"), rows=256, tilt_deg=tilt_deg)
 
 
-def datasets(planted: PhantomStudy, change: Callable[[Dataset], object] = lambda _: None) -> list[Dataset]:
+def datasets(
+    planted: PhantomStudy, change: Callable[[Dataset], object] = lambda _: None
+) -> list[Dataset]:
     made = planted.datasets()
     for dataset in made:
         change(dataset)
     return made
 
 
-def read(planted: PhantomStudy, series: Series, *, slab_mm: float = 0.0, positive: bool = True) -> Reading:
+def read(
+    planted: PhantomStudy, series: Series, *, slab_mm: float = 0.0, positive: bool = True
+) -> Reading:
     """The planted bleeds, marked in the middle of their boxes; of a slab, on its middle slice."""
     marks: dict[int, list[Finding]] = {}
     for rank, bleed in enumerate(planted.bleeds):
         for index, (row0, column0, row1, column1) in bleed.boxes.items():
             middle = 1 - abs(index - np.mean(bleed.slice_indices)) / 40
-            mark = finding((row0 + row1 - 1) / 2, (column0 + column1 - 1) / 2, 0.95 * middle - 0.1 * rank)
+            mark = finding(
+                (row0 + row1 - 1) / 2, (column0 + column1 - 1) / 2, 0.95 * middle - 0.1 * rank
+            )
             marks.setdefault(index, []).append(mark)
     number_of = {slice_.sop_instance_uid: index for index, slice_ in enumerate(series.slices)}
     readings, maps = {}, []
@@ -64,7 +72,14 @@ def read(planted: PhantomStudy, series: Series, *, slab_mm: float = 0.0, positiv
         probability = max([0.04, *(mark.probability for mark in found)])
         grid = PixelGrid(row_scale=1, row_offset=0, column_scale=1, column_offset=0)
         low_YX = np.zeros((4, 4), np.float32)
-        maps.append(LikelihoodMap(sop_instance_uid=slab.slice.sop_instance_uid, logit=0.0, likelihood_YX=low_YX, grid=grid))
+        maps.append(
+            LikelihoodMap(
+                sop_instance_uid=slab.slice.sop_instance_uid,
+                logit=0.0,
+                likelihood_YX=low_YX,
+                grid=grid,
+            )
+        )
         for member in slab.members:
             readings[member.sop_instance_uid] = SliceReading(
                 sop_instance_uid=member.sop_instance_uid,
@@ -96,8 +111,14 @@ def write(
     series = read_series(sent)
     reading = read(planted, series, slab_mm=slab_mm, positive=positive)
     digest = sha256(b"".join(dataset.PixelData for dataset in sent)).hexdigest()
-    source = SourceSeries(series=series, datasets=sent, digest=digest, revision=revision, predecessor=predecessor)
-    results = list(write_report(source, reading, likelihood_of(reading), algorithm=ALGORITHM, options=EVERYTHING, at=AT))
+    source = SourceSeries(
+        series=series, datasets=sent, digest=digest, revision=revision, predecessor=predecessor
+    )
+    results = list(
+        write_report(
+            source, reading, likelihood_of(reading), algorithm=ALGORITHM, options=EVERYTHING, at=AT
+        )
+    )
     return Golden(datasets=sent, series=series, reading=reading, results=results)
 
 

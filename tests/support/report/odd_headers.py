@@ -29,7 +29,9 @@ def with_raw_values(dataset: Dataset, values: dict[str, tuple[str, bytes]]) -> D
 
 
 def invalidate(dataset: Dataset) -> None:
-    with_raw_values(dataset, {keyword: (vr, value.encode()) for keyword, (vr, value) in INVALID.items()})
+    with_raw_values(
+        dataset, {keyword: (vr, value.encode()) for keyword, (vr, value) in INVALID.items()}
+    )
 
 
 JAPANESE = "Yamada^Tarou=山田^太郎=やまだ^たろう"

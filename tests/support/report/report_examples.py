@@ -9,14 +9,30 @@ from pydicom import Dataset
 from ich_node.detection.network_input import PixelGrid
 from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.errors import BoneKernel
-from ich_node.report import Algorithm, ReportOptions, ResultObject, SourceSeries, Unread, write_refusal, write_report
+from ich_node.report import (
+    Algorithm,
+    ReportOptions,
+    ResultObject,
+    SourceSeries,
+    Unread,
+    write_refusal,
+    write_report,
+)
 from ich_node.series.series import LeftOut, Series, Slice
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
-STUDY_UID, SERIES_UID, FRAME_UID = "1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2", "1.2.826.0.1.3680043.8.498.3"
+STUDY_UID, SERIES_UID, FRAME_UID = (
+    "1.2.826.0.1.3680043.8.498.1",
+    "1.2.826.0.1.3680043.8.498.2",
+    "1.2.826.0.1.3680043.8.498.3",
+)
 AT = datetime(2024, 5, 17, 14, 30, 15, 250000, tzinfo=UTC)
 ALGORITHM = Algorithm(
-    name="ICH MIL", version="0.1.0", bundle_name="test", bundle_sha256="ab" * 32, details="threshold 0.75; max head"
+    name="ICH MIL",
+    version="0.1.0",
+    bundle_name="test",
+    bundle_sha256="ab" * 32,
+    details="threshold 0.75; max head",
 )
 
 
@@ -32,7 +48,11 @@ def head_slice(
     rng = np.random.default_rng(number)
     y_YX, x_YX = np.mgrid[:rows, :columns]
     radius_YX = np.hypot((y_YX - rows / 2) / (rows * 0.42), (x_YX - columns / 2) / (columns * 0.34))
-    hu_YX = np.where(radius_YX < 1, 32 + rng.normal(0, 6, (rows, columns)), np.where(radius_YX < 1.12, 1100, -1000))
+    hu_YX = np.where(
+        radius_YX < 1,
+        32 + rng.normal(0, 6, (rows, columns)),
+        np.where(radius_YX < 1.12, 1100, -1000),
+    )
     return Slice(
         sop_instance_uid=f"{SERIES_UID}.{number}",
         sop_class_uid=CT,
@@ -71,24 +91,37 @@ def header(slice_: Slice) -> Dataset:
     return dataset
 
 
-def make_source(count: int = 6, change: Callable[[Dataset], object] = Dataset.keys, **slice_options: object) -> SourceSeries:
+def make_source(
+    count: int = 6, change: Callable[[Dataset], object] = Dataset.keys, **slice_options: object
+) -> SourceSeries:
     slices = tuple(head_slice(number, **slice_options) for number in range(1, count + 1))
     datasets = [header(slice_) for slice_ in slices]
     for dataset in datasets:
         change(dataset)
     left_out = (LeftOut(sop_instance_uid="1.2.3", reason="localizer"),)
-    series = Series(study_instance_uid=STUDY_UID, series_instance_uid=SERIES_UID, slices=slices, left_out=left_out)
+    series = Series(
+        study_instance_uid=STUDY_UID,
+        series_instance_uid=SERIES_UID,
+        slices=slices,
+        left_out=left_out,
+    )
     return SourceSeries(series=series, datasets=datasets, digest="cd" * 32, revision=1)
 
 
 def bump(row: float, column: float, shape: tuple[int, int], height: float) -> np.ndarray:
     y_YX, x_YX = np.mgrid[: shape[0], : shape[1]]
     sigma = min(shape) / 16
-    return (height * np.exp(-((y_YX - row) ** 2 + (x_YX - column) ** 2) / (2 * sigma**2))).astype(np.float32)
+    return (height * np.exp(-((y_YX - row) ** 2 + (x_YX - column) ** 2) / (2 * sigma**2))).astype(
+        np.float32
+    )
 
 
-def read_by_hand(source: SourceSeries, probabilities: Sequence[float], findings: dict[int, tuple[Finding, ...]]) -> Reading:
-    """A Reading with the given slice probabilities and the findings of slices by index; each slice has a map."""
+def read_by_hand(
+    source: SourceSeries, probabilities: Sequence[float], findings: dict[int, tuple[Finding, ...]]
+) -> Reading:
+    """A Reading with the given slice probabilities and the findings of slices by index; each slice
+    has a map.
+    """
     readings = tuple(
         SliceReading(
             sop_instance_uid=slice_.sop_instance_uid,
@@ -97,11 +130,18 @@ def read_by_hand(source: SourceSeries, probabilities: Sequence[float], findings:
             probability=probability,
             findings=findings.get(index, ()),
         )
-        for index, (slice_, probability) in enumerate(zip(source.series.slices, probabilities, strict=True))
+        for index, (slice_, probability) in enumerate(
+            zip(source.series.slices, probabilities, strict=True)
+        )
     )
     grid = PixelGrid(row_scale=1, row_offset=0, column_scale=1, column_offset=0)
     maps = tuple(
-        LikelihoodMap(sop_instance_uid=reading.sop_instance_uid, logit=0.0, likelihood_YX=np.zeros((4, 4), np.float32), grid=grid)
+        LikelihoodMap(
+            sop_instance_uid=reading.sop_instance_uid,
+            logit=0.0,
+            likelihood_YX=np.zeros((4, 4), np.float32),
+            grid=grid,
+        )
         for reading in readings
     )
     return Reading(
@@ -123,7 +163,9 @@ def likelihood_of(reading: Reading) -> Callable[[LikelihoodMap, Slice], np.ndarr
     def on_slice(likelihood_map: LikelihoodMap, slice_: Slice) -> np.ndarray:
         map_YX = np.zeros(slice_.hu_YX.shape, np.float32)
         for finding in by_uid[likelihood_map.sop_instance_uid].findings:
-            map_YX = np.maximum(map_YX, bump(finding.row, finding.column, slice_.hu_YX.shape, finding.probability))
+            map_YX = np.maximum(
+                map_YX, bump(finding.row, finding.column, slice_.hu_YX.shape, finding.probability)
+            )
         return map_YX
 
     return on_slice
@@ -137,7 +179,10 @@ def positive_reading(source: SourceSeries) -> Reading:
     rows, columns = source.series.slices[0].hu_YX.shape
     probabilities = [0.02] * len(source.series.slices)
     probabilities[2:5] = [0.81, 0.974, 0.9]
-    first, second = finding(rows * 0.4, columns * 0.35, 0.97), finding(rows * 0.6, columns * 0.62, 0.55)
+    first, second = (
+        finding(rows * 0.4, columns * 0.35, 0.97),
+        finding(rows * 0.6, columns * 0.62, 0.55),
+    )
     return read_by_hand(source, probabilities, {2: (first,), 3: (first, second)})
 
 
@@ -150,7 +195,12 @@ def of_kind(results: Sequence[ResultObject], kind: str) -> list[Dataset]:
 
 
 def report(source: SourceSeries, reading: Reading, **changes: object) -> list[ResultObject]:
-    options: dict[str, object] = {"algorithm": ALGORITHM, "options": ReportOptions(), "at": AT, **changes}
+    options: dict[str, object] = {
+        "algorithm": ALGORITHM,
+        "options": ReportOptions(),
+        "at": AT,
+        **changes,
+    }
     return list(write_report(source, reading, likelihood_of(reading), **options))
 
 

@@ -55,7 +55,9 @@ def texts(document: Dataset) -> list[str]:
 def faults(document: Dataset, series: Series) -> list[str]:
     """Empty for a tree as it should be."""
     found = []
-    if [(name(item), code(item.get("ConceptCodeSequence"))) for item in items(document)].count(PROCEDURE) != 1:
+    if [(name(item), code(item.get("ConceptCodeSequence"))) for item in items(document)].count(
+        PROCEDURE
+    ) != 1:
         found.append("Procedure reported")
     if not [item for item in items(document) if name(item) == ("111028", "DCM")]:
         found.append("Image Library")
@@ -80,10 +82,14 @@ def trackings(document: Dataset) -> list[tuple[str, str]]:
 
 
 def tracking_faults(all_groups: list[Dataset]) -> list[str]:
-    """Groups share a UID only as marks of one lesion: then they have its name, stand together, and the highest comes first."""
+    """Groups share a UID only as marks of one lesion: then they have its name, stand together, and
+    the highest comes first.
+    """
     found = []
     pairs = [tracking(group) for group in all_groups]
-    if not all(identifier and uid for identifier, uid in pairs) or len(set(pairs)) != len({uid for _, uid in pairs}):
+    if not all(identifier and uid for identifier, uid in pairs) or len(set(pairs)) != len(
+        {uid for _, uid in pairs}
+    ):
         found.append("tracking UIDs")
     if len(set(pairs)) != 1 + sum(one != other for one, other in pairwise(pairs)):
         found.append("groups of one lesion apart")
@@ -99,21 +105,38 @@ def tracking_faults(all_groups: list[Dataset]) -> list[str]:
 
 def certainty(group: Dataset) -> float:
     """In percent."""
-    values = [item.MeasuredValueSequence[0].NumericValue for item in items(group) if name(item) == CERTAINTY]
+    values = [
+        item.MeasuredValueSequence[0].NumericValue
+        for item in items(group)
+        if name(item) == CERTAINTY
+    ]
     return float(values[0]) if values else -1.0
 
 
 def group_faults(group: Dataset) -> list[str]:
     found = []
-    pairs = [(name(item), code(item.get("ConceptCodeSequence"))) for item in items(group) if item.ValueType == "CODE"]
-    found += [f"no {row}" for row in ((("121071", "DCM"), HEMORRHAGE), FAMILY, SITE) if pairs.count(row) != 1]
-    if not regions(group) and [value for key, value in pairs if key == HEMORRHAGE and value in PRESENCE] == []:
+    pairs = [
+        (name(item), code(item.get("ConceptCodeSequence")))
+        for item in items(group)
+        if item.ValueType == "CODE"
+    ]
+    found += [
+        f"no {row}"
+        for row in ((("121071", "DCM"), HEMORRHAGE), FAMILY, SITE)
+        if pairs.count(row) != 1
+    ]
+    if (
+        not regions(group)
+        and [value for key, value in pairs if key == HEMORRHAGE and value in PRESENCE] == []
+    ):
         found.append("neither present nor absent")
     if len(regions(group)) > 1:
         found.append("more than one region")
     numbers = [item for item in items(group) if item.ValueType == "NUM"]
     undetermined = (HEMORRHAGE, ("373068000", "SCT")) in pairs
-    if [name(item) for item in numbers if name(item) != HEIGHT] != ([] if undetermined else [CERTAINTY]):
+    if [name(item) for item in numbers if name(item) != HEIGHT] != (
+        [] if undetermined else [CERTAINTY]
+    ):
         found.append("certainty")
     for item in numbers:
         measured = item.MeasuredValueSequence[0]
@@ -137,7 +160,11 @@ def coordinate_faults(item: Dataset, series: Series) -> list[str]:
     rows, columns = shapes[uid]
     if name(item) != IMAGE_REGION:
         around = [0, 0, columns, 0, columns, rows, 0, rows, 0, 0]
-        return [] if (item.GraphicType, list(item.GraphicData)) == ("POLYLINE", around) else ["not a whole picture"]
+        return (
+            []
+            if (item.GraphicType, list(item.GraphicData)) == ("POLYLINE", around)
+            else ["not a whole picture"]
+        )
     if item.GraphicType != "POINT" or len(item.GraphicData) != 2:
         return ["not one point"]
     column, row = item.GraphicData
@@ -147,4 +174,8 @@ def coordinate_faults(item: Dataset, series: Series) -> list[str]:
 def reference_faults(item: Dataset, series: Series) -> list[str]:
     reference = item.ReferencedSOPSequence[0]
     known = {(slice_.sop_class_uid, slice_.sop_instance_uid) for slice_ in series.slices}
-    return [] if (reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) in known else ["a foreign reference"]
+    return (
+        []
+        if (reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) in known
+        else ["a foreign reference"]
+    )

@@ -1,4 +1,6 @@
-"""Programs that check DICOM from outside: how each is called, where it says what, and what it may say."""
+"""Programs that check DICOM from outside: how each is called, where it says what, and what it may
+say.
+"""
 
 import os
 import re
@@ -15,7 +17,12 @@ ALLOWED = {
     "Warning - </SliceThickness(0018,0050)> - Attribute is not present in standard DICOM IOD": SPATIAL,
     **{
         f"Warning - </{attribute}> - Missing attribute or value that would be needed to build DICOMDIR": "nobody builds one"
-        for attribute in ("PatientID(0010,0020)", "StudyDate(0008,0020)", "StudyTime(0008,0030)", "StudyID(0020,0010)")
+        for attribute in (
+            "PatientID(0010,0020)",
+            "StudyDate(0008,0020)",
+            "StudyTime(0008,0030)",
+            "StudyID(0020,0010)",
+        )
     },
     'Warning: /CONTAINER (126000,DCM,"Imaging Measurement Report")/CONTAINER (126010,DCM,"Imaging Measurements")'
     '/CONTAINER (125007,DCM,"Measurement Group")/CODE (1386000,SCT,"Intracranial hemorrhage"): Content Item not in template': (
@@ -27,29 +34,48 @@ ALLOWED = {
     ),
 }
 NODE_NUMBER = re.compile(r"^(Warning: |Error: )[\d.]+: ")  # PixelMed's, of the place in the tree
-# JDK 17 limits XPath to fewer operators than PixelMed's style sheets have; it would die with exit code 0.
-JAVA_OPTIONS = "-Djdk.xml.xpathTotalOpLimit=0 -Djdk.xml.xpathExprOpLimit=0 -Djdk.xml.xpathExprGrpLimit=0"
+# JDK 17 limits XPath to fewer operators than PixelMed's style sheets have; it would die with exit
+# code 0.
+JAVA_OPTIONS = (
+    "-Djdk.xml.xpathTotalOpLimit=0 -Djdk.xml.xpathExprOpLimit=0 -Djdk.xml.xpathExprGrpLimit=0"
+)
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "JAVA_TOOL_OPTIONS": JAVA_OPTIONS}
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=200, env=environment, check=False)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=200,
+        env=environment,
+        check=False,
+    )
 
 
 def complaints(output: str) -> list[str]:
     """Errors, and warnings that are not allowed."""
     lines = [NODE_NUMBER.sub(r"\1", line) for line in output.splitlines()]
-    return [line for line in lines if line.startswith(("Error", "Abort", "Warning")) and line not in ALLOWED]
+    return [
+        line
+        for line in lines
+        if line.startswith(("Error", "Abort", "Warning")) and line not in ALLOWED
+    ]
 
 
 def dciodvfy(tool: str, path: Path) -> list[str]:
     """Findings go to standard error; 1 on any error."""
     checked = run(tool, "-new", path)
-    return complaints(checked.stderr) + ([f"exit {checked.returncode}"] if checked.returncode else [])
+    return complaints(checked.stderr) + (
+        [f"exit {checked.returncode}"] if checked.returncode else []
+    )
 
 
 def dcentvfy(tool: str, paths: list[Path]) -> list[str]:
-    """Exit code 0 whatever it finds. It places AccessionNumber in two information entities, by its own mistake."""
+    """Exit code 0 whatever it finds. It places AccessionNumber in two information entities, by its
+    own mistake.
+    """
     own = "Different information entities for attribute - Element=<AccessionNumber>"
     return [line for line in complaints(run(tool, *paths).stderr) if own not in line]
 
@@ -64,7 +90,8 @@ def dcmtk(tool: str, *arguments: Path) -> list[str]:
 def dcmpschk(tool: str, path: Path) -> list[str]:
     """Exit code 0 whatever it finds.
 
-    It takes the bytes of ISO_IR 192 for single, partly control, characters, and wants a patient's name, which is of type 2.
+    It takes the bytes of ISO_IR 192 for single, partly control, characters, and wants a patient's
+    name, which is of type 2.
     """
     said = run(tool, path).stderr.splitlines()
     if "W: Test passed." in said:
@@ -81,5 +108,9 @@ def pixelmed(tool: str, path: Path) -> list[str]:
     checked = run(tool, path)
     output = checked.stdout + checked.stderr
     illegal = [line for line in output.splitlines() if "illegal" in line]
-    unfinished = [] if "Root Template Validation Complete" in output.splitlines() else ["not validated to the end"]
+    unfinished = (
+        []
+        if "Root Template Validation Complete" in output.splitlines()
+        else ["not validated to the end"]
+    )
     return complaints(output) + illegal + unfinished

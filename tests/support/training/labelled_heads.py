@@ -6,7 +6,15 @@ import torch
 
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
-from ich_node.model.bundle import Bundle, Calibration, Card, OperatingPoint, Provenance, load_bundle, pack_bundle
+from ich_node.model.bundle import (
+    Bundle,
+    Calibration,
+    Card,
+    OperatingPoint,
+    Provenance,
+    load_bundle,
+    pack_bundle,
+)
 from ich_node.model.network import MilNetwork, NetworkSpec
 from tests.support.heads import head_series
 from training.datasets import Box, LabelledSeries, LabelledSlice
@@ -30,7 +38,9 @@ def bundle_of(rule: PeakRule, size_px: int = SIZE_PX) -> Bundle:
     return load_bundle(pack_bundle(card, dict(MilNetwork(spec).state_dict())), origin="test")
 
 
-def write_series(folder: Path, patient: str, *, boxes: dict[int, tuple[Box, ...]], **attributes) -> LabelledSeries:
+def write_series(
+    folder: Path, patient: str, *, boxes: dict[int, tuple[Box, ...]], **attributes
+) -> LabelledSeries:
     """A head of 12 slices; boxes: of the slices by index. attributes replace header values."""
     folder.mkdir(exist_ok=True)
     slices = []

@@ -1,4 +1,6 @@
-"""OHIF, as its makers built it, at an address of its own: its files, and the PACS's DICOMweb under the same origin."""
+"""OHIF, as its makers built it, at an address of its own: its files, and the PACS's DICOMweb under
+the same origin.
+"""
 
 import os
 import threading
@@ -14,7 +16,11 @@ from urllib.parse import urlsplit
 import pytest
 
 # `make viewer-peers` puts the built viewer here.
-DIST = Path(os.environ.get("ICH_NODE_OHIF", Path(__file__).parents[3] / ".viewers" / "ohif" / "package" / "dist"))
+DIST = Path(
+    os.environ.get(
+        "ICH_NODE_OHIF", Path(__file__).parents[3] / ".viewers" / "ohif" / "package" / "dist"
+    )
+)
 DICOM_WEB = "/dicom-web/"
 CONFIGURATION = """
 window.config = {
@@ -53,7 +59,9 @@ class Handler(SimpleHTTPRequestHandler):
             super().do_GET()
 
     def _pass_on(self) -> None:
-        request = urllib.request.Request(self.pacs + self.path, headers={"Accept": self.headers.get("Accept", "*/*")})
+        request = urllib.request.Request(
+            self.pacs + self.path, headers={"Accept": self.headers.get("Accept", "*/*")}
+        )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 self._answer(answer.status, answer.headers.get("Content-Type", ""), answer.read())

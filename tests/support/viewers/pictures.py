@@ -14,13 +14,18 @@ def pixels(png: bytes) -> NDArray[np.int16]:
     return np.asarray(Image.open(BytesIO(png)).convert("RGB")).astype(np.int16)
 
 
-def shown_at(column: float, row: float, *, columns: int, rows: int, width: float, height: float) -> tuple[float, float]:
-    """Where the pixel with this index (its centre) is in a canvas that shows the whole image as large as it fits, centred.
+def shown_at(
+    column: float, row: float, *, columns: int, rows: int, width: float, height: float
+) -> tuple[float, float]:
+    """Where the pixel with this index (its centre) is in a canvas that shows the whole image as
+    large as it fits, centred.
 
     Returns x, y in pixels of the canvas from its corner.
     """
     scale = min(width / columns, height / rows)
-    return width / 2 + (column + 0.5 - columns / 2) * scale, height / 2 + (row + 0.5 - rows / 2) * scale
+    return width / 2 + (column + 0.5 - columns / 2) * scale, height / 2 + (
+        row + 0.5 - rows / 2
+    ) * scale
 
 
 def smaller(png: bytes) -> bytes:

@@ -1,4 +1,6 @@
-"""Three studies as a PACS holds them after the node was there: blood, none, and a series that could not be read."""
+"""Three studies as a PACS holds them after the node was there: blood, none, and a series that could
+not be read.
+"""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +15,15 @@ from ich_node.errors import BoneKernel
 from ich_node.model.bundle_file import open_bundle, shipped_bundle
 from ich_node.model.detector import Detector
 from ich_node.phantom import PhantomStudy, make_study
-from ich_node.report import ReportOptions, ResultObject, SourceSeries, Unread, lesions_of, write_refusal, write_report
+from ich_node.report import (
+    ReportOptions,
+    ResultObject,
+    SourceSeries,
+    Unread,
+    lesions_of,
+    write_refusal,
+    write_report,
+)
 from ich_node.report.detection_report import report_on
 from ich_node.series.series import Series, read_series
 from tests.support.report.report_examples import ALGORITHM, AT, read_by_hand
@@ -63,7 +73,14 @@ def positive() -> Positive:
     detector = Detector(open_bundle(shipped_bundle()))
     reading = detector.read(series)
     results = report_on(
-        series, datasets, reading, detector, digest=DIGEST, revision=1, at=AT, options=ReportOptions(max_overlays=30)
+        series,
+        datasets,
+        reading,
+        detector,
+        digest=DIGEST,
+        revision=1,
+        at=AT,
+        options=ReportOptions(max_overlays=30),
     )
     return Positive(datasets=datasets, results=list(results), series=series, reading=reading)
 
@@ -81,7 +98,9 @@ def negative() -> Study:
     probabilities = [0.01] * len(series.slices)
     probabilities[len(probabilities) // 2] = 0.04
     reading = read_by_hand(source, probabilities, {})
-    results = list(write_report(source, reading, _no_map, algorithm=ALGORITHM, options=ReportOptions(), at=AT))
+    results = list(
+        write_report(source, reading, _no_map, algorithm=ALGORITHM, options=ReportOptions(), at=AT)
+    )
     return Study(datasets=datasets, results=results)
 
 
@@ -101,6 +120,8 @@ def refused() -> Study:
         revision=1,
     )
     options = ReportOptions(refused=True)
-    document = write_refusal(unread, BoneKernel("kernel H70h"), algorithm=ALGORITHM, options=options, at=AT)
+    document = write_refusal(
+        unread, BoneKernel("kernel H70h"), algorithm=ALGORITHM, options=options, at=AT
+    )
     assert document is not None
     return Study(datasets=datasets, results=[document])

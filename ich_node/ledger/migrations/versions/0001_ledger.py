@@ -94,10 +94,14 @@ def _create_instances() -> None:
         _text("orientation", nullable=True),
         sa.Column("position_mm", sa.Float(), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
-        sa.UniqueConstraint("sop_instance_uid", "sha256", name="uq_instances_sop_instance_uid_sha256"),
+        sa.UniqueConstraint(
+            "sop_instance_uid", "sha256", name="uq_instances_sop_instance_uid_sha256"
+        ),
     )
     op.create_index(
-        "ix_instances_series_instance_uid_study_instance_uid", "instances", ["series_instance_uid", "study_instance_uid"]
+        "ix_instances_series_instance_uid_study_instance_uid",
+        "instances",
+        ["series_instance_uid", "study_instance_uid"],
     )
 
 
@@ -140,7 +144,14 @@ def _create_deliveries() -> None:
 
 
 def _create_job_events() -> None:
-    op.create_table("job_events", *_id("job_events"), *_job_id("job_events"), _time("at"), _text("event"), _text("detail"))
+    op.create_table(
+        "job_events",
+        *_id("job_events"),
+        *_job_id("job_events"),
+        _time("at"),
+        _text("event"),
+        _text("detail"),
+    )
     op.create_index("ix_job_events_job_id", "job_events", ["job_id"])
 
 

@@ -1,4 +1,6 @@
-"""Storage commitment: which transaction asks for a delivery's object. Retention: which jobs' files are gone, whose a file is."""
+"""Storage commitment: which transaction asks for a delivery's object. Retention: which jobs' files
+are gone, whose a file is.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -18,7 +18,9 @@ UPDATE jobs SET objects = (
 
 
 def upgrade() -> None:
-    op.add_column("jobs", sa.Column("lane", sa.SmallInteger(), nullable=False, server_default=ORDINARY))
+    op.add_column(
+        "jobs", sa.Column("lane", sa.SmallInteger(), nullable=False, server_default=ORDINARY)
+    )
     for name in ("objects", "objects_looked_at"):
         op.add_column("jobs", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
     op.add_column("jobs", sa.Column("looked_at_until", sa.DateTime(timezone=True), nullable=True))
@@ -28,7 +30,13 @@ def upgrade() -> None:
     op.create_index("ix_jobs_state_lease_until", "jobs", ["state", "lease_until"])
     op.create_index("ix_jobs_swept_at", "jobs", ["swept_at"])
     unswept = sa.text("swept_at IS NULL")
-    op.create_index("ix_jobs_unswept", "jobs", ["last_received_at"], sqlite_where=unswept, postgresql_where=unswept)
+    op.create_index(
+        "ix_jobs_unswept",
+        "jobs",
+        ["last_received_at"],
+        sqlite_where=unswept,
+        postgresql_where=unswept,
+    )
     op.create_index("ix_deliveries_state_lease_until", "deliveries", ["state", "lease_until"])
     op.create_table(
         "answers",
@@ -44,7 +52,16 @@ def upgrade() -> None:
         sa.Column("likelihood", sa.LargeBinary(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_answers"),
-        sa.UniqueConstraint("slab_sha256", "bundle_sha256", "engine", name="uq_answers_slab_sha256_bundle_sha256_engine"),
+        sa.UniqueConstraint(
+            "slab_sha256",
+            "bundle_sha256",
+            "engine",
+            name="uq_answers_slab_sha256_bundle_sha256_engine",
+        ),
     )
     op.create_index("ix_answers_made_at", "answers", ["made_at"])
-    op.create_index("ix_answers_series_instance_uid_study_instance_uid", "answers", ["series_instance_uid", "study_instance_uid"])
+    op.create_index(
+        "ix_answers_series_instance_uid_study_instance_uid",
+        "answers",
+        ["series_instance_uid", "study_instance_uid"],
+    )
