@@ -182,8 +182,8 @@ def send_and_wait(study: Study, port: int, ledger: Ledger, folder: Path) -> Late
         assert at is not None
         return (at - last).total_seconds()
 
-    deliveries = ledger.deliveries(job.id)
-    done = next(event.at for event in ledger.events(job.id) if event.event == "done")
+    deliveries = ledger.operator.deliveries(job.id)
+    done = next(event.at for event in ledger.operator.events(job.id) if event.event == "done")
     return Latency(
         arrival=last.timestamp() - began,
         ready=since_last(job.ready_at),
@@ -248,12 +248,15 @@ def is_sent(ledger: Ledger, series_uid: str) -> bool:
     job = job_of(ledger, series_uid)
     if job is None or job.state in (JobState.WAITING, JobState.READING):
         return False
-    return all(delivery.state is DeliveryState.SENT for delivery in ledger.deliveries(job.id))
+    return all(
+        delivery.state is DeliveryState.SENT for delivery in ledger.operator.deliveries(job.id)
+    )
 
 
 def job_of(ledger: Ledger, series_uid: str) -> Job | None:
     return next(
-        (job for job in ledger.list(limit=2) if job.series_instance_uid == series_uid), None
+        (job for job in ledger.operator.list(limit=2) if job.series_instance_uid == series_uid),
+        None,
     )
 
 

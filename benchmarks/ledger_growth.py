@@ -144,16 +144,22 @@ def measure(ledger: Ledger, engine: sa.Engine, size: int) -> dict[str, float]:
         instance = an_instance(f"{size}.{number}")
         timed(
             "add an object",
-            lambda instance=instance: ledger.add(instance, ready_at=NOW, max_wait=MAX_WAIT),  # type: ignore[misc]
+            lambda instance=instance: ledger.receiving.add(
+                instance, ready_at=NOW, max_wait=MAX_WAIT
+            ),  # type: ignore[misc]
         )
         job = timed(
-            "claim a job", lambda: ledger.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3)
+            "claim a job",
+            lambda: ledger.reading.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3),
         )
         timed(
             "ask in vain for a job",
-            lambda: ledger.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3),
+            lambda: ledger.reading.claim(owner="bench", now=NOW, lease=LEASE, max_attempts=3),
         )
-        timed("look for a series that arrives, in vain", lambda: ledger.look_at(now=NOW, until=NOW))
+        timed(
+            "look for a series that arrives, in vain",
+            lambda: ledger.reading.previews.claim(now=NOW, until=NOW),
+        )
         result = a_result(f"{size}.{number}")
         timed(
             "finish with a result for one destination",
@@ -161,10 +167,13 @@ def measure(ledger: Ledger, engine: sa.Engine, size: int) -> dict[str, float]:
         )
         claimed = timed(
             "claim a delivery",
-            lambda: ledger.claim_deliveries(owner="bench", now=NOW, lease=LEASE, limit=50),
+            lambda: ledger.delivery.claim_deliveries(owner="bench", now=NOW, lease=LEASE, limit=50),
         )
         ids = [delivery.id for delivery in claimed]  # type: ignore[attr-defined]
-        timed("settle a delivery", lambda ids=ids: ledger.delivered(ids, owner="bench", now=NOW))  # type: ignore[misc]
+        timed(
+            "settle a delivery",
+            lambda ids=ids: ledger.delivery.delivered(ids, owner="bench", now=NOW),
+        )  # type: ignore[misc]
         timed(OPERATIONS[-1], lambda: housekeeping(ledger))
     return {operation: median(measured) for operation, measured in times.items()}
 
@@ -177,14 +186,14 @@ def commit_one_row(engine: sa.Engine) -> None:
 def housekeeping(ledger: Ledger) -> None:
     """What the sender does once a minute."""
     long_ago = NOW - timedelta(days=3650)
-    ledger.shorten_waits(now=NOW, longest=timedelta(days=1))
-    ledger.sweep_series(idle_since=long_ago, failed_too=True, limit=20, now=NOW)
-    ledger.prune(swept_before=long_ago, limit=200)
-    ledger.forget_answers(made_before=long_ago)
+    ledger.maintenance.shorten_waits(now=NOW, longest=timedelta(days=1))
+    ledger.maintenance.sweep_series(idle_since=long_ago, failed_too=True, limit=20, now=NOW)
+    ledger.maintenance.prune(swept_before=long_ago, limit=200)
+    ledger.maintenance.forget_answers(made_before=long_ago)
 
 
 def finish(ledger: Ledger, job: object, results: Sequence[Result]) -> None:
-    ledger.finish(
+    ledger.reading.finish(
         job,  # type: ignore[arg-type]
         now=NOW,
         positive=True,

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from ich_node.config.settings import SpoolSettings
-from ich_node.ledger import Ledger
+from ich_node.ledger import MaintenanceLedger
 from ich_node.spool import Spool
 
 EVERY = timedelta(minutes=1)
@@ -46,7 +46,7 @@ class SpoolRetention:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: MaintenanceLedger,
         spool: Spool,
         settings: SpoolSettings,
         clock: Callable[[], datetime],

@@ -47,7 +47,9 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
             else sources
         )
         kept, clock = spool or Spool(tmp_path / "spool"), Clock()
-        listener = Listener(settings, allowed, SeriesSettings(), kept, ledger, clock).__enter__()
+        listener = Listener(
+            settings, allowed, SeriesSettings(), kept, ledger.receiving, clock
+        ).__enter__()
         listeners.append(listener)
         return Node(listener=listener, ledger=ledger, spool=kept, clock=clock)
 

@@ -51,7 +51,7 @@ class Node:
     def sweeper(self, *, keep_days: float = 365, **settings: Any) -> SpoolRetention:
         kept = SpoolSettings(**{"watermark_percent": 100, **settings})
         return SpoolRetention(
-            self.ledger,
+            self.ledger.maintenance,
             self.spool,
             kept,
             self.clock,
@@ -66,22 +66,22 @@ class Node:
             self.ledger, self.spool, [result_object(0, series=series)], ("pacs",), self.clock.now
         )
         if state != "PENDING":
-            (delivery,) = self.ledger.claim_deliveries(
+            (delivery,) = self.ledger.delivery.claim_deliveries(
                 owner="me", now=self.clock.now, lease=DAY, limit=9
             )
             held: dict[str, Any] = {"owner": "me", "now": self.clock.now}
             if state == "SENT":
-                self.ledger.delivered([delivery.id], **held)
+                self.ledger.delivery.delivered([delivery.id], **held)
             elif state == "FAILED":
-                self.ledger.give_up([delivery.id], **held, detail="away")
+                self.ledger.delivery.give_up([delivery.id], **held, detail="away")
             elif state == "STORED":
-                self.ledger.stored(
+                self.ledger.delivery.stored(
                     [delivery.id],
                     **held,
                     transaction_uid="2.25.1",
                     answer_by=self.clock.now + 90 * DAY,
                 )
-        return self.ledger.list()[0].id
+        return self.ledger.operator.list()[0].id
 
     def files(self) -> list[Path]:
         return sorted(
@@ -111,8 +111,8 @@ def test_what_was_delivered_goes_after_its_time(node: Node) -> None:
     node.clock.now += timedelta(minutes=1)
     assert node.sweeper().sweep_due() == 1
     assert node.files() == []
-    assert node.ledger.events(job_id)[-1].event == "swept"
-    assert len(node.ledger.results(job_id)) == 1
+    assert node.ledger.operator.events(job_id)[-1].event == "swept"
+    assert len(node.ledger.operator.results(job_id)) == 1
     assert node.sweeper().sweep_due() == 0
 
 
@@ -127,15 +127,19 @@ def test_long_after_its_files_a_story_goes_too(node: Node) -> None:
     assert sweeper.sweep_due() == 1
     node.clock.now += 365 * DAY
     sweeper.sweep_due()
-    assert node.ledger.get(swept) is not None
+    assert node.ledger.operator.get(swept) is not None
     node.clock.now += timedelta(minutes=1)
     sweeper.sweep_due()
-    assert (node.ledger.get(swept), node.ledger.events(swept), node.ledger.results(swept)) == (
+    assert (
+        node.ledger.operator.get(swept),
+        node.ledger.operator.events(swept),
+        node.ledger.operator.results(swept),
+    ) == (
         None,
         [],
         [],
     )
-    assert node.ledger.get(owed) is not None
+    assert node.ledger.operator.get(owed) is not None
 
 
 @pytest.mark.parametrize("state", ["PENDING", "SENDING", "STORED", "FAILED"])
@@ -180,7 +184,7 @@ def record(node: Node, number: int, stored: Stored, *, series: int = 1) -> Insta
         source="ct",
         received_at=node.clock.now,
     )
-    node.ledger.add(arrived, ready_at=node.clock.now, max_wait=DAY)
+    node.ledger.receiving.add(arrived, ready_at=node.clock.now, max_wait=DAY)
     return arrived
 
 
@@ -190,9 +194,9 @@ def test_above_the_watermark_the_oldest_delivered_go_first(node: Node) -> None:
         node.deliver(series=series)
         node.clock.now += timedelta(minutes=5)
     add_object(node, 1, series=99)
-    job = node.ledger.claim(owner="me", now=node.clock.now + DAY, lease=DAY, max_attempts=3)
+    job = node.ledger.reading.claim(owner="me", now=node.clock.now + DAY, lease=DAY, max_attempts=3)
     assert job is not None
-    node.ledger.fail(job, now=node.clock.now, reason="bug", detail="", retry_at=None)
+    node.ledger.reading.fail(job, now=node.clock.now, reason="bug", detail="", retry_at=None)
     age(node)
     sweeper = node.sweeper(watermark_percent=0.001)
     assert sweeper.sweep_due() == 12  # of 120 minutes the last 60 are spared
@@ -205,9 +209,9 @@ def test_bytes_that_another_series_needs_stay(node: Node) -> None:
     """Two series share an object's bytes; one is swept."""
     node.deliver(series=1)
     add_object(node, 5, series=1)
-    job = node.ledger.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
+    job = node.ledger.reading.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
     assert job is not None
-    node.ledger.refuse(job, now=node.clock.now, reason="not_head", detail="")
+    node.ledger.reading.refuse(job, now=node.clock.now, reason="not_head", detail="")
     add_object(node, 5, series=2)
     age(node)
     node.clock.now += 8 * DAY
@@ -219,35 +223,37 @@ def test_a_resend_after_the_sweep_is_read_anew(node: Node) -> None:
     """The same bytes are new again, in a new revision; nothing refers to a file that is gone."""
     node.deliver()
     add_object(node, 3)
-    job = node.ledger.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
+    job = node.ledger.reading.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
     assert job is not None
-    node.ledger.refuse(job, now=node.clock.now, reason="too_few_slices", detail="")
+    node.ledger.reading.refuse(job, now=node.clock.now, reason="too_few_slices", detail="")
     age(node)
     node.clock.now += 8 * DAY
     node.sweeper().sweep_due()
     add_object(node, 3)
-    newest = node.ledger.list()[0]
+    newest = node.ledger.operator.list()[0]
     assert newest.revision == 3
-    assert [node.spool.read(instance.path) for instance in node.ledger.instances(newest)] == [b"3"]
+    assert [
+        node.spool.read(instance.path) for instance in node.ledger.operator.instances(newest)
+    ] == [b"3"]
     with pytest.raises(ConfigError, match="the files of job 2 were removed after their time"):
-        node.ledger.retry(2, now=node.clock.now)
+        node.ledger.operator.retry(2, now=node.clock.now)
 
 
 def test_what_arrives_again_while_it_is_swept_is_kept(node: Node) -> None:
     """Between the ledger's forgetting and the file's end the same bytes come again: they stay."""
     node.deliver()
     arrived = add_object(node, 3)
-    job = node.ledger.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
+    job = node.ledger.reading.claim(owner="me", now=node.clock.now, lease=DAY, max_attempts=3)
     assert job is not None
-    node.ledger.refuse(job, now=node.clock.now, reason="too_few_slices", detail="")
+    node.ledger.reading.refuse(job, now=node.clock.now, reason="too_few_slices", detail="")
     age(node)
     node.clock.now = datetime.now(UTC)
-    paths = node.ledger.sweep_series(
+    paths = node.ledger.maintenance.sweep_series(
         idle_since=node.clock.now, failed_too=True, limit=9, now=node.clock.now
     )
     assert arrived.path in paths
     node.spool.put(b"3")  # written, not yet in the ledger
-    assert arrived.path in node.ledger.unreferenced(paths)
+    assert arrived.path in node.ledger.maintenance.unreferenced(paths)
     assert not node.spool.remove(arrived.path, last_put=(node.clock.now - HOUR).timestamp())
     assert node.spool.read(arrived.path) == b"3"
 
@@ -329,8 +335,8 @@ def test_a_clock_put_back_stops_neither_the_sweeping_nor_the_work(node: Node) ->
     sweeper.sweep_due()
     node.clock.put(-5 * HOUR)
     assert sweeper.sweep_due() == 0
-    waiting = next(job for job in node.ledger.list() if job.state is JobState.WAITING)
+    waiting = next(job for job in node.ledger.operator.list() if job.state is JobState.WAITING)
     assert waiting.ready_at <= node.clock.now + LONGEST_WAIT
-    assert node.ledger.events(waiting.id)[-1].event == "mended"
+    assert node.ledger.operator.events(waiting.id)[-1].event == "mended"
     node.clock.now += 8 * DAY
     assert sweeper.sweep_due() == 1

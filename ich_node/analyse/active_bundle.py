@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ich_node.errors import BundleError
-from ich_node.ledger import Ledger
+from ich_node.ledger import ActivationLedger
 from ich_node.model.bundle import Bundle
 from ich_node.model.bundle_file import open_bundle, shipped_bundle
 
@@ -11,7 +11,7 @@ from ich_node.model.bundle_file import open_bundle, shipped_bundle
 class ActiveBundle:
     """Keeps the current bundle open and notices when another one is activated."""
 
-    def __init__(self, ledger: Ledger, configured: Path | None) -> None:
+    def __init__(self, ledger: ActivationLedger, configured: Path | None) -> None:
         self._ledger = ledger
         self._configured = configured
         self._open: Bundle | None = None

@@ -10,7 +10,7 @@ import numpy as np
 
 from ich_node import __version__
 from ich_node.detection.slabs import Slab
-from ich_node.ledger import Job, Ledger, NetworkAnswer
+from ich_node.ledger import Job, NetworkAnswer, PreviewLedger
 from ich_node.model.detector import Detector
 from ich_node.model.memory import SlabAnswer
 
@@ -21,7 +21,7 @@ class AnswerCache:
     """
 
     def __init__(
-        self, ledger: Ledger, job: Job, detector: Detector, sha256_of: Mapping[str, str]
+        self, ledger: PreviewLedger, job: Job, detector: Detector, sha256_of: Mapping[str, str]
     ) -> None:
         self._ledger = ledger
         self._job = job

@@ -28,7 +28,7 @@ from ich_node.config.destinations import Destination
 from ich_node.config.settings import AnalysisSettings
 from ich_node.detection.reading import Reading
 from ich_node.errors import BundleError, DeviceLost, Refusal, ReportError, TooLarge, Unavailable
-from ich_node.ledger import Job, LeaseLost, Ledger, Result
+from ich_node.ledger import AnalyserLedger, Job, LeaseLost, Result
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device, first_line, load_engine
@@ -57,7 +57,7 @@ class Refused(Exception):
 class Analyser:
     """One process that reads. clock is the node's; owner names this process in leases."""
 
-    ledger: Ledger
+    ledger: AnalyserLedger
     spool: Spool
     shelf: ActiveBundle
     settings: AnalysisSettings
@@ -82,7 +82,7 @@ class Analyser:
             torch.set_num_threads(self.settings.threads)
         log.info("analyser_started", device=self.settings.device, threads=torch.get_num_threads())
         detector: Detector | None = None
-        with closing(self.ledger.news()) as news:
+        with closing(self.ledger.changes()) as news:
             while not self.stop.is_set():
                 try:
                     bundle = self.shelf.current()
@@ -124,7 +124,7 @@ class Analyser:
         Unavailable, DeviceLost.
         """
         now = self.clock()
-        job = self.ledger.look_at(now=now, until=now + self._lease)
+        job = self.ledger.previews.claim(now=now, until=now + self._lease)
         if job is None:
             return False
         with structlog.contextvars.bound_contextvars(
@@ -133,13 +133,13 @@ class Analyser:
             try:
                 reading = self.reader.read_ahead(job, detector, self._look_up)
                 log.info("series_looked_at", objects=job.objects, positive=reading.positive)
-                self.ledger.end_look(job, objects=job.objects, suspected=reading.positive)
+                self.ledger.previews.finish(job, objects=job.objects, suspected=reading.positive)
             # not whole yet, or not ours to read: that is said when it is complete
             except Refusal as refusal:
                 log.debug("look_in_vain", reason=refusal.reason)
-                self.ledger.end_look(job, objects=job.objects, suspected=False)
+                self.ledger.previews.finish(job, objects=job.objects, suspected=False)
             except Interrupted:
-                self.ledger.break_off_look(job)
+                self.ledger.previews.release(job)
             except torch.AcceleratorError as error:
                 raise DeviceLost(f"the GPU does not work any more: {first_line(error)}") from error
             except Unavailable:

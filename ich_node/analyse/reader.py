@@ -14,7 +14,7 @@ from ich_node.analyse.answer_cache import AnswerCache
 from ich_node.analyse.pixel_cache import AT_ONCE, PixelCache
 from ich_node.detection.reading import Reading
 from ich_node.errors import TooLarge
-from ich_node.ledger import Instance, Job, Ledger
+from ich_node.ledger import AnalyserLedger, Instance, Job
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import first_line
 from ich_node.report.uids import digest_of
@@ -52,7 +52,7 @@ class Objects:
 class Reader:
     """One a process."""
 
-    def __init__(self, ledger: Ledger, spool: Spool, clock: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: AnalyserLedger, spool: Spool, clock: Callable[[], datetime]) -> None:
         self._ledger = ledger
         self._spool = spool
         self._clock = clock
@@ -96,7 +96,7 @@ class Reader:
     def tidy(self) -> None:
         """Pixels of series that another process has read, or that nobody will."""
         for job_id in self._lightbox.job_ids():
-            if not self._ledger.is_open(job_id):
+            if not self._ledger.previews.is_open(job_id):
                 self._lightbox.take_down(job_id)
 
     def _read(
@@ -120,7 +120,7 @@ class Reader:
     def _detect(
         self, objects: Objects, detector: Detector, series: Series, look_up: Callable[[], None]
     ) -> tuple[Reading, AnswerCache]:
-        recollection = AnswerCache(self._ledger, objects.job, detector, objects.sha256_of)
+        recollection = AnswerCache(self._ledger.previews, objects.job, detector, objects.sha256_of)
         try:
             return detector.read(series, lambda *_: look_up(), recollection), recollection
         except Interrupted:

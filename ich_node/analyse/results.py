@@ -13,7 +13,7 @@ from pydicom import Dataset
 
 from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal, ReportError
-from ich_node.ledger import Job, Ledger, Result
+from ich_node.ledger import AnalyserLedger, Job, Result
 from ich_node.model.detector import Detector
 from ich_node.notification import KIND, Notification
 from ich_node.report import (
@@ -40,7 +40,7 @@ class JobResults:
     """
 
     job: Job
-    ledger: Ledger
+    ledger: AnalyserLedger
     spool: Spool
     detector: Detector
     options: ReportOptions

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ich_node.errors import ConfigError
-from ich_node.ledger import Job, JobState, Lane, Ledger
+from ich_node.ledger import Job, JobState, Lane, OperatorLedger
 
 app = typer.Typer(
     no_args_is_help=True, help="What was received, what became of it, and what is still owed."
@@ -19,12 +19,12 @@ JobId = Annotated[int, typer.Argument(help="The number in `jobs list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _ledger(context: typer.Context) -> Ledger:
-    ledger: Ledger = context.obj.ledger()
+def _ledger(context: typer.Context) -> OperatorLedger:
+    ledger: OperatorLedger = context.obj.ledger().operator
     return ledger
 
 
-def _job(ledger: Ledger, job_id: int) -> Job:
+def _job(ledger: OperatorLedger, job_id: int) -> Job:
     job = ledger.get(job_id)
     if job is None:
         raise ConfigError(f"there is no job {job_id}; `ich-node jobs list` shows what there is")

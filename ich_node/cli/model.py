@@ -12,7 +12,7 @@ import typer
 
 from ich_node.cli import model_rule
 from ich_node.errors import BundleError
-from ich_node.ledger import Ledger
+from ich_node.ledger import ActivationLedger
 
 app = typer.Typer(no_args_is_help=True, help="The models: import, look at, activate, roll back.")
 BundleFile = Annotated[
@@ -67,7 +67,7 @@ def list_models(context: typer.Context) -> None:
     """The bundle that reads now, and every activation before it."""
     from ich_node.analyse.active_bundle import ActiveBundle
 
-    ledger: Ledger = context.obj.ledger()
+    ledger: ActivationLedger = context.obj.ledger().activations
     shelf = ActiveBundle(ledger, context.obj.config.bundle.path)
     current = shelf.current()
     typer.echo(f"reading now: {current.name} {current.sha256[:12]} ({shelf.current_path()})")
@@ -94,7 +94,9 @@ def show(
     bundle = (
         open_bundle(file)
         if file
-        else ActiveBundle(context.obj.ledger(), context.obj.config.bundle.path).current()
+        else ActiveBundle(
+            context.obj.ledger().activations, context.obj.config.bundle.path
+        ).current()
     )
     card = {
         name: value for name, value in asdict(bundle.card).items() if name != "self_check_peaks"
@@ -111,7 +113,7 @@ def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
 
     bundle = open_bundle(file)
     kept = _keep(file.read_bytes(), context.obj.config.spool.path / "bundles")
-    ledger: Ledger = context.obj.ledger()
+    ledger: ActivationLedger = context.obj.ledger().activations
     ledger.activate_bundle(
         path=str(kept),
         sha256=bundle.sha256,
@@ -126,7 +128,7 @@ def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
 @app.command()
 def rollback(context: typer.Context, why: Why = "") -> None:
     """Activate the bundle before the current one."""
-    ledger: Ledger = context.obj.ledger()
+    ledger: ActivationLedger = context.obj.ledger().activations
     activation = ledger.rollback_bundle(who=getpass.getuser(), why=why, now=datetime.now(UTC))
     typer.echo(f"activated {activation.name} {activation.sha256[:12]}")
 

@@ -68,7 +68,9 @@ def set_rule(
     parent = (
         open_bundle(bundle)
         if bundle
-        else ActiveBundle(context.obj.ledger(), context.obj.config.bundle.path).current()
+        else ActiveBundle(
+            context.obj.ledger().activations, context.obj.config.bundle.path
+        ).current()
     )
     wanted = {"min_prominence": h, "min_likelihood": t, "min_distance_px": d, "slice_gate": gate}
     given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}

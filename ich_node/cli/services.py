@@ -133,7 +133,7 @@ def receive(
         config.sources,
         config.series,
         setup.spool(),
-        setup.ledger(),
+        setup.ledger().receiving,
         clock=_watched(STALL_SECONDS),
         stop=stop,
         tls=config.tls,
@@ -152,9 +152,9 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     stop = _begin(setup, "analyse", stop_with_parent)
     ledger = setup.ledger()
     analyser = Analyser(
-        ledger=ledger,
+        ledger=ledger.reading,
         spool=setup.spool(),
-        shelf=ActiveBundle(ledger, setup.config.bundle.path),
+        shelf=ActiveBundle(ledger.activations, setup.config.bundle.path),
         settings=setup.config.analysis,
         options=ReportOptions(
             ae_title=setup.config.scp.ae_title, **setup.config.report.model_dump()
@@ -178,7 +178,7 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
     config, ledger, spool = setup.config, setup.ledger(), setup.spool()
     tell_systemd(READY)
     sender = Sender(
-        ledger,
+        ledger.delivery,
         spool,
         config.destinations,
         config.scp.ae_title,
@@ -190,7 +190,7 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
     longest_wait = max(_longest_wait(config), LONGEST_RETRY)
     sender.work(
         SpoolRetention(
-            ledger,
+            ledger.maintenance,
             spool,
             config.spool,
             now,

@@ -21,7 +21,7 @@ from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets import NotSent, Outlet, Taken, open_outlet
 from ich_node.deliver.outlets.commitment_user import Commitments
 from ich_node.errors import ConfigError, PeerUnavailable, Unavailable
-from ich_node.ledger import Delivery, LeaseLost, Ledger
+from ich_node.ledger import Delivery, LeaseLost, SenderLedger
 from ich_node.network.requestor import TLS_OFF
 from ich_node.notification import NotANotification
 from ich_node.retention import SpoolRetention
@@ -51,7 +51,7 @@ def retry_at(*, attempts: int, first_at: datetime, now: datetime) -> datetime | 
 class Sender:
     """One process that delivers. clock is the node's; owner names this process in leases."""
 
-    ledger: Ledger
+    ledger: SenderLedger
     spool: Spool
     destinations: Sequence[Destination]
     ae_title: str
@@ -63,7 +63,7 @@ class Sender:
 
     def work(self, sweeper: SpoolRetention | None = None) -> None:
         """Deliver until asked to stop, and keep the spool swept."""
-        with closing(self.ledger.news()) as news:
+        with closing(self.ledger.changes()) as news:
             while not self.stop.is_set():
                 try:
                     idle = self.retry_uncommitted() + self.send_due() == 0
@@ -138,7 +138,7 @@ class Sender:
         )
         if destination is None:
             raise PeerUnavailable(f"config.toml has no destination '{name}' any more")
-        commitments = Commitments(ledger=self.ledger, clock=self.clock, stop=self.stop)
+        commitments = Commitments(ledger=self.ledger.commitments, clock=self.clock, stop=self.stop)
         return open_outlet(
             destination,
             ae_title=self.ae_title,

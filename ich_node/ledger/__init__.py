@@ -6,7 +6,15 @@ Results; each Result is a Delivery per destination, which `send` claims. The sta
 between them are drawn in states.py.
 """
 
+from ich_node.ledger.activations import ActivationLedger
+from ich_node.ledger.commitments import CommitmentLedger
+from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.ledger import Ledger, open_ledger
+from ich_node.ledger.maintenance import MaintenanceLedger
+from ich_node.ledger.operator import OperatorLedger
+from ich_node.ledger.previews import PreviewLedger
+from ich_node.ledger.reading import AnalyserLedger
+from ich_node.ledger.receiving import ReceiverLedger
 from ich_node.ledger.rows import (
     Activation,
     Delivery,
@@ -21,7 +29,10 @@ from ich_node.ledger.states import Added, DeliveryState, JobState, Lane
 
 __all__ = [
     "Activation",
+    "ActivationLedger",
     "Added",
+    "AnalyserLedger",
+    "CommitmentLedger",
     "Delivery",
     "DeliveryState",
     "Instance",
@@ -31,7 +42,12 @@ __all__ = [
     "Lane",
     "LeaseLost",
     "Ledger",
+    "MaintenanceLedger",
     "NetworkAnswer",
+    "OperatorLedger",
+    "PreviewLedger",
+    "ReceiverLedger",
     "Result",
+    "SenderLedger",
     "open_ledger",
 ]

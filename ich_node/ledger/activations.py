@@ -6,32 +6,35 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ich_node.errors import ConfigError
+from ich_node.ledger.database import Database
 from ich_node.ledger.rows import Activation
-from ich_node.ledger.seat import Seat
 from ich_node.ledger.tables import activations, as_values, columns_of
 
 NEWEST_FIRST = sa.select(*columns_of(Activation, activations)).order_by(activations.c.id.desc())
 
 
-class Activating(Seat):
-    """Who let which bundle read, when and why."""
+class ActivationLedger:
+    """Who activated which bundle, when and why."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def active_bundle(self) -> Activation | None:
         """The one that reads now; None if nobody ever chose."""
-        with self._read() as connection:
+        with self._database.read() as connection:
             newest = as_values(Activation, connection.execute(NEWEST_FIRST.limit(1)))
         return newest[0] if newest else None
 
     def activations(self) -> list[Activation]:
         """The newest first."""
-        with self._read() as connection:
+        with self._database.read() as connection:
             return as_values(Activation, connection.execute(NEWEST_FIRST))
 
     def activate_bundle(
         self, *, path: str, sha256: str, name: str, who: str, why: str, now: datetime
     ) -> Activation:
         """This bundle reads from the next job on."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             return _append(
                 connection,
                 Activation(at=now, name=name, sha256=sha256, path=path, who=who, why=why),
@@ -41,7 +44,7 @@ class Activating(Seat):
         """Activate what read before the current bundle; twice goes back and forth. Raises
         ConfigError if nothing did.
         """
-        with self._write() as connection:
+        with self._database.write() as connection:
             history = as_values(Activation, connection.execute(NEWEST_FIRST))
             previous = next(
                 (earlier for earlier in history if earlier.sha256 != history[0].sha256), None

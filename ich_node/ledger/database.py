@@ -1,6 +1,4 @@
-"""One engine for SQLite and PostgreSQL: how transactions begin, what the errors mean, the schema
-brought up to date.
-"""
+"""One engine for SQLite and PostgreSQL: how transactions begin, and what the errors mean."""
 
 import os
 import secrets
@@ -14,6 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ich_node.errors import ConfigError, SpoolFull, Unavailable
+from ich_node.ledger.changes import Changes
 
 BUSY_SECONDS = 15.0
 CONNECT_SECONDS = 10
@@ -26,28 +25,34 @@ KEEPALIVE = {
     "tcp_user_timeout": 60_000,
 }
 READS_ONLY = "ich_node_reads_only"
-HEAD = "0003"  # the newest of ich_node/migrations/versions
 
 
-def open_engine(url: str, *, busy_seconds: float) -> sa.Engine:
-    """An engine on an up-to-date schema.
+class Database:
+    """Transactions on one engine. Safe to share between threads; `dispose` closes its connections."""
 
-    Raises ConfigError if the URL or the schema is not for this program, Unavailable if the database
-    does not answer.
-    """
-    engine = _engine(url, busy_seconds)
-    try:
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self._reader = engine.execution_options(**{READS_ONLY: True})
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+    def changes(self) -> Changes:
+        """For a loop that waits for work; the caller closes it. Raises Unavailable."""
         with errors_explained():
-            _migrate(engine)
-    except sa.exc.DatabaseError as error:
-        engine.dispose()
-        raise ConfigError(
-            f"[database] url: {_shown(engine.url)} is not a ledger of ich-node: {error.orig}"
-        ) from error
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
+            return Changes(self.engine)
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction: all of it is durable afterwards, or none of it happened."""
+        with errors_explained(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A consistent view of the ledger, without a lock."""
+        with errors_explained(), self._reader.connect() as connection:
+            yield connection
 
 
 @contextmanager
@@ -71,7 +76,12 @@ def _is_full(error: sa.exc.DBAPIError) -> bool:
     )
 
 
-def _engine(url: str, busy_seconds: float) -> sa.Engine:
+def make_engine(url: str, *, busy_seconds: float) -> sa.Engine:
+    """An engine for a database URL; a missing SQLite file is made.
+
+    busy_seconds: how long a connection waits for a lock. Raises ConfigError if the URL cannot be
+    used, Unavailable if the file cannot be opened.
+    """
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() != "sqlite":
@@ -164,28 +174,3 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     """
     reads_only = connection.get_execution_options().get(READS_ONLY, False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
-
-
-def _migrate(engine: sa.Engine) -> None:
-    """Bring the schema to this code's version, if it is another one."""
-    with engine.execution_options(**{READS_ONLY: True}).connect() as connection:
-        if version_of(connection) == HEAD:
-            return
-    from ich_node.ledger.migrate import migrate  # 12 MB that a running service does not need
-
-    with engine.begin() as connection:
-        migrate(connection, where=_shown(engine.url))
-
-
-def version_of(connection: sa.Connection) -> str | None:
-    """None of an empty database."""
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    version: str | None = connection.exec_driver_sql(
-        "SELECT version_num FROM alembic_version"
-    ).scalar()
-    return version
-
-
-def _shown(url: sa.URL) -> str:
-    return url.render_as_string(hide_password=True)

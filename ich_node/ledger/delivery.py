@@ -1,14 +1,16 @@
-"""The sender's seat: what is owed to whom, and what became of it."""
+"""The sender's part of the ledger: what is owed to which destination, and what became of it."""
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from ich_node.ledger.changes import Changes
+from ich_node.ledger.commitments import CommitmentLedger
+from ich_node.ledger.database import Database
+from ich_node.ledger.journal import note_deliveries
 from ich_node.ledger.rows import Delivery, LeaseLost
-from ich_node.ledger.seat import Seat, note
 from ich_node.ledger.states import DeliveryState
 from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results
 from ich_node.notification import KIND as NOTIFICATION
@@ -29,11 +31,18 @@ ANY_DUE, ANY_OVERDUE = (
     sa.select(deliveries.c.id).where(where).limit(1) for where in (IS_DUE, IS_OVERDUE)
 )
 NO_PRIORITIES: Mapping[str, int] = {}
-TO_SEND_AGAIN: dict[str, Any] = {"transaction_uid": None}
 
 
-class Delivering(Seat):
+class SenderLedger:
     """Hands out what is due, one destination and one job at a time: one association."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.commitments = CommitmentLedger(database)
+
+    def changes(self) -> Changes:
+        """For a loop that waits for work; the caller closes it. Raises Unavailable."""
+        return self._database.changes()
 
     def claim_deliveries(
         self,
@@ -51,10 +60,12 @@ class Delivering(Seat):
         it positive readings, in these what has been due for longest.
         """
         urgent = _urgent_first(priorities)
-        with self._read() as connection:  # it takes no lock for the answer that it mostly gets
+        with (
+            self._database.read() as connection
+        ):  # it takes no lock for the answer that it mostly gets
             if connection.execute(ANY_DUE, {"now": now}).first() is None:
                 return []
-        with self._write() as connection:
+        with self._database.write() as connection:
             while True:
                 due = _due(deliveries.c.destination, deliveries.c.job_id, first=urgent)
                 oldest = connection.execute(_locked(due).limit(1), {"now": now}).one_or_none()
@@ -87,7 +98,7 @@ class Delivering(Seat):
         self, ids: Collection[int], *, owner: str, now: datetime, lease: timedelta
     ) -> None:
         """Hold them for longer. Raises LeaseLost, and then none of them is renewed."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             _update_held(connection, ids, owner, lease_until=now + lease)
 
     def delivered(
@@ -116,59 +127,16 @@ class Delivering(Seat):
         }
         self._settle(ids, owner, now, "taken, not yet committed", detail, **values)
 
-    def commitment_answered(
-        self,
-        transaction_uid: str,
-        *,
-        committed: Collection[str],
-        failed: Mapping[str, str],
-        now: datetime,
-    ) -> int:
-        """What the destination said of the objects of a transaction, by SOP Instance UID; how many
-        deliveries heard of it.
-
-        Committed is sent. What failed (with the reason) is due to be sent again at once: see
-        claim_uncommitted.
-        """
-        with self._write() as connection:
-            answered = _answered(
-                connection, transaction_uid, committed, now, state=DeliveryState.SENT, sent_at=now
-            )
-            for sop_instance_uid, reason in failed.items():
-                answered += _answered(
-                    connection,
-                    transaction_uid,
-                    [sop_instance_uid],
-                    now,
-                    **TO_SEND_AGAIN,
-                    next_at=now,
-                    detail=reason,
-                )
-        return answered
-
-    def commitment_refused(self, transaction_uid: str, *, now: datetime, detail: str) -> None:
-        """The destination will not answer this transaction: its objects are due to be sent again."""
-        with self._write() as connection:
-            _answered(
-                connection, transaction_uid, None, now, **TO_SEND_AGAIN, next_at=now, detail=detail
-            )
-
-    def awaits_commitment(self, transaction_uid: str) -> bool:
-        """Whether objects of the transaction still wait for the destination's word."""
-        query = sa.select(deliveries.c.id).where(_asked(transaction_uid)).limit(1)
-        with self._read() as connection:
-            return connection.execute(query).one_or_none() is not None
-
     def claim_uncommitted(
         self, *, owner: str, now: datetime, lease: timedelta, limit: int
     ) -> list[Delivery]:
         """Objects whose destination does not keep them, or did not say so in time: SENDING and
         ours, to be tried again.
         """
-        with self._read() as connection:
+        with self._database.read() as connection:
             if connection.execute(ANY_OVERDUE, {"now": now}).first() is None:
                 return []
-        with self._write() as connection:
+        with self._database.write() as connection:
             overdue = (
                 sa.select(deliveries.c.id)
                 .where(IS_OVERDUE)
@@ -209,7 +177,7 @@ class Delivering(Seat):
             deliveries.c.state == DeliveryState.PENDING,
             deliveries.c.next_at < until,
         )
-        with self._write() as connection:
+        with self._database.write() as connection:
             connection.execute(sa.update(deliveries).where(waiting).values(next_at=until))
 
     def give_up(self, ids: Collection[int], *, owner: str, now: datetime, detail: str) -> None:
@@ -227,11 +195,11 @@ class Delivering(Seat):
         detail: str,
         **values: Any,
     ) -> None:
-        with self._write() as connection:
+        with self._database.write() as connection:
             settled = _update_held(
                 connection, ids, owner, detail=detail, lease_owner=None, lease_until=None, **values
             )
-            _note_objects(connection, settled, now, event, detail)
+            note_deliveries(connection, settled, now, event, detail)
 
 
 def _due(*columns: sa.Column[Any], first: Sequence[sa.ColumnElement[Any]] = ()) -> sa.Select[Any]:
@@ -292,49 +260,8 @@ def _supersede(connection: sa.Connection, ids: Collection[int], now: datetime) -
             .values(state=DeliveryState.SUPERSEDED, lease_owner=None, lease_until=None)
             .returning(deliveries.c.job_id, deliveries.c.destination)
         ).all()
-        _note_objects(connection, settled, now, "superseded", "a newer answer goes there instead")
+        note_deliveries(connection, settled, now, "superseded", "a newer answer goes there instead")
     return found
-
-
-def _asked(transaction_uid: str) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        deliveries.c.state == DeliveryState.STORED, deliveries.c.transaction_uid == transaction_uid
-    )
-
-
-def _answered(
-    connection: sa.Connection,
-    transaction_uid: str,
-    objects: Collection[str] | None,
-    now: datetime,
-    /,
-    **values: Any,
-) -> int:
-    """Change those of a transaction's deliveries whose objects are named (None: all); how many
-    there were.
-    """
-    query = sa.update(deliveries).where(_asked(transaction_uid))
-    if objects is not None:
-        named = sa.select(results.c.id).where(results.c.sop_instance_uid.in_(objects))
-        query = query.where(deliveries.c.result_id.in_(named))
-    changed = connection.execute(
-        query.values(**values).returning(deliveries.c.job_id, deliveries.c.destination)
-    ).all()
-    event = "committed" if values.get("state") is DeliveryState.SENT else "not committed"
-    _note_objects(connection, changed, now, event, values.get("detail", ""))
-    return len(changed)
-
-
-def _note_objects(
-    connection: sa.Connection, rows: Sequence[sa.Row[Any]], now: datetime, event: str, detail: str
-) -> None:
-    """One line a job and destination, not one an object."""
-    objects: dict[tuple[int, str], int] = defaultdict(int)
-    for row in rows:
-        objects[row.job_id, row.destination] += 1
-    for (job_id, destination), count in objects.items():
-        words = f"{count} objects, {destination}"
-        note(connection, job_id, now, event, f"{words}: {detail}" if detail else words)
 
 
 def _update_held(

@@ -1,28 +1,47 @@
-"""The ledger: everything that the processes know in common. All SQL is in this package."""
+"""The ledger: what the processes share. All SQL is in this package."""
 
-from ich_node.ledger.activations import Activating
-from ich_node.ledger.clock_repair import Mending
-from ich_node.ledger.database import BUSY_SECONDS, open_engine
-from ich_node.ledger.delivery import Delivering
-from ich_node.ledger.operator import Operating
-from ich_node.ledger.previews import Looking
-from ich_node.ledger.reading import Claiming
-from ich_node.ledger.receiving import Receiving
-from ich_node.ledger.retention import Sweeping
+from ich_node.ledger.activations import ActivationLedger
+from ich_node.ledger.database import BUSY_SECONDS, Database, make_engine
+from ich_node.ledger.delivery import SenderLedger
+from ich_node.ledger.maintenance import MaintenanceLedger
+from ich_node.ledger.migrate import update_schema
+from ich_node.ledger.operator import OperatorLedger
+from ich_node.ledger.reading import AnalyserLedger
+from ich_node.ledger.receiving import ReceiverLedger
 
 
-class Ledger(Receiving, Looking, Claiming, Delivering, Operating, Activating, Sweeping, Mending):
-    """One ledger, seen from the seats of those who use it. Every method is one transaction; time is
-    an argument.
+class Ledger:
+    """One database, with a part for each role; a process is given the part of its role only.
+
+    Every method of a part is one transaction; time is an argument.
     """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.receiving = ReceiverLedger(database)
+        self.reading = AnalyserLedger(database)
+        self.delivery = SenderLedger(database)
+        self.maintenance = MaintenanceLedger(database)
+        self.operator = OperatorLedger(database)
+        self.activations = ActivationLedger(database)
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        self.database.dispose()
 
 
 def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
-    """The ledger behind a database URL, its schema brought up to date; several processes may do
-    this at once.
+    """The ledger behind a database URL, with its schema up to date; several processes may open it
+    at once.
 
     Raises ConfigError if the URL cannot be used or a newer program made the schema, Unavailable if
     the database does not answer (SQLite: if another process holds its write lock for longer than
     busy_seconds).
     """
-    return Ledger(open_engine(url, busy_seconds=busy_seconds))
+    engine = make_engine(url, busy_seconds=busy_seconds)
+    try:
+        update_schema(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Ledger(Database(engine))

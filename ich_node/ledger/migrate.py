@@ -1,22 +1,52 @@
-"""The schema brought to this code's version, once, by whoever comes first. Imported only when there
-is something to bring.
-"""
+"""The schema, brought up to this program's version by the first process that opens the ledger."""
 
 from importlib.resources import files
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 from ich_node.errors import ConfigError
-from ich_node.ledger.database import HEAD, version_of
+from ich_node.ledger.database import READS_ONLY, errors_explained
 
+HEAD = "0003"  # the newest of ich_node/ledger/migrations/versions
 MIGRATION_LOCK = 0x1C4_0DE  # any fixed number: PostgreSQL advisory locks are named by one
 
 
-def migrate(connection: sa.Connection, *, where: str) -> None:
-    """In the connection's transaction. Raises ConfigError if a newer program made the schema."""
+def update_schema(engine: sa.Engine) -> None:
+    """Bring the schema to this program's version, if it has another one.
+
+    Raises ConfigError if the database is no ledger or a newer program made it, Unavailable if it
+    does not answer.
+    """
+    where = engine.url.render_as_string(hide_password=True)
+    try:
+        with errors_explained():
+            with engine.execution_options(**{READS_ONLY: True}).connect() as connection:
+                if version_of(connection) == HEAD:
+                    return
+            with engine.begin() as connection:
+                _migrate(connection, where)
+    except sa.exc.DatabaseError as error:
+        raise ConfigError(
+            f"[database] url: {where} is not a ledger of ich-node: {error.orig}"
+        ) from error
+
+
+def version_of(connection: sa.Connection) -> str | None:
+    """The schema's revision; None for an empty database."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.exec_driver_sql(
+        "SELECT version_num FROM alembic_version"
+    ).scalar()
+    return version
+
+
+def _migrate(connection: sa.Connection, where: str) -> None:
+    # Alembic takes 12 MB, which a running service does not need.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
     version = version_of(connection)
@@ -25,7 +55,8 @@ def migrate(connection: sa.Connection, *, where: str) -> None:
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise ConfigError(
-            f"the ledger {where} has schema {version}, which a newer ich-node made; this one knows up to {HEAD}"
+            f"the ledger {where} has schema {version}, which a newer ich-node made; this one knows"
+            f" up to {HEAD}"
         )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

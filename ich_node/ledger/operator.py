@@ -1,4 +1,4 @@
-"""The operator's seat: look, and step in."""
+"""The operator's part of the ledger: what `ich-node jobs` shows and changes."""
 
 import builtins
 from datetime import datetime
@@ -7,20 +7,25 @@ from typing import Any
 import sqlalchemy as sa
 
 from ich_node.errors import ConfigError
+from ich_node.ledger.database import Database
 from ich_node.ledger.delivery import DELIVERY_ROWS
-from ich_node.ledger.rows import Delivery, Job, JobEvent, Result
-from ich_node.ledger.seat import Seat, note
+from ich_node.ledger.instances import instances_of
+from ich_node.ledger.journal import events_of, note
+from ich_node.ledger.rows import Delivery, Instance, Job, JobEvent, Result
 from ich_node.ledger.states import DeliveryState, JobState
-from ich_node.ledger.tables import as_values, columns_of, deliveries, job_events, jobs, results
+from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results
 
 UNREAD = (JobState.FAILED, JobState.REFUSED, JobState.CANCELLED)
 
 
-class Operating(Seat):
-    """What `ich-node jobs` shows and does."""
+class OperatorLedger:
+    """Shows jobs with their objects, results, deliveries and events; retries, cancels, closes jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def get(self, job_id: int) -> Job | None:
-        with self._read() as connection:
+        with self._database.read() as connection:
             return _get(connection, job_id)
 
     def list(self, *, state: JobState | None = None, limit: int = 50) -> builtins.list[Job]:
@@ -28,8 +33,13 @@ class Operating(Seat):
         query = sa.select(*columns_of(Job, jobs)).order_by(jobs.c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(jobs.c.state == state)
-        with self._read() as connection:
+        with self._database.read() as connection:
             return as_values(Job, connection.execute(query))
+
+    def instances(self, job: Job) -> builtins.list[Instance]:
+        """The newest version of each object that this revision of the series covers."""
+        with self._database.read() as connection:
+            return instances_of(connection, job)
 
     def results(self, job_id: int) -> builtins.list[Result]:
         query = (
@@ -37,11 +47,11 @@ class Operating(Seat):
             .where(results.c.job_id == job_id)
             .order_by(results.c.id)
         )
-        with self._read() as connection:
+        with self._database.read() as connection:
             return as_values(Result, connection.execute(query))
 
     def deliveries(self, job_id: int) -> builtins.list[Delivery]:
-        with self._read() as connection:
+        with self._database.read() as connection:
             return as_values(
                 Delivery,
                 connection.execute(
@@ -50,18 +60,13 @@ class Operating(Seat):
             )
 
     def events(self, job_id: int) -> builtins.list[JobEvent]:
-        """The job's story, oldest first."""
-        query = (
-            sa.select(*columns_of(JobEvent, job_events))
-            .where(job_events.c.job_id == job_id)
-            .order_by(job_events.c.id)
-        )
-        with self._read() as connection:
-            return as_values(JobEvent, connection.execute(query))
+        """The job's events, oldest first."""
+        with self._database.read() as connection:
+            return events_of(connection, job_id)
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state; every state is there."""
-        with self._read() as connection:
+        with self._database.read() as connection:
             rows = connection.execute(
                 sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
             ).all()
@@ -71,7 +76,7 @@ class Operating(Seat):
         """Read a job that was not read once more, or deliver again what could not be delivered.
         Raises ConfigError.
         """
-        with self._write() as connection:
+        with self._database.write() as connection:
             if _is_swept(connection, job_id):
                 raise ConfigError(
                     f"the files of job {job_id} were removed after their time; let the series be sent again"
@@ -98,7 +103,7 @@ class Operating(Seat):
         """Never read this revision; an object that arrives later opens the next one. Raises
         ConfigError.
         """
-        with self._write() as connection:
+        with self._database.write() as connection:
             if not _update(connection, job_id, (JobState.WAITING,), state=JobState.CANCELLED):
                 raise ConfigError(
                     f"{_described(connection, job_id)}: only a waiting job can be cancelled"
@@ -107,7 +112,7 @@ class Operating(Seat):
 
     def close(self, job_id: int, *, now: datetime) -> None:
         """Take a waiting job for ready now. Raises ConfigError."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             if not _update(connection, job_id, (JobState.WAITING,), ready_at=now):
                 raise ConfigError(
                     f"{_described(connection, job_id)}: only a waiting job can be closed"

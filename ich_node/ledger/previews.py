@@ -1,4 +1,6 @@
-"""The analyser's other seat: looking at series while they arrive, and what is remembered of them."""
+"""Previews: a series is read while it still arrives, and the network's answers are kept for its
+reading.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,9 +8,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ich_node.ledger.receiving import STILL_OPEN
+from ich_node.ledger.database import Database
+from ich_node.ledger.instances import STILL_OPEN
 from ich_node.ledger.rows import Job, NetworkAnswer
-from ich_node.ledger.seat import Seat
 from ich_node.ledger.states import Lane
 from ich_node.ledger.tables import answers, as_values, columns_of, jobs
 
@@ -36,7 +38,7 @@ GROWN = (
     .order_by(jobs.c.lane, jobs.c.ready_at)
     .limit(1)
 )
-LOOK = (
+CLAIM = (
     sa.update(jobs)
     .where(jobs.c.id == GROWN.with_for_update(skip_locked=True).scalar_subquery())
     .values(looked_at_until=sa.bindparam("until", type_=jobs.c.looked_at_until.type))
@@ -44,27 +46,29 @@ LOOK = (
 )
 
 
-class Looking(Seat):
+class PreviewLedger:
     """Hands out series that still arrive, each to one process at a time; keeps the network's
     answers about them.
     """
 
-    def look_at(self, *, now: datetime, until: datetime) -> Job | None:
-        """A series that has grown since somebody looked at it, or None. Nobody else looks at it
-        before then, or end_look.
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-        A process that dies over it is not followed into death by the next: the time has to run out
-        first.
+    def claim(self, *, now: datetime, until: datetime) -> Job | None:
+        """A series that has grown since its last preview, or None. No other process gets it before
+        `until`, finish or release.
+
+        If the process crashes in the preview, nobody tries again before `until`.
         """
-        with self._read() as connection:
+        with self._database.read() as connection:
             if connection.execute(GROWN, {"now": now}).first() is None:
                 return None
-        with self._write() as connection:
-            found = as_values(Job, connection.execute(LOOK, {"now": now, "until": until}))
+        with self._database.write() as connection:
+            found = as_values(Job, connection.execute(CLAIM, {"now": now, "until": until}))
         return found[0] if found else None
 
-    def end_look(self, job: Job, *, objects: int, suspected: bool) -> None:
-        """Somebody may look again when there are more than that many objects.
+    def finish(self, job: Job, *, objects: int, suspected: bool) -> None:
+        """The preview covered this many objects; the next one comes when there are enough new ones.
 
         A suspected series overtakes ordinary ones; not a large one, for which they would wait too
         long.
@@ -76,19 +80,19 @@ class Looking(Seat):
         values = {"looked_at_until": None, "objects_looked_at": objects} | (
             {"lane": lane} if suspected else {}
         )
-        with self._write() as connection:
+        with self._database.write() as connection:
             connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
 
-    def break_off_look(self, job: Job) -> None:
-        """Somebody may look again at once."""
-        with self._write() as connection:
+    def release(self, job: Job) -> None:
+        """The preview was not finished: another one may begin at once."""
+        with self._database.write() as connection:
             connection.execute(
                 sa.update(jobs).where(jobs.c.id == job.id).values(looked_at_until=None)
             )
 
     def is_open(self, job_id: int) -> bool:
         """Whether it may still grow: it was never claimed."""
-        with self._read() as connection:
+        with self._database.read() as connection:
             return (
                 connection.execute(
                     sa.select(jobs.c.id).where(jobs.c.id == job_id, STILL_OPEN)
@@ -104,7 +108,7 @@ class Looking(Seat):
             answers.c.bundle_sha256 == bundle_sha256,
             answers.c.engine == engine,
         )
-        with self._read() as connection:
+        with self._database.read() as connection:
             return as_values(NetworkAnswer, connection.execute(query))
 
     def keep_answers(self, job: Job, new: Sequence[NetworkAnswer], *, now: datetime) -> None:
@@ -117,7 +121,7 @@ class Looking(Seat):
             "made_at": now,
         }
         try:
-            with self._write() as connection:
+            with self._database.write() as connection:
                 connection.execute(
                     sa.delete(answers).where(
                         answers.c.slab_sha256.in_([answer.slab_sha256 for answer in new]),
@@ -128,10 +132,3 @@ class Looking(Seat):
                 connection.execute(sa.insert(answers), [asdict(answer) | series for answer in new])
         except sa.exc.IntegrityError:
             return  # PostgreSQL: another process keeps the same at this moment
-
-    def forget_answers(self, *, made_before: datetime) -> int:
-        """How many; whoever asks again asks the network."""
-        with self._write() as connection:
-            return connection.execute(
-                sa.delete(answers).where(answers.c.made_at < made_before)
-            ).rowcount

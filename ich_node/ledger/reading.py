@@ -1,4 +1,4 @@
-"""The analyser's seat: claim a job, keep the lease, say what became of it."""
+"""The analyser's part of the ledger: claim a job, keep its lease, record what became of it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,8 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from ich_node.ledger.rows import Job, LeaseLost, Result
-from ich_node.ledger.seat import Seat, note
+from ich_node.ledger.changes import Changes
+from ich_node.ledger.database import Database
+from ich_node.ledger.instances import instances_of
+from ich_node.ledger.journal import events_of, note
+from ich_node.ledger.previews import PreviewLedger
+from ich_node.ledger.rows import Instance, Job, JobEvent, LeaseLost, Result
 from ich_node.ledger.states import DeliveryState, JobState, Lane
 from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results
 from ich_node.notification import KIND as NOTIFICATION
@@ -107,8 +111,19 @@ def _at(now: datetime) -> dict[str, Any]:
     return {"now": now, "long_ago": now - PATIENCE}
 
 
-class Claiming(Seat):
-    """Hands out each job to one process at a time, for as long as its lease holds."""
+class AnalyserLedger:
+    """Hands out each job to one process at a time, for as long as its lease holds.
+
+    previews: for series that still arrive.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.previews = PreviewLedger(database)
+
+    def changes(self) -> Changes:
+        """For a loop that waits for work; the caller closes it. Raises Unavailable."""
+        return self._database.changes()
 
     def claim(
         self, *, owner: str, now: datetime, lease: timedelta, max_attempts: int
@@ -124,7 +139,7 @@ class Claiming(Seat):
         if not self.is_any_ready(now=now):
             return None
         try:
-            with self._write() as connection:
+            with self._database.write() as connection:
                 _bury_crashed(connection, now, max_attempts)
                 turn = connection.execute(WHOSE_TURN, _at(now)).scalar()
                 if turn is None:
@@ -145,7 +160,7 @@ class Claiming(Seat):
         before = [lane for lane in Lane if lane < (Lane.ORDINARY if has_waited else job.lane)]
         if not before:
             return False
-        with self._read() as connection:
+        with self._database.read() as connection:
             return (
                 connection.execute(READY_IN_LANES, {"now": now, "lanes": before}).first()
                 is not None
@@ -153,17 +168,27 @@ class Claiming(Seat):
 
     def is_any_ready(self, *, now: datetime) -> bool:
         """Whether a claim would find something to do."""
-        with self._read() as connection:
+        with self._database.read() as connection:
             return connection.execute(WHOSE_TURN, _at(now)).scalar() is not None
+
+    def instances(self, job: Job) -> list[Instance]:
+        """The newest version of each object that this revision of the series covers."""
+        with self._database.read() as connection:
+            return instances_of(connection, job)
+
+    def events(self, job_id: int) -> list[JobEvent]:
+        """The job's events, oldest first."""
+        with self._database.read() as connection:
+            return events_of(connection, job_id)
 
     def renew(self, job: Job, *, now: datetime, lease: timedelta) -> None:
         """Hold the job for longer. Raises LeaseLost."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             _update_held(connection, job, lease_until=now + lease)
 
     def release(self, job: Job, *, now: datetime, why: str = "the process stops") -> None:
         """Give the job back unread; the try does not count. Raises LeaseLost."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             _update_held(
                 connection, job, state=JobState.WAITING, attempts=job.attempts - 1, **NO_LEASE
             )
@@ -171,7 +196,7 @@ class Claiming(Seat):
 
     def remark(self, job: Job, *, now: datetime, event: str, detail: str) -> None:
         """A line in the story of a job that is being read."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             note(connection, job.id, now, event, detail)
 
     def finish(
@@ -193,7 +218,7 @@ class Claiming(Seat):
 
         One transaction: a crash between DONE and the deliveries would lose a report for ever.
         """
-        with self._write() as connection:
+        with self._database.write() as connection:
             answer = {
                 "positive": positive,
                 "series_probability": series_probability,
@@ -230,7 +255,7 @@ class Claiming(Seat):
         A job that is retried and refused for the same reason makes the same document again: it is
         owed already.
         """
-        with self._write() as connection:
+        with self._database.write() as connection:
             _update_held(
                 connection, job, state=JobState.REFUSED, reason=reason, detail=detail, **NO_LEASE
             )
@@ -256,7 +281,7 @@ class Claiming(Seat):
             .order_by(jobs.c.revision.desc(), results.c.id.desc())
             .limit(1)
         )
-        with self._read() as connection:
+        with self._database.read() as connection:
             found = as_values(Result, connection.execute(earlier))
         return found[0] if found else None
 
@@ -269,7 +294,7 @@ class Claiming(Seat):
             .join(jobs, jobs.c.id == deliveries.c.job_id)
             .where(_earlier_revision(job))
         )
-        with self._read() as connection:
+        with self._database.read() as connection:
             return set(connection.execute(query.distinct()).scalars())
 
     def fail(
@@ -278,7 +303,7 @@ class Claiming(Seat):
         """This try failed. FAILED if retry_at is None or it was the last one allowed, else ready
         again then. Raises LeaseLost.
         """
-        with self._write() as connection:
+        with self._database.write() as connection:
             is_last = jobs.c.attempts >= jobs.c.max_attempts
             state: Any = JobState.FAILED
             values: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The receiver's seat: objects arrive, and a series becomes a job."""
+"""The receiver's part of the ledger: objects arrive, and a series becomes a job."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from ich_node.errors import Unavailable
-from ich_node.ledger.database import errors_explained
+from ich_node.ledger.commitments import CommitmentLedger
+from ich_node.ledger.database import Database, errors_explained
 from ich_node.ledger.driver import Prepared, transaction
 from ich_node.ledger.group_commit import GroupCommit
+from ich_node.ledger.instances import STILL_OPEN, instances_of
+from ich_node.ledger.journal import note
 from ich_node.ledger.rows import Instance, Job
-from ich_node.ledger.seat import Seat, note
 from ich_node.ledger.states import Added, JobState, Lane
 from ich_node.ledger.tables import as_values, columns_of, instances, jobs
 
@@ -22,11 +24,6 @@ TRIES = 5
 MOST_ORDINARY_OBJECTS = 100
 NO_REVISION = 0, 0
 MOST_IN_ONE_QUERY = 1000
-
-# Never claimed: what the job covers may still grow. A job that was claimed once keeps its content
-# for ever, also through release, retry and a crash; what arrives later is a new revision. So
-# nothing is lost and two runs of a revision read the same.
-STILL_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None))
 
 
 def _capped(ready_at: sa.ColumnElement[datetime]) -> sa.ColumnElement[datetime]:
@@ -87,11 +84,16 @@ INSERT_NEW = (
 Arrived = Sequence[tuple[Instance, datetime, timedelta, bool]]
 
 
-class Receiving(Seat):
-    """Adds objects, and says when a series is complete."""
+class ReceiverLedger:
+    """Adds objects, and sets the time at which a series counts as complete.
 
-    def __init__(self, engine: sa.Engine) -> None:
-        super().__init__(engine)
+    commitments: for the answers of destinations that come to the listener.
+    """
+
+    def __init__(self, database: Database) -> None:
+        engine = database.engine
+        self._database = database
+        self.commitments = CommitmentLedger(database)
         self._together = GroupCommit(self._add_all)
         self._join = Prepared(JOIN_AS_NEW, engine.dialect)
         self._join_urgently = Prepared(JOIN_AS_NEW.values(lane=Lane.URGENT), engine.dialect)
@@ -121,7 +123,7 @@ class Receiving(Seat):
         """Of each whether it was new and its series' newest revision still grew. The others are
         left.
         """
-        with errors_explained(), transaction(self._engine) as cursor:
+        with errors_explained(), transaction(self._database.engine) as cursor:
             return [
                 self._joins_as_new(cursor, instance, ready_at, urgent)
                 for instance, ready_at, _, urgent in arrived
@@ -139,21 +141,14 @@ class Receiving(Seat):
 
     def _add_unusual(self, arrived: Arrived) -> list[Added]:
         """The first of a series, a duplicate, another version, a late one: whatever they are."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             return [_add(connection, *one) for one in arrived]
-
-    def instances(self, job: Job) -> list[Instance]:
-        """What this revision reads: of every SOP Instance UID the newest version that had arrived
-        for it.
-        """
-        with self._read() as connection:
-            return _newest_versions(connection, job)
 
     def series_positions(self, series_instance_uid: str) -> list[tuple[str | None, float | None]]:
         """(orientation, position in mm) of each object of the series' newest job that still grows;
         empty if there is none.
         """
-        with self._read() as connection:
+        with self._database.read() as connection:
             return [
                 (instance.orientation, instance.position_mm)
                 for instance in _of_newest_open_job(connection, series_instance_uid)
@@ -161,7 +156,7 @@ class Receiving(Seat):
 
     def open_instances(self, series_instance_uid: str) -> set[str]:
         """The SOP Instance UIDs of the series' newest job that still grows; empty if there is none."""
-        with self._read() as connection:
+        with self._database.read() as connection:
             return {
                 instance.sop_instance_uid
                 for instance in _of_newest_open_job(connection, series_instance_uid)
@@ -170,7 +165,7 @@ class Receiving(Seat):
     def find(self, sop_instance_uids: Sequence[str]) -> list[Instance]:
         """The newest version of each of these objects that is recorded."""
         found: dict[str, Instance] = {}
-        with self._read() as connection:
+        with self._database.read() as connection:
             for start in range(0, len(sop_instance_uids), MOST_IN_ONE_QUERY):
                 some = sop_instance_uids[start : start + MOST_IN_ONE_QUERY]
                 query = sa.select(*columns_of(Instance, instances)).where(
@@ -184,7 +179,7 @@ class Receiving(Seat):
 
     def set_ready(self, series_instance_uids: Collection[str], *, ready_at: datetime) -> None:
         """Move the moment when these series count as complete; the longest wait still holds."""
-        with self._write() as connection:
+        with self._database.write() as connection:
             connection.execute(
                 sa.update(jobs)
                 .where(jobs.c.series_instance_uid.in_(series_instance_uids), STILL_OPEN)
@@ -307,23 +302,5 @@ def _of_newest_open_job(connection: sa.Connection, series_instance_uid: str) -> 
     return [
         row
         for job in as_values(Job, connection.execute(newest))
-        for row in _newest_versions(connection, job)
+        for row in instances_of(connection, job)
     ]
-
-
-def _newest_versions(connection: sa.Connection, job: Job) -> list[Instance]:
-    newest = (
-        sa.select(sa.func.max(instances.c.id))
-        .where(
-            instances.c.series_instance_uid == job.series_instance_uid,
-            instances.c.study_instance_uid == job.study_instance_uid,
-            instances.c.revision <= job.revision,
-        )
-        .group_by(instances.c.sop_instance_uid)
-    )
-    rows = connection.execute(
-        sa.select(*columns_of(Instance, instances))
-        .where(instances.c.id.in_(newest))
-        .order_by(instances.c.id)
-    )
-    return as_values(Instance, rows)

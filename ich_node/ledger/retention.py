@@ -1,12 +1,12 @@
-"""The sweeper's seat: which files nobody needs any more, and, long after them, which rows."""
+"""Which files the ledger no longer needs, and, long after them, which rows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from ich_node.ledger.seat import Seat, note
+from ich_node.ledger.journal import note
 from ich_node.ledger.states import SETTLED, JobState
 from ich_node.ledger.tables import deliveries, instances, job_events, jobs, results
 
@@ -15,59 +15,49 @@ ENDED = (JobState.DONE, JobState.REFUSED, JobState.CANCELLED)
 ENDED_OR_FAILED = (*ENDED, JobState.FAILED)
 
 
-class Sweeping(Seat):
-    """Forgets the files of series that were read and delivered; the jobs, their story and their
-    results' UIDs stay.
+def sweepable_series(
+    connection: sa.Connection, *, idle_since: datetime, failed_too: bool, limit: int
+) -> Sequence[sa.Row[Any]]:
+    """Study and series UIDs of what can be swept, the oldest first."""
+    states = ENDED_OR_FAILED if failed_too else ENDED
+    return connection.execute(_sweepable(states, idle_since).limit(limit)).all()
+
+
+def sweep_series(
+    connection: sa.Connection, series: sa.Row[Any], *, failed_too: bool, now: datetime
+) -> list[str]:
+    """Forget the files of a series that was found sweepable; their paths. None of them if it got
+    objects or work since then.
     """
+    return _sweep(connection, series, ENDED_OR_FAILED if failed_too else ENDED, now)
 
-    def sweep_series(
-        self, *, idle_since: datetime, failed_too: bool, limit: int, now: datetime
-    ) -> list[str]:
-        """Forget the files of up to `limit` series, the oldest first; their paths, some of which
-        others may still need.
 
-        Only series whose every revision has ended, that got no object and delivered none since
-        then, and that owe nothing: a delivery that was given up, or that is not yet committed,
-        keeps its series.
-        """
-        states = ENDED_OR_FAILED if failed_too else ENDED
-        with self._read() as connection:  # it may look at many: no receiver must wait for that
-            candidates = connection.execute(_sweepable(states, idle_since).limit(limit)).all()
-        if not candidates:
-            return []
-        with self._write() as connection:
-            return [path for row in candidates for path in _sweep(connection, row, states, now)]
+def is_any_prunable(connection: sa.Connection, *, swept_before: datetime) -> bool:
+    return connection.execute(_prunable(swept_before).limit(1)).first() is not None
 
-    def prune(self, *, swept_before: datetime, limit: int) -> int:
-        """Forget up to `limit` jobs altogether, with their results, deliveries and story; how many.
 
-        Only of series whose every revision was swept before then: nothing of them is owed, and no
-        file refers to them.
-        """
-        with self._read() as connection:
-            if connection.execute(_prunable(swept_before).limit(1)).first() is None:
-                return 0
-        with self._write() as connection:
-            ids = list(
-                connection.execute(
-                    _prunable(swept_before).limit(limit).with_for_update(skip_locked=True)
-                ).scalars()
-            )
-            for table in (deliveries, results, job_events):
-                connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
-            connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
-        return len(ids)
+def prune(connection: sa.Connection, *, swept_before: datetime, limit: int) -> int:
+    """Delete the rows of up to `limit` jobs, with their results, deliveries and events; how many."""
+    ids = list(
+        connection.execute(
+            _prunable(swept_before).limit(limit).with_for_update(skip_locked=True)
+        ).scalars()
+    )
+    for table in (deliveries, results, job_events):
+        connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
+    connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
+    return len(ids)
 
-    def unreferenced(self, paths: Collection[str]) -> set[str]:
-        """Those of the paths that no object and no result of the ledger needs."""
-        received = sa.select(instances.c.path).where(instances.c.path.in_(paths))
-        made = (
-            sa.select(results.c.path)
-            .join(jobs, jobs.c.id == results.c.job_id)
-            .where(results.c.path.in_(paths), jobs.c.swept_at.is_(None))
-        )
-        with self._read() as connection:
-            return set(paths) - set(connection.execute(sa.union(received, made)).scalars())
+
+def unreferenced(connection: sa.Connection, paths: Collection[str]) -> set[str]:
+    """The paths that neither an instance nor a result of an unswept job names."""
+    received = sa.select(instances.c.path).where(instances.c.path.in_(paths))
+    made = (
+        sa.select(results.c.path)
+        .join(jobs, jobs.c.id == results.c.job_id)
+        .where(results.c.path.in_(paths), jobs.c.swept_at.is_(None))
+    )
+    return set(paths) - set(connection.execute(sa.union(received, made)).scalars())
 
 
 def _prunable(swept_before: datetime) -> sa.Select[Any]:

@@ -1,4 +1,4 @@
-"""The tables. A change here needs a migration in ich_node/migrations/versions; a test compares the
+"""The tables. A change here needs a migration in ich_node/ledger/migrations/versions; a test compares the
 two.
 """
 

@@ -15,7 +15,7 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 
 from ich_node.errors import PeerUnavailable, Unavailable
-from ich_node.ledger import Delivery, Ledger
+from ich_node.ledger import CommitmentLedger, Delivery
 
 PUSH_MODEL = UID("1.2.840.10008.1.20.1")
 PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
@@ -63,7 +63,9 @@ def ask(association: Association, transaction_uid: str, deliveries: Iterable[Del
         )
 
 
-def record_answer(event: Event, ledger: Ledger, clock: Callable[[], datetime]) -> tuple[int, None]:
+def record_answer(
+    event: Event, ledger: CommitmentLedger, clock: Callable[[], datetime]
+) -> tuple[int, None]:
     """EVT_N_EVENT_REPORT: write down what was committed and what was not; the status that the peer
     gets.
     """

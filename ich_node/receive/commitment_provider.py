@@ -18,7 +18,7 @@ from pynetdicom.events import Event
 
 from ich_node.config.settings import Source
 from ich_node.errors import Unavailable
-from ich_node.ledger import Instance, Ledger
+from ich_node.ledger import Instance, ReceiverLedger
 from ich_node.network.entity import application_entity
 from ich_node.network.requestor import ACSE_SECONDS, CONNECT_SECONDS, Requestor
 from ich_node.network.storage_commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST_COMMITMENT
@@ -41,7 +41,7 @@ class Commitment:
         self,
         ae_title: str,
         spool: Spool,
-        ledger: Ledger,
+        ledger: ReceiverLedger,
         completion: Completion,
         clock: Callable[[], datetime],
     ) -> None:

@@ -17,7 +17,7 @@ from pynetdicom.association import Association
 
 from ich_node.config.settings import SeriesSettings, Source
 from ich_node.dicom.geometry import stack_is_complete
-from ich_node.ledger import Instance, Ledger
+from ich_node.ledger import Instance, ReceiverLedger
 
 
 class Completion:
@@ -25,7 +25,7 @@ class Completion:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: ReceiverLedger,
         series: SeriesSettings,
         idle_timeout_seconds: float,
         clock: Callable[[], datetime],

@@ -21,7 +21,7 @@ from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source, TlsSettings
 from ich_node.errors import ConfigError
-from ich_node.ledger import Ledger
+from ich_node.ledger import ReceiverLedger
 from ich_node.network.acceptor.c_store import CStoreEvent
 from ich_node.network.acceptor.guard import Guard
 from ich_node.network.acceptor.server import Server, TlsServer
@@ -59,7 +59,7 @@ def receive_forever(
     sources: Sequence[Source],
     series: SeriesSettings,
     spool: Spool,
-    ledger: Ledger,
+    ledger: ReceiverLedger,
     clock: Callable[[], datetime],
     stop: threading.Event,
     tls: TlsSettings = TLS_OFF,
@@ -95,7 +95,7 @@ class Listener:
         sources: Sequence[Source],
         series: SeriesSettings,
         spool: Spool,
-        ledger: Ledger,
+        ledger: ReceiverLedger,
         clock: Callable[[], datetime],
         tls: TlsSettings = TLS_OFF,
         inheritance: Inheritance | None = None,
@@ -275,7 +275,7 @@ class Listener:
         """A destination says what it keeps of our results."""
         if self._admission.source_of(event.assoc) is None:
             return Status.NOT_AUTHORISED, None
-        return record_answer(event, self._ledger, self._clock)
+        return record_answer(event, self._ledger.commitments, self._clock)
 
     def _on_released(self, event: Event) -> None:
         self._end(event.assoc, self._completion.released, "association_released")

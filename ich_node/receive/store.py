@@ -7,7 +7,7 @@ import structlog
 
 from ich_node.config.settings import SeriesSettings, Source
 from ich_node.errors import SpoolFull, Unavailable
-from ich_node.ledger import Added, Instance, Ledger
+from ich_node.ledger import Added, Instance, ReceiverLedger
 from ich_node.network.acceptor.c_store import CStoreEvent, CStoreRequest
 from ich_node.receive.completion import Completion
 from ich_node.receive.header import LEGAL_UID, Header, read_header
@@ -26,7 +26,7 @@ class Store:
     def __init__(
         self,
         series: SeriesSettings,
-        ledger: Ledger,
+        ledger: ReceiverLedger,
         completion: Completion,
         clock: Callable[[], datetime],
     ) -> None:

@@ -32,7 +32,10 @@ def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
     assert bench.work_once()
     assert bench.job.state is JobState.DONE
     assert (bench.job.positive, bench.job.bundle_sha256) == (True, bench.shelf.current().sha256)
-    results, deliveries = bench.ledger.results(job.id), bench.ledger.deliveries(job.id)
+    results, deliveries = (
+        bench.ledger.operator.results(job.id),
+        bench.ledger.operator.deliveries(job.id),
+    )
     assert [result.kind for result in results].count("sr") == 1
     assert sorted({delivery.destination for delivery in deliveries}) == ["archive", "pacs"]
     assert len(deliveries) == 2 * len(results)
@@ -45,13 +48,13 @@ def test_reading_twice_makes_the_same_bytes(bench, tmp_path, untrained_bundle):
     same.
     """
     bench.receive(head_series())
-    claimed = bench.ledger.claim(
+    claimed = bench.ledger.reading.claim(
         owner="lost", now=bench.now, lease=timedelta(seconds=60), max_attempts=2
     )
     first = bench.analyser._read(claimed, Detector(bench.shelf.current()))[1]
     bench.now += timedelta(hours=5)
     assert bench.work_once()
-    assert bench.ledger.results(claimed.id) == first
+    assert bench.ledger.operator.results(claimed.id) == first
 
 
 def test_a_refusal_is_an_answer_and_is_not_tried_again(bench):
@@ -72,7 +75,7 @@ def test_our_own_and_other_results_are_never_read(bench):
         )
     while bench.work_once():
         pass
-    assert {(job.state, job.reason) for job in bench.ledger.list()} == {
+    assert {(job.state, job.reason) for job in bench.ledger.operator.list()} == {
         (JobState.REFUSED, "derived_result")
     }
 
@@ -81,7 +84,9 @@ def test_a_reading_that_cannot_be_reported_is_a_dead_letter_with_its_reason(benc
     bench.receive(head_series(SeriesInstanceUID="1.2.3.ID"))
     while bench.work_once():
         pass
-    failed = next(job for job in bench.ledger.list() if job.series_instance_uid == "1.2.3.ID")
+    failed = next(
+        job for job in bench.ledger.operator.list() if job.series_instance_uid == "1.2.3.ID"
+    )
     assert (failed.state, failed.reason) == (JobState.FAILED, "not_reportable")
     assert "1.2.3.ID" in failed.detail
 
@@ -89,7 +94,7 @@ def test_a_reading_that_cannot_be_reported_is_a_dead_letter_with_its_reason(benc
 def test_an_object_that_is_gone_from_the_spool_is_tried_again_then_set_aside(bench):
     """30 seconds later; after the last allowed try the job is FAILED, and the next one is read."""
     job = bench.receive(head_series())
-    bench.spool.absolute(bench.ledger.instances(job)[3].path).unlink()
+    bench.spool.absolute(bench.ledger.operator.instances(job)[3].path).unlink()
     assert bench.work_once()
     assert (bench.job.state, bench.job.reason, bench.job.attempts) == (
         JobState.WAITING,
@@ -145,8 +150,8 @@ def test_an_analyser_that_was_overtaken_changes_nothing(bench):
     assert slow.work_once(Detector(bench.shelf.current()))
     assert bench.job.state is JobState.DONE
     assert bench.job.attempts == 2
-    assert len(bench.ledger.results(job.id)) == len(
-        {result.sop_instance_uid for result in bench.ledger.results(job.id)}
+    assert len(bench.ledger.operator.results(job.id)) == len(
+        {result.sop_instance_uid for result in bench.ledger.operator.results(job.id)}
     )
 
 
@@ -154,7 +159,9 @@ def test_without_a_model_nothing_is_claimed(bench, tmp_path):
     """The jobs wait, unharmed, until the admin has repaired the bundle."""
     bench.receive(head_series())
     analyser = bench.make_analyser("first", lambda: bench.now)
-    broken = replace(analyser, shelf=ActiveBundle(bench.ledger, tmp_path / "nowhere.safetensors"))
+    broken = replace(
+        analyser, shelf=ActiveBundle(bench.ledger.activations, tmp_path / "nowhere.safetensors")
+    )
     thread = threading.Thread(target=broken.work)
     thread.start()
     bench.stop.set()
@@ -168,7 +175,7 @@ def test_an_activation_counts_from_the_next_job_on(bench, untrained_bundle, tmp_
     assert bench.shelf.current() is first
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(untrained_bundle.read_bytes())
-    bench.ledger.activate_bundle(
+    bench.ledger.activations.activate_bundle(
         path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=bench.now
     )
     assert bench.shelf.current() is not first
@@ -185,7 +192,7 @@ def test_a_full_disk_sets_no_series_aside(bench):
         with pytest.raises(SpoolFull):
             analyser.work_once(Detector(bench.shelf.current()))
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
-    assert "its reserve is" in bench.ledger.events(job.id)[-1].detail
+    assert "its reserve is" in bench.ledger.operator.events(job.id)[-1].detail
     assert bench.work_once()
     assert bench.job.state is JobState.DONE
 
@@ -211,7 +218,7 @@ def test_a_gpu_without_memory_is_no_reason_to_wait(bench):
     job = bench.receive(head_series())
     assert bench.analyser.work_once(detector_that_raises(bench, OUT_OF_MEMORY))
     assert (bench.job.state, bench.job.attempts) == (JobState.DONE, 1)
-    events = {event.event: event.detail for event in bench.ledger.events(job.id)}
+    events = {event.event: event.detail for event in bench.ledger.operator.events(job.id)}
     assert (
         events["read on the CPU"]
         == "the GPU's memory was short: CUDA out of memory. Tried to allocate 20.00 MiB."
@@ -228,7 +235,7 @@ def test_a_lost_gpu_ends_the_process_and_costs_the_series_nothing(bench):
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
     assert bench.work_once()
     assert bench.job.state is JobState.DONE
-    assert [event.event for event in bench.ledger.events(job.id)] == [
+    assert [event.event for event in bench.ledger.operator.events(job.id)] == [
         "received",
         "claimed",
         "released",

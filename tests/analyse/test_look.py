@@ -52,7 +52,8 @@ def counting(bench: Bench, meanwhile=lambda: None) -> tuple[CountingEngine, Dete
 
 def results_of(bench: Bench) -> list[tuple[str, str]]:
     return [
-        (result.sop_instance_uid, result.sha256) for result in bench.ledger.results(bench.job.id)
+        (result.sop_instance_uid, result.sha256)
+        for result in bench.ledger.operator.results(bench.job.id)
     ]
 
 
@@ -130,7 +131,9 @@ def test_a_long_reading_gives_way_to_a_short_one_and_goes_on_after_it(bench):
         bench, lambda: bench.receive(head_series(SeriesInstanceUID="1.2.3"))
     )
     assert bench.analyser.work_once(detector)
-    states = {job.series_instance_uid: (job.state, job.attempts) for job in bench.ledger.list()}
+    states = {
+        job.series_instance_uid: (job.state, job.attempts) for job in bench.ledger.operator.list()
+    }
     assert states == {
         long[0].SeriesInstanceUID: (JobState.WAITING, 0),
         "1.2.3": (JobState.WAITING, 0),
@@ -139,10 +142,13 @@ def test_a_long_reading_gives_way_to_a_short_one_and_goes_on_after_it(bench):
     assert bench.analyser.work_once(detector)
     assert bench.job.state is JobState.DONE, "the short one, which is the newer job"
     assert bench.analyser.work_once(detector)
-    assert {job.state for job in bench.ledger.list()} == {JobState.DONE}
+    assert {job.state for job in bench.ledger.operator.list()} == {JobState.DONE}
     assert engine.slices == count + 12
     story = [
-        event.event for event in bench.ledger.events(min(job.id for job in bench.ledger.list()))
+        event.event
+        for event in bench.ledger.operator.events(
+            min(job.id for job in bench.ledger.operator.list())
+        )
     ]
     assert story == ["received", "claimed", "released", "claimed", "done"]
 

@@ -70,14 +70,16 @@ def test_a_poison_series_is_set_aside_and_blocks_nobody(tmp_path: Path, death: s
     def all_ended() -> bool:
         if not readers or readers[-1].poll() is not None:
             readers.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
-        return all(job.state not in (JobState.WAITING, JobState.READING) for job in ledger.list())
+        return all(
+            job.state not in (JobState.WAITING, JobState.READING) for job in ledger.operator.list()
+        )
 
     try:
         wait_until(all_ended, seconds=240, what="the end of all three")
     finally:
         readers[-1].kill()
         readers[-1].wait()
-    behind, poison, before = ledger.list()
+    behind, poison, before = ledger.operator.list()
     assert (before.state, behind.state) == (JobState.DONE, JobState.DONE)
     assert (poison.state, poison.reason, poison.attempts) == (JobState.FAILED, "crashed", 2)
     assert len(readers) >= 3
@@ -113,4 +115,4 @@ def receive(ledger: Ledger, spool: Spool, series: list[Dataset]) -> None:
             source="ct",
             received_at=now,
         )
-        ledger.add(arrived, ready_at=now, max_wait=timedelta(hours=1))
+        ledger.receiving.add(arrived, ready_at=now, max_wait=timedelta(hours=1))

@@ -23,7 +23,7 @@ class Judge:
 
     def wrong(self, all_series: set[str]) -> Iterator[str]:
         """One sentence for each thing that must not be."""
-        jobs = self.ledger.list(limit=MOST_JOBS)
+        jobs = self.ledger.operator.list(limit=MOST_JOBS)
         newest: dict[str, Job] = {}
         for job in sorted(jobs, key=lambda job: job.revision):
             newest[job.series_instance_uid] = job
@@ -39,7 +39,11 @@ class Judge:
                 yield f"job {job.id} has no reason"
             if job.state is JobState.DONE:
                 yield from self._not_delivered(job)
-        known = {result.sop_instance_uid for job in jobs for result in self.ledger.results(job.id)}
+        known = {
+            result.sop_instance_uid
+            for job in jobs
+            for result in self.ledger.operator.results(job.id)
+        }
         for peer in self.peers:
             yield from (
                 f"{peer.ae_title} got {uid}, of which the ledger knows nothing"
@@ -50,7 +54,11 @@ class Judge:
 
     def _lost(self, newest: Any) -> Iterator[str]:
         """Acknowledged is on disk bit for bit, and covered by the newest revision of its series."""
-        kept = {row.sop_instance_uid: row for job in newest for row in self.ledger.instances(job)}
+        kept = {
+            row.sop_instance_uid: row
+            for job in newest
+            for row in self.ledger.operator.instances(job)
+        }
         for uid, data in self.acknowledged.items():
             if uid not in kept:
                 yield f"{uid} was acknowledged and is not in the ledger"
@@ -58,7 +66,7 @@ class Judge:
                 yield f"{uid} is on disk with other bytes"
 
     def _not_delivered(self, job: Job) -> Iterator[str]:
-        results = self.ledger.results(job.id)
+        results = self.ledger.operator.results(job.id)
         if sum(result.kind == "sr" for result in results) != 1:
             yield f"job {job.id} is done without exactly one report"
         for peer in self.peers:
@@ -71,11 +79,13 @@ class Judge:
 
 def rests(ledger: Ledger, all_series: set[str]) -> bool:
     """Whether every series is known, every job has ended, and nothing is owed."""
-    jobs = ledger.list(limit=MOST_JOBS)
+    jobs = ledger.operator.list(limit=MOST_JOBS)
     known = {job.series_instance_uid for job in jobs} == all_series
     ended = all(job.state not in (JobState.WAITING, JobState.READING) for job in jobs)
     return (
         known
         and ended
-        and not any(each.state in OWED for job in jobs for each in ledger.deliveries(job.id))
+        and not any(
+            each.state in OWED for job in jobs for each in ledger.operator.deliveries(job.id)
+        )
     )

@@ -109,8 +109,8 @@ class Chaos:
             wrong = list(judge.wrong(all_series))
             events = Counter(
                 event.event
-                for job in ledger.list(limit=MOST_JOBS)
-                for event in ledger.events(job.id)
+                for job in ledger.operator.list(limit=MOST_JOBS)
+                for event in ledger.operator.events(job.id)
             )
         finally:
             ledger.dispose()

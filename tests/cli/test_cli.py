@@ -221,7 +221,7 @@ def test_echo_answers_in_words(tmp_path):
 
 
 def add_job(tmp_path: Path, series: str, *, urgent: bool = False) -> None:
-    open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite").add(
+    open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite").receiving.add(
         Instance(
             sop_instance_uid=f"{series}.1", sop_class_uid="1.2.840.10008.5.1.4.1.1.2", study_instance_uid="1.2",
             series_instance_uid=series, transfer_syntax_uid="1.2.840.10008.1.2.1", sha256="0" * 64,

@@ -53,7 +53,7 @@ def node(tmp_path: Path) -> Iterator[BothEnds]:
     with (
         open_node(tmp_path) as both,
         Listener(
-            settings, sources, SeriesSettings(), both.spool, both.ledger, both.clock
+            settings, sources, SeriesSettings(), both.spool, both.ledger.receiving, both.clock
         ) as listener,
     ):
         yield BothEnds(**vars(both), port=listener.port)
@@ -149,7 +149,7 @@ def test_sent_is_what_the_peer_says_it_keeps(node: BothEnds, way: str) -> None:
     assert [
         item.ReferencedSOPInstanceUID for item in question.ReferencedSOPSequence
     ] == pacs.received
-    assert node.ledger.events(1)[-1].event == "committed"
+    assert node.ledger.operator.events(1)[-1].event == "committed"
 
 
 def test_what_the_peer_does_not_keep_is_sent_again(node: BothEnds) -> None:
@@ -250,7 +250,7 @@ def test_a_stranger_s_word_is_not_heard(node: BothEnds) -> None:
 def test_an_answer_while_the_ledger_is_away_may_be_given_again(node: BothEnds) -> None:
     """0x0110 makes the peer keep its answer; nothing is lost."""
     report = report_of("1.2.3")
-    node.ledger.commitment_answered = unavailable  # type: ignore[method-assign]
+    node.ledger.receiving.commitments.commitment_answered = unavailable  # type: ignore[method-assign]
     assert tell(node.port, report, 1) == 0x0110
 
 
@@ -290,9 +290,9 @@ def test_orthanc_does_not_commit_what_it_does_not_have(node: BothEnds, tmp_path:
     """
     node.finish(2)
     with orthanc_that_knows(node, tmp_path / "orthanc") as peer:
-        batch = node.ledger.claim_deliveries(owner="me", now=START, lease=HOUR, limit=9)
+        batch = node.ledger.delivery.claim_deliveries(owner="me", now=START, lease=HOUR, limit=9)
         ids = [delivery.id for delivery in batch]
-        node.ledger.stored(
+        node.ledger.delivery.stored(
             ids, owner="me", now=START, transaction_uid="2.25.77", answer_by=START + HOUR
         )
         where = destination(peer.dicom_port, "ORTHANC")

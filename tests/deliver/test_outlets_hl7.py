@@ -183,7 +183,7 @@ def test_a_refusal_is_kept_in_the_receivers_words(bench, ris, code):
     sender.send_due()
     assert bench.states() == [DeliveryState.FAILED]
     ris.answer = acknowledged
-    bench.ledger.retry(1, now=bench.clock.now)
+    bench.ledger.operator.retry(1, now=bench.clock.now)
     sender.send_due()
     assert bench.states() == [DeliveryState.SENT]
 
@@ -332,7 +332,7 @@ from ich_node.spool import Spool
 root, port = Path(sys.argv[1]), int(sys.argv[2])
 ris = Hl7Destination(name="ris", kind="hl7", host="127.0.0.1", port=port)
 Sender(
-    open_ledger(f"sqlite:///{root}/ledger.sqlite"), Spool(root / "spool"), (ris,), "ICHNODE",
+    open_ledger(f"sqlite:///{root}/ledger.sqlite").delivery, Spool(root / "spool"), (ris,), "ICHNODE",
     clock=lambda: datetime.now(UTC), owner="killed", stop=threading.Event(),
 ).work()
 """

@@ -128,9 +128,9 @@ def test_an_answer_that_was_not_told_in_time_is_not_told_after_the_newer_one(ben
         pass
     assert sorted(bench.states()) == [DeliveryState.SENT, DeliveryState.SUPERSEDED]
     assert ["NOT_FOUND^" in message for message in ris.heard] == [True]
-    assert "superseded" in [event.event for event in bench.ledger.events(1)]
+    assert "superseded" in [event.event for event in bench.ledger.operator.events(1)]
     bench.clock.now += timedelta(days=30)
-    paths = bench.ledger.sweep_series(
+    paths = bench.ledger.maintenance.sweep_series(
         idle_since=bench.clock.now - timedelta(days=1),
         failed_too=False,
         limit=9,
@@ -183,7 +183,7 @@ def analysis(folder: Path, bundle: Path, destinations=NOTIFIED) -> Analysis:
 
 def owed(made: Analysis, job_id: int = 1) -> dict[str, set[str]]:
     kinds: dict[str, set[str]] = {}
-    for delivery in made.ledger.deliveries(job_id):
+    for delivery in made.ledger.operator.deliveries(job_id):
         kinds.setdefault(delivery.destination, set()).add(delivery.kind)
     return kinds
 
@@ -191,8 +191,8 @@ def owed(made: Analysis, job_id: int = 1) -> dict[str, set[str]]:
 def notifications(made: Analysis) -> list[Notification]:
     return [
         decode(made.spool.read(result.path))
-        for job in reversed(made.ledger.list())
-        for result in made.ledger.results(job.id)
+        for job in reversed(made.ledger.operator.list())
+        for result in made.ledger.operator.results(job.id)
         if result.kind == KIND
     ]
 
@@ -218,7 +218,7 @@ def test_one_notification_a_reading_and_the_objects_as_before(analysed):
     assert KIND not in kinds["pacs"]
     assert "sr" in kinds["pacs"]
     (told,) = notifications(analysed)
-    results = analysed.ledger.results(1)
+    results = analysed.ledger.operator.results(1)
     assert told.finding is Answer.SUSPECTED
     assert told.report_uid == next(
         result.sop_instance_uid for result in results if result.kind == "sr"

@@ -68,15 +68,15 @@ def test_all_four_kinds_get_what_is_theirs(tmp_path: Path) -> None:
     ):
         assert len(send(head, node.port)) == len(head)
         wait_until(lambda: node.states() == ["DONE"], seconds=240, what="the reading")
-        (job,) = node.ledger.list()
+        (job,) = node.ledger.operator.list()
         wait_until(
-            lambda: {each.state for each in node.ledger.deliveries(job.id)} == {"SENT"},
+            lambda: {each.state for each in node.ledger.operator.deliveries(job.id)} == {"SENT"},
             seconds=120,
             what="all deliveries",
         )
         objects = {
             result.sop_instance_uid
-            for result in node.ledger.results(job.id)
+            for result in node.ledger.operator.results(job.id)
             if result.kind != "notification"
         }
         stored = {

@@ -177,7 +177,7 @@ def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: Node) -> Non
     with pacs(port=port) as peer:
         sender.send_due()
     assert [ds.SOPInstanceUID for ds in peer.received] == uids
-    assert [job.attempts for job in node.ledger.list()] == [1]
+    assert [job.attempts for job in node.ledger.operator.list()] == [1]
 
 
 def test_a_pacs_that_is_down_holds_up_nobody(node: Node, peer: Pacs) -> None:
@@ -232,7 +232,7 @@ def test_after_24_hours_it_is_given_up_with_the_reason_and_can_be_retried(
     (delivery,) = node.deliveries()
     assert delivery.state is DeliveryState.FAILED
     assert "nothing answers at" in str(delivery.detail)
-    node.ledger.retry(delivery.job_id, now=node.clock.now)
+    node.ledger.operator.retry(delivery.job_id, now=node.clock.now)
     node.sender(peer.port).send_due()
     assert node.states() == [DeliveryState.SENT]
 
@@ -284,7 +284,7 @@ from ich_node.deliver.loop import Sender
 from ich_node.spool import Spool
 root, port = Path(sys.argv[1]), int(sys.argv[2])
 Sender(
-    open_ledger(f"sqlite:///{root}/ledger.sqlite"), Spool(root / "spool"),
+    open_ledger(f"sqlite:///{root}/ledger.sqlite").delivery, Spool(root / "spool"),
     (DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port),), "ICHNODE",
     clock=lambda: datetime.now(UTC), owner="killed", stop=threading.Event(),
 ).work()

@@ -20,8 +20,8 @@ def reports(bench: Bench) -> list[Dataset]:
     """The SRs of all jobs, the earliest revision first."""
     return [
         pydicom.dcmread(bench.spool.absolute(result.path))
-        for job in reversed(bench.ledger.list())
-        for result in bench.ledger.results(job.id)
+        for job in reversed(bench.ledger.operator.list())
+        for result in bench.ledger.operator.results(job.id)
         if result.kind == "sr"
     ]
 
@@ -62,12 +62,14 @@ def test_a_predecessor_whose_file_is_gone_does_not_cost_the_reading(bench):
     slices = head_series(13)
     bench.receive(slices[:12])
     bench.work_once()
-    for result in bench.ledger.results(bench.job.id):
+    for result in bench.ledger.operator.results(bench.job.id):
         bench.spool.absolute(result.path).unlink()
     bench.receive(slices[12:])
     assert bench.work_once()
     assert bench.job.state is JobState.DONE
-    (sr,) = [result for result in bench.ledger.results(bench.job.id) if result.kind == "sr"]
+    (sr,) = [
+        result for result in bench.ledger.operator.results(bench.job.id) if result.kind == "sr"
+    ]
     assert predecessors(pydicom.dcmread(bench.spool.absolute(sr.path))) == []
 
 
@@ -78,13 +80,15 @@ def test_a_refused_series_gets_a_document_only_if_it_is_wanted(bench):
     bench.receive(head_series(ConvolutionKernel="H70h"))
     bench.work_once()
     assert bench.job.state is JobState.REFUSED
-    assert bench.ledger.results(bench.job.id) == []
-    bench.ledger.retry(bench.job.id, now=bench.now)
+    assert bench.ledger.operator.results(bench.job.id) == []
+    bench.ledger.operator.retry(bench.job.id, now=bench.now)
     write_refusals(bench)
     bench.work_once()
     (document,) = reports(bench)
     assert any(text.startswith("Reason (bone_kernel):") for text in texts(document))
-    assert sorted(delivery.destination for delivery in bench.ledger.deliveries(bench.job.id)) == [
+    assert sorted(
+        delivery.destination for delivery in bench.ledger.operator.deliveries(bench.job.id)
+    ) == [
         "archive",
         "pacs",
     ]
@@ -95,10 +99,10 @@ def test_a_refusal_that_is_retried_says_it_once(bench):
     write_refusals(bench)
     bench.receive(head_series(ConvolutionKernel="H70h"))
     bench.work_once()
-    bench.ledger.retry(bench.job.id, now=bench.now)
+    bench.ledger.operator.retry(bench.job.id, now=bench.now)
     bench.work_once()
     assert bench.job.state is JobState.REFUSED
-    assert len(bench.ledger.results(bench.job.id)) == 1
+    assert len(bench.ledger.operator.results(bench.job.id)) == 1
 
 
 def test_an_answer_after_a_refusal_replaces_it(bench):

@@ -8,25 +8,25 @@ from tests.support.ledger_examples import SECOND, T0
 
 
 def activate(ledger, name, at):
-    return ledger.activate_bundle(
+    return ledger.activations.activate_bundle(
         path=f"/bundles/{name}", sha256=name * 64, name=name, who="admin", why=f"try {name}", now=at
     )
 
 
 def test_nobody_chose(ledger):
     """A fresh ledger has no active bundle and nothing to go back to."""
-    assert ledger.active_bundle() is None
-    assert ledger.activations() == []
+    assert ledger.activations.active_bundle() is None
+    assert ledger.activations.activations() == []
     with pytest.raises(ConfigError, match="no other bundle was activated before"):
-        ledger.rollback_bundle(who="admin", why="", now=T0)
+        ledger.activations.rollback_bundle(who="admin", why="", now=T0)
 
 
 def test_last_activation_holds(ledger):
     """The last choice reads, and every earlier one is kept with who and why."""
     activate(ledger, "a", T0)
     activate(ledger, "b", T0 + SECOND)
-    newest, oldest = ledger.activations()
-    assert ledger.active_bundle() == newest
+    newest, oldest = ledger.activations.activations()
+    assert ledger.activations.active_bundle() == newest
     assert newest == Activation(
         at=T0 + SECOND, name="b", sha256="b" * 64, path="/bundles/b", who="admin", why="try b"
     )
@@ -39,7 +39,9 @@ def test_rollback(ledger):
     """
     for second, name in enumerate("abb"):
         activate(ledger, name, T0 + second * SECOND)
-    activation = ledger.rollback_bundle(who="admin", why="b misses", now=T0 + 9 * SECOND)
+    activation = ledger.activations.rollback_bundle(
+        who="admin", why="b misses", now=T0 + 9 * SECOND
+    )
     assert activation == Activation(
         at=T0 + 9 * SECOND,
         name="a",
@@ -48,8 +50,8 @@ def test_rollback(ledger):
         who="admin",
         why="b misses",
     )
-    assert ledger.active_bundle() == activation
-    assert [earlier.name for earlier in ledger.activations()] == ["a", "b", "b", "a"]
+    assert ledger.activations.active_bundle() == activation
+    assert [earlier.name for earlier in ledger.activations.activations()] == ["a", "b", "b", "a"]
 
 
 def test_only_one_bundle_ever(ledger):
@@ -57,4 +59,4 @@ def test_only_one_bundle_ever(ledger):
     activate(ledger, "a", T0)
     activate(ledger, "a", T0 + SECOND)
     with pytest.raises(ConfigError, match="none to go back to"):
-        ledger.rollback_bundle(who="admin", why="", now=T0 + 2 * SECOND)
+        ledger.activations.rollback_bundle(who="admin", why="", now=T0 + 2 * SECOND)

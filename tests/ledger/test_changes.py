@@ -19,7 +19,7 @@ def woken_after(news, stop) -> float:
 def test_what_was_written_since_the_last_wait_ends_the_next_one(sqlite_url):
     """Also what was written between the two, while the loop looked for work and did not find it."""
     ours, theirs = open_ledger(sqlite_url), open_ledger(sqlite_url)
-    with closing(ours.news()) as news:
+    with closing(ours.reading.changes()) as news:
         add(theirs)
         assert woken_after(news, threading.Event()) < LONG / 2
     ours.dispose()
@@ -28,7 +28,7 @@ def test_what_was_written_since_the_last_wait_ends_the_next_one(sqlite_url):
 
 def test_what_is_written_while_a_loop_waits_wakes_it(sqlite_url):
     ours, theirs = open_ledger(sqlite_url), open_ledger(sqlite_url)
-    with closing(ours.news()) as news:
+    with closing(ours.reading.changes()) as news:
         writer = threading.Timer(0.2, add, [theirs])
         writer.start()
         assert woken_after(news, threading.Event()) < LONG / 2
@@ -41,7 +41,7 @@ def test_a_loop_that_is_to_stop_does_not_wait(url):
     """On either database."""
     ledger, stop = open_ledger(url), threading.Event()
     stop.set()
-    with closing(ledger.news()) as news:
+    with closing(ledger.reading.changes()) as news:
         assert woken_after(news, stop) < LONG / 2
     ledger.dispose()
 
@@ -49,6 +49,6 @@ def test_a_loop_that_is_to_stop_does_not_wait(url):
 def test_without_news_the_time_ends_the_wait(url):
     """Time itself may have made a series ready."""
     ledger = open_ledger(url)
-    with closing(ledger.news()) as news:
+    with closing(ledger.reading.changes()) as news:
         news.wait(threading.Event(), 0.1)
     ledger.dispose()

@@ -9,7 +9,7 @@ BACK = T0 - 3 * HOUR
 
 
 def mend(ledger, *, now=BACK):
-    return ledger.shorten_waits(now=now, longest=LONGEST)
+    return ledger.maintenance.shorten_waits(now=now, longest=LONGEST)
 
 
 def test_a_series_waits_as_long_as_it_was_to_wait(ledger):
@@ -17,10 +17,10 @@ def test_a_series_waits_as_long_as_it_was_to_wait(ledger):
     add(ledger, 1)
     assert claim(ledger, at=BACK + HOUR) is None
     assert mend(ledger) == 1
-    assert ledger.list()[0].ready_at == BACK + QUIET
+    assert ledger.operator.list()[0].ready_at == BACK + QUIET
     assert mend(ledger) == 0
     add(ledger, 2, at=BACK + 5 * SECOND)
-    assert ledger.list()[0].ready_at == BACK + 5 * SECOND + QUIET
+    assert ledger.operator.list()[0].ready_at == BACK + 5 * SECOND + QUIET
     assert claim(ledger, at=BACK + 5 * SECOND + QUIET).state is JobState.READING
 
 
@@ -41,24 +41,28 @@ def test_deliveries_are_due_again(ledger):
     finish(ledger, claim(ledger), destinations=("a", "b", "c"), count=1)
     held = {delivery.destination: delivery for delivery in claim_all(ledger)}
     now = T0 + QUIET
-    ledger.postpone([held["a"].id], owner="me", now=now, next_at=now + LONGEST, detail="away")
-    ledger.stored(
+    ledger.delivery.postpone(
+        [held["a"].id], owner="me", now=now, next_at=now + LONGEST, detail="away"
+    )
+    ledger.delivery.stored(
         [held["b"].id], owner="me", now=now, transaction_uid="2.25.1", answer_by=now + LONGEST
     )
     assert mend(ledger) == 3
-    due = ledger.claim_deliveries(owner="me", now=BACK, lease=LEASE, limit=9)
+    due = ledger.delivery.claim_deliveries(owner="me", now=BACK, lease=LEASE, limit=9)
     assert [delivery.destination for delivery in due] == ["a"]
     later = BACK + LONGEST
     assert [
         delivery.destination
-        for delivery in ledger.claim_uncommitted(owner="me", now=later, lease=LEASE, limit=9)
+        for delivery in ledger.delivery.claim_uncommitted(
+            owner="me", now=later, lease=LEASE, limit=9
+        )
     ] == ["b"]
     assert {delivery.destination for delivery in claim_all(ledger, at=later)} == {"a", "c"}
 
 
 def claim_all(ledger, *, at=T0 + QUIET):
     claimed = []
-    while batch := ledger.claim_deliveries(owner="me", now=at, lease=LEASE, limit=9):
+    while batch := ledger.delivery.claim_deliveries(owner="me", now=at, lease=LEASE, limit=9):
         claimed += batch
     return claimed
 

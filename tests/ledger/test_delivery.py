@@ -20,7 +20,7 @@ def owing(ledger):
 
 
 def take(ledger, *, at=DONE_AT + 10 * SECOND, owner="host:1", limit=100):
-    return ledger.claim_deliveries(owner=owner, now=at, lease=LEASE, limit=limit)
+    return ledger.delivery.claim_deliveries(owner=owner, now=at, lease=LEASE, limit=limit)
 
 
 def ids(batch):
@@ -55,18 +55,20 @@ def test_not_before_it_is_due(owing):
 def test_delivered(owing):
     """Sent is the end: time and warning are kept, and it is not owed any more."""
     batch = take(owing)
-    owing.delivered(
+    owing.delivery.delivered(
         ids(batch),
         owner="host:1",
         now=DONE_AT + 11 * SECOND,
         detail="taken with warning: status 0xB000",
     )
-    sent = [delivery for delivery in owing.deliveries(1) if delivery.destination == "pacs"]
+    sent = [delivery for delivery in owing.operator.deliveries(1) if delivery.destination == "pacs"]
     assert {
         (delivery.state, delivery.sent_at, delivery.detail, delivery.lease_owner)
         for delivery in sent
     } == {(DeliveryState.SENT, DONE_AT + 11 * SECOND, "taken with warning: status 0xB000", None)}
-    assert owing.events(1)[-1].detail == "2 objects, pacs: taken with warning: status 0xB000"
+    assert (
+        owing.operator.events(1)[-1].detail == "2 objects, pacs: taken with warning: status 0xB000"
+    )
 
 
 def test_postpone(owing):
@@ -74,7 +76,7 @@ def test_postpone(owing):
     others are not held up.
     """
     batch = take(owing)
-    owing.postpone(
+    owing.delivery.postpone(
         ids(batch),
         owner="host:1",
         now=DONE_AT + 11 * SECOND,
@@ -95,14 +97,14 @@ def test_hold(owing):
     what is later stays later.
     """
     batch = take(owing)
-    owing.postpone(
+    owing.delivery.postpone(
         ids(batch),
         owner="host:1",
         now=DONE_AT + 10 * SECOND,
         next_at=DONE_AT + 90 * SECOND,
         detail="away",
     )
-    owing.hold("pacs", until=DONE_AT + 40 * SECOND)
+    owing.delivery.hold("pacs", until=DONE_AT + 40 * SECOND)
     assert {delivery.destination for _ in range(4) for delivery in take(owing)} == {"archive"}
     held = take(owing, at=DONE_AT + 40 * SECOND)
     assert {(delivery.job_id, delivery.attempts) for delivery in held} == {(2, 1)}
@@ -112,11 +114,13 @@ def test_hold(owing):
 def test_give_up(owing):
     """What was given up stays as failed, with the last reason."""
     batch = take(owing)
-    owing.give_up(
+    owing.delivery.give_up(
         ids(batch), owner="host:1", now=DONE_AT + 11 * SECOND, detail="unreachable for 24 h"
     )
     failed = [
-        delivery for delivery in owing.deliveries(1) if delivery.state is DeliveryState.FAILED
+        delivery
+        for delivery in owing.operator.deliveries(1)
+        if delivery.state is DeliveryState.FAILED
     ]
     assert {delivery.detail for delivery in failed} == {"unreachable for 24 h"}
     assert not set(ids(batch)) & {
@@ -141,7 +145,9 @@ def test_expired_lease(owing):
 def test_renewed_lease(owing):
     """A long batch is kept by renewing."""
     batch = take(owing)
-    owing.renew_deliveries(ids(batch), owner="host:1", now=DONE_AT + 60 * SECOND, lease=LEASE)
+    owing.delivery.renew_deliveries(
+        ids(batch), owner="host:1", now=DONE_AT + 60 * SECOND, lease=LEASE
+    )
     others = [take(owing, at=DONE_AT + 100 * SECOND, owner="host:2") for _ in range(4)]
     assert not set(ids(batch)) & {delivery.id for other in others for delivery in other}
 
@@ -149,29 +155,33 @@ def test_renewed_lease(owing):
 @pytest.mark.parametrize(
     "settle",
     [
-        lambda ledger, ids: ledger.renew_deliveries(ids, owner="host:1", now=DONE_AT, lease=LEASE),
-        lambda ledger, ids: ledger.delivered(ids, owner="host:1", now=DONE_AT),
-        lambda ledger, ids: ledger.postpone(
+        lambda ledger, ids: ledger.delivery.renew_deliveries(
+            ids, owner="host:1", now=DONE_AT, lease=LEASE
+        ),
+        lambda ledger, ids: ledger.delivery.delivered(ids, owner="host:1", now=DONE_AT),
+        lambda ledger, ids: ledger.delivery.postpone(
             ids, owner="host:1", now=DONE_AT, next_at=DONE_AT, detail="refused"
         ),
-        lambda ledger, ids: ledger.give_up(ids, owner="host:1", now=DONE_AT, detail="refused"),
+        lambda ledger, ids: ledger.delivery.give_up(
+            ids, owner="host:1", now=DONE_AT, detail="refused"
+        ),
     ],
     ids=["renew", "delivered", "postpone", "give up"],
 )
 def test_stale_sender_writes_nothing(owing, settle):
     """A sender whose lease went to another is told so, and none of its batch changes."""
     batch = take(owing)
-    owing.delivered(ids(batch)[:1], owner="host:1", now=DONE_AT)
-    before = owing.deliveries(1)
+    owing.delivery.delivered(ids(batch)[:1], owner="host:1", now=DONE_AT)
+    before = owing.operator.deliveries(1)
     with pytest.raises(LeaseLost, match="1 of 2 deliveries are no longer held by host:1"):
         settle(owing, ids(batch))
-    assert owing.deliveries(1) == before
+    assert owing.operator.deliveries(1) == before
 
 
 def ask(owing, transaction_uid="2.25.77", *, at=DONE_AT + 10 * SECOND):
     """The first batch was taken, and its destination is asked whether it keeps it, for an hour."""
     batch = take(owing, at=at)
-    owing.stored(
+    owing.delivery.stored(
         ids(batch),
         owner="host:1",
         now=at,
@@ -184,7 +194,7 @@ def ask(owing, transaction_uid="2.25.77", *, at=DONE_AT + 10 * SECOND):
 def states(owing, job_id=1, destination="pacs"):
     return [
         delivery.state
-        for delivery in owing.deliveries(job_id)
+        for delivery in owing.operator.deliveries(job_id)
         if delivery.destination == destination
     ]
 
@@ -193,8 +203,8 @@ def test_committed_is_sent(owing):
     """Taken is not sent; what the destination says that it keeps is, at the moment when it says so."""
     batch = ask(owing)
     assert states(owing) == [DeliveryState.STORED] * 2
-    assert owing.awaits_commitment("2.25.77")
-    heard = owing.commitment_answered(
+    assert owing.delivery.commitments.awaits_commitment("2.25.77")
+    heard = owing.delivery.commitments.commitment_answered(
         "2.25.77",
         committed=[delivery.sop_instance_uid for delivery in batch],
         failed={},
@@ -202,9 +212,11 @@ def test_committed_is_sent(owing):
     )
     assert (heard, states(owing)) == (2, [DeliveryState.SENT] * 2)
     assert {
-        delivery.sent_at for delivery in owing.deliveries(1) if delivery.destination == "pacs"
+        delivery.sent_at
+        for delivery in owing.operator.deliveries(1)
+        if delivery.destination == "pacs"
     } == {DONE_AT + 99 * SECOND}
-    assert not owing.awaits_commitment("2.25.77")
+    assert not owing.delivery.commitments.awaits_commitment("2.25.77")
 
 
 def test_not_committed_is_tried_again(owing):
@@ -217,13 +229,13 @@ def test_not_committed_is_tried_again(owing):
         "failed": {overlay.sop_instance_uid: "not there"},
         "now": DONE_AT + 20 * SECOND,
     }
-    assert owing.commitment_answered("2.25.77", **answer) == 2
-    assert owing.commitment_answered("2.25.77", **answer) == 0
-    (again,) = owing.claim_uncommitted(
+    assert owing.delivery.commitments.commitment_answered("2.25.77", **answer) == 2
+    assert owing.delivery.commitments.commitment_answered("2.25.77", **answer) == 0
+    (again,) = owing.delivery.claim_uncommitted(
         owner="host:2", now=DONE_AT + 20 * SECOND, lease=LEASE, limit=9
     )
     assert (again.id, again.detail, again.transaction_uid) == (overlay.id, "not there", None)
-    owing.postpone(
+    owing.delivery.postpone(
         [again.id],
         owner="host:2",
         now=DONE_AT + 20 * SECOND,
@@ -237,20 +249,27 @@ def test_without_an_answer_it_is_tried_again(owing):
     """Not before the time for the answer is over; meanwhile it is neither due nor lost."""
     batch = ask(owing)
     until = DONE_AT + 3610 * SECOND
-    assert owing.claim_uncommitted(owner="host:2", now=until - SECOND, lease=LEASE, limit=9) == []
+    assert (
+        owing.delivery.claim_uncommitted(owner="host:2", now=until - SECOND, lease=LEASE, limit=9)
+        == []
+    )
     assert not set(ids(batch)) & {
         delivery.id for _ in range(4) for delivery in take(owing, at=until - SECOND)
     }
-    assert ids(owing.claim_uncommitted(owner="host:2", now=until, lease=LEASE, limit=9)) == ids(
-        batch
-    )
+    assert ids(
+        owing.delivery.claim_uncommitted(owner="host:2", now=until, lease=LEASE, limit=9)
+    ) == ids(batch)
 
 
 def test_a_refused_question_is_tried_again(owing):
     """All objects of the transaction are due at once."""
     batch = ask(owing)
-    owing.commitment_refused("2.25.77", now=DONE_AT + 11 * SECOND, detail="status 0x0122")
-    again = owing.claim_uncommitted(owner="host:2", now=DONE_AT + 11 * SECOND, lease=LEASE, limit=9)
+    owing.delivery.commitments.commitment_refused(
+        "2.25.77", now=DONE_AT + 11 * SECOND, detail="status 0x0122"
+    )
+    again = owing.delivery.claim_uncommitted(
+        owner="host:2", now=DONE_AT + 11 * SECOND, lease=LEASE, limit=9
+    )
     assert [(delivery.id, delivery.detail) for delivery in again] == [
         (delivery.id, "status 0x0122") for delivery in batch
     ]
@@ -259,13 +278,21 @@ def test_a_refused_question_is_tried_again(owing):
 def test_an_answer_to_another_question_changes_nothing(owing):
     """Neither an unknown transaction nor an object that was not in it."""
     ask(owing)
-    before = owing.deliveries(1)
+    before = owing.operator.deliveries(1)
     everything = [delivery.sop_instance_uid for delivery in before]
-    assert owing.commitment_answered("2.25.78", committed=everything, failed={}, now=DONE_AT) == 0
     assert (
-        owing.commitment_answered("2.25.77", committed=["2.25.7.9.9"], failed={}, now=DONE_AT) == 0
+        owing.delivery.commitments.commitment_answered(
+            "2.25.78", committed=everything, failed={}, now=DONE_AT
+        )
+        == 0
     )
-    assert owing.deliveries(1) == before
+    assert (
+        owing.delivery.commitments.commitment_answered(
+            "2.25.77", committed=["2.25.7.9.9"], failed={}, now=DONE_AT
+        )
+        == 0
+    )
+    assert owing.operator.deliveries(1) == before
 
 
 def notify(ledger, *, series="2.25.1", revision=1, positive=True, to=("ris",), at=DONE_AT):
@@ -286,7 +313,7 @@ def notify(ledger, *, series="2.25.1", revision=1, positive=True, to=("ris",), a
         "bundle_sha256": "b",
         "results": [told],
     }
-    ledger.finish(job, now=at, destinations=(), notify=to, **answer)
+    ledger.reading.finish(job, now=at, destinations=(), notify=to, **answer)
     return job
 
 
@@ -308,8 +335,8 @@ def test_objects_and_notifications_go_to_their_own(ledger):
         "bundle_sha256": "b",
         "results": [*results(job), told],
     }
-    ledger.finish(job, now=DONE_AT, destinations=("pacs",), notify=("ris",), **answer)
-    assert [(delivery.destination, delivery.kind) for delivery in ledger.deliveries(job.id)] == [
+    ledger.reading.finish(job, now=DONE_AT, destinations=("pacs",), notify=("ris",), **answer)
+    assert [(delivery.destination, delivery.kind) for delivery in ledger.operator.deliveries(job.id)] == [
         ("pacs", "sr"), ("pacs", "overlay"), ("ris", "notification"),
     ]  # fmt: skip
 
@@ -325,7 +352,7 @@ def test_priority_then_positive_then_the_longest_due(ledger):
             at=DONE_AT + number * SECOND,
         )
     order = [
-        ledger.claim_deliveries(
+        ledger.delivery.claim_deliveries(
             owner="host:1",
             now=DONE_AT + 99 * SECOND,
             lease=LEASE,
@@ -346,14 +373,17 @@ def test_a_newer_notification_supersedes_what_was_not_told(ledger):
     first = notify(ledger, to=("ris", "worklist"))
     other = notify(ledger, series="2.25.2", at=DONE_AT + SECOND)
     second = notify(ledger, revision=2, positive=False, to=("ris",), at=DONE_AT + 30 * SECOND)
-    assert ledger.told_before(second) == {"ris", "worklist"}
-    assert ledger.previous_result(second, "notification").sop_instance_uid == f"2.25.8.{first.id}"
+    assert ledger.reading.told_before(second) == {"ris", "worklist"}
+    assert (
+        ledger.reading.previous_result(second, "notification").sop_instance_uid
+        == f"2.25.8.{first.id}"
+    )
     claimed = [delivery for _ in range(5) for delivery in take(ledger, at=DONE_AT + 60 * SECOND)]
     assert sorted((delivery.destination, delivery.job_id) for delivery in claimed) == [
         ("ris", other.id), ("ris", second.id), ("worklist", first.id),
     ]  # fmt: skip
     states_of_first = {
-        delivery.destination: delivery.state for delivery in ledger.deliveries(first.id)
+        delivery.destination: delivery.state for delivery in ledger.operator.deliveries(first.id)
     }
     assert states_of_first == {"ris": DeliveryState.SUPERSEDED, "worklist": DeliveryState.SENDING}
 
@@ -364,9 +394,11 @@ def test_an_earlier_revision_that_is_read_later_supersedes_nothing(ledger):
     """
     add(ledger, 1)
     early = claim(ledger)
-    ledger.fail(early, now=DONE_AT, reason="unavailable", detail="", retry_at=DONE_AT + 90 * SECOND)
+    ledger.reading.fail(
+        early, now=DONE_AT, reason="unavailable", detail="", retry_at=DONE_AT + 90 * SECOND
+    )
     late = notify(ledger, revision=2, at=DONE_AT + 30 * SECOND)
-    ledger.delivered(
+    ledger.delivery.delivered(
         ids(take(ledger, at=DONE_AT + 40 * SECOND)), owner="host:1", now=DONE_AT + 40 * SECOND
     )
     early = claim(ledger, at=DONE_AT + 90 * SECOND)
@@ -379,9 +411,13 @@ def test_an_earlier_revision_that_is_read_later_supersedes_nothing(ledger):
         size_bytes=1,
     )
     answer = {"positive": True, "series_probability": 0.5, "bundle_sha256": "b", "results": [told]}
-    ledger.finish(early, now=DONE_AT + 91 * SECOND, destinations=(), notify=("ris",), **answer)
+    ledger.reading.finish(
+        early, now=DONE_AT + 91 * SECOND, destinations=(), notify=("ris",), **answer
+    )
     assert take(ledger, at=DONE_AT + 99 * SECOND) == []
-    assert [delivery.state for delivery in ledger.deliveries(early.id)] == [
+    assert [delivery.state for delivery in ledger.operator.deliveries(early.id)] == [
         DeliveryState.SUPERSEDED
     ]
-    assert [delivery.state for delivery in ledger.deliveries(late.id)] == [DeliveryState.SENT]
+    assert [delivery.state for delivery in ledger.operator.deliveries(late.id)] == [
+        DeliveryState.SENT
+    ]

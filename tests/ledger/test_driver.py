@@ -15,7 +15,7 @@ from tests.support.ledger_examples import T0, add, instance
 
 @pytest.fixture
 def engine(ledger) -> sa.Engine:
-    return ledger._engine
+    return ledger.database.engine
 
 
 def insert(engine: sa.Engine, numbers: Iterable[int]) -> None:
@@ -42,9 +42,9 @@ def test_what_is_written_is_read_back_as_it_was(ledger):
         position_mm=-12.5,
     )
     add(ledger, 1)
-    ledger.add(given, ready_at=T0, max_wait=timedelta(minutes=15))
-    (job,) = ledger.list()
-    assert ledger.instances(job) == [instance(1), given]
+    ledger.receiving.add(given, ready_at=T0, max_wait=timedelta(minutes=15))
+    (job,) = ledger.operator.list()
+    assert ledger.operator.instances(job) == [instance(1), given]
     assert (job.last_received_at, job.ready_at) == (T0, T0)
 
 
@@ -53,7 +53,9 @@ def test_an_error_is_that_of_sqlalchemy_and_nothing_is_kept(ledger, engine):
     add(ledger)
     with pytest.raises(sa.exc.IntegrityError):
         insert(engine, [2, 1])
-    assert [each.sop_instance_uid for each in ledger.instances(ledger.list()[0])] == ["2.25.1.1"]
+    assert [
+        each.sop_instance_uid for each in ledger.operator.instances(ledger.operator.list()[0])
+    ] == ["2.25.1.1"]
 
 
 def test_a_bug_in_between_keeps_nothing_either(ledger, engine):
@@ -62,7 +64,9 @@ def test_a_bug_in_between_keeps_nothing_either(ledger, engine):
     with pytest.raises(ZeroDivisionError):
         insert(engine, broken())
     add(ledger, 3)
-    assert [each.sop_instance_uid for each in ledger.instances(ledger.list()[0])] == [
+    assert [
+        each.sop_instance_uid for each in ledger.operator.instances(ledger.operator.list()[0])
+    ] == [
         "2.25.1.1",
         "2.25.1.3",
     ]
@@ -70,18 +74,20 @@ def test_a_bug_in_between_keeps_nothing_either(ledger, engine):
 
 def test_the_patience_of_a_connection_stays_what_it_was(sqlite_url):
     """It is asked for at each turn, and set to nothing in between."""
-    with closing(open_ledger(sqlite_url, busy_seconds=0.05)._engine.raw_connection()) as connection:
+    with closing(
+        open_ledger(sqlite_url, busy_seconds=0.05).database.engine.raw_connection()
+    ) as connection:
         patience = "PRAGMA busy_timeout"
         assert connection.cursor().execute(patience).fetchone() == (50,)
     ledger = open_ledger(sqlite_url, busy_seconds=0.05)
     other = open_ledger(sqlite_url)
     with (
-        other._write(),
+        other.database.write(),
         pytest.raises(sa.exc.OperationalError, match="locked"),
-        transaction(ledger._engine),
+        transaction(ledger.database.engine),
     ):
         pass
-    with transaction(ledger._engine) as cursor:
+    with transaction(ledger.database.engine) as cursor:
         assert cursor.execute(patience).fetchone() == (50,)
     for each in (ledger, other):
         each.dispose()

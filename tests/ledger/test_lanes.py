@@ -16,7 +16,7 @@ def add_large(ledger, series, at=T0) -> None:
 
 
 def lanes(ledger) -> dict[str, Lane]:
-    return {job.series_instance_uid: job.lane for job in ledger.list()}
+    return {job.series_instance_uid: job.lane for job in ledger.operator.list()}
 
 
 def order_of_claims(ledger, at) -> list[str]:
@@ -37,7 +37,7 @@ def test_lanes_by_what_is_known_of_a_series(ledger):
     add(ledger, 3, series="2.25.2")
     add_large(ledger, "2.25.3")
     assert lanes(ledger) == {"2.25.1": Lane.ORDINARY, "2.25.2": Lane.URGENT, "2.25.3": Lane.LARGE}
-    assert {job.series_instance_uid: job.objects for job in ledger.list()} == {
+    assert {job.series_instance_uid: job.objects for job in ledger.operator.list()} == {
         "2.25.1": 1,
         "2.25.2": 3,
         "2.25.3": MOST_ORDINARY_OBJECTS + 1,
@@ -51,8 +51,8 @@ def test_urgent_then_suspected_then_ordinary_then_large(ledger):
     add(ledger, series="2.25.3", at=T0 - SECOND)
     add(ledger, series="2.25.4")
     add(ledger, series="2.25.5", urgent=True)
-    suspected = next(job for job in ledger.list() if job.series_instance_uid == "2.25.4")
-    ledger.end_look(suspected, objects=1, suspected=True)
+    suspected = next(job for job in ledger.operator.list() if job.series_instance_uid == "2.25.4")
+    ledger.reading.previews.finish(suspected, objects=1, suspected=True)
     assert order_of_claims(ledger, READY) == ["2.25.5", "2.25.4", "2.25.2", "2.25.3", "2.25.1"]
 
 
@@ -68,7 +68,7 @@ def test_a_late_slice_keeps_a_large_series_large(ledger):
     add_large(ledger, "2.25.1")
     finish(ledger, claim(ledger))
     add(ledger, 999, series="2.25.1", at=READY)
-    newest = ledger.list()[0]
+    newest = ledger.operator.list()[0]
     assert (newest.revision, newest.lane, newest.objects) == (
         2,
         Lane.LARGE,
@@ -83,11 +83,11 @@ def test_what_overtakes_a_reading(ledger):
     add_large(ledger, "2.25.1")
     reading = claim(ledger, at=READY)
     add_large(ledger, "2.25.2")
-    assert not ledger.is_overtaken(reading, now=READY)
+    assert not ledger.reading.is_overtaken(reading, now=READY)
     add(ledger, series="2.25.3", at=READY)
-    assert not ledger.is_overtaken(reading, now=READY)
-    assert ledger.is_overtaken(reading, now=READY + QUIET)
-    ledger.release(reading, now=READY + QUIET, why="a series of an earlier lane is ready")
+    assert not ledger.reading.is_overtaken(reading, now=READY)
+    assert ledger.reading.is_overtaken(reading, now=READY + QUIET)
+    ledger.reading.release(reading, now=READY + QUIET, why="a series of an earlier lane is ready")
     assert claim(ledger, at=READY + QUIET).series_instance_uid == "2.25.3"
 
 
@@ -95,9 +95,9 @@ def test_a_large_series_that_waited_long_is_overtaken_only_by_urgent_ones(ledger
     add_large(ledger, "2.25.1")
     reading = claim(ledger, at=READY + PATIENCE)
     add(ledger, series="2.25.2")
-    assert not ledger.is_overtaken(reading, now=READY + PATIENCE)
+    assert not ledger.reading.is_overtaken(reading, now=READY + PATIENCE)
     add(ledger, series="2.25.3", urgent=True)
-    assert ledger.is_overtaken(reading, now=READY + PATIENCE)
+    assert ledger.reading.is_overtaken(reading, now=READY + PATIENCE)
 
 
 def test_late_revision_overtakes_nothing_while_its_series_is_read(ledger):
@@ -105,7 +105,7 @@ def test_late_revision_overtakes_nothing_while_its_series_is_read(ledger):
     add(ledger, 1)
     reading = claim(ledger)
     add(ledger, 2, at=T0, urgent=True)
-    assert not ledger.is_overtaken(reading, now=READY)
+    assert not ledger.reading.is_overtaken(reading, now=READY)
     assert claim(ledger, at=READY) is None
 
 
@@ -113,4 +113,4 @@ def test_late_revision_overtakes_nothing_while_its_series_is_read(ledger):
 def test_is_any_ready(ledger, at):
     """As a claim at this moment says."""
     add(ledger)
-    assert ledger.is_any_ready(now=at) is (claim(ledger, at=at) is not None)
+    assert ledger.reading.is_any_ready(now=at) is (claim(ledger, at=at) is not None)

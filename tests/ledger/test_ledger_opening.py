@@ -20,7 +20,8 @@ from alembic.migration import MigrationContext
 
 from ich_node.errors import ConfigError, SpoolFull, Unavailable
 from ich_node.ledger import Added, open_ledger
-from ich_node.ledger.database import HEAD, open_engine
+from ich_node.ledger.database import make_engine
+from ich_node.ledger.migrate import HEAD
 from ich_node.ledger.tables import metadata
 from tests.support import REPOSITORY
 from tests.support.ledger_examples import T0, add, claim, finish, open_and_count
@@ -60,7 +61,7 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date(url):
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         config = Config()
-        config.set_main_option("script_location", str(files("ich_node") / "migrations"))
+        config.set_main_option("script_location", str(files("ich_node.ledger") / "migrations"))
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         connection.exec_driver_sql(
@@ -70,10 +71,10 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date(url):
         )
     engine.dispose()
     ledger = open_ledger(url)
-    assert [(job.id, job.series_instance_uid) for job in ledger.list()] == [(1, "2.25.1")]
+    assert [(job.id, job.series_instance_uid) for job in ledger.operator.list()] == [(1, "2.25.1")]
     add(ledger)
     finish(ledger, claim(ledger))
-    assert len(ledger.deliveries(1)) == 2
+    assert len(ledger.operator.deliveries(1)) == 2
     ledger.dispose()
 
 
@@ -81,10 +82,10 @@ def test_ledger_stays(url, ledger):
     """What was written is there when the ledger is opened again."""
     add(ledger)
     finish(ledger, claim(ledger))
-    before = (ledger.list(), ledger.deliveries(1), ledger.events(1))
+    before = (ledger.operator.list(), ledger.operator.deliveries(1), ledger.operator.events(1))
     ledger.dispose()
     again = open_ledger(url)
-    assert (again.list(), again.deliveries(1), again.events(1)) == before
+    assert (again.operator.list(), again.operator.deliveries(1), again.operator.events(1)) == before
     again.dispose()
 
 
@@ -99,7 +100,7 @@ def test_folder_is_made_and_file_is_private(tmp_path):
 
 def test_commits_to_sqlite_are_durable(sqlite_url):
     """Every connection writes ahead and syncs each commit, because an acknowledgement follows it."""
-    engine = open_engine(sqlite_url, busy_seconds=1)
+    engine = make_engine(sqlite_url, busy_seconds=1)
     with engine.connect() as connection:
         values = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -113,7 +114,7 @@ def test_commits_to_postgresql_are_durable(postgres_url):
     """A commit is on the server's disk when it returns, and a client that hangs in a transaction
     blocks others not for ever.
     """
-    engine = open_engine(postgres_url, busy_seconds=7)
+    engine = make_engine(postgres_url, busy_seconds=7)
     names = (
         "synchronous_commit",
         "lock_timeout",
@@ -180,7 +181,7 @@ def test_busy_database(url, ledger):
             Unavailable, match=r"the ledger does not answer: .*(database is locked|lock timeout)"
         ):
             add(impatient)
-        assert impatient.list() == []
+        assert impatient.operator.list() == []
         other.rollback()
     add(impatient)
     impatient.dispose()
@@ -197,7 +198,7 @@ def test_a_server_that_goes_away_is_unavailable_until_it_is_back(postgres_cluste
         add(ledger, 2)
     postgres_cluster.start()
     assert add(ledger, 2) is Added.NEW
-    assert len(ledger.instances(ledger.get(1))) == 2
+    assert len(ledger.operator.instances(ledger.operator.get(1))) == 2
     ledger.dispose()
 
 
@@ -214,19 +215,21 @@ def test_full_database(sqlite_url):
     """
     ledger = open_ledger(sqlite_url)
     add(ledger)
-    with ledger._engine.connect() as connection:
+    with ledger.database.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
     sa.event.listen(
-        ledger._engine,
+        ledger.database.engine,
         "connect",
         lambda connection, _: connection.execute(f"PRAGMA max_page_count = {pages}"),
     )
-    ledger._engine.dispose()
-    before = ledger.list()
+    ledger.database.engine.dispose()
+    before = ledger.operator.list()
     with pytest.raises(SpoolFull, match="the ledger has no room"):
         any(add(ledger, series=f"2.25.{number + 2}") is None for number in range(1000))
-    assert [job for job in ledger.list(limit=2000) if not ledger.instances(job)] == []
-    assert ledger.get(1) == before[0]
+    assert [
+        job for job in ledger.operator.list(limit=2000) if not ledger.operator.instances(job)
+    ] == []
+    assert ledger.operator.get(1) == before[0]
     ledger.dispose()
 
 
@@ -262,7 +265,9 @@ def test_kill_loses_nothing_acknowledged(url, ledger):
         process.wait()
         process.stdout.close()
         recorded = {
-            row.sop_instance_uid for job in ledger.list(limit=100) for row in ledger.instances(job)
+            row.sop_instance_uid
+            for job in ledger.operator.list(limit=100)
+            for row in ledger.operator.instances(job)
         }
         numbers = [int(line) for line in acknowledged if line.strip()]
         assert {f"2.25.{number % 7}.{number}" for number in numbers} <= recorded
@@ -271,6 +276,6 @@ def test_kill_loses_nothing_acknowledged(url, ledger):
 def test_times_come_back_in_utc(ledger):
     """A time of any zone comes back as the same moment in UTC."""
     add(ledger, at=T0.astimezone(timezone(timedelta(hours=9))))
-    job = ledger.get(1)
+    job = ledger.operator.get(1)
     assert job.first_received_at == T0
     assert job.first_received_at.utcoffset() == timedelta(0)

@@ -13,16 +13,16 @@ def bring_to(ledger, state):
     """Job 1, in that state."""
     add(ledger)
     if state is JobState.CANCELLED:
-        ledger.cancel(1, now=T0)
+        ledger.operator.cancel(1, now=T0)
     if state in (JobState.WAITING, JobState.CANCELLED):
         return
     job = claim(ledger)
     if state is JobState.DONE:
         finish(ledger, job)
     elif state is JobState.REFUSED:
-        ledger.refuse(job, now=T0 + QUIET, reason="not_head", detail="a chest")
+        ledger.reading.refuse(job, now=T0 + QUIET, reason="not_head", detail="a chest")
     elif state is JobState.FAILED:
-        ledger.fail(job, now=T0 + QUIET, reason="bug", detail="ValueError", retry_at=None)
+        ledger.reading.fail(job, now=T0 + QUIET, reason="bug", detail="ValueError", retry_at=None)
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.REFUSED, JobState.CANCELLED])
@@ -31,9 +31,9 @@ def test_retry_reads_again(ledger, state):
     first claim's time.
     """
     bring_to(ledger, state)
-    content_at = ledger.get(1).content_at
-    ledger.retry(1, now=NOW)
-    waiting = ledger.get(1)
+    content_at = ledger.operator.get(1).content_at
+    ledger.operator.retry(1, now=NOW)
+    waiting = ledger.operator.get(1)
     assert (waiting.state, waiting.attempts, waiting.ready_at) == (JobState.WAITING, 0, NOW)
     assert (waiting.reason, waiting.detail) == (None, None)
     job = claim(ledger, at=NOW)
@@ -45,18 +45,19 @@ def test_retry_delivers_again(ledger):
     what was sent stays sent.
     """
     bring_to(ledger, JobState.DONE)
-    sr, overlay = ledger.claim_deliveries(owner="host:1", now=NOW, lease=LEASE, limit=9)
-    ledger.delivered([sr.id], owner="host:1", now=NOW)
-    ledger.give_up([overlay.id], owner="host:1", now=NOW, detail="unreachable")
-    ledger.retry(1, now=NOW + SECOND)
-    assert ledger.get(1).state is JobState.DONE
+    sr, overlay = ledger.delivery.claim_deliveries(owner="host:1", now=NOW, lease=LEASE, limit=9)
+    ledger.delivery.delivered([sr.id], owner="host:1", now=NOW)
+    ledger.delivery.give_up([overlay.id], owner="host:1", now=NOW, detail="unreachable")
+    ledger.operator.retry(1, now=NOW + SECOND)
+    assert ledger.operator.get(1).state is JobState.DONE
     assert [
-        (delivery.state, delivery.attempts, delivery.first_at) for delivery in ledger.deliveries(1)
+        (delivery.state, delivery.attempts, delivery.first_at)
+        for delivery in ledger.operator.deliveries(1)
     ] == [
         (DeliveryState.SENT, 1, T0 + QUIET),
         (DeliveryState.PENDING, 0, NOW + SECOND),
     ]
-    assert ledger.events(1)[-1].detail == "by hand: 1 objects to deliver again"
+    assert ledger.operator.events(1)[-1].detail == "by hand: 1 objects to deliver again"
 
 
 def test_cancel(ledger):
@@ -68,7 +69,7 @@ def test_cancel(ledger):
 def test_close(ledger):
     """A closed job is read now, without the quiet time."""
     bring_to(ledger, JobState.WAITING)
-    ledger.close(1, now=T0 + SECOND)
+    ledger.operator.close(1, now=T0 + SECOND)
     assert claim(ledger, at=T0 + SECOND).id == 1
 
 
@@ -93,29 +94,33 @@ def test_close(ledger):
 def test_what_cannot_be_done_is_said(ledger, action, state, words):
     """A step that the state does not allow changes nothing and says why."""
     bring_to(ledger, state)
-    before = (ledger.get(1), ledger.deliveries(1), ledger.events(1))
+    before = (ledger.operator.get(1), ledger.operator.deliveries(1), ledger.operator.events(1))
     with pytest.raises(ConfigError, match=words):
-        getattr(ledger, action)(1, now=NOW)
-    assert (ledger.get(1), ledger.deliveries(1), ledger.events(1)) == before
+        getattr(ledger.operator, action)(1, now=NOW)
+    assert (
+        ledger.operator.get(1),
+        ledger.operator.deliveries(1),
+        ledger.operator.events(1),
+    ) == before
 
 
 @pytest.mark.parametrize("action", ["retry", "cancel", "close"])
 def test_no_such_job(ledger, action):
     """A number that is not in the ledger is said to be none."""
     with pytest.raises(ConfigError, match="there is no job 7"):
-        getattr(ledger, action)(7, now=NOW)
-    assert ledger.get(7) is None
+        getattr(ledger.operator, action)(7, now=NOW)
+    assert ledger.operator.get(7) is None
 
 
 def test_list(ledger):
     """The newest jobs come first, as many as asked for, in one state if asked for."""
     for number in range(4):
         add(ledger, series=f"2.25.{number}")
-    ledger.cancel(2, now=T0)
-    assert [job.id for job in ledger.list()] == [4, 3, 2, 1]
-    assert [job.id for job in ledger.list(limit=2)] == [4, 3]
-    assert [job.id for job in ledger.list(state=JobState.CANCELLED)] == [2]
-    assert ledger.counts() == dict.fromkeys(JobState, 0) | {
+    ledger.operator.cancel(2, now=T0)
+    assert [job.id for job in ledger.operator.list()] == [4, 3, 2, 1]
+    assert [job.id for job in ledger.operator.list(limit=2)] == [4, 3]
+    assert [job.id for job in ledger.operator.list(state=JobState.CANCELLED)] == [2]
+    assert ledger.operator.counts() == dict.fromkeys(JobState, 0) | {
         JobState.WAITING: 3,
         JobState.CANCELLED: 1,
     }

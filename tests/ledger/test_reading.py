@@ -23,16 +23,16 @@ from tests.support.ledger_examples import (
 READY = T0 + QUIET
 
 ENDS = {
-    "renew": lambda ledger, job, at: ledger.renew(job, now=at, lease=LEASE),
-    "release": lambda ledger, job, at: ledger.release(job, now=at),
+    "renew": lambda ledger, job, at: ledger.reading.renew(job, now=at, lease=LEASE),
+    "release": lambda ledger, job, at: ledger.reading.release(job, now=at),
     "finish": lambda ledger, job, at: finish(ledger, job, at=at),
-    "refuse": lambda ledger, job, at: ledger.refuse(
+    "refuse": lambda ledger, job, at: ledger.reading.refuse(
         job, now=at, reason="not_head", detail="a chest"
     ),
-    "fail": lambda ledger, job, at: ledger.fail(
+    "fail": lambda ledger, job, at: ledger.reading.fail(
         job, now=at, reason="bug", detail="ValueError", retry_at=None
     ),
-    "try again": lambda ledger, job, at: ledger.fail(
+    "try again": lambda ledger, job, at: ledger.reading.fail(
         job, now=at, reason="bug", detail="ValueError", retry_at=at
     ),
 }
@@ -72,7 +72,7 @@ def test_claim(ledger):
         READY + LEASE,
     )
     assert job.content_at == READY
-    assert ledger.get(job.id) == job
+    assert ledger.operator.get(job.id) == job
 
 
 def test_expired_lease(ledger):
@@ -95,11 +95,11 @@ def test_renewed_lease(ledger):
     """A slow reading keeps its job by renewing the lease."""
     add(ledger)
     job = claim(ledger)
-    ledger.renew(job, now=READY + 50 * SECOND, lease=LEASE)
+    ledger.reading.renew(job, now=READY + 50 * SECOND, lease=LEASE)
     assert claim(ledger, at=READY + LEASE, owner="host:2") is None
-    assert ledger.get(job.id).lease_until == READY + 50 * SECOND + LEASE
+    assert ledger.operator.get(job.id).lease_until == READY + 50 * SECOND + LEASE
     finish(ledger, job)
-    assert ledger.get(job.id).state is JobState.DONE
+    assert ledger.operator.get(job.id).state is JobState.DONE
 
 
 @pytest.mark.parametrize("owner", ["host:1", "host:2"])
@@ -113,8 +113,8 @@ def test_stale_worker_writes_nothing(ledger, end, owner):
     current = claim(ledger, at=READY + LEASE, owner=owner)
     with pytest.raises(LeaseLost, match="job 1 is no longer held"):
         ENDS[end](ledger, stale, READY + LEASE)
-    assert ledger.get(current.id) == current
-    assert ledger.results(current.id) == []
+    assert ledger.operator.get(current.id) == current
+    assert ledger.operator.results(current.id) == []
     ENDS[end](ledger, current, READY + LEASE)
 
 
@@ -125,10 +125,10 @@ def test_a_job_ends_once(ledger, first, second):
     add(ledger)
     job = claim(ledger)
     ENDS[first](ledger, job, READY)
-    before = ledger.get(job.id)
+    before = ledger.operator.get(job.id)
     with pytest.raises(LeaseLost):
         ENDS[second](ledger, job, READY)
-    assert ledger.get(job.id) == before
+    assert ledger.operator.get(job.id) == before
 
 
 def test_finish(ledger):
@@ -136,11 +136,11 @@ def test_finish(ledger):
     add(ledger)
     job = claim(ledger)
     finish(ledger, job, at=READY + SECOND, destinations=("pacs", "archive"))
-    done = ledger.get(job.id)
+    done = ledger.operator.get(job.id)
     assert (done.state, done.positive, done.series_probability) == (JobState.DONE, True, 0.875)
     assert (done.bundle_sha256, done.lease_owner, done.lease_until) == ("b" * 64, None, None)
-    assert ledger.results(job.id) == results(job)
-    owed = ledger.deliveries(job.id)
+    assert ledger.operator.results(job.id) == results(job)
+    owed = ledger.operator.deliveries(job.id)
     assert [(delivery.destination, delivery.kind) for delivery in owed] == [
         ("pacs", "sr"), ("archive", "sr"), ("pacs", "overlay"), ("archive", "overlay"),
     ]  # fmt: skip
@@ -156,7 +156,7 @@ def test_finish_is_one_transaction(ledger):
     job = claim(ledger)
     (result,) = results(job, 1)
     with pytest.raises(IntegrityError, match="results"):
-        ledger.finish(
+        ledger.reading.finish(
             job,
             now=READY,
             positive=False,
@@ -165,8 +165,8 @@ def test_finish_is_one_transaction(ledger):
             results=[result, result],
             destinations=["pacs"],
         )
-    assert ledger.get(job.id) == job
-    assert ledger.results(job.id) == ledger.deliveries(job.id) == []
+    assert ledger.operator.get(job.id) == job
+    assert ledger.operator.results(job.id) == ledger.operator.deliveries(job.id) == []
 
 
 def test_older_revision_still_finishes(ledger):
@@ -179,15 +179,17 @@ def test_older_revision_still_finishes(ledger):
     assert claim(ledger, at=READY + QUIET, owner="host:2") is None
     finish(ledger, first)
     second = claim(ledger, at=READY + QUIET, owner="host:2")
-    assert (second.revision, ledger.get(first.id).state) == (2, JobState.DONE)
+    assert (second.revision, ledger.operator.get(first.id).state) == (2, JobState.DONE)
 
 
 def test_refuse(ledger):
     """A refusal is an answer: it keeps its reason and is not tried again."""
     add(ledger)
     job = claim(ledger)
-    ledger.refuse(job, now=READY, reason="not_head", detail="The series does not show a head.")
-    refused = ledger.get(job.id)
+    ledger.reading.refuse(
+        job, now=READY, reason="not_head", detail="The series does not show a head."
+    )
+    refused = ledger.operator.get(job.id)
     assert (refused.state, refused.reason, refused.detail) == (
         JobState.REFUSED,
         "not_head",
@@ -205,10 +207,12 @@ def test_fail_is_tried_again_until_the_tries_are_used_up(ledger):
     for attempt in (1, 2, 3):
         job = claim(ledger, at=at, max_attempts=3)
         assert (job.attempts, job.content_at) == (attempt, READY)
-        ledger.fail(job, now=at, reason="bug", detail="ValueError", retry_at=at + 30 * SECOND)
+        ledger.reading.fail(
+            job, now=at, reason="bug", detail="ValueError", retry_at=at + 30 * SECOND
+        )
         assert claim(ledger, at=at + 29 * SECOND) is None
         at += 30 * SECOND
-    failed = ledger.get(1)
+    failed = ledger.operator.get(1)
     assert (failed.state, failed.reason, failed.detail) == (JobState.FAILED, "bug", "ValueError")
     assert claim(ledger, at=at + 9 * LEASE) is None
 
@@ -216,7 +220,7 @@ def test_fail_is_tried_again_until_the_tries_are_used_up(ledger):
 def test_release_does_not_count(ledger):
     """A process that is asked to stop gives its job back, and somebody else may begin at once."""
     add(ledger)
-    ledger.release(claim(ledger), now=READY)
+    ledger.reading.release(claim(ledger), now=READY)
     job = claim(ledger, owner="host:2")
     assert (job.attempts, job.lease_owner) == (1, "host:2")
 
@@ -232,7 +236,7 @@ def test_poison_does_not_block_the_queue(ledger):
         assert claim(ledger, at=at, max_attempts=3).series_instance_uid == "2.25.1"
         at += LEASE
     assert claim(ledger, at=T0 + 400 * SECOND, max_attempts=3).series_instance_uid == "2.25.2"
-    poison = ledger.get(1)
+    poison = ledger.operator.get(1)
     assert (poison.state, poison.reason, poison.attempts) == (JobState.FAILED, "crashed", 3)
 
 
@@ -244,20 +248,22 @@ def test_poison_does_not_block_its_next_revision(ledger):
     claim(ledger, max_attempts=1)
     add(ledger, 2, at=READY)
     job = claim(ledger, at=READY + LEASE, max_attempts=1)
-    assert (job.revision, ledger.get(1).state) == (2, JobState.FAILED)
+    assert (job.revision, ledger.operator.get(1).state) == (2, JobState.FAILED)
 
 
 def test_journal(ledger):
     """The journal tells a job's story in order."""
     add(ledger)
-    ledger.release(claim(ledger), now=READY)
+    ledger.reading.release(claim(ledger), now=READY)
     job = claim(ledger, at=READY + SECOND)
-    ledger.fail(
+    ledger.reading.fail(
         job, now=READY + SECOND, reason="bug", detail="ValueError", retry_at=READY + 2 * SECOND
     )
     job = claim(ledger, at=READY + 2 * SECOND, owner="host:2")
     finish(ledger, job, at=READY + 3 * SECOND)
-    assert [(line.at - READY, line.event, line.detail) for line in ledger.events(job.id)] == [
+    assert [
+        (line.at - READY, line.event, line.detail) for line in ledger.operator.events(job.id)
+    ] == [
         (-QUIET, "received", "first object of revision 1, from ct"),
         (0 * SECOND, "claimed", "try 1, by host:1"),
         (0 * SECOND, "released", "by host:1: the process stops"),
@@ -278,4 +284,4 @@ def test_six_processes_share_200_jobs(url, ledger):
         )
     times_claimed = Counter(job_id for ids in claimed for job_id in ids)
     assert times_claimed == dict.fromkeys(range(1, 201), 1)
-    assert ledger.counts() == dict.fromkeys(JobState, 0) | {JobState.DONE: 200}
+    assert ledger.operator.counts() == dict.fromkeys(JobState, 0) | {JobState.DONE: 200}

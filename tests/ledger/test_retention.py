@@ -19,14 +19,16 @@ DAY = 86_400 * SECOND
 
 
 def sweep(ledger, *, idle_since=T0 + DAY, failed_too=True, limit=9):
-    return ledger.sweep_series(
+    return ledger.maintenance.sweep_series(
         idle_since=idle_since, failed_too=failed_too, limit=limit, now=T0 + 2 * DAY
     )
 
 
 def deliver(ledger):
-    while batch := ledger.claim_deliveries(owner="me", now=T0 + QUIET, lease=LEASE, limit=9):
-        ledger.delivered([delivery.id for delivery in batch], owner="me", now=T0 + QUIET)
+    while batch := ledger.delivery.claim_deliveries(
+        owner="me", now=T0 + QUIET, lease=LEASE, limit=9
+    ):
+        ledger.delivery.delivered([delivery.id for delivery in batch], owner="me", now=T0 + QUIET)
 
 
 def test_a_delivered_series_is_forgotten_once(ledger):
@@ -37,31 +39,31 @@ def test_a_delivered_series_is_forgotten_once(ledger):
     finish(ledger, job)
     assert sweep(ledger) == [], "nothing was delivered yet"
     deliver(ledger)
-    made = [result.path for result in ledger.results(job.id)]
+    made = [result.path for result in ledger.operator.results(job.id)]
     assert sorted(sweep(ledger)) == sorted([instance(1).path, instance(2).path, *made])
     assert sweep(ledger) == []
-    assert ledger.instances(job) == []
+    assert ledger.operator.instances(job) == []
     assert (
-        ledger.get(job.id).state,
-        len(ledger.results(job.id)),
-        ledger.events(job.id)[-1].event,
+        ledger.operator.get(job.id).state,
+        len(ledger.operator.results(job.id)),
+        ledger.operator.events(job.id)[-1].event,
     ) == (JobState.DONE, 2, "swept")
-    assert ledger.unreferenced(made) == set(made)
+    assert ledger.maintenance.unreferenced(made) == set(made)
 
 
 def test_what_is_still_needed(ledger):
     """A path is free when neither an object nor an unswept job's result needs it."""
     add(ledger, 1)
     finish(ledger, claim(ledger), destinations=())
-    (result, *_) = ledger.results(1)
-    assert ledger.unreferenced([instance(1).path, result.path, "other"]) == {"other"}
+    (result, *_) = ledger.operator.results(1)
+    assert ledger.maintenance.unreferenced([instance(1).path, result.path, "other"]) == {"other"}
 
 
 @pytest.mark.parametrize("failed_too", [True, False])
 def test_failed_jobs_go_by_age_alone(ledger, failed_too):
     """Somebody may want to try them again."""
     add(ledger, 1)
-    ledger.fail(claim(ledger), now=T0 + QUIET, reason="bug", detail="", retry_at=None)
+    ledger.reading.fail(claim(ledger), now=T0 + QUIET, reason="bug", detail="", retry_at=None)
     assert bool(sweep(ledger, failed_too=failed_too)) == failed_too
 
 
@@ -94,8 +96,16 @@ def test_a_series_is_forgotten_as_a_whole(ledger):
     add(ledger, 2, at=T0 + 30 * DAY)
     second = claim(ledger, at=T0 + 31 * DAY)
     finish(ledger, second, destinations=())
-    assert ledger.prune(swept_before=T0 + 99 * DAY, limit=9) == 0, "the second one has its files"
-    ledger.sweep_series(idle_since=T0 + 40 * DAY, failed_too=True, limit=9, now=T0 + 40 * DAY)
-    assert ledger.prune(swept_before=T0 + 40 * DAY, limit=9) == 0
-    assert [ledger.prune(swept_before=T0 + 41 * DAY, limit=1) for _ in range(3)] == [1, 1, 0]
-    assert ledger.list() == []
+    assert ledger.maintenance.prune(swept_before=T0 + 99 * DAY, limit=9) == 0, (
+        "the second one has its files"
+    )
+    ledger.maintenance.sweep_series(
+        idle_since=T0 + 40 * DAY, failed_too=True, limit=9, now=T0 + 40 * DAY
+    )
+    assert ledger.maintenance.prune(swept_before=T0 + 40 * DAY, limit=9) == 0
+    assert [ledger.maintenance.prune(swept_before=T0 + 41 * DAY, limit=1) for _ in range(3)] == [
+        1,
+        1,
+        0,
+    ]
+    assert ledger.operator.list() == []

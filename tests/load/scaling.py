@@ -179,11 +179,11 @@ def fingerprint(ds: Any) -> str:
 
 
 def done(ledger: Ledger) -> int:
-    return ledger.counts()[JobState.DONE]
+    return ledger.operator.counts()[JobState.DONE]
 
 
 def is_at_rest(ledger: Ledger, series: int) -> bool:
-    counts = ledger.counts()
+    counts = ledger.operator.counts()
     if (
         sum(counts[state] for state in ENDED) < series
         or counts[JobState.WAITING]
@@ -192,17 +192,17 @@ def is_at_rest(ledger: Ledger, series: int) -> bool:
         return False
     return all(
         each.state == "SENT"
-        for job in ledger.list(limit=10 * series)
-        for each in ledger.deliveries(job.id)
+        for job in ledger.operator.list(limit=10 * series)
+        for each in ledger.operator.deliveries(job.id)
     )
 
 
 def judged(ledger: Ledger, series: int, kept: dict[str, set[str]]) -> dict[str, Any]:
-    jobs = ledger.list(limit=10 * series)
+    jobs = ledger.operator.list(limit=10 * series)
     reads = Counter(job.series_instance_uid for job in jobs)
-    events = {job.id: ledger.events(job.id) for job in jobs}
+    events = {job.id: ledger.operator.events(job.id) for job in jobs}
     finished = [sum(event.event == "done" for event in story) for story in events.values()]
-    owed = {result.sop_instance_uid for job in jobs for result in ledger.results(job.id)}
+    owed = {result.sop_instance_uid for job in jobs for result in ledger.operator.results(job.id)}
     readers = Counter(
         event.detail.partition("by ")[2].partition(":")[0]
         for story in events.values()

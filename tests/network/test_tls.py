@@ -74,7 +74,9 @@ def start(tmp_path: Path, tls: TlsSettings) -> Iterator[StartListener]:
         settings = ScpSettings(bind_address="127.0.0.1", port=0, **scp)
         spool, clock = Spool(tmp_path / "spool"), lambda: datetime.now(UTC)
         listeners.append(
-            Listener(settings, sources, SeriesSettings(), spool, ledger, clock, tls).__enter__()
+            Listener(
+                settings, sources, SeriesSettings(), spool, ledger.receiving, clock, tls
+            ).__enter__()
         )
         return listeners[-1]
 

@@ -194,7 +194,7 @@ def test_a_port_in_use_is_said_in_a_sentence(start_node: StartNode) -> None:
         node = start_node()
         with pytest.raises(ConfigError, match="cannot listen on"):
             Listener(
-                settings, (), SeriesSettings(), node.spool, node.ledger, node.clock
+                settings, (), SeriesSettings(), node.spool, node.ledger.receiving, node.clock
             ).__enter__()
 
 

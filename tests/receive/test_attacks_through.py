@@ -48,7 +48,9 @@ def test_bombs_are_refused_by_name_and_the_next_series_is_read(tmp_path: Path) -
         def all_ended() -> bool:
             took.append(business(node))
             states = [
-                job.state for job in node.ledger.list() if ".77." not in job.series_instance_uid
+                job.state
+                for job in node.ledger.operator.list()
+                if ".77." not in job.series_instance_uid
             ]
             return len(states) == len(made) + 1 and not set(states) & {
                 JobState.WAITING,
@@ -58,7 +60,7 @@ def test_bombs_are_refused_by_name_and_the_next_series_is_read(tmp_path: Path) -
         wait_until(all_ended, seconds=240, what="the end of all series")
         assert children(node.process.pid) == pids, "a process died of it"
         peaks = {name: footprint(pid).peak_mb for name, pid in pids.items()}
-        jobs = {job.series_instance_uid: job for job in node.ledger.list(limit=200)}
+        jobs = {job.series_instance_uid: job for job in node.ledger.operator.list(limit=200)}
         for bomb in made:
             assert_refused(node, jobs[bomb.datasets[0].SeriesInstanceUID], bomb)
         assert jobs[good_head()[0].SeriesInstanceUID].state is JobState.DONE

@@ -96,7 +96,7 @@ def test_the_truth_about_what_is_not_here(node: Node) -> None:
     store(node, good, lost, cut, other)
     kept = {
         row.sop_instance_uid: node.spool.absolute(row.path)
-        for row in node.ledger.instances(node.ledger.list()[0])
+        for row in node.ledger.operator.instances(node.ledger.operator.list()[0])
     }
     kept[lost.SOPInstanceUID].unlink()
     kept[cut.SOPInstanceUID].write_bytes(b"cut")
@@ -119,7 +119,7 @@ def test_the_question_closes_the_series(node: Node) -> None:
     series = [ds for index, ds in enumerate(head_series(16)) if index != 7]
     store(node, *series)
     ask(node.port, question(series))
-    wait_until(lambda: node.ledger.list()[0].ready_at == START, what="the end of the wait")
+    wait_until(lambda: node.ledger.operator.list()[0].ready_at == START, what="the end of the wait")
 
 
 def test_a_question_about_a_part_closes_nothing(node: Node) -> None:
@@ -127,7 +127,7 @@ def test_a_question_about_a_part_closes_nothing(node: Node) -> None:
     series = head_series(4)
     store(node, *series)
     ask(node.port, question(series[:3]))
-    assert node.ledger.list()[0].ready_at > START
+    assert node.ledger.operator.list()[0].ready_at > START
 
 
 def test_a_source_that_may_not_ask_is_told_so(start_node: StartNode) -> None:
@@ -223,6 +223,6 @@ def test_orthanc_asks_and_believes_us(start_node: StartNode, tmp_path: Path) -> 
         assert report()["Status"] == "Success"
         assert len(report()["Success"]) == 4
     wait_until(
-        lambda: node.ledger.list()[0].ready_at <= START + timedelta(seconds=5),
+        lambda: node.ledger.operator.list()[0].ready_at <= START + timedelta(seconds=5),
         what="the end of the wait",
     )

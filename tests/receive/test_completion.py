@@ -14,7 +14,7 @@ LEASE = timedelta(minutes=1)
 
 
 def only_job(node: Node) -> Any:
-    (job,) = node.ledger.list()
+    (job,) = node.ledger.operator.list()
     return job
 
 
@@ -22,7 +22,9 @@ def released(node: Node) -> bool:
     """The release of the last association has reached the ledger: the wait is no longer the one of
     an open association.
     """
-    return all(job.ready_at - node.clock.now < timedelta(seconds=60) for job in node.ledger.list())
+    return all(
+        job.ready_at - node.clock.now < timedelta(seconds=60) for job in node.ledger.operator.list()
+    )
 
 
 def test_an_open_association_keeps_its_series_waiting(node: Node) -> None:
@@ -57,10 +59,10 @@ def test_a_slice_after_a_whole_head_makes_a_new_revision(node: Node) -> None:
     slices = head_series(17)
     store(node, *slices[:-1])
     wait_until(lambda: released(node), what="the release")
-    assert node.ledger.claim(owner="a", now=START, lease=LEASE, max_attempts=3) is not None
+    assert node.ledger.reading.claim(owner="a", now=START, lease=LEASE, max_attempts=3) is not None
     store(node, slices[-1])
-    newest = node.ledger.list()[0]
-    assert (newest.revision, len(node.ledger.instances(newest))) == (2, 17)
+    newest = node.ledger.operator.list()[0]
+    assert (newest.revision, len(node.ledger.operator.instances(newest))) == (2, 17)
 
 
 def test_a_stack_with_a_gap_waits_the_quiet_time(node: Node) -> None:
@@ -86,7 +88,7 @@ def test_an_aborted_association_is_not_trusted(node: Node) -> None:
         assoc.abort()
     wait_until(lambda: released(node), what="the abort")
     assert only_job(node).ready_at == START + timedelta(seconds=20)
-    assert len(node.ledger.instances(only_job(node))) == 16
+    assert len(node.ledger.operator.instances(only_job(node))) == 16
 
 
 def test_another_open_association_with_the_series_holds_it(node: Node) -> None:
@@ -101,13 +103,15 @@ def test_another_open_association_with_the_series_holds_it(node: Node) -> None:
         store(node, marker)
         quiet_over = START + timedelta(seconds=20)
         wait_until(
-            lambda: any(job.ready_at == quiet_over for job in node.ledger.list()),
+            lambda: any(job.ready_at == quiet_over for job in node.ledger.operator.list()),
             what="the marker's release",
         )
-        series = [job for job in node.ledger.list() if job.series_instance_uid != "1.2.3.9"]
+        series = [
+            job for job in node.ledger.operator.list() if job.series_instance_uid != "1.2.3.9"
+        ]
         assert series[0].ready_at == START + timedelta(seconds=80)
     wait_until(lambda: released(node), what="the release of the second")
-    assert node.ledger.list(limit=9)[-1].ready_at == START + timedelta(seconds=5)
+    assert node.ledger.operator.list(limit=9)[-1].ready_at == START + timedelta(seconds=5)
 
 
 def test_a_late_slice_opens_a_new_revision(node: Node) -> None:
@@ -116,12 +120,14 @@ def test_a_late_slice_opens_a_new_revision(node: Node) -> None:
     store(node, *slices[:-1])
     wait_until(lambda: released(node), what="the release")
     assert (
-        node.ledger.claim(owner="a", now=START + timedelta(minutes=1), lease=LEASE, max_attempts=3)
+        node.ledger.reading.claim(
+            owner="a", now=START + timedelta(minutes=1), lease=LEASE, max_attempts=3
+        )
         is not None
     )
     store(node, slices[-1])
-    newest = node.ledger.list()[0]
-    assert (newest.revision, newest.state, len(node.ledger.instances(newest))) == (
+    newest = node.ledger.operator.list()[0]
+    assert (newest.revision, newest.state, len(node.ledger.operator.instances(newest))) == (
         2,
         JobState.WAITING,
         12,

@@ -21,7 +21,7 @@ SEQUENCE = b"\x08\x00\x40\x11SQ\x00\x00\xff\xff\xff\xff"
 
 
 def only_job(node: Node) -> Any:
-    (job,) = node.ledger.list()
+    (job,) = node.ledger.operator.list()
     return job
 
 
@@ -32,7 +32,7 @@ def test_success_means_on_disk_and_in_the_ledger(node: Node) -> None:
     ds = head_slice(0)
     (answer,) = store(node, ds)
     assert answer.Status == 0x0000
-    (instance,) = node.ledger.instances(only_job(node))
+    (instance,) = node.ledger.operator.instances(only_job(node))
     kept = dcmread(node.spool.absolute(instance.path))
     assert kept == ds
     assert kept.file_meta.MediaStorageSOPInstanceUID == ds.SOPInstanceUID
@@ -47,14 +47,14 @@ def test_the_same_object_again_is_a_success_and_no_change(node: Node) -> None:
     """An identical resend answers 0x0000 and adds neither a file nor a row nor a revision."""
     ds = head_slice(0)
     assert [answer.Status for answer in store(node, ds, ds)] == [0x0000, 0x0000]
-    assert len(node.ledger.instances(only_job(node))) == 1
+    assert len(node.ledger.operator.instances(only_job(node))) == 1
 
 
 def test_other_bytes_under_one_uid_are_kept_beside_the_first(node: Node) -> None:
     """A changed object under a known UID answers 0x0000; both files stay, and the newest is read."""
     first, second = head_slice(0), head_slice(0, SeriesDescription="changed")
     assert [answer.Status for answer in store(node, first, second)] == [0x0000, 0x0000]
-    (newest,) = node.ledger.instances(only_job(node))
+    (newest,) = node.ledger.operator.instances(only_job(node))
     assert dcmread(node.spool.absolute(newest.path)).SeriesDescription == "changed"
     assert len(list(node.spool.absolute(newest.path).parents[1].rglob("*.dcm"))) == 2
 
@@ -64,7 +64,7 @@ def test_a_full_spool_answers_a700_and_keeps_nothing(start_node: StartNode, tmp_
     node = start_node(spool=Spool(tmp_path / "full", reserve_bytes=1 << 60))
     (answer,) = store(node, head_slice(0))
     assert (answer.Status, answer.ErrorComment) == (0xA700, "the spool is full")
-    assert node.ledger.list() == []
+    assert node.ledger.operator.list() == []
     assert [path for path in (tmp_path / "full").rglob("*") if path.is_file()] == []
 
 
@@ -128,7 +128,7 @@ def test_what_broke_off_leaves_nothing_half_written(node: Node, tmp_path: Path) 
     wait_until(
         lambda: list((tmp_path / "spool" / "incoming").iterdir()) == [], what="the end of the file"
     )
-    assert node.ledger.list() == []
+    assert node.ledger.operator.list() == []
 
 
 def test_a_disk_that_fills_up_in_an_object_answers_a700(
@@ -158,7 +158,7 @@ def test_a_data_set_that_is_not_what_the_command_says_answers_a900(
     setattr(ds, keyword, "1.2.3.4")
     answer = store_raw(node, encoded(ds), sop_instance_uid=claimed["SOPInstanceUID"])
     assert (answer.Status, answer.ErrorComment) == (0xA900, f"{keyword} is not that of the command")
-    assert node.ledger.list() == []
+    assert node.ledger.operator.list() == []
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_an_association_that_nobody_admitted_answers_0124(node: Node) -> None:
         node.listener._admission.end(admitted)
         answer = assoc.send_c_store(head_slice(0))
     assert (answer.Status, answer.ErrorComment) == (0x0124, "the association was not admitted")
-    assert node.ledger.list() == []
+    assert node.ledger.operator.list() == []
 
 
 def test_a_bug_of_ours_answers_0110_and_the_association_goes_on(node: Node) -> None:

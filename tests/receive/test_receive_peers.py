@@ -27,7 +27,7 @@ from ich_node.spool import Spool
 root, port = Path(sys.argv[1]), int(sys.argv[2])
 receive_forever(
     ScpSettings(bind_address="127.0.0.1", port=port), (Source(name="ct", ae_title="CT1"),), SeriesSettings(),
-    Spool(root / "spool"), open_ledger(f"sqlite:///{root}/ledger.sqlite"), lambda: datetime.now(UTC), threading.Event(),
+    Spool(root / "spool"), open_ledger(f"sqlite:///{root}/ledger.sqlite").receiving, lambda: datetime.now(UTC), threading.Event(),
 )
 """
 
@@ -47,8 +47,8 @@ def test_storescu_sends_a_real_series(node: Node, folder: str, option: str) -> N
     )
     assert sent.returncode == 0, sent.stderr
     files = {ds.SOPInstanceUID: ds for ds in map(dcmread, sorted(series.rglob("*.dcm")))}
-    job = node.ledger.list()[0]
-    for instance in node.ledger.instances(job):
+    job = node.ledger.operator.list()[0]
+    for instance in node.ledger.operator.instances(job):
         assert (
             dcmread(node.spool.absolute(instance.path)).PixelData
             == files[instance.sop_instance_uid].PixelData
@@ -108,7 +108,8 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     ledger, spool = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite"), Spool(tmp_path / "spool")
     try:
         kept = {
-            instance.sop_instance_uid: instance for instance in ledger.instances(ledger.list()[0])
+            instance.sop_instance_uid: instance
+            for instance in ledger.operator.instances(ledger.operator.list()[0])
         }
         for path in acknowledged:
             sent = dcmread(path)

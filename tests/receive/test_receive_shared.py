@@ -121,9 +121,9 @@ def test_every_object_of_many_senders_is_kept_once(tmp_path: Path) -> None:
             senders.append(subprocess.Popen(command))
         assert [sender.wait(60) for sender in senders] == [0] * 8
         ledger = node.ledger()
-        jobs = ledger.list()
+        jobs = ledger.operator.list()
         assert len({job.series_instance_uid for job in jobs}) == 7
-        assert sorted(len(ledger.instances(job)) for job in jobs) == [12] * 7
+        assert sorted(len(ledger.operator.instances(job)) for job in jobs) == [12] * 7
         ledger.dispose()
 
 
@@ -160,7 +160,7 @@ def test_a_receiver_that_died_is_replaced(tmp_path: Path) -> None:
         with associated(node.port, contexts=EXPLICIT) as assoc:
             assert assoc.send_c_store(head_slice(1)).Status == 0x0000
         ledger = node.ledger()
-        assert len(ledger.instances(ledger.list()[0])) == 2
+        assert len(ledger.operator.instances(ledger.operator.list()[0])) == 2
         ledger.dispose()
 
 

@@ -20,11 +20,11 @@ def test_a_c_store_with_the_priority_high_makes_its_series_urgent(
     """(0000,0700) of the command."""
     with associated(node.port, contexts=EXPLICIT) as assoc:
         assert assoc.send_c_store(head_slice(0), priority=priority).Status == 0
-    assert [job.lane for job in node.ledger.list()] == [lane]
+    assert [job.lane for job in node.ledger.operator.list()] == [lane]
 
 
 def test_a_source_may_be_urgent(start_node: StartNode) -> None:
     """Few scanners set a priority: the administrator says which one stands in the emergency room."""
     node = start_node(sources=(Source(name="emergency", ae_title="CT1", urgent=True),))
     store(node, head_slice(0))
-    assert [job.lane for job in node.ledger.list()] == [Lane.URGENT]
+    assert [job.lane for job in node.ledger.operator.list()] == [Lane.URGENT]

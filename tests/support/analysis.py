@@ -57,12 +57,12 @@ class Bench:
         self.ledger: Ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
         self.spool = Spool(folder / "spool")
         self.stop = threading.Event()
-        self.shelf = ActiveBundle(self.ledger, bundle)
+        self.shelf = ActiveBundle(self.ledger.activations, bundle)
         self.analyser = self.make_analyser("first", lambda: self.now)
 
     def make_analyser(self, owner: str, clock: Callable[[], datetime]) -> Analyser:
         return Analyser(
-            ledger=self.ledger,
+            ledger=self.ledger.reading,
             spool=self.spool,
             shelf=self.shelf,
             settings=AnalysisSettings(lease_seconds=60, max_attempts=2),
@@ -108,7 +108,7 @@ class Bench:
             source="modality",
             received_at=self.now,
         )
-        self.ledger.add(
+        self.ledger.receiving.add(
             instance, ready_at=self.now + ready_in, max_wait=timedelta(minutes=15), urgent=urgent
         )
 
@@ -117,7 +117,7 @@ class Bench:
 
     @property
     def job(self) -> Job:
-        return self.ledger.list()[0]
+        return self.ledger.operator.list()[0]
 
 
 def detector_that_raises(bench: Bench, error: Exception) -> Detector:

@@ -40,13 +40,13 @@ def instance(
 
 def add(ledger: Ledger, number=1, *, at=T0, urgent=False, **other) -> Added:
     """The object arrives at that time, and the series counts as complete after the quiet time."""
-    return ledger.add(
+    return ledger.receiving.add(
         instance(number, at=at, **other), ready_at=at + QUIET, max_wait=MAX_WAIT, urgent=urgent
     )
 
 
 def claim(ledger: Ledger, *, at=T0 + QUIET, owner="host:1", max_attempts=3) -> Job | None:
-    return ledger.claim(owner=owner, now=at, lease=LEASE, max_attempts=max_attempts)
+    return ledger.reading.claim(owner=owner, now=at, lease=LEASE, max_attempts=max_attempts)
 
 
 def results(job: Job, count=2) -> list[Result]:
@@ -66,7 +66,7 @@ def results(job: Job, count=2) -> list[Result]:
 
 
 def finish(ledger: Ledger, job: Job, *, at=T0 + QUIET, destinations=("pacs",), count=2) -> None:
-    ledger.finish(
+    ledger.reading.finish(
         job,
         now=at,
         positive=True,
@@ -97,6 +97,6 @@ def add_range(url: str, numbers: range) -> list[str]:
 
 def open_and_count(url: str) -> int:
     ledger = open_ledger(url)
-    count = len(ledger.list())
+    count = len(ledger.operator.list())
     ledger.dispose()
     return count

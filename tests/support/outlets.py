@@ -87,7 +87,7 @@ class Bench:
         self, *destinations: Destination, owner: str = "sender", tls: TlsSettings = TLS_OFF
     ) -> Sender:
         return Sender(
-            self.ledger,
+            self.ledger.delivery,
             self.spool,
             destinations,
             "ICHNODE",
@@ -102,7 +102,7 @@ class Bench:
         number = (
             sum(
                 job.series_instance_uid == f"{ROOT}{series}.0"
-                for job in self.ledger.list(limit=1000)
+                for job in self.ledger.operator.list(limit=1000)
             )
             + 1
         )
@@ -118,8 +118,10 @@ class Bench:
             source="ct",
             received_at=self.clock.now,
         )
-        self.ledger.add(instance, ready_at=self.clock.now, max_wait=MINUTE)
-        job = self.ledger.claim(owner="reader", now=self.clock.now, lease=MINUTE, max_attempts=3)
+        self.ledger.receiving.add(instance, ready_at=self.clock.now, max_wait=MINUTE)
+        job = self.ledger.reading.claim(
+            owner="reader", now=self.clock.now, lease=MINUTE, max_attempts=3
+        )
         assert job is not None
         return job
 
@@ -131,7 +133,7 @@ class Bench:
         told = notification(series, revision=job.revision, positive=positive, replaces=replaces)
         results, now = [self.keep(told)], self.clock.now
         if positive is None:
-            self.ledger.refuse(
+            self.ledger.reading.refuse(
                 job,
                 now=now,
                 reason="bone_kernel",
@@ -140,7 +142,7 @@ class Bench:
                 notify=to,
             )
         else:
-            self.ledger.finish(
+            self.ledger.reading.finish(
                 job,
                 now=now,
                 positive=positive,
@@ -166,8 +168,8 @@ class Bench:
     def deliveries(self) -> list[Delivery]:
         return [
             delivery
-            for job in self.ledger.list(limit=1000)
-            for delivery in self.ledger.deliveries(job.id)
+            for job in self.ledger.operator.list(limit=1000)
+            for delivery in self.ledger.operator.deliveries(job.id)
         ]
 
     def states(self) -> list[DeliveryState]:

@@ -49,8 +49,8 @@ def give_results(
         source="ct",
         received_at=now,
     )
-    ledger.add(instance, ready_at=now, max_wait=MINUTE)
-    job = ledger.claim(owner="reader", now=now, lease=MINUTE, max_attempts=3)
+    ledger.receiving.add(instance, ready_at=now, max_wait=MINUTE)
+    job = ledger.reading.claim(owner="reader", now=now, lease=MINUTE, max_attempts=3)
     assert job is not None
     results = []
     for ds in objects:
@@ -67,7 +67,7 @@ def give_results(
                 size_bytes=stored.size_bytes,
             )
         )
-    ledger.finish(
+    ledger.reading.finish(
         job,
         now=now,
         positive=True,

@@ -69,7 +69,7 @@ class Node:
         )
 
     def states(self) -> list[str]:
-        return [str(job.state) for job in self.ledger.list()]
+        return [str(job.state) for job in self.ledger.operator.list()]
 
 
 @contextmanager

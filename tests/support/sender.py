@@ -32,7 +32,7 @@ class Node:
     def sender(self, *ports: int, owner: str = "sender", **destination: Any) -> Sender:
         """Sends to the destinations pacs, pacs2 ... on these ports."""
         return Sender(
-            self.ledger,
+            self.ledger.delivery,
             self.spool,
             destinations(*ports, **destination),
             "ICHNODE",
@@ -56,7 +56,9 @@ class Node:
 
     def deliveries(self) -> list[Delivery]:
         return [
-            delivery for job in self.ledger.list() for delivery in self.ledger.deliveries(job.id)
+            delivery
+            for job in self.ledger.operator.list()
+            for delivery in self.ledger.operator.deliveries(job.id)
         ]
 
     def states(self) -> list[DeliveryState]:

@@ -82,7 +82,10 @@ def test_no_patient_is_named_anywhere(tmp_path: Path) -> None:
                 what="a failed delivery",
             )
             said = "".join(commands(node))
-    assert {job.state for job in node.ledger.list(limit=200)} >= {JobState.DONE, JobState.REFUSED}
+    assert {job.state for job in node.ledger.operator.list(limit=200)} >= {
+        JobState.DONE,
+        JobState.REFUSED,
+    }
     log = (tmp_path / "node" / "log").read_text()
     assert {json.loads(line)["level"] for line in log.splitlines()} >= {
         "debug",
@@ -167,13 +170,13 @@ def uid_in(data_set: bytes) -> str:
 
 
 def ended(node: Node) -> int:
-    return sum(job.state in ENDED for job in node.ledger.list(limit=200))
+    return sum(job.state in ENDED for job in node.ledger.operator.list(limit=200))
 
 
 def commands(node: Node) -> Iterator[str]:
     """What an administrator is shown of it."""
     runner, config = CliRunner(), ["--config", str(node.folder / "config.toml")]
     yield runner.invoke(app, [*config, "jobs", "list"]).output
-    for job in node.ledger.list(limit=200):
+    for job in node.ledger.operator.list(limit=200):
         yield runner.invoke(app, [*config, "jobs", "show", str(job.id)]).output
         yield runner.invoke(app, [*config, "jobs", "show", "--json", str(job.id)]).output

@@ -116,7 +116,7 @@ def test_a_pacs_that_was_down_gets_the_results_of_one_analysis(tmp_path, phantom
         )
         with pacs(port=port) as peer:
             wait_until(lambda: reports(peer.received), seconds=90, what="the SR")
-        assert [job.attempts for job in node.ledger.list()] == [1]
+        assert [job.attempts for job in node.ledger.operator.list()] == [1]
 
 
 # --- kill -9
@@ -144,14 +144,16 @@ def test_kill_9_of_the_receiver_loses_nothing_that_was_acknowledged(tmp_path, ph
             seconds=60,
             what="a new receiver",
         )
-        job = node.ledger.list()[0]
-        assert set(sender) <= {instance.sop_instance_uid for instance in node.ledger.instances(job)}
+        job = node.ledger.operator.list()[0]
+        assert set(sender) <= {
+            instance.sop_instance_uid for instance in node.ledger.operator.instances(job)
+        }
         rest = [dataset for dataset in phantom if dataset.SOPInstanceUID not in sender]
         assert len(send(rest, node.port)) == len(rest)
         wait_until(lambda: node.states() == ["DONE"], seconds=120, what="the reading")
         wait_until(lambda: reports(peer.received), what="the SR")
-        (job,) = node.ledger.list()
-        assert len(node.ledger.instances(job)) == len(phantom)
+        (job,) = node.ledger.operator.list()
+        assert len(node.ledger.operator.instances(job)) == len(phantom)
         assert len(reports(peer.received)) == 1
 
 
@@ -162,14 +164,14 @@ def test_kill_9_of_the_analyser_gives_the_same_result_once(tmp_path, phantom):
     with pacs() as peer, running_node(tmp_path / "node", peer.port) as node:
         send(phantom, node.port)
         wait_until(lambda: node.states() == ["READING"], seconds=60, what="the claim")
-        content_at = node.ledger.list()[0].content_at
+        content_at = node.ledger.operator.list()[0].content_at
         os.kill(node.pid_of("analyse"), signal.SIGKILL)
         wait_until(lambda: node.states() == ["DONE"], seconds=150, what="the second reading")
         wait_until(lambda: reports(peer.received), what="the SR")
-        (job,) = node.ledger.list()
+        (job,) = node.ledger.operator.list()
         assert job.attempts == 2
         assert job.content_at == content_at
-        results = node.ledger.results(job.id)
+        results = node.ledger.operator.results(job.id)
         wait_until(lambda: len(peer.received) == len(results), what="all results")
         assert sorted(str(dataset.SOPInstanceUID) for dataset in peer.received) == sorted(
             result.sop_instance_uid for result in results
@@ -190,14 +192,14 @@ def test_kill_9_of_the_sender_costs_no_analysis_and_no_result(tmp_path, phantom)
         peer.on_store = kill_once
         send(phantom, node.port)
         wait_until(killed.is_set, seconds=120, what="the first delivery")
-        (job,) = node.ledger.list()
-        results = {result.sop_instance_uid for result in node.ledger.results(job.id)}
+        (job,) = node.ledger.operator.list()
+        results = {result.sop_instance_uid for result in node.ledger.operator.results(job.id)}
         wait_until(
             lambda: {str(ds.SOPInstanceUID) for ds in peer.received} == results,
             seconds=150,
             what="all results",
         )
-        assert node.ledger.list()[0].attempts == 1
+        assert node.ledger.operator.list()[0].attempts == 1
         first = {str(dataset.SOPInstanceUID): dataset for dataset in reversed(peer.received)}
         assert all(first[str(dataset.SOPInstanceUID)] == dataset for dataset in peer.received)
 
@@ -258,11 +260,11 @@ def test_dcmtk_sends_real_ct_and_orthanc_lists_the_results_in_its_study(tmp_path
             ]
             subprocess.run(command, check=True, capture_output=True)
         wait_until(lambda: node.states() == ["DONE", "DONE"], seconds=240, what="both readings")
-        jobs = node.ledger.list()
+        jobs = node.ledger.operator.list()
         wait_until(
             lambda: (
                 len(get(f"{peer.url}/instances"))
-                == sum(len(node.ledger.results(job.id)) for job in jobs)
+                == sum(len(node.ledger.operator.results(job.id)) for job in jobs)
             ),
             seconds=60,
         )
@@ -273,7 +275,7 @@ def test_dcmtk_sends_real_ct_and_orthanc_lists_the_results_in_its_study(tmp_path
         files = [
             str(node.spool.absolute(result.path))
             for job in jobs
-            for result in node.ledger.results(job.id)
+            for result in node.ledger.operator.results(job.id)
         ]
         check_with_validators(files)
 

@@ -15,7 +15,7 @@ from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
 from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.errors import PeerUnavailable
-from ich_node.ledger import Delivery, Ledger
+from ich_node.ledger import CommitmentLedger, Delivery
 from ich_node.network.storage_commitment import ask, record_answer
 
 ANSWER_SECONDS = 1.0
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 class Commitments:
     """Asks, and writes down what is answered on the same association."""
 
-    ledger: Ledger
+    ledger: CommitmentLedger
     clock: Callable[[], datetime]
     stop: threading.Event
     _has_responded: threading.Event = field(default_factory=threading.Event)

@@ -1,0 +1,31 @@
+"""Which objects a revision of a series covers, and until when it may get more."""
+
+import sqlalchemy as sa
+
+from ich_node.ledger.rows import Instance, Job
+from ich_node.ledger.states import JobState
+from ich_node.ledger.tables import as_values, columns_of, instances, jobs
+
+# Never claimed: what the job covers may still grow. A job that was claimed once keeps its content
+# for ever, also through release, retry and a crash; what arrives later is a new revision. So
+# nothing is lost and two runs of a revision read the same.
+STILL_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None))
+
+
+def instances_of(connection: sa.Connection, job: Job) -> list[Instance]:
+    """The newest version of each SOP Instance UID that had arrived for this revision of the series."""
+    newest = (
+        sa.select(sa.func.max(instances.c.id))
+        .where(
+            instances.c.series_instance_uid == job.series_instance_uid,
+            instances.c.study_instance_uid == job.study_instance_uid,
+            instances.c.revision <= job.revision,
+        )
+        .group_by(instances.c.sop_instance_uid)
+    )
+    rows = connection.execute(
+        sa.select(*columns_of(Instance, instances))
+        .where(instances.c.id.in_(newest))
+        .order_by(instances.c.id)
+    )
+    return as_values(Instance, rows)
