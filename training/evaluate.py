@@ -16,20 +16,13 @@ from ich_node.detection.reading import LikelihoodMap, Reading, SliceReading
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import required_engine
-from ich_node.scoring.scores import (
-    Counts,
-    Interval,
-    Point,
-    Recall,
-    ScoredSlice,
+from ich_node.scoring.counts import Counts, count, count_all
+from ich_node.scoring.froc import froc
+from ich_node.scoring.intervals import Interval, bootstrap
+from ich_node.scoring.points import Point, ScoredSlice
+from ich_node.scoring.recall import Recall, by_kind, by_size, pointing_game
+from ich_node.scoring.roc import (
     area_under_curve,
-    bootstrap,
-    by_kind,
-    by_size,
-    count,
-    count_all,
-    froc,
-    pointing_game,
     ppv_at_prevalence,
     roc_point,
     sensitivity_at_specificity,
@@ -332,7 +325,9 @@ def _operation(outcomes: Sequence[Outcome], threshold: float) -> dict[str, Any]:
         "sensitivity": point.sensitivity,
         "specificity": point.specificity,
         "ppv_at_prevalence": {
-            str(prevalence): ppv_at_prevalence(point.sensitivity, point.specificity, prevalence)
+            str(prevalence): ppv_at_prevalence(
+                sensitivity=point.sensitivity, specificity=point.specificity, prevalence=prevalence
+            )
             for prevalence in PREVALENCES
         },
     }

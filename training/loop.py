@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Subset
 
 from ich_node.model.network import MilNetwork, MilOutput
-from ich_node.scoring.scores import area_under_curve
+from ich_node.scoring.roc import area_under_curve
 from training.curves import CurvePoint
 from training.distributed import Ranks, share_batch_norm
 from training.errors import DataError

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ich_node.detection.network_input import SUBDURAL
-from ich_node.scoring.scores import Froc
+from ich_node.scoring.froc import Froc
 from training.evaluate import EXAMPLES, Example
 from training.tune import Search
 

@@ -22,7 +22,7 @@ from ich_node.detection.network_input import PixelGrid
 from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal
 from ich_node.model.detector import Detector
-from ich_node.scoring.scores import Box
+from ich_node.scoring.points import Box
 from ich_node.series.series import Series
 from training.datasets import LabelledSeries, Skip, load
 from training.errors import DataError

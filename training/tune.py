@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ich_node.detection.peaks import PeakRule, upsample
 from ich_node.model.bundle import Bundle
-from ich_node.scoring.scores import Counts, Point, holds
+from ich_node.scoring.counts import Counts
+from ich_node.scoring.points import Point, holds
 from training.candidates import UNBOUNDED, Candidates, find_candidates, keep
 from training.errors import DataError
 from training.predictions import PredictedSlice

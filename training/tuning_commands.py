@@ -176,7 +176,7 @@ def evaluate(
     """Read labelled series as the node would, and say how good that is: Table I of the paper, and a
     model card.
     """
-    from ich_node.scoring.scores import froc
+    from ich_node.scoring.froc import froc
     from training.evaluate import evaluate as run
     from training.evaluate import figures
     from training.model_card import localisation_table, model_card

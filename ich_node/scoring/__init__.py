@@ -1,1 +1,1 @@
-"""How good an answer is: scores, calibration."""
+"""How good an answer is: points and boxes counted, ROC, FROC, intervals, calibration. Pure."""

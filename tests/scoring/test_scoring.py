@@ -6,20 +6,13 @@ from math import inf, isnan, nan
 import numpy as np
 import pytest
 
-from ich_node.scoring.scores import (
-    Counts,
-    Point,
-    Recall,
-    ScoredSlice,
+from ich_node.scoring.counts import Counts, count, count_all
+from ich_node.scoring.froc import froc
+from ich_node.scoring.intervals import bootstrap
+from ich_node.scoring.points import Point, ScoredSlice, holds
+from ich_node.scoring.recall import Recall, by_kind, by_size, pointing_game
+from ich_node.scoring.roc import (
     area_under_curve,
-    bootstrap,
-    by_kind,
-    by_size,
-    count,
-    count_all,
-    froc,
-    holds,
-    pointing_game,
     ppv_at_prevalence,
     roc_point,
     sensitivity_at_specificity,
@@ -205,8 +198,14 @@ def test_sensitivity_at_a_specificity():
 
 def test_ppv_at_a_prevalence():
     """Sensitivity 94, specificity 94.5 at 2 percent: about one call in four is right."""
-    assert ppv_at_prevalence(0.94, 0.945, 0.02) == pytest.approx(0.0188 / (0.0188 + 0.0539))
-    assert isnan(ppv_at_prevalence(0.0, 1.0, 0.5))
+
+    def ppv_of(sensitivity: float, specificity: float, prevalence: float) -> float:
+        return ppv_at_prevalence(
+            sensitivity=sensitivity, specificity=specificity, prevalence=prevalence
+        )
+
+    assert ppv_of(0.94, 0.945, 0.02) == pytest.approx(0.0188 / (0.0188 + 0.0539))
+    assert isnan(ppv_of(0.0, 1.0, 0.5))
 
 
 def test_patients_are_drawn_whole():

@@ -12,7 +12,8 @@ from ich_node.detection.network_input import PixelGrid
 from ich_node.detection.peaks import PeakRule, find_peaks, upsample
 from ich_node.model.bundle import Bundle, load_bundle, pack_bundle
 from ich_node.model.detector import Detector
-from ich_node.scoring.scores import Point, ScoredSlice, count_all
+from ich_node.scoring.counts import count_all
+from ich_node.scoring.points import Point, ScoredSlice
 from tests.support.training.labelled_heads import SIZE_PX, bundle_of, write_series
 from training.datasets import Box, LabelledSeries
 from training.errors import DataError
