@@ -12,11 +12,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from ich_node.dicom.identity import RESEARCH_USE_NOTIFICATION
 from ich_node.errors import IchNodeError
 
 KIND = "notification"
 FORMAT = 1
-RESEARCH_USE = "For research use only. Not a medical device. Not verified by a person."
 
 
 class NotANotification(IchNodeError):
@@ -99,7 +99,10 @@ class Notification:
 
     def public(self) -> dict[str, Any]:
         """Everything but the identifiers."""
-        document = asdict(self) | {"at": self.at.isoformat(), "research_use": RESEARCH_USE}
+        document = asdict(self) | {
+            "at": self.at.isoformat(),
+            "research_use": RESEARCH_USE_NOTIFICATION,
+        }
         del document["identifiers"]
         return document
 

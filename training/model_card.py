@@ -5,6 +5,7 @@ other figure.
 from collections.abc import Sequence
 from typing import Any
 
+from ich_node.dicom.identity import FOR_RESEARCH_USE
 from ich_node.model.bundle import Bundle
 
 # Nemcek 2021, Table I: PPV, sensitivity and Dice in percent on its 254 scans of CQ500 with BHX
@@ -26,7 +27,7 @@ def model_card(
     names = _names(bundles)
     parts = [
         "# Model card",
-        "For research use only; not a medical device.",
+        FOR_RESEARCH_USE,
         _table(
             ["Data", ""], [[key, str(value)] for key, value in data.items() if key != "left_out"]
         ),

@@ -22,6 +22,7 @@ from typer.core import TyperGroup
 from ich_node import __version__
 from ich_node.cli import demo, read, services
 from ich_node.config.settings import load_config
+from ich_node.dicom.identity import FOR_RESEARCH_USE
 from ich_node.errors import ConfigError, IchNodeError
 
 # Groups of commands that import what no service needs, each in a module of that name here.
@@ -58,7 +59,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="A DICOM node that reads head CT for intracranial hemorrhage. For research use only; not a medical device.",
+    help=f"A DICOM node that reads head CT for intracranial hemorrhage. {FOR_RESEARCH_USE}",
 )
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 

@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ich_node.dicom.identity import RESEARCH_USE
+
 if TYPE_CHECKING:  # the commands of the services need not wait for it
     from ich_node.demo import DemoResult
 
@@ -69,9 +71,7 @@ def demo(
     )
     if result.preview:
         console.print(f"preview: {result.preview}", markup=False)
-    console.print(
-        "The shipped model has seen phantoms alone. Research use only. Not a medical device."
-    )
+    console.print(f"The shipped model has seen phantoms alone. {RESEARCH_USE}")
 
 
 def _table(result: "DemoResult") -> Table:

@@ -9,11 +9,12 @@ from ich_node.conformance.overview import overview_lines
 from ich_node.conformance.requestor import requestor_lines
 from ich_node.conformance.settings import settings_lines
 from ich_node.conformance.support import support_lines
+from ich_node.dicom.identity import FOR_RESEARCH_USE, PRODUCT
 
 INTRODUCTION = (
     "# DICOM conformance statement",
     "",
-    f"ich-node {__version__}. For research use only; not a medical device.",
+    f"{PRODUCT} {__version__}. {FOR_RESEARCH_USE}",
     "",
     "Written by `ich-node conformance` from the code itself; do not edit it by hand. It has the contents that PS3.2 asks for, in"
     " its order: overview, network (what is accepted, what is requested, configuration), character sets, security, objects that"

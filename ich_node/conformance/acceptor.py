@@ -2,7 +2,7 @@
 
 from ich_node.config.settings import ScpSettings
 from ich_node.conformance.markdown import bullets, table, uid
-from ich_node.network.entity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from ich_node.network.storage_commitment import PUSH_MODEL
 from ich_node.receive.admission import Rejection
 from ich_node.receive.negotiation import acceptor

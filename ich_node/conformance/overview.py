@@ -4,8 +4,9 @@ from pydicom.uid import UID
 
 from ich_node.config.settings import ScpSettings
 from ich_node.conformance.markdown import table, uid
+from ich_node.dicom.identity import VERIFICATION
 from ich_node.network.storage_commitment import PUSH_MODEL
-from ich_node.receive.negotiation import ACCEPTED_SOP_CLASSES, VERIFICATION, acceptor
+from ich_node.receive.negotiation import ACCEPTED_SOP_CLASSES, acceptor
 from ich_node.report import RESULT_SOP_CLASSES
 
 

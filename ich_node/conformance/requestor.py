@@ -5,10 +5,10 @@ from pydicom.uid import RLELossless
 from ich_node.conformance.markdown import bullets, table, uid
 from ich_node.deliver.loop import FIRST_RETRY, LONGEST_RETRY, MOST_IN_ONE_ASSOCIATION, RETRY_FOR
 from ich_node.deliver.outlets.stow import FAILURES, WARNINGS
+from ich_node.dicom.identity import VERIFICATION
 from ich_node.dicom.transfer_syntaxes import SENT_COMPRESSED, SENT_TRANSFER_SYNTAXES
 from ich_node.network.requestor import ACSE_SECONDS, CONNECT_SECONDS, DIMSE_SECONDS
 from ich_node.network.storage_commitment import FAILURE_REASONS, PUSH_MODEL
-from ich_node.receive.negotiation import VERIFICATION
 from ich_node.report import RESULT_SOP_CLASSES
 
 

@@ -10,10 +10,10 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.events import Event, EventHandlerType
 
+from ich_node.dicom.identity import VERIFICATION
 from ich_node.errors import PeerUnavailable
 from ich_node.network.requestor import Requestor
 
-VERIFICATION = "1.2.840.10008.1.1"
 LOOPBACK = "127.0.0.1"
 
 

@@ -15,6 +15,7 @@ from pydicom.uid import UID
 
 from ich_node import __version__
 from ich_node.detection.reading import Reading
+from ich_node.dicom.identity import RESEARCH_USE
 from ich_node.errors import Refusal, ReportError
 from ich_node.files.find import SeriesFiles
 from ich_node.model.detector import Detector
@@ -22,8 +23,6 @@ from ich_node.report import ReportOptions, ResultObject, lesions_of, render_over
 from ich_node.report.detection_report import report_on
 from ich_node.report.uids import digest_of
 from ich_node.series.series import Series, read_series
-
-RESEARCH_USE = "Research use only. Not a medical device."
 
 
 @dataclass(frozen=True, kw_only=True)

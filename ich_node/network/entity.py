@@ -6,12 +6,9 @@ import logging
 import time
 from types import SimpleNamespace
 
-from pydicom.uid import UID
 from pynetdicom import AE, _config, timer
 
-IMPLEMENTATION_CLASS_UID = UID("2.25.90632643035486148973607933431381615073")
-# Without a number: the same object received before and after an update must give the same file.
-IMPLEMENTATION_VERSION_NAME = "ICHNODE"
+from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
 
 def application_entity(ae_title: str, kind: type[AE] = AE) -> AE:

@@ -6,7 +6,6 @@ would only say "failed".
 """
 
 from pydicom.uid import (
-    UID,
     CTImageStorage,
     EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
@@ -17,11 +16,11 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
 from ich_node.config.settings import ScpSettings
+from ich_node.dicom.identity import VERIFICATION
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from ich_node.network.entity import application_entity
 from ich_node.network.storage_commitment import PUSH_MODEL
 
-VERIFICATION = UID("1.2.840.10008.1.1")
 ACCEPTED_SOP_CLASSES = (CTImageStorage, EnhancedCTImageStorage)
 # The vestibule and the admission hold the limits, and say which one it was.
 NO_LIMIT = 1_000_000

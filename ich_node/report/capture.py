@@ -11,16 +11,16 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless, SecondaryCaptureImageStorage
 from pydicom.valuerep import DA, TM
 
+from ich_node.dicom.identity import RESEARCH_USE, series_description
 from ich_node.report import codes
 from ich_node.report.context import Context, ReadSlice, ReportOptions
-from ich_node.report.imprint import RESEARCH_USE
 from ich_node.report.overlay import render_overlay
 from ich_node.report.result import ResultObject
 from ich_node.report.summary import Tile, render_summary
 from ich_node.report.tree import code_item, reference_to
 
 SERIES_NUMBER = 9002
-SERIES_DESCRIPTION = "ICH AI overlay (research use only)"
+SERIES_DESCRIPTION = series_description("overlay")
 OVERLAY_DERIVATION = "CT slice in the brain window (40/80 HU), likelihood of hemorrhage in colour, lesions as numbered x"
 SUMMARY_DERIVATION = "Summary page: the answer, lesions, probability of each slice, positive slices with likelihood in colour"
 

@@ -11,12 +11,11 @@ from pydicom import Dataset
 from pydicom.uid import UID
 from pydicom.valuerep import DA, DT, TM
 
+from ich_node.dicom.identity import PRODUCT
 from ich_node.report.result import name_implementation
 from ich_node.report.uids import UidMaker, uid_from
 
-PRODUCT = "ich-node"
 WITHHELD = {"PatientName", "ReferringPhysicianName", "AcquisitionDateTime"}
-RESEARCH_USE = "Research use only. Not a medical device."
 
 
 @dataclass(frozen=True, kw_only=True)

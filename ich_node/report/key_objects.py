@@ -2,16 +2,16 @@
 
 from pydicom.uid import KeyObjectSelectionDocumentStorage
 
+from ich_node.dicom.identity import RESEARCH_USE, series_description
 from ich_node.report import codes
 from ich_node.report.context import Context
 from ich_node.report.document import to_document
-from ich_node.report.imprint import RESEARCH_USE
 from ich_node.report.result import ResultObject
 from ich_node.report.sr import device_observer
 from ich_node.report.tree import container, image, text
 
 SERIES_NUMBER = 9006
-SERIES_DESCRIPTION = "ICH AI key slices (research use only)"
+SERIES_DESCRIPTION = series_description("key slices")
 
 
 def write_key_objects(context: Context) -> ResultObject:

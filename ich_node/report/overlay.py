@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ich_node.detection.lesions import Lesion
+from ich_node.dicom.identity import PRODUCT, RESEARCH_USE_LABEL
 from ich_node.report.context import marks_on
 from ich_node.report.paint import (
     BLACK,
@@ -72,7 +73,7 @@ def label_lines(probability: float, number: int, total: int, version: str) -> tu
     """The burned-in text: at the top and at the bottom."""
     return (
         f"p {percent(probability)}  |  image {number} of {total}",
-        f"ich-node {version}  RESEARCH USE ONLY - not a medical device",
+        f"{PRODUCT} {version}  {RESEARCH_USE_LABEL}",
     )
 
 

@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
+from ich_node.dicom.identity import series_description
 from ich_node.report import codes
 from ich_node.report.context import Context, ReadSlice
 from ich_node.report.imprint import without_person
 from ich_node.report.result import ResultObject
 
 SERIES_NUMBER = 9005
-SERIES_DESCRIPTION = "ICH AI likelihood map (research use only)"
+SERIES_DESCRIPTION = series_description("likelihood map")
 TRANSFER_SYNTAXES = {"rle": RLELossless, "none": ExplicitVRLittleEndian}
 STEPS = 10_000  # stored value of 100 %
 

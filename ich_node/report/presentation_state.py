@@ -14,15 +14,15 @@ from pydicom.valuerep import DA, TM
 
 from ich_node.detection.lesions import Lesion, Mark
 from ich_node.detection.network_input import BRAIN
+from ich_node.dicom.identity import RESEARCH_USE, RESEARCH_USE_ONLY, series_description
 from ich_node.report.context import Context, ReadSlice
-from ich_node.report.imprint import RESEARCH_USE
 from ich_node.report.paint import percent
 from ich_node.report.result import ResultObject
 from ich_node.report.sr import column_row
 from ich_node.report.tree import reference_to
 
 SERIES_NUMBER = 9004
-SERIES_DESCRIPTION = "ICH AI markers (research use only)"
+SERIES_DESCRIPTION = series_description("markers")
 CONTENT_LABEL = "ICH_AI_MARKERS"
 LAYER = "ICH_AI"
 ORANGE_CIELAB = [48000, 40000, 52000]  # PS3.3 C.10.7.1.1: scaled to 16 bits
@@ -125,7 +125,7 @@ def _annotation(context: Context, read: ReadSlice) -> Dataset:
     annotation.ReferencedImageSequence = [reference_to(read.header)]
     marks = context.marks_on(read)
     annotation.TextObjectSequence = [
-        _label(f"AI: p {percent(read.reading.probability)}. RESEARCH USE ONLY"),
+        _label(f"AI: p {percent(read.reading.probability)}. {RESEARCH_USE_ONLY}"),
         *(_number(lesion, mark, read.header) for lesion, mark in marks),
     ]
     if marks:

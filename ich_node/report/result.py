@@ -7,10 +7,7 @@ from typing import Literal
 from pydicom import Dataset, dcmwrite
 from pydicom.uid import UID
 
-# The node's own on the wire, too (ich_node.network.entity, which needs the network library; a test
-# holds them equal).
-IMPLEMENTATION_CLASS_UID = UID("2.25.90632643035486148973607933431381615073")
-
+from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID, version_name_of_file
 
 Kind = Literal["sr", "summary", "overlay", "presentation_state", "key_objects", "parametric_map"]
 
@@ -41,5 +38,5 @@ class ResultObject:
 
 def name_implementation(dataset: Dataset, version: str) -> None:
     """The file meta information says who wrote the file, not which library did."""
-    dataset.file_meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-    dataset.file_meta.ImplementationVersionName = f"ICHNODE_{version}"[:16]
+    dataset.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    dataset.file_meta.ImplementationVersionName = version_name_of_file(version)

@@ -25,10 +25,11 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID, Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
 
 from ich_node.detection.lesions import Lesion, Mark
+from ich_node.dicom.identity import PRODUCT, RESEARCH_USE, series_description
 from ich_node.report import codes
 from ich_node.report.context import MAX_FINDINGS_PER_SLICE, Context, Predecessor, ReadSlice, SrClass
 from ich_node.report.document import to_document
-from ich_node.report.imprint import PRODUCT, RESEARCH_USE, Algorithm, ResultHeader
+from ich_node.report.imprint import Algorithm, ResultHeader
 from ich_node.report.library import image_library
 from ich_node.report.result import ResultObject
 from ich_node.report.tree import (
@@ -45,7 +46,7 @@ from ich_node.report.tree import (
 from ich_node.report.uids import uid_from
 
 SERIES_NUMBER = 9001
-SERIES_DESCRIPTION = "ICH AI result - SR (research use only)"
+SERIES_DESCRIPTION = series_description("result - SR")
 LEAST_PERCENT = 0.1  # of certainty, and as far from 100
 # All coordinates are SCOORD, so the same tree fits each of them.
 SR_CLASSES: dict[SrClass, UID] = {

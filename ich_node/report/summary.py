@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from ich_node.detection.lesions import Lesion
+from ich_node.dicom.identity import PRODUCT, RESEARCH_USE_LABEL
 from ich_node.report.context import Context, ReadSlice, marks_on
 from ich_node.report.paint import (
     BLACK,
@@ -95,7 +96,7 @@ def choose_tiles(context: Context) -> list[ReadSlice]:
 
 def label_line(context: Context) -> str:
     """The last line."""
-    return f"ich-node {context.imprint.algorithm.version}  RESEARCH USE ONLY - not a medical device"
+    return f"{PRODUCT} {context.imprint.algorithm.version}  {RESEARCH_USE_LABEL}"
 
 
 def answer_line(context: Context) -> str:

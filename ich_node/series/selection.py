@@ -15,7 +15,12 @@ from pydicom.uid import (
     LegacyConvertedEnhancedCTImageStorage,
 )
 
-from ich_node.dicom.geometry import slice_normal, slice_position
+from ich_node.dicom.geometry import (
+    LEAST_COVERAGE_MM,
+    LEAST_SLICES,
+    slice_normal,
+    slice_position,
+)
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from ich_node.errors import (
     BoneKernel,
@@ -50,8 +55,10 @@ from ich_node.series.descriptions import (
     other_body_part,
 )
 
-LEAST_SLICES = 8
-COVERAGE_MM = (80.0, 300.0)  # with the neck; the highest head CT seen here covers 195 mm
+COVERAGE_MM = (
+    LEAST_COVERAGE_MM,
+    300.0,
+)  # with the neck; the highest head CT seen here covers 195 mm
 MOST_OBJECTS = 2_000
 MOST_PIXELS = 2_048 * 2_048
 # 2,000 slices of 512 x 512: what is decoded is in memory until the series has been read

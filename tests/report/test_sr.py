@@ -12,7 +12,7 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes as dictionary
 
 from ich_node.detection.reading import Finding
-from ich_node.network.entity import IMPLEMENTATION_CLASS_UID
+from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID
 from ich_node.report import Predecessor, ReportOptions, codes
 from tests.support.report.report_examples import (
     ALGORITHM,

@@ -18,13 +18,12 @@ from ich_node.config.destinations import DicomDestination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets.commitment_user import Commitments
 from ich_node.deliver.outlets.outlet import NotSent, Taken
+from ich_node.dicom.identity import VERIFICATION
 from ich_node.dicom.transfer_syntaxes import SENT_TRANSFER_SYNTAXES
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
 from ich_node.network.requestor import association_with
 from ich_node.network.storage_commitment import PUSH_MODEL
-
-VERIFICATION = "1.2.840.10008.1.1"
 
 
 @dataclass(frozen=True, kw_only=True)

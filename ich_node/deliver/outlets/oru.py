@@ -21,7 +21,8 @@ from hl7apy.exceptions import HL7apyException
 
 from ich_node.config.destinations import Hl7Destination
 from ich_node.deliver.outlets.outlet import NotSent
-from ich_node.notification import RESEARCH_USE, Answer, Notification
+from ich_node.dicom.identity import RESEARCH_USE_NOTIFICATION
+from ich_node.notification import Answer, Notification
 
 LOCAL = "99ICHNODE"
 SERVICE = f"ICH^Intracranial hemorrhage, automated reading of CT head^{LOCAL}"
@@ -155,7 +156,7 @@ def _observations(notification: Notification) -> list[Observation]:
         ("ST", _local("MODEL_SHA256", "SHA-256 of the model bundle"), notification.bundle_sha256),
         ("ST", _local("SOFTWARE", "Software"), f"ich-node {notification.software_version}"),
         ("TX", _local("TEXT", "Answer in words"), notification.sentence()),
-        ("TX", _local("RESEARCH_USE", "Intended use"), RESEARCH_USE),
+        ("TX", _local("RESEARCH_USE", "Intended use"), RESEARCH_USE_NOTIFICATION),
     ]
     return answer + [(kind, code, escaped(value), {}) for kind, code, value in facts if value]
 

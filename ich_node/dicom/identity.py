@@ -1,0 +1,37 @@
+"""Names, UIDs and words that several rooms write: who made an object, and what it is for.
+
+Nothing is imported here, so that a command or a room can name the product without loading a
+library.
+"""
+
+# General Equipment (PS3.3 C.7.5.1) and the device observer (TID 1004) of every object.
+PRODUCT = "ich-node"
+
+# How the node names itself in associations (PS3.7 D.3.3.2) and in the file meta information that it
+# writes (PS3.10 7.1).
+IMPLEMENTATION_CLASS_UID = "2.25.90632643035486148973607933431381615073"
+# Without a number: an object received before and after an update must give the same file.
+IMPLEMENTATION_VERSION_NAME = "ICHNODE"
+
+# The Verification SOP class (PS3.4 A.4); pydicom has a constant for storage classes alone.
+VERIFICATION = "1.2.840.10008.1.1"
+
+# In documents, in Image Comments, and for people at a terminal.
+RESEARCH_USE = "Research use only. Not a medical device."
+# In one line of text about the product.
+FOR_RESEARCH_USE = "For research use only; not a medical device."
+# Burned into pictures, and the short form over the original images.
+RESEARCH_USE_ONLY = "RESEARCH USE ONLY"
+RESEARCH_USE_LABEL = f"{RESEARCH_USE_ONLY} - not a medical device"
+# In notifications, which are read without the document that says "unverified".
+RESEARCH_USE_NOTIFICATION = "For research use only. Not a medical device. Not verified by a person."
+
+
+def version_name_of_file(version: str) -> str:
+    """Implementation Version Name (VR SH) of a file that this version of the software made."""
+    return f"{IMPLEMENTATION_VERSION_NAME}_{version}"[:16]
+
+
+def series_description(what: str) -> str:
+    """Series Description of a series of results; every one says what it is for."""
+    return f"ICH AI {what} (research use only)"
