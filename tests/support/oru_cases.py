@@ -1,0 +1,75 @@
+"""Notifications of every kind and the HL7 settings that change a message: the cases of the golden
+ORU^R01 messages (tests/deliver/oru_messages.json).
+"""
+
+from ich_node.config.destinations import Hl7Destination
+from ich_node.notification import Identifiers, Notification, RefusedReading
+from tests.support.outlets import changed, hl7, notification
+
+SUSPECTED, NOT_FOUND, NOT_ANALYSED = (
+    notification(),
+    notification(positive=False),
+    notification(positive=None),
+)
+ANSWERS = {
+    "suspected": SUSPECTED,
+    "not found": NOT_FOUND,
+    "not analysed": NOT_ANALYSED,
+    "suspected, replaces": changed(SUSPECTED, replaces="2.25.1", revision=2),
+    "not found, replaces": changed(NOT_FOUND, replaces="2.25.1", revision=2),
+    "not analysed, replaces": changed(NOT_ANALYSED, replaces="2.25.1", revision=2),
+}
+DELIMITERS = Identifiers(
+    patient_id="1|2^3~4&5\\6\rOBX|1|ST|evil", patient_name="O|Neil^A&B=山田^太郎=やまだ^たろう"
+)
+WITH_IDENTIFIERS = {
+    "delimiters and three groups of a name": DELIMITERS,
+    "only a name": Identifiers(patient_name="Doe"),
+    "an issuer without a patient id": changed(
+        SUSPECTED.identifiers, patient_id="", filler_order_number="FILLER-9"
+    ),
+    "six components of a name": changed(SUSPECTED.identifiers, patient_name="A^B^C^D^E^F"),
+    "no ideographic group": changed(
+        SUSPECTED.identifiers, patient_name="Yamada^Tarou==やまだ^たろう"
+    ),
+    "spaces, long values, odd codes": changed(
+        SUSPECTED.identifiers,
+        patient_id=" a ",
+        accession_number="A" * 40,
+        patient_sex="female",
+        patient_birth_date="1943",
+        study_time="235959.123",
+    ),
+    "a study without a date": changed(SUSPECTED.identifiers, study_date=""),
+}
+SETTINGS = {
+    "named applications": {
+        "sending_application": "ICH|NODE^1",
+        "sending_facility": "CT",
+        "receiving_application": "RIS",
+        "receiving_facility": "Hosp",
+        "processing_id": "D",
+    },
+    "no application": {"sending_application": "", "processing_id": "T"},
+}
+TEXTS = {
+    "a reason with delimiters": changed(
+        NOT_ANALYSED, refused=RefusedReading(reason="mixed_series", detail="a|b^c & \\d~ é\n2")
+    ),
+    "a reason without words": changed(
+        NOT_ANALYSED, refused=RefusedReading(reason="not_head", detail="")
+    ),
+    "no report and small numbers": changed(
+        NOT_FOUND, report_uid=None, series_probability=0.00012, threshold=0.12345, lesions=0
+    ),
+}
+
+CASES: dict[str, tuple[Notification, Hl7Destination]] = {
+    **{name: (told, hl7(1)) for name, told in (ANSWERS | TEXTS).items()},
+    **{f"{name}, identified": (told, hl7(1, identifiers=True)) for name, told in ANSWERS.items()},
+    **{
+        name: (changed(SUSPECTED, identifiers=who), hl7(1, identifiers=True))
+        for name, who in WITH_IDENTIFIERS.items()
+    },
+    **{name: (SUSPECTED, hl7(1, **settings)) for name, settings in SETTINGS.items()},
+}
