@@ -172,8 +172,8 @@ def measure(ledger: Ledger, engine: sa.Engine, size: int) -> dict[str, float]:
         ids = [delivery.id for delivery in claimed]  # type: ignore[attr-defined]
         timed(
             "settle a delivery",
-            lambda ids=ids: ledger.delivery.delivered(ids, owner="bench", now=NOW),
-        )  # type: ignore[misc]
+            lambda ids=ids: ledger.delivery.delivered(ids, owner="bench", now=NOW),  # type: ignore[misc]
+        )
         timed(OPERATIONS[-1], lambda: housekeeping(ledger))
     return {operation: median(measured) for operation, measured in times.items()}
 
