@@ -146,7 +146,7 @@ def node(folder: Path) -> Iterator[tuple[int, Ledger]]:
     port, pacs_port = free_port(), free_port()
     config = folder / "config.toml"
     config.write_text(
-        ICH_NODE.format(port=port, folder=folder, processes="") + PACS.format(pacs_port=pacs_port),
+        ICH_NODE.format(port=port, folder=folder) + PACS.format(pacs_port=pacs_port),
         encoding="utf-8",
     )
     (folder / "pacs").mkdir()

@@ -42,7 +42,7 @@ GROWTH = (1, 2, 4, 8, 16)
 FEW = (1, 4)
 ORTHANC = "Orthanc (file synced, index not)"
 FLOOR = "floor: Python, loopback, write, fsync"
-GROWING = (FLOOR, ORTHANC, "ich-node", "ich-node, 2 processes")
+GROWING = (FLOOR, ORTHANC, "ich-node")
 ROOT = "1.2.826.0.1.3680043.10.1624.9"
 RUN_DIGITS, IMAGE_DIGITS = b"7" * 12, b"8" * 8
 # In memory: what is sent must not wait for the disk that the receivers write to.
@@ -65,8 +65,7 @@ def contestants() -> dict[str, Start]:
     if tool("Orthanc"):
         chosen[ORTHANC] = orthanc
     chosen["pynetdicom as it comes (file synced, no index)"] = script("stock_pynetdicom")
-    chosen["ich-node"] = ich_node(1)
-    chosen["ich-node, 2 processes"] = ich_node(2)
+    chosen["ich-node"] = ich_node
     return chosen
 
 

@@ -2,6 +2,4 @@
 medical device.
 """
 
-from importlib.metadata import version
-
-__version__ = version("ich-node")
+__version__ = "0.1.0"

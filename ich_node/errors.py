@@ -1,32 +1,32 @@
-"""Every error this node raises on purpose.
+"""All errors that this node raises on purpose.
 
 ::
 
     IchNodeError
-    ├── ConfigError            config.toml says something that cannot be
-    ├── BundleError            a model file that must not be used
+    ├── ConfigError            a wrong configuration or command
+    ├── BundleError            a model file that cannot be used
     ├── ReportError            a reading that cannot be written as DICOM
-    ├── Refusal                why a series is not ours to read: an answer, not an accident
+    ├── Refusal                why a series is not analysed: a result, not a failure
     │   ├── NotCT              ├── DerivedResult        ├── EnhancedMultiFrame
     │   ├── NotHead            ├── NotAxial             ├── MixedOrientations
     │   ├── BoneKernel         ├── ContrastEnhanced     ├── TooFewSlices
     │   ├── NoGeometry         ├── NoHounsfieldUnits    ├── Monochrome1
     │   ├── TransferSyntaxRefused                       ├── Undecodable
     │   └── TooLarge           └── MixedSeries
-    ├── DeviceLost             the GPU is lost to this process, which ends
+    ├── DeviceLost             this process cannot use the GPU any more and ends
     └── Unavailable            try again later
         ├── SpoolFull
         └── PeerUnavailable
 
-Anything else is a bug: logged with its traceback once, at the loop, and counted as an attempt.
-The docstring of a class is its default message.
+Any other exception is a bug. The loop that catches it logs its traceback once and counts an
+attempt. The docstring of a class is its default message.
 """
 
 from typing import ClassVar
 
 
 class IchNodeError(Exception):
-    """Something this node knows how to explain."""
+    """An error that this node explains in a sentence."""
 
     def __init__(self, detail: str = "") -> None:
         self.detail = detail or (type(self).__doc__ or "").strip()

@@ -1,8 +1,10 @@
-"""The admin's command line; the only place that loads the configuration and wires the rooms
-together.
+"""The command line; the only place that loads the configuration and connects the rooms.
 
 Exit codes: 0 done (a refused series is an answer too), 1 it could not be done, 2 the command or the
 configuration is wrong.
+
+Every command imports what it needs in its body: `--help` imports all modules of this package, and
+must not wait for torch or SQLAlchemy.
 """
 
 import logging
@@ -10,45 +12,36 @@ import sys
 import warnings
 from collections.abc import Sequence
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from ich_node import __version__
-from ich_node.cli import demo, read, services
-from ich_node.config.settings import load_config
+from ich_node.cli import check_config, conformance, demo, echo, jobs, model, read, services
+from ich_node.cli.context import CliContext
 from ich_node.dicom.identity import FOR_RESEARCH_USE
 from ich_node.errors import ConfigError, IchNodeError
 
-# Groups of commands that import what no service needs, each in a module of that name here.
-GROUPS = ("jobs", "model")
-
 
 class Commands(TyperGroup):
-    """Groups, and the commands of other packages (the entry points ich_node.commands), are imported
-    when they are asked for.
+    """Our commands, and those of other packages (the entry points ich_node.commands).
 
-    What they import, and so what training imports, would be a third of the memory of every service.
+    The latter are imported only for `--help` and when one of them runs.
     """
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name in GROUPS:
-            group = typer.main.get_group(import_module(f"{__name__}.{cmd_name}").app)
-            group.name = cmd_name
-            return group
-        return super().get_command(ctx, cmd_name) or _of_others().get_command(ctx, cmd_name)
+        return super().get_command(ctx, cmd_name) or _others().get_command(ctx, cmd_name)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *GROUPS, *_of_others().list_commands(ctx)]
+        return [*super().list_commands(ctx), *_others().list_commands(ctx)]
 
 
 @cache
-def _of_others() -> TyperGroup:
+def _others() -> TyperGroup:
+    from importlib.metadata import entry_points
+
     others = typer.Typer()
     for entry in entry_points(group="ich_node.commands"):
         entry.load()(others)
@@ -61,7 +54,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=f"A DICOM node that reads head CT for intracranial hemorrhage. {FOR_RESEARCH_USE}",
 )
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def _print_version(wanted: bool) -> None:
@@ -76,7 +68,7 @@ def settings(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="config.toml; without it the defaults hold.",
+            help="Path of config.toml; default: built-in settings.",
             envvar="ICH_NODE_CONFIG",
             dir_okay=False,
         ),
@@ -88,28 +80,31 @@ def settings(
         ),
     ] = False,
 ) -> None:
-    """Load the configuration for the command that follows."""
-    context.obj = services.Setup(path=config, config=load_config(config))
+    """Options of every command."""
+    context.obj = CliContext(path=config, main=main)
 
 
 services.add_to(app)
+echo.add_to(app)
+check_config.add_to(app)
+conformance.add_to(app)
 read.add_to(app)
 demo.add_to(app)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(model.app, name="model")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; an error that we know is one sentence, not a traceback. arguments:
-    those of this process.
+    """Run a command; an error of this node is printed as a sentence, without a traceback.
+
+    arguments: default: those of this process.
     """
-    # Real headers break rules; we read them all the same, and pydicom's complaints would quote
+    # Real headers break rules. They are read all the same, and pydicom's warnings would quote
     # values of patients.
     warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     try:
         app(arguments)
-    except ConfigError as error:
-        errors.print(f"ich-node: {error}", markup=False)
-        sys.exit(2)
     except IchNodeError as error:
-        errors.print(f"ich-node: {error}", markup=False)
-        sys.exit(1)
+        typer.echo(f"ich-node: {error}", err=True)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)

@@ -1,30 +1,31 @@
-"""jobs list, show, retry, cancel, close: the ledger from the operator's seat."""
+"""jobs list, show, retry, cancel, close: what an operator sees and does in the ledger."""
 
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from ich_node.errors import ConfigError
-from ich_node.ledger import Job, JobState, Lane, OperatorLedger
+
+if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
+    from ich_node.ledger import Job, OperatorLedger
 
 app = typer.Typer(
-    no_args_is_help=True, help="What was received, what became of it, and what is still owed."
+    no_args_is_help=True, help="What was received, what became of it, and what is still to be sent."
 )
+State = Literal["waiting", "reading", "done", "refused", "failed", "cancelled"]  # of JobState
 JobId = Annotated[int, typer.Argument(help="The number in `jobs list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _ledger(context: typer.Context) -> OperatorLedger:
+def _ledger(context: typer.Context) -> "OperatorLedger":
     ledger: OperatorLedger = context.obj.ledger().operator
     return ledger
 
 
-def _job(ledger: OperatorLedger, job_id: int) -> Job:
+def _job(ledger: "OperatorLedger", job_id: int) -> "Job":
     job = ledger.get(job_id)
     if job is None:
         raise ConfigError(f"there is no job {job_id}; `ich-node jobs list` shows what there is")
@@ -38,15 +39,22 @@ def _print_json(value: Any) -> None:
 @app.command("list")
 def list_jobs(
     context: typer.Context,
-    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1)] = 50,
+    state: Annotated[
+        State | None, typer.Option(case_sensitive=False, help="Only jobs in this state.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many jobs.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """The newest jobs: one line a series and revision."""
-    jobs = _ledger(context).list(state=state, limit=limit)
+    """List the newest jobs: one line for each series and revision."""
+    from ich_node.ledger import JobState
+
+    jobs = _ledger(context).list(state=JobState(state.upper()) if state else None, limit=limit)
     if as_json:
         _print_json({"jobs": [asdict(job) for job in jobs]})
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None)
     for heading in ("job", "state", "answer", "rev", "tries", "received", "series", "why"):
         table.add_column(heading, overflow="fold")
@@ -66,14 +74,12 @@ def list_jobs(
 
 @app.command()
 def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
-    """One job: its series, its results, each delivery, and its story: when, what, by whom."""
+    """Show one job: its series, results, deliveries and events."""
     ledger = _ledger(context)
     job = _job(ledger, job_id)
-    instances, results, deliveries = (
-        ledger.instances(job),
-        ledger.results(job.id),
-        ledger.deliveries(job.id),
-    )
+    instances = ledger.instances(job)
+    results = ledger.results(job.id)
+    deliveries = ledger.deliveries(job.id)
     events = ledger.events(job.id)
     if as_json:
         _print_json(
@@ -86,12 +92,11 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
             }
         )
         return
-    typer.echo(
-        f"job {job.id}, revision {job.revision}: {_state(job, datetime.now(UTC))} {_answer(job)}".rstrip()
-    )
-    typer.echo(
-        f"series {job.series_instance_uid}\nstudy  {job.study_instance_uid}\n{len(instances)} instances"
-    )
+    state = f"{_state(job, datetime.now(UTC))} {_answer(job)}".rstrip()
+    typer.echo(f"job {job.id}, revision {job.revision}: {state}")
+    typer.echo(f"series {job.series_instance_uid}")
+    typer.echo(f"study  {job.study_instance_uid}")
+    typer.echo(f"{len(instances)} instances")
     if job.reason or job.detail:
         typer.echo(": ".join(filter(None, (job.reason, job.detail))))
     for result in results:
@@ -100,10 +105,8 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
         words = f", {delivery.attempts} tries" + (f", {delivery.detail}" if delivery.detail else "")
         typer.echo(f"to {delivery.destination}: {delivery.kind} {delivery.state}{words}")
     for event in events:
-        typer.echo(
-            f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.event}"
-            + (f": {event.detail}" if event.detail else "")
-        )
+        detail = f": {event.detail}" if event.detail else ""
+        typer.echo(f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.event}{detail}")
 
 
 @app.command()
@@ -124,16 +127,18 @@ def cancel(context: typer.Context, job_id: JobId) -> None:
 
 @app.command()
 def close(context: typer.Context, job_id: JobId) -> None:
-    """Take the series for complete now, without waiting for the quiet time."""
+    """Treat the series as complete now, without waiting for the quiet time."""
     ledger = _ledger(context)
     ledger.close(_job(ledger, job_id).id, now=datetime.now(UTC))
     typer.echo(f"job {job_id} is ready to be read")
 
 
-def _state(job: Job, now: datetime) -> str:
-    """WAITING means two things to a person: still arriving, or next in line; and then in which
-    lane.
+def _state(job: "Job", now: datetime) -> str:
+    """The state, for people. WAITING: the series still arrives ("waiting"), or can be read
+    ("ready"); with its lane, unless that is the ordinary one.
     """
+    from ich_node.ledger import JobState, Lane
+
     if job.state is not JobState.WAITING:
         return job.state.lower()
     seconds = (job.ready_at - now).total_seconds()
@@ -141,7 +146,7 @@ def _state(job: Job, now: datetime) -> str:
     return state if job.lane is Lane.ORDINARY else f"{state}, {job.lane.name.lower()}"
 
 
-def _answer(job: Job) -> str:
+def _answer(job: "Job") -> str:
     if job.positive is None:
         return ""
     return f"{'positive' if job.positive else 'negative'} {job.series_probability:.2f}"

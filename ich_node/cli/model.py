@@ -6,13 +6,15 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ich_node.cli import model_rule
 from ich_node.errors import BundleError
-from ich_node.ledger import ActivationLedger
+
+if TYPE_CHECKING:
+    from ich_node.ledger import ActivationLedger
 
 app = typer.Typer(no_args_is_help=True, help="The models: import, look at, activate, roll back.")
 BundleFile = Annotated[

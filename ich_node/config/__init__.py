@@ -1,1 +1,1 @@
-"""config.toml as typed, frozen settings."""
+"""config.toml and the environment as typed, immutable settings."""

@@ -1,4 +1,6 @@
-"""[[destinations]]: who gets results, by which way. Each kind knows only the settings that fit it.
+"""[[destinations]]: where results are sent, and how. Each kind has its own settings.
+
+The first line of each kind's docstring is printed in the conformance statement.
 
 ::
 
@@ -20,7 +22,7 @@ from ich_node.config.fields import AeTitle, Port, Section
 
 Gets = Literal["objects", "notifications"]
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
-# twice this, and connecting, fit into the lease of ich_node/deliver/loop.py
+# The lease in ich_node/deliver/loop.py covers two such waits and the connection.
 MOST_SECONDS_TO_ANSWER = 30
 Priority = Annotated[int, Field(ge=-100, le=100)]
 TimeoutSeconds = Annotated[float, Field(gt=0, le=MOST_SECONDS_TO_ANSWER)]
@@ -28,8 +30,8 @@ Hl7Name = Annotated[str, Field(max_length=20, pattern=r"^[\x20-\x7e]*$")]
 
 
 class OutletSettings(Section):
-    """What every destination has. The higher priority is served first; within it positive readings,
-    then what waits longest.
+    """Settings of every destination. Deliveries are sent by priority, highest first; within one
+    priority, positive readings first, then the oldest.
     """
 
     gets: ClassVar[Gets]
@@ -39,10 +41,10 @@ class OutletSettings(Section):
     priority: Priority = 0
 
     def wants(self, *, positive: bool, told_before: Collection[str]) -> bool:
-        """Whether it gets the results of a series. told_before: the destinations that are owed
-        those of an earlier revision.
+        """Whether this destination gets the results of a series.
 
-        Who was told of hemorrhage is told, too, if the next revision shows none.
+        told_before: names of the destinations of an earlier revision's results. A destination that
+        got an answer also gets the one that replaces it.
         """
         return positive or not self.only_if_positive or self.name in told_before
 
@@ -62,10 +64,14 @@ class DicomDestination(OutletSettings):
     storage_commitment: bool = False
     commitment_timeout_seconds: float = Field(3600, gt=0)
 
+    @property
+    def address(self) -> str:
+        return f"{self.ae_title} at {self.host}:{self.port}"
+
 
 class WebSettings(OutletSettings):
-    """A service behind a URL. ca: who signed its certificate, if neither [tls] ca nor somebody whom
-    the system trusts.
+    """A service at a URL. ca: certificates of its certificate authority; None: [tls] ca, else those
+    that the system trusts.
     """
 
     url: HttpUrl
@@ -76,18 +82,26 @@ class WebSettings(OutletSettings):
     def _url_has_no_secrets(self) -> Self:
         if self.url.username or self.url.password or self.url.fragment:
             raise ValueError(
-                "url must not bear a user, a password or a fragment; secrets come from files"
+                "url must not contain a user, a password or a fragment; secrets come from files"
             )
         return self
 
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the URL, without path and query, which can contain a key."""
+        return f"{self.url.scheme}://{self.url.host}:{self.url.port}"
+
     def _needs_https(self, what: str) -> None:
         if self.url.scheme != "https" and self.url.host not in LOOPBACK:
-            raise ValueError(f"{what} needs https:// in url: anybody on the way could read it")
+            raise ValueError(
+                f"{what} needs https:// in url: otherwise anyone on the network can read it"
+            )
 
 
 class StowDestination(WebSettings):
-    """An archive that takes our objects by STOW-RS (PS3.18 §10.5). url: of its DICOMweb service,
-    without /studies.
+    """An archive that receives our objects by STOW-RS (PS3.18 §10.5).
+
+    url: of its DICOMweb service, without /studies.
     """
 
     gets = "objects"
@@ -98,19 +112,24 @@ class StowDestination(WebSettings):
     password_file: Path | None = None
 
     @model_validator(mode="after")
-    def _credentials_are_whole(self) -> Self:
+    def _credentials_are_complete(self) -> Self:
         if (self.username is None) != (self.password_file is None):
             raise ValueError("username and password_file go together")
         if self.token_file is not None and self.username is not None:
-            raise ValueError("it takes token_file or username, not both")
+            raise ValueError("set token_file or username, not both")
         if self.token_file is not None or self.username is not None:
             self._needs_https("a token or password")
         return self
 
+    @property
+    def address(self) -> str:
+        return f"stow at {self.origin}"
+
 
 class WebhookDestination(WebSettings):
-    """A service that takes signed JSON by POST. identifiers: with the patient and the accession
-    number in it.
+    """A service that receives signed JSON by POST.
+
+    identifiers: include the patient and the accession number.
     """
 
     gets = "notifications"
@@ -122,15 +141,20 @@ class WebhookDestination(WebSettings):
     identifiers: bool = False
 
     @model_validator(mode="after")
-    def _identifiers_are_hidden(self) -> Self:
+    def _identifiers_are_encrypted(self) -> Self:
         if self.identifiers:
             self._needs_https("identifiers")
         return self
 
+    @property
+    def address(self) -> str:
+        return f"webhook at {self.origin}"
+
 
 class Hl7Destination(OutletSettings):
-    """A reporting system or interface engine that takes ORU^R01 over MLLP. identifiers: with PID
-    and the order numbers in OBR.
+    """A reporting system or interface engine that receives ORU^R01 over MLLP.
+
+    identifiers: include PID and the order numbers in OBR.
     """
 
     gets = "notifications"
@@ -149,6 +173,10 @@ class Hl7Destination(OutletSettings):
     processing_id: Literal["P", "T", "D"] = "P"
     timeout_seconds: TimeoutSeconds = 30
 
+    @property
+    def address(self) -> str:
+        return f"HL7 at {self.host}:{self.port}"
+
 
 KINDS: dict[str, type[OutletSettings]] = {
     "dicom": DicomDestination,
@@ -159,7 +187,7 @@ KINDS: dict[str, type[OutletSettings]] = {
 
 
 def _kind_of(destination: Any) -> Any:
-    """A destination without a kind is a DICOM peer, as all were before there were kinds."""
+    """A destination without a kind is a DICOM peer: older configurations have no kind."""
     return (
         destination.get("kind", "dicom")
         if isinstance(destination, dict)

@@ -1,4 +1,4 @@
-"""What sections of config.toml are made of."""
+"""The base class of the sections of config.toml, and types that several of them use."""
 
 from typing import Annotated
 
@@ -6,12 +6,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
+    """Immutable; an unknown key is an error."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _is_ae_title(value: str) -> str:
-    """PS3.5 §6.2, VR AE: 1 to 16 characters of the default repertoire, no backslash, not only
-    spaces.
+    """VR AE (PS3.5 §6.2): 1 to 16 characters of the default repertoire, no backslash, not only
+    spaces. Raises ValueError.
     """
     if (
         not value.strip()

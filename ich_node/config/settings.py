@@ -1,38 +1,24 @@
-"""config.toml -> typed, frozen settings. An unknown key is an error that names its neighbours.
+"""The sections of config.toml, except [[destinations]]. config.toml explains each setting.
 
-Every setting can be overridden by an environment variable: `ICHNODE__SECTION__KEY`, e.g.
-`ICHNODE__SCP__PORT=11113`. Facts of the model (windows, thresholds) are not here: they live in the
-bundle, so that they cannot drift from its weights.
+Properties of the model (windows, thresholds) are not settings: they are stored in the bundle, so
+that they always match its weights.
 """
 
 import ipaddress
-import os
-import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import Field, field_validator, model_validator
 
-from ich_node.config.destinations import KINDS, Destination, DicomDestination, Hl7Destination
 from ich_node.config.fields import AeTitle, Port, Seconds, Section
-from ich_node.errors import ConfigError
-
-ENV_PREFIX = "ICHNODE__"
 
 
 class ScpSettings(Section):
-    """The door: where this node listens, and how much it lets one peer take."""
+    """[scp]: where this node listens (as a Service Class Provider), and its limits."""
 
     ae_title: AeTitle = "ICHNODE"
-    bind_address: str = "0.0.0.0"  # noqa: S104 - a DICOM node is there to be reached; [[sources]] says by whom
+    bind_address: str = "0.0.0.0"  # noqa: S104 - peers must reach it; [[sources]] restricts which
     port: Port = 11112
-    processes: int = Field(1, ge=1, le=64)
     max_associations: int = Field(25, ge=1)
     max_pdu_bytes: int = Field(131_072, ge=4_096, le=16_777_216)
     max_object_bytes: int = Field(67_108_864, ge=1_048_576)
@@ -45,14 +31,15 @@ class ScpSettings(Section):
     def _the_largest_object_fits(self) -> "ScpSettings":
         if self.max_bytes_in_flight < 2 * self.max_object_bytes:
             raise ValueError(
-                "[scp] max_bytes_in_flight must be at least twice max_object_bytes: half of it is for large objects"
+                "[scp] max_bytes_in_flight must be at least twice max_object_bytes: half of it is"
+                " reserved for large objects"
             )
         return self
 
 
 class TlsSettings(Section):
-    """A second door for DICOM over TLS, and what we show to destinations that speak it. Off without
-    a certificate.
+    """[tls]: a second port for DICOM over TLS, and the client certificate for destinations with
+    TLS. Disabled without a certificate.
     """
 
     port: Port = 2762
@@ -63,10 +50,10 @@ class TlsSettings(Section):
     warn_days: int = Field(30, ge=0)
 
     @model_validator(mode="after")
-    def _is_whole(self) -> "TlsSettings":
+    def _is_complete(self) -> "TlsSettings":
         if (self.certificate is None) != (self.ca is None):
             raise ValueError(
-                "[tls] needs both certificate and ca: an AE title alone proves nothing"
+                "[tls] needs both certificate and ca: an AE title does not authenticate a peer"
             )
         if self.required and self.certificate is None:
             raise ValueError("[tls] required needs certificate and ca")
@@ -78,8 +65,8 @@ class TlsSettings(Section):
 
 
 class Source(Section):
-    """A peer that may send to us. No hosts = any host that knows the AE title; a
-    certificate_subject = over TLS only.
+    """[[sources]]: a peer that may send to this node. No hosts: any host that uses the AE title.
+    A certificate_subject: over TLS only.
     """
 
     name: str = Field(min_length=1)
@@ -102,11 +89,15 @@ class Source(Section):
 
 
 class DatabaseSettings(Section):
+    """[database]: where the ledger is."""
+
     url: str = "sqlite:///var/ich-node.sqlite"
     keep_days: float = Field(365, gt=0)
 
 
 class SpoolSettings(Section):
+    """[spool]: where received objects and results are stored, and for how long."""
+
     path: Path = Path("var/spool")
     reserve_bytes: int = Field(1_073_741_824, ge=0)
     retention_days: float = Field(7, gt=0)
@@ -114,7 +105,7 @@ class SpoolSettings(Section):
 
 
 class SeriesSettings(Section):
-    """When a series counts as complete."""
+    """[series]: when a series counts as complete."""
 
     quiet_seconds: Seconds = 20
     grace_seconds: Seconds = 5
@@ -122,14 +113,16 @@ class SeriesSettings(Section):
 
 
 class BundleSettings(Section):
-    """path: the bundle that reads until `ich-node model activate` chooses another; None = the
-    shipped one.
+    """[bundle] path: the bundle that is used until `ich-node model activate` selects another.
+    None: the bundle that ships with ich-node.
     """
 
     path: Path | None = None
 
 
 class AnalysisSettings(Section):
+    """[analysis]: how series are read."""
+
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     engine: Literal["auto", "torch", "openvino"] = "auto"
     threads: int = Field(0, ge=0)
@@ -138,7 +131,7 @@ class AnalysisSettings(Section):
     stall_seconds: float = Field(300, gt=1)
 
     @model_validator(mode="after")
-    def _openvino_is_on_the_cpu(self) -> "AnalysisSettings":
+    def _openvino_runs_on_the_cpu(self) -> "AnalysisSettings":
         if self.engine == "openvino" and self.device.startswith("cuda"):
             raise ValueError(
                 f"[analysis] engine 'openvino' reads on the CPU, and device is '{self.device}'"
@@ -147,7 +140,7 @@ class AnalysisSettings(Section):
 
 
 class ReportSettings(Section):
-    """Which objects are made, as ich_node.report.ReportOptions knows them."""
+    """[report]: which objects are made. The fields are those of ich_node.report.ReportOptions."""
 
     sr_class: Literal["comprehensive3d", "comprehensive", "enhanced"] = "comprehensive3d"
     summary: bool = True
@@ -160,150 +153,6 @@ class ReportSettings(Section):
 
 
 class LogSettings(Section):
+    """[log]."""
+
     level: Literal["debug", "info", "warning", "error"] = "info"
-
-
-class Config(BaseSettings):
-    """Everything an admin can set."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__"
-    )
-
-    scp: ScpSettings = ScpSettings()
-    sources: tuple[Source, ...] = ()
-    destinations: tuple[Destination, ...] = ()
-    tls: TlsSettings = TlsSettings()
-    database: DatabaseSettings = DatabaseSettings()
-    spool: SpoolSettings = SpoolSettings()
-    series: SeriesSettings = SeriesSettings()
-    bundle: BundleSettings = BundleSettings()
-    analysis: AnalysisSettings = AnalysisSettings()
-    report: ReportSettings = ReportSettings()
-    log: LogSettings = LogSettings()
-
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> "Config":
-        for kind, names in (
-            ("sources", [source.name for source in self.sources]),
-            ("destinations", [destination.name for destination in self.destinations]),
-        ):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(
-                    f"[[{kind}]] uses the name {', '.join(twice)} more than once; names tell peers apart"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _commitments_can_be_answered(self) -> "Config":
-        callers = {source.ae_title.strip() for source in self.sources}
-        for destination in self.destinations:
-            if not isinstance(destination, DicomDestination) or not destination.storage_commitment:
-                continue
-            if destination.ae_title.strip() not in callers:
-                raise ValueError(
-                    f"[[destinations]] {destination.name}: storage_commitment needs a [[sources]] entry with ae_title "
-                    f"'{destination.ae_title}': the peer calls back with its answer"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _tls_has_its_certificates(self) -> "Config":
-        if self.tls.is_on:
-            return self
-        for source in self.sources:
-            if source.certificate_subject is not None:
-                raise ValueError(
-                    f"[[sources]] {source.name}: certificate_subject needs [tls] certificate and ca"
-                )
-        for destination in self.destinations:
-            if isinstance(destination, DicomDestination | Hl7Destination) and destination.tls:
-                raise ValueError(
-                    f"[[destinations]] {destination.name}: tls needs [tls] certificate and ca"
-                )
-        return self
-
-    @classmethod
-    def settings_customise_sources(  # type: ignore[override]  # the sources that are not used are not named
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment goes over the file; nothing else is read."""
-        return EnvSettingsSource(settings_cls), init_settings
-
-
-def load_config(path: Path | None) -> Config:
-    """Read a config.toml (None = all defaults) and the environment.
-
-    Raises ConfigError with one sentence per mistake.
-    """
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not valid TOML: {error}") from error
-    where = str(path) if path else "the defaults"
-    _refuse_unknown_variables()
-    try:
-        return Config(**values)
-    except ValidationError as error:
-        raise ConfigError(
-            "\n".join(f"{where}: {_sentence(mistake)}" for mistake in error.errors())
-        ) from error
-
-
-def _refuse_unknown_variables() -> None:
-    """pydantic-settings silently ignores a variable whose section does not exist; an admin's typo
-    must not pass.
-    """
-    for name in os.environ:
-        if name.upper().startswith(ENV_PREFIX):
-            section = name[len(ENV_PREFIX) :].split("__")[0].lower()
-            if section not in Config.model_fields:
-                raise ConfigError(
-                    f"environment variable {name}: there is no section '{section}'; {_knows(Config)}"
-                )
-
-
-def _sentence(mistake: Any) -> str:
-    location = tuple(mistake["loc"])
-    if not location:
-        return str(mistake["msg"]).removeprefix("Value error, ")
-    owner, heading = _owner(location)
-    if mistake["type"] == "union_tag_invalid":
-        return f"{heading} kind: there is no kind {mistake['ctx']['tag']!r}; there are: {', '.join(KINDS)}"
-    if len(location) > 1 and location[-1] in KINDS:  # about a destination as a whole
-        return f"{heading} {mistake['input'].get('name', '')}: {str(mistake['msg']).removeprefix('Value error, ')}"
-    if mistake["type"] == "extra_forbidden":
-        what = "section" if owner is Config else "setting"
-        return f"{heading} has no {what} '{location[-1]}'; {_knows(owner)}"
-    if mistake["type"] == "missing":
-        return f"{heading} needs the setting '{location[-1]}'; {_knows(owner)}"
-    return f"{heading} {location[-1]}: {str(mistake['msg']).removeprefix('Value error, ')} (got {mistake['input']!r})"
-
-
-def _owner(location: tuple[str | int, ...]) -> tuple[type[BaseModel], str]:
-    """The section that a mistake's location points into, and how config.toml writes its heading."""
-    sections: dict[str, tuple[type[BaseModel], str]] = {
-        "sources": (Source, "[[sources]]"),
-        "destinations": (DicomDestination, "[[destinations]]"),
-    }
-    first = str(location[0])
-    if first == "destinations" and len(location) > 2:
-        return KINDS[str(location[2])], "[[destinations]]"
-    if first in sections:
-        return sections[first] if len(location) > 1 else (Config, "the configuration")
-    field = Config.model_fields.get(first)
-    if field is None or len(location) == 1 or not isinstance(field.annotation, type):
-        return Config, "the configuration"
-    return field.annotation, f"[{first}]"
-
-
-def _knows(model: type[BaseModel]) -> str:
-    return "it knows: " + ", ".join(model.model_fields)

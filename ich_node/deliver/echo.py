@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ich_node.config.destinations import Destination, DicomDestination, Hl7Destination
+from ich_node.config.destinations import Destination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets import open_outlet
 from ich_node.errors import PeerUnavailable
@@ -23,19 +23,8 @@ def echo(destination: Destination, calling_ae: str, tls: TlsSettings = TLS_OFF) 
     Raises ConfigError.
     """
     outlet = open_outlet(destination, ae_title=calling_ae, tls=tls, clock=lambda: datetime.now(UTC))
-    peer = f"{destination.name} ({address_of(destination)})"
+    peer = f"{destination.name} ({destination.address})"
     try:
         return EchoResult(ok=True, words=f"{peer}: {outlet.echo()}")
     except PeerUnavailable as error:
         return EchoResult(ok=False, words=f"{peer}: {error.detail}")
-
-
-def address_of(destination: Destination) -> str:
-    """Where results go, for people. Of a URL neither path nor query: they may bear a key."""
-    match destination:
-        case DicomDestination():
-            return f"{destination.ae_title} at {destination.host}:{destination.port}"
-        case Hl7Destination():
-            return f"HL7 at {destination.host}:{destination.port}"
-        case _:
-            return f"{destination.kind} at {destination.url.scheme}://{destination.url.host}:{destination.url.port}"

@@ -17,7 +17,7 @@ from highdicom.sr import srread
 from PIL import Image
 from pydicom.uid import SecondaryCaptureImageStorage
 
-from ich_node.config.settings import load_config
+from ich_node.config.load import load_config
 from ich_node.demo.pacs import LOOPBACK, PacsStandIn
 from ich_node.errors import IchNodeError
 from ich_node.phantom import PhantomStudy, make_study
@@ -92,7 +92,7 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
     study.write(out / "phantom")
     with PacsStandIn(out / "received") as pacs:
         config = _write_config(out / "node", pacs)
-        port = load_config(config).scp.port
+        port = load_config(config).config.scp.port
         with (out / "node" / "log.jsonl").open("wb") as log:
             node = subprocess.Popen(
                 [sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log

@@ -1,1 +1,1 @@
-"""Running as processes: start, stop, hang, log lines."""
+"""Running as processes: start, stop, watchdog, log."""

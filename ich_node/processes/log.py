@@ -1,8 +1,8 @@
-"""JSON lines on stderr, one event each: UIDs yes, patients never.
+"""The log: JSON lines on stderr, one event each. UIDs are logged, patients never.
 
-What an exception or a warning of a library says may quote a header value, and so a name: only its
-type and its place are logged. The errors of this node, and those of the operating system, say
-themselves what they are.
+The message of a library's exception or warning may quote a header value, e.g. a patient's name:
+only its type and its place are logged. The messages of this node's own errors, and of those of the
+operating system, quote no values and are logged.
 """
 
 import logging
@@ -17,13 +17,16 @@ import structlog
 
 from ich_node.errors import IchNodeError
 
-LOUD_LIBRARIES = ("pydicom", "highdicom", "pynetdicom", "PIL")
+SILENCED_LIBRARIES = ("pydicom", "highdicom", "pynetdicom", "PIL")
 
 log = structlog.get_logger(__name__)
 
 
 def set_up_logging(level: str, process: str) -> None:
-    """Everything through structlog, libraries from WARNING up; `process` is bound to every line."""
+    """Send everything through structlog, libraries from WARNING up.
+
+    process: the name of the service, on every line.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -53,16 +56,16 @@ def set_up_logging(level: str, process: str) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("ich_node").setLevel(level.upper())
-    for library in LOUD_LIBRARIES:
+    for library in SILENCED_LIBRARIES:
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    warnings.showwarning = _say_where  # type: ignore[assignment]  # it is called by position
-    sys.excepthook = _process_ends
-    threading.excepthook = _thread_ends
+    warnings.showwarning = _log_warning  # type: ignore[assignment]  # it is called by position
+    sys.excepthook = _log_process_crash
+    threading.excepthook = _log_thread_crash
     structlog.contextvars.bind_contextvars(process=process)
 
 
 def _without_values(exc_info: structlog.typing.ExcInfo) -> str:
-    """The traceback, with the text of those errors alone that quote no values."""
+    """The traceback, with the messages of only those errors that quote no values."""
     lines: list[str] = []
     error: BaseException | None = exc_info[1]
     while error is not None:
@@ -70,29 +73,29 @@ def _without_values(exc_info: structlog.typing.ExcInfo) -> str:
             f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(error.__traceback__)
         ]
-        words = f": {error}" if isinstance(error, IchNodeError | OSError) else ""
-        lines.append(f"{type(error).__name__}{words}")
+        message = f": {error}" if isinstance(error, IchNodeError | OSError) else ""
+        lines.append(f"{type(error).__name__}{message}")
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n".join(lines)
 
 
-def _say_where(
+def _log_warning(
     _message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object
 ) -> None:
-    """In place of warnings.showwarning."""
+    """Replaces warnings.showwarning."""
     log.debug("warning", category=category.__name__, at=f"{Path(filename).name}:{lineno}")
 
 
-def _process_ends(
+def _log_process_crash(
     kind: type[BaseException], error: BaseException, place: TracebackType | None
 ) -> None:
-    log.critical("process_ends", exc_info=(kind, error, place))
+    log.critical("process_crashed", exc_info=(kind, error, place))
 
 
-def _thread_ends(args: threading.ExceptHookArgs) -> None:
+def _log_thread_crash(args: threading.ExceptHookArgs) -> None:
     error = args.exc_value or args.exc_type()
     log.error(
-        "thread_ended",
+        "thread_crashed",
         thread=args.thread and args.thread.name,
         exc_info=(args.exc_type, error, args.exc_traceback),
     )

@@ -1,22 +1,20 @@
-"""Processes that are started, restarted when one dies, and stopped together: the three of `ich-node
-run`, or several receivers.
+"""`ich-node run`: the three services as child processes that are started, restarted when one dies,
+and stopped together.
 
-Under systemd each of the three is a unit of its own; `run` is for a laptop, the demo and the tests.
-The receivers of one port ([scp] processes) are one unit. All are forked from this process, so that
-what it has imported is in memory once. They watch their standard input: it closes when this process
-dies, however it dies, and they stop.
+Under systemd each service is a unit of its own; `run` is for a laptop, the demo and the tests. The
+children are forked from this process, so that what it has imported is in memory once. Each reads
+its standard input, a pipe from this process: the pipe closes when this process ends, for whatever
+reason, and the child stops.
 """
 
 import gc
 import multiprocessing
 import os
 import signal
-import socket
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -24,53 +22,53 @@ from pathlib import Path
 import structlog
 
 from ich_node.errors import ConfigError
-from ich_node.processes.siblings import Inheritance, listen, shared_memory
-from ich_node.processes.systemd import ALIVE, READY, tell_systemd
 
-PROCESSES = ("receive", "analyse", "send")
+SERVICES = ("receive", "analyse", "send")
 STOP_SECONDS = 30.0
 RESTART_SECONDS = 1.0
-READY_CHECK_SECONDS = 0.1
 WRONG_CONFIGURATION = 2  # the exit code of the command line
 FORK = multiprocessing.get_context("fork")
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-NAME = Path("/proc/self/comm")  # what ps and top show
+PROCESS_NAME = Path("/proc/self/comm")  # what ps and top show
 Main = Callable[[Sequence[str]], None]
 
 log = structlog.get_logger(__name__)
 
 
-class Lifeline:
-    """A pipe whose other end closes when this process dies."""
+class ParentPipe:
+    """A pipe whose write end closes when this process ends: the children read it."""
 
     def __init__(self) -> None:
-        self.reading, self.writing = os.pipe()
+        self.read_end, self.write_end = os.pipe()
 
     def close(self) -> None:
-        os.close(self.reading)
-        os.close(self.writing)
+        os.close(self.read_end)
+        os.close(self.write_end)
 
 
 @dataclass(kw_only=True)
 class Child:
-    """A process: `ich-node` with these arguments, run by `main`. environment: what it has besides
-    ours.
+    """A process that runs `ich-node NAME`. It starts when this object is made.
+
+    main: runs a command line.
     """
 
     name: str
     config: Path | None
-    arguments: Sequence[str]
     main: Main
-    lifeline: Lifeline
-    environment: Mapping[str, str] = field(default_factory=dict)
+    parent_pipe: ParentPipe
     process: ForkProcess = field(init=False)
 
     def __post_init__(self) -> None:
-        self.start()
+        self._start()
 
-    def start(self) -> None:
-        gc.freeze()  # its garbage collector need not look at, and so copy, what it shares with us
-        self.process = FORK.Process(target=self._become, name=self.name)
+    def _start(self) -> None:
+        # Objects that exist before the fork are left out of garbage collection: a collection in the
+        # child would write to them, and so copy the memory that it shares with this process.
+        gc.freeze()
+        self.process = FORK.Process(target=self._run_service, name=self.name)
+        # A signal that arrives between the fork and _run_service must not run this process's
+        # handlers in the child.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             self.process.start()
@@ -78,145 +76,51 @@ class Child:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         log.info("process_started", name=self.name, pid=self.process.pid)
 
-    def _become(self) -> None:
-        """In the new process. Until it has handlers of its own, a signal ends it."""
+    def _run_service(self) -> None:
+        """In the child. A signal ends it until the service has installed its own handlers."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        os.close(self.lifeline.writing)
-        os.dup2(self.lifeline.reading, 0)
-        os.environ.update(self.environment)
-        with suppress(OSError):  # only its looks
-            NAME.write_text(f"ich-{self.name}")
+        os.close(self.parent_pipe.write_end)
+        os.dup2(self.parent_pipe.read_end, 0)
+        with suppress(OSError):  # the name is only for display
+            PROCESS_NAME.write_text(f"ich-{self.name}")
         options = ["--config", str(self.config)] if self.config else []
         try:
-            self.main([*options, *self.arguments, "--stop-with-parent"])
-        except Exception:  # noqa: BLE001 - a bug ends this process as it would any; multiprocessing would print what it quotes
+            self.main([*options, self.name, "--stop-with-parent"])
+        except Exception:  # noqa: BLE001 - the process ends as with any bug, but multiprocessing would print the message, which may quote a patient
             sys.excepthook(*sys.exc_info())
             sys.exit(1)
 
-    @property
-    def pid(self) -> int:
-        assert self.process.pid is not None
-        return self.process.pid
-
-    def mend(self) -> None:
-        """Start it again if it died. Raises ConfigError if no restart would mend that."""
+    def restart_if_dead(self) -> None:
+        """Raises ConfigError if the process ended because of the configuration: another start
+        would end the same way.
+        """
         exit_status = self.process.exitcode
         if exit_status == WRONG_CONFIGURATION:
             raise ConfigError(
-                f"`ich-node {self.arguments[0]}` cannot run with this configuration; it says why above"
+                f"`ich-node {self.name}` cannot run with this configuration; its message is above"
             )
         if exit_status is not None:
             log.error("process_died", name=self.name, exit_status=exit_status, action="restarted")
-            self.start()
+            self._start()
 
 
-def run_all(
-    config: Path | None, stop: threading.Event, main: Main, processes: Sequence[str] = PROCESSES
-) -> None:
-    """Keep the processes running until stop is set. main: the command line.
+def run_all(*, config: Path | None, stop: threading.Event, main: Main) -> None:
+    """Keep the three services running until stop is set. main: runs a command line.
 
-    Raises ConfigError, with all of them ended, if one cannot run with this configuration: no
-    restart would mend that.
+    Raises ConfigError, after ending all of them, if one cannot run with this configuration.
     """
-    with closing(Lifeline()) as lifeline:
-        _keep_running(
-            [
-                Child(name=name, config=config, arguments=[name], main=main, lifeline=lifeline)
-                for name in processes
-            ],
-            stop,
-        )
-
-
-def _keep_running(children: Sequence[Child], stop: threading.Event) -> None:
-    try:
-        while not stop.wait(RESTART_SECONDS):
-            for child in children:
-                child.mend()
-    finally:
-        _end(children)
-
-
-def run_receivers(
-    config: Path | None,
-    count: int,
-    addresses: Iterable[tuple[str, int]],
-    stop: threading.Event,
-    reload: threading.Event,
-    main: Main,
-) -> None:
-    """Keep so many receivers until stop is set; systemd hears that the service is ready when all of
-    them listen.
-
-    addresses: the plain one first. Raises ConfigError if one of them cannot be had, and like
-    `run_all`.
-    """
-    with ExitStack() as at_end:
-        lifeline = at_end.enter_context(closing(Lifeline()))
-        listening = [at_end.enter_context(listen(address, port)) for address, port in addresses]
-        memory = shared_memory(count)
-        at_end.callback(os.close, memory)
-        folder = at_end.enter_context(tempfile.TemporaryDirectory(prefix="ich-node-"))
-        ears = [Ear(Path(folder) / str(number)) for number in range(count)]
-        inherited = tuple(one.fileno() for one in listening)
-        inheritances = [
-            Inheritance(place=place, memory=memory, listening=inherited) for place in range(count)
-        ]
-        children = [
-            Child(
-                name=f"receive {number}",
-                config=config,
-                arguments=["receive", "--inherits", str(inheritance)],
-                environment={"NOTIFY_SOCKET": str(ear.path)},
-                main=main,
-                lifeline=lifeline,
-            )
-            for number, (ear, inheritance) in enumerate(zip(ears, inheritances, strict=True))
-        ]
+    with closing(ParentPipe()) as pipe:
+        children: list[Child] = []
         try:
-            are_ready = False
-            while not stop.wait(RESTART_SECONDS if are_ready else READY_CHECK_SECONDS):
+            for name in SERVICES:
+                children.append(Child(name=name, config=config, main=main, parent_pipe=pipe))
+            while not stop.wait(RESTART_SECONDS):
                 for child in children:
-                    child.mend()
-                if reload.is_set():
-                    reload.clear()
-                    for child in children:
-                        os.kill(child.pid, signal.SIGHUP)
-                for ear in ears:
-                    ear.listen()
-                if not are_ready and all(ear.heard_ready for ear in ears):
-                    are_ready = True
-                    tell_systemd(READY)
-                # each of them ends itself when it stands still
-                tell_systemd(ALIVE)
+                    child.restart_if_dead()
         finally:
-            for one in listening:  # who still waits is told at once that nobody comes
-                one.close()
             _end(children)
-            for ear in ears:
-                ear.close()
-
-
-class Ear:
-    """What one child tells systemd, it tells us."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.heard_ready = False
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._socket.bind(str(path))
-
-    def listen(self) -> None:
-        """All that was said since the last time."""
-        with suppress(BlockingIOError):
-            while said := self._socket.recv(4096):
-                self.heard_ready = self.heard_ready or said == READY.encode("ascii")
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 def _end(children: Iterable[Child]) -> None:
@@ -233,11 +137,11 @@ def _end(children: Iterable[Child]) -> None:
 
 
 def stop_with_parent(stop: threading.Event) -> None:
-    """Set stop when standard input closes, i.e. when the process at its other end is gone."""
+    """Set stop when standard input closes: the parent process has ended."""
 
     def watch() -> None:
-        # not through sys.stdin: the interpreter could not take its lock from this thread when it
-        # ends
+        # os.read instead of sys.stdin: at exit, the interpreter would wait for the lock of
+        # sys.stdin, which this thread would hold.
         while os.read(0, 4096):
             pass
         stop.set()

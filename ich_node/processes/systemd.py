@@ -1,5 +1,5 @@
-"""What a service tells systemd (sd_notify): that it is ready, that it is alive. Without systemd it
-tells nobody.
+"""sd_notify: a service reports to systemd that it is ready, and that it is alive. Without systemd
+nothing is sent.
 """
 
 import contextlib
@@ -10,17 +10,17 @@ READY, ALIVE = "READY=1", "WATCHDOG=1"
 
 
 def tell_systemd(state: str) -> None:
-    """Never fails, and never waits: a service that cannot say that it is well is well all the same."""
+    """state: READY or ALIVE. Never raises and never blocks: a lost notification must not stop a
+    service.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
+    if address.startswith("@"):  # an abstract address, which begins with a zero byte
+        address = "\0" + address[1:]
     with (
         contextlib.suppress(OSError),
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager,
     ):
         manager.setblocking(False)
-        # "@" stands for the zero byte of an abstract address
-        manager.sendto(
-            state.encode("ascii"),
-            address.replace("@", "\0", 1) if address.startswith("@") else address,
-        )
+        manager.sendto(state.encode("ascii"), address)

@@ -1,5 +1,5 @@
-"""Ends a process whose loop stands still, e.g. in a decoder that never returns: its lease runs out,
-another one takes over.
+"""Ends a process whose loop has stopped, e.g. in a decoder that never returns. Its lease then
+expires, and another process takes the job.
 """
 
 import os
@@ -13,25 +13,25 @@ import structlog
 from ich_node.processes.systemd import ALIVE, tell_systemd
 
 CHECKS_PER_LIMIT = 10
-TELL_SECONDS = 1.0
+NOTIFY_SECONDS = 1.0
 EXIT_STATUS = 70  # EX_SOFTWARE of sysexits.h
 
 log = structlog.get_logger(__name__)
 
 
 class Watchdog:
-    """A clock for the loop: whoever asks it for the time is alive, and systemd hears of it."""
+    """A clock for a loop. A loop that asks it for the time is alive; systemd is notified of it."""
 
-    def __init__(self, clock: Callable[[], datetime], limit_seconds: float) -> None:
+    def __init__(self, *, clock: Callable[[], datetime], limit_seconds: float) -> None:
         self._clock = clock
         self._limit_seconds = limit_seconds
         self._asked_at = time.monotonic()
-        self._told_at = 0.0
+        self._notified_at = 0.0
 
     def __call__(self) -> datetime:
         self._asked_at = time.monotonic()
-        if self._asked_at - self._told_at > TELL_SECONDS:
-            self._told_at = self._asked_at
+        if self._asked_at - self._notified_at > NOTIFY_SECONDS:
+            self._notified_at = self._asked_at
             tell_systemd(ALIVE)
         return self._clock()
 
@@ -39,7 +39,7 @@ class Watchdog:
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def _watch(self) -> None:
-        while (stood_still := time.monotonic() - self._asked_at) < self._limit_seconds:
+        while (stalled := time.monotonic() - self._asked_at) < self._limit_seconds:
             time.sleep(self._limit_seconds / CHECKS_PER_LIMIT)
-        log.error("process_stands_still", seconds=round(stood_still), action="ended")
+        log.error("process_stalled", seconds=round(stalled), action="ended")
         os._exit(EXIT_STATUS)

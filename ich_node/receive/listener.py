@@ -25,7 +25,6 @@ from ich_node.ledger import ReceiverLedger
 from ich_node.network.acceptor.c_store import CStoreEvent
 from ich_node.network.acceptor.guard import Guard
 from ich_node.network.acceptor.server import Server, TlsServer
-from ich_node.network.acceptor.sharing import shares
 from ich_node.network.acceptor.waiting_room import Door, WaitingRoom
 from ich_node.network.storage_commitment import record_answer
 from ich_node.network.tls import certificate_ends, server_context, subject_of
@@ -100,7 +99,6 @@ class Listener:
         tls: TlsSettings = TLS_OFF,
         inheritance: Inheritance | None = None,
     ) -> None:
-        scp, sources = shares(scp, sources)
         self._inherited = deque(inheritance.listening if inheritance else ())
         siblings = Siblings(inheritance.memory, inheritance.place) if inheritance else None
         self._scp = scp

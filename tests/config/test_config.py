@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ich_node.config.settings import Config, load_config
+from ich_node.config.config import Config
+from ich_node.config.load import load_config
 from ich_node.errors import ConfigError
 
 
@@ -52,7 +53,7 @@ def test_the_environment_goes_over_the_file(tmp_path, monkeypatch):
     path = tmp_path / "config.toml"
     path.write_text("[scp]\nport = 4000\nae_title = 'FILE'")
     monkeypatch.setenv("ICHNODE__SCP__PORT", "4001")
-    config = load_config(path)
+    config = load_config(path).config
     assert (config.scp.port, config.scp.ae_title) == (4001, "FILE")
 
 
@@ -63,7 +64,7 @@ def test_a_misspelt_variable_is_an_error_too(monkeypatch):
 
 
 def test_no_file_is_all_defaults():
-    assert load_config(None) == Config()
+    assert load_config(None).config == Config()
     assert (Config().scp.ae_title, Config().scp.port, Config().series.quiet_seconds) == (
         "ICHNODE",
         11112,

@@ -7,8 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from ich_node.cli import app
+from ich_node.config.config import Config
 from ich_node.config.destinations import KINDS, DicomDestination
-from ich_node.config.settings import Config, load_config
+from ich_node.config.load import load_config
 from ich_node.errors import ConfigError
 from tests.support import REPOSITORY
 
@@ -19,7 +20,7 @@ EXAMPLE = REPOSITORY / "config.toml"
 def load(tmp_path: Path, toml: str) -> Config:
     path = tmp_path / "config.toml"
     path.write_text(toml)
-    return load_config(path)
+    return load_config(path).config
 
 
 def test_a_destination_without_a_kind_is_a_dicom_peer(tmp_path):

@@ -16,7 +16,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, build_role, evt
 from pynetdicom.events import Event
 
-from ich_node.config.settings import Config, DicomDestination, ScpSettings, SeriesSettings, Source
+from ich_node.config.config import Config
+from ich_node.config.destinations import DicomDestination
+from ich_node.config.settings import ScpSettings, SeriesSettings, Source
 from ich_node.deliver.loop import NOT_CONFIRMED, RETRY_FOR, Sender
 from ich_node.ledger import DeliveryState
 from ich_node.network.requestor import TLS_OFF, association_with

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ich_node.config.settings import load_config
+from ich_node.config.load import load_config
 from ich_node.errors import ConfigError
 from ich_node.model.bundle import Bundle
 from ich_node.model.bundle_file import open_bundle, shipped_bundle

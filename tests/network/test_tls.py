@@ -15,14 +15,9 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 
-from ich_node.config.settings import (
-    Config,
-    DicomDestination,
-    ScpSettings,
-    SeriesSettings,
-    Source,
-    TlsSettings,
-)
+from ich_node.config.config import Config
+from ich_node.config.destinations import DicomDestination
+from ich_node.config.settings import ScpSettings, SeriesSettings, Source, TlsSettings
 from ich_node.deliver.echo import echo
 from ich_node.errors import ConfigError
 from ich_node.ledger import open_ledger

@@ -26,7 +26,7 @@ CGROUPS = next(
     None,
 )
 SERVICES = ("ich-node-receive", "ich-node-analyse", "ich-node-send")
-CONFIG = '[scp]\nbind_address = "127.0.0.1"\nprocesses = 2\n[spool]\nreserve_bytes = 0\n[analysis]\nthreads = 1\n'
+CONFIG = '[scp]\nbind_address = "127.0.0.1"\n[spool]\nreserve_bytes = 0\n[analysis]\nthreads = 1\n'
 Inside = Callable[..., str]
 
 

@@ -111,7 +111,7 @@ def test_every_receiver_is_measured_by_what_it_answers(receiver: str, tmp_path: 
     """One turn of each kind, with four images from two senders."""
     need("storescu")
     start = {
-        "ours": ich_node(1),
+        "ours": ich_node,
         "pynetdicom": script("stock_pynetdicom"),
         "floor": script("receiving_floor", speaks_dicom=False),
     }[receiver]

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from ich_node.config.settings import Config, load_config
+from ich_node.config.config import Config
+from ich_node.config.load import load_config
 from ich_node.errors import Refusal
 from tests.support import REPOSITORY
 
@@ -53,7 +54,7 @@ def test_every_c_store_status_has_its_test():
 
 def test_config_toml_is_the_defaults():
     """Every setting at its default: an admin reads there what happens without it."""
-    assert load_config(REPOSITORY / "config.toml") == Config()
+    assert load_config(REPOSITORY / "config.toml").config == Config()
 
 
 def test_config_toml_names_every_setting():

@@ -13,7 +13,8 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
-from ich_node.config.settings import DicomDestination, ScpSettings, SeriesSettings, Source
+from ich_node.config.destinations import DicomDestination
+from ich_node.config.settings import ScpSettings, SeriesSettings, Source
 from ich_node.deliver.echo import echo
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from ich_node.errors import ConfigError

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian
 
-from ich_node.config.settings import DicomDestination, TlsSettings
+from ich_node.config.destinations import DicomDestination
+from ich_node.config.settings import TlsSettings
 from ich_node.deliver.echo import echo
 from tests.support.attacks import ATTACKS, TLS_ATTACKS, Victim, attacked_by
 from tests.support.certificates import authority

@@ -1,0 +1,47 @@
+"""What every command gets as `context.obj`: the configuration, and what opens with it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # they take longer to import than most commands to run
+    from ich_node.config.config import Config
+    from ich_node.config.load import LoadedConfig
+    from ich_node.ledger import Ledger
+    from ich_node.spool import Spool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CliContext:
+    """The configuration is read when a command first asks for it.
+
+    path: of config.toml; None: built-in settings. main: runs a command line in this process.
+    """
+
+    path: Path | None
+    main: Callable[[Sequence[str]], None]
+
+    @cached_property
+    def loaded(self) -> "LoadedConfig":
+        """Raises ConfigError with one sentence per mistake."""
+        from ich_node.config.load import load_config
+
+        return load_config(self.path)
+
+    @property
+    def config(self) -> "Config":
+        """Raises ConfigError with one sentence per mistake."""
+        return self.loaded.config
+
+    def ledger(self) -> "Ledger":
+        """Opens the ledger. Raises ConfigError or Unavailable."""
+        from ich_node.ledger import open_ledger
+
+        return open_ledger(self.config.database.url)
+
+    def spool(self) -> "Spool":
+        from ich_node.spool import Spool
+
+        return Spool(self.config.spool.path, reserve_bytes=self.config.spool.reserve_bytes)
