@@ -6,26 +6,29 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pydicom
 import pytest
 from pydicom import Dataset
 
-from ich_node.ledger import Instance, open_ledger
-from ich_node.model.bundle_file import shipped_bundle
+from ich_node import __version__
+from ich_node.cli.jobs import State
+from ich_node.ledger import Instance, JobState, open_ledger
+from tests.support.command_line import ich_node
 from tests.support.heads import head_series
 from tests.support.peers import pacs
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def ich_node(*arguments: object, config: Path | None = None) -> subprocess.CompletedProcess[str]:
-    options = ["--config", str(config)] if config else []
-    command = [sys.executable, "-m", "ich_node", *options, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, env=None)
+def process(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """`ich-node` as a process of its own."""
+    command = [sys.executable, "-m", "ich_node", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
 
 
 def save(datasets: list[Dataset], folder: Path) -> Path:
@@ -42,7 +45,7 @@ def phantom(tmp_path_factory) -> Path:
     """`ich-node phantom`: a head with a dense clot."""
     folder = tmp_path_factory.mktemp("phantom") / "study"
     done = ich_node("phantom", "--out", folder, "--seed", 21, "--bleed", "iph")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "IPH in" in done.stdout
     return folder
 
@@ -68,7 +71,7 @@ def test_read_prints_one_json_document_and_nothing_else(phantom, tmp_path):
     done = ich_node(
         "read", phantom, "--json", "--out", tmp_path / "out", "--maps", tmp_path / "maps.npz"
     )
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     document = json.loads(done.stdout)
     assert list(document) == ["readings"]
     (reading,) = document["readings"]
@@ -103,29 +106,33 @@ def test_read_prints_one_json_document_and_nothing_else(phantom, tmp_path):
     assert (folder / "preview.png").exists()
 
 
-def test_read_without_json_says_it_in_a_sentence_with_the_research_label(phantom):
-    done = ich_node("read", phantom, "--no-dicom")
+def test_read_without_json_says_it_in_a_sentence_with_the_research_label(
+    tmp_path, untrained_bundle
+):
+    folder = save(head_series(), tmp_path / "head")
+    done = ich_node("read", folder, "--no-dicom", "--bundle", untrained_bundle)
     assert "POSITIVE" in done.stdout
     assert "Research use only. Not a medical device." in done.stdout
 
 
-def test_illegal_uids_are_read_but_cannot_be_reported(tmp_path):
+def test_illegal_uids_are_read_but_cannot_be_reported(tmp_path, untrained_bundle):
     """RSNA's files have no UIDs that DICOM could refer to."""
     folder = save(head_series(SeriesInstanceUID="ID_a57913c212"), tmp_path / "rsna")
-    done = ich_node("read", folder, "--json", "--out", tmp_path / "out")
+    out = tmp_path / "out"
+    done = ich_node("read", folder, "--json", "--out", out, "--bundle", untrained_bundle)
     (reading,) = json.loads(done.stdout)["readings"]
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert reading["outcome"] == "read"
     assert "cannot be reported as DICOM" in reading["detail"]
     assert "ID_a57913c212" in reading["detail"]
-    assert not list((tmp_path / "out").rglob("*.dcm"))
+    assert not list(out.rglob("*.dcm"))
 
 
-def test_a_refused_series_is_an_answer(tmp_path):
+def test_a_refused_series_is_an_answer(tmp_path, untrained_bundle):
     folder = save(head_series(BodyPartExamined="CHEST"), tmp_path / "chest")
-    done = ich_node("read", folder, "--json")
+    done = ich_node("read", folder, "--json", "--bundle", untrained_bundle)
     (reading,) = json.loads(done.stdout)["readings"]
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert (reading["outcome"], reading["reason"], reading["positive"], reading["slices"]) == (
         "refused",
         "not_head",
@@ -134,10 +141,10 @@ def test_a_refused_series_is_an_answer(tmp_path):
     )
 
 
-def test_nothing_to_read_is_exit_1(tmp_path):
+def test_nothing_to_read_is_exit_1(tmp_path, untrained_bundle):
     (tmp_path / "letter.txt").write_text("hello")
-    done = ich_node("read", tmp_path)
-    assert done.returncode == 1
+    done = ich_node("read", tmp_path, "--bundle", untrained_bundle)
+    assert done.exit_code == 1
     assert "no DICOM series found" in done.stderr
 
 
@@ -161,7 +168,7 @@ def test_explain_says_what_would_be_read_or_refused_and_why(tmp_path):
 def test_a_bundle_that_is_none_is_a_sentence(phantom, tmp_path):
     (tmp_path / "junk.safetensors").write_bytes(b"junk")
     done = ich_node("read", phantom, "--bundle", tmp_path / "junk.safetensors")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "not a safetensors file" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -171,21 +178,27 @@ def test_a_bundle_that_is_none_is_a_sentence(phantom, tmp_path):
 
 
 def test_version_and_help():
-    assert ich_node("--version").stdout.startswith("ich-node ")
+    """And both name the package that is installed."""
+    assert ich_node("--version").stdout == f"ich-node {version('ich-node')}\n"
     assert "not a medical device" in ich_node("--help").stdout
+
+
+def test_the_process_prints_its_answer_and_ends_with_0():
+    done = process("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"ich-node {__version__}\n", "")
 
 
 def test_a_wrong_configuration_is_exit_2_and_a_sentence(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text("[scp]\nprot = 1\n")
-    done = ich_node("check-config", config=path)
-    assert done.returncode == 2
+    done = process("--config", path, "check-config")
+    assert (done.returncode, done.stdout) == (2, "")
     assert "[scp] has no setting 'prot'; it knows: ae_title" in done.stderr
 
 
 def test_check_config_says_what_the_node_will_do(config):
     done = ich_node("check-config", config=config)
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert "listens as ICHNODE on 0.0.0.0:11112" in done.stdout
     assert "accepts nobody" in done.stdout
     assert "sends objects to pacs (PACS at 127.0.0.1:1)" in done.stdout
@@ -203,16 +216,16 @@ def test_echo_answers_in_words(tmp_path):
                 for name, port in (("strict", strict.port), ("open", open_to_all.port), ("down", 1))
             )
         )
-        assert ich_node("echo", "open", config=config).returncode == 0
+        assert ich_node("echo", "open", config=config).exit_code == 0
         rejected = ich_node("echo", "strict", config=config)
-        assert rejected.returncode == 1
+        assert rejected.exit_code == 1
         assert (
             "rejects our calling AE title 'ICHNODE': its administrator must add it"
             in rejected.stdout + rejected.stderr
         )
-        assert ich_node("echo", "down", config=config).returncode == 1
+        assert ich_node("echo", "down", config=config).exit_code == 1
         unknown = ich_node("echo", "nobody", config=config)
-        assert unknown.returncode == 2
+        assert unknown.exit_code == 2
         assert "config.toml knows: strict, open, down" in unknown.stderr
 
 
@@ -233,7 +246,7 @@ def add_job(tmp_path: Path, series: str, *, urgent: bool = False) -> None:
 
 def run_json(config: Path, *arguments: object) -> Any:
     done = ich_node(*arguments, "--json", config=config)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout)
 
 
@@ -244,10 +257,12 @@ def test_jobs_are_listed_shown_closed_cancelled_and_retried(tmp_path, config):
     assert [
         item["sop_instance_uid"] for item in run_json(config, "jobs", "show", 1)["instances"]
     ] == ["1.2.3.1"]
-    assert ich_node("jobs", "close", 1, config=config).returncode == 0
-    assert ich_node("jobs", "cancel", 1, config=config).returncode == 0
-    assert run_json(config, "jobs", "list", "--state", "CANCELLED")["jobs"][0]["id"] == 1
-    assert ich_node("jobs", "retry", 1, config=config).returncode == 0
+    assert ich_node("jobs", "close", 1, config=config).exit_code == 0
+    assert ich_node("jobs", "cancel", 1, config=config).exit_code == 0
+    for state in ("CANCELLED", "cancelled"):
+        assert run_json(config, "jobs", "list", "--state", state)["jobs"][0]["id"] == 1
+    assert run_json(config, "jobs", "list", "--state", "waiting")["jobs"] == []
+    assert ich_node("jobs", "retry", 1, config=config).exit_code == 0
     shown = ich_node("jobs", "show", 1, config=config).stdout
     assert "job 1, revision 1: ready" in shown
     story = [
@@ -255,8 +270,13 @@ def test_jobs_are_listed_shown_closed_cancelled_and_retried(tmp_path, config):
     ]
     assert story == ["received", "closed", "cancelled", "retried"]
     missing = ich_node("jobs", "show", 99, config=config)
-    assert missing.returncode == 2
+    assert missing.exit_code == 2
     assert "there is no job 99" in missing.stderr
+
+
+def test_jobs_can_be_listed_by_every_state():
+    """`jobs list --help` names them without importing the ledger."""
+    assert [state.upper() for state in get_args(State)] == list(JobState)
 
 
 def test_jobs_that_wait_in_another_lane_are_shown_so(tmp_path, config):
@@ -264,12 +284,12 @@ def test_jobs_that_wait_in_another_lane_are_shown_so(tmp_path, config):
     assert " s, urgent" in ich_node("jobs", "show", 1, config=config).stdout
 
 
-def test_a_model_is_activated_and_rolled_back(tmp_path, config):
+def test_a_model_is_activated_and_rolled_back(tmp_path, config, untrained_bundle):
     """The copy is kept under its hash, so the original may go; rollback returns to the one before."""
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
-    first.write_bytes(shipped_bundle().read_bytes())
+    first.write_bytes(untrained_bundle.read_bytes())
     assert "reading now" in ich_node("model", "list", config=config).stdout
-    assert ich_node("model", "activate", first, "--why", "trial", config=config).returncode == 0
+    assert ich_node("model", "activate", first, "--why", "trial", config=config).exit_code == 0
     first.unlink()
     assert "trial" in ich_node("model", "list", config=config).stdout
     card = json.loads(ich_node("model", "show", config=config).stdout)
@@ -277,10 +297,10 @@ def test_a_model_is_activated_and_rolled_back(tmp_path, config):
     assert card["provenance"]["source"]
     second.write_bytes(b"junk")
     refused = ich_node("model", "activate", second, config=config)
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert "not a safetensors file" in refused.stderr
     alone = ich_node("model", "rollback", config=config)
-    assert alone.returncode == 2
+    assert alone.exit_code == 2
 
 
 def test_phantom_writes_the_same_bytes_for_the_same_seed(phantom, tmp_path):
@@ -291,5 +311,5 @@ def test_phantom_writes_the_same_bytes_for_the_same_seed(phantom, tmp_path):
         path.name: path.read_bytes() for path in phantom.iterdir()
     }
     wrong = ich_node("phantom", "--out", tmp_path / "x", "--bleed", "ABC")
-    assert wrong.returncode == 2
+    assert wrong.exit_code == 2
     assert "IPH, IVH, SAH, SDH, EDH" in wrong.stderr
