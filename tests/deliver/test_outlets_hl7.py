@@ -12,8 +12,6 @@ from pathlib import Path
 
 import hl7.mllp
 import pytest
-from hl7apy.consts import VALIDATION_LEVEL
-from hl7apy.parser import parse_message
 
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.echo import echo
@@ -61,19 +59,6 @@ def ris() -> Iterator[MllpReceiver]:
 def fields(message: str, segment: str, index: int = 0) -> list[str]:
     """A segment's fields, by python-hl7: another library than the one that wrote them."""
     return [str(field) for field in hl7.parse(message).segments(segment)[index]]
-
-
-@pytest.mark.parametrize("identifiers", [False, True])
-@pytest.mark.parametrize(
-    "told", [POSITIVE, NEGATIVE, REFUSED, changed(POSITIVE, replaces="2.25.1")]
-)
-def test_every_message_keeps_the_grammar(told, identifiers):
-    """HL7 v2.5.1, strictly, as another parse of the bytes sees it; the same notification gives the
-    same bytes.
-    """
-    message = oru_r01(told, destination(1, identifiers=identifiers))
-    assert parse_message(message.decode(), validation_level=VALIDATION_LEVEL.STRICT).validate()
-    assert message == oru_r01(told, destination(1, identifiers=identifiers))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +127,6 @@ def test_a_name_cannot_break_out_of_its_field():
     message = oru_r01(
         changed(POSITIVE, identifiers=hostile), destination(1, identifiers=True)
     ).decode()
-    assert parse_message(message, validation_level=VALIDATION_LEVEL.STRICT).validate()
     assert [line[:3] for line in message.split("\r")[:4]] == ["MSH", "PID", "OBR", "OBX"]
     assert len(fields(message, "PID")) == 9
     assert [name.split("^")[-1] for name in person_names(hostile.patient_name)] == ["A", "I", "P"]

@@ -24,7 +24,7 @@ DELIMITERS = Identifiers(
 )
 WITH_IDENTIFIERS = {
     "delimiters and three groups of a name": DELIMITERS,
-    "only a name": Identifiers(patient_name="Doe"),
+    "only a name and a number": Identifiers(patient_name="Doe", patient_id="P1"),
     "an issuer without a patient id": changed(
         SUSPECTED.identifiers, patient_id="", filler_order_number="FILLER-9"
     ),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ich_node.config.destinations import Hl7Destination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets.mllp import Mllp, mllp_with
-from ich_node.deliver.outlets.oru import control_id, oru_r01
+from ich_node.deliver.outlets.oru import NoPatientName, control_id, oru_r01
 from ich_node.deliver.outlets.outlet import NotSent, Taken
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
@@ -45,7 +45,11 @@ class Hl7Line:
     def send(self, _delivery: Delivery, data: bytes, /) -> Taken:
         """See Line."""
         notification = decode(data)
-        answer = self.mllp.exchange(oru_r01(notification, self.destination))
+        try:
+            message = oru_r01(notification, self.destination)
+        except NoPatientName as error:
+            raise NotSent(error.detail) from None
+        answer = self.mllp.exchange(message)
         ack = Acknowledgement.read(answer)
         if ack.control_id != control_id(notification):
             raise PeerUnavailable("the peer acknowledges another message than ours")

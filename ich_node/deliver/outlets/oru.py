@@ -1,28 +1,30 @@
-"""A Notification -> HL7 v2.5.1 ORU^R01: one order, and what was observed in its series. The same
-notification, the same bytes.
+"""A Notification -> HL7 v2.5.1 ORU^R01: one order and the observations about its series. The same
+notification gives the same bytes.
 
 ::
 
-    MSH                                      who, to whom; MSH-10 stays the same however often it is sent
-    PID                                      only with identifiers
-    OBR   OBR-2 placer, OBR-3 filler, OBR-18 accession number: only with identifiers; else OBR-3 is the series
-    OBX   1  the answer                      OBX-8 A or N; OBX-11 P, C for a revision that replaces another, X if not analysed
-          2  the series probability in %     OBX-7 the threshold
+    MSH                    sender and receiver; MSH-10 stays the same however often it is sent
+    PID                    only with identifiers
+    OBR                    OBR-2 placer, OBR-3 filler, OBR-18 accession number: only with
+                           identifiers; without them OBR-3 is the SeriesInstanceUID
+    OBX   1  the answer    OBX-8: A or N
+                           OBX-11: P; C for a revision that replaces another; X if not analysed
+          2  the series probability in %; OBX-7: the threshold
           .. lesions, UIDs, the bundle, a sentence, "research use only"
+
+The four segments are written here, field by field; the tests validate each message with hl7apy.
 """
 
 import base64
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from hl7apy.consts import VALIDATION_LEVEL
-from hl7apy.core import Group, Message
-from hl7apy.exceptions import HL7apyException
-
 from ich_node.config.destinations import Hl7Destination
-from ich_node.deliver.outlets.outlet import NotSent
 from ich_node.dicom.identity import RESEARCH_USE_NOTIFICATION
-from ich_node.notification import Answer, Notification
+from ich_node.errors import IchNodeError
+from ich_node.notification import Answer, Identifiers, Notification
 
 LOCAL = "99ICHNODE"
 SERVICE = f"ICH^Intracranial hemorrhage, automated reading of CT head^{LOCAL}"
@@ -36,6 +38,24 @@ ANSWERS = {
 ABNORMAL = {Answer.SUSPECTED: "A", Answer.NOT_FOUND: "N", Answer.NOT_ANALYSED: ""}  # table 0078
 ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})
 CONTROL_ID_LENGTH = 20  # MSH-10 in v2.5.1
+# Each segment ends with the last field that is ever filled, so that its length is always the same.
+PID_FIELDS, OBR_FIELDS, OBX_FIELDS = 8, 25, 14
+
+
+class NoPatientName(IchNodeError):
+    """HL7 requires a patient name (PID-5), and the header of the series has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One OBX. kind: OBX-2; code: OBX-3; value: OBX-5; then OBX-6, OBX-7 and OBX-8."""
+
+    kind: str
+    code: str
+    value: str
+    units: str = ""
+    reference_range: str = ""
+    abnormal: str = ""
 
 
 def control_id(notification: Notification) -> str:
@@ -45,108 +65,129 @@ def control_id(notification: Notification) -> str:
 
 
 def oru_r01(notification: Notification, destination: Hl7Destination) -> bytes:
-    """The message in UTF-8, checked against the grammar of v2.5.1. Raises NotSent if a header's
-    value does not go into it.
-    """
-    try:
-        message = Message("ORU_R01", version="2.5.1", validation_level=VALIDATION_LEVEL.TOLERANT)
-        _write_header(message, notification, destination)
-        result = message.add_group("ORU_R01_PATIENT_RESULT")
-        if destination.identifiers:
-            _write_patient(result.add_group("ORU_R01_PATIENT"), notification)
-        order = result.add_group("ORU_R01_ORDER_OBSERVATION")
-        _write_order(order, notification, with_identifiers=destination.identifiers)
-        for number, observation in enumerate(_observations(notification), start=1):
-            _write_observation(order, number, observation, notification)
-        message.validate()
-    except HL7apyException as error:
-        # not its words: they may quote the patient
-        raise NotSent(
-            f"the notification cannot be written as HL7 ({type(error).__name__})"
-        ) from None
-    return f"{message.to_er7()}\r".encode()
+    """The message in UTF-8. Raises NoPatientName if identifiers are asked for and there is none."""
+    segments = [_msh(notification, destination)]
+    if destination.identifiers:
+        segments.append(_pid(notification.identifiers))
+    segments.append(_obr(notification, with_identifiers=destination.identifiers))
+    segments += [
+        _obx(number, observation, notification)
+        for number, observation in enumerate(_observations(notification), start=1)
+    ]
+    return "".join(f"{segment}\r" for segment in segments).encode()
 
 
-def _write_header(
-    message: Message, notification: Notification, destination: Hl7Destination
-) -> None:
-    msh = message.msh
-    msh.msh_3, msh.msh_4 = (
+def _segment(name: str, fields: Mapping[int, str], *, count: int) -> str:
+    """fields: by their number in the standard; those that are not named are empty."""
+    return "|".join([name, *(fields.get(number, "") for number in range(1, count + 1))])
+
+
+def _msh(notification: Notification, destination: Hl7Destination) -> str:
+    """MSH-1 is the first separator itself, so the list begins with MSH-2."""
+    fields = [
+        "^~\\&",
         escaped(destination.sending_application),
         escaped(destination.sending_facility),
-    )
-    msh.msh_5, msh.msh_6 = (
         escaped(destination.receiving_application),
         escaped(destination.receiving_facility),
-    )
-    msh.msh_7 = timestamp(notification.at)
-    msh.msh_9 = "ORU^R01^ORU_R01"
-    msh.msh_10 = control_id(notification)
-    msh.msh_11 = destination.processing_id
-    msh.msh_18 = "UNICODE UTF-8"
+        timestamp(notification.at),
+        "",
+        "ORU^R01^ORU_R01",
+        control_id(notification),
+        destination.processing_id,
+        "2.5.1",
+        *[""] * 5,
+        "UNICODE UTF-8",  # MSH-18
+    ]
+    return "|".join(["MSH", *fields])
 
 
-def _write_patient(group: Group, notification: Notification) -> None:
-    who = notification.identifiers
-    group.pid.pid_1 = "1"
-    group.pid.pid_3 = f"{escaped(who.patient_id)}^^^{escaped(who.issuer_of_patient_id)}"
-    for name in person_names(who.patient_name):
-        group.pid.add_field("pid_5").value = name
-    group.pid.pid_7, group.pid.pid_8 = who.patient_birth_date, who.patient_sex
+def _pid(who: Identifiers) -> str:
+    names = person_names(who.patient_name)
+    if not names:
+        raise NoPatientName
+    fields = {
+        1: "1",
+        3: f"{escaped(who.patient_id)}^^^{escaped(who.issuer_of_patient_id)}".rstrip("^"),
+        5: "~".join(names),
+        7: escaped(who.patient_birth_date),
+        8: escaped(who.patient_sex),
+    }
+    return _segment("PID", fields, count=PID_FIELDS)
 
 
-def _write_order(group: Group, notification: Notification, *, with_identifiers: bool) -> None:
-    obr, who = group.obr, notification.identifiers
-    obr.obr_1 = "1"
-    obr.obr_3 = escaped(notification.series_instance_uid)
-    obr.obr_4 = SERVICE
-    if with_identifiers:
-        obr.obr_2 = escaped(who.placer_order_number)
-        obr.obr_3 = escaped(
-            who.filler_order_number or who.accession_number or notification.series_instance_uid
-        )
-        obr.obr_7 = f"{who.study_date}{who.study_time[:6]}" if who.study_date else ""
-        obr.obr_18 = escaped(who.accession_number)
-    obr.obr_22 = timestamp(notification.at)
-    obr.obr_24 = "CT"  # table 0074
-    # table 0123. Not X: that would cancel an order, which may be the radiologist's
-    obr.obr_25 = "I" if notification.refused else "C" if notification.replaces else "P"
+def _obr(notification: Notification, *, with_identifiers: bool) -> str:
+    who = notification.identifiers if with_identifiers else Identifiers()
+    filler = who.filler_order_number or who.accession_number or notification.series_instance_uid
+    studied_at = f"{who.study_date}{who.study_time[:6]}" if who.study_date else ""
+    fields = {
+        1: "1",
+        2: escaped(who.placer_order_number),
+        3: escaped(filler),
+        4: SERVICE,
+        7: escaped(studied_at),
+        18: escaped(who.accession_number),
+        22: timestamp(notification.at),
+        24: "CT",  # table 0074
+        # table 0123. Not X: that would cancel an order, which may be the radiologist's
+        25: "I" if notification.refused else "C" if notification.replaces else "P",
+    }
+    return _segment("OBR", fields, count=OBR_FIELDS)
 
 
-Observation = tuple[str, str, str, dict[str, str]]
+def _obx(number: int, observation: Observation, notification: Notification) -> str:
+    fields = {
+        1: str(number),
+        2: observation.kind,
+        3: observation.code,
+        5: observation.value,
+        6: observation.units,
+        7: observation.reference_range,
+        8: observation.abnormal,
+        # table 0085
+        11: "X" if notification.refused else "C" if notification.replaces else "P",
+        14: timestamp(notification.at),
+    }
+    return _segment("OBX", fields, count=OBX_FIELDS)
 
 
 def _observations(notification: Notification) -> list[Observation]:
-    """(OBX-2, OBX-3, OBX-5, more fields), the answer first."""
-    answer: list[Observation] = [
-        (
-            "CWE",
-            HEMORRHAGE,
-            ANSWERS[notification.finding],
-            {"obx_8": ABNORMAL[notification.finding]},
-        ),
+    """The answer first."""
+    answer = Observation(
+        kind="CWE",
+        code=HEMORRHAGE,
+        value=ANSWERS[notification.finding],
+        abnormal=ABNORMAL[notification.finding],
+    )
+    return [answer, *_reason(notification), *_probability(notification), *_facts(notification)]
+
+
+def _reason(notification: Notification) -> list[Observation]:
+    if notification.refused is None:
+        return []
+    return [
+        _observation("ST", _local("REASON", "Reason"), notification.refused.reason),
+        _observation("TX", _local("REASON_TEXT", "Reason in words"), notification.refused.detail),
     ]
-    if notification.refused is not None:
-        answer.append(("ST", _local("REASON", "Reason"), escaped(notification.refused.reason), {}))
-        answer.append(
-            (
-                "TX",
-                _local("REASON_TEXT", "Reason in words"),
-                escaped(notification.refused.detail),
-                {},
-            )
-        )
-    if notification.series_probability is not None and notification.threshold is not None:
-        more = {"obx_6": "%^percent^UCUM", "obx_7": f"<{_percent(notification.threshold)}"}
-        answer.append(
-            (
-                "NM",
-                _local("PROBABILITY", "Series probability"),
-                _percent(notification.series_probability),
-                more,
-            )
-        )
-        answer.append(("NM", _local("LESIONS", "Lesions marked"), str(notification.lesions), {}))
+
+
+def _probability(notification: Notification) -> list[Observation]:
+    if notification.series_probability is None or notification.threshold is None:
+        return []
+    return [
+        Observation(
+            kind="NM",
+            code=_local("PROBABILITY", "Series probability"),
+            value=_percent(notification.series_probability),
+            units="%^percent^UCUM",
+            reference_range=f"<{_percent(notification.threshold)}",
+        ),
+        _observation("NM", _local("LESIONS", "Lesions marked"), str(notification.lesions)),
+    ]
+
+
+def _facts(notification: Notification) -> list[Observation]:
+    """Those that are known."""
     facts = [
         ("ST", "113014^DICOM Study^DCM", notification.study_instance_uid),
         ("ST", "112002^Series Instance UID^DCM", notification.series_instance_uid),
@@ -158,21 +199,12 @@ def _observations(notification: Notification) -> list[Observation]:
         ("TX", _local("TEXT", "Answer in words"), notification.sentence()),
         ("TX", _local("RESEARCH_USE", "Intended use"), RESEARCH_USE_NOTIFICATION),
     ]
-    return answer + [(kind, code, escaped(value), {}) for kind, code, value in facts if value]
+    return [_observation(kind, code, value) for kind, code, value in facts if value]
 
 
-def _write_observation(
-    group: Group, number: int, observation: Observation, notification: Notification
-) -> None:
-    kind, code, value, more = observation
-    obx = group.add_group("ORU_R01_OBSERVATION").obx
-    obx.obx_1, obx.obx_2, obx.obx_3, obx.obx_5 = str(number), kind, code, value
-    for name, field in more.items():
-        setattr(obx, name, field)
-    obx.obx_11 = (
-        "X" if notification.refused else "C" if notification.replaces else "P"
-    )  # table 0085
-    obx.obx_14 = timestamp(notification.at)
+def _observation(kind: str, code: str, value: str) -> Observation:
+    """With its value escaped."""
+    return Observation(kind=kind, code=code, value=escaped(value))
 
 
 def _local(code: str, meaning: str) -> str:
@@ -189,15 +221,16 @@ def timestamp(at: datetime) -> str:
 
 
 def escaped(text: str) -> str:
-    """HL7 v2.5.1 §2.7: delimiters as escape sequences, what ends a segment as a space."""
-    return "".join(character if character.isprintable() else " " for character in text).translate(
-        ESCAPES
-    )
+    """HL7 v2.5.1 §2.7: delimiters become escape sequences, control characters become spaces. A
+    value of spaces alone is empty.
+    """
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return printable.translate(ESCAPES) if printable.strip(" ") else ""
 
 
 def person_names(name: str) -> list[str]:
-    """PN of PS3.5 §6.2 as XPN: suffix and prefix change places; each group of writing becomes a
-    repetition with its XPN-8.
+    """PN of PS3.5 §6.2 as XPN: suffix and prefix change places; each of the component groups
+    (alphabetic, ideographic, phonetic) becomes a repetition with its XPN-8.
     """
     repetitions = []
     for group, code in zip(name.split("="), "AIP", strict=False):
