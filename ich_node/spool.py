@@ -1,13 +1,14 @@
-"""Files at rest: every object that was received or made, under the hash of its own bytes.
+"""Files at rest: every object that was received or made, named by the hash of its bytes.
 
 ::
 
-    <root>/incoming/<random>.part        being written; swept after a crash
-    <root>/incoming/<sha256>.dcm.aside   being removed; brought back after a crash
-    <root>/objects/ab/<sha256>.dcm       complete and durable; written once, never changed. A notification is .json
+    <root>/incoming/<random>.part        being written; removed after a crash
+    <root>/incoming/<sha256>.dcm.aside   being removed; restored after a crash
+    <root>/objects/ab/<sha256>.dcm       complete and durable; written once, never changed
+                                         (a notification: .json)
 
-No name comes from outside. An object appears under its final name by one rename after its bytes are
-on disk, so what is there is whole.
+No name comes from outside. An object gets its final name by one rename after its bytes are on disk,
+so every file under `objects` is complete.
 """
 
 import errno
@@ -33,7 +34,7 @@ OBJECT_PATH = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.(dcm|json)")
 @dataclass(frozen=True, kw_only=True)
 class Stored:
     """What `put` wrote. path: relative to the spool, with forward slashes; is_new: False if the
-    bytes were already there.
+    same bytes were there before.
     """
 
     path: str
@@ -45,8 +46,11 @@ class Stored:
 class Spool:
     """A folder of objects that several processes, and several hosts, may share."""
 
-    def __init__(self, root: Path, reserve_bytes: int = 0) -> None:
-        """Raises ConfigError if the folder cannot be made."""
+    def __init__(self, root: Path, *, reserve_bytes: int = 0) -> None:
+        """reserve_bytes: of the file system's free space, which no object may use.
+
+        Raises ConfigError if the folder cannot be made.
+        """
         self._root = root
         self._reserve_bytes = reserve_bytes
         self._incoming, self._objects = root / "incoming", root / "objects"
@@ -54,7 +58,7 @@ class Spool:
             _make_directory(root)
             _make_directory(self._incoming)
             if not self._objects.is_dir():
-                # all at once: each would make the first object in it wait for two more syncs
+                # All at once: made one by one, each would cost its first object two more syncs.
                 _make_directory(self._objects)
                 for number in range(256):
                     (self._objects / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
@@ -65,7 +69,8 @@ class Spool:
             ) from error
 
     def put(self, chunks: Iterable[bytes] | bytes, suffix: Suffix = ".dcm") -> Stored:
-        """Keep the bytes; they are durable when this returns. The same bytes again change nothing.
+        """Keep the bytes; they are durable when this returns. Bytes that are there already are not
+        written again.
 
         Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the
         disk fails; then nothing is kept.
@@ -76,46 +81,48 @@ class Spool:
             return part.keep(suffix)
 
     def begin(self) -> "Part":
-        """An object that will be written as it comes. Raises SpoolFull, Unavailable."""
+        """An object that is written piece by piece; the caller closes it. Raises SpoolFull,
+        Unavailable.
+        """
         self.check_reserve()
-        return Part(self, f"{self._incoming}/{secrets.token_hex(16)}.part")
+        return Part(spool=self, path=f"{self._incoming}/{secrets.token_hex(16)}.part")
 
     def absolute(self, path: str) -> Path:
-        """Where a stored object lies. Raises ValueError for anything that `put` would not have
-        named.
+        """The absolute path of an object. Raises ValueError for a path that `put` cannot have
+        returned.
         """
         if not OBJECT_PATH.fullmatch(path):
             raise ValueError(f"{path!r} is not the path of an object in the spool")
         return self._root.absolute() / path
 
     def read(self, path: str) -> bytes:
-        """A stored object's bytes. Raises OSError if the disk does not give them."""
+        """The bytes of an object. Raises OSError if they cannot be read."""
         return self.absolute(path).read_bytes()
 
     def holds(self, path: str, size_bytes: int) -> bool:
-        """Whether the object is there, whole."""
+        """Whether the object is there and complete."""
         try:
             return self.absolute(path).stat().st_size == size_bytes
         except FileNotFoundError:
             return False
 
     def free_bytes(self) -> int:
-        """What the file system has left for us."""
+        """Of the file system, for this user."""
         room = os.statvfs(self._root)
         return room.f_bavail * room.f_frsize
 
     def sweep_temporaries(self, older_than: datetime) -> int:
-        """Remove what processes left half written when they died before then; returns how many
-        files.
+        """Remove the files that a process left incomplete when it died; how many.
 
-        What they had taken aside comes back: it may be needed.
+        older_than: younger files may still be written. A file that was being removed is restored,
+        since it may be needed.
         """
         for aside in self._incoming.glob("*.aside"):
             with suppress(FileNotFoundError):
                 aside.rename(self._objects / aside.stem[:2] / aside.stem)
         swept = 0
         for temporary in self._incoming.glob("*.part"):
-            # another process may finish, or sweep, the same file meanwhile
+            # meanwhile another process may finish or remove the same file
             try:
                 if temporary.stat().st_mtime < older_than.timestamp():
                     temporary.unlink()
@@ -125,16 +132,16 @@ class Spool:
         return swept
 
     def remove(self, path: str, *, last_put: float) -> bool:
-        """Remove an object, unless somebody put it later than that (the same bytes may be arriving
-        again); whether it is gone.
+        """Remove an object unless it was put after last_put (the same bytes may be arriving again);
+        whether it was removed.
 
         last_put: seconds since 1970 by the clock of the files.
         """
         final = self.absolute(path)
-        # Taken aside first: who puts it from here on does not find it and writes it anew, who did
-        # so before has touched it.
+        # Renamed first. A process that puts the same bytes after this does not find them and writes
+        # them again; one that did so before has changed the time of the file, which is read twice.
         aside = self._incoming / f"{final.name}.aside"
-        # another process may remove it, too, or bring it back
+        # another process may remove it, too, or restore it
         with suppress(FileNotFoundError):
             if final.stat().st_mtime > last_put:
                 return False
@@ -146,9 +153,9 @@ class Spool:
         return False
 
     def objects(self) -> Iterator[tuple[str, float]]:
-        """The path of every object, and when it was put last, as `remove` takes it."""
+        """The path of every object, and when it was put last (see `remove`)."""
         for file in self._objects.glob("*/*"):
-            # another process may remove it meanwhile
+            # meanwhile another process may remove it
             with suppress(FileNotFoundError):
                 yield f"objects/{file.parent.name}/{file.name}", file.stat().st_mtime
 
@@ -159,23 +166,22 @@ class Spool:
         return 100 * used / max(1, used + room.f_bavail)
 
     def check_reserve(self) -> None:
-        """Raises SpoolFull if less is left than the reserve."""
+        """Raises SpoolFull if less than the reserve is free."""
         free = self.free_bytes()
         if free < self._reserve_bytes:
             raise SpoolFull(
                 f"the spool has {free} bytes left; its reserve is {self._reserve_bytes}"
             )
 
-    def publish(self, temporary: str, sha256: str, size_bytes: int, suffix: Suffix) -> Stored:
-        """Called by Part for a file that is on disk."""
-        # text, as in Part: to join Paths takes longer than to rename the file
+    def publish(self, temporary: str, *, sha256: str, size_bytes: int, suffix: Suffix) -> Stored:
+        """Give a durable file of `incoming` its final name. Called by Part."""
+        # Strings, as in Part: joining Paths takes longer than renaming the file.
         folder = f"{self._objects}/{sha256[:2]}"
         name = f"{sha256}{suffix}"
         final = f"{folder}/{name}"
         is_new = not _is_kept(final, size_bytes)
         if is_new:
-            # it overwrites: what may stand there is the same bytes from a racing process, or a
-            # damaged copy
+            # It may overwrite the same bytes of another process, or a damaged copy.
             try:
                 os.rename(temporary, final)
             except FileNotFoundError:  # an operator may have removed an empty folder
@@ -188,11 +194,14 @@ class Spool:
 
 
 class Part:
-    """An object on its way into the spool: written to disk piece by piece, then kept. Whatever else
-    ends it leaves nothing.
+    """An object that is being written to disk piece by piece. `keep` gives it its name; closed
+    without that, or after an error, it leaves nothing.
+
+    Its owner must close it; it is a context manager, too.
     """
 
-    def __init__(self, spool: Spool, path: str) -> None:
+    def __init__(self, *, spool: Spool, path: str) -> None:
+        """path: of a file that is not there yet. Raises SpoolFull, Unavailable."""
         self._spool = spool
         self._path = path
         self._digest = hashlib.sha256()
@@ -206,41 +215,49 @@ class Part:
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Raises SpoolFull if there is no room or the reserve would be touched, Unavailable if the
-        disk fails.
+        disk fails; the part is closed then.
         """
         descriptor = self._open_descriptor
-        if self.size_bytes - self._checked_bytes > RESERVE_CHECK_BYTES:
-            self._checked_bytes = self.size_bytes
-            self._spool.check_reserve()
-        self._digest.update(chunk)
-        with _disk_errors_explained():
-            _write_all(descriptor, chunk)
+        try:
+            if self.size_bytes - self._checked_bytes > RESERVE_CHECK_BYTES:
+                self._checked_bytes = self.size_bytes
+                self._spool.check_reserve()
+            self._digest.update(chunk)
+            with _disk_errors_explained():
+                _write_all(descriptor, chunk)
+        except BaseException:
+            self.close()
+            raise
         self.size_bytes += len(chunk)
 
     def reader(self, offset: int) -> BinaryIO:
-        """What was written, from the offset on; for the caller to close."""
+        """A file on what was written, from the offset on; the caller closes it."""
         file = os.fdopen(os.dup(self._open_descriptor), "rb")
         file.seek(offset)
         return file
 
     def keep(self, suffix: Suffix = ".dcm") -> Stored:
-        """The object is durable when this returns, and the part is closed. Raises SpoolFull,
+        """Make the object durable under its name, and close the part. Raises SpoolFull,
         Unavailable.
         """
         try:
             self._spool.check_reserve()
             with _disk_errors_explained():
-                os.fdatasync(self._open_descriptor)  # with its length, without its times
+                # fdatasync: with its length, without its times
+                os.fdatasync(self._open_descriptor)
                 stored = self._spool.publish(
-                    self._path, self._digest.hexdigest(), self.size_bytes, suffix
+                    self._path,
+                    sha256=self._digest.hexdigest(),
+                    size_bytes=self.size_bytes,
+                    suffix=suffix,
                 )
             self._is_published = stored.is_new
             return stored
         finally:
-            self.discard()
+            self.close()
 
-    def discard(self) -> None:
-        """Close it, and remove what was not kept. Again: nothing."""
+    def close(self) -> None:
+        """Close the file, and remove it if it was not kept. A second call does nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -252,12 +269,7 @@ class Part:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.discard()
-
-    def __del__(self) -> None:
-        # an association that broke may leave it to the garbage collector
-        if getattr(self, "_descriptor", None) is not None:
-            self.discard()
+        self.close()
 
     @property
     def _open_descriptor(self) -> int:
@@ -272,22 +284,24 @@ def _write_all(descriptor: int, chunk: bytes | memoryview) -> None:
 
 
 def _is_kept(final: str, size_bytes: int) -> bool:
-    """Whether the object is there, whole and durable; from now on `remove` takes it for needed."""
+    """Whether the object is there, complete and durable. Its time is set to now, so that `remove`
+    does not take it for old.
+    """
     try:
         descriptor = os.open(final, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
         os.utime(descriptor)
-        os.fsync(descriptor)  # whoever wrote it may have died before its own sync
+        os.fsync(descriptor)  # the process that wrote it may have died before its own sync
         return os.fstat(descriptor).st_size == size_bytes
     finally:
         os.close(descriptor)
 
 
 def _make_directory(path: Path) -> None:
-    """Only for this user. The parent is synced, or a power cut could take the new folder and all in
-    it.
+    """For this user only. The parent is synced: otherwise a power cut could remove the new folder
+    with all its files.
     """
     if path.is_dir():
         return

@@ -155,7 +155,7 @@ class IncomingObject:
         """Leave nothing of it, and give back what it held. Again: nothing."""
         with self._lock:
             if self.part is not None:
-                self.part.discard()
+                self.part.close()
             if self._has_place:
                 self._has_place = False
                 self._arrivals.give_place_back()
