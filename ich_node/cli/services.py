@@ -83,34 +83,35 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
 
 def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Deliver results to the destinations."""
-    from ich_node.deliver.loop import LONGEST_RETRY, Sender
+    from ich_node.deliver.loop import Sender
+    from ich_node.deliver.retry import LONGEST_RETRY
+    from ich_node.maintenance import Maintenance, housekeeping
     from ich_node.processes.systemd import READY, tell_systemd
-    from ich_node.retention import SpoolRetention
 
     node: CliContext = context.obj
     stop = _begin(node, process="send", with_parent=stop_with_parent)
     config, ledger, spool = node.config, node.ledger(), node.spool()
     tell_systemd(READY)
     sender = Sender(
-        ledger.delivery,
-        spool,
-        config.destinations,
-        config.scp.ae_title,
+        ledger=ledger.delivery,
+        spool=spool,
+        destinations=config.destinations,
+        ae_title=config.scp.ae_title,
         clock=_watched_clock(STALL_SECONDS),
         owner=_owner(),
         stop=stop,
         tls=config.tls,
     )
-    sender.work(
-        SpoolRetention(
-            ledger.maintenance,
-            spool,
-            config.spool,
-            now,
-            keep_days=config.database.keep_days,
-            longest_wait=max(_longest_wait(config), LONGEST_RETRY),
-        )
+    tasks = housekeeping(
+        ledger=ledger.maintenance,
+        spool=spool,
+        settings=config.spool,
+        keep_days=config.database.keep_days,
+        longest_wait=max(_longest_wait(config), LONGEST_RETRY),
+        clock=now,
     )
+    with Maintenance(tasks=tasks, clock=_watched_clock(STALL_SECONDS, loop="maintenance")).running():
+        sender.work()
 
 
 def _begin(node: "CliContext", *, process: str, with_parent: bool) -> threading.Event:
@@ -150,11 +151,11 @@ def _reload_on_signal() -> threading.Event:
     return reload
 
 
-def _watched_clock(stall_seconds: float) -> "Watchdog":
+def _watched_clock(stall_seconds: float, *, loop: str = "main") -> "Watchdog":
     """The node's clock, which ends the process if nobody asks it for that long."""
     from ich_node.processes.watchdog import Watchdog
 
-    watchdog = Watchdog(clock=now, limit_seconds=stall_seconds)
+    watchdog = Watchdog(clock=now, limit_seconds=stall_seconds, loop=loop)
     watchdog.start()
     return watchdog
 

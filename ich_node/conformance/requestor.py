@@ -3,8 +3,9 @@
 from pydicom.uid import RLELossless
 
 from ich_node.conformance.markdown import bullets, table, uid
-from ich_node.deliver.loop import FIRST_RETRY, LONGEST_RETRY, MOST_IN_ONE_ASSOCIATION, RETRY_FOR
+from ich_node.deliver.loop import MOST_IN_ONE_ASSOCIATION
 from ich_node.deliver.outlets.stow import FAILURES, WARNINGS
+from ich_node.deliver.retry import FIRST_RETRY, LONGEST_RETRY, RETRY_FOR
 from ich_node.dicom.identity import VERIFICATION
 from ich_node.dicom.transfer_syntaxes import SENT_COMPRESSED, SENT_TRANSFER_SYNTAXES
 from ich_node.network.requestor import ACSE_SECONDS, CONNECT_SECONDS, DIMSE_SECONDS

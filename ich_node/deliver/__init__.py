@@ -1,1 +1,1 @@
-"""What is owed to each destination goes out."""
+"""Results are delivered to each destination."""

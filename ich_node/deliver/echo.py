@@ -1,4 +1,4 @@
-"""Ask a destination whether it is there, in its own way, and say in words what it answers."""
+"""Test the connection to a destination with its own protocol; describe the answer in words."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,14 +12,14 @@ from ich_node.network.requestor import TLS_OFF
 
 @dataclass(frozen=True, kw_only=True)
 class EchoResult:
-    """ok: the peer answered as it should. words: one sentence for whoever asked."""
+    """ok: the peer answered as it should. words: one sentence for the person at the terminal."""
 
     ok: bool
     words: str
 
 
 def echo(destination: Destination, calling_ae: str, tls: TlsSettings = TLS_OFF) -> EchoResult:
-    """C-ECHO for DICOM; a query for STOW-RS, a signed ping for a webhook, a connection for HL7.
+    """C-ECHO for DICOM, a query for STOW-RS, a signed ping for a webhook, a connection for HL7.
     Raises ConfigError.
     """
     outlet = open_outlet(destination, ae_title=calling_ae, tls=tls, clock=lambda: datetime.now(UTC))

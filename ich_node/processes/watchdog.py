@@ -22,7 +22,10 @@ log = structlog.get_logger(__name__)
 class Watchdog:
     """A clock for a loop. A loop that asks it for the time is alive; systemd is notified of it."""
 
-    def __init__(self, *, clock: Callable[[], datetime], limit_seconds: float) -> None:
+    def __init__(
+        self, *, clock: Callable[[], datetime], limit_seconds: float, loop: str = "main"
+    ) -> None:
+        self._loop = loop  # its name, for the log
         self._clock = clock
         self._limit_seconds = limit_seconds
         self._asked_at = time.monotonic()
@@ -41,5 +44,5 @@ class Watchdog:
     def _watch(self) -> None:
         while (stalled := time.monotonic() - self._asked_at) < self._limit_seconds:
             time.sleep(self._limit_seconds / CHECKS_PER_LIMIT)
-        log.error("process_stalled", seconds=round(stalled), action="ended")
+        log.error("process_stalled", loop=self._loop, seconds=round(stalled), action="ended")
         os._exit(EXIT_STATUS)

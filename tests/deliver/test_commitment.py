@@ -5,7 +5,7 @@ sent again.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from pynetdicom.events import Event
 from ich_node.config.config import Config
 from ich_node.config.destinations import DicomDestination
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source
-from ich_node.deliver.loop import NOT_CONFIRMED, RETRY_FOR, Sender
+from ich_node.deliver.loop import NOT_CONFIRMED, Sender
+from ich_node.deliver.outlets.commitment_user import ANSWER_SECONDS
+from ich_node.deliver.retry import RETRY_FOR
 from ich_node.ledger import DeliveryState
 from ich_node.network.requestor import TLS_OFF, association_with
 from ich_node.network.storage_commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, ask
@@ -39,8 +41,12 @@ class BothEnds(Node):
 
     port: int
 
-    def asking_sender(self, port: int, ae_title: str = "PACS") -> Sender:
-        return self.sender(port, ae_title=ae_title, storage_commitment=True)
+    def asking_sender(
+        self, port: int, ae_title: str = "PACS", *, answer_seconds: float = ANSWER_SECONDS
+    ) -> Sender:
+        """answer_seconds: how long it waits for an answer on the association of the request."""
+        sender = self.sender(port, ae_title=ae_title, storage_commitment=True)
+        return replace(sender, commitment_answer_seconds=answer_seconds)
 
 
 def destination(port: int, ae_title: str = "PACS") -> DicomDestination:
@@ -191,7 +197,7 @@ def test_without_an_answer_it_is_sent_again(node: BothEnds) -> None:
     """
     node.finish(1)
     with committing_pacs(is_mute=True) as (pacs, port):
-        sender = node.asking_sender(port)
+        sender = node.asking_sender(port, answer_seconds=0)
         sender.send_due()
         assert node.states() == [STORED]
         node.clock.now += HOUR - timedelta(seconds=1)
@@ -237,7 +243,7 @@ def test_an_answer_to_no_question_changes_nothing(
     """A late, forged or broken report is answered, and every delivery stays as it was."""
     node.finish(1)
     with committing_pacs(is_mute=True) as (_, port):
-        node.asking_sender(port).send_due()
+        node.asking_sender(port, answer_seconds=0).send_due()
     before = node.deliveries()
     report.PatientID = "1"
     assert tell(node.port, report, 1) == status

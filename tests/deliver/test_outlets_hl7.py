@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,8 +13,8 @@ import pytest
 
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.echo import echo
-from ich_node.deliver.loop import RETRY_FOR
 from ich_node.deliver.outlets.oru import escaped, oru_r01, person_names
+from ich_node.deliver.retry import RETRY_FOR
 from ich_node.ledger import DeliveryState
 from ich_node.network.tls import server_context
 from ich_node.notification import Identifiers
@@ -36,6 +34,7 @@ from tests.support.outlets import (
     hl7 as destination,
 )
 from tests.support.peers import free_port, wait_until
+from tests.support.sender import sender_process
 
 POSITIVE, NEGATIVE, REFUSED = (
     notification(),
@@ -305,32 +304,13 @@ def test_echo_says_what_it_can_and_what_it_cannot(ris):
     assert f"nothing answers at 127.0.0.1:{port}" in echo(destination(port), "ICHNODE").words
 
 
-SENDER = """
-import sys, threading
-from datetime import UTC, datetime
-from pathlib import Path
-from ich_node.config.destinations import Hl7Destination
-from ich_node.ledger import open_ledger
-from ich_node.deliver.loop import Sender
-from ich_node.spool import Spool
-root, port = Path(sys.argv[1]), int(sys.argv[2])
-ris = Hl7Destination(name="ris", kind="hl7", host="127.0.0.1", port=port)
-Sender(
-    open_ledger(f"sqlite:///{root}/ledger.sqlite").delivery, Spool(root / "spool"), (ris,), "ICHNODE",
-    clock=lambda: datetime.now(UTC), owner="killed", stop=threading.Event(),
-).work()
-"""
-
-
 def test_a_killed_sender_is_replaced_and_sends_the_same_message(bench, ris, tmp_path):
     """kill -9 between the message and its acknowledgement: the next one sends the same bytes, which
     the receiver can tell.
     """
     bench.clock.now = datetime.now(UTC)
     bench.finish("ris")
-    process = subprocess.Popen(
-        [sys.executable, "-c", SENDER, str(tmp_path), str(ris.port)], stderr=subprocess.DEVNULL
-    )
+    process = sender_process(tmp_path, destination(ris.port))
     ris.answer = lambda _: os.kill(process.pid, signal.SIGKILL)
     assert process.wait(60) == -signal.SIGKILL
     wait_until(lambda: len(ris.heard) == 1, what="the message")

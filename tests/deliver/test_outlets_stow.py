@@ -160,7 +160,7 @@ def test_a_warning_is_sent_and_remembered(bench, archive):
     archive.answer = answers(REFERENCED, 202, warning=0xB000)
     bench.sender(stow(archive.url)).send_due()
     assert bench.states() == [DeliveryState.SENT]
-    assert bench.detail() == "taken with warning: data elements were coerced (0xB000)"
+    assert bench.detail() == "stored with a warning: data elements were coerced (0xB000)"
 
 
 @pytest.mark.parametrize(

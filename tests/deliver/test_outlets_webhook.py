@@ -17,8 +17,8 @@ import standardwebhooks
 from ich_node.config.destinations import WebhookDestination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.echo import echo
-from ich_node.deliver.loop import RETRY_FOR
 from ich_node.deliver.outlets.webhook import body_of
+from ich_node.deliver.retry import RETRY_FOR
 from ich_node.ledger import DeliveryState
 from ich_node.network.tls import server_context
 from tests.support.certificates import authority

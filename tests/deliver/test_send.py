@@ -5,8 +5,6 @@ other bytes.
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ from pydicom import dcmread
 from pynetdicom.association import Association
 from pynetdicom.transport import AddressInformation
 
-from ich_node.deliver.loop import RETRY_FOR, retry_at
+from ich_node.deliver.retry import RETRY_FOR, retry_at
 from ich_node.ledger import DeliveryState
 from ich_node.network.requestor import Requestor
 from tests.support.peers import (
@@ -31,7 +29,7 @@ from tests.support.peers import (
     wait_until,
 )
 from tests.support.results import give_results, result_object
-from tests.support.sender import MINUTE, Node, open_node
+from tests.support.sender import MINUTE, Node, destinations, open_node, sender_process
 from tests.support.standing_clock import START
 
 
@@ -80,7 +78,7 @@ def test_a_warning_is_sent_and_remembered(node: Node, peer: Pacs) -> None:
     (delivery,) = node.deliveries()
     assert (delivery.state, delivery.detail) == (
         DeliveryState.SENT,
-        "taken with warning: status 0xB000",
+        "stored with a warning: status 0xB000",
     )
 
 
@@ -274,23 +272,6 @@ def test_the_loop_delivers_and_stops(node: Node, peer: Pacs) -> None:
         loop.join()
 
 
-SENDER = """
-import sys, threading
-from datetime import UTC, datetime
-from pathlib import Path
-from ich_node.config.destinations import DicomDestination
-from ich_node.ledger import open_ledger
-from ich_node.deliver.loop import Sender
-from ich_node.spool import Spool
-root, port = Path(sys.argv[1]), int(sys.argv[2])
-Sender(
-    open_ledger(f"sqlite:///{root}/ledger.sqlite").delivery, Spool(root / "spool"),
-    (DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=port),), "ICHNODE",
-    clock=lambda: datetime.now(UTC), owner="killed", stop=threading.Event(),
-).work()
-"""
-
-
 def test_a_killed_sender_is_replaced_and_sends_the_same_objects(
     node: Node, peer: Pacs, tmp_path: Path
 ) -> None:
@@ -299,9 +280,7 @@ def test_a_killed_sender_is_replaced_and_sends_the_same_objects(
     """
     node.clock.now = datetime.now(UTC)
     uids = node.finish(5)
-    process = subprocess.Popen(
-        [sys.executable, "-c", SENDER, str(tmp_path), str(peer.port)], stderr=subprocess.DEVNULL
-    )
+    process = sender_process(tmp_path, *destinations(peer.port))
     peer.on_store = lambda ds: (
         os.kill(process.pid, signal.SIGKILL) if ds.SOPInstanceUID == uids[2] else None
     )

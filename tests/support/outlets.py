@@ -87,10 +87,10 @@ class Bench:
         self, *destinations: Destination, owner: str = "sender", tls: TlsSettings = TLS_OFF
     ) -> Sender:
         return Sender(
-            self.ledger.delivery,
-            self.spool,
-            destinations,
-            "ICHNODE",
+            ledger=self.ledger.delivery,
+            spool=self.spool,
+            destinations=destinations,
+            ae_title="ICHNODE",
             clock=self.clock,
             owner=owner,
             stop=self.stop,

@@ -2,6 +2,8 @@
 until a test moves it.
 """
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ich_node.config.destinations import DicomDestination
+from ich_node.config.destinations import Destination, DicomDestination
 from ich_node.deliver.loop import Sender
 from ich_node.ledger import Delivery, DeliveryState, Ledger, open_ledger
 from ich_node.spool import Spool
@@ -32,10 +34,10 @@ class Node:
     def sender(self, *ports: int, owner: str = "sender", **destination: Any) -> Sender:
         """Sends to the destinations pacs, pacs2 ... on these ports."""
         return Sender(
-            self.ledger.delivery,
-            self.spool,
-            destinations(*ports, **destination),
-            "ICHNODE",
+            ledger=self.ledger.delivery,
+            spool=self.spool,
+            destinations=destinations(*ports, **destination),
+            ae_title="ICHNODE",
             clock=self.clock,
             owner=owner,
             stop=self.stop,
@@ -72,6 +74,34 @@ def destinations(*ports: int, **settings: Any) -> tuple[DicomDestination, ...]:
         DicomDestination(name=name, host="127.0.0.1", port=port, **settings)
         for name, port in zip(names, ports, strict=False)
     )
+
+
+SENDER = """
+import sys, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from pydantic import TypeAdapter
+from ich_node.config.destinations import Destination
+from ich_node.deliver.loop import Sender
+from ich_node.ledger import open_ledger
+from ich_node.spool import Spool
+root = Path(sys.argv[1])
+Sender(
+    ledger=open_ledger(f"sqlite:///{root}/ledger.sqlite").delivery,
+    spool=Spool(root / "spool"),
+    destinations=(TypeAdapter(Destination).validate_json(sys.argv[2]),),
+    ae_title="ICHNODE",
+    clock=lambda: datetime.now(UTC),
+    owner="killed",
+    stop=threading.Event(),
+).work()
+"""
+
+
+def sender_process(folder: Path, destination: Destination) -> subprocess.Popen[bytes]:
+    """A sender in a process of its own, to be killed; on the ledger and spool of `folder`."""
+    arguments = [str(folder), destination.model_dump_json(exclude_unset=True)]
+    return subprocess.Popen([sys.executable, "-c", SENDER, *arguments], stderr=subprocess.DEVNULL)
 
 
 @contextmanager

@@ -1,5 +1,5 @@
-"""Objects by C-STORE: a batch is one association. Taken means 0x0000 or a warning (0xBxxx), nothing
-else.
+"""Objects by C-STORE: a batch is one association. The peer has an object only if its status is
+0x0000 or a warning (0xBxxx).
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,8 @@ from pynetdicom.association import Association
 
 from ich_node.config.destinations import DicomDestination
 from ich_node.config.settings import TlsSettings
-from ich_node.deliver.outlets.commitment_user import Commitments
-from ich_node.deliver.outlets.outlet import NotSent, Taken
+from ich_node.deliver.outlets.commitment_user import CommitmentRequests
+from ich_node.deliver.outlets.outlet import AwaitsCommitment, NotSent, Outcome, Sent
 from ich_node.dicom.identity import VERIFICATION
 from ich_node.dicom.transfer_syntaxes import SENT_TRANSFER_SYNTAXES
 from ich_node.errors import PeerUnavailable
@@ -27,38 +27,50 @@ from ich_node.network.storage_commitment import PUSH_MODEL
 
 
 @dataclass(frozen=True, kw_only=True)
+class Commitment:
+    """The storage commitment that is requested at the end of an association."""
+
+    transaction_uid: str
+    answer_within: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
 class DicomOutlet:
     """calling_ae: our title. commitments: needed where storage commitment is asked for."""
 
     destination: DicomDestination
     calling_ae: str
     tls: TlsSettings
-    commitments: Commitments | None
+    commitments: CommitmentRequests | None
 
     @contextmanager
-    def connect(self, batch: Sequence[Delivery]) -> Iterator["DicomLine"]:
-        """An association; at its end the question whether the peer keeps what it took, if it is to
-        be asked.
+    def connect(self, batch: Sequence[Delivery], /) -> Iterator["DicomConnection"]:
+        """An association. If the destination is to commit, the request for it is sent at the end,
+        for the objects that were stored.
         """
         sop_classes = sorted({delivery.sop_class_uid for delivery in batch})
         if not self.destination.storage_commitment or self.commitments is None:
             with association_with(
                 self.destination, self.calling_ae, sop_classes, SENT_TRANSFER_SYNTAXES, self.tls
             ) as plain:
-                yield DicomLine(association=plain)
+                yield DicomConnection(association=plain)
             return
-        question = Taken(
+        commitment = Commitment(
             transaction_uid=generate_uid(prefix=None),
             answer_within=timedelta(seconds=self.destination.commitment_timeout_seconds),
         )
-        asked = [*sop_classes, PUSH_MODEL]
+        proposed = [*sop_classes, PUSH_MODEL]
         handlers = self.commitments.handlers()
         with association_with(
-            self.destination, self.calling_ae, asked, SENT_TRANSFER_SYNTAXES, self.tls, handlers
+            self.destination, self.calling_ae, proposed, SENT_TRANSFER_SYNTAXES, self.tls, handlers
         ) as association:
-            line = DicomLine(association=association, question=question)
-            yield line
-            self.commitments.ask(association, str(question.transaction_uid), line.stored)
+            connection = DicomConnection(association=association, commitment=commitment)
+            yield connection
+            self.commitments.request(
+                association,
+                transaction_uid=commitment.transaction_uid,
+                stored=connection.stored,
+            )
 
     def echo(self) -> str:
         """C-ECHO."""
@@ -74,65 +86,66 @@ class DicomOutlet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DicomLine:
-    """question: the storage commitment of this association; stored: what it will be asked of."""
+class DicomConnection:
+    """commitment: None if none is requested. stored: the deliveries it will be requested for."""
 
     association: Association
-    question: Taken = Taken()  # noqa: RUF009 - frozen
+    commitment: Commitment | None = None
     stored: list[Delivery] = field(default_factory=list)
 
-    def send(self, delivery: Delivery, data: bytes) -> Taken:
-        """See Line."""
+    def send(self, delivery: Delivery, data: bytes, /) -> Outcome:
+        """See Connection."""
         try:
             ds = dcmread(BytesIO(data))
-        except InvalidDicomError as error:
-            raise NotSent(f"{delivery.path} in the spool is not a DICOM file") from error
-        detail = c_store(self.association, ds)
+        except InvalidDicomError:
+            return NotSent(reason=f"{delivery.path} in the spool is not a DICOM file")
+        outcome = c_store(self.association, ds)
+        if not isinstance(outcome, Sent):
+            return outcome
         self.stored.append(delivery)
-        return Taken(
-            detail=detail,
-            transaction_uid=self.question.transaction_uid,
-            answer_within=self.question.answer_within,
+        if self.commitment is None:
+            return outcome
+        return AwaitsCommitment(
+            transaction_uid=self.commitment.transaction_uid,
+            answer_within=self.commitment.answer_within,
+            warning=outcome.warning,
         )
 
 
 def _decompress_for(association: Association, ds: Dataset) -> None:
-    """A peer that does not take compressed pixels gets the same ones as they are, under the same
-    UID.
+    """A peer that does not accept compressed pixels gets the same pixels uncompressed, under the
+    same SOP Instance UID.
     """
     syntax = ds.file_meta.TransferSyntaxUID
-    taken = [
+    accepted = [
         context.transfer_syntax[0]
         for context in association.accepted_contexts
         if context.abstract_syntax == ds.SOPClassUID
     ]
-    if taken and syntax.is_compressed and syntax not in taken:
+    if accepted and syntax.is_compressed and syntax not in accepted:
         ds.decompress(generate_instance_uid=False)
 
 
-def c_store(association: Association, ds: Dataset) -> str:
-    """Send one object; the warning in words, or nothing.
-
-    Raises NotSent if the peer refuses this object, PeerUnavailable if the association is gone.
-    """
+def c_store(association: Association, ds: Dataset) -> Sent | NotSent:
+    """Send one object. Raises PeerUnavailable if the association is gone."""
     if not association.is_established:
         raise PeerUnavailable("the association ended before this object")
     _decompress_for(association, ds)
     try:
         answer = association.send_c_store(ds)
-    except ValueError as error:
-        raise NotSent(
-            f"the peer accepts no presentation context for {ds.SOPClassUID.name}"
-        ) from error
+    except ValueError:
+        reason = f"the peer accepts no presentation context for {ds.SOPClassUID.name}"
+        return NotSent(reason=reason)
     except RuntimeError as error:
         raise PeerUnavailable("the association ended before this object") from error
     if "Status" not in answer:
         raise PeerUnavailable("the peer did not answer C-STORE, or broke the association")
-    words = f"status 0x{answer.Status:04X}" + (
-        f" ({answer.ErrorComment})" if "ErrorComment" in answer else ""
-    )
-    if answer.Status == 0x0000:
-        return ""
-    if answer.Status >> 12 == 0xB:
-        return f"taken with warning: {words}"
-    raise NotSent(f"the peer refuses the object: {words}")
+    status: int = answer.Status
+    words = f"status 0x{status:04X}"
+    if "ErrorComment" in answer:
+        words += f" ({answer.ErrorComment})"
+    if status == 0x0000:
+        return Sent()
+    if status >> 12 == 0xB:
+        return Sent(warning=f"stored with a warning: {words}")
+    return NotSent(reason=f"the peer refuses the object: {words}")

@@ -1,5 +1,5 @@
-"""Notifications as HL7 v2 ORU^R01. Taken means AA or CA about this message; AE, AR, CE and CR
-refuse it in their own words.
+"""Notifications as HL7 v2 ORU^R01. AA or CA about our message means that it was accepted; AE, AR,
+CE and CR refuse it, in the peer's own words.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from ich_node.config.destinations import Hl7Destination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets.mllp import Mllp, mllp_with
 from ich_node.deliver.outlets.oru import NoPatientName, control_id, oru_r01
-from ich_node.deliver.outlets.outlet import NotSent, Taken
+from ich_node.deliver.outlets.outlet import NotSent, Outcome, Sent
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
 from ich_node.notification import decode
@@ -25,48 +25,48 @@ class Hl7Outlet:
     tls: TlsSettings
 
     @contextmanager
-    def connect(self, _batch: Sequence[Delivery], /) -> Iterator["Hl7Line"]:
+    def connect(self, _batch: Sequence[Delivery], /) -> Iterator["Hl7Connection"]:
         """See Outlet."""
         with mllp_with(self.destination, self.tls) as mllp:
-            yield Hl7Line(destination=self.destination, mllp=mllp)
+            yield Hl7Connection(destination=self.destination, mllp=mllp)
 
     def echo(self) -> str:
-        """Only the connection: HL7 v2 has no question that changes nothing."""
+        """A connection only: HL7 v2 has no request that changes nothing."""
         with mllp_with(self.destination, self.tls):
             over = " over TLS" if self.destination.tls else ""
-        return f"accepts a connection{over}; whether it takes our messages, only the first one will tell"
+        only = "whether it takes our messages, only the first one will tell"
+        return f"accepts a connection{over}; {only}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hl7Line:
+class Hl7Connection:
     destination: Hl7Destination
     mllp: Mllp
 
-    def send(self, _delivery: Delivery, data: bytes, /) -> Taken:
-        """See Line."""
+    def send(self, _delivery: Delivery, data: bytes, /) -> Outcome:
+        """See Connection."""
         notification = decode(data)
         try:
             message = oru_r01(notification, self.destination)
         except NoPatientName as error:
-            raise NotSent(error.detail) from None
-        answer = self.mllp.exchange(message)
-        ack = Acknowledgement.read(answer)
-        if ack.control_id != control_id(notification):
+            return NotSent(reason=error.detail)
+        acknowledgement = Acknowledgement.read(self.mllp.exchange(message))
+        code = acknowledgement.code
+        if acknowledgement.control_id != control_id(notification):
             raise PeerUnavailable("the peer acknowledges another message than ours")
-        if ack.code in ACCEPTED:
-            return Taken()
-        if ack.code not in REFUSED:
+        if code in ACCEPTED:
+            return Sent()
+        if code not in REFUSED:
             raise PeerUnavailable("the peer's acknowledgement has no code that HL7 knows")
-        words = notification.identifiers.hidden_in(ack.words)
-        raise NotSent(
-            f"the peer refuses the message: {ack.code}" + (f" ({words})" if words else "")
-        )
+        words = notification.identifiers.hidden_in(acknowledgement.words)
+        quoted = f" ({words})" if words else ""
+        return NotSent(reason=f"the peer refuses the message: {code}{quoted}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Acknowledgement:
-    """MSA, and what ERR has to say. Read without a grammar: receivers acknowledge in versions and
-    ways of their own.
+    """MSA and the texts of ERR. Parsed without a grammar: receivers acknowledge in many versions
+    and dialects of HL7.
     """
 
     code: str
@@ -75,7 +75,7 @@ class Acknowledgement:
 
     @classmethod
     def read(cls, message: bytes) -> "Acknowledgement":
-        """Raises PeerUnavailable if it is none."""
+        """Raises PeerUnavailable if the message is no acknowledgement."""
         text = message.decode(errors="replace").replace("\n", "\r").strip("\r")
         if not text.startswith("MSH") or len(text) < 4:
             raise PeerUnavailable("the peer's answer is not HL7 v2")

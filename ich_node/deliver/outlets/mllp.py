@@ -1,5 +1,5 @@
-"""MLLP (HL7 v2 transport, release 1): a message between <VT> and <FS><CR>, and one answer in the
-same frame.
+"""MLLP (HL7 v2 transport, release 1): a message between <VT> and <FS><CR>, and one answer in a
+frame of the same kind.
 """
 
 import socket
@@ -21,13 +21,15 @@ MOST_ANSWER_BYTES = 1 << 16
 
 @dataclass(frozen=True, kw_only=True)
 class Mllp:
-    """An open connection. seconds: for an answer."""
+    """An open connection. seconds: how long to wait for an answer."""
 
     connection: socket.socket
     seconds: float
 
     def exchange(self, message: bytes) -> bytes:
-        """Send a message, and wait for the answer. Raises PeerUnavailable in words."""
+        """Send a message and wait for the answer. Raises PeerUnavailable with the reason in
+        words.
+        """
         deadline = time.monotonic() + self.seconds
         received = b""
         try:
@@ -58,8 +60,8 @@ class Mllp:
 
 @contextmanager
 def mllp_with(destination: Hl7Destination, tls: TlsSettings) -> Iterator[Mllp]:
-    """Connect, over TLS if the destination asks for it. Raises PeerUnavailable in words,
-    ConfigError.
+    """Connect, over TLS if the destination is configured so. Raises PeerUnavailable with the
+    reason in words, ConfigError if our certificates cannot be used.
     """
     where = f"{destination.host}:{destination.port}"
     context = client_context(tls) if destination.tls else None

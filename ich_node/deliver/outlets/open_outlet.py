@@ -1,4 +1,4 @@
-"""Which outlet a destination needs."""
+"""The outlet for a kind of destination."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,7 +11,7 @@ from ich_node.config.destinations import (
     WebhookDestination,
 )
 from ich_node.config.settings import TlsSettings
-from ich_node.deliver.outlets.commitment_user import Commitments
+from ich_node.deliver.outlets.commitment_user import CommitmentRequests
 from ich_node.deliver.outlets.dicom import DicomOutlet
 from ich_node.deliver.outlets.hl7 import Hl7Outlet
 from ich_node.deliver.outlets.outlet import Outlet
@@ -25,10 +25,10 @@ def open_outlet(
     ae_title: str,
     tls: TlsSettings,
     clock: Callable[[], datetime],
-    commitments: Commitments | None = None,
+    commitments: CommitmentRequests | None = None,
 ) -> Outlet:
-    """ae_title: ours, unless the destination says another. commitments: who asks for storage
-    commitment; not needed for echo.
+    """ae_title: our calling AE title, unless the destination has its own. commitments: requests
+    storage commitment; not needed for an echo.
     """
     match destination:
         case DicomDestination():

@@ -6,47 +6,59 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from ich_node.errors import IchNodeError
 from ich_node.ledger import Delivery
 
 
-class NotSent(IchNodeError):
-    """The peer did not take the result."""
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """The destination has the result. warning: its words, if it gave one."""
+
+    warning: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
-    """The peer has the result. detail: its warning in words, or nothing.
+class AwaitsCommitment:
+    """The destination has the result, and has still to confirm that it keeps it.
 
-    transaction_uid: of the storage commitment that decides whether it counts as sent; asked for
-    when the line is closed, and to be answered within answer_within. None = taken is sent.
+    transaction_uid: of the storage commitment, which is requested when the connection is closed;
+    answer_within: how long the destination has to answer it.
     """
 
-    detail: str = ""
-    transaction_uid: str | None = None
-    answer_within: timedelta = timedelta(0)
+    transaction_uid: str
+    answer_within: timedelta
+    warning: str = ""
 
 
-class Line(Protocol):
-    """An open connection."""
+@dataclass(frozen=True, kw_only=True)
+class NotSent:
+    """This result was not accepted; the next one may be."""
 
-    def send(self, delivery: Delivery, data: bytes, /) -> Taken:
-        """Send one result. data: as it lies in the spool.
+    reason: str
 
-        Raises NotSent if the peer refuses this one, PeerUnavailable if it does not answer: then the
-        rest of the batch waits, too.
+
+Outcome = Sent | AwaitsCommitment | NotSent
+
+
+class Connection(Protocol):
+    """An open connection to a destination."""
+
+    def send(self, delivery: Delivery, data: bytes, /) -> Outcome:
+        """Send one result. data: the file as it is in the spool.
+
+        Raises PeerUnavailable if the peer does not answer: the rest of the batch must wait, too.
+        Raises NotANotification if the data should be one and is not.
         """
 
 
 class Outlet(Protocol):
-    """A destination that can be sent to."""
+    """A way to one destination."""
 
-    def connect(self, batch: Sequence[Delivery], /) -> AbstractContextManager[Line]:
-        """A line for these. Raises PeerUnavailable in words, ConfigError if our own files cannot be
-        used.
+    def connect(self, batch: Sequence[Delivery], /) -> AbstractContextManager[Connection]:
+        """A connection for these deliveries. Raises PeerUnavailable with the reason in words,
+        ConfigError if our own files (certificates, secrets) cannot be used.
         """
 
     def echo(self) -> str:
-        """What the peer answers to a question that changes nothing. Raises PeerUnavailable,
+        """What the peer answers to a request that changes nothing. Raises PeerUnavailable,
         ConfigError.
         """

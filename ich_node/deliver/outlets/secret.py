@@ -13,8 +13,8 @@ WEBHOOK_KEY_BYTES = range(24, 65)  # Standard Webhooks, "Signature scheme"
 
 
 def read_secret(path: Path, setting: str) -> str:
-    """The file's one line, read at every connection: a new secret needs no restart. Raises
-    ConfigError, without the secret.
+    """The one line of the file, read at every connection, so that a new secret needs no restart.
+    setting: its name in config.toml. Raises ConfigError, whose text never quotes the secret.
     """
     try:
         secret = path.read_text(encoding="utf-8").strip()
@@ -30,7 +30,7 @@ def read_secret(path: Path, setting: str) -> str:
 
 
 def read_webhook_secret(path: Path) -> str:
-    """A secret of 24 to 64 bytes in Base64. Raises ConfigError."""
+    """24 to 64 bytes in Base64, as the file has them. Raises ConfigError."""
     secret = read_secret(path, "secret_file")
     try:
         key = base64.b64decode(secret.removeprefix(WEBHOOK_PREFIX), validate=True)
@@ -38,6 +38,7 @@ def read_webhook_secret(path: Path) -> str:
         key = b""
     if len(key) not in WEBHOOK_KEY_BYTES:
         raise ConfigError(
-            f"[[destinations]] secret_file: {path} must hold 24 to 64 random bytes in Base64: `openssl rand -base64 32`"
+            f"[[destinations]] secret_file: {path} must hold 24 to 64 random bytes in Base64:"
+            " `openssl rand -base64 32`"
         )
     return secret

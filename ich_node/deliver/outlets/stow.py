@@ -1,12 +1,12 @@
-"""Objects by STOW-RS (PS3.18 §10.5): one object a request, so that every answer is about one
+"""Objects by STOW-RS (PS3.18 §10.5), one object in each request, so that every answer is about one
 object.
 
-Taken means that the answer's Referenced SOP Sequence names the object: a 200 that does not is no
-proof.
+An object is stored if the Referenced SOP Sequence of the answer names it: a status of 200 alone is
+no proof.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 
 from ich_node.config.destinations import StowDestination
 from ich_node.config.settings import TlsSettings
-from ich_node.deliver.outlets.outlet import NotSent, Taken
+from ich_node.deliver.outlets.outlet import NotSent, Outcome, Sent
 from ich_node.deliver.outlets.secret import read_secret
 from ich_node.deliver.outlets.web import HttpResponse, Web, web_client
 from ich_node.errors import PeerUnavailable
@@ -44,8 +44,9 @@ WARNINGS = {
 }
 
 
-class SyntaxNotTaken(NotSent):
-    """The peer does not take this transfer syntax."""
+@dataclass(frozen=True, kw_only=True)
+class TransferSyntaxNotSupported(NotSent):
+    """The peer does not accept the transfer syntax of the object."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +55,13 @@ class StowOutlet:
     tls: TlsSettings
 
     @contextmanager
-    def connect(self, _batch: Sequence[Delivery], /) -> Iterator["StowLine"]:
+    def connect(self, _batch: Sequence[Delivery], /) -> Iterator["StowConnection"]:
         """See Outlet. The connection itself is made by the first request."""
         with self._client() as web:
-            yield StowLine(web=web, url=self._url)
+            yield StowConnection(web=web, url=self._url)
 
     def echo(self) -> str:
-        """A query for one study (QIDO-RS), whose answer is not looked at."""
+        """A query for one study (QIDO-RS), whose answer is not read."""
         with self._client() as web:
             answer = web.ask("GET", f"{self._url}?limit=1", headers={"accept": JSON})
         if not answer.ok:
@@ -99,26 +100,26 @@ class Bearer(httpx.Auth):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StowLine:
+class StowConnection:
     web: Web
     url: str
 
-    def send(self, delivery: Delivery, data: bytes) -> Taken:
-        """See Line. A peer that does not take compressed pixels gets the same ones as they are,
-        under the same UID.
+    def send(self, delivery: Delivery, data: bytes, /) -> Outcome:
+        """See Connection. A peer that does not accept compressed pixels gets the same pixels
+        uncompressed, under the same SOP Instance UID.
         """
-        try:
-            return self._post(delivery.sop_instance_uid, data)
-        except SyntaxNotTaken:
-            ds = dcmread(BytesIO(data))
-            if not ds.file_meta.TransferSyntaxUID.is_compressed:
-                raise
-            ds.decompress(generate_instance_uid=False)
-            plain = BytesIO()
-            ds.save_as(plain, enforce_file_format=True)
-            return self._post(delivery.sop_instance_uid, plain.getvalue())
+        outcome = self._post(delivery.sop_instance_uid, data)
+        if not isinstance(outcome, TransferSyntaxNotSupported):
+            return outcome
+        ds = dcmread(BytesIO(data))
+        if not ds.file_meta.TransferSyntaxUID.is_compressed:
+            return outcome
+        ds.decompress(generate_instance_uid=False)
+        uncompressed = BytesIO()
+        ds.save_as(uncompressed, enforce_file_format=True)
+        return self._post(delivery.sop_instance_uid, uncompressed.getvalue())
 
-    def _post(self, sop_instance_uid: str, data: bytes) -> Taken:
+    def _post(self, sop_instance_uid: str, data: bytes) -> Outcome:
         boundary = token_hex(16)
         content = b"".join(
             (
@@ -131,42 +132,42 @@ class StowLine:
             "content-type": f'multipart/related; type="application/dicom"; boundary={boundary}',
             "accept": JSON,
         }
-        return _judged(
-            sop_instance_uid, self.web.ask("POST", self.url, content=content, headers=headers)
+        response = self.web.ask("POST", self.url, content=content, headers=headers)
+        return _outcome(sop_instance_uid, response)
+
+
+def _outcome(sop_instance_uid: str, response: HttpResponse) -> Outcome:
+    """What the Store Instances Response Module (PS3.18 §I.2) says about the object."""
+    if response.status == UNSUPPORTED_MEDIA_TYPE:
+        return TransferSyntaxNotSupported(
+            reason="the peer does not take the object's media type (415)"
         )
-
-
-def _judged(sop_instance_uid: str, answer: HttpResponse) -> Taken:
-    """What the Store Instances Response Module (PS3.18 §I.2) says of the object. Raises NotSent."""
-    if answer.status == UNSUPPORTED_MEDIA_TYPE:
-        raise SyntaxNotTaken("the peer does not take the object's media type (415)")
-    response = _module(answer)
-    for item in response.get("FailedSOPSequence") or ():
-        reason = item.get("FailureReason")
-        words = f"the peer refuses the object: {_words(reason, FAILURES)}"
-        raise SyntaxNotTaken(words) if reason == NO_TRANSFER_SYNTAX else NotSent(words)
-    for item in response.get("ReferencedSOPSequence") or ():
+    try:
+        module = _response_module(response.body)
+    except Exception as error:  # noqa: BLE001 - the library's parser on a peer's bytes
+        kind = type(error).__name__
+        return NotSent(reason=f"the peer answers {response.status}, and not in DICOM JSON ({kind})")
+    for item in module.get("FailedSOPSequence") or ():
+        code = item.get("FailureReason")
+        reason = f"the peer refuses the object: {_words(code, FAILURES)}"
+        is_syntax = code == NO_TRANSFER_SYNTAX
+        return TransferSyntaxNotSupported(reason=reason) if is_syntax else NotSent(reason=reason)
+    for item in module.get("ReferencedSOPSequence") or ():
         if item.get("ReferencedSOPInstanceUID") == sop_instance_uid:
-            warning = item.get("WarningReason")
-            return Taken(
-                detail="" if warning is None else f"taken with warning: {_words(warning, WARNINGS)}"
-            )
-    raise NotSent(
-        f"the peer answers {answer.status} and does not say that it has stored the object"
+            code = item.get("WarningReason")
+            warning = "" if code is None else f"stored with a warning: {_words(code, WARNINGS)}"
+            return Sent(warning=warning)
+    return NotSent(
+        reason=f"the peer answers {response.status} and does not say that it has stored the object"
     )
 
 
-def _module(answer: HttpResponse) -> Dataset:
-    try:
-        document = json.loads(answer.body)
-        return Dataset.from_json(document[0] if isinstance(document, list) else document)
-    except Exception as error:  # noqa: BLE001 - the library's parser on a peer's bytes
-        raise NotSent(
-            f"the peer answers {answer.status}, and not in DICOM JSON ({type(error).__name__})"
-        ) from None
+def _response_module(body: bytes) -> Dataset:
+    document = json.loads(body)
+    return Dataset.from_json(document[0] if isinstance(document, list) else document)
 
 
-def _words(code: int | None, table: dict[int, str]) -> str:
+def _words(code: int | None, table: Mapping[int, str]) -> str:
     if code is None:
         return "it does not say why"
     known = table.get(code) or table.get(code & 0xFF00, "for another reason")

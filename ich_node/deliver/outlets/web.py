@@ -1,5 +1,5 @@
-"""HTTP for outlets: one client per batch, limits on time and size, no redirects, and every failure
-in words.
+"""HTTP for outlets: one client for a batch, limits on time and size, no redirects, and a sentence
+for every failure.
 """
 
 import ssl
@@ -19,8 +19,8 @@ from ich_node.network.tls import explained, web_context
 CONNECT_SECONDS = 5.0
 MOST_ANSWER_BYTES = 1 << 20
 MOST_QUOTED = 200
-# Not about this one result: the address, the credentials or the service are at fault, and the next
-# result would fare no better.
+# These are not about this result: the address, the credentials or the service are at fault, so the
+# next result would fail, too.
 ABOUT_THE_SERVICE = {
     401: "does not accept our credentials",
     403: "does not let us in",
@@ -35,7 +35,7 @@ ABOUT_THE_SERVICE = {
 
 @dataclass(frozen=True, kw_only=True)
 class HttpResponse:
-    """What the service said. body: at most MOST_ANSWER_BYTES."""
+    """What the service answered. body: at most MOST_ANSWER_BYTES."""
 
     status: int
     body: bytes
@@ -45,7 +45,7 @@ class HttpResponse:
         return 200 <= self.status < 300
 
     def quoted(self) -> str:
-        """The beginning of the answer's text, in one line."""
+        """The beginning of the body as text, in one line."""
         return " ".join(self.body.decode(errors="replace").split())[:MOST_QUOTED]
 
 
@@ -60,30 +60,20 @@ class Web:
     def ask(
         self, method: str, url: str, *, content: bytes = b"", headers: Mapping[str, str]
     ) -> HttpResponse:
-        """One request. Raises PeerUnavailable if there is no answer, or one that is about the
-        service, not about this request.
+        """One request. Raises PeerUnavailable if there is no answer, or if the answer is about the
+        service and not about this request.
         """
         deadline = time.monotonic() + self.seconds
         try:
-            with self.client.stream(method, url, content=content, headers=headers) as response:
-                answer = HttpResponse(
-                    status=response.status_code, body=self._body(response, deadline)
+            with self.client.stream(method, url, content=content, headers=headers) as stream:
+                response = HttpResponse(
+                    status=stream.status_code, body=self._body(stream, deadline)
                 )
         except httpx.TransportError as error:
             raise PeerUnavailable(f"{self.address}: {self._explained(error)}") from None
-        if 300 <= answer.status < 400:
-            raise PeerUnavailable(
-                f"{self.address} answers {answer.status}, a redirect, which is not followed: correct url"
-            )
-        if answer.status >= 500:
-            raise PeerUnavailable(
-                f"{self.address} answers {answer.status}: it has a problem of its own"
-            )
-        if answer.status in ABOUT_THE_SERVICE:
-            raise PeerUnavailable(
-                f"{self.address} answers {answer.status}: it {ABOUT_THE_SERVICE[answer.status]}"
-            )
-        return answer
+        if reason := _about_the_service(response.status):
+            raise PeerUnavailable(f"{self.address} answers {response.status}{reason}")
+        return response
 
     def _body(self, response: httpx.Response, deadline: float) -> bytes:
         body = b""
@@ -100,8 +90,8 @@ class Web:
         return body
 
     def _explained(self, error: httpx.TransportError) -> str:
-        """The first that TLS or the operating system had to say; the library's own words only where
-        nothing else is known.
+        """The first reason that TLS or the operating system gives; if neither gives one, the type
+        of the library's error.
         """
         cause: BaseException | None = error
         while cause is not None:
@@ -117,6 +107,15 @@ class Web:
         return f"breaks the connection ({type(error).__name__})"
 
 
+def _about_the_service(status: int) -> str:
+    """Why the service as a whole is at fault, as the end of a sentence; empty if it is not."""
+    if 300 <= status < 400:
+        return ", a redirect, which is not followed: correct url"
+    if status >= 500:
+        return ": it has a problem of its own"
+    return f": it {ABOUT_THE_SERVICE[status]}" if status in ABOUT_THE_SERVICE else ""
+
+
 @contextmanager
 def web_client(
     destination: WebSettings, tls: TlsSettings, auth: httpx.Auth | None = None
@@ -124,7 +123,7 @@ def web_client(
     """A client for this service alone: the environment's proxies and credentials are not used.
     Raises ConfigError.
     """
-    # http:// needs no context, and must not fail for want of certificates
+    # http:// needs no TLS context, and must not fail because there are no certificates
     verify: ssl.SSLContext | bool = (
         web_context(tls, destination.ca) if destination.url.scheme == "https" else False
     )
@@ -134,7 +133,7 @@ def web_client(
         trust_env=False,
         follow_redirects=False,
         timeout=httpx.Timeout(destination.timeout_seconds, connect=CONNECT_SECONDS),
-        # no compression: a small answer must not unfold into a large one
+        # no compression: a small answer must not decompress to a large one
         headers={"user-agent": f"ich-node/{__version__}", "accept-encoding": "identity"},
     ) as client:
         address = f"{destination.url.scheme}://{destination.url.host}:{destination.url.port}"

@@ -1,8 +1,8 @@
 """Notifications as signed JSON, by the Standard Webhooks specification 1.0.0.
 
-webhook-id is the notification's own and stays the same however often it is tried; webhook-timestamp
-is the time of the try, so that a receiver may refuse old ones; webhook-signature is v1, HMAC-SHA256
-over "id.timestamp.body".
+webhook-id belongs to the notification and stays the same however often it is tried;
+webhook-timestamp is the time of the try, so that a receiver can refuse old messages;
+webhook-signature is v1: HMAC-SHA256 over "id.timestamp.body".
 """
 
 import json
@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from ich_node.config.destinations import WebhookDestination
 from ich_node.config.settings import TlsSettings
-from ich_node.deliver.outlets.outlet import NotSent, Taken
+from ich_node.deliver.outlets.outlet import NotSent, Outcome, Sent
 from ich_node.deliver.outlets.secret import read_webhook_secret
 from ich_node.deliver.outlets.web import HttpResponse, Web, web_client
 from ich_node.errors import PeerUnavailable
@@ -32,45 +32,46 @@ class WebhookOutlet:
     clock: Callable[[], datetime]
 
     @contextmanager
-    def connect(self, _batch: Sequence[Delivery], /) -> Iterator["WebhookLine"]:
+    def connect(self, _batch: Sequence[Delivery], /) -> Iterator["WebhookConnection"]:
         """See Outlet. The connection itself is made by the first request."""
         secret = read_webhook_secret(self.destination.secret_file)
         with web_client(self.destination, self.tls) as web:
-            yield WebhookLine(outlet=self, web=web, signer=Webhook(secret))
+            yield WebhookConnection(outlet=self, web=web, signer=Webhook(secret))
 
     def echo(self) -> str:
         """A signed event of the type "ping"."""
-        with self.connect([]) as line:
+        with self.connect([]) as connection:
             body = encoded("ping", self.clock(), {})
-            answer = line.post(f"msg_ping_{token_hex(8)}", body)
-        if not answer.ok:
-            raise PeerUnavailable(f"{line.web.address} answers a signed ping with {answer.status}")
-        return f"answers a signed ping with {answer.status}"
+            response = connection.post(f"msg_ping_{token_hex(8)}", body)
+        words = f"answers a signed ping with {response.status}"
+        if not response.ok:
+            raise PeerUnavailable(f"{connection.web.address} {words}")
+        return words
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebhookLine:
+class WebhookConnection:
     outlet: WebhookOutlet
     web: Web
     signer: Webhook
 
-    def send(self, _delivery: Delivery, data: bytes, /) -> Taken:
-        """See Line."""
+    def send(self, _delivery: Delivery, data: bytes, /) -> Outcome:
+        """See Connection."""
         notification = decode(data)
-        answer = self.post(
+        response = self.post(
             message_id(notification),
             body_of(notification, identifiers=self.outlet.destination.identifiers),
         )
-        if not answer.ok:
-            quoted = notification.identifiers.hidden_in(answer.quoted())
-            raise NotSent(
-                f"the peer refuses the notification: status {answer.status}"
-                + (f" ({quoted})" if quoted else "")
-            )
-        return Taken()
+        if response.ok:
+            return Sent()
+        words = notification.identifiers.hidden_in(response.quoted())
+        quoted = f" ({words})" if words else ""
+        return NotSent(
+            reason=f"the peer refuses the notification: status {response.status}{quoted}"
+        )
 
     def post(self, webhook_id: str, body: str) -> HttpResponse:
-        """Sign, and send."""
+        """Sign and send. Raises PeerUnavailable."""
         now = self.outlet.clock()
         headers = {
             "content-type": "application/json",
@@ -88,7 +89,7 @@ def message_id(notification: Notification) -> str:
 
 
 def body_of(notification: Notification, *, identifiers: bool) -> str:
-    """The same for every try."""
+    """The same bytes for every try."""
     data = notification.public()
     if identifiers:
         data["identifiers"] = asdict(notification.identifiers)
