@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ich_node.errors import BundleError
-from ich_node.model.bundle import Bundle, Card, OperatingPoint, Provenance, pack_bundle
+from ich_node.model.bundle import Bundle, pack_bundle
+from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.scoring.calibration import SPECIFICITY, calibrate, first_rule, series_threshold
 from ich_node.scoring.roc import area_under_curve
 from training.curves import draw_curve, write_curve

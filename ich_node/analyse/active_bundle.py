@@ -8,26 +8,31 @@ from ich_node.model.bundle import Bundle
 from ich_node.model.bundle_file import open_bundle, shipped_bundle
 
 
-class ActiveBundle:
-    """Keeps the current bundle open and notices when another one is activated."""
+def active_path(ledger: ActivationLedger, configured: Path | None) -> Path:
+    """configured: [bundle] path. Raises Unavailable."""
+    activation = ledger.active_bundle()
+    return Path(activation.path) if activation else configured or shipped_bundle()
 
-    def __init__(self, ledger: ActivationLedger, configured: Path | None) -> None:
+
+class ActiveBundle:
+    """Keeps the active bundle open and opens the next one when that is activated."""
+
+    def __init__(self, *, ledger: ActivationLedger, configured: Path | None) -> None:
         self._ledger = ledger
         self._configured = configured
         self._open: Bundle | None = None
-        self._key: tuple[Path, int] | None = None
-
-    def current_path(self) -> Path:
-        activation = self._ledger.active_bundle()
-        return Path(activation.path) if activation else self._configured or shipped_bundle()
+        self._opened: tuple[Path, int] | None = None
 
     def current(self) -> Bundle:
-        """The same object until the choice, or the file behind it, changes. Raises BundleError."""
-        path = self.current_path()
+        """The same object until another bundle is activated or the file changes.
+
+        Raises BundleError, Unavailable.
+        """
+        path = active_path(self._ledger, self._configured)
         try:
-            key = (path, path.stat().st_mtime_ns)
+            version = (path, path.stat().st_mtime_ns)
         except OSError as error:
             raise BundleError(f"{path}: cannot read the bundle: {error.strerror}") from error
-        if self._open is None or key != self._key:
-            self._open, self._key = open_bundle(path), key
+        if self._open is None or version != self._opened:
+            self._open, self._opened = open_bundle(path), version
         return self._open

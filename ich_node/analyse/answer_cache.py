@@ -1,8 +1,5 @@
-"""The network's answers about one series, in the ledger: whichever process reads next begins with
-them.
-"""
+"""The network's answers about one series, kept in the ledger for whichever process reads it next."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -12,16 +9,15 @@ from ich_node import __version__
 from ich_node.detection.slabs import Slab
 from ich_node.ledger import Job, NetworkAnswer, PreviewLedger
 from ich_node.model.detector import Detector
-from ich_node.model.memory import SlabAnswer
+from ich_node.model.slab_answers import SlabAnswer
+from ich_node.report.uids import digest_of
 
 
 class AnswerCache:
-    """A Memory. sha256_of: of each object, by SOP Instance UID. What is new is kept only on
-    request.
-    """
+    """The `SlabAnswers` of one job. sha256_of: the hash of each object, by SOP Instance UID."""
 
     def __init__(
-        self, ledger: PreviewLedger, job: Job, detector: Detector, sha256_of: Mapping[str, str]
+        self, *, ledger: PreviewLedger, job: Job, detector: Detector, sha256_of: Mapping[str, str]
     ) -> None:
         self._ledger = ledger
         self._job = job
@@ -32,7 +28,7 @@ class AnswerCache:
         self._known = {answer.slab_sha256: answer for answer in known}
         self._new: list[NetworkAnswer] = []
 
-    def recall(self, slab: Slab, shift_hu: float) -> SlabAnswer | None:
+    def get(self, slab: Slab, shift_hu: float) -> SlabAnswer | None:
         """Only an answer to exactly this question: the same bytes, the same shift."""
         known = self._known.get(self._key(slab))
         if known is None or known.shift_hu != shift_hu:
@@ -40,8 +36,9 @@ class AnswerCache:
         likelihood_YX = np.frombuffer(known.likelihood, dtype=np.float32).reshape(known.rows, -1)
         return SlabAnswer(logit=known.logit, likelihood_YX=likelihood_YX)
 
-    def remember(self, slab: Slab, shift_hu: float, answer: SlabAnswer) -> None:
-        """In the ledger after keep()."""
+    def put(self, slab: Slab, shift_hu: float, answer: SlabAnswer) -> None:
+        """In the ledger only after `save`."""
+        likelihood_YX = np.ascontiguousarray(answer.likelihood_YX, dtype=np.float32)
         self._new.append(
             NetworkAnswer(
                 slab_sha256=self._key(slab),
@@ -49,16 +46,15 @@ class AnswerCache:
                 engine=self._engine,
                 shift_hu=shift_hu,
                 logit=answer.logit,
-                rows=len(answer.likelihood_YX),
-                likelihood=np.ascontiguousarray(answer.likelihood_YX, dtype=np.float32).tobytes(),
+                rows=len(likelihood_YX),
+                likelihood=likelihood_YX.tobytes(),
             )
         )
 
-    def keep(self, now: datetime) -> None:
-        """Write what is new. Raises Unavailable."""
+    def save(self, *, now: datetime) -> None:
+        """Write the new answers into the ledger. Raises Unavailable."""
         self._ledger.keep_answers(self._job, self._new, now=now)
         self._new = []
 
     def _key(self, slab: Slab) -> str:
-        hashes = (self._sha256_of[member.sop_instance_uid] for member in slab.members)
-        return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+        return digest_of(self._sha256_of[member.sop_instance_uid] for member in slab.members)

@@ -1,6 +1,4 @@
-"""Where decoded pixels hang until their series has been read: it may still be arriving, or its
-reading was interrupted.
-"""
+"""Decoded pixels of series that still arrive, or whose reading was interrupted."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -11,65 +9,67 @@ from ich_node.series.hounsfield import Decode, Pixels, decode_all
 
 # About 500 slices of 512 x 512.
 MOST_BYTES = 384 << 20
-# Between them the reader looks up.
-AT_ONCE = 16
+# Objects that are loaded or decoded between two calls of check_interrupt.
+BATCH = 16
 
 
 class PixelCache:
-    """Up to most_bytes of pixels, by job and hash of the object. In one process; another one
-    decodes anew.
+    """Up to most_bytes of pixels, by job and hash of the object. It lives in one process; another
+    process decodes again.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._size_bytes = 0
-        self._hung: dict[int, dict[str, Pixels]] = {}
+        self._pixels: dict[int, dict[str, Pixels]] = {}
 
     def decoder(
-        self, job_id: int, sha256_of: Mapping[str, str], look_up: Callable[[], None]
+        self, job_id: int, *, sha256_of: Mapping[str, str], check_interrupt: Callable[[], None]
     ) -> Decode:
-        """Decodes objects of this job, by SOP Instance UID, that do not hang here yet. look_up is
-        called again and again.
+        """A function that decodes those of this job's objects that are not cached.
+
+        sha256_of: by SOP Instance UID. check_interrupt is called after each batch; what was decoded
+        before it raises stays cached.
         """
 
         def decode_missing(datasets: Sequence[Dataset]) -> list[Pixels]:
             hashes = [sha256_of[uid_of(dataset, "SOPInstanceUID")] for dataset in datasets]
-            found = dict(self._hung.get(job_id, {}))
+            found = dict(self._pixels.get(job_id, {}))
             missing = [
                 (sha256, dataset)
                 for sha256, dataset in zip(hashes, datasets, strict=True)
                 if sha256 not in found
             ]
-            for some in _some(missing):
-                for (sha256, _), pixels in zip(
-                    some, decode_all([dataset for _, dataset in some]), strict=True
-                ):
+            for batch in _batches(missing):
+                decoded = decode_all([dataset for _, dataset in batch])
+                for (sha256, _), pixels in zip(batch, decoded, strict=True):
                     found[sha256] = pixels
-                    self._hang(job_id, sha256, pixels)
-                look_up()
+                    self._add(job_id, sha256, pixels)
+                check_interrupt()
             return [found[sha256] for sha256 in hashes]
 
         return decode_missing
 
-    def take_down(self, job_id: int) -> None:
-        """What hangs here of it. Again: nothing."""
-        self._size_bytes -= sum(pixels.size_bytes for pixels in self._hung.pop(job_id, {}).values())
+    def drop(self, job_id: int) -> None:
+        """Forget the job's pixels; does nothing if there are none."""
+        dropped = self._pixels.pop(job_id, {})
+        self._size_bytes -= sum(pixels.size_bytes for pixels in dropped.values())
 
     def job_ids(self) -> list[int]:
-        """The jobs that something hangs of."""
-        return list(self._hung)
+        """The jobs of which pixels are cached, the oldest first."""
+        return list(self._pixels)
 
-    def _hang(self, job_id: int, sha256: str, pixels: Pixels) -> None:
-        """If there is room, when what has hung for longest of other jobs is down."""
+    def _add(self, job_id: int, sha256: str, pixels: Pixels) -> None:
+        """Drops the oldest of the other jobs to make room; without room the pixels are not kept."""
         while self._size_bytes + pixels.size_bytes > self._most_bytes:
-            oldest = next((other for other in self._hung if other != job_id), None)
+            oldest = next((other for other in self._pixels if other != job_id), None)
             if oldest is None:
                 return
-            self.take_down(oldest)
-        self._hung.setdefault(job_id, {})[sha256] = pixels
+            self.drop(oldest)
+        self._pixels.setdefault(job_id, {})[sha256] = pixels
         self._size_bytes += pixels.size_bytes
 
 
-def _some(missing: list[tuple[str, Dataset]]) -> Iterator[list[tuple[str, Dataset]]]:
-    for start in range(0, len(missing), AT_ONCE):
-        yield missing[start : start + AT_ONCE]
+def _batches(missing: list[tuple[str, Dataset]]) -> Iterator[list[tuple[str, Dataset]]]:
+    for start in range(0, len(missing), BATCH):
+        yield missing[start : start + BATCH]

@@ -1,23 +1,22 @@
-"""The objects of a job -> Series -> Reading; what was decoded and asked before is not done again."""
+"""The objects of a job -> Series -> Reading. What was decoded or answered before is not repeated."""
 
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 
 import pydicom
 import structlog
 import torch
-from pydicom import Dataset
 
 from ich_node.analyse.answer_cache import AnswerCache
-from ich_node.analyse.pixel_cache import AT_ONCE, PixelCache
+from ich_node.analyse.interrupted import Interrupted
+from ich_node.analyse.job_objects import JobObjects
+from ich_node.analyse.pixel_cache import BATCH, PixelCache
 from ich_node.detection.reading import Reading
 from ich_node.errors import TooLarge
-from ich_node.ledger import AnalyserLedger, Instance, Job
+from ich_node.ledger import AnalyserLedger, Job
 from ich_node.model.detector import Detector
-from ich_node.model.engines.choose import first_line
-from ich_node.report.uids import digest_of
+from ich_node.model.engines.gpu_errors import first_line
 from ich_node.series.series import Series, read_series
 from ich_node.spool import Spool
 
@@ -28,101 +27,107 @@ MOST_SERIES_BYTES = 2 << 30
 log = structlog.get_logger(__name__)
 
 
-class Interrupted(Exception):
-    """The reading is to end here, for this reason; what was done of it is remembered."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Objects:
-    """What a job covers. digest: one hash of all of them."""
-
-    job: Job
-    instances: Sequence[Instance]
-    datasets: Sequence[Dataset]
-
-    @property
-    def digest(self) -> str:
-        return digest_of(instance.sha256 for instance in self.instances)
-
-    @property
-    def sha256_of(self) -> dict[str, str]:
-        return {instance.sop_instance_uid: instance.sha256 for instance in self.instances}
-
-
 class Reader:
-    """One a process."""
+    """Keeps decoded pixels from one job to the next: one per process.
 
-    def __init__(self, ledger: AnalyserLedger, spool: Spool, clock: Callable[[], datetime]) -> None:
+    check_interrupt, an argument of its methods, is called between steps and may raise Interrupted;
+    pixels and answers computed until then are kept.
+    """
+
+    def __init__(
+        self, *, ledger: AnalyserLedger, spool: Spool, clock: Callable[[], datetime]
+    ) -> None:
         self._ledger = ledger
         self._spool = spool
         self._clock = clock
-        self._lightbox = PixelCache()
+        self._pixels = PixelCache()
 
-    def fetch(self, job: Job, look_up: Callable[[], None]) -> Objects:
-        """look_up is called again and again, and may raise Interrupted. Raises TooLarge,
-        Unavailable, OSError.
-        """
+    def load(self, job: Job, *, check_interrupt: Callable[[], None]) -> JobObjects:
+        """The job's objects from the spool. Raises TooLarge, Unavailable, OSError."""
         instances = self._ledger.instances(job)
         size_bytes = sum(instance.size_bytes for instance in instances)
         if size_bytes > MOST_SERIES_BYTES:
             raise TooLarge(
-                f"{len(instances)} objects of {size_bytes} bytes; a head CT has less than {MOST_SERIES_BYTES}"
+                f"{len(instances)} objects of {size_bytes} bytes; "
+                f"a head CT has less than {MOST_SERIES_BYTES}"
             )
         datasets = []
         for number, instance in enumerate(instances):
-            if number % AT_ONCE == 0:
-                look_up()
+            if number % BATCH == 0:
+                check_interrupt()
             datasets.append(pydicom.dcmread(io.BytesIO(self._spool.read(instance.path))))
-        return Objects(job=job, instances=instances, datasets=datasets)
+        return JobObjects(job=job, instances=instances, datasets=datasets)
 
     def read(
-        self, objects: Objects, detector: Detector, look_up: Callable[[], None]
+        self, objects: JobObjects, *, detector: Detector, check_interrupt: Callable[[], None]
     ) -> tuple[Series, Reading]:
-        """The answer, once the series is complete. look_up is called between steps and may raise
-        Interrupted.
+        """The answer about a complete series.
 
         Raises Refusal, Unavailable, torch.AcceleratorError.
         """
-        series, reading, _ = self._read(objects, detector, look_up)
-        self._lightbox.take_down(objects.job.id)
+        series, reading, _ = self._read(objects, detector=detector, check_interrupt=check_interrupt)
+        self._pixels.drop(objects.job.id)
         return series, reading
 
-    def read_ahead(self, job: Job, detector: Detector, look_up: Callable[[], None]) -> Reading:
-        """The same for what has arrived so far, to be remembered. Raises as fetch and read do."""
-        _, reading, recollection = self._read(self.fetch(job, look_up), detector, look_up)
-        recollection.keep(self._clock())
+    def preview(
+        self, job: Job, *, detector: Detector, check_interrupt: Callable[[], None]
+    ) -> Reading:
+        """The same for what has arrived so far; pixels and answers are kept. Raises as `load` and
+        `read` do.
+        """
+        objects = self.load(job, check_interrupt=check_interrupt)
+        _, reading, answers = self._read(
+            objects, detector=detector, check_interrupt=check_interrupt
+        )
+        answers.save(now=self._clock())
         return reading
 
-    def tidy(self) -> None:
-        """Pixels of series that another process has read, or that nobody will."""
-        for job_id in self._lightbox.job_ids():
+    def drop_unneeded_pixels(self) -> None:
+        """Those of series that another process has claimed, or that were cancelled."""
+        for job_id in self._pixels.job_ids():
             if not self._ledger.previews.is_open(job_id):
-                self._lightbox.take_down(job_id)
+                self._pixels.drop(job_id)
 
     def _read(
-        self, objects: Objects, detector: Detector, look_up: Callable[[], None]
+        self, objects: JobObjects, *, detector: Detector, check_interrupt: Callable[[], None]
     ) -> tuple[Series, Reading, AnswerCache]:
-        series = read_series(
-            objects.datasets,
-            decode=self._lightbox.decoder(objects.job.id, objects.sha256_of, look_up),
+        decode = self._pixels.decoder(
+            objects.job.id, sha256_of=objects.sha256_of, check_interrupt=check_interrupt
         )
-        look_up()
+        series = read_series(objects.datasets, decode=decode)
+        check_interrupt()
         try:
-            return series, *self._detect(objects, detector, series, look_up)
+            return series, *self._detect(
+                objects, series=series, detector=detector, check_interrupt=check_interrupt
+            )
         except torch.OutOfMemoryError as error:
             why = f"the GPU's memory was short: {first_line(error)}"
-        # others may use it, too: this series on the CPU
+        # other programs may use the GPU, too: this series is read on the CPU rather than waited for
         self._ledger.remark(objects.job, now=self._clock(), event="read on the CPU", detail=why)
         log.warning("read_on_the_cpu", why=why)
         torch.cuda.empty_cache()
-        return series, *self._detect(objects, Detector(detector.bundle), series, look_up)
+        on_cpu = Detector(detector.bundle)
+        return series, *self._detect(
+            objects, series=series, detector=on_cpu, check_interrupt=check_interrupt
+        )
 
     def _detect(
-        self, objects: Objects, detector: Detector, series: Series, look_up: Callable[[], None]
+        self,
+        objects: JobObjects,
+        *,
+        series: Series,
+        detector: Detector,
+        check_interrupt: Callable[[], None],
     ) -> tuple[Reading, AnswerCache]:
-        recollection = AnswerCache(self._ledger.previews, objects.job, detector, objects.sha256_of)
+        answers = AnswerCache(
+            ledger=self._ledger.previews,
+            job=objects.job,
+            detector=detector,
+            sha256_of=objects.sha256_of,
+        )
         try:
-            return detector.read(series, lambda *_: look_up(), recollection), recollection
+            reading = detector.read(series, progress=lambda *_: check_interrupt(), answers=answers)
         except Interrupted:
-            recollection.keep(self._clock())
+            answers.save(now=self._clock())
             raise
+        return reading, answers

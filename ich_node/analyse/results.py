@@ -1,16 +1,16 @@
-"""What the reading of a job leaves behind, kept in the spool: DICOM objects and, if somebody wants
-it, a notification.
+"""The results of a job, written into the spool: DICOM objects and, if a destination wants it, a
+notification.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import pydicom
 import structlog
-from pydicom import Dataset
 
+from ich_node.analyse.job_objects import JobObjects
 from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal, ReportError
 from ich_node.ledger import AnalyserLedger, Job, Result
@@ -21,12 +21,14 @@ from ich_node.report import (
     Predecessor,
     ReportOptions,
     ResultObject,
+    SourceSeries,
     Unread,
     notification_of,
     notification_of_refusal,
     write_refusal,
+    write_report,
 )
-from ich_node.report.detection_report import algorithm_of, report_on
+from ich_node.report.algorithm import algorithm_of
 from ich_node.series.series import Series
 from ich_node.spool import Spool, Stored
 
@@ -35,8 +37,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class JobResults:
-    """Made twice, the same bytes. at: the time of all of them; with_notification: whether a
-    destination takes notifications.
+    """Writing the same results twice gives the same bytes.
+
+    at: the time that all of them state. with_notification: whether a destination takes
+    notifications. Its methods raise SpoolFull, Unavailable.
     """
 
     job: Job
@@ -47,57 +51,51 @@ class JobResults:
     with_notification: bool
     at: datetime
 
-    def of_reading(
-        self, series: Series, datasets: Sequence[Dataset], digest: str, reading: Reading
-    ) -> list[Result]:
-        """Raises ReportError, SpoolFull, Unavailable."""
-        objects = report_on(
-            series,
-            datasets,
-            reading,
-            self.detector,
-            digest=digest,
+    def of_reading(self, reading: Reading, series: Series, objects: JobObjects) -> list[Result]:
+        """Raises ReportError, too, if the source has UIDs that DICOM cannot refer to."""
+        written = [self._store_object(result) for result in self._report(reading, series, objects)]
+        if not self.with_notification:
+            return written
+        context = self._notification_context(objects, written)
+        return [*written, self._store_notification(notification_of(context, series, reading))]
+
+    def of_refusal(self, refusal: Refusal, objects: JobObjects) -> list[Result]:
+        """A document that gives the reason, if the options ask for one and objects were loaded."""
+        document = self._refusal_report(refusal, objects)
+        written = [self._store_object(document)] if document else []
+        if not self.with_notification:
+            return written
+        context = self._notification_context(objects, written)
+        return [*written, self._store_notification(notification_of_refusal(context, refusal))]
+
+    def _report(
+        self, reading: Reading, series: Series, objects: JobObjects
+    ) -> Iterator[ResultObject]:
+        source = SourceSeries(
+            series=series,
+            datasets=objects.datasets,
+            digest=objects.digest,
             revision=self.job.revision,
-            at=self.at,
-            options=self.options,
             predecessor=self._predecessor(),
         )
-        kept = [self._keep_object(result) for result in objects]
-        if not self.with_notification:
-            return kept
-        return [
-            *kept,
-            self._keep_notification(notification_of(self._told(datasets, kept), series, reading)),
-        ]
-
-    def of_refusal(
-        self, datasets: Sequence[Dataset], digest: str, refusal: Refusal
-    ) -> list[Result]:
-        """The document that says so, if it is wanted. datasets: none if they are too many to be
-        read. Raises as of_reading.
-        """
-        document = (
-            self._refusal_report(datasets, digest, refusal)
-            if self.options.refused and datasets
-            else None
+        return write_report(
+            source,
+            reading,
+            self.detector.likelihood_on_slice,
+            algorithm=algorithm_of(self.detector.bundle),
+            options=self.options,
+            at=self.at,
         )
-        kept = [self._keep_object(document)] if document else []
-        if not self.with_notification:
-            return kept
-        return [
-            *kept,
-            self._keep_notification(notification_of_refusal(self._told(datasets, kept), refusal)),
-        ]
 
-    def _refusal_report(
-        self, datasets: Sequence[Dataset], digest: str, refusal: Refusal
-    ) -> ResultObject | None:
-        """None for a source that it cannot refer to."""
+    def _refusal_report(self, refusal: Refusal, objects: JobObjects) -> ResultObject | None:
+        """None if it is not wanted, or if DICOM cannot refer to the source."""
+        if not (self.options.refused and objects.datasets):
+            return None
         unread = Unread(
             study_instance_uid=self.job.study_instance_uid,
             series_instance_uid=self.job.series_instance_uid,
-            datasets=datasets,
-            digest=digest,
+            datasets=objects.datasets,
+            digest=objects.digest,
             revision=self.job.revision,
             predecessor=self._predecessor(),
         )
@@ -114,7 +112,7 @@ class JobResults:
             return None
 
     def _predecessor(self) -> Predecessor | None:
-        """The SR that an earlier revision of this series gave, if its file is still there."""
+        """The SR of an earlier revision of this series, if its file is still in the spool."""
         previous = self.ledger.previous_result(self.job, "sr")
         if previous is None:
             return None
@@ -131,29 +129,29 @@ class JobResults:
             sop_instance_uid=previous.sop_instance_uid,
         )
 
-    def _told(self, datasets: Sequence[Dataset], objects: Sequence[Result]) -> NotificationContext:
+    def _notification_context(
+        self, objects: JobObjects, written: list[Result]
+    ) -> NotificationContext:
         previous = self.ledger.previous_result(self.job, KIND)
+        report_uids = (result.sop_instance_uid for result in written if result.kind == "sr")
         return NotificationContext(
             study_instance_uid=self.job.study_instance_uid,
             series_instance_uid=self.job.series_instance_uid,
-            datasets=datasets,
+            datasets=objects.datasets,
             revision=self.job.revision,
             replaces=previous.sop_instance_uid if previous else None,
-            report_uid=next(
-                (result.sop_instance_uid for result in objects if result.kind == "sr"), None
-            ),
+            report_uid=next(report_uids, None),
             algorithm=algorithm_of(self.detector.bundle),
             at=self.at,
         )
 
-    def _keep_object(self, result: ResultObject) -> Result:
+    def _store_object(self, result: ResultObject) -> Result:
         stored = self.spool.put(result.encode())
         return _row(result.kind, result.sop_instance_uid, result.sop_class_uid, stored)
 
-    def _keep_notification(self, notification: Notification) -> Result:
-        return _row(
-            KIND, notification.uid, "", self.spool.put(notification.encode(), suffix=".json")
-        )
+    def _store_notification(self, notification: Notification) -> Result:
+        stored = self.spool.put(notification.encode(), suffix=".json")
+        return _row(KIND, notification.uid, "", stored)
 
 
 def _row(kind: str, uid: str, sop_class_uid: str, stored: Stored) -> Result:

@@ -43,8 +43,10 @@ def read(
     A lone slice is read as such; the node itself waits for a whole head and refuses less than 8
     slices.
     """
+    from ich_node.files.answer import SeriesAnswer
     from ich_node.files.find import find_series
-    from ich_node.files.read import SeriesAnswer, read_files, save_maps, write_answer
+    from ich_node.files.read import read_files
+    from ich_node.files.save import save_maps, write_answer
     from ich_node.model.bundle_file import open_bundle, shipped_bundle
     from ich_node.model.detector import Detector
     from ich_node.model.engines.choose import choose_engine

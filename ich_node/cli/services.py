@@ -69,7 +69,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     analyser = Analyser(
         ledger=ledger.reading,
         spool=node.spool(),
-        shelf=ActiveBundle(ledger.activations, config.bundle.path),
+        active_bundle=ActiveBundle(ledger=ledger.activations, configured=config.bundle.path),
         settings=config.analysis,
         options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
         destinations=config.destinations,
@@ -110,7 +110,9 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
         longest_wait=max(_longest_wait(config), LONGEST_RETRY),
         clock=now,
     )
-    with Maintenance(tasks=tasks, clock=_watched_clock(STALL_SECONDS, loop="maintenance")).running():
+    with Maintenance(
+        tasks=tasks, clock=_watched_clock(STALL_SECONDS, loop="maintenance")
+    ).running():
         sender.work()
 
 

@@ -1,10 +1,14 @@
-"""Bundle files: the shipped one, and how any of them is opened."""
+"""Bundle files on disk: the shipped one, the header of any, and how one is opened to be used."""
 
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ich_node.errors import BundleError
-from ich_node.model.bundle import Bundle, load_bundle
+from ich_node.model.bundle_header import BundleHeader, parse_header
+
+if TYPE_CHECKING:
+    from ich_node.model.bundle import Bundle
 
 SHIPPED = "phantom-demonstration.safetensors"
 
@@ -14,10 +18,24 @@ def shipped_bundle() -> Path:
     return Path(str(files("ich_node") / "bundles" / SHIPPED))
 
 
-def open_bundle(path: Path) -> Bundle:
+def open_bundle(path: Path) -> "Bundle":
     """Read and verify a bundle file. Raises BundleError with the path and the remedy."""
+    # torch takes seconds to import, and `ich-node model list` needs the header only
+    from ich_node.model.bundle import load_bundle
+
+    return load_bundle(_bytes_of(path), origin=str(path))
+
+
+def read_header(path: Path) -> BundleHeader:
+    """What the file states about itself; its weights are not verified.
+
+    Raises BundleError if the file cannot be read or is no bundle.
+    """
+    return parse_header(_bytes_of(path), origin=str(path))
+
+
+def _bytes_of(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path}: cannot read the bundle: {error.strerror}") from error
-    return load_bundle(data, origin=str(path))

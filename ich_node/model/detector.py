@@ -15,15 +15,15 @@ from ich_node.detection.slabs import Slab, to_slabs
 from ich_node.model.bundle import Bundle
 from ich_node.model.engines.engine import Engine
 from ich_node.model.engines.torch_engine import TorchEngine
-from ich_node.model.memory import Memory, NoMemory, SlabAnswer
+from ich_node.model.slab_answers import NoSlabAnswers, SlabAnswer, SlabAnswers
 from ich_node.series.series import Series, Slice
 
-NO_MEMORY = NoMemory()
+NO_ANSWERS = NoSlabAnswers()
 
 
 class Detector:
-    """A loaded bundle and the engine that runs it: torch on the CPU, if none is given. Not
-    thread-safe; one a process.
+    """A loaded bundle and the engine that runs it; without an engine, torch on the CPU. Not
+    thread-safe: one per process.
     """
 
     def __init__(self, bundle: Bundle, engine: Engine | None = None) -> None:
@@ -37,19 +37,23 @@ class Detector:
     def read(
         self,
         series: Series,
+        *,
         progress: Callable[[int, int], None] = lambda *_: None,
-        memory: Memory = NO_MEMORY,
+        answers: SlabAnswers = NO_ANSWERS,
     ) -> Reading:
-        """Read every slice; the network is asked for what memory does not know.
+        """Read every slice; the network runs on the slabs to which `answers` has no answer.
 
-        progress(done, total) is called after each batch; what it raises ends the reading.
+        progress(done, total) is called after each batch; an exception that it raises ends the
+        reading.
         """
         slabs = to_slabs(series, self.bundle.input.slab_mm)
         shift_hu = brain_shift((slab.slice for slab in slabs), self.bundle.input.brain_hu)
         readings: dict[str, SliceReading] = {}
         maps: list[LikelihoodMap] = []
         for slab, answer in zip(
-            slabs, self._answers(slabs, shift_hu, memory, progress), strict=True
+            slabs,
+            self._answer(slabs, shift_hu=shift_hu, known=answers, progress=progress),
+            strict=True,
         ):
             likelihood_map = LikelihoodMap(
                 sop_instance_uid=slab.slice.sop_instance_uid,
@@ -85,11 +89,11 @@ class Detector:
     def likelihood_on_slice(
         self, likelihood_map: LikelihoodMap, slice_: Slice
     ) -> NDArray[np.float32]:
-        """The map in the pixels of the original slice as 0..1 for people to look at; 0 where the
-        input did not reach.
+        """The map in the pixels of the original slice, 0..1, to be shown to people; 0 outside the
+        network's input.
 
         Max head: the calibrated probability of each position. Attention head: the weight relative
-        to the slice's highest, times the slice's probability, since a weight by itself says nothing
+        to the slice's highest, times the slice's probability, because a weight alone says nothing
         about how likely blood is.
         """
         low_YX = likelihood_map.likelihood_YX
@@ -112,20 +116,21 @@ class Detector:
             @ enlarging(share_YX.shape[1], size_px),
         )
 
-    def _answers(
+    def _answer(
         self,
         slabs: list[Slab],
+        *,
         shift_hu: float,
-        memory: Memory,
+        known: SlabAnswers,
         progress: Callable[[int, int], None],
     ) -> list[SlabAnswer]:
         answers = {
             index: answer
             for index, slab in enumerate(slabs)
-            if (answer := memory.recall(slab, shift_hu)) is not None
+            if (answer := known.get(slab, shift_hu)) is not None
         }
-        unknown = iter([index for index in range(len(slabs)) if index not in answers])
-        while batch := list(islice(unknown, self._engine.batch)):
+        unanswered = iter([index for index in range(len(slabs)) if index not in answers])
+        while batch := list(islice(unanswered, self._engine.batch)):
             inputs = [
                 to_network_input(slabs[index].slice, self.bundle.input, shift_hu=shift_hu)
                 for index in batch
@@ -135,7 +140,7 @@ class Detector:
             )
             for index, logit, likelihood_YX in zip(batch, logit_B, likelihood_BYX, strict=True):
                 answers[index] = SlabAnswer(logit=float(logit), likelihood_YX=likelihood_YX)
-                memory.remember(slabs[index], shift_hu, answers[index])
+                known.put(slabs[index], shift_hu, answers[index])
             progress(len(answers), len(slabs))
         return [answers[index] for index in range(len(slabs))]
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
-from ich_node.model.bundle import Calibration, Card, OperatingPoint, Provenance
+from ich_node.model.calibration import Calibration
+from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.model.network import NetworkSpec
 
 # position in their module list -> place in PublishedLevel; the positions that are missing here are

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ich_node.detection.peaks import PeakRule
-from ich_node.model.bundle import Calibration
+from ich_node.model.calibration import Calibration
 
 SPECIFICITY = 0.95  # of the series without bleeding below the threshold
 SLICES_A_SERIES = 30

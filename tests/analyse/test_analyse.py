@@ -29,9 +29,12 @@ def bench(tmp_path, untrained_bundle) -> Bench:
 
 def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
     job = bench.receive(head_series())
-    assert bench.work_once()
+    assert bench.read_next()
     assert bench.job.state is JobState.DONE
-    assert (bench.job.positive, bench.job.bundle_sha256) == (True, bench.shelf.current().sha256)
+    assert (bench.job.positive, bench.job.bundle_sha256) == (
+        True,
+        bench.active_bundle.current().sha256,
+    )
     results, deliveries = (
         bench.ledger.operator.results(job.id),
         bench.ledger.operator.deliveries(job.id),
@@ -40,7 +43,7 @@ def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
     assert sorted({delivery.destination for delivery in deliveries}) == ["archive", "pacs"]
     assert len(deliveries) == 2 * len(results)
     assert all(bench.spool.read(result.path) for result in results)
-    assert not bench.work_once()
+    assert not bench.read_next()
 
 
 def test_reading_twice_makes_the_same_bytes(bench, tmp_path, untrained_bundle):
@@ -51,18 +54,18 @@ def test_reading_twice_makes_the_same_bytes(bench, tmp_path, untrained_bundle):
     claimed = bench.ledger.reading.claim(
         owner="lost", now=bench.now, lease=timedelta(seconds=60), max_attempts=2
     )
-    first = bench.analyser._read(claimed, Detector(bench.shelf.current()))[1]
+    first = bench.analyser.read_job(claimed, Detector(bench.active_bundle.current())).results
     bench.now += timedelta(hours=5)
-    assert bench.work_once()
+    assert bench.read_next()
     assert bench.ledger.operator.results(claimed.id) == first
 
 
 def test_a_refusal_is_an_answer_and_is_not_tried_again(bench):
     bench.receive(head_series(ConvolutionKernel="BONE"))
-    assert bench.work_once()
+    assert bench.read_next()
     assert (bench.job.state, bench.job.reason) == (JobState.REFUSED, "bone_kernel")
     assert "kernel BONE is for bone" in bench.job.detail
-    assert not bench.work_once()
+    assert not bench.read_next()
 
 
 def test_our_own_and_other_results_are_never_read(bench):
@@ -73,7 +76,7 @@ def test_our_own_and_other_results_are_never_read(bench):
         bench.receive(
             head_series(SOPClassUID=sop_class, SeriesInstanceUID=f"1.2.3.{len(sop_class)}")
         )
-    while bench.work_once():
+    while bench.read_next():
         pass
     assert {(job.state, job.reason) for job in bench.ledger.operator.list()} == {
         (JobState.REFUSED, "derived_result")
@@ -82,7 +85,7 @@ def test_our_own_and_other_results_are_never_read(bench):
 
 def test_a_reading_that_cannot_be_reported_is_a_dead_letter_with_its_reason(bench):
     bench.receive(head_series(SeriesInstanceUID="1.2.3.ID"))
-    while bench.work_once():
+    while bench.read_next():
         pass
     failed = next(
         job for job in bench.ledger.operator.list() if job.series_instance_uid == "1.2.3.ID"
@@ -95,18 +98,18 @@ def test_an_object_that_is_gone_from_the_spool_is_tried_again_then_set_aside(ben
     """30 seconds later; after the last allowed try the job is FAILED, and the next one is read."""
     job = bench.receive(head_series())
     bench.spool.absolute(bench.ledger.operator.instances(job)[3].path).unlink()
-    assert bench.work_once()
+    assert bench.read_next()
     assert (bench.job.state, bench.job.reason, bench.job.attempts) == (
         JobState.WAITING,
         "unavailable",
         1,
     )
-    assert not bench.work_once()
+    assert not bench.read_next()
     bench.now += timedelta(seconds=31)
-    assert bench.work_once()
+    assert bench.read_next()
     assert bench.job.state is JobState.FAILED
     bench.receive(head_series(SeriesInstanceUID="1.2.3"))
-    assert bench.work_once()
+    assert bench.read_next()
     assert bench.job.state is JobState.DONE
 
 
@@ -115,7 +118,7 @@ def test_what_nobody_foresaw_counts_as_a_try_and_does_not_stop_the_loop(bench):
     dataset = head_series()[0]
     bench.receive_bytes(dataset, b"not a DICOM file")
     for _ in range(2):
-        assert bench.work_once()
+        assert bench.read_next()
         bench.now += timedelta(seconds=31)
     assert (bench.job.state, bench.job.reason) == (JobState.FAILED, "crashed")
     assert "InvalidDicomError" in bench.job.detail
@@ -124,7 +127,7 @@ def test_what_nobody_foresaw_counts_as_a_try_and_does_not_stop_the_loop(bench):
 def test_a_process_that_is_to_stop_gives_its_job_back_without_a_try(bench):
     bench.receive(head_series())
     bench.stop.set()
-    assert bench.work_once()
+    assert bench.read_next()
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
 
 
@@ -143,11 +146,11 @@ def test_an_analyser_that_was_overtaken_changes_nothing(bench):
             and bench.job.lease_owner == "slow"
         ):
             bench.now = START + timedelta(minutes=2)
-            assert bench.work_once()
+            assert bench.read_next()
         return moment or bench.now
 
     slow = bench.make_analyser("slow", clock)
-    assert slow.work_once(Detector(bench.shelf.current()))
+    assert slow.read_next(Detector(bench.active_bundle.current()))
     assert bench.job.state is JobState.DONE
     assert bench.job.attempts == 2
     assert len(bench.ledger.operator.results(job.id)) == len(
@@ -160,7 +163,10 @@ def test_without_a_model_nothing_is_claimed(bench, tmp_path):
     bench.receive(head_series())
     analyser = bench.make_analyser("first", lambda: bench.now)
     broken = replace(
-        analyser, shelf=ActiveBundle(bench.ledger.activations, tmp_path / "nowhere.safetensors")
+        analyser,
+        active_bundle=ActiveBundle(
+            ledger=bench.ledger.activations, configured=tmp_path / "nowhere.safetensors"
+        ),
     )
     thread = threading.Thread(target=broken.work)
     thread.start()
@@ -170,16 +176,16 @@ def test_without_a_model_nothing_is_claimed(bench, tmp_path):
 
 
 def test_an_activation_counts_from_the_next_job_on(bench, untrained_bundle, tmp_path):
-    """The shelf gives the same object until the choice changes."""
-    first = bench.shelf.current()
-    assert bench.shelf.current() is first
+    """The bundle stays open until another one is activated."""
+    first = bench.active_bundle.current()
+    assert bench.active_bundle.current() is first
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(untrained_bundle.read_bytes())
     bench.ledger.activations.activate_bundle(
         path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=bench.now
     )
-    assert bench.shelf.current() is not first
-    assert open_bundle(copy).sha256 == bench.shelf.current().sha256
+    assert bench.active_bundle.current() is not first
+    assert open_bundle(copy).sha256 == bench.active_bundle.current().sha256
 
 
 def test_a_full_disk_sets_no_series_aside(bench):
@@ -190,10 +196,10 @@ def test_a_full_disk_sets_no_series_aside(bench):
     analyser = replace(bench.analyser, spool=Spool(bench.folder / "spool", reserve_bytes=1 << 60))
     for _ in range(3):
         with pytest.raises(SpoolFull):
-            analyser.work_once(Detector(bench.shelf.current()))
+            analyser.read_next(Detector(bench.active_bundle.current()))
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
     assert "its reserve is" in bench.ledger.operator.events(job.id)[-1].detail
-    assert bench.work_once()
+    assert bench.read_next()
     assert bench.job.state is JobState.DONE
 
 
@@ -202,7 +208,7 @@ def test_the_log_says_which_engine_reads(bench):
     settings = AnalysisSettings(device="cpu", engine="torch")
     analyser = replace(bench.analyser, settings=settings)
     with capture_logs() as lines:
-        analyser._load(bench.shelf.current())
+        analyser.load_detector(bench.active_bundle.current())
     assert [(line["event"], line["device"], line["engine"]) for line in lines] == [
         ("bundle_loaded", "cpu", "torch")
     ]
@@ -216,7 +222,7 @@ OUT_OF_MEMORY = torch.OutOfMemoryError(
 def test_a_gpu_without_memory_is_no_reason_to_wait(bench):
     """This series is read on the CPU, at the first try, and its story says so."""
     job = bench.receive(head_series())
-    assert bench.analyser.work_once(detector_that_raises(bench, OUT_OF_MEMORY))
+    assert bench.analyser.read_next(detector_that_raises(bench, OUT_OF_MEMORY))
     assert (bench.job.state, bench.job.attempts) == (JobState.DONE, 1)
     events = {event.event: event.detail for event in bench.ledger.operator.events(job.id)}
     assert (
@@ -231,9 +237,9 @@ def test_a_lost_gpu_ends_the_process_and_costs_the_series_nothing(bench):
     """
     job = bench.receive(head_series())
     with pytest.raises(DeviceLost, match=r"unspecified launch failure$"):
-        bench.analyser.work_once(detector_that_raises(bench, DEVICE_LOST))
+        bench.analyser.read_next(detector_that_raises(bench, DEVICE_LOST))
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
-    assert bench.work_once()
+    assert bench.read_next()
     assert bench.job.state is JobState.DONE
     assert [event.event for event in bench.ledger.operator.events(job.id)] == [
         "received",
@@ -251,7 +257,7 @@ def test_a_series_that_loses_the_gpu_each_time_is_set_aside(bench):
     bench.receive(head_series())
     for _ in range(3):
         with pytest.raises(DeviceLost):
-            bench.analyser.work_once(detector_that_raises(bench, DEVICE_LOST))
+            bench.analyser.read_next(detector_that_raises(bench, DEVICE_LOST))
         bench.now += timedelta(seconds=31)
     assert (bench.job.state, bench.job.reason, bench.job.attempts) == (JobState.FAILED, "device", 2)
 
@@ -273,6 +279,6 @@ def test_a_clock_put_back_in_the_middle_keeps_the_lease(bench):
         leases.append(bench.job.lease_until)
         return times.pop(0) if len(times) > 1 else times[0]
 
-    assert bench.make_analyser("first", clock).work_once(Detector(bench.shelf.current()))
+    assert bench.make_analyser("first", clock).read_next(Detector(bench.active_bundle.current()))
     assert bench.job.state is JobState.DONE
     assert START - timedelta(hours=3) + timedelta(seconds=60) in leases

@@ -16,8 +16,10 @@ from ich_node.cli.model_rule import add_to
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
-from ich_node.model.bundle import Calibration, Card, OperatingPoint, Provenance, pack_bundle
+from ich_node.model.bundle import pack_bundle
 from ich_node.model.bundle_file import open_bundle
+from ich_node.model.calibration import Calibration
+from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.model.network import MilNetwork, NetworkSpec
 
 RULE = PeakRule(min_distance_px=10, min_likelihood=0.5, min_prominence=0.02, slice_gate=0.1)

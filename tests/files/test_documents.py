@@ -48,7 +48,7 @@ def test_late_slices_give_a_report_that_names_the_one_before(bench):
     slices = head_series(14)
     for count in (12, 13, 14):
         bench.receive(slices[count - 1 : count] if count > 12 else slices[:12])
-        assert bench.work_once()
+        assert bench.read_next()
     first, second, third = reports(bench)
     assert predecessors(first) == []
     assert predecessors(second) == [first.SOPInstanceUID]
@@ -61,11 +61,11 @@ def test_a_predecessor_whose_file_is_gone_does_not_cost_the_reading(bench):
     """Somebody tidied up the spool: the report is written without it."""
     slices = head_series(13)
     bench.receive(slices[:12])
-    bench.work_once()
+    bench.read_next()
     for result in bench.ledger.operator.results(bench.job.id):
         bench.spool.absolute(result.path).unlink()
     bench.receive(slices[12:])
-    assert bench.work_once()
+    assert bench.read_next()
     assert bench.job.state is JobState.DONE
     (sr,) = [
         result for result in bench.ledger.operator.results(bench.job.id) if result.kind == "sr"
@@ -78,12 +78,12 @@ def test_a_refused_series_gets_a_document_only_if_it_is_wanted(bench):
     destination.
     """
     bench.receive(head_series(ConvolutionKernel="H70h"))
-    bench.work_once()
+    bench.read_next()
     assert bench.job.state is JobState.REFUSED
     assert bench.ledger.operator.results(bench.job.id) == []
     bench.ledger.operator.retry(bench.job.id, now=bench.now)
     write_refusals(bench)
-    bench.work_once()
+    bench.read_next()
     (document,) = reports(bench)
     assert any(text.startswith("Reason (bone_kernel):") for text in texts(document))
     assert sorted(
@@ -98,9 +98,9 @@ def test_a_refusal_that_is_retried_says_it_once(bench):
     """The same document again is no second result and no second delivery."""
     write_refusals(bench)
     bench.receive(head_series(ConvolutionKernel="H70h"))
-    bench.work_once()
+    bench.read_next()
     bench.ledger.operator.retry(bench.job.id, now=bench.now)
-    bench.work_once()
+    bench.read_next()
     assert bench.job.state is JobState.REFUSED
     assert len(bench.ledger.operator.results(bench.job.id)) == 1
 
@@ -112,9 +112,9 @@ def test_an_answer_after_a_refusal_replaces_it(bench):
     write_refusals(bench)
     slices = head_series(12)
     bench.receive(slices[:5])
-    bench.work_once()
+    bench.read_next()
     bench.receive(slices[5:])
-    bench.work_once()
+    bench.read_next()
     refusal, answer = reports(bench)
     assert any(text.startswith("Reason (too_few_slices):") for text in texts(refusal))
     assert predecessors(answer) == [refusal.SOPInstanceUID]

@@ -12,15 +12,10 @@ import torch
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
-from ich_node.model import bundle as bundle_module
-from ich_node.model.bundle import (
-    Calibration,
-    Card,
-    OperatingPoint,
-    Provenance,
-    load_bundle,
-    pack_bundle,
-)
+from ich_node.model.bundle import load_bundle, pack_bundle
+from ich_node.model.bundle_header import METADATA_KEY
+from ich_node.model.calibration import Calibration
+from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.model.network import MilNetwork, NetworkSpec
 
 
@@ -51,9 +46,9 @@ def with_card(data: bytes, change) -> bytes:
     """The file with its card edited, as somebody with an editor would."""
     length = struct.unpack("<Q", data[:8])[0]
     header = json.loads(data[8 : 8 + length])
-    document = json.loads(header["__metadata__"][bundle_module.METADATA_KEY])
+    document = json.loads(header["__metadata__"][METADATA_KEY])
     change(document)
-    header["__metadata__"][bundle_module.METADATA_KEY] = json.dumps(document)
+    header["__metadata__"][METADATA_KEY] = json.dumps(document)
     raw = json.dumps(header).encode()
     return struct.pack("<Q", len(raw)) + raw + data[8 + length :]
 

@@ -145,7 +145,7 @@ def test_openvino_tells_nobody(tmp_path):
     script = (
         "import sys\n"
         "from ich_node.model.engines.choose import choose_engine\n"
-        "from ich_node.analyse.active_bundle import open_bundle, shipped_bundle\n"
+        "from ich_node.model.bundle_file import open_bundle, shipped_bundle\n"
         "assert 'openvino' not in sys.modules\n"
         "print(choose_engine(open_bundle(shipped_bundle()), 'auto', 'cpu').engine.name)\n"
         "assert not [name for name in sys.modules if name.startswith('openvino_telemetry.')]\n"

@@ -16,7 +16,9 @@ from ich_node.config.settings import AnalysisSettings
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.ledger import Instance, Job, Ledger, open_ledger
-from ich_node.model.bundle import Calibration, Card, OperatingPoint, Provenance, pack_bundle
+from ich_node.model.bundle import pack_bundle
+from ich_node.model.calibration import Calibration
+from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.model.detector import Detector
 from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.model.network import MilNetwork, NetworkSpec
@@ -57,14 +59,14 @@ class Bench:
         self.ledger: Ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
         self.spool = Spool(folder / "spool")
         self.stop = threading.Event()
-        self.shelf = ActiveBundle(self.ledger.activations, bundle)
+        self.active_bundle = ActiveBundle(ledger=self.ledger.activations, configured=bundle)
         self.analyser = self.make_analyser("first", lambda: self.now)
 
     def make_analyser(self, owner: str, clock: Callable[[], datetime]) -> Analyser:
         return Analyser(
             ledger=self.ledger.reading,
             spool=self.spool,
-            shelf=self.shelf,
+            active_bundle=self.active_bundle,
             settings=AnalysisSettings(lease_seconds=60, max_attempts=2),
             options=ReportOptions(),
             destinations=[
@@ -112,8 +114,8 @@ class Bench:
             instance, ready_at=self.now + ready_in, max_wait=timedelta(minutes=15), urgent=urgent
         )
 
-    def work_once(self) -> bool:
-        return self.analyser.work_once(Detector(self.shelf.current()))
+    def read_next(self) -> bool:
+        return self.analyser.read_next(Detector(self.active_bundle.current()))
 
     @property
     def job(self) -> Job:
@@ -124,7 +126,7 @@ def detector_that_raises(bench: Bench, error: Exception) -> Detector:
     """What CUDA raises comes out of the network's forward pass; there is no GPU here to raise it by
     itself.
     """
-    bundle = bench.shelf.current()
+    bundle = bench.active_bundle.current()
     engine = TorchEngine(bundle.network())
 
     def fail(*_: object) -> None:

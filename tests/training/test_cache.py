@@ -12,15 +12,9 @@ import pytest
 import torch
 
 from ich_node.detection.peaks import PeakRule
-from ich_node.model.bundle import (
-    Bundle,
-    Calibration,
-    Card,
-    OperatingPoint,
-    Provenance,
-    load_bundle,
-    pack_bundle,
-)
+from ich_node.model.bundle import Bundle, load_bundle, pack_bundle
+from ich_node.model.calibration import Calibration
+from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.model.detector import Detector
 from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.model.network import MilNetwork, NetworkSpec

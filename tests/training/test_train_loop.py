@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from ich_node.model.bundle import Calibration
+from ich_node.model.calibration import Calibration
 from ich_node.model.network import MilOutput
 from ich_node.scoring.calibration import calibrate, first_rule, series_threshold
 from training.augment import Augmentation, draw_change

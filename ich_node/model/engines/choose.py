@@ -9,10 +9,11 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ich_node.errors import ConfigError, DeviceLost, Unavailable
+from ich_node.errors import ConfigError, Unavailable
 from ich_node.model.bundle import Bundle
 from ich_node.model.engines.cuda_engine import CudaEngine
 from ich_node.model.engines.engine import Engine
+from ich_node.model.engines.gpu_errors import device_lost, first_line
 from ich_node.model.engines.openvino_engine import OpenVinoEngine, openvino_is_installed
 from ich_node.model.engines.torch_engine import TorchEngine
 
@@ -118,9 +119,4 @@ def load_engine(bundle: Bundle, wanted: EngineName, device: str) -> EngineChoice
     except torch.OutOfMemoryError as error:
         raise Unavailable(f"the GPU has no memory for the model: {first_line(error)}") from error
     except torch.AcceleratorError as error:
-        raise DeviceLost(f"the GPU does not work: {first_line(error)}") from error
-
-
-def first_line(error: Exception) -> str:
-    """CUDA's errors go on for a paragraph."""
-    return str(error).partition("\n")[0]
+        raise device_lost(error) from error

@@ -6,15 +6,9 @@ import torch
 
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
-from ich_node.model.bundle import (
-    Bundle,
-    Calibration,
-    Card,
-    OperatingPoint,
-    Provenance,
-    load_bundle,
-    pack_bundle,
-)
+from ich_node.model.bundle import Bundle, load_bundle, pack_bundle
+from ich_node.model.calibration import Calibration
+from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.model.network import MilNetwork, NetworkSpec
 from tests.support.heads import head_series
 from training.datasets import Box, LabelledSeries, LabelledSlice

@@ -24,7 +24,7 @@ from ich_node.report import (
     write_refusal,
     write_report,
 )
-from ich_node.report.detection_report import report_on
+from ich_node.report.algorithm import algorithm_of
 from ich_node.series.series import Series, read_series
 from tests.support.report.report_examples import ALGORITHM, AT, read_by_hand
 
@@ -72,15 +72,13 @@ def positive() -> Positive:
     series = read_series(datasets)
     detector = Detector(open_bundle(shipped_bundle()))
     reading = detector.read(series)
-    results = report_on(
-        series,
-        datasets,
+    results = write_report(
+        SourceSeries(series=series, datasets=datasets, digest=DIGEST, revision=1),
         reading,
-        detector,
-        digest=DIGEST,
-        revision=1,
-        at=AT,
+        detector.likelihood_on_slice,
+        algorithm=algorithm_of(detector.bundle),
         options=ReportOptions(max_overlays=30),
+        at=AT,
     )
     return Positive(datasets=datasets, results=list(results), series=series, reading=reading)
 

@@ -1,0 +1,154 @@
+"""Writes into the ledger how the attempt to read a job ended: with an outcome, or with an error."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+import torch
+
+from ich_node.analyse.interrupted import Interrupted
+from ich_node.analyse.outcome import Outcome, ReadJob, RefusedJob
+from ich_node.config.destinations import Destination
+from ich_node.errors import ReportError, Unavailable
+from ich_node.ledger import AnalyserLedger, Job, LeaseLost
+from ich_node.model.engines.gpu_errors import device_lost, first_line
+
+RETRY = timedelta(seconds=30)
+GPU_LOST = "GPU lost"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecorder:
+    """max_attempts: for the log; the ledger counts. Every method raises LeaseLost, Unavailable."""
+
+    ledger: AnalyserLedger
+    destinations: Sequence[Destination]
+    max_attempts: int
+    clock: Callable[[], datetime]
+
+    def record_outcome(self, job: Job, outcome: Outcome, *, seconds: float) -> None:
+        """Ends the job and owes its results to the destinations that want them.
+
+        One transaction does both: a crash before it repeats the work and makes the same objects
+        (their UIDs and bytes follow from the input), a crash after it changes nothing.
+        """
+        match outcome:
+            case ReadJob():
+                self._record_reading(job, outcome, seconds=seconds)
+            case RefusedJob():
+                self._record_refusal(job, outcome)
+
+    def record_error(self, job: Job, error: Exception) -> None:
+        """To be called while the error is handled. Returns if the analyser can go on with the next
+        job.
+
+        Raises the error if no job could be read after it either: DeviceLost for a GPU that fails,
+        Unavailable; and LeaseLost, for then the job is not ours to end.
+        """
+        match error:
+            case LeaseLost():
+                raise error
+            case Interrupted():
+                self._release(job, why=str(error))
+            case ReportError():
+                self._fail_at_once(job, "not_reportable", error.detail)
+            case torch.AcceleratorError():
+                # if this fails, the lease runs out and gives the job back
+                with suppress(LeaseLost, Unavailable):
+                    self._record_lost_gpu(job, error)
+                raise device_lost(error) from error
+            case Unavailable():
+                # a full disk, a ledger that does not answer: not the fault of the series, which is
+                # never set aside for it
+                self._release(job, why=error.detail)
+                raise error
+            case OSError():
+                self._fail_attempt(job, "unavailable", str(error))
+            case _:
+                # a bug: logged with its traceback, counted as an attempt, and the queue goes on
+                log.exception("reading_crashed")
+                kind, at = type(error).__name__, self.clock().isoformat()
+                self._fail_attempt(job, "crashed", f"{kind}: see the log at {at}")
+
+    def _record_reading(self, job: Job, outcome: ReadJob, *, seconds: float) -> None:
+        reading = outcome.reading
+        self.ledger.finish(
+            job,
+            now=self.clock(),
+            positive=reading.positive,
+            series_probability=reading.series_probability,
+            bundle_sha256=reading.bundle.sha256,
+            results=outcome.results,
+            **self._recipients(job, positive=reading.positive),
+        )
+        log.info(
+            "series_read",
+            positive=reading.positive,
+            series_probability=round(reading.series_probability, 4),
+            slices=len(reading.slices),
+            left_out=len(reading.left_out),
+            shift_hu=round(reading.shift_hu, 1),
+            results=len(outcome.results),
+            seconds=round(seconds, 2),
+        )
+
+    def _record_refusal(self, job: Job, outcome: RefusedJob) -> None:
+        reason, detail = outcome.refusal.reason, outcome.refusal.detail
+        self.ledger.refuse(
+            job,
+            now=self.clock(),
+            reason=reason,
+            detail=detail,
+            results=outcome.results,
+            **self._recipients(job, positive=False),
+        )
+        log.info("series_refused", reason=reason, detail=detail, results=len(outcome.results))
+
+    def _recipients(self, job: Job, *, positive: bool) -> dict[str, list[str]]:
+        """The names of those who get the objects, and of those who get the notification."""
+        told_before = self.ledger.told_before(job)
+        wanting = [
+            each
+            for each in self.destinations
+            if each.wants(positive=positive, told_before=told_before)
+        ]
+        return {
+            "destinations": [each.name for each in wanting if each.gets == "objects"],
+            "notify": [each.name for each in wanting if each.gets == "notifications"],
+        }
+
+    def _release(self, job: Job, *, why: str) -> None:
+        """Gives the job back; the attempt does not count."""
+        self.ledger.release(job, now=self.clock(), why=why)
+        log.info("job_released", why=why)
+
+    def _fail_at_once(self, job: Job, reason: str, detail: str) -> None:
+        """No retry: the series would have to change first."""
+        self.ledger.fail(job, now=self.clock(), reason=reason, detail=detail, retry_at=None)
+        log.error("job_failed", reason=reason, detail=detail)
+
+    def _fail_attempt(self, job: Job, reason: str, detail: str) -> None:
+        """Counts the attempt; the ledger retries the job or, after the last attempt, fails it."""
+        now = self.clock()
+        self.ledger.fail(job, now=now, reason=reason, detail=detail, retry_at=now + RETRY)
+        log.error(
+            "attempt_failed",
+            reason=reason,
+            detail=detail,
+            attempt=job.attempts,
+            max_attempts=self.max_attempts,
+        )
+
+    def _record_lost_gpu(self, job: Job, error: torch.AcceleratorError) -> None:
+        """The first time is taken for the GPU's fault and does not count; a series that loses the
+        GPU again is counted, or it would keep the node from reading for ever.
+        """
+        detail = f"{GPU_LOST}: {first_line(error)}"
+        if any(GPU_LOST in event.detail for event in self.ledger.events(job.id)):
+            self._fail_attempt(job, "device", detail)
+        else:
+            self._release(job, why=detail)

@@ -1,0 +1,73 @@
+"""The answer about one series from files: as a JSON document and as a sentence."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ich_node.detection.reading import Reading
+from ich_node.dicom.identity import RESEARCH_USE
+from ich_node.errors import Refusal
+from ich_node.report import ResultObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesAnswer:
+    """A Reading or a Refusal. detail: what a person should know about it. bundle: its name and
+    sha256. results: the DICOM objects, if they were asked for.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    bundle: dict[str, str]
+    reading: Reading | None = None
+    refusal: Refusal | None = None
+    detail: str = ""
+    results: tuple[ResultObject, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """The answer as `read --json` prints it."""
+        reading = self.reading
+        return {
+            "study_instance_uid": self.study_instance_uid,
+            "series_instance_uid": self.series_instance_uid,
+            "outcome": "read" if reading else "refused",
+            "reason": self.refusal.reason if self.refusal else None,
+            "detail": self.detail,
+            "bundle": self.bundle,
+            "series_probability": round(reading.series_probability, 6) if reading else None,
+            "positive": reading.positive if reading else None,
+            "slices": [
+                {
+                    "sop_instance_uid": slice_.sop_instance_uid,
+                    "position_mm": round(slice_.position_mm, 4),
+                    "probability": round(slice_.probability, 6),
+                    "findings": [
+                        {
+                            "row": round(finding.row, 2),
+                            "column": round(finding.column, 2),
+                            "likelihood": round(finding.likelihood, 6),
+                        }
+                        for finding in slice_.findings
+                    ],
+                }
+                for slice_ in (reading.slices if reading else ())
+            ],
+            "left_out": [
+                {"sop_instance_uid": left.sop_instance_uid, "reason": left.reason}
+                for left in (reading.left_out if reading else ())
+            ],
+        }
+
+    def sentence(self) -> str:
+        """One line for a terminal."""
+        name = f"series {self.series_instance_uid or '(no SeriesInstanceUID)'}"
+        if self.reading is None:
+            reason = self.refusal.reason if self.refusal else None
+            return f"{name}: refused, {reason}: {self.detail}"
+        marks = sum(len(slice_.findings) for slice_ in self.reading.slices)
+        answer = "POSITIVE" if self.reading.positive else "negative"
+        tail = f"; {self.detail}" if self.detail else ""
+        return (
+            f"{name}: {answer}, p {self.reading.series_probability:.2f}, "
+            f"{marks} marks in {len(self.reading.slices)} slices, "
+            f"{len(self.reading.left_out)} left out{tail} ({RESEARCH_USE})"
+        )

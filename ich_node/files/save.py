@@ -1,0 +1,61 @@
+"""Writes answers and likelihood maps to disk."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.uid import UID
+
+from ich_node.files.answer import SeriesAnswer
+
+
+def write_answer(answer: SeriesAnswer, picture: NDArray[np.uint8] | None, out: Path) -> list[Path]:
+    """reading.json, preview.png and the DICOM objects, in a folder named after the series.
+
+    picture: RGB (Y, X, 3), or None. Returns the files that were written.
+    """
+    folder = out / _folder_name(answer.series_instance_uid)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / "reading.json"]
+    written[0].write_text(
+        json.dumps(answer.document(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    if picture is not None:
+        written.append(folder / "preview.png")
+        Image.fromarray(picture).save(written[-1])
+    for result in answer.results:
+        number = f"-{result.dataset.InstanceNumber:03d}" if result.kind == "overlay" else ""
+        written.append(folder / f"{result.kind.replace('_', '-')}{number}.dcm")
+        written[-1].write_bytes(result.encode())
+    return written
+
+
+def save_maps(answers: Sequence[SeriesAnswer], path: Path) -> None:
+    """Every slice's logit and low-resolution map as .npz: sop_instance_uid (N), logit (N),
+    likelihood (N, h, w); slices in the order of their position.
+    """
+    maps = [map_ for answer in answers if answer.reading for map_ in answer.reading.maps]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:  # given a path, numpy would append .npz to the name
+        np.savez_compressed(
+            file,
+            sop_instance_uid=np.array([map_.sop_instance_uid for map_ in maps], dtype=np.str_),
+            logit=np.array([map_.logit for map_ in maps], dtype=np.float32),
+            likelihood=np.stack([map_.likelihood_YX for map_ in maps])
+            if maps
+            else np.empty((0, 0, 0), np.float32),
+        )
+
+
+def _folder_name(series_instance_uid: str) -> str:
+    """A legal UID is the folder's name; anything else could be a path and is hashed."""
+    uid = UID(series_instance_uid)
+    return (
+        str(uid)
+        if uid.is_valid
+        else f"series-{hashlib.sha256(series_instance_uid.encode()).hexdigest()[:12]}"
+    )
