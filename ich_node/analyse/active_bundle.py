@@ -1,11 +1,14 @@
 """Which bundle reads: the activated one, else the configured one, else the shipped one."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ich_node.errors import BundleError
 from ich_node.ledger import ActivationLedger
-from ich_node.model.bundle import Bundle
 from ich_node.model.bundle_file import open_bundle, shipped_bundle
+
+if TYPE_CHECKING:  # it imports torch, which `ich-node model list` need not wait for
+    from ich_node.model.bundle import Bundle
 
 
 def active_path(ledger: ActivationLedger, configured: Path | None) -> Path:
@@ -23,7 +26,7 @@ class ActiveBundle:
         self._open: Bundle | None = None
         self._opened: tuple[Path, int] | None = None
 
-    def current(self) -> Bundle:
+    def current(self) -> "Bundle":
         """The same object until another bundle is activated or the file changes.
 
         Raises BundleError, Unavailable.

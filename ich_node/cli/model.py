@@ -3,7 +3,7 @@
 import getpass
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +14,11 @@ from ich_node.cli import model_rule
 from ich_node.errors import BundleError
 
 if TYPE_CHECKING:
-    from ich_node.ledger import ActivationLedger
+    from ich_node.ledger import Activation, ActivationLedger
 
-app = typer.Typer(no_args_is_help=True, help="The models: import, look at, activate, roll back.")
+app = typer.Typer(
+    no_args_is_help=True, help="The models: import, list, show, activate, roll back, compare."
+)
 BundleFile = Annotated[
     Path, typer.Argument(help="A bundle file (.safetensors).", exists=True, dir_okay=False)
 ]
@@ -66,16 +68,32 @@ def import_published(
 
 @app.command("list")
 def list_models(context: typer.Context) -> None:
-    """The bundle that reads now, and every activation before it."""
-    from ich_node.analyse.active_bundle import ActiveBundle
+    """The bundle that reads now, as its file states it, and every activation, the newest first.
+
+    The weights are not verified here: `model activate` and the analyser do that before they are
+    used. A file that is missing or is no bundle is an error.
+    """
+    from ich_node.analyse.active_bundle import active_path
+    from ich_node.model.bundle_file import read_header
 
     ledger: ActivationLedger = context.obj.ledger().activations
-    shelf = ActiveBundle(ledger, context.obj.config.bundle.path)
-    current = shelf.current()
-    typer.echo(f"reading now: {current.name} {current.sha256[:12]} ({shelf.current_path()})")
-    for activation in ledger.activations():
+    activations = ledger.activations()
+    path = active_path(ledger, context.obj.config.bundle.path)
+    try:
+        header = read_header(path)
+    except BundleError:
+        _print_activations(activations)
+        raise
+    typer.echo(f"reading now: {header.name} {header.sha256[:12]} ({path})")
+    if activations and activations[0].sha256 != header.sha256:
+        typer.echo("WARNING: this file is not the one that was activated: its sha256 differs")
+    _print_activations(activations)
+
+
+def _print_activations(activations: Sequence["Activation"]) -> None:
+    for each in activations:
         typer.echo(
-            f"{activation.at:%Y-%m-%d %H:%M:%S}Z {activation.name} {activation.sha256[:12]} by {activation.who}: {activation.why}"
+            f"{each.at:%Y-%m-%d %H:%M:%S}Z {each.name} {each.sha256[:12]} by {each.who}: {each.why}"
         )
 
 
@@ -88,28 +106,25 @@ def show(
             help="A bundle file; default: the one that reads now.", exists=True, dir_okay=False
         ),
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Load the bundle, too, and run its self-check.")
+    ] = False,
 ) -> None:
-    """The bundle's card as JSON; loading it verifies it."""
-    from ich_node.analyse.active_bundle import ActiveBundle
-    from ich_node.model.bundle_file import open_bundle
+    """The bundle's card as JSON, as the file states it; only --verify checks the weights."""
+    from ich_node.model.bundle_file import open_bundle, read_header
 
-    bundle = (
-        open_bundle(file)
-        if file
-        else ActiveBundle(
-            context.obj.ledger().activations, context.obj.config.bundle.path
-        ).current()
-    )
-    card = {
-        name: value for name, value in asdict(bundle.card).items() if name != "self_check_peaks"
-    }
-    typer.echo(json.dumps({"sha256": bundle.sha256} | card, indent=2, ensure_ascii=False))
+    path = file or _active_path(context)
+    if verify:
+        open_bundle(path)
+    header = read_header(path)
+    card = {name: value for name, value in header.card.items() if name != "self_check_peaks"}
+    typer.echo(json.dumps({"sha256": header.sha256} | card, indent=2, ensure_ascii=False))
 
 
 @app.command()
 def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
-    """Let this bundle read from the next job on. It is verified, and a copy is kept beside the
-    spool.
+    """Verify this bundle and read with it from the next job on. A copy of the file is kept in the
+    spool's folder.
     """
     from ich_node.model.bundle_file import open_bundle
 
@@ -135,9 +150,16 @@ def rollback(context: typer.Context, why: Why = "") -> None:
     typer.echo(f"activated {activation.name} {activation.sha256[:12]}")
 
 
+def _active_path(context: typer.Context) -> Path:
+    """Of the bundle that reads now."""
+    from ich_node.analyse.active_bundle import active_path
+
+    return active_path(context.obj.ledger().activations, context.obj.config.bundle.path)
+
+
 def _keep(data: bytes, folder: Path) -> Path:
-    """A copy under its own hash, so that the admin may move or overwrite the original and a
-    rollback still finds it.
+    """A copy named after its hash: a rollback finds it even if the original was moved or
+    overwritten.
     """
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{hashlib.sha256(data).hexdigest()}.safetensors"

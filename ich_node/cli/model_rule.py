@@ -11,7 +11,7 @@ import typer
 
 from ich_node.errors import BundleError
 
-if TYPE_CHECKING:  # torch comes with it, and `ich-node jobs list` need not wait for that
+if TYPE_CHECKING:  # it imports torch, which `ich-node model list` need not wait for
     from ich_node.model.bundle import Bundle
 
 BundleFile = Annotated[
@@ -54,30 +54,24 @@ def set_rule(
         ),
     ] = None,
 ) -> None:
-    """Make a new bundle with other numbers for what counts as a peak. Activate it with `ich-node
-    model activate`.
-    """
-    from ich_node.analyse.active_bundle import ActiveBundle
+    """Make a new bundle with another rule for peaks. `ich-node model activate` activates it."""
+    from ich_node.analyse.active_bundle import active_path
     from ich_node.model.bundle_file import open_bundle
     from ich_node.model.revise import revise
 
     if not why.strip():
-        raise typer.BadParameter("say why", param_hint="--why")
+        raise typer.BadParameter("give the reason", param_hint="--why")
     if out.exists():
         raise BundleError(f"{out} exists; a revision is a new file: choose another --out")
-    parent = (
-        open_bundle(bundle)
-        if bundle
-        else ActiveBundle(
-            context.obj.ledger().activations, context.obj.config.bundle.path
-        ).current()
-    )
+    path = bundle or active_path(context.obj.ledger().activations, context.obj.config.bundle.path)
+    parent = open_bundle(path)
     wanted = {"min_prominence": h, "min_likelihood": t, "min_distance_px": d, "slice_gate": gate}
     given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     rule = replace(parent.peak_rule, **given)
     if rule == parent.peak_rule:
         raise BundleError(
-            f"{parent.name} has this rule already: {rule}; give at least one of --h, --T, --d and --gate another value"
+            f"{parent.name} has this rule already: {rule}; "
+            "give at least one of --h, --T, --d and --gate another value"
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(revise(parent, rule, who=getpass.getuser(), why=why, at=datetime.now(UTC)))
@@ -111,14 +105,13 @@ def compare(
     widths = [max(len(row[column]) for row in [*rows, ("", a.name, b.name)]) for column in range(2)]
     typer.echo(f"  {'':{widths[0]}}  {a.name:{widths[1]}}  {b.name}")
     for name, left, right in rows:
-        typer.echo(
-            f"{' ' if left == right else '*'} {name:{widths[0]}}  {left:{widths[1]}}  {right}".rstrip()
-        )
+        mark = " " if left == right else "*"
+        typer.echo(f"{mark} {name:{widths[0]}}  {left:{widths[1]}}  {right}".rstrip())
 
 
 def _facts(bundle: "Bundle") -> dict[str, str]:
-    """The card as dotted names and JSON values; not the self-check, which is no fact about the
-    model.
+    """The card as dotted names and JSON values, without the self-check, which says nothing about
+    the model.
     """
     card = {
         name: value

@@ -1,7 +1,6 @@
-"""A series that takes its reader down: set aside after max_attempts, while all others are read."""
+"""A series that takes its analyser down fails after max_attempts, while all others are read."""
 
-import subprocess
-import sys
+import multiprocessing
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -13,63 +12,47 @@ from ich_node.ledger import Instance, JobState, Ledger, open_ledger
 from ich_node.spool import Spool
 from tests.support.heads import ROOT, head_slice
 from tests.support.peers import wait_until
+from tests.support.poison import DEATHS, MARK, run_poisoned_analyser
 
-# The real command; only the decoder is another: on the marked series it does what a bug in C, or
-# the kernel, does.
-ANALYSER = """
-import os, signal, sys, threading
-from ich_node.series import hounsfield
-decode = hounsfield.decode
-def decode_or_die(dataset, *frame):
-    if dataset.SeriesDescription == "POISON":
-        {death}
-    return decode(dataset, *frame)
-hounsfield.decode = decode_or_die
-from ich_node.cli import main
-main()
-"""
-DEATHS = {
-    "aborts": "os.abort()",
-    "is killed for its memory": "os.kill(os.getpid(), signal.SIGKILL)",
-    "hangs": "threading.Event().wait()",
-}
 CONFIG = """
 [database]
 url = "sqlite:///{folder}/ledger.sqlite"
 [spool]
 path = "{folder}/spool"
 reserve_bytes = 0
+[bundle]
+path = "{bundle}"
 [analysis]
+engine = "torch"
 lease_seconds = 2
 max_attempts = 2
 stall_seconds = 20
 threads = 2
 """
+# Each analyser is a process of its own, forked from one that has imported torch already: the tests
+# start nine of them.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.support.poison", "ich_node.analyse.loop"])
 
 
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_poison_series_is_set_aside_and_blocks_nobody(tmp_path: Path, death: str) -> None:
-    """Its reader dies or hangs each time, and is started again as systemd would; the series before
-    and behind it are read.
+def test_a_poison_series_is_set_aside_and_blocks_nobody(
+    tmp_path: Path, untrained_bundle: Path, death: str
+) -> None:
+    """The analyser dies or hangs on it each time and is started again, as systemd would; the series
+    before and behind it are read.
     """
     ledger, spool = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite"), Spool(tmp_path / "spool")
-    for number, description in enumerate(("before", "POISON", "behind")):
+    for number, description in enumerate(("before", MARK, "behind")):
         receive(ledger, spool, [made(number, index, description) for index in range(12)])
     config = tmp_path / "config.toml"
-    config.write_text(CONFIG.format(folder=tmp_path))
-    command = [
-        sys.executable,
-        "-c",
-        ANALYSER.format(death=DEATHS[death]),
-        "--config",
-        str(config),
-        "analyse",
-    ]
-    readers = []
+    config.write_text(CONFIG.format(folder=tmp_path, bundle=untrained_bundle))
+    analysers = []
 
     def all_ended() -> bool:
-        if not readers or readers[-1].poll() is not None:
-            readers.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        if not analysers or analysers[-1].exitcode is not None:
+            analysers.append(PROCESSES.Process(target=run_poisoned_analyser, args=(config, death)))
+            analysers[-1].start()
         return all(
             job.state not in (JobState.WAITING, JobState.READING) for job in ledger.operator.list()
         )
@@ -77,12 +60,12 @@ def test_a_poison_series_is_set_aside_and_blocks_nobody(tmp_path: Path, death: s
     try:
         wait_until(all_ended, seconds=240, what="the end of all three")
     finally:
-        readers[-1].kill()
-        readers[-1].wait()
+        analysers[-1].kill()
+        analysers[-1].join()
     behind, poison, before = ledger.operator.list()
     assert (before.state, behind.state) == (JobState.DONE, JobState.DONE)
     assert (poison.state, poison.reason, poison.attempts) == (JobState.FAILED, "crashed", 2)
-    assert len(readers) >= 3
+    assert len(analysers) >= 3
     ledger.dispose()
 
 
@@ -97,7 +80,7 @@ def made(number: int, index: int, description: str) -> Dataset:
 
 
 def receive(ledger: Ledger, spool: Spool, series: list[Dataset]) -> None:
-    """What the listener leaves behind for a series that is complete."""
+    """Stores a complete series as the listener does."""
     now = datetime.now(UTC)
     for ds in series:
         file = BytesIO()

@@ -1,5 +1,5 @@
-"""`ich-node model set-rule` makes a new bundle that says where it comes from; `compare` puts two
-side by side.
+"""`ich-node model set-rule` makes a new bundle that states its origin; `compare` shows two side by
+side.
 """
 
 import hashlib
@@ -25,22 +25,27 @@ from ich_node.model.network import MilNetwork, NetworkSpec
 RULE = PeakRule(min_distance_px=10, min_likelihood=0.5, min_prominence=0.02, slice_gate=0.1)
 
 
-@pytest.fixture
-def parent(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def packed() -> bytes:
     torch.manual_seed(0)
     spec = NetworkSpec()
     card = Card(
         name="test",
         network_spec=spec,
-        input=InputSpec(),
+        input=InputSpec(size_px=64),  # the self-check runs each time a bundle is made or opened
         peak_rule=RULE,
         calibration=Calibration(),
         operating_point=OperatingPoint(threshold=0.5),
         provenance=Provenance(source="a test", created="2026-01-01", details={"seed": 0}),
         licence="Apache-2.0",
     )
+    return pack_bundle(card, dict(MilNetwork(spec).state_dict()))
+
+
+@pytest.fixture
+def parent(tmp_path, packed) -> Path:
     path = tmp_path / "parent.safetensors"
-    path.write_bytes(pack_bundle(card, dict(MilNetwork(spec).state_dict())))
+    path.write_bytes(packed)
     return path
 
 
@@ -53,8 +58,8 @@ def model(*arguments: object):
 
 
 def test_a_new_bundle_with_the_given_numbers(parent, tmp_path):
-    """h, T, d and the gate as given, the rest as it was; the parent's file is untouched and named
-    by its hash.
+    """The given numbers change and the others stay; the parent's file is untouched, and its hash is
+    in the new bundle.
     """
     before = parent.read_bytes()
     out = tmp_path / "new" / "revised.safetensors"
@@ -72,11 +77,11 @@ def test_a_new_bundle_with_the_given_numbers(parent, tmp_path):
         0.5,
     )
     assert result.exit_code == 0, result.output
-    revised = open_bundle(out)
+    original, revised = open_bundle(parent), open_bundle(out)
     assert revised.peak_rule == replace(RULE, min_likelihood=0.75, slice_gate=0.5)
+    assert revised.weights.keys() == original.weights.keys()
     assert all(
-        torch.equal(tensor, open_bundle(parent).weights[name])
-        for name, tensor in revised.weights.items()
+        torch.equal(tensor, original.weights[name]) for name, tensor in revised.weights.items()
     )
     assert parent.read_bytes() == before
     (revision,) = revised.card.provenance.details["revisions"]
@@ -87,7 +92,7 @@ def test_a_new_bundle_with_the_given_numbers(parent, tmp_path):
 
 
 def test_every_revision_is_kept(parent, tmp_path):
-    """A revision of a revision has both, the older one first."""
+    """A revision of a revision lists both, the older one first."""
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
     model("set-rule", "--bundle", parent, "--out", first, "--why", "one", "--d", 20)
     model("set-rule", "--bundle", first, "--out", second, "--why", "two", "--h", 0.5)
@@ -127,8 +132,8 @@ def test_the_same_rule_is_no_revision(parent, tmp_path):
         ("--T", "nan"),
     ],
 )
-def test_numbers_that_cannot_be_are_refused(parent, tmp_path, option):
-    """And nothing is written."""
+def test_impossible_numbers_are_refused(parent, tmp_path, option):
+    """Nothing is written."""
     arguments = [
         "set-rule",
         "--bundle",
@@ -148,7 +153,7 @@ def test_numbers_that_cannot_be_are_refused(parent, tmp_path, option):
 
 
 def test_side_by_side(parent, tmp_path):
-    """Lines that differ are marked: the rule, the hash and the history; not the weights or the
+    """Lines that differ are marked: the rule, the hash and the history, but not the weights or the
     licence.
     """
     out = tmp_path / "revised.safetensors"

@@ -1,4 +1,4 @@
-"""An analyser on a ledger and a spool of its own, whose time stands still until a test moves it."""
+"""An analyser with its own ledger and spool, whose clock stands still until a test moves it."""
 
 import threading
 from collections.abc import Callable
@@ -32,14 +32,16 @@ DEVICE_LOST = torch.AcceleratorError(
 
 
 def write_untrained_bundle(path: Path) -> None:
-    """Untrained weights that call everything positive: what is read does not matter here."""
+    """Untrained weights that call everything positive, for tests that do not depend on what is read.
+    The small input keeps the network quick.
+    """
     spec = NetworkSpec(architecture="published", head="max")
     torch.manual_seed(1)
     card = Card(
         name="untrained",
         network_spec=spec,
-        input=InputSpec(),
-        peak_rule=PeakRule(min_distance_px=40, min_likelihood=-100.0, min_prominence=0.0),
+        input=InputSpec(size_px=64),
+        peak_rule=PeakRule(min_distance_px=10, min_likelihood=-100.0, min_prominence=0.0),
         calibration=Calibration(),
         operating_point=OperatingPoint(threshold=0.0),
         provenance=Provenance(source="a test", created="2026-01-01"),
@@ -49,9 +51,7 @@ def write_untrained_bundle(path: Path) -> None:
 
 
 class Bench:
-    """`receive` puts a series there as the listener would; `now` is what all of them take for the
-    time.
-    """
+    """`receive` stores a series as the listener does; `now` is the time on every clock here."""
 
     def __init__(self, folder: Path, bundle: Path) -> None:
         self.now = START
@@ -123,8 +123,8 @@ class Bench:
 
 
 def detector_that_raises(bench: Bench, error: Exception) -> Detector:
-    """What CUDA raises comes out of the network's forward pass; there is no GPU here to raise it by
-    itself.
+    """The error comes out of the network's forward pass, as CUDA's errors do; there is no GPU here
+    that could raise it.
     """
     bundle = bench.active_bundle.current()
     engine = TorchEngine(bundle.network())
