@@ -1,1 +1,1 @@
-"""Claim a job, read its series, report; what is kept from one job to the next."""
+"""Claim a job, read its series, record the outcome; preview series that still arrive."""

@@ -1,4 +1,4 @@
-"""The network's answers about one series, kept in the ledger for whichever process reads it next."""
+"""The network's answers about one series, kept in the ledger for the process that reads it next."""
 
 from collections.abc import Mapping
 from datetime import datetime

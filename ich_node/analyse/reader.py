@@ -1,4 +1,4 @@
-"""The objects of a job -> Series -> Reading. What was decoded or answered before is not repeated."""
+"""The objects of a job -> Series -> Reading, with the pixels and answers that are cached."""
 
 import io
 from collections.abc import Callable

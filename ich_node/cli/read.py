@@ -38,9 +38,9 @@ def read(
         bool, typer.Option("--dicom/--no-dicom", help="Write DICOM objects to --out.")
     ] = True,
 ) -> None:
-    """Read series from files: what the node would answer, now.
+    """Read series from files and print what the node would answer.
 
-    A lone slice is read as such; the node itself waits for a whole head and refuses less than 8
+    A single slice is read, too; the node itself waits for a whole head and refuses fewer than 8
     slices.
     """
     from ich_node.files.answer import SeriesAnswer
@@ -54,7 +54,7 @@ def read(
 
     config = context.obj.config
     opened = open_bundle(bundle or config.bundle.path or shipped_bundle())
-    # OpenVINO takes longer to begin than torch to read a few series
+    # OpenVINO takes longer to start than torch takes to read a few series
     choice = choose_engine(
         opened, "torch" if config.analysis.engine == "auto" else config.analysis.engine, "cpu"
     )
@@ -100,7 +100,7 @@ def explain(
     paths: Paths,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Say what the node would read or refuse, and why, object by object; nothing is analysed."""
+    """Print what the node would read or refuse, and why, for each object; nothing is analysed."""
     from ich_node.errors import Refusal
     from ich_node.files.find import find_series
     from ich_node.series.series import read_series
@@ -128,7 +128,10 @@ def explain(
             document |= {
                 "outcome": "read",
                 "reason": None,
-                "detail": f"{len(positions_mm)} slices over {height_mm:.0f} mm, tilt {series.tilt_deg:.1f} degrees",
+                "detail": (
+                    f"{len(positions_mm)} slices over {height_mm:.0f} mm, "
+                    f"tilt {series.tilt_deg:.1f} degrees"
+                ),
                 "left_out": [
                     {"sop_instance_uid": left.sop_instance_uid, "reason": left.reason}
                     for left in series.left_out
@@ -140,16 +143,13 @@ def explain(
         typer.echo(json.dumps({"series": documents, "skipped": not_dicom}, ensure_ascii=False))
         return
     for document in documents:
-        head = f"series {document['series_instance_uid'] or '(no SeriesInstanceUID)'}, {document['objects']} objects: "
-        typer.echo(
-            head
-            + (
-                "would be read: "
-                if document["outcome"] == "read"
-                else f"would be refused ({document['reason']}): "
-            )
-            + document["detail"]
+        name = document["series_instance_uid"] or "(no SeriesInstanceUID)"
+        outcome = (
+            "would be read"
+            if document["outcome"] == "read"
+            else f"would be refused ({document['reason']})"
         )
+        typer.echo(f"series {name}, {document['objects']} objects: {outcome}: {document['detail']}")
         for left in document["left_out"]:
             typer.echo(f"  left out {left['sop_instance_uid']}: {left['reason']}")
     for file in skipped:

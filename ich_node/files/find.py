@@ -1,7 +1,7 @@
-"""Files and folders on disk -> series of datasets, for the one-shot `read` and `explain`."""
+"""Files and folders on disk -> series of datasets, for `ich-node read` and `explain`."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ich_node.series.attributes import uid_of
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesFiles:
-    """The files of one SeriesInstanceUID; '' where the objects carry none."""
+    """The files of one series. A UID is '' if the objects have none."""
 
     series_instance_uid: str
     study_instance_uid: str
@@ -37,17 +37,15 @@ class Skipped:
     reason: str
 
 
-def find_series(
-    paths: Sequence[Path], progress: Callable[[int], None] = lambda _: None
-) -> tuple[list[SeriesFiles], list[Skipped]]:
-    """Every DICOM file below the paths, grouped by series in the order of their names.
+def find_series(paths: Sequence[Path]) -> tuple[list[SeriesFiles], list[Skipped]]:
+    """Every DICOM file below the paths, grouped by series, the files in the order of their names.
 
     A DICOMDIR is not followed: its file references could point anywhere. Symbolic links inside
     folders are not followed.
     """
     grouped: dict[tuple[str, str], list[Path]] = defaultdict(list)
     skipped: list[Skipped] = []
-    for count, path in enumerate(_files(paths), start=1):
+    for path in _files(paths):
         try:
             header = _read(
                 path,
@@ -62,7 +60,6 @@ def find_series(
             skipped.append(Skipped(path=path, reason=f"cannot be read ({error})"))
             continue
         grouped[identity].append(path)
-        progress(count)
     series = [
         SeriesFiles(
             study_instance_uid=study_uid, series_instance_uid=series_uid, paths=tuple(files)
@@ -73,8 +70,8 @@ def find_series(
 
 
 def _read(path: Path, **options: Any) -> Dataset:
-    """A dataset; of a deflated file only its meta information, for inflating it could take any
-    amount of memory.
+    """A dataset; of a deflated file only the file meta information, because inflating it could take
+    any amount of memory.
     """
     meta = read_file_meta_info(path)
     if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:

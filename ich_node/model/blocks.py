@@ -1,4 +1,4 @@
-"""The layers that the feature extractors are built of."""
+"""The layers that make up the feature extractors."""
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ def conv_unit(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequen
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions and a shortcut (He et al. 2016); a 1x1 projection where the width changes."""
+    """Two convolutions and a shortcut (He et al. 2016), 1x1 where the width changes."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

@@ -18,8 +18,8 @@ LENGTH_BYTES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class BundleHeader:
-    """card: the JSON document as the file has it. Nothing of this has been checked against the
-    weights: only loading the bundle does that.
+    """card: the JSON document as the file has it. It has not been checked against the weights: only
+    loading the bundle does that.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """The authors' published state dicts -> our network's weights and their tuned rule.
 
-Their module list builds 21 convolutions, of which the forward pass uses 12: the first block of
-every level is computed and thrown away. Only the live ones are taken over. The weights have no
-licence: a user brings the file; it is never shipped.
+Their module list has 21 convolutions, of which the output depends on 12: the first block of every
+level is computed and its result is discarded. Only the weights of the 12 are imported. The authors
+grant no licence: users bring the file themselves, and it is never shipped.
 """
 
 import re
@@ -18,9 +18,9 @@ from ich_node.model.calibration import Calibration
 from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.model.network import NetworkSpec
 
-# position in their module list -> place in PublishedLevel; the positions that are missing here are
-# the dead blocks
-LIVE_UNITS = {
+# Position in their module list -> place in PublishedLevel. The positions that are missing here are
+# the unused blocks.
+USED_UNITS = {
     "init_conv": "features.0.entry",
     "layers.6": "features.1.entry",
     "layers.13": "features.2.entry",
@@ -38,9 +38,9 @@ HEADS = {
         "attention.conv_final": "head.score",
     },
 }
-DEAD_UNITS = re.compile(r"layers\.(0|1|2|7|8|9|14|15|16)\.")
-# Nemcek 2021 §II-E, with the digits of the authors' code; their detector drops peaks near the
-# border and has no gate.
+UNUSED_UNITS = re.compile(r"layers\.(0|1|2|7|8|9|14|15|16)\.")
+# Nemcek 2021 §II-E, with the digits of the authors' code. Their detector ignores peaks near the
+# border and has no slice gate.
 RULES = {
     "max": PeakRule(
         min_distance_px=10, min_likelihood=0.75963, min_prominence=0.024203, exclude_border=True
@@ -57,11 +57,13 @@ THRESHOLDS = {"max": 0.75, "attention": 0.85}
 def convert_published(
     state: Mapping[str, Tensor], *, source: str, created: str
 ) -> tuple[Card, dict[str, Tensor]]:
-    """The authors' state dict -> a bundle's card and weights. Raises BundleError if it is not one
-    of theirs.
+    """The authors' state dict -> a bundle's card and weights. source: the file's name; created: a
+    date.
+
+    Raises BundleError if the state dict is not one of theirs.
     """
     head: Literal["max", "attention"] = "attention" if "attention.conv_w.weight" in state else "max"
-    places = LIVE_UNITS | HEADS[head]
+    places = USED_UNITS | HEADS[head]
     weights: dict[str, Tensor] = {}
     for name, tensor in state.items():
         unit, _, leaf = (
@@ -74,9 +76,10 @@ def convert_published(
         if unit in places:
             index = "0." if ".conv." in name else "1." if ".bn." in name else ""
             weights[f"{places[unit]}.{index}{leaf}"] = tensor
-        elif not DEAD_UNITS.match(name):
+        elif not UNUSED_UNITS.match(name):
             raise BundleError(
-                f"{source}: '{name}' does not belong to the published networks (MaxPool.pt, Attention.pt)"
+                f"{source}: '{name}' does not belong to the published networks "
+                "(MaxPool.pt, Attention.pt)"
             )
     card = Card(
         name=f"published-{head}",
@@ -93,6 +96,9 @@ def convert_published(
                 "training_data": "RSNA Intracranial Hemorrhage Detection 2019",
             },
         ),
-        licence="none granted by the authors: do not redistribute; trained on RSNA 2019 (non-commercial research)",
+        licence=(
+            "none granted by the authors: do not redistribute; "
+            "trained on RSNA 2019 (non-commercial research)"
+        ),
     )
     return card, weights

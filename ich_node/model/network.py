@@ -2,11 +2,13 @@
 likelihood map.
 
 Source: Nemcek, Vicar, Jakubicek 2021, §II-B and §II-C, eq. 1-3; the gated attention is Ilse et al.
-2018. Three extractors by name. Two, because the paper's text and the authors' trained weights
+2018. There are three extractors: two because the paper's text and the authors' trained weights
 differ, and ours:
 
-- `paper`: 3 levels of 3 residual blocks with 2 convolutions each (18), 2 poolings: the map is 1/4 of the input.
-- `published`: what the authors' checkpoints compute: 12 convolutions, one block of 3 a level, 3 poolings: 1/8.
+- `paper`: 3 levels of 3 residual blocks with 2 convolutions each (18), 2 poolings; the map is 1/4
+  of the input.
+- `published`: what the authors' checkpoints compute: 12 convolutions, one block of 3 per level, 3
+  poolings; the map is 1/8.
 - `pyramid`: see pyramid.py; the map is 1/4.
 """
 
@@ -27,8 +29,8 @@ WIDTHS = {"paper": (12, 24, 36), "published": (12, 24, 36), "pyramid": (16, 32, 
 class NetworkSpec:
     """Everything that decides what the network computes.
 
-    widths: channels of each level. mirrored: in use, not in training, the map is the mean of the
-    slice's and its mirror image's.
+    widths: channels of each level. mirrored: in evaluation mode, not in training, the map is the
+    mean of the maps of the slice and of its mirror image.
     """
 
     architecture: Literal["paper", "published", "pyramid"] = "published"
@@ -48,7 +50,7 @@ class MilOutput(NamedTuple):
 
 
 class PublishedLevel(nn.Module):
-    """An entry unit and a residual block of three units; no ReLU after the sum; then pooling by 2."""
+    """An entry unit and a residual block of three units, no ReLU after the sum, pooling by 2."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -77,8 +79,8 @@ class PaperLevel(nn.Sequential):
 class MaxHead(nn.Module):
     """Eq. 1: a scalar map h_k, its maximum is the logit.
 
-    The fully connected layer that the paper puts behind the maximum would scale one number; the
-    convolution does that already.
+    The fully connected layer that the paper has after the maximum would only scale one number,
+    which the convolution can do.
     """
 
     def __init__(self, channels: int) -> None:
@@ -91,8 +93,8 @@ class MaxHead(nn.Module):
 
 
 class AttentionHead(nn.Module):
-    """Eq. 2 and 3: z is the mean of h_k weighted by gated attention a_k; a linear layer makes the
-    logit. The map is a_k.
+    """Eq. 2 and 3: z is the mean of h_k weighted by gated attention a_k; the logit is linear in z.
+    The map is a_k.
     """
 
     def __init__(self, channels: int) -> None:

@@ -1,10 +1,11 @@
-"""A feature pyramid (Lin et al. 2017): a cell of the map knows its clot in detail and the whole
-head around it.
+"""A feature pyramid (Lin et al. 2017): a cell of the map depends on its place in detail and on the
+whole head around it.
 
 The published extractor spends most of its time on full-resolution layers of 12 channels, and a cell
-of its map sees 65 mm around. Here the first layer halves the image, five levels reach down to 1/32,
-and the deep ones are added back to the map's level: ten times the weights in a third of the time,
-and a chronic collection over half a hemisphere can be told by the other half.
+of its map depends on the 65 mm around it. Here the first layer halves the image, five levels go
+down to 1/32, and the deep levels are added to the level of the map: ten times the weights in a
+third of the time, and a chronic collection over half a hemisphere can be compared with the other
+half.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from torch.nn import functional
 
 from ich_node.model.blocks import ResidualBlock, conv_unit
 
-BLOCKS = (1, 1, 2, 2, 2)  # residual blocks a level
-MAP_LEVEL = 1  # the second level, at 1/4, is the map's
+BLOCKS = (1, 1, 2, 2, 2)  # residual blocks per level
+MAP_LEVEL = 1  # the map has the resolution of the second level, 1/4
 
 
 class Pyramid(nn.Module):

@@ -1,6 +1,4 @@
-"""A bundle with another PeakRule: a new file that says what it came from. Nothing is edited in
-place.
-"""
+"""A bundle with another PeakRule is a new file that states its origin; none is edited in place."""
 
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -25,8 +23,8 @@ def revise(
 ) -> bytes:
     """The bytes of a bundle with the same weights, this rule and a new self-check.
 
-    Its provenance gains who, when, why, the parent's sha256 and the rule before; evidence (JSON) is
-    what speaks for the rule. Raises BundleError for a rule that cannot be.
+    Its provenance gets an entry: who, when, why, the parent's sha256, the rule before, and evidence
+    (JSON), the measurements that support the new rule. Raises BundleError for an impossible rule.
     """
     check_rule(rule)
     revision = {
@@ -49,7 +47,7 @@ def revise(
 
 
 def check_rule(rule: PeakRule) -> None:
-    """Raises BundleError naming the number that cannot be."""
+    """Raises BundleError that names the impossible number."""
     if rule.min_distance_px < 1:
         raise BundleError(f"d is a distance of at least 1 px, not {rule.min_distance_px}")
     if not (isfinite(rule.min_prominence) and rule.min_prominence >= 0):

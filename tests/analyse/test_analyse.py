@@ -1,6 +1,4 @@
-"""Every way a reading can end: an answer, a refusal, a try that failed, a dead letter, a job given
-back.
-"""
+"""Every way an attempt to read a job can end: read, refused, failed, retried, released."""
 
 import threading
 from dataclasses import replace
@@ -47,9 +45,7 @@ def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
 
 
 def test_reading_twice_makes_the_same_bytes(bench, tmp_path, untrained_bundle):
-    """Another analyser at another time, after the first one's lease ran out: the objects are the
-    same.
-    """
+    """Another analyser reads the job later, after the first one's lease ran out."""
     bench.receive(head_series())
     claimed = bench.ledger.reading.claim(
         owner="lost", now=bench.now, lease=timedelta(seconds=60), max_attempts=2
@@ -60,7 +56,7 @@ def test_reading_twice_makes_the_same_bytes(bench, tmp_path, untrained_bundle):
     assert bench.ledger.operator.results(claimed.id) == first
 
 
-def test_a_refusal_is_an_answer_and_is_not_tried_again(bench):
+def test_a_refusal_is_an_outcome_and_is_not_retried(bench):
     bench.receive(head_series(ConvolutionKernel="BONE"))
     assert bench.read_next()
     assert (bench.job.state, bench.job.reason) == (JobState.REFUSED, "bone_kernel")
@@ -69,8 +65,8 @@ def test_a_refusal_is_an_answer_and_is_not_tried_again(bench):
 
 
 def test_our_own_and_other_results_are_never_read(bench):
-    """A Secondary Capture or SR that a PACS routes back is a refusal, even if it came in by another
-    way than our listener.
+    """A Secondary Capture or SR that a PACS routes back is refused, even if our listener did not
+    receive it.
     """
     for sop_class in ("1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.88.34"):
         bench.receive(
@@ -83,7 +79,7 @@ def test_our_own_and_other_results_are_never_read(bench):
     }
 
 
-def test_a_reading_that_cannot_be_reported_is_a_dead_letter_with_its_reason(bench):
+def test_a_reading_that_cannot_be_reported_fails_with_its_reason(bench):
     bench.receive(head_series(SeriesInstanceUID="1.2.3.ID"))
     while bench.read_next():
         pass
@@ -94,8 +90,8 @@ def test_a_reading_that_cannot_be_reported_is_a_dead_letter_with_its_reason(benc
     assert "1.2.3.ID" in failed.detail
 
 
-def test_an_object_that_is_gone_from_the_spool_is_tried_again_then_set_aside(bench):
-    """30 seconds later; after the last allowed try the job is FAILED, and the next one is read."""
+def test_an_object_that_is_missing_from_the_spool_is_retried_then_fails(bench):
+    """30 seconds later; after the last attempt the job is FAILED, and the next one is read."""
     job = bench.receive(head_series())
     bench.spool.absolute(bench.ledger.operator.instances(job)[3].path).unlink()
     assert bench.read_next()
@@ -113,8 +109,8 @@ def test_an_object_that_is_gone_from_the_spool_is_tried_again_then_set_aside(ben
     assert bench.job.state is JobState.DONE
 
 
-def test_what_nobody_foresaw_counts_as_a_try_and_does_not_stop_the_loop(bench):
-    """A file in the spool that is not DICOM: cannot happen, and must not take the process down."""
+def test_a_bug_counts_as_an_attempt_and_does_not_stop_the_loop(bench):
+    """A file in the spool that is not DICOM must not take the process down."""
     dataset = head_series()[0]
     bench.receive_bytes(dataset, b"not a DICOM file")
     for _ in range(2):
@@ -124,16 +120,16 @@ def test_what_nobody_foresaw_counts_as_a_try_and_does_not_stop_the_loop(bench):
     assert "InvalidDicomError" in bench.job.detail
 
 
-def test_a_process_that_is_to_stop_gives_its_job_back_without_a_try(bench):
+def test_a_process_that_stops_releases_its_job_and_counts_no_attempt(bench):
     bench.receive(head_series())
     bench.stop.set()
     assert bench.read_next()
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
 
 
-def test_an_analyser_that_was_overtaken_changes_nothing(bench):
-    """Its lease ran out in the middle and another one finished: what it has to say comes too late,
-    and is not said.
+def test_an_analyser_whose_lease_was_lost_changes_nothing(bench):
+    """Its lease ran out during the reading, and another analyser finished: the outcome of the first
+    is not recorded.
     """
     job = bench.receive(head_series())
     times = iter([START, START])
@@ -159,7 +155,7 @@ def test_an_analyser_that_was_overtaken_changes_nothing(bench):
 
 
 def test_without_a_model_nothing_is_claimed(bench, tmp_path):
-    """The jobs wait, unharmed, until the admin has repaired the bundle."""
+    """The jobs wait, with no attempt counted, until the admin has repaired the bundle."""
     bench.receive(head_series())
     analyser = bench.make_analyser("first", lambda: bench.now)
     broken = replace(
@@ -175,7 +171,7 @@ def test_without_a_model_nothing_is_claimed(bench, tmp_path):
     assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
 
 
-def test_an_activation_counts_from_the_next_job_on(bench, untrained_bundle, tmp_path):
+def test_the_next_job_is_read_with_the_activated_bundle(bench, untrained_bundle, tmp_path):
     """The bundle stays open until another one is activated."""
     first = bench.active_bundle.current()
     assert bench.active_bundle.current() is first
@@ -188,10 +184,8 @@ def test_an_activation_counts_from_the_next_job_on(bench, untrained_bundle, tmp_
     assert open_bundle(copy).sha256 == bench.active_bundle.current().sha256
 
 
-def test_a_full_disk_sets_no_series_aside(bench):
-    """There is no room for its results, however often it is tried: it waits, and is read when there
-    is.
-    """
+def test_a_full_disk_fails_no_series(bench):
+    """Without room for the results no attempt counts; the series is read when there is room."""
     job = bench.receive(head_series())
     analyser = replace(bench.analyser, spool=Spool(bench.folder / "spool", reserve_bytes=1 << 60))
     for _ in range(3):
@@ -203,7 +197,7 @@ def test_a_full_disk_sets_no_series_aside(bench):
     assert bench.job.state is JobState.DONE
 
 
-def test_the_log_says_which_engine_reads(bench):
+def test_the_engine_is_logged(bench):
     """Once, when the bundle is loaded."""
     settings = AnalysisSettings(device="cpu", engine="torch")
     analyser = replace(bench.analyser, settings=settings)
@@ -219,8 +213,8 @@ OUT_OF_MEMORY = torch.OutOfMemoryError(
 )
 
 
-def test_a_gpu_without_memory_is_no_reason_to_wait(bench):
-    """This series is read on the CPU, at the first try, and its story says so."""
+def test_a_gpu_without_memory_does_not_delay_the_reading(bench):
+    """This series is read on the CPU at the first attempt, and its events say so."""
     job = bench.receive(head_series())
     assert bench.analyser.read_next(detector_that_raises(bench, OUT_OF_MEMORY))
     assert (bench.job.state, bench.job.attempts) == (JobState.DONE, 1)
@@ -231,10 +225,8 @@ def test_a_gpu_without_memory_is_no_reason_to_wait(bench):
     )
 
 
-def test_a_lost_gpu_ends_the_process_and_costs_the_series_nothing(bench):
-    """The job is given back without a try; the process, whose CUDA is spoilt for good, ends and is
-    started again.
-    """
+def test_a_lost_gpu_ends_the_process_and_counts_no_attempt(bench):
+    """The job is released; the process, in which CUDA cannot work again, ends and is restarted."""
     job = bench.receive(head_series())
     with pytest.raises(DeviceLost, match=r"unspecified launch failure$"):
         bench.analyser.read_next(detector_that_raises(bench, DEVICE_LOST))
@@ -250,10 +242,8 @@ def test_a_lost_gpu_ends_the_process_and_costs_the_series_nothing(bench):
     ]
 
 
-def test_a_series_that_loses_the_gpu_each_time_is_set_aside(bench):
-    """The first time costs nothing; from then on it counts, or it would keep the node from reading
-    for ever.
-    """
+def test_a_series_that_loses_the_gpu_each_time_fails(bench):
+    """The first time is not counted; later ones are, or the series would block the node."""
     bench.receive(head_series())
     for _ in range(3):
         with pytest.raises(DeviceLost):
@@ -262,15 +252,15 @@ def test_a_series_that_loses_the_gpu_each_time_is_set_aside(bench):
     assert (bench.job.state, bench.job.reason, bench.job.attempts) == (JobState.FAILED, "device", 2)
 
 
-def test_a_gpu_that_is_not_there_is_waited_for():
-    """A driver may come back; the door and the sender must not be stopped over it."""
+def test_the_analyser_waits_for_a_gpu_that_is_not_there():
+    """A driver may come back; the listener and the sender go on."""
     with pytest.raises(Unavailable, match="device is 'cuda:7', and this process finds"):
         choose_device("cuda:7")
     assert choose_device("cpu") == "cpu"
 
 
-def test_a_clock_put_back_in_the_middle_keeps_the_lease(bench):
-    """It is renewed by the new clock at the next step, instead of hours later."""
+def test_the_lease_is_kept_when_the_clock_is_set_back(bench):
+    """The lease is renewed by the new time at the next step, not hours later."""
     bench.receive(head_series())
     times = [START, START, START - timedelta(hours=3)]
     leases = []

@@ -1,4 +1,4 @@
-"""`ich-node model list` and `show` read a bundle's header: quick, and without a claim that it verifies."""
+"""`ich-node model list` and `show` read a bundle's header and do not claim to verify it."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What the analyser writes about a series that changed, and about one that it does not read."""
+"""The documents about a series that changed, and about one that is refused."""
 
 from dataclasses import replace
 
@@ -57,8 +57,8 @@ def test_late_slices_give_a_report_that_names_the_one_before(bench):
     assert named.SeriesInstanceUID == second.SeriesInstanceUID != third.SeriesInstanceUID
 
 
-def test_a_predecessor_whose_file_is_gone_does_not_cost_the_reading(bench):
-    """Somebody tidied up the spool: the report is written without it."""
+def test_a_predecessor_whose_file_is_missing_does_not_stop_the_report(bench):
+    """Somebody deleted it from the spool: the report does not refer to it."""
     slices = head_series(13)
     bench.receive(slices[:12])
     bench.read_next()
@@ -74,8 +74,8 @@ def test_a_predecessor_whose_file_is_gone_does_not_cost_the_reading(bench):
 
 
 def test_a_refused_series_gets_a_document_only_if_it_is_wanted(bench):
-    """By default the refusal stays in the ledger; [report] refused = true says it to each
-    destination.
+    """By default the refusal stays in the ledger; with [report] refused = true each destination
+    gets a document.
     """
     bench.receive(head_series(ConvolutionKernel="H70h"))
     bench.read_next()
@@ -94,8 +94,8 @@ def test_a_refused_series_gets_a_document_only_if_it_is_wanted(bench):
     ]
 
 
-def test_a_refusal_that_is_retried_says_it_once(bench):
-    """The same document again is no second result and no second delivery."""
+def test_a_refusal_that_is_retried_is_reported_once(bench):
+    """The same document again makes no second result and no second delivery."""
     write_refusals(bench)
     bench.receive(head_series(ConvolutionKernel="H70h"))
     bench.read_next()
@@ -106,9 +106,7 @@ def test_a_refusal_that_is_retried_says_it_once(bench):
 
 
 def test_an_answer_after_a_refusal_replaces_it(bench):
-    """Too few slices at first, the rest late: the answer names the document that could not give
-    one.
-    """
+    """Too few slices at first, the rest late: the answer refers to the refusal's document."""
     write_refusals(bench)
     slices = head_series(12)
     bench.receive(slices[:5])

@@ -1,6 +1,4 @@
-"""A bundle is one file that proves on loading that it still computes what it did; nothing in it can
-run.
-"""
+"""Loading a bundle repeats its self-check and refuses on any difference; it cannot run code."""
 
 import json
 import pickle
@@ -43,7 +41,7 @@ def packed() -> bytes:
 
 
 def with_card(data: bytes, change) -> bytes:
-    """The file with its card edited, as somebody with an editor would."""
+    """The file with its card edited, as by hand."""
     length = struct.unpack("<Q", data[:8])[0]
     header = json.loads(data[8 : 8 + length])
     document = json.loads(header["__metadata__"][METADATA_KEY])
@@ -70,7 +68,7 @@ def test_what_is_packed_is_loaded(architecture, head):
 
 
 def test_a_bundle_whose_code_has_drifted_does_not_load(packed):
-    """Another padding rule is another input: the self-check sees it."""
+    """Another padding rule gives another input, which the self-check detects."""
     with pytest.raises(BundleError, match="self-check failed at 'image'"):
         load_bundle(
             with_card(packed, lambda document: document["input"].update(padding="air")),
@@ -79,7 +77,7 @@ def test_a_bundle_whose_code_has_drifted_does_not_load(packed):
 
 
 def test_other_weights_do_not_load(packed):
-    """One flipped exponent in the weights is found by the self-check."""
+    """The self-check detects one changed weight."""
     damaged = bytearray(packed)
     length = struct.unpack("<Q", packed[:8])[0]
     header = json.loads(packed[8 : 8 + length])
@@ -90,7 +88,7 @@ def test_other_weights_do_not_load(packed):
 
 
 def test_other_peaks_do_not_load(packed):
-    """A rule changed by hand finds other peaks on the check slice."""
+    """With a rule that was changed by hand the check slice has other peaks."""
     with pytest.raises(BundleError, match="self-check failed at 'peaks'"):
         load_bundle(
             with_card(packed, lambda document: document["peak_rule"].update(min_likelihood=1e6)),
@@ -107,13 +105,13 @@ def test_other_peaks_do_not_load(packed):
         (lambda document: document["network_spec"].update(head="mean"), "card is damaged"),
     ],
 )
-def test_a_card_that_cannot_be_is_refused(packed, change, words):
+def test_an_impossible_card_is_refused(packed, change, words):
     with pytest.raises(BundleError, match=words):
         load_bundle(with_card(packed, change), origin="edited")
 
 
 @pytest.mark.parametrize("data", [b"", b"no", pickle.dumps({"a": 1}), b"\xff" * 64])
-def test_what_is_no_safetensors_file_is_refused(data):
+def test_a_file_in_another_format_is_refused(data):
     """A pickle is never opened."""
     with pytest.raises(BundleError, match="not a safetensors file"):
         load_bundle(data, origin="junk")
@@ -125,7 +123,7 @@ def test_weights_of_another_network_are_refused():
 
 
 def test_the_hash_names_the_file(packed):
-    """sha256 of the bytes: what reports and activations say."""
+    """sha256 of the bytes: reports and activations state it."""
     import hashlib
 
     assert load_bundle(packed, origin="test").sha256 == hashlib.sha256(packed).hexdigest()

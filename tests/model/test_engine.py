@@ -1,4 +1,4 @@
-"""Which engine reads, and what is said about it."""
+"""Which engine runs the network, and what is reported about it."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def bundle() -> Bundle:
 
 @with_openvino
 def test_auto_is_openvino_where_it_is_installed_and_agrees(bundle):
-    """Nothing speaks against it."""
+    """There is no objection."""
     choice = choose_engine(bundle, "auto", "cpu")
     assert (choice.engine.name, choice.objection) == ("openvino", "")
 
@@ -39,8 +39,8 @@ def test_auto_is_openvino_where_it_is_installed_and_agrees(bundle):
 @with_openvino
 @pytest.mark.parametrize("wanted", ["auto", "openvino"])
 def test_an_engine_that_disagrees_with_torch_does_not_read(bundle, wanted, monkeypatch):
-    """Whoever asked for it: torch reads, and the choice says why. (No engine is within less than
-    nothing.)
+    """Even if it was named: torch reads, and the objection gives the reason. (The tolerance here is
+    negative, which no engine meets.)
     """
     monkeypatch.setattr(choose, "TOLERANCE", -1.0)
     choice = choose_engine(bundle, wanted, "cpu")
@@ -56,7 +56,7 @@ def test_torch_is_torch(bundle):
 
 
 def test_without_openvino_torch_reads(bundle, monkeypatch):
-    """Its absence is no objection; asked for by name, it is a mistake with its remedy."""
+    """By default that is no objection; if OpenVINO is named, it is an error with its remedy."""
     monkeypatch.setitem(sys.modules, "openvino", None)
     choice = choose_engine(bundle, "auto", "cpu")
     assert (choice.engine.name, choice.objection) == ("torch", "")
@@ -67,7 +67,7 @@ def test_without_openvino_torch_reads(bundle, monkeypatch):
 @on_cuda
 @pytest.mark.parametrize("wanted", ["auto", "torch"])
 def test_the_gpu_reads_where_it_is_chosen_and_agrees(bundle, wanted):
-    """Nothing speaks against it."""
+    """There is no objection."""
     choice = choose_engine(bundle, wanted, "cuda")
     assert (choice.engine.name, choice.objection) == ("torch on cuda", "")
     assert required_engine(bundle, "cuda").name == "torch on cuda"
@@ -75,9 +75,7 @@ def test_the_gpu_reads_where_it_is_chosen_and_agrees(bundle, wanted):
 
 @pytest.mark.parametrize(("wrong", "by"), [(1.0, "1"), (np.nan, "nan")])
 def test_a_gpu_that_computes_something_else_does_not_read(bundle, wrong, by):
-    """Nor one that gives no number: torch on the CPU reads. (An engine whose last bias is wrong
-    stands for the GPU.)
-    """
+    """Or gives NaN: torch on the CPU reads. (An engine with a wrong bias stands for the GPU.)"""
 
     def make() -> TorchEngine:
         engine = TorchEngine(bundle.network())
@@ -101,9 +99,7 @@ def raising(error: Exception):
 
 
 def test_a_gpu_that_cannot_run_the_network_does_not_read(bundle):
-    """A driver or a kernel that is not there is no reason to stop: the CPU reads, and the choice
-    says why.
-    """
+    """A missing driver or kernel does not stop the node: the CPU reads; the objection says why."""
     choice = checked(bundle, "the GPU", raising(RuntimeError("no kernel image is available")))
     assert (choice.engine.name, choice.objection) == (
         "torch",
@@ -114,21 +110,21 @@ def test_a_gpu_that_cannot_run_the_network_does_not_read(bundle):
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError("CUDA out of memory"), torch.AcceleratorError("CUDA error")]
 )
-def test_what_passes_or_ends_the_process_is_not_settled_here(bundle, error):
-    """A GPU short of memory is waited for, and a lost one ends the process: the analyser decides."""
+def test_a_gpu_without_memory_or_a_lost_one_is_an_error(bundle, error):
+    """The analyser waits for memory, and ends the process if the GPU is lost."""
     with pytest.raises(type(error)):
         checked(bundle, "the GPU", raising(error))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_named(bundle):
-    """By whoever asked for it on the command line."""
+    """In the error message of the command."""
     with pytest.raises(ConfigError, match="--device cuda: this torch sees no GPU"):
         required_engine(bundle, "cuda")
 
 
 def test_openvino_on_a_gpu_is_a_mistake(tmp_path):
-    """It reads on the CPU."""
+    """OpenVINO runs on the CPU."""
     path = tmp_path / "config.toml"
     path.write_text('[analysis]\nengine = "openvino"\ndevice = "cuda"\n')
     with pytest.raises(ConfigError, match="'openvino' reads on the CPU, and device is 'cuda'"):
@@ -136,9 +132,9 @@ def test_openvino_on_a_gpu_is_a_mistake(tmp_path):
 
 
 @with_openvino
-def test_openvino_tells_nobody(tmp_path):
-    """Its telemetry, which would leave an identity in the user's home and call its maker, is never
-    loaded.
+def test_openvino_sends_no_telemetry(tmp_path):
+    """Its telemetry package, which writes an identity to the user's home and reports over the
+    internet, is never loaded.
     """
     home = tmp_path / "home"
     home.mkdir()

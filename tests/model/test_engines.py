@@ -29,8 +29,15 @@ SPECS = [
     for head in ("max", "attention")
     for mirrored in (False, True)
 ]
-SERIES = ["positive/cq500-ivh-80", "positive/cq500-sdh-412", "positive/rsna-edh-cce87b8761", "positive/rsna-iph-66a50aa62a",
-          "negative/cq500-47", "negative/rsna-515961ad20", "thin/cq500-0"]  # fmt: skip
+SERIES = [
+    "positive/cq500-ivh-80",
+    "positive/cq500-sdh-412",
+    "positive/rsna-edh-cce87b8761",
+    "positive/rsna-iph-66a50aa62a",
+    "negative/cq500-47",
+    "negative/rsna-515961ad20",
+    "thin/cq500-0",
+]
 
 on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 with_openvino = pytest.mark.skipif(
@@ -95,7 +102,7 @@ def test_cuda_gives_what_the_network_gives(spec):
 
 
 def test_a_fixed_batch_takes_any_number():
-    """The last batch is filled up with what was there before, and nobody sees it."""
+    """The last batch is filled up with earlier slices, which do not show in the answer."""
     made = network(NetworkSpec())
     x_BCYX = torch.zeros(4, 3, SIZE_PX, SIZE_PX)
     with torch.inference_mode():
@@ -146,7 +153,7 @@ def test_openvino_gives_what_the_network_gives(spec):
 
 @lru_cache(maxsize=1)
 def read(folder: str) -> Series:
-    """The tests of one series follow each other, and the thin one takes seconds to decode."""
+    """Cached: one series' tests follow each other, and the thin one takes seconds to decode."""
     return read_series([pydicom.dcmread(path) for path in sorted(real(folder).iterdir())])
 
 
@@ -185,7 +192,7 @@ def places(reading: Reading) -> list[list[tuple[float, float]]]:
 
 @pytest.mark.parametrize("folder", SERIES)
 def test_the_detector_finds_what_the_published_one_finds(folder):
-    """On every map of the shipped bundle, by its own rule and the published ones."""
+    """On every map of the shipped bundle, by its own rule and by the published ones."""
     series = read(folder)
     bundle = open_bundle(shipped_bundle())
     for found in Detector(bundle).read(series).maps:

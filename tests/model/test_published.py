@@ -17,8 +17,14 @@ from ich_node.series.series import read_series
 from tests.support.real import FOLDER, real
 
 TOLERANCE = 1e-4
-SERIES = ["positive/cq500-ivh-80", "positive/cq500-sdh-412", "positive/rsna-edh-cce87b8761", "positive/rsna-iph-66a50aa62a",
-          "negative/cq500-47", "negative/rsna-515961ad20"]  # fmt: skip
+SERIES = [
+    "positive/cq500-ivh-80",
+    "positive/cq500-sdh-412",
+    "positive/rsna-edh-cce87b8761",
+    "positive/rsna-iph-66a50aa62a",
+    "negative/cq500-47",
+    "negative/rsna-515961ad20",
+]
 
 
 @pytest.fixture(scope="module")

@@ -32,8 +32,8 @@ DEVICE_LOST = torch.AcceleratorError(
 
 
 def write_untrained_bundle(path: Path) -> None:
-    """Untrained weights that call everything positive, for tests that do not depend on what is read.
-    The small input keeps the network quick.
+    """Untrained weights that call everything positive, for tests in which the reading itself does
+    not matter. The small input keeps the network quick.
     """
     spec = NetworkSpec(architecture="published", head="max")
     torch.manual_seed(1)

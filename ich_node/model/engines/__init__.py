@@ -1,3 +1,1 @@
-"""Ways to run the network: one Engine interface; torch on every device, OpenVINO on CPUs that have
-it.
-"""
+"""The engines that run the network: torch on every device, and OpenVINO on CPUs if installed."""

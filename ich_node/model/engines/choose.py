@@ -1,5 +1,5 @@
-"""Which engine reads: the GPU, or OpenVINO on a CPU that has it, where it gives what torch gives on
-the CPU; else torch there.
+"""Which engine runs the network: the GPU, or OpenVINO on the CPU, if its answer agrees with torch's
+on the CPU; otherwise torch on the CPU.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ TOLERANCE = 1e-3  # in logit
 
 @dataclass(frozen=True, kw_only=True)
 class EngineChoice:
-    """An engine, and what speaks against the faster one that is there, too; empty if nothing does."""
+    """objection: why a faster engine was not chosen; empty if none was rejected."""
 
     engine: Engine
     objection: str = ""
@@ -48,33 +48,39 @@ def choose_engine(bundle: Bundle, wanted: EngineName, device: str) -> EngineChoi
 
 
 def checked(bundle: Bundle, name: str, make: Callable[[], Engine]) -> EngineChoice:
-    """The engine that `make` gives, if it computes what torch computes on the CPU; else torch on
-    the CPU, and why.
+    """The engine that `make` returns, if it computes what torch computes on the CPU; otherwise
+    torch on the CPU, with the objection. name: the engine's, for the objection.
+
+    Raises torch.OutOfMemoryError, torch.AcceleratorError.
     """
     torch_engine = TorchEngine(bundle.network())
     try:
         engine = make()
         difference = logit_difference(bundle, engine, torch_engine)
     except (torch.OutOfMemoryError, torch.AcceleratorError):
-        raise  # RuntimeErrors that pass, or that end the process
-    # a library or an instruction that this machine lacks
+        raise  # these RuntimeErrors are temporary or end the process: the caller decides
+    # this machine lacks a library or an instruction
     except (ImportError, RuntimeError) as error:
         return EngineChoice(
             engine=torch_engine, objection=f"{name} cannot run the network: {error}"
         )
-    if not difference <= TOLERANCE:  # nor may it be no number
-        objection = f"{name}'s logit of the check slice differs from torch's by {difference:.2g}; {TOLERANCE:g} is allowed"
+    if not difference <= TOLERANCE:  # also rejects NaN
+        objection = (
+            f"{name}'s logit of the check slice differs from torch's by {difference:.2g}; "
+            f"{TOLERANCE:g} is allowed"
+        )
         return EngineChoice(engine=torch_engine, objection=objection)
     return EngineChoice(engine=engine)
 
 
 def required_engine(bundle: Bundle, device: str) -> Engine:
-    """Torch on this device, for whoever can be told to choose another one. Raises ConfigError if it
-    cannot read there.
+    """Torch on this device, for a command whose user can choose another device. Raises ConfigError
+    if torch cannot run the network there.
     """
     if device != "cpu" and not torch.cuda.is_available():
         raise ConfigError(
-            f"--device {device}: this torch sees no GPU; install the CUDA build, or use --device cpu"
+            f"--device {device}: this torch sees no GPU; "
+            "install the CUDA build, or use --device cpu"
         )
     choice = choose_engine(bundle, "torch", device)
     if choice.objection:
@@ -86,26 +92,26 @@ def require_installed(wanted: EngineName) -> None:
     """Raises ConfigError if OpenVINO is wanted by name and is not installed."""
     if wanted == "openvino" and not openvino_is_installed():
         raise ConfigError(
-            '[analysis] engine is "openvino", which is not installed: pip install "ich-node[openvino]"'
+            '[analysis] engine is "openvino", which is not installed: '
+            'pip install "ich-node[openvino]"'
         )
 
 
 def logit_difference(bundle: Bundle, one: Engine, other: Engine) -> float:
-    """Between two engines, on the slice that every bundle is checked with."""
+    """The difference of two engines on the check slice."""
     x_BCYX = bundle.check_image()[None]
     return float(np.abs(one.run(x_BCYX)[0] - other.run(x_BCYX)[0]).max())
 
 
 def choose_device(wanted: str) -> str:
-    """'auto' is the GPU where there is one. Raises Unavailable if a GPU is wanted by name and is
-    not there.
-    """
+    """'auto' is the GPU if there is one. Raises Unavailable if a GPU is named and is not there."""
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     number = int(wanted.partition(":")[2] or 0)
     if wanted != "cpu" and number >= torch.cuda.device_count():
         raise Unavailable(
-            f"[analysis] device is '{wanted}', and this process finds {torch.cuda.device_count()} GPUs"
+            f"[analysis] device is '{wanted}', "
+            f"and this process finds {torch.cuda.device_count()} GPUs"
         )
     return wanted
 

@@ -1,5 +1,5 @@
-"""The network on a CUDA GPU: folded, in batches of one size whose kernels are recorded once and
-replayed.
+"""The network on a CUDA GPU: batch norms folded, in batches of one size, whose kernels are recorded
+as a CUDA graph once and replayed.
 """
 
 from collections.abc import Iterator
@@ -16,22 +16,21 @@ from ich_node.model.engines.torch_engine import folded
 from ich_node.model.network import MilNetwork
 
 BATCH = 16
-# CUDA loads its libraries and chooses its kernels in the first run, which a graph cannot record
+# In the first runs CUDA loads its libraries and chooses its kernels, which a graph cannot record.
 WARM_UPS = 3
 
 
 class CudaEngine:
-    """Raises torch.OutOfMemoryError and torch.AcceleratorError as CUDA gives them, on making and on
-    running.
+    """The constructor and `run` raise torch.OutOfMemoryError and torch.AcceleratorError.
 
-    Other RuntimeErrors on making: this GPU or driver cannot run it.
+    The constructor raises another RuntimeError if this GPU or driver cannot run the network.
     """
 
     def __init__(self, network: MilNetwork, size_px: int, device: str = "cuda") -> None:
         self._stream = torch.cuda.Stream(torch.device(device))
         shape = (BATCH, network.spec.in_channels, size_px, size_px)
         with torch.cuda.stream(self._stream), torch.inference_mode(), single_precision():
-            # channels first: with channels last, single precision is up to a third slower
+            # channels first: channels last is up to a third slower in single precision
             on_gpu = folded(network).to(device)
             self._x_BCYX = torch.zeros(shape, device=device)
             for _ in range(WARM_UPS):
@@ -39,7 +38,7 @@ class CudaEngine:
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph, stream=self._stream):
                 self._output = on_gpu(self._x_BCYX)
-            # CUDA copies to and from pinned memory by itself, while the computer goes on
+            # copies to and from pinned memory are asynchronous: the CPU does not wait for them
             self._host_x_BCYX, *self._host_output = (
                 _pinned(each) for each in (self._x_BCYX, *self._output)
             )
@@ -68,11 +67,12 @@ class CudaEngine:
 
 @contextmanager
 def single_precision() -> Iterator[None]:
-    """Not TF32, to which torch lets convolutions round their operands, nor half precision.
+    """Neither TF32, to which torch by default rounds the operands of convolutions, nor half
+    precision.
 
-    The shipped bundle's logits would be off by 0.008 (float16: 0.012, bfloat16: 0.11) instead of
-    5e-6: a phantom's 30 slices on an H200, beside the CPU. Kernels are chosen by rule rather than
-    by a race (`benchmark`): a GPU gives the same bits again.
+    Measured on 30 slices of a phantom on an H200, against the CPU: the shipped bundle's logits
+    differ by 5e-6; with TF32 by 0.008, float16 0.012, bfloat16 0.11. Kernels are chosen by rule
+    rather than by timing (`benchmark`), so that a GPU gives the same bits each time.
     """
     with torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False

@@ -1,4 +1,4 @@
-"""What the Detector asks of whatever runs the network."""
+"""What the Detector requires of an engine, which runs the network."""
 
 from typing import Protocol
 
@@ -9,10 +9,10 @@ Output = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class Engine(Protocol):
-    """A network with its weights, ready to run. Not thread-safe; one a process.
+    """A network with its weights, ready to run. Not thread-safe: one per process.
 
-    name: for logs and for the UIDs of results. batch: so many slices at a time are read fastest;
-    any number is right.
+    name: for logs and for the UIDs of results. batch: the number of slices per call that is
+    fastest; any number is allowed.
     """
 
     @property
@@ -22,7 +22,5 @@ class Engine(Protocol):
     def batch(self) -> int: ...
 
     def run(self, x_BCYX: NDArray[np.float32]) -> Output:
-        """(B, channels, size, size) -> logit_B, likelihood_BYX as MilOutput has them, in the
-        computer's own memory.
-        """
+        """(B, channels, size, size) -> logit_B, likelihood_BYX as in MilOutput, in host memory."""
         ...

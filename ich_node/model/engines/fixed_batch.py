@@ -1,4 +1,4 @@
-"""Any number of slices by a computation that takes exactly so many at a time."""
+"""Any number of slices through a computation with a fixed batch size."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,10 @@ from ich_node.model.engines.engine import Output
 
 
 class FixedBatch:
-    """compute turns what lies in x_BCYX into what lies in logit_B and likelihood_BYX; all in the
-    computer's own memory.
+    """compute reads x_BCYX and writes logit_B and likelihood_BYX; all three are in host memory.
 
-    Where fewer slices are left than there are places, the others hold what was there before, and
-    nobody looks at their answers: no layer mixes the slices of a batch.
+    If the last batch is not full, its other places still hold earlier slices, whose answers are
+    ignored: no layer mixes the slices of a batch.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The network by OpenVINO, on a CPU. An optional extra, imported only where it is asked for."""
+"""The network in OpenVINO, on a CPU. An optional extra, imported only when it is used."""
 
 import sys
 import warnings
@@ -14,29 +14,28 @@ from ich_node.model.engines.engine import Output
 from ich_node.model.engines.torch_engine import folded
 from ich_node.model.network import MilNetwork
 
-SLICES_A_THREAD = 4  # so that few threads have nothing to do while the last slice of a batch ends
+# Per thread in a batch, so that few threads are idle while the last slice of a batch ends.
+SLICES_PER_THREAD = 4
 
 
 def openvino_is_installed() -> bool:
-    """Found, not imported."""
+    """Looks for the package without importing it."""
     return find_spec("openvino") is not None
 
 
 class OpenVinoEngine:
-    """In single precision; as many slices at the same time as torch has threads, each on a thread
-    of its own.
+    """In single precision; one slice per thread, on as many threads as torch has.
 
-    Raises ImportError or RuntimeError where this machine cannot run it.
+    The constructor raises ImportError or RuntimeError if this machine cannot run it.
     """
 
     def __init__(self, network: MilNetwork, size_px: int) -> None:
         openvino = _import()
-        # a thread never waits for another one, and with a fixed shape more is done beforehand
+        # one slice: no thread waits for another; a fixed shape: more is computed in advance
         shape = (1, network.spec.in_channels, size_px, size_px)
         with warnings.catch_warnings(), torch.no_grad():
-            warnings.filterwarnings(
-                "ignore", "`torch.jit", DeprecationWarning
-            )  # the form in which OpenVINO reads it soonest
+            # deprecated by torch, and the form that OpenVINO converts fastest
+            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
             traced = torch.jit.trace(folded(network), torch.zeros(shape), check_trace=False)
             model = openvino.convert_model(traced, input=[shape])
         self._threads = torch.get_num_threads()
@@ -44,7 +43,8 @@ class OpenVinoEngine:
             model,
             "CPU",
             {
-                "INFERENCE_PRECISION_HINT": "f32",  # where a CPU has bfloat16, it would be taken: errors of 0.1 in the logit
+                # the default is bfloat16 on CPUs that have it: errors of 0.1 in the logit
+                "INFERENCE_PRECISION_HINT": "f32",
                 "INFERENCE_NUM_THREADS": self._threads,
                 "NUM_STREAMS": self._threads,
             },
@@ -59,7 +59,7 @@ class OpenVinoEngine:
 
     @property
     def batch(self) -> int:
-        return SLICES_A_THREAD * self._threads
+        return SLICES_PER_THREAD * self._threads
 
     def run(self, x_BCYX: NDArray[np.float32]) -> Output:
         logit_B = np.empty(len(x_BCYX), dtype=np.float32)
@@ -72,17 +72,17 @@ class OpenVinoEngine:
 
 
 def _keep(request: Any, places: Output) -> None:
-    """OpenVINO's own memory is written again by the next slice."""
+    """Copies the answer: OpenVINO reuses its output memory for the next slice."""
     for place, tensor in zip(places, request.output_tensors, strict=True):
         place[:] = tensor.data
 
 
 def _import() -> ModuleType:
-    """OpenVINO reports each import and conversion to its maker over the internet, unless that
-    package of its is missing.
+    """Without telemetry: OpenVINO reports each import and conversion over the internet, unless its
+    package openvino_telemetry cannot be imported.
     """
     blocked: dict[str, Any] = dict.fromkeys(["openvino_telemetry"])
-    sys.modules.update(blocked)  # None: an import of it fails as if it were not installed
+    sys.modules.update(blocked)  # None makes its import fail as if it were not installed
     import openvino
 
     module: ModuleType = openvino
