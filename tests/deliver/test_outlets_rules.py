@@ -212,7 +212,7 @@ def test_one_notification_a_reading_and_the_objects_as_before(analysed):
             "ACC-0815",
         )
     analysed.receive(datasets)
-    analysed.analyser.work_once(Detector(analysed.shelf.current()))
+    analysed.analyser.read_next(Detector(analysed.active_bundle.current()))
     kinds = owed(analysed)
     assert kinds["ris"] == kinds["worklist"] == {KIND}
     assert KIND not in kinds["pacs"]
@@ -236,20 +236,20 @@ def test_reading_twice_gives_the_same_notification(tmp_path, untrained_bundle):
         (tmp_path / name).mkdir()
         run = analysis(tmp_path / name, untrained_bundle)
         run.receive(head_series())
-        run.analyser.work_once(Detector(run.shelf.current()))
+        run.analyser.read_next(Detector(run.active_bundle.current()))
         made += notifications(run)
     assert made[0].encode() == made[1].encode()
 
 
 def test_a_later_revision_replaces_the_earlier(analysed):
     """`replaces` names the uid of what was said before."""
-    detector = Detector(analysed.shelf.current())
+    detector = Detector(analysed.active_bundle.current())
     *first, late = head_series()
     analysed.receive(first)
-    analysed.analyser.work_once(detector)
+    analysed.analyser.read_next(detector)
     analysed.now += timedelta(minutes=1)
     analysed.receive([late])
-    analysed.analyser.work_once(detector)
+    analysed.analyser.read_next(detector)
     one, two = notifications(analysed)
     assert (one.replaces, two.replaces, two.revision) == (None, one.uid, 2)
 
@@ -260,7 +260,7 @@ def test_a_refused_series_is_told_as_such(analysed):
     for dataset in datasets:
         dataset.ConvolutionKernel = "H60s"
     analysed.receive(datasets)
-    analysed.analyser.work_once(Detector(analysed.shelf.current()))
+    analysed.analyser.read_next(Detector(analysed.active_bundle.current()))
     assert analysed.job.state is JobState.REFUSED
     assert owed(analysed) == {"ris": {KIND}}
     (told,) = notifications(analysed)
@@ -274,6 +274,6 @@ def test_without_a_receiver_there_is_no_notification(tmp_path, untrained_bundle)
     """A node that only sends objects makes what it made before."""
     made = analysis(tmp_path, untrained_bundle, NOTIFIED[:1])
     made.receive(head_series())
-    made.analyser.work_once(Detector(made.shelf.current()))
+    made.analyser.read_next(Detector(made.active_bundle.current()))
     assert notifications(made) == []
     assert set(owed(made)) == {"pacs"}
