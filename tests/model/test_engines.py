@@ -115,7 +115,9 @@ def test_a_fixed_batch_takes_any_number():
             for place, values in zip((logit_B, likelihood_BYX), made(x_BCYX), strict=True):
                 place.copy_(values)
 
-    batch = FixedBatch(x_BCYX, logit_B, likelihood_BYX, compute)
+    batch = FixedBatch(
+        x_BCYX=x_BCYX, logit_B=logit_B, likelihood_BYX=likelihood_BYX, compute=compute
+    )
     for count in (1, 4, 6, 0):
         for ours, expected in zip(
             batch.run(images(count)), plain(made, images(max(count, 1))), strict=True

@@ -31,7 +31,7 @@ DEVICE_LOST = torch.AcceleratorError(
 )
 
 
-def write_untrained_bundle(path: Path) -> None:
+def write_untrained_bundle(path: Path, *, size_px: int = 64) -> None:
     """Untrained weights that call everything positive, for tests in which the reading itself does
     not matter. The small input keeps the network quick.
     """
@@ -40,7 +40,7 @@ def write_untrained_bundle(path: Path) -> None:
     card = Card(
         name="untrained",
         network_spec=spec,
-        input=InputSpec(size_px=64),
+        input=InputSpec(size_px=size_px),
         peak_rule=PeakRule(min_distance_px=10, min_likelihood=-100.0, min_prominence=0.0),
         calibration=Calibration(),
         operating_point=OperatingPoint(threshold=0.0),

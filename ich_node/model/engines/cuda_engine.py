@@ -43,7 +43,12 @@ class CudaEngine:
                 _pinned(each) for each in (self._x_BCYX, *self._output)
             )
         logit_B, likelihood_BYX = self._host_output
-        self._batch = FixedBatch(self._host_x_BCYX, logit_B, likelihood_BYX, self._replay)
+        self._batch = FixedBatch(
+            x_BCYX=self._host_x_BCYX,
+            logit_B=logit_B,
+            likelihood_BYX=likelihood_BYX,
+            compute=self._replay,
+        )
 
     @property
     def name(self) -> str:

@@ -17,7 +17,12 @@ class FixedBatch:
     """
 
     def __init__(
-        self, x_BCYX: Tensor, logit_B: Tensor, likelihood_BYX: Tensor, compute: Callable[[], None]
+        self,
+        *,
+        x_BCYX: Tensor,
+        logit_B: Tensor,
+        likelihood_BYX: Tensor,
+        compute: Callable[[], None],
     ) -> None:
         self._x_BCYX = x_BCYX.numpy()
         self._logit_B = logit_B.numpy()

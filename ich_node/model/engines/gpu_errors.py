@@ -7,7 +7,7 @@ from ich_node.errors import DeviceLost
 
 def device_lost(error: torch.AcceleratorError) -> DeviceLost:
     """CUDA does not work in this process any more; only a new process gets the GPU back."""
-    return DeviceLost(f"the GPU does not work any more: {first_line(error)}")
+    return DeviceLost(f"the GPU does not work: {first_line(error)}")
 
 
 def first_line(error: Exception) -> str:
