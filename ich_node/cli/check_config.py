@@ -44,14 +44,16 @@ def _print_ports(config: "Config") -> None:
 
 
 def _print_tls_port(config: "Config") -> None:
-    from ich_node.network.tls import certificate_ends, client_context
+    from ich_node.network.certificate import certificate_ends
+    from ich_node.network.tls import client_context
 
     client_context(config.tls)
-    ends = certificate_ends(config.tls)
+    now = datetime.now(UTC)
+    ends = certificate_ends(config.tls, now=now)
     typer.echo(
         f"listens as {config.scp.ae_title} on {config.scp.bind_address}:{config.tls.port} with TLS"
     )
-    days = (ends - datetime.now(UTC)).days
+    days = (ends - now).days
     warning = "WARNING: " if days < config.tls.warn_days else ""
     typer.echo(
         f"{warning}the certificate of [tls] is valid until {ends:%Y-%m-%d}, {days} days from now"

@@ -4,7 +4,6 @@ both sides, one pinned CA.
 
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,24 +108,6 @@ def subject_of(connection: object) -> str | None:
     return ",".join(reversed(names))
 
 
-def certificate_ends(tls: TlsSettings) -> datetime:
-    """Until when our own certificate holds, read from a handshake with ourselves. Raises
-    ConfigError, also if it has expired.
-    """
-    server = server_context(tls)
-    server.verify_mode = ssl.CERT_NONE
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.check_hostname = False
-    # our certificate vouches for itself, whoever signed it
-    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    client.load_verify_locations(tls.certificate)
-    try:
-        certificate: Any = _own_certificate(client, server)
-    except ssl.SSLError as error:
-        raise ConfigError(f"[tls] certificate: {tls.certificate}: {explained(error)}") from error
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
-
-
 def explained(error: OSError) -> str:
     """What TLS says of a failure, without the library's numbers."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -134,21 +115,6 @@ def explained(error: OSError) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return str(error.reason).lower().replace("_", " ")
     return error.strerror or str(error)
-
-
-def _own_certificate(
-    client_context: ssl.SSLContext, server_context: ssl.SSLContext
-) -> dict[str, Any]:
-    """What a client sees of the server, without a socket between them."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    server = server_context.wrap_bio(to_server, to_client, server_side=True)
-    client = client_context.wrap_bio(to_client, to_server)
-    for side in (client, server, client, server):
-        try:
-            side.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-    return client.getpeercert() or {}
 
 
 def _prepared(context: Context, tls: TlsSettings) -> Context:

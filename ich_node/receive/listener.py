@@ -26,8 +26,9 @@ from ich_node.network.acceptor.c_store import CStoreEvent
 from ich_node.network.acceptor.guard import Guard
 from ich_node.network.acceptor.server import Server, TlsServer
 from ich_node.network.acceptor.waiting_room import Door, WaitingRoom
+from ich_node.network.certificate import certificate_ends
 from ich_node.network.storage_commitment import record_answer
-from ich_node.network.tls import certificate_ends, server_context, subject_of
+from ich_node.network.tls import server_context, subject_of
 from ich_node.processes.siblings import BACKLOG, Inheritance, Siblings
 from ich_node.processes.systemd import READY, tell_systemd
 from ich_node.receive.admission import Admission, Caller, Rejection, admit
@@ -198,8 +199,9 @@ class Listener:
         """Say in the log that the certificate runs out, before it does."""
         if self._secure is None:
             return
+        now = self._clock()
         try:
-            left = certificate_ends(self._tls) - self._clock()
+            left = certificate_ends(self._tls, now=now) - now
         except ConfigError as error:
             log.error("certificate_unusable", detail=error.detail)
             return

@@ -21,7 +21,8 @@ from ich_node.config.settings import ScpSettings, SeriesSettings, Source, TlsSet
 from ich_node.deliver.echo import echo
 from ich_node.errors import ConfigError
 from ich_node.ledger import open_ledger
-from ich_node.network.tls import certificate_ends, client_context, server_context
+from ich_node.network.certificate import certificate_ends
+from ich_node.network.tls import client_context, server_context
 from ich_node.receive import Listener
 from ich_node.spool import Spool
 from tests.support.certificates import Authority, Certificate, authority
@@ -398,11 +399,16 @@ def test_the_port_is_that_of_the_standard() -> None:
 
 def test_the_end_of_the_certificate_is_known(tls: TlsSettings, ours: Authority) -> None:
     """To the day, for check-config and the log; an expired one is a mistake."""
-    left = certificate_ends(tls) - datetime.now(UTC)
-    assert timedelta(days=89) < left <= timedelta(days=90)
+    now = datetime.now(UTC)
+    ends = certificate_ends(tls, now=now)
+    assert timedelta(days=89) < ends - now <= timedelta(days=90)
+    with pytest.raises(ConfigError, match="certificate refused: certificate has expired"):
+        certificate_ends(tls, now=ends + timedelta(seconds=1))
+    with pytest.raises(ConfigError, match="certificate refused: certificate is not yet valid"):
+        certificate_ends(tls, now=now - timedelta(days=2))
     expired = ours.issue("/CN=old", days=-1, name="old")
     with pytest.raises(ConfigError, match="certificate has expired"):
-        certificate_ends(as_settings(expired, ours.ca))
+        certificate_ends(as_settings(expired, ours.ca), now=now)
 
 
 def test_check_config_warns_before_the_certificate_expires(tmp_path: Path, ours: Authority) -> None:
