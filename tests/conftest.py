@@ -20,6 +20,8 @@ from tests.support.standing_clock import Clock
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
+LARGE_OBJECT_WAIT_SECONDS = 0.5
+
 
 @pytest.fixture(scope="session")
 def untrained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -48,7 +50,13 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
         )
         kept, clock = spool or Spool(tmp_path / "spool"), Clock()
         listener = Listener(
-            settings, allowed, SeriesSettings(), kept, ledger.receiving, clock
+            scp=settings,
+            sources=allowed,
+            series=SeriesSettings(),
+            spool=kept,
+            ledger=ledger.receiving,
+            clock=clock,
+            large_object_wait_seconds=LARGE_OBJECT_WAIT_SECONDS,
         ).__enter__()
         listeners.append(listener)
         return Node(listener=listener, ledger=ledger, spool=kept, clock=clock)

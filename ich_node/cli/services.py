@@ -44,15 +44,15 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     stop = _begin(node, process="receive", with_parent=stop_with_parent)
     config = node.config
     receive_forever(
-        config.scp,
-        config.sources,
-        config.series,
-        node.spool(),
-        node.ledger().receiving,
+        scp=config.scp,
+        sources=config.sources,
+        series=config.series,
+        spool=node.spool(),
+        ledger=node.ledger().receiving,
         clock=_watched_clock(STALL_SECONDS),
         stop=stop,
-        tls=config.tls,
         reload=_reload_on_signal(),
+        tls=config.tls,
     )
 
 

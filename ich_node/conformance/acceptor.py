@@ -16,7 +16,6 @@ MEANINGS: dict[Status, tuple[str, str]] = {
         "the SOP class is not that of its presentation context",
         "nothing helps",
     ),
-    Status.NOT_AUTHORISED: ("the association was not admitted", "tell the administrator"),
     Status.OUT_OF_RESOURCES: (
         "no room on disk, or the ledger cannot be written",
         "send again later",

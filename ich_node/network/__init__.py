@@ -1,1 +1,1 @@
-"""DICOM on the wire: our application entity, TLS, and the associations that we open."""
+"""DICOM on the network: application entity, TLS, associations that we open and that we accept."""

@@ -1,5 +1,15 @@
-"""How this node names itself on the wire and in the file meta information that it writes (PS3.7
-D.3.3.2, PS3.10 §7.1).
+"""How this node identifies itself on the network and in File Meta Information (PS3.7 D.3.3.2, PS3.10
+§7.1); and the settings of pynetdicom that both acceptor and requestor need.
+
+These names of pynetdicom are replaced:
+
+_config
+  set       LOG_HANDLER_LEVEL      "none": it would log each message
+  set       LOG_REQUEST_IDENTIFIERS   False: identifiers contain patients' names
+  set       LOG_RESPONSE_IDENTIFIERS  False
+
+timer
+  set       time                   the monotonic clock, not the time of day
 """
 
 import logging
@@ -12,15 +22,17 @@ from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VER
 
 
 def application_entity(ae_title: str, kind: type[AE] = AE) -> AE:
-    """A pynetdicom AE under our own name, which logs no identifiers and no hostile bytes."""
+    """A pynetdicom AE with our implementation identity, which logs neither identifiers nor bytes of a
+    peer.
+    """
     _config.LOG_HANDLER_LEVEL = "none"
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
-    # The library logs a traceback for each broken PDU: outsiders could fill the disk. What matters
-    # is logged by the caller.
+    # pynetdicom logs a traceback for each broken PDU: peers could fill the disk. Our own code logs
+    # what matters.
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
-    # It counts its timeouts by the time of day: a clock put back would keep the slots of silent
-    # peers for as long, one put forward would break every association at once.
+    # pynetdicom measures its timeouts with the time of day. If that is set back, silent peers keep
+    # their associations as much longer; if it is set forward, all associations time out at once.
     vars(timer)["time"] = SimpleNamespace(time=time.monotonic)
     entity = kind(ae_title=ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID

@@ -1,12 +1,13 @@
-"""Storage Commitment Push Model (PS3.4 Annex J): ask a peer whether it keeps what it took, and
-write down what it says.
+"""Storage Commitment Push Model (PS3.4 Annex J) as its user: ask a peer whether it keeps the objects
+that it took, and record its answer.
 
-The answer comes as N-EVENT-REPORT, on the association of the question or on one that the peer opens
-later: both ends of this node, the sender and the listener, record it in the same way.
+The answer is an N-EVENT-REPORT, on the association of the request or on one that the peer opens
+later. Both the sender and the listener of this node may get it, and record it in the same way.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 from pydicom.dataset import Dataset
@@ -15,7 +16,6 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 
 from ich_node.errors import PeerUnavailable, Unavailable
-from ich_node.ledger import CommitmentLedger, Delivery
 
 PUSH_MODEL = UID("1.2.840.10008.1.20.1")
 PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
@@ -34,16 +34,39 @@ FAILURE_REASONS = {
 log = structlog.get_logger(__name__)
 
 
-def ask(association: Association, transaction_uid: str, deliveries: Iterable[Delivery]) -> None:
-    """N-ACTION for these objects. Raises PeerUnavailable, in words, if the peer does not take the
-    question.
+class SentObject(Protocol):
+    """An object that a peer took."""
+
+    @property
+    def sop_class_uid(self) -> str: ...
+    @property
+    def sop_instance_uid(self) -> str: ...
+
+
+class RecordAnswer(Protocol):
+    """Records what the peer keeps, by SOP Instance UID; how many deliveries waited for it."""
+
+    def __call__(
+        self,
+        transaction_uid: str,
+        *,
+        committed: Collection[str],
+        failed: Mapping[str, str],
+        now: datetime,
+    ) -> int: ...
+
+
+def ask(association: Association, transaction_uid: str, objects: Iterable[SentObject]) -> None:
+    """Request commitment of these objects (N-ACTION).
+
+    Raises PeerUnavailable with a sentence if the peer does not take the request.
     """
-    question = Dataset()
-    question.TransactionUID = transaction_uid
-    question.ReferencedSOPSequence = [_reference(delivery) for delivery in deliveries]
+    request = Dataset()
+    request.TransactionUID = transaction_uid
+    request.ReferencedSOPSequence = [_reference(sent) for sent in objects]
     try:
         answer, _ = association.send_n_action(
-            question, REQUEST_COMMITMENT, PUSH_MODEL, PUSH_MODEL_INSTANCE
+            request, REQUEST_COMMITMENT, PUSH_MODEL, PUSH_MODEL_INSTANCE
         )
     except ValueError as error:
         raise PeerUnavailable(
@@ -55,7 +78,8 @@ def ask(association: Association, transaction_uid: str, deliveries: Iterable[Del
         ) from error
     if "Status" not in answer:
         raise PeerUnavailable(
-            "the peer does not answer the request for storage commitment (does it know our AE title?)"
+            "the peer does not answer the request for storage commitment"
+            " (does it know our AE title?)"
         )
     if answer.Status != SUCCESS:
         raise PeerUnavailable(
@@ -64,11 +88,9 @@ def ask(association: Association, transaction_uid: str, deliveries: Iterable[Del
 
 
 def record_answer(
-    event: Event, ledger: CommitmentLedger, clock: Callable[[], datetime]
+    event: Event, *, record: RecordAnswer, clock: Callable[[], datetime]
 ) -> tuple[int, None]:
-    """EVT_N_EVENT_REPORT: write down what was committed and what was not; the status that the peer
-    gets.
-    """
+    """EVT_N_EVENT_REPORT: record what the peer committed and what not; the status of the response."""
     try:
         report = event.event_information
         transaction_uid = str(report.TransactionUID)
@@ -80,34 +102,32 @@ def record_answer(
             for item in report.get("FailedSOPSequence") or ()
         }
     except Exception as error:  # noqa: BLE001 - the library's parser on a peer's bytes
-        log.warning("commitment_not_understood", error=type(error).__name__)
+        log.warning("commitment_report_not_understood", error=type(error).__name__)
         return INVALID_ARGUMENT, None
     try:
-        heard = ledger.commitment_answered(
-            transaction_uid, committed=committed, failed=failed, now=clock()
-        )
+        deliveries = record(transaction_uid, committed=committed, failed=failed, now=clock())
     except Unavailable as error:
         log.error("commitment_not_recorded", transaction_uid=transaction_uid, detail=error.detail)
         return PROCESSING_FAILURE, None
-    except Exception:  # a bug of ours: the peer keeps its answer
+    except Exception:  # a bug of ours: the peer gets a failure and may report again
         log.exception("commitment_failed", transaction_uid=transaction_uid)
         return PROCESSING_FAILURE, None
-    # An answer that comes too late is about a transaction that was given up: the objects are on
-    # their way again.
+    # An answer that comes too late belongs to a transaction that was given up; its objects are
+    # being sent again.
     log.info(
         "commitment_answered",
         transaction_uid=transaction_uid,
         committed=len(committed),
         failed=failed,
-        heard=heard,
+        deliveries=deliveries,
     )
     return SUCCESS, None
 
 
-def _reference(delivery: Delivery) -> Dataset:
+def _reference(sent: SentObject) -> Dataset:
     item = Dataset()
-    item.ReferencedSOPClassUID = delivery.sop_class_uid
-    item.ReferencedSOPInstanceUID = delivery.sop_instance_uid
+    item.ReferencedSOPClassUID = sent.sop_class_uid
+    item.ReferencedSOPInstanceUID = sent.sop_instance_uid
     return item
 
 
@@ -115,4 +135,5 @@ def _reason(item: Dataset) -> str:
     code = item.get("FailureReason")
     if code is None:
         return "the peer does not keep the object, and does not say why"
-    return f"the peer does not keep the object: {FAILURE_REASONS.get(code, 'for another reason')} (0x{code:04X})"
+    reason = FAILURE_REASONS.get(code, "for another reason")
+    return f"the peer does not keep the object: {reason} (0x{code:04X})"

@@ -1,5 +1,5 @@
-"""DICOM over TLS as PS3.15 B.12 asks (BCP 195: RFC 8996, 9325): TLS 1.2 and 1.3, a certificate on
-both sides, one pinned CA.
+"""DICOM over TLS by PS3.15 B.12 (BCP 195: RFC 8996, 9325): TLS 1.2 and 1.3, a certificate on both
+sides, one pinned CA.
 """
 
 import ssl
@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from typing_extensions import override
+
 from ich_node.config.settings import TlsSettings
 from ich_node.errors import ConfigError
 
 # RFC 9325 §4.2: forward secrecy and authenticated encryption only. TLS 1.3 has nothing else.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
-# RFC 4514 §3 and X.520: what OpenSSL names in words, in the letters of a distinguished name.
+# OpenSSL's long names of attributes -> the short ones of distinguished names (RFC 4514 §3).
 SHORT_NAMES = {
     "commonName": "CN",
     "organizationName": "O",
@@ -29,25 +31,26 @@ ESCAPED = str.maketrans({character: f"\\{character}" for character in ',+"\\<>;'
 
 
 def server_context(tls: TlsSettings) -> ssl.SSLContext:
-    """For those who call us: they must show a certificate of the CA. Raises ConfigError."""
+    """For associations that peers open: they must show a certificate of the CA. Raises ConfigError."""
     context = _prepared(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
-    # nobody resumes an association, and some libraries take a ticket for an answer
+    # TLS sessions are not resumed, and some libraries take a session ticket for data.
     context.num_tickets = 0
     return context
 
 
 def client_context(tls: TlsSettings) -> "ClientContext":
-    """For those whom we call: their certificate must be of the CA and bear their name. Raises
-    ConfigError.
+    """For associations that we open: the peer's certificate must be of the CA and have its name.
+
+    Raises ConfigError.
     """
     return _prepared(ClientContext(ssl.PROTOCOL_TLS_CLIENT), tls)
 
 
 def web_context(tls: TlsSettings, ca: Path | None) -> ssl.SSLContext:
-    """For HTTPS: who signed the server's certificate is ca, else [tls] ca, else anybody whom the
-    system trusts.
+    """For HTTPS. The server's certificate must be signed by ca, else by [tls] ca, else by a CA that
+    the system trusts.
 
-    With [tls] our own certificate is there for a server that asks. Raises ConfigError.
+    With [tls] our own certificate is shown to a server that asks for one. Raises ConfigError.
     """
     context = _hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     trusted = ca or tls.ca
@@ -61,10 +64,11 @@ def web_context(tls: TlsSettings, ca: Path | None) -> ssl.SSLContext:
 
 
 class ClientSocket(ssl.SSLSocket):
-    """Tells its context why TLS failed: pynetdicom would only say that it did."""
+    """Keeps in its context why TLS failed, which pynetdicom does not report."""
 
     context: "ClientContext"
 
+    @override
     def do_handshake(self, block: bool = False) -> None:
         try:
             super().do_handshake(block)
@@ -72,8 +76,9 @@ class ClientSocket(ssl.SSLSocket):
             self.context.failure = error
             raise
 
+    @override
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """In TLS 1.3 a peer that does not accept our certificate says so only here."""
+        """In TLS 1.3 a peer that rejects our certificate reports it only after the handshake."""
         try:
             return super().recv(buflen, flags)
         except ssl.SSLWantReadError:
@@ -91,8 +96,7 @@ class ClientContext(ssl.SSLContext):
 
 
 def subject_of(connection: object) -> str | None:
-    """The peer's certificate's subject as RFC 4514 writes it, e.g. "CN=ct1,O=Hospital"; None
-    without TLS.
+    """The subject of the peer's certificate by RFC 4514, e.g. "CN=ct1,O=Hospital"; None without TLS.
 
     The same as `openssl x509 -noout -subject -nameopt RFC2253` prints.
     """
@@ -109,7 +113,7 @@ def subject_of(connection: object) -> str | None:
 
 
 def explained(error: OSError) -> str:
-    """What TLS says of a failure, without the library's numbers."""
+    """The reason of a TLS failure, without the library's error numbers."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError) and error.reason:

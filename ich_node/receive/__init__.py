@@ -1,4 +1,4 @@
-"""The door: an association is admitted, each object goes to the spool and the ledger, and only then
+"""Receiving: an association is admitted, each object goes to the spool and the ledger, and only then
 Success is answered.
 """
 

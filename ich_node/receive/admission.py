@@ -1,7 +1,6 @@
-"""Who may come in: the called AE must be ours, the calling AE and its address must be one of
-[[sources]]. Deny by default.
-
-Then how many, and how often: the limits of the node and of each source.
+"""Which associations are admitted. Deny by default: the called AE title must be ours, the calling AE
+title and its address must be those of one of [[sources]]. Then the limits of the node and of each
+source hold.
 """
 
 import ipaddress
@@ -15,9 +14,9 @@ from enum import Enum
 from pynetdicom.association import Association
 
 from ich_node.config.settings import ScpSettings, Source
-from ich_node.receive.rate_limit import Rates
+from ich_node.network.rate_limit import RateLimit
 
-# Of one address. Who is rejected more often is told to come later, and is no more in the log.
+# Of one address. Further rejections are transient, and are not logged.
 REJECTIONS_PER_MINUTE = 60
 
 
@@ -57,8 +56,8 @@ class Rejection(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """What an A-ASSOCIATE-RQ says about its sender, where it came from, and what its certificate
-    says (None: no TLS).
+    """What an A-ASSOCIATE-RQ says about its sender, the address it came from, and the subject of the
+    peer's certificate (None without TLS).
     """
 
     calling_ae: str
@@ -68,8 +67,8 @@ class Caller:
 
     @classmethod
     def of(cls, request: bytes, address: str, certificate_subject: str | None) -> "Caller":
-        """From the bytes of the A-ASSOCIATE-RQ (PS3.8 table 9-11): both titles stand at fixed
-        places.
+        """From the bytes of the A-ASSOCIATE-RQ, in which both AE titles have fixed places (PS3.8
+        table 9-11).
         """
         called_ae, calling_ae = (request[at : at + 16].decode("latin-1").strip() for at in (10, 26))
         return cls(
@@ -80,68 +79,74 @@ class Caller:
         )
 
 
+@dataclass(eq=False, kw_only=True)
+class Place:
+    """One of the associations that may be open at the same time: reserved when the association is
+    admitted, given back when it ends.
+
+    association: None until it has started.
+    """
+
+    source: Source
+    association: Association | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """An association whose thread has ended takes no place, however it ended."""
+        return self.association is None or self.association.is_alive()
+
+
 class Admission:
-    """Which associations are admitted, and as which source."""
+    """Decides about each association request, once, and counts the open associations."""
 
     def __init__(
-        self, scp: ScpSettings, sources: Sequence[Source], clock: Callable[[], datetime]
+        self, *, scp: ScpSettings, sources: Sequence[Source], clock: Callable[[], datetime]
     ) -> None:
         self._scp = scp
         self._sources = sources
         self._clock = clock
-        self._rates = Rates()
-        self._admitted: dict[Association, Source] = {}
+        self._rates = RateLimit()
+        self._places: set[Place] = set()
         self._lock = threading.Lock()
 
-    def identify(self, caller: Caller) -> Source | Rejection:
-        """The source that asks, or which rule keeps it out. To be asked once for each request,
-        before it costs anything.
-        """
-        verdict = admit(caller, self._scp.ae_title, self._sources)
+    def admit(self, caller: Caller) -> Place | Rejection:
+        """Reserve a place for the caller's association, or say which rule rejects it."""
+        identified = identify(caller, self._scp.ae_title, self._sources)
         now = self._clock()
         with self._lock:
-            if isinstance(verdict, Rejection):
-                may_ask = self._rates.allow(
+            if isinstance(identified, Rejection):
+                is_logged = self._rates.allow(
                     f"address {caller.address}", per_minute=REJECTIONS_PER_MINUTE, now=now
                 )
-                return verdict if may_ask else Rejection.STRANGER_TOO_OFTEN
-            per_minute = verdict.associations_per_minute
-            if not self._rates.allow(f"source {verdict.name}", per_minute=per_minute, now=now):
+                return identified if is_logged else Rejection.STRANGER_TOO_OFTEN
+            per_minute = identified.associations_per_minute
+            if not self._rates.allow(f"source {identified.name}", per_minute=per_minute, now=now):
                 return Rejection.TOO_OFTEN
-            return self._no_place(verdict) or verdict
+            return self._reserve(identified)
 
-    def admit(self, association: Association, source: Source) -> Rejection | None:
-        """Give it a place, or say which limit keeps it out."""
-        with self._lock:
-            if (limit := self._no_place(source)) is not None:
-                return limit
-            self._admitted[association] = source
-        return None
-
-    def _no_place(self, source: Source) -> Rejection | None:
-        self._admitted = {
-            other: whose for other, whose in self._admitted.items() if other.is_alive()
-        }
-        if len(self._admitted) >= self._scp.max_associations:
+    def _reserve(self, source: Source) -> Place | Rejection:
+        self._places = {place for place in self._places if place.is_taken}
+        if len(self._places) >= self._scp.max_associations:
             return Rejection.TOO_MANY
-        open_here = sum(other.name == source.name for other in self._admitted.values())
-        if source.max_associations is not None and open_here >= source.max_associations:
+        of_source = sum(place.source.name == source.name for place in self._places)
+        if source.max_associations is not None and of_source >= source.max_associations:
             return Rejection.TOO_MANY_OF_SOURCE
-        return None
+        place = Place(source=source)
+        self._places.add(place)
+        return place
 
-    def source_of(self, association: Association) -> Source | None:
-        """None if it was never admitted, or has ended."""
-        return self._admitted.get(association)
-
-    def end(self, association: Association) -> Source | None:
-        """Its place is free again."""
+    def give_back(self, place: Place) -> bool:
+        """False if it was given back before."""
         with self._lock:
-            return self._admitted.pop(association, None)
+            if place not in self._places:
+                return False
+            self._places.remove(place)
+            return True
 
 
-def admit(caller: Caller, own_ae: str, sources: Iterable[Source]) -> Source | Rejection:
-    """The source that this caller is, or the rule that keeps it out. AE titles are compared without
-    padding, case counts.
+def identify(caller: Caller, own_ae: str, sources: Iterable[Source]) -> Source | Rejection:
+    """The source that the caller is, or the rule that rejects it. AE titles are compared without
+    padding and with their case.
     """
     if caller.called_ae.strip() != own_ae.strip():
         return Rejection.CALLED_AE
@@ -151,12 +156,10 @@ def admit(caller: Caller, own_ae: str, sources: Iterable[Source]) -> Source | Re
     here = [source for source in known if not source.hosts or _is_in(caller.address, source.hosts)]
     if not here:
         return Rejection.HOST
-    proven = [
-        source
-        for source in here
-        if source.certificate_subject in (None, caller.certificate_subject)
-    ]
-    return proven[0] if proven else Rejection.CERTIFICATE
+    for source in here:
+        if source.certificate_subject in (None, caller.certificate_subject):
+            return source
+    return Rejection.CERTIFICATE
 
 
 def _is_in(address: str, networks: Iterable[str]) -> bool:

@@ -1,13 +1,12 @@
-"""Storage commitment for senders (PS3.4 Annex J): say of each object whether it is here, whole. The
-question closes its series.
+"""Storage commitment as its provider (PS3.4 Annex J): say of each object whether this node keeps it.
+A request that names all objects of a series ends the wait for more of it.
 
-Only for sources with storage_commitment = true: a sender may delete its copy on our word, and this
-node keeps objects for [spool] retention_days, not for ever.
+Only for sources with storage_commitment = true: a sender may delete its copy when it is committed,
+and this node keeps objects for [spool] retention_days, not for ever.
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 import structlog
 from pydicom.dataset import Dataset
@@ -23,107 +22,102 @@ from ich_node.network.entity import application_entity
 from ich_node.network.requestor import ACSE_SECONDS, CONNECT_SECONDS, Requestor
 from ich_node.network.storage_commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST_COMMITMENT
 from ich_node.receive.completion import Completion
-from ich_node.receive.status import Status
 from ich_node.spool import Spool
 
-COMMITTED, SOME_FAILED = 1, 2  # Event Type ID
+ALL_COMMITTED, SOME_FAILED = 1, 2  # Event Type ID
 NO_SUCH_OBJECT, CLASS_CONFLICT = 0x0112, 0x0119  # Failure Reason
-NO_SUCH_ACTION, INVALID_ARGUMENT = 0x0123, 0x0115
+SUCCESS, INVALID_ARGUMENT, NO_SUCH_ACTION, NOT_AUTHORISED = 0x0000, 0x0115, 0x0123, 0x0124
 MOST_OBJECTS = 10_000
 
 log = structlog.get_logger(__name__)
 
 
-class Commitment:
-    """Answers senders who ask whether we keep what they sent."""
+class CommitmentProvider:
+    """Answers sources that ask whether we keep what they sent."""
 
     def __init__(
-        self,
-        ae_title: str,
-        spool: Spool,
-        ledger: ReceiverLedger,
-        completion: Completion,
-        clock: Callable[[], datetime],
+        self, *, ae_title: str, spool: Spool, ledger: ReceiverLedger, completion: Completion
     ) -> None:
         self._ae_title = ae_title
         self._spool = spool
         self._ledger = ledger
         self._completion = completion
-        self._clock = clock
 
-    def on_question(self, event: Event, source: Source | None) -> tuple[int, None]:
-        """EVT_N_ACTION: the status; the answer itself follows by N-EVENT-REPORT."""
-        if source is None or not source.storage_commitment:
-            return Status.NOT_AUTHORISED, None
+    def on_request(self, event: Event, source: Source) -> tuple[int, None]:
+        """EVT_N_ACTION: the status of the response. The result follows as N-EVENT-REPORT."""
+        if not source.storage_commitment:
+            return NOT_AUTHORISED, None
         if event.action_type != REQUEST_COMMITMENT:
             return NO_SUCH_ACTION, None
         try:
-            question = event.action_information
-            transaction_uid = str(question.TransactionUID)
-            asked = [
+            request = event.action_information
+            transaction_uid = str(request.TransactionUID)
+            requested = [
                 (str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID))
-                for item in question.ReferencedSOPSequence
+                for item in request.ReferencedSOPSequence
             ]
         except Exception as error:  # noqa: BLE001 - the library's parser on a peer's bytes
             log.warning(
                 "commitment_request_not_understood", source=source.name, error=type(error).__name__
             )
             return INVALID_ARGUMENT, None
-        if not 0 < len(asked) <= MOST_OBJECTS:
+        if not 0 < len(requested) <= MOST_OBJECTS:
             return INVALID_ARGUMENT, None
-        # Not from here: the response to the question goes out first, and this thread must be free
-        # for what comes back.
-        answer = threading.Thread(
-            target=self._answer,
-            args=(event.assoc, source, transaction_uid, asked),
+        # In a thread of its own: the response to the request must go out first, and this thread
+        # must be free to receive the response to the report.
+        thread = threading.Thread(
+            target=self._report,
+            args=(event.assoc, source, transaction_uid, requested),
             name="commitment",
             daemon=True,
         )
-        answer.start()
-        return Status.SUCCESS, None
+        thread.start()
+        return SUCCESS, None
 
-    def _answer(
+    def _report(
         self,
         association: Association,
         source: Source,
         transaction_uid: str,
-        asked: Sequence[tuple[str, str]],
+        requested: Sequence[tuple[str, str]],
     ) -> None:
         known = {"source": source.name, "transaction_uid": transaction_uid}
         try:
-            held = self._ledger.find([uid for _, uid in asked])
-            report, failed = self._report(transaction_uid, asked, held)
-            self._completion.closed(association, held)
-        # no answer is an answer, too: the sender keeps its copy and asks again
+            held = self._ledger.find([uid for _, uid in requested])
+            report, failed = self._report_of(transaction_uid, requested, held)
+            self._completion.committed(association, held)
+        # Without a report the sender keeps its copy and asks again.
         except Unavailable as error:
-            log.error("commitment_not_answered", detail=error.detail, **known)
+            log.error("commitment_not_reported", detail=error.detail, **known)
             return
         except Exception:  # a bug of ours, in a thread of its own
-            log.exception("commitment_not_answered", **known)
+            log.exception("commitment_not_reported", **known)
             return
-        kind = SOME_FAILED if failed else COMMITTED
-        # A new association first: who listens for one often ends the old one at this moment, and
-        # would leave us waiting on it.
-        told = self._call_back(association, source, report, kind) or _tell(
-            association, report, kind
+        event_type = SOME_FAILED if failed else ALL_COMMITTED
+        # A new association first: a sender that listens for one often ends the old one at this
+        # moment, and the report on it would wait in vain for its response.
+        is_taken = self._send_to_listener(association, source, report, event_type) or _send(
+            association, report, event_type
         )
         log.info(
-            "commitment_given", committed=len(asked) - failed, failed=failed, told=told, **known
+            "commitment_reported",
+            committed=len(requested) - failed,
+            failed=failed,
+            is_taken=is_taken,
+            **known,
         )
 
-    def _report(
-        self, transaction_uid: str, asked: Sequence[tuple[str, str]], held: Sequence[Instance]
+    def _report_of(
+        self, transaction_uid: str, requested: Sequence[tuple[str, str]], held: Sequence[Instance]
     ) -> tuple[Dataset, int]:
-        """The N-EVENT-REPORT's data set, and how many objects failed."""
+        """The data set of the N-EVENT-REPORT, and how many objects failed."""
         instances = {instance.sop_instance_uid: instance for instance in held}
         committed, failed = [], []
-        for sop_class_uid, sop_instance_uid in asked:
+        for sop_class_uid, sop_instance_uid in requested:
             item = Dataset()
-            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = (
-                sop_class_uid,
-                sop_instance_uid,
-            )
-            reason = self._why_not(sop_class_uid, instances.get(sop_instance_uid))
+            item.ReferencedSOPClassUID = sop_class_uid
+            item.ReferencedSOPInstanceUID = sop_instance_uid
+            reason = self._failure_reason(sop_class_uid, instances.get(sop_instance_uid))
             if reason is None:
                 committed.append(item)
             else:
@@ -138,15 +132,16 @@ class Commitment:
             report.FailedSOPSequence = failed
         return report, len(failed)
 
-    def _why_not(self, sop_class_uid: str, instance: Instance | None) -> int | None:
+    def _failure_reason(self, sop_class_uid: str, instance: Instance | None) -> int | None:
+        """None if the object is kept, complete."""
         if instance is None or not self._spool.holds(instance.path, instance.size_bytes):
             return NO_SUCH_OBJECT
         return None if instance.sop_class_uid == sop_class_uid else CLASS_CONFLICT
 
-    def _call_back(
-        self, association: Association, source: Source, report: Dataset, kind: int
+    def _send_to_listener(
+        self, association: Association, source: Source, report: Dataset, event_type: int
     ) -> bool:
-        """On a new association, where the source says that it listens."""
+        """On a new association with the source's commitment_port; False without one."""
         if source.commitment_port is None:
             return False
         entity = application_entity(self._ae_title, Requestor)
@@ -158,18 +153,20 @@ class Commitment:
             ae_title=source.ae_title,
             ext_neg=[build_role(PUSH_MODEL, scp_role=True)],
         )
-        told = _tell(own, report, kind)
+        is_taken = _send(own, report, event_type)
         if own.is_established:
             own.release()
-        return told
+        return is_taken
 
 
-def _tell(association: Association, report: Dataset, kind: int) -> bool:
+def _send(association: Association, report: Dataset, event_type: int) -> bool:
     """Whether the peer took the report."""
     if not association.is_established:
         return False
     try:
-        status, _ = association.send_n_event_report(report, kind, PUSH_MODEL, PUSH_MODEL_INSTANCE)
-    except (RuntimeError, ValueError):  # the association ended, or was opened without the context
+        status, _ = association.send_n_event_report(
+            report, event_type, PUSH_MODEL, PUSH_MODEL_INSTANCE
+        )
+    except (RuntimeError, ValueError):  # the association ended, or has no context for the report
         return False
-    return bool(status.get("Status") == Status.SUCCESS)
+    return bool(status.get("Status") == SUCCESS)

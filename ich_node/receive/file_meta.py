@@ -1,6 +1,4 @@
-"""The first bytes of a DICOM file (PS3.10 §7.1), written before a data set that is kept exactly as
-it came.
-"""
+"""The File Meta Information (PS3.10 §7.1), which precedes a data set that is stored as received."""
 
 import struct
 
@@ -10,8 +8,8 @@ from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VER
 def file_meta_information(
     *, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str
 ) -> bytes:
-    """Preamble, prefix and group 0002. Nothing in it but the object's own facts: an object sent
-    twice is the same file.
+    """Preamble, prefix and group 0002. It contains only facts about the object, so that an object
+    that is sent twice gives the same file.
     """
     group = b"".join(
         (

@@ -1,8 +1,7 @@
-"""The few attributes that the door must know of an object: its UIDs and where its plane lies.
-Nothing behind them is read.
+"""The few attributes that receiving needs of an object: its UIDs, and where its plane lies. What
+follows in the data set is not read.
 """
 
-import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
 from ich_node.dicom.geometry import orientation_key, slice_position
+from ich_node.dicom.legal_uid import is_legal_uid
 from ich_node.dicom.unreadable import DAMAGED
 from ich_node.receive.status import NotStored, Status
 
@@ -23,11 +23,9 @@ TAGS: dict[str, BaseTag | int] = {
     for keyword in (*UID_KEYWORDS, "ImagePositionPatient", "ImageOrientationPatient")
 }
 WANTED_TAGS, LAST_TAG = frozenset(map(int, TAGS.values())), int(TAGS["ImageOrientationPatient"])
-TextOf = Callable[[str], str]  # of a keyword the value without padding; nothing if it is missing
-# PS3.5 §9.1, less strict: a component with a leading zero is illegal but common, and harmless.
-LEGAL_UID = re.compile(r"[0-9][0-9.]{0,63}")
-LONGEST_DECIMAL_BYTES = 256
-# What comes before the planes of CT images is shorter.
+TextOf = Callable[[str], str]  # keyword -> the value without padding, empty if it is missing
+LONGEST_DECIMAL_CHARACTERS = 256
+# Enough for the elements up to ImageOrientationPatient of usual CT images.
 FIRST_BYTES = 8_192
 IMPLICIT, EXPLICIT, LONG_LENGTH = (
     struct.Struct("<HHL"),
@@ -48,8 +46,9 @@ LONG_VRS = frozenset(b"OB OD OF OL OV OW SV UC UN UR UT UV".split())
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """Identity and place of one object. orientation, position_mm: see ich_node.dicom.geometry; None
-    where the header has none.
+    """The UIDs of one object and where its plane lies.
+
+    orientation, position_mm: see ich_node.dicom.geometry; None if the header has no usable plane.
     """
 
     sop_class_uid: str
@@ -63,8 +62,8 @@ class Header:
 def read_header(first: bytes, whole: Callable[[], BinaryIO], transfer_syntax: UID) -> Header:
     """Read the encoded data set up to ImageOrientationPatient.
 
-    first: its first bytes; whole: opens all of it, for the unusual. Raises NotStored if the bytes
-    are not a data set, or a UID is missing or illegal.
+    first: its first bytes. whole: opens all of it, which unusual headers need. Raises NotStored if
+    the bytes are not a data set, or if a UID is missing or illegal.
     """
     text_of = _plain(first, transfer_syntax)
     if text_of is None:
@@ -85,14 +84,13 @@ def read_header(first: bytes, whole: Callable[[], BinaryIO], transfer_syntax: UI
 
 
 class _Unusual(Exception):
-    """The library knows what to do."""
+    """An encoding that only pydicom reads."""
 
 
 def _plain(first: bytes, transfer_syntax: UID) -> TextOf | None:
-    """The elements of a little endian data set, if those up to the last that is wanted are plain
-    and within the first bytes.
+    """The wanted elements of a little endian data set, if all of them lie in the first bytes.
 
-    None if anything is unusual: then it is pydicom's, which takes ten times as long.
+    None if anything is unusual. pydicom then reads the header, which takes ten times as long.
     """
     if not transfer_syntax.is_little_endian:
         return None
@@ -108,15 +106,16 @@ def _plain(first: bytes, transfer_syntax: UID) -> TextOf | None:
                 return None
             if tag in WANTED_TAGS:
                 found[tag] = first[began:offset]
-    except (_Unusual, struct.error):  # struct.error: it ends here
+    except (_Unusual, struct.error):  # struct.error: the bytes end within an element
         return None
 
 
 def _element(
     data: bytes, offset: int, *, is_implicit: bool, is_wanted: bool, depth: int = 0
 ) -> tuple[int, int, int]:
-    """Tag, and where the value begins and ends. is_wanted: False within sequences, where the tags
-    may be any.
+    """The tag of an element, and where its value begins and ends.
+
+    is_wanted: False within sequences, where the wanted tags mean other objects.
     """
     group, element, length = IMPLICIT.unpack_from(data, offset)
     tag = group << 16 | element
@@ -133,7 +132,7 @@ def _element(
         elif vr not in SHORT_VRS:
             raise _Unusual
     elif data[offset + 4 : offset + 6].isalpha():
-        raise _Unusual  # it looks explicit
+        raise _Unusual  # it looks like explicit VR
     if (
         is_wanted
         and tag in WANTED_TAGS
@@ -148,7 +147,7 @@ def _element(
 
 
 def _end_of_sequence(data: bytes, offset: int, *, is_implicit: bool, depth: int) -> int:
-    """Of one without a length (PS3.5 §7.5)."""
+    """Where a sequence of undefined length ends (PS3.5 §7.5)."""
     while True:
         group, element, length = IMPLICIT.unpack_from(data, offset)
         offset += IMPLICIT.size
@@ -164,7 +163,7 @@ def _end_of_sequence(data: bytes, offset: int, *, is_implicit: bool, depth: int)
             offset += IMPLICIT.size
             continue
         end = offset + length
-        while offset < end:  # the library reads what is in it, too
+        while offset < end:  # pydicom reads the elements of the item, too
             _, _, offset = _element(
                 data, offset, is_implicit=is_implicit, is_wanted=False, depth=depth
             )
@@ -191,15 +190,13 @@ def _uid(text_of: TextOf, keyword: str) -> str:
     uid = text_of(keyword)
     if not uid:
         raise NotStored(Status.UID_MISSING, f"{keyword} is missing or empty")
-    if not LEGAL_UID.fullmatch(uid):
+    if not is_legal_uid(uid):
         raise NotStored(Status.UID_ILLEGAL, f"{keyword} is not a UID")
     return uid
 
 
 def _place(text_of: TextOf) -> tuple[str | None, float | None]:
-    """The plane's orientation and position; an object without a usable place is stored all the
-    same.
-    """
+    """Orientation and position of the plane; an object without a usable plane is stored, too."""
     try:
         image_orientation = _decimals(text_of, "ImageOrientationPatient")
         return orientation_key(image_orientation), slice_position(
@@ -211,15 +208,13 @@ def _place(text_of: TextOf) -> tuple[str | None, float | None]:
 
 def _decimals(text_of: TextOf, keyword: str) -> list[float]:
     text = text_of(keyword)
-    if len(text) > LONGEST_DECIMAL_BYTES:
+    if len(text) > LONGEST_DECIMAL_CHARACTERS:
         raise ValueError(f"{keyword} is too long")
     return [float(value) for value in text.split("\\")]
 
 
 def _raw(found: Dataset, keyword: str) -> str:
-    """The raw value without padding. Raw, because converting it would warn about values that are
-    merely odd.
-    """
+    """The raw value without padding: pydicom would warn when it converts an unusual value."""
     if keyword not in found:
         return ""
     value = found.get_item(keyword).value

@@ -1,12 +1,10 @@
-"""An object while it comes: written to the spool's disk piece by piece, so that no peer can fill
-the memory.
+"""An object while it is received: its bytes are written to the spool's disk as they arrive, so that
+no peer can fill the memory.
 
-pynetdicom could write to a file of its own (STORE_RECV_CHUNKED_DATASET), but leaves it behind when
-the association breaks.
+pynetdicom can write to a file of its own (STORE_RECV_CHUNKED_DATASET), but leaves the file behind
+when the association breaks.
 """
 
-import threading
-import time
 from collections.abc import Callable
 from io import BytesIO
 from typing import BinaryIO
@@ -14,178 +12,103 @@ from typing import BinaryIO
 from pydicom.uid import UID
 
 from ich_node.config.settings import ScpSettings
+from ich_node.dicom.legal_uid import is_legal_uid
 from ich_node.errors import Unavailable
 from ich_node.network.acceptor.c_store import CStoreRequest
+from ich_node.network.acceptor.pace import Pace
 from ich_node.receive.file_meta import file_meta_information
-from ich_node.receive.header import FIRST_BYTES, LEGAL_UID
+from ich_node.receive.header import FIRST_BYTES
+from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.status import NotStored, Status
 from ich_node.spool import Part, Spool, Stored
 
-# Data sets of other messages than C-STORE; the longest is a question for storage commitment of
-# 10,000 objects.
-LARGEST_IDENTIFIER_BYTES = 2 << 20
-# An object over the limit is read to its end, so that its sender can be told; a stream of this many
-# times the limit is not.
+# An object over the limit is read to its end, so that its sender gets a response. An object of this
+# many times the limit is not: its association is aborted.
 MOST_DISCARDED = 4
-# A line of 64 kbit/s. What is slower on average, after dimse_timeout_seconds, does not mean it.
-SLOWEST_BYTES_A_SECOND = 8_000
-# So long a large object waits for its place before it is answered with 0xA700; its sender's socket
-# is not read meanwhile.
-WAIT_SECONDS = 10.0
-WAIT_STEP_SECONDS = 0.1
-
-
-class Overstepped(Exception):
-    """A message that must not go on: larger, or slower, than any that means it."""
-
-
-class Arrivals:
-    """Where objects begin, and [scp] max_bytes_in_flight: the bytes of all objects that have come
-    but are not yet kept.
-
-    Half of it is shared out evenly, so that an object of ordinary size never waits for another. The
-    rest is places for larger ones, each of max_object_bytes: whoever has one can finish.
-    """
-
-    def __init__(self, scp: ScpSettings, spool: Spool) -> None:
-        self.largest_bytes = scp.max_object_bytes
-        self.patience_seconds = scp.dimse_timeout_seconds
-        half_bytes = scp.max_bytes_in_flight // 2
-        self.share_bytes = half_bytes // scp.max_associations
-        self._places = threading.BoundedSemaphore(half_bytes // scp.max_object_bytes)
-        self._spool = spool
-
-    def begin(self, meta: bytes) -> Part:
-        """A part that starts with the file meta information. Raises SpoolFull, Unavailable."""
-        part = self._spool.begin()
-        part.write(meta)
-        return part
-
-    def take_place(self, is_wanted: Callable[[], bool]) -> None:
-        """Wait for a place of a large object. Raises NotStored if none is given back in time."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not self._places.acquire(timeout=WAIT_STEP_SECONDS):
-            if time.monotonic() > deadline or not is_wanted():
-                raise NotStored(
-                    Status.OUT_OF_RESOURCES, "too many large objects at the same time; send again"
-                )
-
-    def give_place_back(self) -> None:
-        self._places.release()
-
-
-class Pace:
-    """What one message may take."""
-
-    def __init__(self, arrivals: Arrivals, limit_bytes: int) -> None:
-        self._patience_seconds = arrivals.patience_seconds
-        self._limit_bytes = limit_bytes
-        self._began = time.monotonic()
-        self.size_bytes = 0
-
-    def hold(self, more_bytes: int) -> None:
-        """Raises Overstepped."""
-        self.size_bytes += more_bytes
-        if self.size_bytes > self._limit_bytes:
-            raise Overstepped("message_too_large")
-        late_seconds = time.monotonic() - self._began - self._patience_seconds
-        if self.size_bytes < late_seconds * SLOWEST_BYTES_A_SECOND:
-            raise Overstepped("message_too_slow")
-
-
-class Identifier(BytesIO):
-    """The data set of any other message than C-STORE, as pynetdicom writes it: small, in memory."""
-
-    def __init__(self, arrivals: Arrivals) -> None:
-        super().__init__()
-        self._pace = Pace(arrivals, LARGEST_IDENTIFIER_BYTES)
-
-    def write(self, chunk: bytes) -> int:  # type: ignore[override]  # pynetdicom writes bytes
-        """Raises Overstepped."""
-        self._pace.hold(len(chunk))
-        return super().write(chunk)
 
 
 class IncomingObject:
-    """The data set of one C-STORE, on its way to the spool.
+    """The data set of one C-STORE on its way to the spool.
 
-    first: what came first of it, where its header is. refused: why the object is not kept, for its
-    sender. What comes after that is counted and dropped.
+    first: its first bytes, which contain the header. refused: why the object is not stored; the
+    bytes that follow are then counted and dropped.
     """
 
     def __init__(
         self,
-        arrivals: Arrivals,
+        *,
         request: CStoreRequest,
         transfer_syntax: UID,
         is_wanted: Callable[[], bool],
+        scp: ScpSettings,
+        spool: Spool,
+        in_flight: BytesInFlight,
     ) -> None:
-        self._arrivals = arrivals
         self._request = request
         self._transfer_syntax = transfer_syntax
         self._is_wanted = is_wanted
-        self._pace = Pace(arrivals, MOST_DISCARDED * arrivals.largest_bytes)
+        self._largest_bytes = scp.max_object_bytes
+        self._spool = spool
+        self._in_flight = in_flight
+        self._pace = Pace(
+            patience_seconds=scp.dimse_timeout_seconds,
+            limit_bytes=MOST_DISCARDED * scp.max_object_bytes,
+        )
         self._offset = 0
-        self._has_place = False
-        self._lock = threading.Lock()
+        self._has_slot = False
+        self._part: Part | None = None
         self.first = b""
-        self.part: Part | None = None
         self.refused: NotStored | Unavailable | None = None
 
-    def write(self, chunk: bytes | memoryview) -> None:
-        """Raises Overstepped."""
-        self._pace.hold(len(chunk))
+    def write(self, chunk: memoryview) -> None:
+        """Raises ProtocolViolation if the object is much too large or arrives too slowly."""
+        self._pace.count(len(chunk))
         if self.refused is None:
             try:
-                self._keep(chunk)
+                self._write(chunk)
             except (NotStored, Unavailable) as reason:
                 self.refused = reason
-                self.discard()
+                self.close()
 
     def reader(self) -> BinaryIO:
         """The data set from its first byte, for the caller to close."""
-        return self.part.reader(self._offset) if self.part else BytesIO()
+        return self._part.reader(self._offset) if self._part else BytesIO()
 
     def keep(self) -> Stored:
-        """The object is on disk, under the hash of its bytes. Raises SpoolFull, Unavailable."""
-        assert self.part is not None, "an object without bytes has no UIDs"
-        return self.part.keep()
+        """The object is durable in the spool when this returns. Raises SpoolFull, Unavailable."""
+        assert self._part is not None, "an object without bytes has no UIDs"
+        return self._part.keep()
 
-    def discard(self) -> None:
-        """Leave nothing of it, and give back what it held. Again: nothing."""
-        with self._lock:
-            if self.part is not None:
-                self.part.close()
-            if self._has_place:
-                self._has_place = False
-                self._arrivals.give_place_back()
+    def close(self) -> None:
+        """Remove what was not kept, and release the slot. A second call does nothing."""
+        if self._part is not None:
+            self._part.close()
+        if self._has_slot:
+            self._has_slot = False
+            self._in_flight.release_slot()
 
-    def __del__(self) -> None:
-        self.discard()
-
-    def _keep(self, chunk: bytes | memoryview) -> None:
+    def _write(self, chunk: memoryview) -> None:
         size_bytes = self._pace.size_bytes
-        if size_bytes > self._arrivals.largest_bytes:
-            raise NotStored(
-                Status.OBJECT_TOO_LARGE, f"larger than {self._arrivals.largest_bytes} bytes"
-            )
-        if self.part is None:
+        if size_bytes > self._largest_bytes:
+            raise NotStored(Status.OBJECT_TOO_LARGE, f"larger than {self._largest_bytes} bytes")
+        if self._part is None:
             meta, self.first = self._meta(), bytes(chunk[:FIRST_BYTES])
             self._offset = len(meta)
-            self.part = self._arrivals.begin(meta)
-        if size_bytes > self._arrivals.share_bytes and not self._has_place:
-            self._arrivals.take_place(self._is_wanted)
-            self._has_place = True
-        self.part.write(chunk)
+            self._part = self._spool.begin()
+            self._part.write(meta)
+        if size_bytes > self._in_flight.share_bytes and not self._has_slot:
+            self._in_flight.take_slot(self._is_wanted)
+            self._has_slot = True
+        self._part.write(chunk)
 
     def _meta(self) -> bytes:
-        """The file's first bytes say what the command says; Store holds the data set against it."""
+        """The file meta information by the command. Store compares the data set with the command."""
         uids = {
             "SOPClassUID": self._request.AffectedSOPClassUID,
             "SOPInstanceUID": self._request.AffectedSOPInstanceUID,
         }
         for keyword, uid in uids.items():
-            if not LEGAL_UID.fullmatch(uid):
+            if not is_legal_uid(uid):
                 raise NotStored(Status.UID_ILLEGAL, f"{keyword} is not a UID")
         return file_meta_information(
             sop_class_uid=uids["SOPClassUID"],

@@ -1,5 +1,5 @@
-"""The SCP: listens, admits the sources in the configuration, keeps what they send, and says when a
-series is complete.
+"""The SCP: listens, admits the sources in the configuration, stores what they send, and decides when
+a series is complete.
 """
 
 import contextlib
@@ -7,45 +7,36 @@ import gc
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Self, TypeVar
 
 import structlog
-from pynetdicom import AE, evt
-from pynetdicom.association import Association
-from pynetdicom.events import Event, EventHandlerType
+from pynetdicom import AE
 
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source, TlsSettings
 from ich_node.errors import ConfigError
 from ich_node.ledger import ReceiverLedger
-from ich_node.network.acceptor.c_store import CStoreEvent
-from ich_node.network.acceptor.guard import Guard
 from ich_node.network.acceptor.server import Server, TlsServer
-from ich_node.network.acceptor.waiting_room import Door, WaitingRoom
+from ich_node.network.acceptor.waiting_room import WaitingRoom
 from ich_node.network.certificate import certificate_ends
-from ich_node.network.storage_commitment import record_answer
 from ich_node.network.tls import server_context, subject_of
-from ich_node.processes.siblings import BACKLOG, Inheritance, Siblings
 from ich_node.processes.systemd import READY, tell_systemd
-from ich_node.receive.admission import Admission, Caller, Rejection, admit
-from ich_node.receive.commitment_provider import Commitment
+from ich_node.receive.admission import Admission, Caller, Rejection
+from ich_node.receive.association import AdmittedAssociation, Services
+from ich_node.receive.commitment_provider import CommitmentProvider
 from ich_node.receive.completion import Completion
-from ich_node.receive.incoming_object import Arrivals
-from ich_node.receive.negotiation import acceptor, prefer_as_proposed
-from ich_node.receive.status import Status, StoreResponse
-from ich_node.receive.store import Store
+from ich_node.receive.in_flight import BytesInFlight
+from ich_node.receive.negotiation import acceptor
+from ich_node.receive.store import StoreService
 from ich_node.spool import Spool
 
 Kind = TypeVar("Kind", bound=Server)
 STOP_SECONDS = 5.0
-# So long one that is over a limit may take to hang up.
-REJECTED_SECONDS = 1.0
-# No object takes that long to write: what is older was left by a process that died.
-HALF_WRITTEN_FOR = timedelta(hours=1)
+# No object takes this long to write: an older temporary file belongs to a process that died.
+TEMPORARY_FILES_FOR = timedelta(hours=1)
+LARGE_OBJECT_WAIT_SECONDS = 10.0
 
 TLS_OFF = TlsSettings()
 TICK_SECONDS = 0.5
@@ -55,6 +46,7 @@ log = structlog.get_logger(__name__)
 
 
 def receive_forever(
+    *,
     scp: ScpSettings,
     sources: Sequence[Source],
     series: SeriesSettings,
@@ -62,19 +54,18 @@ def receive_forever(
     ledger: ReceiverLedger,
     clock: Callable[[], datetime],
     stop: threading.Event,
+    reload: threading.Event,
     tls: TlsSettings = TLS_OFF,
-    reload: threading.Event | None = None,
-    inheritance: Inheritance | None = None,
 ) -> None:
-    """Listen until stop is set; take new certificates when reload is. Raises ConfigError if a port
-    cannot be had.
+    """Listen until stop is set; load the certificates again when reload is set.
 
-    inheritance: of one of several receivers.
+    Raises ConfigError if a port is not free.
     """
-    reload = reload or threading.Event()
-    gc.freeze()  # what was imported stays: each collection looks only at what associations left
-    spool.sweep_temporaries(clock() - HALF_WRITTEN_FOR)
-    with Listener(scp, sources, series, spool, ledger, clock, tls, inheritance) as listener:
+    gc.freeze()  # imported objects stay: each collection looks only at what associations left
+    spool.sweep_temporaries(clock() - TEMPORARY_FILES_FOR)
+    with Listener(
+        scp=scp, sources=sources, series=series, spool=spool, ledger=ledger, clock=clock, tls=tls
+    ) as listener:
         tell_systemd(READY)
         checked_at = None
         while not stop.wait(TICK_SECONDS):
@@ -91,6 +82,7 @@ class Listener:
 
     def __init__(
         self,
+        *,
         scp: ScpSettings,
         sources: Sequence[Source],
         series: SeriesSettings,
@@ -98,21 +90,37 @@ class Listener:
         ledger: ReceiverLedger,
         clock: Callable[[], datetime],
         tls: TlsSettings = TLS_OFF,
-        inheritance: Inheritance | None = None,
+        large_object_wait_seconds: float = LARGE_OBJECT_WAIT_SECONDS,
     ) -> None:
-        self._inherited = deque(inheritance.listening if inheritance else ())
-        siblings = Siblings(inheritance.memory, inheritance.place) if inheritance else None
         self._scp = scp
         self._tls = tls
-        self._ledger = ledger
         self._clock = clock
         self._sources = sources
-        self._vestibule = WaitingRoom(scp.acse_timeout_seconds, clock, siblings)
-        self._guard = Guard(scp, Arrivals(scp, spool), self._on_store)
-        self._admission = Admission(scp, sources, clock)
-        self._completion = Completion(ledger, series, scp.idle_timeout_seconds, clock)
-        self._store = Store(series, ledger, self._completion, clock)
-        self._commitment = Commitment(scp.ae_title, spool, ledger, self._completion, clock)
+        self._waiting_room = WaitingRoom(request_seconds=scp.acse_timeout_seconds, clock=clock)
+        completion = Completion(
+            ledger=ledger,
+            series=series,
+            idle_timeout_seconds=scp.idle_timeout_seconds,
+            clock=clock,
+        )
+        self._services = Services(
+            admission=Admission(scp=scp, sources=sources, clock=clock),
+            store=StoreService(
+                scp=scp,
+                series=series,
+                spool=spool,
+                ledger=ledger,
+                completion=completion,
+                in_flight=BytesInFlight(scp, wait_seconds=large_object_wait_seconds),
+                clock=clock,
+            ),
+            completion=completion,
+            commitment=CommitmentProvider(
+                ae_title=scp.ae_title, spool=spool, ledger=ledger, completion=completion
+            ),
+            ledger=ledger,
+            clock=clock,
+        )
         self._plain: Server | None = None
         self._secure: TlsServer | None = None
 
@@ -128,62 +136,48 @@ class Listener:
 
     def __enter__(self) -> Self:
         entity = acceptor(self._scp)
-        self._vestibule.start()
+        self._waiting_room.start()
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self._close)
             if not self._tls.required:
-                self._plain = self._serve(entity, self._scp.port, Server)
+                self._plain = self._bind(entity, self._scp.port, Server)
+                self._listen(self._plain, is_tls=False)
             if self._tls.is_on:
-                self._secure = self._serve(entity, self._tls.port, TlsServer)
+                self._secure = self._bind(entity, self._tls.port, TlsServer)
+                self._secure.ssl_context = server_context(self._tls)
+                self._listen(self._secure, is_tls=True)
             on_failure.pop_all()
         return self
 
-    def _serve(self, entity: AE, port: int, kind: type[Kind]) -> Kind:
+    def _bind(self, entity: AE, port: int, kind: type[Kind]) -> Kind:
+        """Raises ConfigError if the port is not free."""
         address = (self._scp.bind_address, port)
-        handlers: list[EventHandlerType] = [
-            (evt.EVT_CONN_CLOSE, self._guard.on_close),
-            (evt.EVT_REQUESTED, self._on_requested),
-            (evt.EVT_RELEASED, self._on_released),
-            (evt.EVT_ABORTED, self._on_aborted),
-            (evt.EVT_N_ACTION, self._on_commitment_asked),
-            (evt.EVT_N_EVENT_REPORT, self._on_commitment),
-        ]
-        inherited = self._inherited.popleft() if self._inherited else None
-        made: Any = partial(kind, inherited=inherited)  # make_server calls it, whatever it is
+        make_server: Any = entity.make_server  # it is typed for upstream's own class alone
         try:
-            server = entity.make_server(address, evt_handlers=handlers, server_class=made)
+            server: Kind = make_server(address, server_class=kind)
         except OSError as error:
             raise ConfigError(
                 f"cannot listen on {address[0]}:{address[1]}: {error.strerror or error}"
             ) from error
-        assert isinstance(server, kind)
-        server.guard, server.vestibule, server.turn_away = (
-            self._guard,
-            self._vestibule,
-            self._turn_away,
-        )
-        if isinstance(server, TlsServer):
-            server.ssl_context = server_context(self._tls)
-        assert server.socket is not None
-        server.socket.listen(BACKLOG)
-        self._vestibule.open(
-            Door(
-                listening=server.socket,
-                accepted=server.accepted,
-                connections=lambda: server.connections,
-            )
-        )
-        listens = {
-            "address": address[0],
-            "port": server.server_address[1],
-            "tls": issubclass(kind, TlsServer),
-        }
-        log.info("listening", ae_title=self._scp.ae_title, sources=len(self._sources), **listens)
         return server
 
+    def _listen(self, server: Server, *, is_tls: bool) -> None:
+        server.scp = self._scp
+        server.waiting_room = self._waiting_room
+        server.admit = self._admit
+        server.listen()
+        log.info(
+            "listening",
+            ae_title=self._scp.ae_title,
+            sources=len(self._sources),
+            address=self._scp.bind_address,
+            port=server.server_address[1],
+            tls=is_tls,
+        )
+
     def reload_certificates(self) -> None:
-        """What lies in the files of [tls] holds from the next connection on; if it cannot be used,
-        what held before.
+        """Use the files of [tls] as they are now, from the next connection on; if they cannot be
+        used, go on with those loaded before.
         """
         if self._secure is None:
             return
@@ -196,7 +190,7 @@ class Listener:
         self.warn_of_expiry()
 
     def warn_of_expiry(self) -> None:
-        """Say in the log that the certificate runs out, before it does."""
+        """Write to the log that the certificate expires within [tls] warn_days."""
         if self._secure is None:
             return
         now = self._clock()
@@ -209,13 +203,13 @@ class Listener:
             log.warning("certificate_expires", days=left.days)
 
     def __exit__(self, *_: object) -> None:
-        """No new associations; the open ones get STOP_SECONDS to end by themselves."""
+        """No new associations; the open ones have STOP_SECONDS to end by themselves."""
         self._close()
         log.info("stopped_listening", ae_title=self._scp.ae_title)
 
     def _close(self) -> None:
         servers = [server for server in (self._plain, self._secure) if server is not None]
-        self._vestibule.close()
+        self._waiting_room.close()
         for server in servers:
             server.server_close()
         deadline = time.monotonic() + STOP_SECONDS
@@ -225,73 +219,15 @@ class Listener:
             for association in server.active_associations:
                 association.abort()
 
-    def _turn_away(self, request: bytes, address: str, connection: socket.socket) -> bytes:
-        """The A-ASSOCIATE-RJ for who may not come in; nothing for who may. Costs no thread."""
+    def _admit(
+        self, request: bytes, address: str, connection: socket.socket
+    ) -> AdmittedAssociation | bytes:
+        """The acceptor's Admit: an association, or the A-ASSOCIATE-RJ."""
         caller = Caller.of(request, address, subject_of(connection))
-        verdict = self._admission.identify(caller)
-        if isinstance(verdict, Source):
-            return b""
-        if verdict is not Rejection.STRANGER_TOO_OFTEN:  # a flood must not become one of the log
-            log.warning("association_rejected", rule=verdict.rule, **asdict(caller))
-        return verdict.pdu
-
-    def _on_requested(self, event: Event) -> None:
-        """EVT_REQUESTED: a place for it, or none. Without an admission nothing is stored, whatever
-        happens here.
-        """
-        association: Association = event.assoc
-        request = association.requestor.primitive
-        transport = association.dul.socket
-        assert request is not None
-        caller = Caller(
-            calling_ae=request.calling_ae_title,
-            called_ae=request.called_ae_title,
-            address=association.requestor.address,
-            certificate_subject=subject_of(transport and transport.socket),
-        )
-        source = admit(caller, self._scp.ae_title, self._sources)
-        verdict = (
-            self._admission.admit(association, source) if isinstance(source, Source) else source
-        )
-        known = asdict(caller)
-        if verdict is not None:
-            log.warning("association_rejected", rule=verdict.rule, **known)
-            association.dul.artim_timer.timeout = REJECTED_SECONDS
-            association.acse.send_reject(*verdict.answer)
-            association.kill()
-        else:
-            assert isinstance(source, Source)
-            prefer_as_proposed(association, request)
-            log.info("association_admitted", source=source.name, **known)
-
-    def _on_store(self, event: CStoreEvent) -> StoreResponse:
-        return self._store.answer(event, self._admission.source_of(event.assoc))
-
-    def _on_commitment_asked(self, event: Event) -> tuple[int, None]:
-        """A source asks what we keep of its objects."""
-        return self._commitment.on_question(event, self._admission.source_of(event.assoc))
-
-    def _on_commitment(self, event: Event) -> tuple[int, None]:
-        """A destination says what it keeps of our results."""
-        if self._admission.source_of(event.assoc) is None:
-            return Status.NOT_AUTHORISED, None
-        return record_answer(event, self._ledger.commitments, self._clock)
-
-    def _on_released(self, event: Event) -> None:
-        self._end(event.assoc, self._completion.released, "association_released")
-
-    def _on_aborted(self, event: Event) -> None:
-        self._end(event.assoc, self._completion.aborted, "association_aborted")
-
-    def _end(
-        self, association: Association, ended: Callable[[Association, Source], None], what: str
-    ) -> None:
-        source = self._admission.end(association)
-        if source is None:
-            return
-        log.info(what, source=source.name, calling_ae=association.requestor.ae_title)
-        try:
-            ended(association, source)
-        # pynetdicom would swallow it; the ledger still holds the time that the last arrival wrote
-        except Exception:
-            log.exception("series_not_closed", source=source.name)
+        admitted = self._services.admission.admit(caller)
+        if not isinstance(admitted, Rejection):
+            return AdmittedAssociation(caller=caller, place=admitted, services=self._services)
+        # a flood of requests must not become a flood of log lines
+        if admitted is not Rejection.STRANGER_TOO_OFTEN:
+            log.warning("association_rejected", rule=admitted.rule, **asdict(caller))
+        return admitted.pdu

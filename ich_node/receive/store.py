@@ -1,18 +1,23 @@
-"""C-STORE: spool, ledger, then Success. Anything less is said out loud."""
+"""C-STORE: spool, then ledger, then Success. Any failure is answered with a status and a sentence."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
-from ich_node.config.settings import SeriesSettings, Source
+from ich_node.config.settings import ScpSettings, SeriesSettings, Source
+from ich_node.dicom.legal_uid import is_legal_uid
 from ich_node.errors import SpoolFull, Unavailable
 from ich_node.ledger import Added, Instance, ReceiverLedger
-from ich_node.network.acceptor.c_store import CStoreEvent, CStoreRequest
+from ich_node.network.acceptor.c_store import CStoreRequest, StoreResponse
+from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.receive.completion import Completion
-from ich_node.receive.header import LEGAL_UID, Header, read_header
+from ich_node.receive.header import Header, read_header
+from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.incoming_object import IncomingObject
-from ich_node.receive.status import NotStored, Status, StoreResponse, response
+from ich_node.receive.status import NotStored, Status, response
+from ich_node.spool import Spool
 
 # (0000,0700) Priority of the command, PS3.7 table 9.3-1
 HIGH_PRIORITY = 0x0001
@@ -20,32 +25,54 @@ HIGH_PRIORITY = 0x0001
 log = structlog.get_logger(__name__)
 
 
-class Store:
-    """Keeps the objects of admitted associations."""
+@dataclass(frozen=True, kw_only=True)
+class StoreService:
+    """What storing an object needs; all associations share it."""
 
-    def __init__(
-        self,
-        series: SeriesSettings,
-        ledger: ReceiverLedger,
-        completion: Completion,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._max_wait = timedelta(seconds=series.max_wait_seconds)
-        self._ledger = ledger
-        self._completion = completion
-        self._clock = clock
+    scp: ScpSettings
+    series: SeriesSettings
+    spool: Spool
+    ledger: ReceiverLedger
+    completion: Completion
+    in_flight: BytesInFlight
+    clock: Callable[[], datetime]
 
-    def answer(self, event: CStoreEvent, source: Source | None) -> StoreResponse:
-        """The C-STORE response. Never raises; Success means on disk and in the ledger."""
-        uid = str(event.request.AffectedSOPInstanceUID)
-        instance_uid = (
-            uid if LEGAL_UID.fullmatch(uid) else "illegal"
-        )  # it could be anything, a name as well
-        arrived = event.data_set
+    def begin(self, event: CStoreEvent, source: Source) -> "ObjectStore":
+        """The command of an object has arrived."""
+        data_set = IncomingObject(
+            request=event.request,
+            transfer_syntax=event.context.transfer_syntax,
+            is_wanted=event.is_association_open,
+            scp=self.scp,
+            spool=self.spool,
+            in_flight=self.in_flight,
+        )
+        return ObjectStore(service=self, event=event, source=source, data_set=data_set)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectStore:
+    """One C-STORE, from its command to its response: the acceptor's StoreOperation."""
+
+    service: StoreService
+    event: CStoreEvent
+    source: Source
+    data_set: IncomingObject
+
+    def write(self, chunk: memoryview) -> None:
+        """Raises ProtocolViolation."""
+        self.data_set.write(chunk)
+
+    def close(self) -> None:
+        self.data_set.close()
+
+    def finish(self) -> StoreResponse:
+        """Never raises. Success means on disk and in the ledger."""
+        uid = self.event.request.AffectedSOPInstanceUID
+        # an illegal UID could be anything, also a patient's name
+        instance_uid = uid if is_legal_uid(uid) else "illegal"
         try:
-            if source is None:
-                raise NotStored(Status.NOT_AUTHORISED, "the association was not admitted")
-            added = self._keep(event.request, arrived, event, source)
+            added = self._store()
         except NotStored as refusal:
             log.warning(
                 "object_refused",
@@ -54,39 +81,40 @@ class Store:
                 detail=refusal.detail,
             )
             return response(refusal.status, refusal.detail)
+        except SpoolFull as error:
+            log.error("object_not_stored", sop_instance_uid=instance_uid, detail=error.detail)
+            return response(Status.OUT_OF_RESOURCES, "the spool is full")
         except Unavailable as error:
-            log.error("object_not_kept", sop_instance_uid=instance_uid, detail=error.detail)
-            comment = (
-                "the spool is full"
-                if isinstance(error, SpoolFull)
-                else "the ledger cannot be written; send again"
-            )
+            log.error("object_not_stored", sop_instance_uid=instance_uid, detail=error.detail)
+            comment = "the ledger cannot be written; send again"
             return response(Status.OUT_OF_RESOURCES, comment)
         except Exception:  # a bug of ours: the sender keeps its copy, the association goes on
             log.exception("object_failed", sop_instance_uid=instance_uid)
             return response(Status.PROCESSING_FAILURE, "internal error; see the log of the node")
-        finally:
-            arrived.discard()
         log.debug(
-            "object_stored", sop_instance_uid=instance_uid, source=source.name, added=added.name
+            "object_stored",
+            sop_instance_uid=instance_uid,
+            source=self.source.name,
+            added=added.name,
         )
         return response(Status.SUCCESS)
 
-    def _keep(
-        self, request: CStoreRequest, arrived: IncomingObject, event: CStoreEvent, source: Source
-    ) -> Added:
+    def _store(self) -> Added:
         """Raises NotStored, Unavailable."""
-        transfer_syntax = event.context.transfer_syntax
+        service, event, data_set = self.service, self.event, self.data_set
+        request, transfer_syntax = event.request, event.context.transfer_syntax
         if request.AffectedSOPClassUID != event.context.abstract_syntax:
             raise NotStored(
                 Status.SOP_CLASS_NOT_SUPPORTED, "the SOP class is not that of its context"
             )
-        if arrived.refused is not None:
-            raise arrived.refused
-        header = read_header(arrived.first, arrived.reader, transfer_syntax)
-        _hold_against_command(header, request)
-        stored = arrived.keep()
-        now = self._clock()
+        if data_set.refused is not None:
+            raise data_set.refused
+        if not event.is_association_open():
+            raise NotStored(Status.PROCESSING_FAILURE, "the association has ended")
+        header = read_header(data_set.first, data_set.reader, transfer_syntax)
+        _compare_with_command(header, request)
+        stored = data_set.keep()
+        now = service.clock()
         instance = Instance(
             sop_instance_uid=header.sop_instance_uid,
             sop_class_uid=header.sop_class_uid,
@@ -96,25 +124,30 @@ class Store:
             sha256=stored.sha256,
             path=stored.path,
             size_bytes=stored.size_bytes,
-            source=source.name,
+            source=self.source.name,
             received_at=now,
             orientation=header.orientation,
             position_mm=header.position_mm,
         )
-        self._completion.arrives(event.assoc, header.series_instance_uid, header.sop_instance_uid)
-        ready_at = self._completion.ready_while_open(source, now)
-        urgent = source.urgent or request.Priority == HIGH_PRIORITY
-        added = self._ledger.add(
-            instance, ready_at=ready_at, max_wait=self._max_wait, urgent=urgent
+        service.completion.object_arrives(
+            event.association, header.series_instance_uid, header.sop_instance_uid
+        )
+        ready_at = service.completion.ready_while_open(self.source, now)
+        added = service.ledger.add(
+            instance,
+            ready_at=ready_at,
+            max_wait=timedelta(seconds=service.series.max_wait_seconds),
+            urgent=self.source.urgent or request.Priority == HIGH_PRIORITY,
         )
         if added is Added.DUPLICATE:
-            # A sender that begins again after a crash is still sending the series, though the
-            # ledger learns nothing new.
-            self._ledger.set_ready([header.series_instance_uid], ready_at=ready_at)
+            # A sender that starts again after a crash is still sending the series, though the
+            # ledger has nothing new of it.
+            service.ledger.set_ready([header.series_instance_uid], ready_at=ready_at)
         return added
 
 
-def _hold_against_command(header: Header, request: CStoreRequest) -> None:
+def _compare_with_command(header: Header, request: CStoreRequest) -> None:
+    """Raises NotStored."""
     if header.sop_class_uid != request.AffectedSOPClassUID:
         raise NotStored(Status.DOES_NOT_MATCH_COMMAND, "SOPClassUID is not that of the command")
     if header.sop_instance_uid != request.AffectedSOPInstanceUID:

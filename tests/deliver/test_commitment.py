@@ -61,7 +61,12 @@ def node(tmp_path: Path) -> Iterator[BothEnds]:
     with (
         open_node(tmp_path) as both,
         Listener(
-            settings, sources, SeriesSettings(), both.spool, both.ledger.receiving, both.clock
+            scp=settings,
+            sources=sources,
+            series=SeriesSettings(),
+            spool=both.spool,
+            ledger=both.ledger.receiving,
+            clock=both.clock,
         ) as listener,
     ):
         yield BothEnds(**vars(both), port=listener.port)
@@ -306,7 +311,11 @@ def test_orthanc_does_not_commit_what_it_does_not_have(node: BothEnds, tmp_path:
         where = destination(peer.dicom_port, "ORTHANC")
         classes = [SECONDARY_CAPTURE, PUSH_MODEL]
         with association_with(
-            where, "ICHNODE", classes, [ExplicitVRLittleEndian], TLS_OFF
+            where,
+            calling_ae="ICHNODE",
+            sop_classes=classes,
+            transfer_syntaxes=[ExplicitVRLittleEndian],
+            tls=TLS_OFF,
         ) as association:
             assert association.send_c_store(result_object(0)).Status == 0x0000
             ask(association, "2.25.77", batch)

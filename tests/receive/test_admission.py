@@ -1,7 +1,11 @@
 """Who may come in, how many, how often, and what is negotiated with them."""
 
 import socket
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from socketserver import ThreadingMixIn
 from typing import Any
 
 import pytest
@@ -12,18 +16,28 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
 )
+from pynetdicom import AE
+from pynetdicom.association import Association
 
 from ich_node.config.destinations import DicomDestination
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source
 from ich_node.deliver.echo import echo
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from ich_node.errors import ConfigError
+from ich_node.network.rate_limit import MOST_PEERS, RateLimit
 from ich_node.receive import Listener
-from ich_node.receive.admission import REJECTIONS_PER_MINUTE, Caller, Rejection, admit
-from ich_node.receive.rate_limit import MOST_PEERS, Rates
+from ich_node.receive.admission import (
+    REJECTIONS_PER_MINUTE,
+    Admission,
+    Caller,
+    Place,
+    Rejection,
+    identify,
+)
 from tests.support.heads import head_slice
 from tests.support.listening import Node, StartNode, echo_status, store
 from tests.support.peers import COMPREHENSIVE_3D_SR, CT, SECONDARY_CAPTURE, associated, wait_until
+from tests.support.raw_dicom import answer, associate_rq, connect
 from tests.support.standing_clock import START
 
 
@@ -49,10 +63,10 @@ def test_the_allow_list(caller: tuple[str, str, str], verdict: Any) -> None:
         Source(name="second", ae_title="CT1", hosts=("192.168.0.9",)),
         Source(name="roaming", ae_title="ANYWHERE"),
     )
-    answer = admit(
+    found = identify(
         Caller(calling_ae=caller[0], called_ae=caller[1], address=caller[2]), "ICHNODE", sources
     )
-    assert (answer.name if isinstance(answer, Source) else answer) == verdict
+    assert (found.name if isinstance(found, Source) else found) == verdict
 
 
 @pytest.mark.parametrize(
@@ -71,9 +85,7 @@ def test_outsiders_are_rejected_with_the_reason(
     """An A-ASSOCIATE-RJ names what is wrong; without [[sources]] nobody comes in."""
     node = start_node(sources=sources)
     with associated(node.port, **association) as assoc:
-        assert assoc.is_rejected
-        answer = assoc.acceptor.primitive
-        assert (answer.result, answer.result_source, answer.diagnostic) == reason
+        assert reason_of(assoc) == reason
 
 
 def test_one_association_too_many_is_rejected_for_the_moment(start_node: StartNode) -> None:
@@ -84,6 +96,70 @@ def test_one_association_too_many_is_rejected_for_the_moment(start_node: StartNo
         assert second.is_rejected
         assert second.acceptor.primitive.result == 2
     wait_until(lambda: echo_status(node.port) == 0x0000, what="a free place")
+
+
+def test_of_one_more_than_the_limit_at_once_exactly_one_is_rejected(start_node: StartNode) -> None:
+    """Requests that arrive at the same moment: the place is reserved with the decision, not when the
+    association has started.
+    """
+    limit = 8
+    node = start_node(max_associations=limit)
+    request = associate_rq()
+    connections = [connect(node.port) for _ in range(limit + 1)]
+    try:
+        for connection in connections:
+            connection.sendall(request)
+        kinds = Counter(answer(connection)[0] for connection in connections)
+    finally:
+        for connection in connections:
+            connection.close()
+    assert kinds == {0x02: limit, 0x03: 1}
+    wait_until(lambda: echo_status(node.port) == 0x0000, what="a free place")
+
+
+def test_places_are_reserved_under_one_lock() -> None:
+    """N + 1 threads ask for N places: exactly one gets none, and a place that is given back, or whose
+    association has ended, is free again.
+    """
+    limit = 16
+    caller = Caller(calling_ae="CT1", called_ae="ICHNODE", address="127.0.0.1")
+    admission = Admission(
+        scp=ScpSettings(max_associations=limit),
+        sources=(Source(name="ct", ae_title="CT1"),),
+        clock=lambda: START,
+    )
+    barrier = threading.Barrier(limit + 1)
+
+    def ask() -> Place | Rejection:
+        barrier.wait()
+        return admission.admit(caller)
+
+    with ThreadPoolExecutor(limit + 1) as threads:
+        verdicts = [future.result() for future in [threads.submit(ask) for _ in range(limit + 1)]]
+    places = [verdict for verdict in verdicts if isinstance(verdict, Place)]
+    assert [verdict for verdict in verdicts if verdict not in places] == [Rejection.TOO_MANY]
+    assert admission.admit(caller) is Rejection.TOO_MANY
+    assert admission.give_back(places[0])
+    assert not admission.give_back(places[0])
+    assert isinstance(admission.admit(caller), Place)
+    places[1].association = Association(AE(), "acceptor")  # its thread does not run
+    assert isinstance(admission.admit(caller), Place)
+
+
+def test_an_association_that_cannot_start_gives_its_place_back(
+    start_node: StartNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a thread for it the peer is rejected, and its place is free again."""
+    node = start_node(max_associations=1)
+
+    def no_threads(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ThreadingMixIn, "process_request", no_threads)
+        with associated(node.port) as refused:
+            assert reason_of(refused) == (1, 2, 1)
+    assert echo_status(node.port) == 0x0000
 
 
 def test_a_source_has_its_own_limit(start_node: StartNode) -> None:
@@ -149,8 +225,8 @@ def test_a_stranger_who_insists_is_told_to_come_later(
     node = start_node()
     for _ in range(REJECTIONS_PER_MINUTE + 5):
         with associated(node.port, calling_ae="STRANGER") as assoc:
-            answer = reason_of(assoc)
-    assert answer == (2, 3, 1)
+            reason = reason_of(assoc)
+    assert reason == (2, 3, 1)
     assert "".join(capfd.readouterr()).count("association_rejected") == REJECTIONS_PER_MINUTE
     assert echo_status(node.port) == 0x0000
 
@@ -170,7 +246,7 @@ def test_a_refusal_is_logged_with_who_and_why(
 
 def test_rates_forget_who_is_long_gone() -> None:
     """A flood of invented peers takes no memory, and a clock that is set back gives nothing away."""
-    rates = Rates()
+    rates = RateLimit()
     for number in range(3 * MOST_PEERS):
         assert rates.allow(f"address {number}", per_minute=1, now=START)
     assert len(rates._buckets) == MOST_PEERS
@@ -182,8 +258,8 @@ def test_rates_forget_who_is_long_gone() -> None:
 
 def reason_of(association: Any) -> tuple[int, int, int]:
     assert association.is_rejected
-    answer = association.acceptor.primitive
-    return answer.result, answer.result_source, answer.diagnostic
+    rejection = association.acceptor.primitive
+    return rejection.result, rejection.result_source, rejection.diagnostic
 
 
 def test_a_port_in_use_is_said_in_a_sentence(start_node: StartNode) -> None:
@@ -195,7 +271,12 @@ def test_a_port_in_use_is_said_in_a_sentence(start_node: StartNode) -> None:
         node = start_node()
         with pytest.raises(ConfigError, match="cannot listen on"):
             Listener(
-                settings, (), SeriesSettings(), node.spool, node.ledger.receiving, node.clock
+                scp=settings,
+                sources=(),
+                series=SeriesSettings(),
+                spool=node.spool,
+                ledger=node.ledger.receiving,
+                clock=node.clock,
             ).__enter__()
 
 

@@ -1,15 +1,22 @@
 """What C-STORE answers: the rows of docs/c-store-status.md."""
 
 import sqlite3
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRLittleEndian
+from pynetdicom import AE
+from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.presentation import PresentationContextTuple
 
+from ich_node.config.settings import Source
+from ich_node.network.acceptor.c_store import CStoreRequest
+from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.spool import Spool
 from tests.support.heads import head_slice
 from tests.support.listening import EXPLICIT, Node, StartNode, store
@@ -94,25 +101,23 @@ def test_an_object_over_the_limit_answers_a701(start_node: StartNode) -> None:
 
 
 def test_large_objects_wait_for_one_another_and_ordinary_ones_for_nobody(
-    start_node: StartNode, monkeypatch: Any
+    start_node: StartNode,
 ) -> None:
-    """[scp] max_bytes_in_flight: while one stalled large object holds the place, another is told to
-    come again; slices go on.
+    """[scp] max_bytes_in_flight: while a stalled large object holds the slot, another one is refused
+    for the moment; slices are stored.
     """
-    monkeypatch.setattr("ich_node.receive.incoming_object.WAIT_SECONDS", 0.5)
     node = start_node(max_object_bytes=2 << 20, max_bytes_in_flight=4 << 20, max_associations=4)
     large = head_slice(0, PixelData=bytes(1 << 20))
     with connect(node.port, associate_rq()) as stalled:
         answer_of(stalled)
         for part in c_store_rq(encoded(large), sop_instance_uid=large.SOPInstanceUID)[:-1]:
             stalled.sendall(part)
-        wait_until(
-            lambda: node.listener._guard._arrivals._places._value == 0, what="the place being taken"
-        )
+        in_flight = node.listener._services.store.in_flight
+        wait_until(lambda: in_flight._slots._value == 0, what="taking the slot")
         answers = store(node, head_slice(1), large, head_slice(2))
         assert [answer.Status for answer in answers] == [0x0000, 0xA700, 0x0000]
         assert answers[1].ErrorComment == "too many large objects at the same time; send again"
-    wait_until(lambda: store(node, large)[0].Status == 0x0000, what="the place being given back")
+    wait_until(lambda: store(node, large)[0].Status == 0x0000, what="releasing the slot")
 
 
 def test_what_broke_off_leaves_nothing_half_written(node: Node, tmp_path: Path) -> None:
@@ -215,16 +220,32 @@ def test_another_sop_class_than_its_context_answers_0122(node: Node) -> None:
     )
 
 
-def test_an_association_that_nobody_admitted_answers_0124(node: Node) -> None:
-    """Whatever happened to its admission (here: it is taken back while the association is open),
-    nothing is stored.
-    """
-    with associated(node.port, contexts=EXPLICIT) as assoc:
-        (admitted,) = node.listener._admission._admitted
-        node.listener._admission.end(admitted)
-        answer = assoc.send_c_store(head_slice(0))
-    assert (answer.Status, answer.ErrorComment) == (0x0124, "the association was not admitted")
+def test_an_object_that_is_complete_after_the_end_of_its_association_is_not_stored(
+    node: Node,
+) -> None:
+    """Its sender will not see the response, and sends it again."""
+    ds = head_slice(0)
+    request = CStoreRequest(
+        MessageID=1,
+        AffectedSOPClassUID=ds.SOPClassUID,
+        AffectedSOPInstanceUID=ds.SOPInstanceUID,
+        Priority=0,
+        has_data_set=True,
+    )
+    context = PresentationContextTuple(1, UID(CT), ExplicitVRLittleEndian)
+    event = CStoreEvent(
+        association=Association(AE(), "acceptor"),
+        context=context,
+        request=request,
+        is_association_open=lambda: False,
+    )
+    source = Source(name="ct", ae_title="CT1")
+    with closing(node.listener._services.store.begin(event, source)) as operation:
+        operation.write(memoryview(encoded(ds)))
+        response = operation.finish()
+    assert response == (0x0110, "the association has ended")
     assert node.ledger.operator.list() == []
+    assert list((node.spool._root / "incoming").iterdir()) == []
 
 
 def test_a_bug_of_ours_answers_0110_and_the_association_goes_on(node: Node) -> None:

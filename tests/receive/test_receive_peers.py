@@ -26,8 +26,14 @@ from ich_node.receive import receive_forever
 from ich_node.spool import Spool
 root, port = Path(sys.argv[1]), int(sys.argv[2])
 receive_forever(
-    ScpSettings(bind_address="127.0.0.1", port=port), (Source(name="ct", ae_title="CT1"),), SeriesSettings(),
-    Spool(root / "spool"), open_ledger(f"sqlite:///{root}/ledger.sqlite").receiving, lambda: datetime.now(UTC), threading.Event(),
+    scp=ScpSettings(bind_address="127.0.0.1", port=port),
+    sources=(Source(name="ct", ae_title="CT1"),),
+    series=SeriesSettings(),
+    spool=Spool(root / "spool"),
+    ledger=open_ledger(f"sqlite:///{root}/ledger.sqlite").receiving,
+    clock=lambda: datetime.now(UTC),
+    stop=threading.Event(),
+    reload=threading.Event(),
 )
 """
 

@@ -68,7 +68,7 @@ class CommitmentRequests:
         has our response.
         """
         self._has_responded.clear()
-        return record_answer(event, self.ledger, self.clock)
+        return record_answer(event, record=self.ledger.commitment_answered, clock=self.clock)
 
     def _on_sent(self, event: Event) -> None:
         if isinstance(event.message, N_EVENT_REPORT_RSP):

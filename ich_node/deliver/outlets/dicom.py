@@ -51,7 +51,11 @@ class DicomOutlet:
         sop_classes = sorted({delivery.sop_class_uid for delivery in batch})
         if not self.destination.storage_commitment or self.commitments is None:
             with association_with(
-                self.destination, self.calling_ae, sop_classes, SENT_TRANSFER_SYNTAXES, self.tls
+                self.destination,
+                calling_ae=self.calling_ae,
+                sop_classes=sop_classes,
+                transfer_syntaxes=SENT_TRANSFER_SYNTAXES,
+                tls=self.tls,
             ) as plain:
                 yield DicomConnection(association=plain)
             return
@@ -62,7 +66,12 @@ class DicomOutlet:
         proposed = [*sop_classes, PUSH_MODEL]
         handlers = self.commitments.handlers()
         with association_with(
-            self.destination, self.calling_ae, proposed, SENT_TRANSFER_SYNTAXES, self.tls, handlers
+            self.destination,
+            calling_ae=self.calling_ae,
+            sop_classes=proposed,
+            transfer_syntaxes=SENT_TRANSFER_SYNTAXES,
+            tls=self.tls,
+            handlers=handlers,
         ) as association:
             connection = DicomConnection(association=association, commitment=commitment)
             yield connection
@@ -75,7 +84,11 @@ class DicomOutlet:
     def echo(self) -> str:
         """C-ECHO."""
         with association_with(
-            self.destination, self.calling_ae, [VERIFICATION], SENT_TRANSFER_SYNTAXES, self.tls
+            self.destination,
+            calling_ae=self.calling_ae,
+            sop_classes=[VERIFICATION],
+            transfer_syntaxes=SENT_TRANSFER_SYNTAXES,
+            tls=self.tls,
         ) as association:
             answer = association.send_c_echo()
         if "Status" not in answer:

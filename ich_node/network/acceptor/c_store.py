@@ -1,30 +1,22 @@
-"""The commands of C-STORE (PS3.7 §9.3.1) as bytes, read and written once for each object.
+"""The commands of C-STORE (PS3.7 §9.3.1) as bytes, decoded and encoded once for each object.
 
-pynetdicom makes a Dataset of each, sets and gets every element through the data dictionary, and
-encodes it again: 2 ms of CPU an object, more than its half megabyte of pixels costs from the socket
-to the disk.
+pynetdicom makes a Dataset of each command, sets and gets every element through the data dictionary,
+and encodes it again: 2 ms of CPU for each object, more than half a megabyte of pixels costs from the
+socket to the disk.
 """
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from ich_node.receive.header import LEGAL_UID
-from ich_node.receive.status import StoreResponse
-
-if TYPE_CHECKING:
-    from pynetdicom.association import Association
-    from pynetdicom.presentation import PresentationContextTuple
-
-    from ich_node.receive.incoming_object import IncomingObject
+from ich_node.dicom.legal_uid import is_legal_uid
 
 ELEMENT = struct.Struct("<HHL")  # implicit VR little endian: group, element, length
 UNSIGNED_SHORT = struct.Struct("<H")
-PDU_AND_PDV = struct.Struct(
-    ">BBLLBB"
-)  # P-DATA-TF with one presentation data value (PS3.8 tables 9-22, 9-23)
+# P-DATA-TF with one presentation data value (PS3.8 tables 9-22 and 9-23)
+PDU_AND_PDV = struct.Struct(">BBLLBB")
 P_DATA_TF = 0x04
-LAST_OF_A_COMMAND = 0x03
+LAST_COMMAND_FRAGMENT = 0x03  # message control header, PS3.8 table E.2-1
 
 GROUP_LENGTH, SOP_CLASS_UID, COMMAND_FIELD, MESSAGE_ID = 0x0000, 0x0002, 0x0100, 0x0110
 RESPONDS_TO, PRIORITY, DATA_SET_TYPE, STATUS = 0x0120, 0x0700, 0x0800, 0x0900
@@ -35,9 +27,7 @@ MEDIUM = 0x0000
 
 @dataclass(frozen=True, kw_only=True)
 class CStoreRequest:
-    """The command of one object; the fields are named as in the standard, and as those of
-    pynetdicom's C_STORE.
-    """
+    """The elements of a C-STORE-RQ, named as in the standard and in pynetdicom's C_STORE."""
 
     MessageID: int
     AffectedSOPClassUID: str
@@ -46,19 +36,17 @@ class CStoreRequest:
     has_data_set: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class CStoreEvent:
-    """An object is here: in place of pynetdicom's Event."""
+class StoreResponse(NamedTuple):
+    """The status of a C-STORE-RSP, and for a failure a sentence for the sender's log."""
 
-    assoc: "Association"
-    context: "PresentationContextTuple"
-    request: CStoreRequest
-    data_set: "IncomingObject"
+    status: int
+    comment: str = ""
 
 
 def c_store_request(command: bytes) -> CStoreRequest | None:
-    """The request; None if the command is another one. Raises ValueError, struct.error if it is
-    none.
+    """Decode a command set; None if it is another command than C-STORE-RQ.
+
+    Raises ValueError, KeyError or struct.error if the bytes are not a command set.
     """
     elements = _elements(command)
     if UNSIGNED_SHORT.unpack(elements[COMMAND_FIELD])[0] != C_STORE_RQ:
@@ -72,32 +60,28 @@ def c_store_request(command: bytes) -> CStoreRequest | None:
     )
 
 
-def c_store_response(request: CStoreRequest, answer: StoreResponse, context_id: int) -> bytes:
-    """The P-DATA-TF that answers; shorter than any PDU that a peer could be too small for."""
-    body = b"".join(
-        (
-            _uid_element(SOP_CLASS_UID, request.AffectedSOPClassUID),
-            _short_element(COMMAND_FIELD, C_STORE_RSP),
-            _short_element(RESPONDS_TO, request.MessageID),
-            _short_element(DATA_SET_TYPE, NO_DATA_SET),
-            _short_element(STATUS, answer.status),
-            _text_element(ERROR_COMMENT, answer.comment.encode("ascii", "replace"), b" ")
-            if answer.comment
-            else b"",
-            _uid_element(SOP_INSTANCE_UID, request.AffectedSOPInstanceUID),
-        )
-    )
+def c_store_response(request: CStoreRequest, response: StoreResponse, context_id: int) -> bytes:
+    """The P-DATA-TF with the C-STORE-RSP, which is shorter than the smallest PDU limit of any peer."""
+    elements = [
+        _uid_element(SOP_CLASS_UID, request.AffectedSOPClassUID),
+        _short_element(COMMAND_FIELD, C_STORE_RSP),
+        _short_element(RESPONDS_TO, request.MessageID),
+        _short_element(DATA_SET_TYPE, NO_DATA_SET),
+        _short_element(STATUS, response.status),
+    ]
+    if response.comment:
+        comment = response.comment.encode("ascii", "replace")
+        elements.append(_text_element(ERROR_COMMENT, comment, b" "))
+    elements.append(_uid_element(SOP_INSTANCE_UID, request.AffectedSOPInstanceUID))
+    body = b"".join(elements)
     command = ELEMENT.pack(0, GROUP_LENGTH, 4) + struct.pack("<L", len(body)) + body
-    return (
-        PDU_AND_PDV.pack(
-            P_DATA_TF, 0, len(command) + 6, len(command) + 2, context_id, LAST_OF_A_COMMAND
-        )
-        + command
-    )
+    size = len(command)
+    header = PDU_AND_PDV.pack(P_DATA_TF, 0, size + 6, size + 2, context_id, LAST_COMMAND_FRAGMENT)
+    return header + command
 
 
 def _elements(command: bytes) -> dict[int, bytes]:
-    """Of group 0000, by their element number."""
+    """The values of group 0000 by element number."""
     elements, offset = {}, 0
     while offset < len(command):
         group, element, length = ELEMENT.unpack_from(command, offset)
@@ -115,8 +99,8 @@ def _uid(value: bytes) -> str:
 
 
 def _uid_element(element: int, uid: str) -> bytes:
-    """Nothing for what is no UID: it could be anything, and of any length."""
-    return _text_element(element, uid.encode("ascii"), b"\x00") if LEGAL_UID.fullmatch(uid) else b""
+    """Empty for an illegal UID, which could contain anything and have any length."""
+    return _text_element(element, uid.encode("ascii"), b"\x00") if is_legal_uid(uid) else b""
 
 
 def _text_element(element: int, value: bytes, padding: bytes) -> bytes:

@@ -1,149 +1,135 @@
-"""The two threads of an association, which wait where those of pynetdicom look around a thousand
-times a second.
+"""The two threads of an association, which wait for events where pynetdicom polls.
 
-Its network thread sleeps 1 ms whenever nothing is there, and so does the one that answers; each
-round takes the interpreter from whoever works, and an object goes through four of them. Here the
-network thread waits for the socket and is woken by who has something to send; the other waits until
-it is handed something.
+Upstream's network thread sleeps 1 ms whenever nothing has arrived, and so does the thread that
+serves the messages. Each turn takes the interpreter lock from a thread that works, and an object
+needs four of them. Here the network thread waits for the socket and is woken when there is
+something to send; the other thread waits until something is put into one of its queues.
 """
 
-import contextlib
 import queue
 import select
-import socket
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
 
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
+from typing_extensions import override
 
-if TYPE_CHECKING:
-    from ich_node.network.acceptor.guard import BoundedTransport
+from ich_node.network.acceptor.messages import BoundedDimse
+from ich_node.network.acceptor.self_pipe import SelfPipe
+from ich_node.network.acceptor.state_machine import (
+    ARTIM_EXPIRED,
+    AWAITING_CLOSE,
+    ESTABLISHED,
+    TolerantStateMachine,
+)
+from ich_node.network.acceptor.transport import BoundedTransport
 
-# How late timers may be. Nothing else waits for it.
+# How late a timer may be noticed. Nothing else waits for this time.
 TICK_SECONDS = 0.25
-ESTABLISHED, CLOSING, CLOSED = "Sta6", "Sta13", "Sta1"  # PS3.8 table 9-1
 
 
-class Bell:
-    """Wakes the one thread that waits for a socket."""
+class NotifyingQueue(queue.Queue[Any]):
+    """Calls `notify` after each item that is put into it."""
 
-    def __init__(self) -> None:
-        self._ear, self._rope = socket.socketpair()
-        for end in (self._ear, self._rope):
-            end.setblocking(False)
-
-    def ring(self) -> None:
-        """From any thread; after `close`, too."""
-        with contextlib.suppress(OSError):  # it rings already, or nobody is there any more
-            self._rope.send(b"!")
-
-    def wait(self, connection: socket.socket | None) -> None:
-        """Until it rings, the connection has something to read, or a tick is over."""
-        watched = select.poll()
-        watched.register(self._ear, select.POLLIN)
-        if connection is not None and connection.fileno() >= 0:
-            watched.register(connection, select.POLLIN)
-        watched.poll(TICK_SECONDS * 1000)
-        with contextlib.suppress(BlockingIOError):
-            self._ear.recv(64)
-
-    def close(self) -> None:
-        self._rope.close()
-        self._ear.close()
-
-
-class RingingQueue(queue.Queue[Any]):
-    """Calls somebody when there is something in it."""
-
-    def __init__(self, ring: Callable[[], None]) -> None:
+    def __init__(self, notify: Callable[[], None]) -> None:
         super().__init__()
-        self._ring = ring
+        self._notify = notify
 
+    @override
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         super().put(item, block, timeout)
-        self._ring()
+        self._notify()
 
 
-class Checkpoint(threading.Event):
-    """Where upstream's association thread comes by in each round, and is held while others use the
-    association.
+class WaitingCheckpoint(threading.Event):
+    """Upstream's association thread passes it in each turn, and is held here while another thread
+    uses the association.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._something = threading.Event()
+        self._has_work = threading.Event()
         self.set()
 
-    def ring(self) -> None:
-        self._something.set()
+    def notify(self) -> None:
+        """From any thread: there is something for the association's thread to do."""
+        self._has_work.set()
 
+    @override
     def wait(self, timeout: float | None = None) -> bool:
-        """Until there is something to do, or a tick is over; then as an Event waits."""
-        self._something.wait(TICK_SECONDS)
-        self._something.clear()
+        """Until there is something to do, or a tick is over; then until the checkpoint is open."""
+        self._has_work.wait(TICK_SECONDS)
+        self._has_work.clear()
         return super().wait(timeout)
 
 
 class Reactor(DULServiceProvider):
-    """The network thread. To be put in place of upstream's before the association starts."""
+    """The network thread. Put in the place of upstream's before the association starts."""
 
-    socket: "BoundedTransport | None"
+    socket: BoundedTransport | None
 
-    def __init__(self, association: Association, takes_p_data: Callable[[Any], bool]) -> None:
-        """takes_p_data: reads the next PDU of the transport and deals with it, if it is a
-        P-DATA-TF; else it says False.
-        """
-        self._bell = Bell()
-        self._takes_p_data = takes_p_data
+    def __init__(self, association: Association, *, dimse: BoundedDimse) -> None:
+        self._self_pipe = SelfPipe()
+        self._dimse = dimse
         super().__init__(association)
-        self._checkpoint = association._reactor_checkpoint = Checkpoint()
-        self.to_user_queue = RingingQueue(self._checkpoint.ring)
-        self.to_provider_queue = RingingQueue(self._bell.ring)
-        association.dimse.msg_queue = RingingQueue(self._checkpoint.ring)
+        self._checkpoint = association._reactor_checkpoint = WaitingCheckpoint()
+        self.state_machine = TolerantStateMachine(self)
+        self.to_user_queue = NotifyingQueue(self._checkpoint.notify)
+        self.to_provider_queue = NotifyingQueue(self._self_pipe.wake)
+        dimse.msg_queue = NotifyingQueue(self._checkpoint.notify)
 
-    @property
-    def _kill_thread(self) -> bool:
-        return self._is_killed
+    @override
+    def kill_dul(self) -> None:
+        """Called by the state machine's actions that end the association, from any thread."""
+        super().kill_dul()
+        self._self_pipe.wake()
 
-    @_kill_thread.setter
-    def _kill_thread(self, is_killed: bool) -> None:
-        """Upstream sets it from wherever the association is ended, and waits for this thread."""
-        self._is_killed = is_killed
-        self._bell.ring()
-
+    @override
     def run_reactor(self) -> None:
-        """In place of upstream's: one event after the other, each as soon as it is there."""
+        """Process one event after the other, each as soon as it is there."""
         self._idle_timer.start()
         self.assoc._dul_ready.set()
         try:
-            while not self._is_killed:
+            while not self._kill_thread:
                 if self.artim_timer.expired:
-                    self.event_queue.put("Evt18")
+                    self.event_queue.put(ARTIM_EXPIRED)
                 if self.event_queue.empty() and not self._process_recv_primitive():
-                    self._hear()
-                with contextlib.suppress(queue.Empty):
+                    self._receive()
+                with suppress(queue.Empty):
                     self.state_machine.do_action(self.event_queue.get(block=False))
         finally:
-            self._bell.close()
-            self._checkpoint.ring()
+            self._dimse.close()
+            self._self_pipe.close()
+            self._checkpoint.notify()
 
-    def _hear(self) -> None:
-        """What the peer says, once it says something."""
+    def _receive(self) -> None:
+        """Wait for the peer, or until this thread is woken or a tick is over; then read."""
         transport = self.socket
-        if self.state_machine.current_state != CLOSING and not (
-            transport is not None and transport.has_more
-        ):
-            self._bell.wait(None if transport is None else transport.socket)
+        has_buffered = transport is not None and transport.has_buffered
+        if self.state_machine.current_state != AWAITING_CLOSE and not has_buffered:
+            self._wait(transport)
         if self._is_transport_event():
             self._idle_timer.restart()
 
-    def _read_pdu_data(self) -> None:
-        """P-DATA of an established association goes on as it lies in the buffer; all other PDUs are
-        upstream's to read.
+    def _wait(self, transport: BoundedTransport | None) -> None:
+        poll = select.poll()
+        poll.register(self._self_pipe.receiver, select.POLLIN)
+        connection = None if transport is None else transport.socket
+        if connection is not None and connection.fileno() >= 0:
+            poll.register(connection, select.POLLIN)
+        poll.poll(TICK_SECONDS * 1000)
+        self._self_pipe.drain()
 
-        Upstream copies each eight times, on its way through two queues and four objects.
+    @override
+    def _read_pdu_data(self) -> None:
+        """Upstream reads all PDUs but P-DATA on an established association.
+
+        Upstream copies each P-DATA eight times, on its way through two queues and four objects.
         """
-        if self.state_machine.current_state != ESTABLISHED or not self._takes_p_data(self.socket):
+        transport = self.socket
+        is_established = self.state_machine.current_state == ESTABLISHED
+        if not (is_established and transport and self._dimse.receive_p_data(transport)):
             super()._read_pdu_data()

@@ -1,97 +1,106 @@
-"""The sockets that listen, plain and TLS: each connection goes through the vestibule before it
-becomes an association.
+"""The sockets that listen, plain and TLS. Each connection waits in the waiting room until its
+A-ASSOCIATE-RQ has arrived and is admitted. Only then it becomes an association.
 """
 
 import contextlib
 import socket
-from collections.abc import Callable
 from socketserver import ThreadingMixIn
 from typing import Any
 
 import structlog
 from pynetdicom.association import Association
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
+from typing_extensions import override
 
-from ich_node.network.acceptor.guard import Guard
-from ich_node.network.acceptor.waiting_room import WaitingRoom
+from ich_node.config.settings import ScpSettings
+from ich_node.network.acceptor.providers import replace_providers
+from ich_node.network.acceptor.service import Admit, AssociationService
+from ich_node.network.acceptor.waiting_room import ListeningSocket, WaitingRoom
 from ich_node.network.tls import explained
+
+BACKLOG = 1_024
 
 log = structlog.get_logger(__name__)
 
 
-class Handler(RequestHandler):
-    """Puts the guard's limits on an association before its threads start."""
+class AdmittedConnectionHandler(RequestHandler):
+    """Makes an association of an admitted connection, in a thread that ends when it has started."""
 
     server: "Server"
 
+    @override
+    def handle(self) -> None:
+        self._received, self._service = self.server.take_admitted(self.request)
+        try:
+            super().handle()
+        except BaseException:
+            self._service.failed()
+            raise
+        self._service.started(self._association)
+
+    @override
     def _create_association(self) -> Association:
-        association = super()._create_association()
-        self.server.guard.watch(association, self.server.said_by(self.request))
+        association = self._association = super()._create_association()
+        replace_providers(
+            association, service=self._service, received=self._received, scp=self.server.scp
+        )
         return association
 
 
 class Server(ThreadedAssociationServer):
-    """guard, vestibule and turn_away must be set before it serves.
-
-    inherited: a socket that listens already, for other processes, too. turn_away: of the request's
-    bytes, the address and the connection the PDU that refuses it, or nothing.
+    """scp, waiting_room and admit must be set before `listen`: pynetdicom's make_server constructs
+    it.
     """
 
     daemon_threads = True
-    guard: Guard
-    vestibule: WaitingRoom
-    turn_away: Callable[[bytes, str, socket.socket], bytes]
+    scp: ScpSettings
+    waiting_room: WaitingRoom
+    admit: Admit
 
-    def __init__(self, *arguments: Any, inherited: int | None = None, **options: Any) -> None:
-        self._said: dict[socket.socket, bytes] = {}
-        self._inherited = inherited
-        super().__init__(*arguments, **{**options, "request_handler": Handler})
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._admitted: dict[socket.socket, tuple[bytes, AssociationService]] = {}
+        super().__init__(*arguments, **{**options, "request_handler": AdmittedConnectionHandler})
 
-    @property
-    def connections(self) -> int:
-        """That have asked for an association and not ended yet."""
-        return len(self._said) + len(self.active_associations)
-
-    def server_bind(self) -> None:
-        if self._inherited is None:
-            super().server_bind()
-        else:
-            self.socket = socket.socket(fileno=self._inherited)
-            self.server_address = self.socket.getsockname()
-
-    def server_close(self) -> None:
-        if self._inherited is None:
-            super().server_close()
-        elif self.socket is not None:  # no shutdown, which would be one for all processes
-            self.socket.close()
+    def listen(self) -> None:
+        """Accept connections from now on."""
+        assert self.socket is not None
+        self.socket.listen(BACKLOG)
+        self.waiting_room.listen(ListeningSocket(endpoint=self.socket, accepted=self.accepted))
 
     def accepted(self, connection: socket.socket, client_address: Any) -> None:
-        """Called by the vestibule for each new connection, in place of upstream's serve_forever.
+        """Called by the waiting room for each new connection, in place of upstream's serve_forever.
 
-        That accepts one at a time, collects garbage between them, and shakes TLS hands where one
-        silent peer stops everybody.
+        Upstream accepts one connection at a time, collects garbage between them, and waits for each
+        TLS handshake, so that one silent peer stops all others.
         """
 
-        def go_in(said: bytes) -> bytes:
-            refusal = self.turn_away(said, client_address[0], connection)
-            if not refusal:
+        def request_complete(received: bytes) -> bytes:
+            admitted = self.admit(received, client_address[0], connection)
+            if isinstance(admitted, bytes):
+                return admitted
+            with contextlib.ExitStack() as on_failure:
+                on_failure.callback(admitted.failed)
+                self._admitted[connection] = received, admitted
+                on_failure.callback(self._admitted.pop, connection, None)
                 connection.setblocking(True)
-                self._said[connection] = said
+                on_failure.callback(connection.setblocking, False)
                 ThreadingMixIn.process_request(self, connection, client_address)
-            return refusal
+                on_failure.pop_all()
+            return b""
 
-        self.vestibule.enter(connection, client_address[0], go_in)
+        self.waiting_room.enter(connection, client_address[0], request_complete)
 
-    def said_by(self, connection: Any) -> bytes:
-        """What was read of a connection in the vestibule."""
-        return self._said.pop(connection)
+    def take_admitted(self, connection: Any) -> tuple[bytes, AssociationService]:
+        """The A-ASSOCIATE-RQ of an admitted connection, and the service of its association."""
+        return self._admitted.pop(connection)
 
 
 class TlsServer(Server):
-    """A new ssl_context holds from the next connection on."""
+    """A new ssl_context takes effect with the next connection."""
 
+    @override
     def accepted(self, connection: socket.socket, client_address: Any) -> None:
-        """With its handshake still to come."""
+        """The handshake takes place in the waiting room."""
         assert self.ssl_context is not None
         connection.setblocking(False)
         with contextlib.ExitStack() as on_failure:

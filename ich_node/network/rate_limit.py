@@ -1,37 +1,36 @@
-"""How often one peer may ask: a token bucket for each source, and one for each address that is no
-source's.
-"""
+"""How often one peer may do something: a token bucket for each peer."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MINUTE = timedelta(minutes=1)
-# The bucket that was asked for longest ago goes; it is full again by then, or one of a flood of
-# invented peers.
+# The least recently used bucket is dropped. By then it is full again, or it belongs to one of a
+# flood of invented peers.
 MOST_PEERS = 1_024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """tokens are left at that time."""
+    """The tokens that were left at that time."""
 
     tokens: float
     at: datetime
 
 
-class Rates:
-    """Remembers who asked, and how often. Not for several threads at once."""
+class RateLimit:
+    """Counts the requests of each peer. Not thread-safe."""
 
     def __init__(self) -> None:
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def allow(self, peer: str, *, per_minute: int, now: datetime) -> bool:
-        """Whether the peer may ask once more. After a quiet minute it may ask per_minute times at
-        once.
+        """Take a token for one more request; False if none is left.
+
+        A bucket holds per_minute tokens and is refilled at that rate.
         """
         before = self._buckets.pop(peer, Bucket(tokens=per_minute, at=now))
-        # a clock that was set back adds nothing
+        # a clock that was set back adds no tokens
         regained = max(0.0, (now - before.at) / MINUTE) * per_minute
         tokens = min(float(per_minute), before.tokens + regained)
         is_allowed = tokens >= 1

@@ -1,4 +1,6 @@
-"""The limits at the door, one by one; that business goes on meanwhile is in test_attacks.py."""
+"""The limits of the acceptor, one by one. That legitimate peers are served meanwhile is in
+test_attacks.py.
+"""
 
 import struct
 import threading
@@ -11,7 +13,7 @@ from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu_primitives import P_DATA
 
-from ich_node.network.acceptor.waiting_room import MOST_VISITORS
+from ich_node.network.acceptor.waiting_room import MOST_PENDING
 from tests.support.heads import head_slice
 from tests.support.listening import EXPLICIT, Node, StartNode, echo_status, store
 from tests.support.peers import CT, associated, wait_until
@@ -28,18 +30,18 @@ def node(start_node: StartNode) -> Node:
     )
 
 
-def assert_open_for_business(node: Node) -> None:
+def assert_serves(node: Node) -> None:
     assert echo_status(node.port) == 0x0000
     assert store(node, head_slice(0))[0].Status == 0x0000
 
 
 def test_a_flood_of_silent_connections_pushes_out_only_itself(node: Node) -> None:
-    """Of more silent connections than there is room for the oldest are closed; who asks for an
+    """With more silent connections than the limit the oldest are closed; a peer that asks for an
     association gets one.
     """
-    silent = [connect(node.port) for _ in range(MOST_VISITORS + 20)]
+    silent = [connect(node.port) for _ in range(MOST_PENDING + 20)]
     try:
-        assert_open_for_business(node)
+        assert_serves(node)
         silent[0].settimeout(5)
         assert silent[0].recv(1) == b""
     finally:
@@ -52,7 +54,7 @@ def test_a_pdu_of_four_gigabytes_is_cut_off(node: Node) -> None:
     with connect(node.port, struct.pack(">BBL", 1, 0, 0xFFFFFFFF)) as liar:
         assert answer(liar)[:1] == b"\x07"
         assert answer(liar) == b""
-    assert_open_for_business(node)
+    assert_serves(node)
 
 
 def test_one_byte_a_second_meets_the_deadline(start_node: StartNode) -> None:
@@ -73,16 +75,23 @@ def test_one_byte_a_second_meets_the_deadline(start_node: StartNode) -> None:
         wait_until(is_cut_off, seconds=5, what="the cut")
 
 
+def test_a_silent_association_is_aborted(start_node: StartNode) -> None:
+    """After idle_timeout_seconds without a message."""
+    node = start_node(idle_timeout_seconds=0.3)
+    with connect(node.port, associate_rq()) as silent:
+        assert answer(silent)[:1] == b"\x02"
+        assert answer(silent)[:1] == b"\x07"
+    assert_serves(node)
+
+
 def test_fragments_without_an_end_are_aborted(node: Node) -> None:
-    """A data set that never ends is dropped while it comes, and aborted at four times the limit;
-    memory stays.
-    """
+    """A data set that never ends is dropped while it arrives, and aborted at four times the limit."""
     with associated(node.port, contexts=EXPLICIT) as assoc:
         begin_store(assoc)
         for _ in range(100):
             assoc.dul.send_pdu(fragment_of_zeros(assoc))
         wait_until(lambda: not assoc.is_established, seconds=10, what="the abort")
-    assert_open_for_business(node)
+    assert_serves(node)
 
 
 def begin_store(assoc: Association) -> None:
@@ -106,22 +115,20 @@ def fragment_of_zeros(assoc: Association) -> P_DATA:
 
 
 def test_fragments_that_are_no_message_are_aborted(node: Node) -> None:
-    """An empty fragment, and a command that does not exist, break only the association that they
-    came over.
-    """
+    """An empty fragment, and a command that does not exist, end only their own association."""
     for data in (b"", b"\x03" + b"\xff" * 40, b"\x03"):
         with associated(node.port, contexts=EXPLICIT) as assoc:
-            nonsense = P_DATA()
-            nonsense.presentation_data_value_list.append(
+            malformed = P_DATA()
+            malformed.presentation_data_value_list.append(
                 (assoc.accepted_contexts[0].context_id, data)
             )
-            assoc.dul.send_pdu(nonsense)
+            assoc.dul.send_pdu(malformed)
             wait_until(lambda assoc=assoc: not assoc.is_established, seconds=10, what="the abort")
-    assert_open_for_business(node)
+    assert_serves(node)
 
 
 def test_echo_answers_while_objects_come_in(node: Node) -> None:
-    """A busy node still says that it is there."""
+    """C-ECHO is answered while another association sends objects."""
     stop = threading.Event()
 
     def keep_sending() -> None:
@@ -140,7 +147,7 @@ def test_echo_answers_while_objects_come_in(node: Node) -> None:
 
 
 def test_an_object_that_trickles_is_aborted(start_node: StartNode) -> None:
-    """Each PDU is in time, but the object comes at less than 64 kbit/s: its place is needed."""
+    """Each PDU is in time, but the object arrives at less than 64 kbit/s."""
     node = start_node(dimse_timeout_seconds=0.5)
     with connect(node.port, associate_rq()) as slow:
         answer(slow)
@@ -157,11 +164,11 @@ def test_an_object_that_trickles_is_aborted(start_node: StartNode) -> None:
                 return True
 
         wait_until(is_aborted, seconds=10, what="the abort")
-    assert_open_for_business(node)
+    assert_serves(node)
 
 
-def test_who_sends_ahead_is_aborted(node: Node) -> None:
-    """One operation at a time was negotiated: objects without waiting for an answer would pile up."""
+def test_a_peer_that_does_not_wait_for_responses_is_aborted(node: Node) -> None:
+    """One operation at a time was negotiated; otherwise objects would fill the memory."""
     with connect(node.port, associate_rq()) as hasty:
         answer(hasty)
         for _ in range(50):
@@ -173,4 +180,4 @@ def test_who_sends_ahead_is_aborted(node: Node) -> None:
         while (kind := answer(hasty)[:1]) == b"\x04":
             answers.append(kind)
     assert len(answers) < 50
-    assert_open_for_business(node)
+    assert_serves(node)
