@@ -9,6 +9,7 @@ change the time.
 from itertools import pairwise
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ich_node.model.blocks import conv_unit
 
@@ -27,6 +28,7 @@ class WastefulLevel(nn.Module):
         )
         self.pool = nn.MaxPool2d(2)
 
+    @override
     def forward(self, x_BCYX: Tensor) -> Tensor:
         y_BCYX = self.entry(x_BCYX)
         for block in self.blocks:
@@ -43,6 +45,7 @@ class PublishedNetwork(nn.Module):
         self.levels = nn.Sequential(*(WastefulLevel(*pair) for pair in pairwise(WIDTHS)))
         self.score = nn.Conv2d(WIDTHS[-1], 1, 3, padding=1)
 
+    @override
     def forward(self, x_BCYX: Tensor) -> tuple[Tensor, Tensor]:
         h_BYX = self.score(self.levels(x_BCYX))[:, 0]
         return h_BYX.amax(dim=(1, 2)), h_BYX

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from typing_extensions import override
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=1)  # one process fills the cache while the others wait
@@ -68,12 +69,14 @@ class _Sum(torch.autograd.Function):
     """The sum over all processes; each process's loss depends on the values of all."""
 
     @staticmethod
+    @override
     def forward(_ctx: Any, values: Tensor) -> Tensor:
         total = values.clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
+    @override
     def backward(_ctx: Any, gradient: Tensor) -> Tensor:
         total = gradient.clone()
         dist.all_reduce(total)
@@ -89,6 +92,7 @@ def sum_of_all(values: Tensor) -> Tensor:
 class SharedBatchNorm2d(nn.BatchNorm2d):
     """Batch norm over the batches of all processes, on CPU too (torch's SyncBatchNorm wants a GPU)."""
 
+    @override
     def forward(self, x_BCYX: Tensor) -> Tensor:
         if not self.training:
             own: Tensor = super().forward(x_BCYX)

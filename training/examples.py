@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.slabs import Slab, to_slabs
@@ -61,12 +62,15 @@ class PoolExamples(Examples):
     chunks: tuple[NDArray[Any], ...] = field(repr=False)
 
     @property
+    @override
     def has_masks(self) -> bool:
         return True
 
+    @override
     def slice_of(self, index: int) -> Slice:
         return as_slice(self._row(index)["hu"])
 
+    @override
     def mask_of(self, index: int) -> NDArray[np.uint8]:
         mask_YX: NDArray[np.uint8] = self._row(index)["mask"]
         return mask_YX
@@ -138,15 +142,18 @@ class CacheExamples(Examples):
     count_N: NDArray[np.intp]
 
     @property
+    @override
     def has_masks(self) -> bool:
         return False
 
+    @override
     def slice_of(self, index: int) -> Slice:
         first, count = self.first_N[index], self.count_N[index]
         members = tuple(_slice(self._bytes, line) for line in self.lines[first : first + count])
         (slab,) = _slabs(members, self.slab_mm)
         return slab.slice
 
+    @override
     def mask_of(self, index: int) -> None:
         """Data sets have labels and boxes."""
 
@@ -155,6 +162,7 @@ class CacheExamples(Examples):
         """Mapped by each process for itself."""
         return np.asarray(np.memmap(self.folder / PIXELS, dtype=np.uint8, mode="r"))
 
+    @override
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_bytes"}
 

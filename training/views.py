@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
+from typing_extensions import override
 
 from ich_node.detection.network_input import AIR_HU, InputSpec, grid_of, to_network_input
 from training.augment import draw_change
@@ -39,6 +40,7 @@ class Whole(Dataset[Tensor]):
     def __len__(self) -> int:
         return len(self.examples)
 
+    @override
     def __getitem__(self, index: int) -> Tensor:
         shift_hu = float(self.examples.shift_N[index])
         return torch.from_numpy(
@@ -54,6 +56,7 @@ class Augmented(Dataset[View]):
     def __init__(self, examples: Examples, preset: Preset, *, seed: int) -> None:
         self.examples, self.preset, self.seed = examples, preset, seed
 
+    @override
     def __getitem__(self, address: Address) -> View:
         epoch, index = address
         rng = np.random.default_rng([self.seed, epoch, index])
@@ -94,6 +97,7 @@ class Shares(Sampler[list[Address]]):
     rank: int = 0
     ranks: int = 1
 
+    @override
     def __iter__(self) -> Iterator[list[Address]]:
         order_N: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         known = -1

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typing_extensions import override
 
 from ich_node import __version__
 from ich_node.cli import check_config, conformance, demo, echo, jobs, model, read, services
@@ -31,9 +32,11 @@ class Commands(TyperGroup):
     The latter are imported only for `--help` and when one of them runs.
     """
 
+    @override
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return super().get_command(ctx, cmd_name) or _others().get_command(ctx, cmd_name)
 
+    @override
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *_others().list_commands(ctx)]
 

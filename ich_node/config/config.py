@@ -12,6 +12,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from typing_extensions import override
 
 from ich_node.config.destinations import Destination, DicomDestination, Hl7Destination
 from ich_node.config.removed import without_removed_settings
@@ -101,6 +102,7 @@ class Config(BaseSettings):
         return self
 
     @classmethod
+    @override
     def settings_customise_sources(  # type: ignore[override]  # unused sources have no names here
         cls,
         settings_cls: type[BaseSettings],

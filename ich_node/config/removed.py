@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import override
+
 
 @dataclass(frozen=True, kw_only=True)
 class RemovedSetting:
@@ -18,6 +20,7 @@ class RemovedSetting:
     since: str
     advice: str
 
+    @override
     def __str__(self) -> str:
         name = f"[{self.section}] {self.key}"
         return f"{name} has no effect since version {self.since}: {self.advice}"

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from typing_extensions import override
 
 from ich_node.ledger.states import DeliveryState, JobState, Lane
 
@@ -36,6 +37,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
+    @override
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         if value is None:
             return None
@@ -46,6 +48,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
+    @override
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         if value is None:
             return None
@@ -58,9 +61,11 @@ class LaneNumber(sa.types.TypeDecorator[Lane]):
     impl = sa.SmallInteger
     cache_ok = True
 
+    @override
     def process_bind_param(self, value: Lane | None, _: sa.Dialect) -> int | None:
         return None if value is None else int(value)
 
+    @override
     def process_result_value(self, value: int | None, _: sa.Dialect) -> Lane | None:
         return None if value is None else Lane(value)
 

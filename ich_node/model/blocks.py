@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 
 def conv_unit(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
@@ -29,5 +30,6 @@ class ResidualBlock(nn.Module):
             else nn.Conv2d(in_channels, out_channels, 1)
         )
 
+    @override
     def forward(self, x_BCYX: Tensor) -> Tensor:
         return torch.relu(self.convs(x_BCYX) + self.shortcut(x_BCYX))

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from ich_node.model.blocks import ResidualBlock, conv_unit
 from ich_node.model.pyramid import MAP_LEVEL, Pyramid
@@ -58,6 +59,7 @@ class PublishedLevel(nn.Module):
         self.block = nn.Sequential(*(conv_unit(out_channels, out_channels) for _ in range(3)))
         self.pool = nn.MaxPool2d(2)
 
+    @override
     def forward(self, x_BCYX: Tensor) -> Tensor:
         y_BCYX = self.entry(x_BCYX)
         pooled: Tensor = self.pool(self.block(y_BCYX) + y_BCYX)
@@ -87,6 +89,7 @@ class MaxHead(nn.Module):
         super().__init__()
         self.score = nn.Conv2d(channels, 1, 3, padding=1)
 
+    @override
     def forward(self, h_BCYX: Tensor) -> MilOutput:
         h_BYX = self.score(h_BCYX)[:, 0]
         return MilOutput(h_BYX.amax(dim=(1, 2)), h_BYX)
@@ -104,6 +107,7 @@ class AttentionHead(nn.Module):
         self.w = nn.Conv2d(channels, 1, 1)
         self.score = nn.Conv2d(channels, 1, 1)
 
+    @override
     def forward(self, h_BCYX: Tensor) -> MilOutput:
         gated_BCYX = torch.tanh(self.v(h_BCYX)) * torch.sigmoid(self.u(h_BCYX))
         a_BYX = torch.softmax(self.w(gated_BCYX).flatten(1), dim=1).unflatten(1, h_BCYX.shape[2:])
@@ -130,6 +134,7 @@ class MilNetwork(nn.Module):
         self.head = MaxHead(channels) if spec.head == "max" else AttentionHead(channels)
         self.apply(_initialise)
 
+    @override
     def forward(self, x_BCYX: Tensor) -> MilOutput:
         output: MilOutput = self.head(self.features(x_BCYX))
         if self.training or not self.spec.mirrored:

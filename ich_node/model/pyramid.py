@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from ich_node.model.blocks import ResidualBlock, conv_unit
 
@@ -38,6 +39,7 @@ class Pyramid(nn.Module):
         self.laterals = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in widths[MAP_LEVEL:])
         self.merge = conv_unit(channels, channels)
 
+    @override
     def forward(self, x_BCYX: Tensor) -> Tensor:
         outputs: list[Tensor] = []
         for level in self.levels:

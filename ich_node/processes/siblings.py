@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from typing_extensions import override
+
 from ich_node.errors import ConfigError
 
 BACKLOG = 1_024
@@ -46,6 +48,7 @@ class Inheritance:
     memory: int
     listening: tuple[int, ...]
 
+    @override
     def __str__(self) -> str:
         """For the command line of the receiver."""
         return ",".join(map(str, (self.place, self.memory, *self.listening)))

@@ -272,7 +272,7 @@ def listening(tmp_path: Path, tls: TlsSettings) -> Iterator[StartListener]:
                 sources=(Source(name="ct", ae_title="CT1", storage_commitment=True),),
                 series=SeriesSettings(),
                 spool=Spool(tmp_path / "spool"),
-                ledger=ledger,
+                ledger=ledger.receiving,
                 clock=lambda: datetime.now(UTC),
                 tls=tls,
             )

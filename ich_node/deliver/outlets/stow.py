@@ -15,6 +15,7 @@ from secrets import token_hex
 import httpx
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from typing_extensions import override
 
 from ich_node.config.destinations import StowDestination
 from ich_node.config.settings import TlsSettings
@@ -94,6 +95,7 @@ class Bearer(httpx.Auth):
     def __init__(self, token: str) -> None:
         self._token = token
 
+    @override
     def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]  # a generator without a send
         request.headers["authorization"] = f"Bearer {self._token}"
         yield request
