@@ -1,5 +1,5 @@
-"""How this node identifies itself on the network and in File Meta Information (PS3.7 D.3.3.2, PS3.10
-§7.1); and the settings of pynetdicom that both acceptor and requestor need.
+"""How this node identifies itself on the network and in File Meta Information (PS3.7 D.3.3.2,
+PS3.10 §7.1); and the settings of pynetdicom that both acceptor and requestor need.
 
 These names of pynetdicom are replaced:
 
@@ -22,8 +22,8 @@ from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VER
 
 
 def application_entity(ae_title: str, kind: type[AE] = AE) -> AE:
-    """A pynetdicom AE with our implementation identity, which logs neither identifiers nor bytes of a
-    peer.
+    """A pynetdicom AE with our implementation identity, which logs neither identifiers nor bytes of
+    a peer.
     """
     _config.LOG_HANDLER_LEVEL = "none"
     _config.LOG_REQUEST_IDENTIFIERS = False

@@ -1,5 +1,5 @@
-"""Storage Commitment Push Model (PS3.4 Annex J) as its user: ask a peer whether it keeps the objects
-that it took, and record its answer.
+"""Storage Commitment Push Model (PS3.4 Annex J) as its user: ask a peer whether it keeps the
+objects that it took, and record its answer.
 
 The answer is an N-EVENT-REPORT, on the association of the request or on one that the peer opens
 later. Both the sender and the listener of this node may get it, and record it in the same way.
@@ -90,7 +90,7 @@ def ask(association: Association, transaction_uid: str, objects: Iterable[SentOb
 def record_answer(
     event: Event, *, record: RecordAnswer, clock: Callable[[], datetime]
 ) -> tuple[int, None]:
-    """EVT_N_EVENT_REPORT: record what the peer committed and what not; the status of the response."""
+    """EVT_N_EVENT_REPORT: record what the peer committed; the status of the response."""
     try:
         report = event.event_information
         transaction_uid = str(report.TransactionUID)

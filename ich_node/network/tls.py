@@ -31,7 +31,7 @@ ESCAPED = str.maketrans({character: f"\\{character}" for character in ',+"\\<>;'
 
 
 def server_context(tls: TlsSettings) -> ssl.SSLContext:
-    """For associations that peers open: they must show a certificate of the CA. Raises ConfigError."""
+    """For associations that peers open with a certificate of the CA. Raises ConfigError."""
     context = _prepared(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
     # TLS sessions are not resumed, and some libraries take a session ticket for data.
     context.num_tickets = 0
@@ -96,7 +96,8 @@ class ClientContext(ssl.SSLContext):
 
 
 def subject_of(connection: object) -> str | None:
-    """The subject of the peer's certificate by RFC 4514, e.g. "CN=ct1,O=Hospital"; None without TLS.
+    """The subject of the peer's certificate by RFC 4514, e.g. "CN=ct1,O=Hospital"; None without
+    TLS.
 
     The same as `openssl x509 -noout -subject -nameopt RFC2253` prints.
     """

@@ -1,6 +1,6 @@
-"""Which associations are admitted. Deny by default: the called AE title must be ours, the calling AE
-title and its address must be those of one of [[sources]]. Then the limits of the node and of each
-source hold.
+"""Which associations are admitted. Deny by default: the called AE title must be ours, the calling
+AE title and its address must be those of one of [[sources]]. Then the limits of the node and of
+each source hold.
 """
 
 import ipaddress
@@ -56,8 +56,8 @@ class Rejection(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """What an A-ASSOCIATE-RQ says about its sender, the address it came from, and the subject of the
-    peer's certificate (None without TLS).
+    """What an A-ASSOCIATE-RQ says about its sender, the address it came from, and the subject of
+    the peer's certificate (None without TLS).
     """
 
     calling_ae: str

@@ -1,5 +1,5 @@
-"""Storage commitment as its provider (PS3.4 Annex J): say of each object whether this node keeps it.
-A request that names all objects of a series ends the wait for more of it.
+"""Storage commitment as its provider (PS3.4 Annex J): say of each object whether this node keeps
+it. A request that names all objects of a series ends the wait for more of it.
 
 Only for sources with storage_commitment = true: a sender may delete its copy when it is committed,
 and this node keeps objects for [spool] retention_days, not for ever.

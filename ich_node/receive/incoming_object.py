@@ -102,7 +102,7 @@ class IncomingObject:
         self._part.write(chunk)
 
     def _meta(self) -> bytes:
-        """The file meta information by the command. Store compares the data set with the command."""
+        """By the command's UIDs; ObjectStore compares the data set with the command."""
         uids = {
             "SOPClassUID": self._request.AffectedSOPClassUID,
             "SOPInstanceUID": self._request.AffectedSOPInstanceUID,

@@ -1,5 +1,5 @@
-"""The SCP: listens, admits the sources in the configuration, stores what they send, and decides when
-a series is complete.
+"""The SCP: listens, admits the sources in the configuration, stores what they send, and decides
+when a series is complete.
 """
 
 import contextlib

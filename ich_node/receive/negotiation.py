@@ -1,5 +1,5 @@
-"""Which presentation contexts this node accepts: Verification, CT and Enhanced CT Image Storage, and
-storage commitment.
+"""Which presentation contexts this node accepts: Verification, CT and Enhanced CT Image Storage,
+and storage commitment.
 
 Enhanced CT is accepted so that the analyser can refuse it by name; a modality whose context is
 rejected would only report a failure.

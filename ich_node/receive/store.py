@@ -1,4 +1,4 @@
-"""C-STORE: spool, then ledger, then Success. Any failure is answered with a status and a sentence."""
+"""C-STORE: spool, ledger, then Success. A failure is answered with a status and a sentence."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -75,7 +75,7 @@ LISTED = [(module.__name__, *entry) for module in LISTS for entry in sorted(list
 
 @contextmanager
 def upstream() -> Iterator[Mapping[str, Any]]:
-    """By group: pynetdicom's modules, and an instance of each of its classes that the lists name."""
+    """By group: pynetdicom's modules, and an instance of each class that the lists name."""
     ours, theirs = socket.socketpair()
     ae = AE()
     ae.add_supported_context(VERIFICATION)
@@ -166,8 +166,8 @@ def list_of(kind: type) -> ModuleType:
 
 
 def test_every_override_is_listed() -> None:
-    """A method or property of ours with the name of one of pynetdicom's is an `override` of the list;
-    and the list names no others.
+    """A method or property of ours with the name of one of pynetdicom's is an `override` of the
+    list; and the list names no others.
     """
     with upstream() as things:
         found = set()

@@ -1,4 +1,4 @@
-"""DICOM over TLS: which peers are admitted, why others are not, and that silent peers block nobody."""
+"""DICOM over TLS: which peers are admitted, why others are not; silent peers block nobody."""
 
 import signal
 import socket
@@ -186,8 +186,8 @@ def test_with_required_nothing_listens_without_tls(
 def test_silent_peers_block_nobody(
     start: StartListener, ct1: Certificate, ours: Authority, sends: bytes
 ) -> None:
-    """As many peers as the waiting room holds do not finish the handshake: another one is served, and
-    one of theirs is closed for it, long before their own deadline.
+    """As many peers as the waiting room holds do not finish the handshake: another one is served,
+    and one of theirs is closed for it, long before their own deadline.
     """
     listener = start(acse_timeout_seconds=300)
     silent = [
@@ -216,8 +216,8 @@ def is_closed(connection: socket.socket) -> bool:
 
 
 def test_a_handshake_has_its_time(start: StartListener) -> None:
-    """A handshake that is not complete within acse_timeout_seconds is cut off, also one that goes on
-    byte by byte.
+    """A handshake that is not complete within acse_timeout_seconds is cut off, also one that goes
+    on byte by byte.
     """
     listener = start(acse_timeout_seconds=0.5)
     with socket.create_connection(("127.0.0.1", listener.tls_port), timeout=5) as slow:

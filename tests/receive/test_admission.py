@@ -89,7 +89,7 @@ def test_outsiders_are_rejected_with_the_reason(
 
 
 def test_one_association_too_many_is_rejected_for_the_moment(start_node: StartNode) -> None:
-    """Over max_associations the answer is transient, and a place that is given back is free again."""
+    """Over max_associations the rejection is transient; a place that is given back is free."""
     node = start_node(max_associations=1)
     with associated(node.port) as first, associated(node.port) as second:
         assert first.is_established
@@ -99,8 +99,8 @@ def test_one_association_too_many_is_rejected_for_the_moment(start_node: StartNo
 
 
 def test_of_one_more_than_the_limit_at_once_exactly_one_is_rejected(start_node: StartNode) -> None:
-    """Requests that arrive at the same moment: the place is reserved with the decision, not when the
-    association has started.
+    """Requests that arrive at the same moment: the place is reserved with the decision, not when
+    the association has started.
     """
     limit = 8
     node = start_node(max_associations=limit)
@@ -118,8 +118,8 @@ def test_of_one_more_than_the_limit_at_once_exactly_one_is_rejected(start_node: 
 
 
 def test_places_are_reserved_under_one_lock() -> None:
-    """N + 1 threads ask for N places: exactly one gets none, and a place that is given back, or whose
-    association has ended, is free again.
+    """N + 1 threads ask for N places: exactly one gets none, and a place that is given back, or
+    whose association has ended, is free again.
     """
     limit = 16
     caller = Caller(calling_ae="CT1", called_ae="ICHNODE", address="127.0.0.1")
@@ -245,7 +245,7 @@ def test_a_refusal_is_logged_with_who_and_why(
 
 
 def test_rates_forget_who_is_long_gone() -> None:
-    """A flood of invented peers takes no memory, and a clock that is set back gives nothing away."""
+    """A flood of invented peers takes no memory; a clock that is set back adds no tokens."""
     rates = RateLimit()
     for number in range(3 * MOST_PEERS):
         assert rates.allow(f"address {number}", per_minute=1, now=START)

@@ -1,5 +1,5 @@
-"""What gets past the door: objects that are bombs for whoever decodes them. The whole node, as
-`ich-node run`.
+"""Objects that the listener stores and that are bombs for a decoder. The whole node, as `ich-node
+run`.
 """
 
 import sys
@@ -18,13 +18,13 @@ from ich_node.series.selection import MOST_SERIES_PIXELS
 from ich_node.series.series import read_series
 from tests.support.bombs import Bomb, bombs
 from tests.support.heads import ROOT, head_slice
-from tests.support.peers import CT, VERIFICATION, associated, pacs, wait_until
+from tests.support.peers import CT, VERIFICATION, associated, by_deadline, pacs, wait_until
 from tests.support.proc import children, footprint
 from tests.support.running import Node, running_node
 
 pytestmark = pytest.mark.alone
 
-LIMIT_SECONDS = 2.0
+DEADLINE_SECONDS = 10.0  # no peer waits longer for an association or a response
 # torch alone takes most of what analyse has
 MOST_MEMORY_MB = {"receive": 220, "analyse": 900, "send": 260}
 
@@ -46,7 +46,7 @@ def test_bombs_are_refused_by_name_and_the_next_series_is_read(tmp_path: Path) -
         took = []
 
         def all_ended() -> bool:
-            took.append(business(node))
+            took.append(by_deadline(lambda: business(node), seconds=DEADLINE_SECONDS))
             states = [
                 job.state
                 for job in node.ledger.operator.list()
@@ -67,7 +67,6 @@ def test_bombs_are_refused_by_name_and_the_next_series_is_read(tmp_path: Path) -
     sys.stdout.write(
         f"{len(made)} bombs, {len(took)} rounds, the slowest {max(took):.2f} s, peaks {peaks} MB\n"
     )
-    assert max(took) < LIMIT_SECONDS, f"rounds of {took} s"
     assert all(peaks[name] < most for name, most in MOST_MEMORY_MB.items()), peaks
 
 
@@ -97,7 +96,7 @@ def good_head() -> list[Dataset]:
 
 
 def send(node: Node, datasets: list[Dataset], syntax: str = ExplicitVRLittleEndian) -> None:
-    """All of them are acknowledged: the door does not look behind the header."""
+    """All of them are acknowledged: the listener reads the header only."""
     with associated(node.port, contexts=((CT, (syntax,)),)) as assoc:
         assert assoc.is_established
         assert [assoc.send_c_store(ds).Status for ds in datasets] == [0x0000] * len(datasets)

@@ -1,5 +1,5 @@
-"""A sender asks whether we keep what it sent: it gets the truth, and its series need not wait any
-more.
+"""A sender asks for commitment of what it sent: it gets the truth, and its series need not wait any
+longer.
 """
 
 import json
@@ -78,8 +78,8 @@ def uids(report: Dataset, sequence: str) -> list[str]:
     return [str(item.ReferencedSOPInstanceUID) for item in report.get(sequence) or ()]
 
 
-def test_what_is_here_is_committed(node: Node) -> None:
-    """Every object on disk and in the ledger: event type 1, with the transaction and all of them."""
+def test_what_is_stored_is_committed(node: Node) -> None:
+    """All objects are on disk and in the ledger: event type 1, with the transaction."""
     series = head_series(3)
     store(node, *series)
     status, ((kind, report),) = ask(node.port, question(series))
@@ -88,9 +88,9 @@ def test_what_is_here_is_committed(node: Node) -> None:
     assert "FailedSOPSequence" not in report
 
 
-def test_the_truth_about_what_is_not_here(node: Node) -> None:
+def test_what_is_not_stored_is_reported_as_failed(node: Node) -> None:
     """Never sent, gone from the disk, cut short, or of another class: event type 2, each with its
-    reason, the good one apart.
+    reason; the good one is committed.
     """
     good, lost, cut, other = head_series(4)
     store(node, good, lost, cut, other)
@@ -112,26 +112,24 @@ def test_the_truth_about_what_is_not_here(node: Node) -> None:
     assert failed == {**gone, other.SOPInstanceUID: 0x0119}
 
 
-def test_the_question_closes_the_series(node: Node) -> None:
-    """A sender that names all objects of a series has sent all of it: no quiet time, though the
-    stack has a gap.
-    """
+def test_a_request_for_all_objects_ends_the_wait_of_the_series(node: Node) -> None:
+    """The sender has sent all of it: no quiet time, though the stack has a gap."""
     series = [ds for index, ds in enumerate(head_series(16)) if index != 7]
     store(node, *series)
     ask(node.port, question(series))
     wait_until(lambda: node.ledger.operator.list()[0].ready_at == START, what="the end of the wait")
 
 
-def test_a_question_about_a_part_closes_nothing(node: Node) -> None:
-    """Some senders ask after each object."""
+def test_a_request_for_some_objects_ends_no_wait(node: Node) -> None:
+    """Some senders request commitment after each object."""
     series = head_series(4)
     store(node, *series)
     ask(node.port, question(series[:3]))
     assert node.ledger.operator.list()[0].ready_at > START
 
 
-def test_a_source_that_may_not_ask_is_told_so(start_node: StartNode) -> None:
-    """Not authorised, and no report: whoever keeps its copy until then keeps it."""
+def test_a_source_without_storage_commitment_is_refused(start_node: StartNode) -> None:
+    """Not authorised, and no report: the sender keeps its copy."""
     node = start_node()
     store(node, head_slice(0))
     status, reports = ask(node.port, question([head_slice(0)]))
@@ -139,7 +137,7 @@ def test_a_source_that_may_not_ask_is_told_so(start_node: StartNode) -> None:
 
 
 @pytest.mark.parametrize("asked", [Dataset(), question([])], ids=["no transaction", "no objects"])
-def test_a_question_without_sense_is_refused(node: Node, asked: Dataset) -> None:
+def test_a_malformed_request_is_refused(node: Node, asked: Dataset) -> None:
     """Invalid argument value; the node goes on."""
     asked.PatientID = "1"
     assert ask(node.port, asked) == (0x0115, [])
@@ -148,7 +146,7 @@ def test_a_question_without_sense_is_refused(node: Node, asked: Dataset) -> None
 
 @contextmanager
 def modality_that_listens() -> Iterator[tuple[int, list[tuple[int, Dataset]]]]:
-    """A port of its own where the answer is awaited."""
+    """A modality that listens for reports: its port, and what came."""
     entity, reports = AE("CT1"), []
     entity.add_supported_context(PUSH_MODEL, ExplicitVRLittleEndian, scu_role=True, scp_role=True)
 
@@ -165,8 +163,8 @@ def modality_that_listens() -> Iterator[tuple[int, list[tuple[int, Dataset]]]]:
         entity.shutdown()
 
 
-def test_who_does_not_wait_is_called_back(start_node: StartNode) -> None:
-    """A modality that hangs up at once gets the answer at its commitment_port."""
+def test_the_report_goes_to_the_commitment_port_of_the_source(start_node: StartNode) -> None:
+    """Also if the modality ends its association at once."""
     with modality_that_listens() as (port, reports):
         node = start_node(sources=(ASKS.model_copy(update={"commitment_port": port}),))
         store(node, head_slice(0))

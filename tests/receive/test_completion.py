@@ -66,7 +66,7 @@ def test_a_slice_after_a_whole_head_makes_a_new_revision(node: Node) -> None:
 
 
 def test_a_stack_with_a_gap_waits_the_quiet_time(node: Node) -> None:
-    """Released with a slice missing: ready after quiet_seconds, so that the slice may still come."""
+    """Released with a slice missing: ready after quiet_seconds, so that it may still come."""
     store(node, *[ds for index, ds in enumerate(head_series(16)) if index != 7])
     wait_until(lambda: released(node), what="the release")
     assert only_job(node).ready_at == START + timedelta(seconds=20)

@@ -1,4 +1,4 @@
-"""The few attributes that the door reads: with and without the library's help they are the same."""
+"""The attributes that receiving reads are the same with and without pydicom."""
 
 import struct
 from io import BytesIO
@@ -32,8 +32,10 @@ def by_library_alone(data: bytes, syntax: UID) -> Header | tuple[int, str]:
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
-def test_a_plain_header_needs_no_library(syntax: UID, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And says the same."""
+def test_a_plain_header_is_read_without_pydicom(
+    syntax: UID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same result."""
     data = encoded(head_slice(3), syntax)
     expected = by_library_alone(data, syntax)
     assert isinstance(expected, Header)
@@ -43,8 +45,8 @@ def test_a_plain_header_needs_no_library(syntax: UID, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
-def test_sequences_before_the_plane_are_no_obstacle(syntax: UID) -> None:
-    """Of a stated length or not, and with UIDs of others in them."""
+def test_sequences_before_the_plane_are_skipped(syntax: UID) -> None:
+    """With and without a length, and with UIDs of other objects in them."""
     other = Dataset()
     other.ReferencedSOPClassUID, other.ReferencedSOPInstanceUID = "1.2.3", "1.2.3.4"
     other.SOPInstanceUID = other.StudyInstanceUID = "1.2.3.5"
@@ -75,10 +77,10 @@ def test_sequences_before_the_plane_are_no_obstacle(syntax: UID) -> None:
 @example(
     syntax=ExplicitVRLittleEndian, damages=[(200, b"\x00")], length=1200
 )  # the VR of an element in an item of known length
-def test_damage_is_judged_alike(syntax: UID, damages: list[tuple[int, bytes]], length: int) -> None:
-    """Whatever stands in the bytes: the quick way reads what the library reads, or leaves it to the
-    library.
-    """
+def test_damaged_bytes_give_the_same_with_and_without_pydicom(
+    syntax: UID, damages: list[tuple[int, bytes]], length: int
+) -> None:
+    """Whatever the bytes are: our own way reads what pydicom reads, or leaves it to pydicom."""
     item = Dataset()
     item.ReferencedSOPInstanceUID, item.ProcedureCodeSequence = "1.2.3.4", [Dataset()]
     ds = head_slice(3, rows=16, columns=16, ReferencedStudySequence=[item])
@@ -89,6 +91,6 @@ def test_damage_is_judged_alike(syntax: UID, damages: list[tuple[int, bytes]], l
     assert outcome(bytes(data[:length]), syntax) == by_library_alone(bytes(data[:length]), syntax)
 
 
-def test_a_length_that_goes_past_the_end_is_the_librarys_to_judge() -> None:
+def test_a_length_that_goes_past_the_end_is_left_to_pydicom() -> None:
     data = struct.pack("<HH2sH", 0x0008, 0x0016, b"UI", 60_000) + b"1.2"
     assert outcome(data, ExplicitVRLittleEndian) == by_library_alone(data, ExplicitVRLittleEndian)

@@ -85,7 +85,7 @@ def test_a_silent_association_is_aborted(start_node: StartNode) -> None:
 
 
 def test_fragments_without_an_end_are_aborted(node: Node) -> None:
-    """A data set that never ends is dropped while it arrives, and aborted at four times the limit."""
+    """A data set that never ends is dropped, and aborted at four times the limit."""
     with associated(node.port, contexts=EXPLICIT) as assoc:
         begin_store(assoc)
         for _ in range(100):

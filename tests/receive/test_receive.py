@@ -58,7 +58,7 @@ def test_the_same_object_again_is_a_success_and_no_change(node: Node) -> None:
 
 
 def test_other_bytes_under_one_uid_are_kept_beside_the_first(node: Node) -> None:
-    """A changed object under a known UID answers 0x0000; both files stay, and the newest is read."""
+    """A changed object under a known UID answers 0x0000; both files stay, the newest is read."""
     first, second = head_slice(0), head_slice(0, SeriesDescription="changed")
     assert [answer.Status for answer in store(node, first, second)] == [0x0000, 0x0000]
     (newest,) = node.ledger.operator.instances(only_job(node))
@@ -67,7 +67,7 @@ def test_other_bytes_under_one_uid_are_kept_beside_the_first(node: Node) -> None
 
 
 def test_a_full_spool_answers_a700_and_keeps_nothing(start_node: StartNode, tmp_path: Path) -> None:
-    """Without room the modality is told so, keeps its copy, and neither a file nor a row is left."""
+    """The modality gets the reason and keeps its copy; neither a file nor a row is left."""
     node = start_node(spool=Spool(tmp_path / "full", reserve_bytes=1 << 60))
     (answer,) = store(node, head_slice(0))
     assert (answer.Status, answer.ErrorComment) == (0xA700, "the spool is full")
@@ -103,8 +103,8 @@ def test_an_object_over_the_limit_answers_a701(start_node: StartNode) -> None:
 def test_large_objects_wait_for_one_another_and_ordinary_ones_for_nobody(
     start_node: StartNode,
 ) -> None:
-    """[scp] max_bytes_in_flight: while a stalled large object holds the slot, another one is refused
-    for the moment; slices are stored.
+    """[scp] max_bytes_in_flight: while a stalled large object holds the slot, another one is
+    refused for the moment; slices are stored.
     """
     node = start_node(max_object_bytes=2 << 20, max_bytes_in_flight=4 << 20, max_associations=4)
     large = head_slice(0, PixelData=bytes(1 << 20))

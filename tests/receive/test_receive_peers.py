@@ -1,4 +1,4 @@
-"""DCMTK at the door; and a receiver that is killed while it writes."""
+"""DCMTK sends to the listener; and a receiver that is killed while it writes."""
 
 import os
 import signal

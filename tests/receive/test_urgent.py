@@ -1,4 +1,4 @@
-"""What a sender calls urgent is read before all others."""
+"""Series that a sender marks as urgent are read before all others."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_a_c_store_with_the_priority_high_makes_its_series_urgent(
 
 
 def test_a_source_may_be_urgent(start_node: StartNode) -> None:
-    """Few scanners set a priority: the administrator says which one stands in the emergency room."""
+    """Few scanners set a priority: the administrator says which is in the emergency room."""
     node = start_node(sources=(Source(name="emergency", ae_title="CT1", urgent=True),))
     store(node, head_slice(0))
     assert [job.lane for job in node.ledger.operator.list()] == [Lane.URGENT]

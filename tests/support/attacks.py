@@ -1,10 +1,13 @@
-"""What a hostile peer does, each until it is told to stop. In a process of its own, so that it and
-the victim share no lock:
+"""What a hostile peer does, in a process of its own, so that it shares no lock with the victim.
 
-python tests/support/attacks.py stalled PORT [CALLED_AE [CALLING_AE]]     # says "in place", goes on
-until its standard input ends
+    python -m tests.support.attacks
+
+reads lines from its standard input: `start NAME PORT CALLED_AE CALLING_AE` starts an attack, and it
+writes "in place" when the attack runs; `stop` ends the one that was started last, and it writes
+"over". It ends with its input.
 """
 
+import queue
 import socket
 import ssl
 import struct
@@ -13,7 +16,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +51,7 @@ class Victim:
     calling: str = "CT1"
 
 
-# over: stop; in_place: say that it runs
+# over: set to end the attack; in_place: called when it runs, and again
 Attack = Callable[[Victim, threading.Event, Callable[[], None]], None]
 
 
@@ -58,7 +61,7 @@ def hold(
     over: threading.Event,
     in_place: Callable[[], None],
 ) -> None:
-    """So many connections at the same time; who is thrown out comes again a second later."""
+    """So many connections at the same time; one that is closed is opened again a second later."""
     held: list[socket.socket] = []
     while not over.is_set():
         held = [connection for connection in held if not is_closed(connection)]
@@ -153,7 +156,7 @@ def burst(victim: Victim, over: threading.Event, in_place: Callable[[], None]) -
 
 
 def rejected(victim: Victim, over: threading.Event, in_place: Callable[[], None]) -> None:
-    """Association requests of a stranger, as fast as they go, who does not hang up."""
+    """Association requests of a stranger, as fast as they go, who does not close the connection."""
 
     def ask() -> socket.socket:
         return connect(victim.port, associate_rq(called=victim.called, calling="STRANGER"))
@@ -255,9 +258,7 @@ def send(
     sop_class_uid: str = CT,
     uid: str = "1.2.3",
 ) -> str:
-    """C-STORE of these bytes; what came of it: a status as hex, "rejected", "no context" or
-    "aborted".
-    """
+    """C-STORE of these bytes; the status as hex, or "rejected", "no context" or "aborted"."""
     request = associate_rq(
         called=victim.called, calling=victim.calling, contexts=[(sop_class_uid, (syntax,))]
     )
@@ -296,11 +297,10 @@ def deflated(victim: Victim, over: threading.Event, in_place: Callable[[], None]
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     head = encoded(head_slice(0, PixelData=None))
     private = struct.pack("<HH2sHL", 0x7FE1, 0x1010, b"OB", 0, 1 << 30)
-    body = (
-        packer.compress(head + private)
-        + b"".join(packer.compress(bytes(1 << 20)) for _ in range(1024))
-        + packer.flush()
-    )
+    begin = packer.compress(head + private) + packer.flush(zlib.Z_FULL_FLUSH)
+    # after a full flush the same bytes inflate anywhere: one megabyte is compressed, not 1,024
+    megabyte = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    body = begin + 1024 * megabyte + packer.flush()
     uid = head_slice(0).SOPInstanceUID
     objects = [(body, {"syntax": DeflatedExplicitVRLittleEndian, "uid": uid}), (body, {"uid": uid})]
     hostile_objects(victim, objects, over, in_place)
@@ -341,8 +341,8 @@ def nested(victim: Victim, over: threading.Event, in_place: Callable[[], None]) 
 
 
 def results(victim: Victim, over: threading.Event, in_place: Callable[[], None]) -> None:
-    """A Structured Report and a Secondary Capture, as if our own were routed back; and both in the
-    clothes of a CT.
+    """A Structured Report and a Secondary Capture, as if our own were routed back; both also under
+    the context of CT.
     """
     objects = []
     for sop_class in (COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE):
@@ -367,13 +367,13 @@ def broken_messages(victim: Victim, over: threading.Event, in_place: Callable[[]
                 answer(connection)
                 connection.sendall(pdu(4, struct.pack(">LB", len(data) + 1, 1) + data))
                 answer(connection)
-        for nonsense in (
+        for malformed in (
             b"GET / HTTP/1.1\r\n\r\n",
             b"\xff" * 100,
             pdu(9, bytes(10)),
             pdu(4, bytes(10)),
         ):
-            with connect(victim.port, nonsense) as connection:
+            with connect(victim.port, malformed) as connection:
                 connection.recv(1)
 
     again_and_again(once, over, in_place)
@@ -382,67 +382,88 @@ def broken_messages(victim: Victim, over: threading.Event, in_place: Callable[[]
 ATTACKS: dict[str, Attack] = {
     attack.__name__: attack
     for attack in (
-        stalled, silent, stalled_associations, burst, rejected, four_gigabytes, endless, slow_loris, contexts,
-        deflated, uids, nested, results, broken_messages, silent_tls, shaken_tls,
+        stalled, silent, stalled_associations, burst, rejected, four_gigabytes, endless,
+        slow_loris, contexts, deflated, uids, nested, results, broken_messages,
+        silent_tls, shaken_tls,
     )
 }  # fmt: skip
 TLS_ATTACKS = ("silent_tls", "shaken_tls")
 
 
+class Attacker:
+    """A process that attacks when it is told to."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    @contextmanager
+    def attacking(self, name: str, victim: Victim) -> Iterator[None]:
+        """While the attack is in place."""
+        self._tell(f"start {name} {victim.port} {victim.called} {victim.calling}", "in place")
+        yield
+        assert self._process.poll() is None, f"the attacker ended with {self._process.poll()}"
+        self._tell("stop", "over")
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    def _tell(self, line: str, expected: str) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer == f"{expected}\n", f"{line}: {answer!r}, {self._process.poll()}"
+
+
 @contextmanager
 def attacked_by(name: str, victim: Victim) -> Iterator[None]:
-    """While the attack is in place, in a process of its own."""
-    command = [
-        sys.executable,
-        "-m",
-        __name__,
-        name,
-        str(victim.port),
-        victim.called,
-        victim.calling,
-    ]
-    attacker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert attacker.stdin is not None
-    assert attacker.stdout is not None
-    try:
-        assert attacker.stdout.readline() == "in place\n", (
-            f"the attack {name} ended with {attacker.poll()}"
-        )
+    """While the attack is in place, in a process that ends with it."""
+    with closing(Attacker()) as attacker, attacker.attacking(name, victim):
         yield
-        assert attacker.poll() is None, (
-            f"the attack {name} ended before it was told to, with {attacker.poll()}"
-        )
-    finally:
-        attacker.stdin.close()
-        try:
-            attacker.wait(20)
-        except subprocess.TimeoutExpired:
-            attacker.kill()
-            attacker.wait()
-        attacker.stdout.close()
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
+def _start(line: str) -> tuple[threading.Event, threading.Thread]:
+    _, name, port, called, calling = line.split()
+    over, in_place = threading.Event(), queue.Queue[None]()
+    victim = Victim(port=int(port), called=called, calling=calling)
+    attack = threading.Thread(
+        target=ATTACKS[name], args=(victim, over, lambda: in_place.put(None)), daemon=True
+    )
+    attack.start()
+    in_place.get()
+    return over, attack
 
 
 def main() -> None:
-    name, port, *titles = sys.argv[1:]
-    over = threading.Event()
-
-    def wait_for_the_end() -> None:
-        sys.stdin.read()
-        over.set()
-
-    threading.Thread(target=wait_for_the_end, daemon=True).start()
-    said = threading.Lock()
-
-    def in_place() -> None:
-        if said.acquire(blocking=False):
-            sys.stdout.write("in place\n")
-            sys.stdout.flush()
-
-    ATTACKS[name](
-        Victim(port=int(port), **dict(zip(("called", "calling"), titles, strict=False))),
-        over,
-        in_place,
-    )
+    running: list[tuple[threading.Event, threading.Thread]] = []
+    for line in sys.stdin:
+        if line == "stop\n":
+            over, attack = running.pop()
+            over.set()
+            attack.join()
+            _say("over")
+        else:
+            running.append(_start(line))
+            _say("in place")
 
 
 if __name__ == "__main__":

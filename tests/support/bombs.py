@@ -1,4 +1,4 @@
-"""Series that a listener takes and no reader may believe: what they announce is not what they are."""
+"""Series whose headers lie: a listener stores them, and a reader must refuse them."""
 
 import struct
 from collections.abc import Callable, Iterator

@@ -9,10 +9,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from pydicom import Dataset
@@ -23,6 +24,7 @@ from pynetdicom.events import Event
 
 from ich_node.network.requestor import Requestor
 
+Result = TypeVar("Result")
 VERIFICATION = "1.2.840.10008.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -71,6 +73,12 @@ def wait_until(holds: Callable[[], Any], *, seconds: float = 20, what: str = "it
     while not holds():
         assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s"
         time.sleep(0.02)
+
+
+def by_deadline(run: Callable[[], Result], *, seconds: float = 10) -> Result:
+    """The result of run(). Raises TimeoutError if it has not ended by then."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(run).result(timeout=seconds)
 
 
 def is_listening(port: int) -> bool:

@@ -8,7 +8,7 @@ all messages but C-STORE. Beside pynetdicom's AE and its documented events it us
 attribute or method that is used):
 
 transport.RequestHandler
-  override  handle                 tells the service that its association started, or failed to start
+  override  handle                 tells the service that its association started or failed
   override  _create_association    puts the parts below in before the threads start
 
 transport.AssociationSocket

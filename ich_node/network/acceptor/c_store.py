@@ -1,8 +1,8 @@
 """The commands of C-STORE (PS3.7 §9.3.1) as bytes, decoded and encoded once for each object.
 
 pynetdicom makes a Dataset of each command, sets and gets every element through the data dictionary,
-and encodes it again: 2 ms of CPU for each object, more than half a megabyte of pixels costs from the
-socket to the disk.
+and encodes it again: 2 ms of CPU for each object, more than half a megabyte of pixels costs from
+the socket to the disk.
 """
 
 import struct
@@ -61,7 +61,7 @@ def c_store_request(command: bytes) -> CStoreRequest | None:
 
 
 def c_store_response(request: CStoreRequest, response: StoreResponse, context_id: int) -> bytes:
-    """The P-DATA-TF with the C-STORE-RSP, which is shorter than the smallest PDU limit of any peer."""
+    """The P-DATA-TF with the C-STORE-RSP, which is shorter than any peer's PDU limit."""
     elements = [
         _uid_element(SOP_CLASS_UID, request.AffectedSOPClassUID),
         _short_element(COMMAND_FIELD, C_STORE_RSP),

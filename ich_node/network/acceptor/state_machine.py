@@ -1,4 +1,6 @@
-"""The state machine of an association (PS3.8 §9.2), which survives what a peer should not have sent."""
+"""The state machine of an association (PS3.8 §9.2), which survives what a peer should not have
+sent.
+"""
 
 import queue
 from contextlib import suppress

@@ -1,5 +1,5 @@
-"""The socket of an association, with the limits that pynetdicom lacks: a size and a deadline for each
-PDU.
+"""The socket of an association, with the limits that pynetdicom lacks: a size and a deadline for
+each PDU.
 
 Without them a PDU header of six bytes makes pynetdicom allocate 4 GiB, and a peer that stops in the
 middle of a PDU blocks its thread for ever.
@@ -177,7 +177,7 @@ class BoundedTransport(AssociationSocket):
 
     @override
     def _shutdown_socket(self) -> None:
-        """Upstream does not close a socket whose shutdown fails because the peer closed it first."""
+        """Upstream does not close a socket that the peer closed first: its shutdown fails."""
         connection = self.socket
         if connection is None:
             return

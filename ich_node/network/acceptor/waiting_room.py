@@ -1,5 +1,5 @@
-"""Accepts connections and keeps them until they have asked for an association: one thread for all of
-them, and little memory.
+"""Accepts connections and keeps them until they have asked for an association: one thread for all
+of them, and little memory.
 
 A peer gets threads, and a place among the associations, only when its A-ASSOCIATE-RQ is complete.
 Until then it is a socket and a few bytes: peers that stall, trickle or never finish the TLS
@@ -193,8 +193,8 @@ class WaitingRoom:
                     self._deadline_passed(pending)
 
     def _accept(self, listening: ListeningSocket) -> None:
-        """Faster than a burst of connections fills the backlog: a peer that finds it full tries again
-        only after one to three seconds.
+        """Faster than a burst of connections fills the backlog: a peer that finds it full tries
+        again only after one to three seconds.
         """
         for _ in range(MOST_ACCEPTED_AT_ONCE):
             try:
