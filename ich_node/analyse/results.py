@@ -19,10 +19,10 @@ from ich_node.notification import KIND, Notification
 from ich_node.report import (
     NotificationContext,
     Predecessor,
+    RefusedSeries,
     ReportOptions,
     ResultObject,
     SourceSeries,
-    Unread,
     notification_of,
     notification_of_refusal,
     write_refusal,
@@ -80,8 +80,8 @@ class JobResults:
         )
         return write_report(
             source,
-            reading,
-            self.detector.likelihood_on_slice,
+            reading=reading,
+            likelihood_on_slice=self.detector.likelihood_on_slice,
             algorithm=algorithm_of(self.detector.bundle),
             options=self.options,
             at=self.at,
@@ -91,7 +91,7 @@ class JobResults:
         """None if it is not wanted, or if DICOM cannot refer to the source."""
         if not (self.options.refused and objects.datasets):
             return None
-        unread = Unread(
+        unread = RefusedSeries(
             study_instance_uid=self.job.study_instance_uid,
             series_instance_uid=self.job.series_instance_uid,
             datasets=objects.datasets,

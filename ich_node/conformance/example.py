@@ -56,8 +56,8 @@ def example(number: int) -> Example:
     )
     results = write_report(
         SourceSeries(series=series, datasets=headers, digest=bundle.sha256, revision=1),
-        reading,
-        _flat,
+        reading=reading,
+        likelihood_on_slice=_flat,
         algorithm=algorithm,
         options=ReportOptions(parametric_map=True, ae_title=f"AE{number}"),
         at=datetime(2000, 1, number, 12, 0, number, tzinfo=timezone(timedelta(hours=number))),

@@ -59,8 +59,8 @@ def read_files(
             results = tuple(
                 write_report(
                     source,
-                    reading,
-                    detector.likelihood_on_slice,
+                    reading=reading,
+                    likelihood_on_slice=detector.likelihood_on_slice,
                     algorithm=algorithm_of(detector.bundle),
                     options=options,
                     at=at,

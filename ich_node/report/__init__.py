@@ -3,22 +3,26 @@ configuration.
 """
 
 from ich_node.report.context import Predecessor, ReportOptions, SourceSeries, lesions_of
-from ich_node.report.imprint import Algorithm
-from ich_node.report.notice import NotificationContext, notification_of, notification_of_refusal
+from ich_node.report.notification_content import (
+    NotificationContext,
+    notification_of,
+    notification_of_refusal,
+)
 from ich_node.report.overlay import render_overlay
+from ich_node.report.refusal_report import RefusedSeries, write_refusal
 from ich_node.report.result import ResultObject
-from ich_node.report.unread import Unread, write_refusal
-from ich_node.report.write import RESULT_SOP_CLASSES, write_report
+from ich_node.report.result_header import Algorithm
+from ich_node.report.result_set import RESULT_SOP_CLASSES, write_report
 
 __all__ = [
     "RESULT_SOP_CLASSES",
     "Algorithm",
     "NotificationContext",
     "Predecessor",
+    "RefusedSeries",
     "ReportOptions",
     "ResultObject",
     "SourceSeries",
-    "Unread",
     "lesions_of",
     "notification_of",
     "notification_of_refusal",

@@ -2,7 +2,7 @@
 
 from ich_node import __version__
 from ich_node.model.bundle import Bundle
-from ich_node.report.imprint import Algorithm
+from ich_node.report.result_header import Algorithm
 
 
 def algorithm_of(bundle: Bundle) -> Algorithm:

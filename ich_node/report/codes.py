@@ -1,7 +1,10 @@
-"""The coded concepts of the results, pinned: no validator notices a wrong code that exists.
+"""The coded concepts of the results, pinned: no validator notices an existing code in the wrong
+place.
 
-(123109, DCM) is "Manual Processing", one digit beside "Artificial Intelligence". A test compares
-this table with pydicom's dictionaries.
+(123109, DCM) for example is "Manual Processing", one digit beside "Artificial Intelligence". A test
+compares this table with pydicom's dictionaries, another one with every code of the golden studies:
+codes that highdicom's templates write are in the table, too, since the conformance statement lists
+it.
 """
 
 from pydicom.sr.coding import Code

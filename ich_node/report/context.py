@@ -1,5 +1,5 @@
-"""One Reading of one Series, laid out for its objects: which slices are shown, and which Lesion
-each mark belongs to.
+"""What the result objects of one Reading are written from: the slices with their headers, which of
+them are shown, and the lesion of each mark.
 """
 
 from collections.abc import Sequence
@@ -13,24 +13,23 @@ from pydicom.uid import UID
 from ich_node.detection.lesions import Lesion, Mark, find_lesions
 from ich_node.detection.reading import Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.report.evidence import to_evidence
-from ich_node.report.imprint import Algorithm, ResultHeader, in_the_zone_of
+from ich_node.report.result_header import Algorithm, ResultHeader, in_the_zone_of
 from ich_node.report.uids import UidMaker, uid_from
 from ich_node.series.series import Series, Slice
 
 SrClass = Literal["comprehensive3d", "comprehensive", "enhanced"]
-MAX_FINDINGS_PER_SLICE = 5  # more say nothing that these do not
-# A tracking UID names a place this coarse: a peak that moves by a pixel is the same lesion. Marks
-# of two lesions are never this close together (detection/lesions.py), so no two share a UID.
+# More marks on a slice add no information.
+MAX_FINDINGS_PER_SLICE = 5
+# Grid of the places that tracking UIDs are made from: a peak that moves by a pixel keeps its UID.
+# Marks of two lesions are never this close (detection/lesions.py), so lesions do not share a UID.
 SAME_PLACE_MM = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
-    """Which objects are made.
+    """Which objects are made, and how.
 
-    max_overlays: the most Secondary Captures of slices; refused: a document for series that are
-    refused, too.
-
+    max_overlays: the most overlays of one series; refused: whether a refused series gets an SR, too;
     ae_title: this node's name in the objects.
     """
 
@@ -60,10 +59,10 @@ class Predecessor:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSeries:
-    """The series that was read. datasets: headers of all its Slices (pixel data not needed).
+    """The series that was read.
 
-    digest: sha256, hex, over the sorted content hashes of the source objects. revision: of the job;
-    late slices raise it.
+    datasets: headers of all its Slices, pixel data not needed. digest: SHA-256, hex, over the sorted
+    hashes of the source objects (`digest_of`). revision: of the job; late slices raise it.
     """
 
     series: Series
@@ -75,9 +74,7 @@ class SourceSeries:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadSlice:
-    """A Slice, its place in the Series (1-based, from the feet), its clean header and what was read
-    in it.
-    """
+    """A Slice with its clean header and its reading. number: 1-based, from the feet."""
 
     number: int
     slice: Slice
@@ -87,19 +84,19 @@ class ReadSlice:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """Everything that an object of the results is written from."""
+    """Everything that a result object is written from. slices: in the order of the Series."""
 
     reading: Reading
     slices: tuple[ReadSlice, ...]
     lesions: tuple[Lesion, ...]
-    imprint: ResultHeader
+    result_header: ResultHeader
     options: ReportOptions
     predecessor: Predecessor | None
     _by_uid: dict[str, ReadSlice] = field(repr=False)
 
     @property
     def positive_slices(self) -> tuple[ReadSlice, ...]:
-        """Slices that say blood by themselves or bear a mark; none in a negative reading."""
+        """Slices over the threshold or with a mark; none in a negative reading."""
         if not self.reading.positive:
             return ()
         return tuple(
@@ -110,8 +107,8 @@ class Context:
 
     @property
     def mapped_slices(self) -> tuple[tuple[ReadSlice, LikelihoodMap], ...]:
-        """The slices that have a map: a slab of thin slices has one, on the slice that bears its
-        marks.
+        """The slices that have a likelihood map. A slab of thin slices has one map, which belongs
+        to the slice with the slab's marks.
         """
         maps = {
             likelihood_map.sop_instance_uid: likelihood_map for likelihood_map in self.reading.maps
@@ -121,16 +118,16 @@ class Context:
 
     @property
     def shown_slices(self) -> tuple[ReadSlice, ...]:
-        """The positive ones of these: what there is a picture of."""
+        """The positive slices that have a map, and so can get an overlay."""
         positive = {read.number for read in self.positive_slices}
         return tuple(read for read, _ in self.mapped_slices if read.number in positive)
 
-    def where(self, mark: Mark) -> ReadSlice:
-        """The slice that bears the mark."""
+    def slice_of(self, mark: Mark) -> ReadSlice:
+        """The slice on which the mark is."""
         return self._by_uid[mark.slice.sop_instance_uid]
 
     def tracking_uid(self, lesion: Lesion) -> UID:
-        """The same for the same place in the same series, whatever the revision or the bundle."""
+        """The same for the same place in the same series, in every revision and with every bundle."""
         place = (str(round(mm / SAME_PLACE_MM)) for mm in lesion.peak.patient_mm)
         return uid_from("lesion", self.reading.series_instance_uid, *place)
 
@@ -140,7 +137,7 @@ class Context:
 
 
 def listed_findings(slice_: Slice, findings: Sequence[Finding]) -> list[Finding]:
-    """The marks that can be pointed at, those inside the image; the highest first, up to the limit."""
+    """The findings inside the image, the most likely first, at most MAX_FINDINGS_PER_SLICE."""
     rows, columns = slice_.hu_YX.shape
     inside = [
         finding
@@ -151,9 +148,9 @@ def listed_findings(slice_: Slice, findings: Sequence[Finding]) -> list[Finding]
 
 
 def lesions_of(series: Series, reading: Reading) -> tuple[Lesion, ...]:
-    """The Lesions of a positive Reading as every object numbers them; none of a negative one.
+    """The Lesions of a positive Reading, numbered as in every object; none of a negative Reading.
 
-    A slab of thin slices is one slice here, the one that bears its marks.
+    A slab of thin slices counts as one slice, the one with its marks.
     """
     if not reading.positive:
         return ()
@@ -178,12 +175,13 @@ def marks_on(slice_: Slice, lesions: Sequence[Lesion]) -> list[tuple[Lesion, Mar
 
 def to_context(
     source: SourceSeries,
+    *,
     reading: Reading,
     algorithm: Algorithm,
     options: ReportOptions,
     at: datetime,
 ) -> Context:
-    """Raises ReportError if the source cannot be referenced."""
+    """Raises ReportError if the source has UIDs that DICOM cannot refer to."""
     headers = to_evidence(source.series, source.datasets)
     by_uid = {slice_reading.sop_instance_uid: slice_reading for slice_reading in reading.slices}
     slices = tuple(
@@ -198,11 +196,13 @@ def to_context(
         reading=reading,
         slices=slices,
         lesions=lesions_of(source.series, reading),
-        imprint=ResultHeader(
+        result_header=ResultHeader(
             algorithm=algorithm,
             ae_title=options.ae_title,
-            uids=UidMaker(facts=_facts(source, reading, algorithm, options, at)),
-            header=headers[0],
+            uids=UidMaker(
+                facts=_facts(source, reading=reading, algorithm=algorithm, options=options, at=at)
+            ),
+            source_header=headers[0],
             at=in_the_zone_of(headers[0], at),
         ),
         options=options,
@@ -213,6 +213,7 @@ def to_context(
 
 def _facts(
     source: SourceSeries,
+    *,
     reading: Reading,
     algorithm: Algorithm,
     options: ReportOptions,
@@ -226,7 +227,7 @@ def _facts(
         source.predecessor.sop_instance_uid if source.predecessor else "",
         algorithm.bundle_sha256,
         algorithm.version,
-        reading.engine,  # another one may give another last digit
+        reading.engine,  # engines may differ in the last digit
         *options.facts(),
         at.isoformat(),
     )

@@ -1,6 +1,4 @@
-"""A tree of content items -> an SR document: the modules around it, and the evidence that it refers
-to.
-"""
+"""A content tree -> an SR document: the modules around the tree, and the evidence."""
 
 from collections.abc import Sequence
 
@@ -10,41 +8,44 @@ from pydicom import Dataset
 from pydicom.charset import convert_encodings
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ich_node.report.imprint import ResultHeader
+from ich_node.report.result_header import ResultHeader
 from ich_node.report.tree import reference_to
 
 
 def to_document(
     root: Dataset,
-    imprint: ResultHeader,
-    evidence: Sequence[Dataset],
     *,
+    result_header: ResultHeader,
+    evidence: Sequence[Dataset],
     sop_class_uid: str,
     modality: str,
     kind: str,
     series_number: int,
     series_description: str,
 ) -> hd.base.SOPClass:
-    """evidence: headers of the source objects; those that the tree refers to must be among them."""
+    """root: the root content item. evidence: headers of the source objects; every object that the
+    tree refers to must be among them.
+    """
+    # Not highdicom's SR classes: they copy the whole tree, and collect evidence from the tree.
     document = hd.base.SOPClass(
-        study_instance_uid=imprint.header.StudyInstanceUID,
-        series_instance_uid=imprint.uids.make(f"{kind} series"),
+        study_instance_uid=result_header.source_header.StudyInstanceUID,
+        series_instance_uid=result_header.uids.make(f"{kind} series"),
         series_number=series_number,
         series_description=series_description,
-        sop_instance_uid=imprint.uids.make(kind),
+        sop_instance_uid=result_header.uids.make(kind),
         sop_class_uid=sop_class_uid,
         instance_number=1,
         modality=modality,
         transfer_syntax_uid=ExplicitVRLittleEndian,
         content_qualification=ContentQualificationValues.RESEARCH,
-        **imprint.equipment(),
+        **result_header.equipment(),
     )
     for element in root:
         document.add(element)
     document.ReferencedPerformedProcedureStepSequence = []
-    document.CurrentRequestedProcedureEvidenceSequence = [_evidence(imprint, evidence)]
-    imprint.finish(document)
-    # As every item of the tree: written as it is.
+    document.CurrentRequestedProcedureEvidenceSequence = [_evidence(result_header, evidence)]
+    result_header.finish(document)
+    # The items of the tree are marked in the same way (tree.py).
     document.set_original_encoding(
         is_implicit_vr=False,
         is_little_endian=True,
@@ -53,11 +54,11 @@ def to_document(
     return document
 
 
-def _evidence(imprint: ResultHeader, evidence: Sequence[Dataset]) -> Dataset:
-    """PS3.3 C.17.2.1: everything that was looked at, by study and series; ours is one series."""
+def _evidence(result_header: ResultHeader, evidence: Sequence[Dataset]) -> Dataset:
+    """The study with its series and their objects (PS3.3 C.17.2.1); all are of one series."""
     study, series = Dataset(), Dataset()
-    series.SeriesInstanceUID = imprint.header.SeriesInstanceUID
+    series.SeriesInstanceUID = result_header.source_header.SeriesInstanceUID
     series.ReferencedSOPSequence = [reference_to(header) for header in evidence]
-    study.StudyInstanceUID = imprint.header.StudyInstanceUID
+    study.StudyInstanceUID = result_header.source_header.StudyInstanceUID
     study.ReferencedSeriesSequence = [series]
     return study

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from ich_node.detection.lesions import Lesion
 from ich_node.dicom.identity import PRODUCT, RESEARCH_USE_LABEL
 from ich_node.report.context import marks_on
-from ich_node.report.paint import (
+from ich_node.report.drawing import (
     BLACK,
     VISIBLE_FROM,
     WHITE,

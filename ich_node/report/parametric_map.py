@@ -11,8 +11,8 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 from ich_node.dicom.identity import series_description
 from ich_node.report import codes
 from ich_node.report.context import Context, ReadSlice
-from ich_node.report.imprint import without_person
 from ich_node.report.result import ResultObject
+from ich_node.report.result_header import without_person
 
 SERIES_NUMBER = 9005
 SERIES_DESCRIPTION = series_description("likelihood map")
@@ -38,14 +38,14 @@ def write_parametric_map(
             for read in reads
         ]
     )
-    imprint = context.imprint
+    result_header = context.result_header
     parametric_map = hd.pm.ParametricMap(
         source_images=headers,
         pixel_array=stored_NYX,
-        series_instance_uid=imprint.uids.make("parametric map series"),
+        series_instance_uid=result_header.uids.make("parametric map series"),
         series_number=SERIES_NUMBER,
         series_description=SERIES_DESCRIPTION,
-        sop_instance_uid=imprint.uids.make("parametric map"),
+        sop_instance_uid=result_header.uids.make("parametric map"),
         instance_number=1,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[_mapping()],
@@ -56,11 +56,11 @@ def write_parametric_map(
         content_description="Likelihood of intracranial hemorrhage",
         content_label="ICH_LIKELIHOOD",
         derived_pixel_contrast="NONE",
-        **imprint.equipment(),
+        **result_header.equipment(),
     )
     parametric_map.BodyPartExamined = "HEAD"
-    _name_dimensions(parametric_map, str(imprint.uids.make("parametric map dimensions")))
-    imprint.finish(parametric_map)
+    _name_dimensions(parametric_map, str(result_header.uids.make("parametric map dimensions")))
+    result_header.finish(parametric_map)
     return ResultObject(kind="parametric_map", dataset=parametric_map)
 
 

@@ -16,9 +16,9 @@ from ich_node.detection.lesions import Lesion, Mark
 from ich_node.detection.network_input import BRAIN
 from ich_node.dicom.identity import RESEARCH_USE, RESEARCH_USE_ONLY, series_description
 from ich_node.report.context import Context, ReadSlice
-from ich_node.report.paint import percent
+from ich_node.report.drawing import percent
+from ich_node.report.measurement_groups import column_row
 from ich_node.report.result import ResultObject
-from ich_node.report.sr import column_row
 from ich_node.report.tree import reference_to
 
 SERIES_NUMBER = 9004
@@ -47,20 +47,20 @@ def _applied_to_all(header: Dataset) -> tuple[object, ...]:
 
 
 def _write(context: Context, reads: Sequence[ReadSlice], number: int) -> ResultObject:
-    imprint = context.imprint
+    result_header = context.result_header
     state = hd.base.SOPClass(
-        study_instance_uid=imprint.header.StudyInstanceUID,
-        series_instance_uid=imprint.uids.make("presentation state series"),
+        study_instance_uid=result_header.source_header.StudyInstanceUID,
+        series_instance_uid=result_header.uids.make("presentation state series"),
         series_number=SERIES_NUMBER,
         series_description=SERIES_DESCRIPTION,
-        sop_instance_uid=imprint.uids.make("presentation state", index=number),
+        sop_instance_uid=result_header.uids.make("presentation state", index=number),
         sop_class_uid=GrayscaleSoftcopyPresentationStateStorage,
         instance_number=number,
         modality="PR",
         transfer_syntax_uid=ExplicitVRLittleEndian,
         **{
             name: value
-            for name, value in imprint.equipment().items()
+            for name, value in result_header.equipment().items()
             if not name.startswith("content_")
         },
     )
@@ -71,15 +71,15 @@ def _write(context: Context, reads: Sequence[ReadSlice], number: int) -> ResultO
         "",
     )
     state.PresentationCreationDate, state.PresentationCreationTime = (
-        DA(imprint.date),
-        TM(imprint.time),
+        DA(result_header.date),
+        TM(result_header.time),
     )
     state.ReferencedSeriesSequence = [_series(reads)]
     _add_grey_values(state, reads[0].header)
     state.DisplayedAreaSelectionSequence = [_displayed_area(reads[0].header)]
     state.GraphicLayerSequence = [_layer()]
     state.GraphicAnnotationSequence = [_annotation(context, read) for read in reads]
-    imprint.finish(state)
+    result_header.finish(state)
     return ResultObject(kind="presentation_state", dataset=state)
 
 

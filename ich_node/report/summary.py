@@ -26,7 +26,7 @@ from scipy import ndimage
 from ich_node.detection.lesions import Lesion
 from ich_node.dicom.identity import PRODUCT, RESEARCH_USE_LABEL
 from ich_node.report.context import Context, ReadSlice, marks_on
-from ich_node.report.paint import (
+from ich_node.report.drawing import (
     BLACK,
     WHITE,
     Cross,
@@ -96,7 +96,7 @@ def choose_tiles(context: Context) -> list[ReadSlice]:
 
 def label_line(context: Context) -> str:
     """The last line."""
-    return f"{PRODUCT} {context.imprint.algorithm.version}  {RESEARCH_USE_LABEL}"
+    return f"{PRODUCT} {context.result_header.algorithm.version}  {RESEARCH_USE_LABEL}"
 
 
 def answer_line(context: Context) -> str:
@@ -107,7 +107,7 @@ def answer_line(context: Context) -> str:
 def fact_lines(context: Context) -> list[str]:
     """Of the series and the model; nothing that points to a person."""
     positions_mm = [read.slice.position_mm for read in context.slices]
-    algorithm = context.imprint.algorithm
+    algorithm = context.result_header.algorithm
     facts = [
         f"{len(context.positive_slices)} of {len(context.slices)} slices positive",
         f"{np.ptp(positions_mm):.0f} mm" + _step_words(positions_mm),
@@ -127,7 +127,7 @@ def lesion_lines(context: Context) -> list[tuple[str, ...]]:
     """A row for each lesion: number, certainty, slices, height."""
     rows: list[tuple[str, ...]] = []
     for lesion in context.lesions[:MOST_LESIONS]:
-        numbers = [context.where(mark).number for mark in lesion.marks]
+        numbers = [context.slice_of(mark).number for mark in lesion.marks]
         first, last = min(numbers), max(numbers)
         slices = f"{first}" if first == last else f"{first}-{last}"
         rows.append(

@@ -1,7 +1,23 @@
 """Content items of a structured report (PS3.3 C.17.3, C.18) as plain datasets, each with its
 relationship to its parent.
+
+Where highdicom's templates say what we need, they are used (`report/sr.py`, `report/observer.py`):
+TID 1204, 1002, 1004, 4019 and the finding site. Each is built once for a document. The rest of the
+tree is ours, because of what highdicom 0.28 says or costs. Measured on the golden studies and on 20
+positive slices with one finding each; milliseconds of CPU time, building and encoding, least of 12:
+
+- Measurement groups (TID 1501, 1410, 300): the tree is the same node by node, apart from two
+  additions, a purpose of reference for each image below a coordinate and a Floating Point Value
+  beside each Numeric Value. The 41 groups take 346 ms instead of 116. With the constant parts
+  shared and their codes encoded once, as here, they still take 206.
+- Image library (TID 1600 to 1604): highdicom repeats all descriptors in each image: 308 items and
+  68 kB instead of 87 items and 18 kB, 314 ms instead of 28. It raises AttributeError for an image
+  without Slice Thickness.
+- Root (TID 1500): `MeasurementReport` accepts highdicom's own groups only, and has no parameter for
+  Qualitative Evaluations, where the comments are.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
@@ -32,8 +48,8 @@ def container(
     relationship: Relationship | None = "CONTAINS",
     continuous: bool = False,
 ) -> Dataset:
-    """CONTAINER; template: the identifier of its template in PS3.16. The root of a document has no
-    relationship.
+    """CONTAINER. template: Template Identifier (PS3.16); relationship: None for the root of a
+    document; continuous: Continuity of Content.
     """
     item = _item("CONTAINER", name, relationship)
     item.ContinuityOfContent = "CONTINUOUS" if continuous else "SEPARATE"
@@ -68,9 +84,9 @@ def uid_reference(name: Code, value: UID, relationship: Relationship) -> Dataset
 
 
 def number(
-    name: Code, value: float, unit: Code, relationship: Relationship, *children: Dataset
+    name: Code, value: float, *children: Dataset, unit: Code, relationship: Relationship
 ) -> Dataset:
-    """NUM; the value as it shall be read: rounded by the caller."""
+    """NUM. The caller rounds the value; it is written as it is."""
     item = _item("NUM", name, relationship)
     measured = _dataset()
     measured.NumericValue = DSfloat(value, auto_format=True)
@@ -82,21 +98,19 @@ def number(
 
 
 def point(
-    name: Code | None, column: float, row: float, source: Dataset, relationship: Relationship
+    name: Code, column_row: tuple[float, float], *, source: Dataset, relationship: Relationship
 ) -> Dataset:
-    """SCOORD POINT on an image; 0\\0 is the top-left corner of its first pixel, whose centre is
-    0.5\\0.5 (PS3.3 C.18.6).
+    """SCOORD POINT on the image with the header `source`. 0\\0 is the top-left corner of its first
+    pixel, 0.5\\0.5 the centre of that pixel (PS3.3 C.18.6).
     """
     item = _item("SCOORD", name, relationship)
-    item.GraphicType, item.GraphicData = "POINT", [column, row]
+    item.GraphicType, item.GraphicData = "POINT", list(column_row)
     item.ContentSequence = [image(None, source, "SELECTED FROM")]
     return item
 
 
-def whole_picture(name: Code, source: Dataset, relationship: Relationship) -> Dataset:
-    """SCOORD POLYLINE around all pixels of an image, closed. source: its header, with Rows and
-    Columns.
-    """
+def whole_image(name: Code, source: Dataset, relationship: Relationship) -> Dataset:
+    """SCOORD POLYLINE, closed, around all pixels of the image with the header `source`."""
     item = _item("SCOORD", name, relationship)
     right, bottom = source.Columns, source.Rows
     item.GraphicType, item.GraphicData = (
@@ -110,7 +124,7 @@ def whole_picture(name: Code, source: Dataset, relationship: Relationship) -> Da
 def image(
     name: Code | None, source: Dataset, relationship: Relationship, *children: Dataset
 ) -> Dataset:
-    """IMAGE: the object with this header."""
+    """IMAGE: a reference to the image with the header `source`."""
     item = _item("IMAGE", name, relationship)
     item.ReferencedSOPSequence = [reference_to(source)]
     if children:
@@ -119,13 +133,32 @@ def image(
 
 
 def reference_to(source: Dataset) -> Dataset:
-    """SOP class and instance of an object: the item of every kind of reference."""
+    """The item of a reference sequence: SOP class and instance UID."""
     item = _dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = (
         source.SOPClassUID,
         source.SOPInstanceUID,
     )
     return item
+
+
+def as_plain_items(items: Iterable[Dataset]) -> list[Dataset]:
+    """highdicom's content items without children, ready to be written as quickly as ours."""
+    written = []
+    for item in items:
+        plain = _dataset()
+        for element in item:
+            plain[element.tag] = (
+                _encoded(element.keyword, _code_of(element.value[0]))
+                if element.keyword.endswith("CodeSequence")
+                else element
+            )
+        written.append(plain)
+    return written
+
+
+def _code_of(item: Dataset) -> Code:
+    return Code(item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning)
 
 
 def code_item(code: Code) -> Dataset:
@@ -150,8 +183,8 @@ def _item(value_type: str, name: Code | None, relationship: Relationship | None)
 
 
 def _dataset() -> Dataset:
-    """Of Explicit VR Little Endian: else the library looks at every level again for values that
-    depend on the syntax.
+    """A dataset marked as Explicit VR Little Endian. Without the mark, pydicom looks for ambiguous
+    VRs at every level again when it writes.
     """
     dataset = Dataset()
     dataset.set_original_encoding(
@@ -162,7 +195,7 @@ def _dataset() -> Dataset:
 
 @cache
 def _encoded(keyword: str, code: Code) -> RawDataElement:
-    """A sequence of one code as it is written: a report says the same few codes a thousand times."""
+    """A sequence of one code, encoded: a report repeats a few codes a thousand times."""
     buffer = DicomBytesIO()
     buffer.is_implicit_VR, buffer.is_little_endian = False, True
     write_sequence_item(buffer, code_item(code), ["ascii"])

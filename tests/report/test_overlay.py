@@ -13,9 +13,9 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGLSNearLossless, RLELossless
 
 from ich_node.detection.lesions import find_lesions
 from ich_node.report import ReportOptions, render_overlay
-from ich_node.report.capture import patient_orientation
+from ich_node.report.drawing import colour_of, contour_level, left_side, percent
 from ich_node.report.overlay import label_lines
-from ich_node.report.paint import colour_of, contour_level, left_side, percent
+from ich_node.report.secondary_capture import patient_orientation
 from tests.support.report.report_examples import (
     bump,
     finding,

@@ -7,7 +7,7 @@ import pytest
 
 from ich_node.report import ReportOptions
 from ich_node.report.context import to_context
-from ich_node.report.paint import blend, grey
+from ich_node.report.drawing import blend, grey
 from ich_node.report.summary import (
     Tile,
     answer_line,
@@ -31,7 +31,7 @@ from tests.support.report.report_examples import (
 
 
 def context_of(source, reading):
-    return to_context(source, reading, ALGORITHM, ReportOptions(), AT)
+    return to_context(source, reading=reading, algorithm=ALGORITHM, options=ReportOptions(), at=AT)
 
 
 def page(source, reading):

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from ich_node.report.sr import certainty_percent
+from ich_node.report.measurement_groups import certainty_percent
 from tests.support.report.sr_tree import groups, tracking
 from tests.support.viewers.pictures import pixels, shown_at
 from tests.support.viewers.studies import Study, negative, positive, refused

@@ -116,7 +116,12 @@ def write(
     )
     results = list(
         write_report(
-            source, reading, likelihood_of(reading), algorithm=ALGORITHM, options=EVERYTHING, at=AT
+            source,
+            reading=reading,
+            likelihood_on_slice=likelihood_of(reading),
+            algorithm=ALGORITHM,
+            options=EVERYTHING,
+            at=AT,
         )
     )
     return Golden(datasets=sent, series=series, reading=reading, results=results)

@@ -11,10 +11,10 @@ from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading
 from ich_node.errors import BoneKernel
 from ich_node.report import (
     Algorithm,
+    RefusedSeries,
     ReportOptions,
     ResultObject,
     SourceSeries,
-    Unread,
     write_refusal,
     write_report,
 )
@@ -201,7 +201,9 @@ def report(source: SourceSeries, reading: Reading, **changes: object) -> list[Re
         "at": AT,
         **changes,
     }
-    return list(write_report(source, reading, likelihood_of(reading), **options))
+    return list(
+        write_report(source, reading=reading, likelihood_on_slice=likelihood_of(reading), **options)
+    )
 
 
 def refused(source: SourceSeries, **changes: object) -> ResultObject | None:
@@ -212,6 +214,6 @@ def refused(source: SourceSeries, **changes: object) -> ResultObject | None:
         "digest": source.digest,
         "revision": source.revision,
     }
-    unread = Unread(**{**facts, **changes})
+    unread = RefusedSeries(**{**facts, **changes})
     refusal = BoneKernel("kernel H70h")
     return write_refusal(unread, refusal, algorithm=ALGORITHM, options=ReportOptions(), at=AT)

@@ -16,10 +16,10 @@ from ich_node.model.bundle_file import open_bundle, shipped_bundle
 from ich_node.model.detector import Detector
 from ich_node.phantom import PhantomStudy, make_study
 from ich_node.report import (
+    RefusedSeries,
     ReportOptions,
     ResultObject,
     SourceSeries,
-    Unread,
     lesions_of,
     write_refusal,
     write_report,
@@ -97,7 +97,14 @@ def negative() -> Study:
     probabilities[len(probabilities) // 2] = 0.04
     reading = read_by_hand(source, probabilities, {})
     results = list(
-        write_report(source, reading, _no_map, algorithm=ALGORITHM, options=ReportOptions(), at=AT)
+        write_report(
+            source,
+            reading=reading,
+            likelihood_on_slice=_no_map,
+            algorithm=ALGORITHM,
+            options=ReportOptions(),
+            at=AT,
+        )
     )
     return Study(datasets=datasets, results=results)
 
@@ -110,7 +117,7 @@ def _no_map(*_: object) -> None:  # type: ignore[return]
 def refused() -> Study:
     """A series of the bone kernel."""
     datasets = _without_blood(9).datasets()
-    unread = Unread(
+    unread = RefusedSeries(
         study_instance_uid=str(datasets[0].StudyInstanceUID),
         series_instance_uid=str(datasets[0].SeriesInstanceUID),
         datasets=datasets,

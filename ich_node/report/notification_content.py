@@ -12,7 +12,7 @@ from ich_node.errors import Refusal
 from ich_node.notification import Answer, Identifiers, Notification, RefusedReading
 from ich_node.report.context import lesions_of
 from ich_node.report.evidence import clean
-from ich_node.report.imprint import Algorithm
+from ich_node.report.result_header import Algorithm
 from ich_node.report.uids import uid_from
 from ich_node.series.series import Series
 

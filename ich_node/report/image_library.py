@@ -1,5 +1,5 @@
-"""The image library of an SR (TID 1600): what the images are and where they lie, for readers that
-have only the SR.
+"""The image library of an SR (TID 1600): modality, geometry and place of the images, for readers
+that have only the SR.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ LENGTH_DIGITS = 4  # of millimetres; direction cosines get two more
 
 
 def image_library(headers: Sequence[Dataset]) -> Dataset:
-    """What all images share is said once of the group; position, and what differs, of each."""
+    """Descriptors that all images share are in the group, the others in each image."""
     described = [_descriptors(header) for header in headers]
     shared = {
         keyword
@@ -36,7 +36,7 @@ def image_library(headers: Sequence[Dataset]) -> Dataset:
 
 
 def bare_image_library(headers: Sequence[Dataset]) -> Dataset:
-    """Of images whose geometry was not read: that they are there."""
+    """For images whose geometry was not read: references and modality."""
     entries = [image(codes.SOURCE, header, "CONTAINS") for header in headers]
     modality = coded(codes.MODALITY, codes.CT, "HAS ACQ CONTEXT")
     return container(
@@ -47,8 +47,8 @@ def bare_image_library(headers: Sequence[Dataset]) -> Dataset:
 
 
 def _descriptors(header: Dataset) -> dict[str, tuple[float, ...] | str]:
-    """TID 1602 and 1604 of one image, in the order of their rows; an unknown thickness is not among
-    them.
+    """TID 1602 and 1604 of one image, in the order of their rows. An unknown slice thickness is
+    left out.
     """
     described: dict[str, tuple[float, ...] | str] = {"Modality": "CT"}
     if "FrameOfReferenceUID" in header:
@@ -79,7 +79,7 @@ def _items(described: dict[str, tuple[float, ...] | str]) -> list[Dataset]:
         else:
             names, unit = NUMBERS[keyword]
             items += [
-                number(name, part, unit, "HAS ACQ CONTEXT")
+                number(name, part, unit=unit, relationship="HAS ACQ CONTEXT")
                 for name, part in zip(names, value, strict=True)
             ]
     return items

@@ -36,7 +36,7 @@ def write_overlay(
         probability=read.reading.probability,
         number=read.number,
         total=len(context.slices),
-        version=context.imprint.algorithm.version,
+        version=context.result_header.algorithm.version,
     )
     image = _capture(context, rgb_YXC, "overlay", [read], instance_number=read.number + 1)
     image.DerivationDescription = OVERLAY_DERIVATION
@@ -84,16 +84,16 @@ def _capture(
 ) -> hd.base.SOPClass:
     of_slice = shown[0].slice.sop_instance_uid if kind == "overlay" else ""
     image = hd.base.SOPClass(
-        study_instance_uid=context.imprint.header.StudyInstanceUID,
-        series_instance_uid=context.imprint.uids.make("overlay series"),
+        study_instance_uid=context.result_header.source_header.StudyInstanceUID,
+        series_instance_uid=context.result_header.uids.make("overlay series"),
         series_number=SERIES_NUMBER,
         series_description=SERIES_DESCRIPTION,
-        sop_instance_uid=context.imprint.uids.make(kind, of_slice),
+        sop_instance_uid=context.result_header.uids.make(kind, of_slice),
         sop_class_uid=SecondaryCaptureImageStorage,
         instance_number=instance_number,
         modality="OT",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        **context.imprint.equipment(),
+        **context.result_header.equipment(),
     )
     _add_pixels(image, rgb_YXC, context.options)
     image.PatientOrientation = list(patient_orientation(shown[0].slice.image_orientation))
@@ -104,11 +104,11 @@ def _capture(
     image.RecognizableVisualFeatures = "NO"
     _say_lossy(image, [read.header for read in shown])
     image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = (
-        DA(context.imprint.date),
-        TM(context.imprint.time),
+        DA(context.result_header.date),
+        TM(context.result_header.time),
     )
     _refer(image, [read.header for read in shown])
-    context.imprint.finish(image)
+    context.result_header.finish(image)
     return image
 
 

@@ -38,7 +38,7 @@ class ResultHeader:
     algorithm: Algorithm
     ae_title: str
     uids: UidMaker
-    header: Dataset
+    source_header: Dataset
     at: datetime
 
     @property
@@ -71,7 +71,7 @@ class ResultHeader:
         """Inherit patient and study; say where, by whom and when (from `at` alone: a second build
         is the same bytes).
         """
-        dataset.copy_patient_and_study_information(self.header)
+        dataset.copy_patient_and_study_information(self.source_header)
         dataset.InstanceCreationDate, dataset.InstanceCreationTime = DA(self.date), TM(self.time)
         dataset.TimezoneOffsetFromUTC = self.at.strftime("%z")[:5]
         dataset.StationName = self.ae_title
