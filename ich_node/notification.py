@@ -1,9 +1,8 @@
-"""What is said of one reading to systems that move a worklist: one small document, from which every
-message is written.
+"""The notification of a reading or refusal, from which every HL7 and webhook message is written.
 
-It lies in the spool like any other result, as canonical JSON: the same reading gives the same
-bytes. Patient and order are in it, as they are in the objects beside it; an outlet takes them along
-only if its destination says `identifiers = true`.
+It is kept in the spool like the DICOM results, as canonical JSON: the same reading gives the same
+bytes. It contains identifiers of patient and order; an outlet sends them only if the destination
+has `identifiers = true`.
 """
 
 import json
@@ -33,7 +32,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RefusedReading:
-    """Why a series was not analysed: one of the reasons of docs/refusals.md, and a sentence."""
+    """Why a series was not analysed. reason: one of docs/refusals.md; detail: a sentence."""
 
     reason: str
     detail: str
@@ -41,8 +40,8 @@ class RefusedReading:
 
 @dataclass(frozen=True, kw_only=True)
 class Identifiers:
-    """Whose series it is, as its DICOM header says; empty where it does not. Dates are YYYYMMDD,
-    names have carets.
+    """Patient and order as in the DICOM header, empty if absent. Dates are YYYYMMDD; the components
+    of names are separated by carets.
     """
 
     patient_id: str = ""
@@ -56,26 +55,25 @@ class Identifiers:
     study_date: str = ""
     study_time: str = ""
 
-    def hidden_in(self, words: str) -> str:
-        """The words without any of these, whoever wrote them: a peer's complaint may quote the
-        patient.
-        """
+    def masked_in(self, text: str) -> str:
+        """The text with these values masked: the answer of a peer may quote the patient."""
         for value in sorted(
             {*asdict(self).values(), *self.patient_name.replace("=", "^").split("^")},
             key=len,
             reverse=True,
         ):
             if len(value) > 1:
-                words = words.replace(value, "***")
-        return words
+                text = text.replace(value, "***")
+        return text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
-    """One reading. at: when its content was fixed; lesions: how many; probabilities are 0 to 1.
+    """The answer for one revision of a series.
 
-    uid: a DICOM UID that names this content; replaces: the uid of what was said of an earlier
-    revision. report_uid: SOP Instance UID of the SR, if there is one.
+    uid: a DICOM UID computed from the content; replaces: the uid of the notification of the
+    previous revision; at: the time of the results; report_uid: SOP Instance UID of the SR, if there
+    is one; lesions: their number. Probabilities are 0 to 1.
     """
 
     uid: str
@@ -98,7 +96,7 @@ class Notification:
     identifiers: Identifiers
 
     def public(self) -> dict[str, Any]:
-        """Everything but the identifiers."""
+        """All fields apart from the identifiers, as JSON values."""
         document = asdict(self) | {
             "at": self.at.isoformat(),
             "research_use": RESEARCH_USE_NOTIFICATION,
@@ -114,23 +112,29 @@ class Notification:
         ).encode()
 
     def sentence(self) -> str:
-        """The answer for a person."""
+        """The answer in one sentence."""
         if self.refused is not None:
-            return f"The series could not be analysed ({self.refused.reason}): whether there is hemorrhage is undetermined."
+            return (
+                f"The series could not be analysed ({self.refused.reason}): "
+                "whether there is hemorrhage is undetermined."
+            )
         assert self.series_probability is not None
         percent = f"series probability {100 * self.series_probability:.0f} %"
         if self.finding is Answer.NOT_FOUND:
             return f"No intracranial hemorrhage was found by the algorithm; {percent}."
-        return f"Intracranial hemorrhage is suspected by an algorithm; {percent}, lesions marked: {self.lesions}."
+        return (
+            f"Intracranial hemorrhage is suspected by an algorithm; {percent}, "
+            f"lesions marked: {self.lesions}."
+        )
 
 
 def decode(data: bytes) -> Notification:
-    """What `encode` wrote. Raises NotANotification."""
+    """The notification that `encode` wrote. Raises NotANotification."""
     try:
         document = json.loads(data)
         if document.pop("format") != FORMAT:
             raise NotANotification(
-                "the notification is of another format, which another version of ich-node wrote"
+                "the notification has another format: another version of ich-node wrote it"
             )
         del document["research_use"]
         refused = document["refused"]

@@ -1,6 +1,4 @@
-"""The DICOM conformance statement (PS3.2), written from the facts where they live, so that it
-cannot drift.
-"""
+"""The DICOM conformance statement (PS3.2), written from the code, so that it cannot differ from it."""
 
 from ich_node import __version__
 from ich_node.conformance.acceptor import acceptor_lines
@@ -16,16 +14,19 @@ INTRODUCTION = (
     "",
     f"{PRODUCT} {__version__}. {FOR_RESEARCH_USE}",
     "",
-    "Written by `ich-node conformance` from the code itself; do not edit it by hand. It has the contents that PS3.2 asks for, in"
-    " its order: overview, network (what is accepted, what is requested, configuration), character sets, security, objects that"
-    " are made. Settings in `[brackets]` are those of config.toml. It is no validation and no promise that two systems work"
+    "Written by `ich-node conformance` from the code itself; do not edit it by hand. It has the"
+    " contents that PS3.2 asks for, in"
+    " its order: overview, network (what is accepted, what is requested, configuration), character"
+    " sets, security, objects that"
+    " are made. Settings in `[brackets]` are those of config.toml. It is no validation and no"
+    " promise that two systems work"
     " together: that is tried on site.",
     "",
 )
 
 
 def statement() -> str:
-    """The whole document, Markdown."""
+    """The statement as Markdown."""
     parts = (
         INTRODUCTION,
         overview_lines(),

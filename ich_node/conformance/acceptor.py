@@ -1,4 +1,4 @@
-"""The node as the acceptor of associations: what it negotiates, and what it answers."""
+"""The node as acceptor of associations: presentation contexts, statuses and rejections."""
 
 from ich_node.config.settings import ScpSettings
 from ich_node.conformance.markdown import bullets, table, uid
@@ -8,7 +8,7 @@ from ich_node.receive.admission import Rejection
 from ich_node.receive.negotiation import acceptor
 from ich_node.receive.status import Status
 
-# What the sender does with each: PS3.4 B.2.3 and PS3.7 C say what the numbers mean.
+# Meaning, and what the sender should do (PS3.4 B.2.3, PS3.7 C).
 MEANINGS: dict[Status, tuple[str, str]] = {
     Status.SUCCESS: ("on disk and in the ledger", "nothing"),
     Status.PROCESSING_FAILURE: ("a defect of this node", "send again, tell the administrator"),
@@ -40,7 +40,8 @@ def acceptor_lines() -> list[str]:
         *_policies(),
         "### 2.1 Presentation contexts",
         "",
-        "Of the transfer syntaxes that a sender proposes in one context, its first that is listed here is taken. There is no"
+        "Of the transfer syntaxes that a sender proposes in one context, its first that is listed"
+        " here is taken. There is no"
         " extended negotiation.",
         "",
         *table(("abstract syntax", "transfer syntaxes", "role"), _contexts()),
@@ -48,11 +49,14 @@ def acceptor_lines() -> list[str]:
         "",
         *bullets(
             "The data set is kept byte for byte as it came; nothing is coerced.",
-            "The same bytes under a known SOP Instance UID change nothing. Other bytes are kept beside the first, and the newest"
+            "The same bytes under a known SOP Instance UID change nothing. Other bytes are kept"
+            " beside the first, and the newest"
             " are read.",
-            "Success is said when the object is on disk and in the ledger. An association that is aborted costs nothing that was"
+            "Success is said when the object is on disk and in the ledger. An association that is"
+            " aborted costs nothing that was"
             " acknowledged.",
-            "Priority (0000,0700) HIGH makes the series urgent: it is read before others. MEDIUM and LOW are alike.",
+            "Priority (0000,0700) HIGH makes the series urgent: it is read before others. MEDIUM"
+            " and LOW are alike.",
             "Enhanced CT Image Storage is stored, and refused by name in the analysis.",
             "A failure carries a sentence in Error Comment (0000,0902). There are no warnings."
             " [c-store-status.md](c-store-status.md) names the test of each answer.",
@@ -66,10 +70,12 @@ def acceptor_lines() -> list[str]:
         *table(("result", "source", "reason", "when"), (_rejection(each) for each in Rejection)),
         "### 2.4 Storage commitment as provider",
         "",
-        "For sources with `storage_commitment = true`. An N-ACTION is answered with 0x0000, and by N-EVENT-REPORT to"
+        "For sources with `storage_commitment = true`. An N-ACTION is answered with 0x0000, and by"
+        " N-EVENT-REPORT to"
         " `commitment_port`, if there is one, else on the same association: event type 1,"
         " or 2 with Failure Reason 0x0112 (no such object, or it is cut short)"
-        " or 0x0119 (class and instance conflict). Committed means for `[spool] retention_days` after the series was read and"
+        " or 0x0119 (class and instance conflict). Committed means for `[spool] retention_days`"
+        " after the series was read and"
         " delivered: this node is no archive.",
         "",
     ]
@@ -78,13 +84,17 @@ def acceptor_lines() -> list[str]:
 def _policies() -> list[str]:
     entity = acceptor(ScpSettings())
     return bullets(
-        f"Application entity: `{entity.ae_title}` (`[scp] ae_title`), port {ScpSettings().port}; over TLS a port of its own.",
-        f"Implementation Class UID `{IMPLEMENTATION_CLASS_UID}`, Implementation Version Name `{IMPLEMENTATION_VERSION_NAME}`.",
+        f"Application entity: `{entity.ae_title}` (`[scp] ae_title`), port {ScpSettings().port};"
+        " over TLS a port of its own.",
+        f"Implementation Class UID `{IMPLEMENTATION_CLASS_UID}`, Implementation Version Name"
+        f" `{IMPLEMENTATION_VERSION_NAME}`.",
         "Application context `1.2.840.10008.3.1.1.1`.",
         f"Largest PDU received: {entity.maximum_pdu_size} bytes. Asynchronous operations: none.",
         f"At most {ScpSettings().max_associations} associations at the same time, by default.",
-        "Only sources that are named in `[[sources]]`, by calling AE title, by address and, over TLS, by certificate.",
-        f"Time limits, by default: {entity.acse_timeout:g} s for the association request, {entity.dimse_timeout:g} s for the rest"
+        "Only sources that are named in `[[sources]]`, by calling AE title, by address and, over"
+        " TLS, by certificate.",
+        f"Time limits, by default: {entity.acse_timeout:g} s for the association request,"
+        f" {entity.dimse_timeout:g} s for the rest"
         f" of a message that has begun, {entity.network_timeout:g} s without any message.",
     )
 

@@ -1,4 +1,4 @@
-"""The objects that the node makes: what is in them and where it comes from, read from examples."""
+"""The objects that the node makes, with the origin of each attribute, read from examples."""
 
 from pydicom import DataElement, Dataset
 from pydicom.datadict import dictionary_description
@@ -32,16 +32,22 @@ def created_lines() -> list[str]:
         "## 7 Objects that are made",
         "",
         *bullets(
-            "Every object is new, in the study of its source, in a series of its own; no received object is changed.",
-            "UIDs are made of UUIDs (`2.25.`) that follow from what was read and by what: doing the work twice gives the same"
+            "Every object is new, in the study of its source, in a series of its own; no received"
+            " object is changed.",
+            "UIDs are made of UUIDs (`2.25.`) that follow from what was read and by what: doing"
+            " the work twice gives the same"
             " objects.",
-            "Attributes of the modules Patient, General Study and Patient Study are those of the source. A value that breaks its"
+            "Attributes of the modules Patient, General Study and Patient Study are those of the"
+            " source. A value that breaks its"
             " VR is left out, and left empty where it is of type 2.",
-            f"Private attributes: {_private(one)}. Standard extended: Content Qualification (0018,9004) RESEARCH in documents.",
+            f"Private attributes: {_private(one)}. Standard extended: Content Qualification"
+            " (0018,9004) RESEARCH in documents.",
             'Lossy compression is never applied; pixels are in RLE Lossless, uncompressed with `[report] compression = "none"`.',
-            f"The SR class is one of {', '.join(uid(each) for each in SR_CLASSES.values())}; by default"
+            f"The SR class is one of {', '.join(uid(each) for each in SR_CLASSES.values())}; by"
+            " default"
             f" {uid(SR_CLASSES[ReportOptions().sr_class])}. All coordinates are SCOORD.",
-            f"At most {MAX_FINDINGS_PER_SLICE} marks of a slice are listed, and {ReportOptions().max_overlays} overlays are made,"
+            f"At most {MAX_FINDINGS_PER_SLICE} marks of a slice are listed, and"
+            f" {ReportOptions().max_overlays} overlays are made,"
             " by default.",
             "[results.md](results.md) says what they mean and how viewers show them.",
         ),
@@ -62,7 +68,8 @@ def created_lines() -> list[str]:
                 for kind in ("sr", "key_objects")
             ),
         ),
-        "TID 1500 includes TID 1204 (language), TID 1002 and 1004 (device observer), TID 1600 to 1604 (image library), TID 4019"
+        "TID 1500 includes TID 1204 (language), TID 1002 and 1004 (device observer), TID 1600 to"
+        " 1604 (image library), TID 4019"
         " (algorithm) in each group, and TID 300 (measurement).",
         "",
         f"### 7.{len(kinds) + 3} Codes",
@@ -83,9 +90,7 @@ def _object_lines(number: int, kind: str, one: Example, other: Example, common: 
 
 
 def _rows(kind: str, one: Example, other: Example) -> Rows:
-    """What every object of a kind has is its value; the rest is the source's, or made for the
-    object.
-    """
+    """A row for each attribute: the value if it is the same in two examples, else its origin."""
     dataset, twin = _first(one, kind), _first(other, kind)
     return [
         (
@@ -146,7 +151,7 @@ def _templates(shown: Example, kind: str) -> list[str]:
 
 
 def _codes() -> list[tuple[str, str, str]]:
-    """Everything in the table of codes, sorted by scheme."""
+    """The table of codes, sorted by scheme and value."""
     found = set()
     for value in vars(codes).values():
         found |= {

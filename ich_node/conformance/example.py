@@ -1,5 +1,5 @@
-"""A small series with one mark, and everything that is made of it: the statement lists what is in
-the objects.
+"""A small series with one mark and all objects that are made of it, whose attributes the statement
+lists.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Example:
 
 
 def example(number: int) -> Example:
-    """Examples of two numbers differ in all that is not constant."""
+    """Examples with different numbers differ in every value that is not constant."""
     slices = tuple(_slice(number, index) for index in range(1, number + 1))
     series = Series(
         study_instance_uid=f"1.2.{number}", series_instance_uid=f"1.2.{number}.1", slices=slices

@@ -1,4 +1,4 @@
-"""Markdown as the statement uses it."""
+"""Markdown of the statement."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,7 @@ from pydicom.uid import UID
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """A table and the empty line behind it."""
+    """A table, followed by an empty line."""
     body = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
     return ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads), *body, ""]
 
@@ -16,5 +16,5 @@ def bullets(*sentences: str) -> list[str]:
 
 
 def uid(value: UID | str) -> str:
-    """Its name and its number."""
+    """Name and UID."""
     return f"{UID(value).name} `{value}`"

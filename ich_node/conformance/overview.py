@@ -1,4 +1,4 @@
-"""What the node offers and uses, on one page."""
+"""The SOP classes that the node offers and uses."""
 
 from pydicom.uid import UID
 
@@ -14,8 +14,10 @@ def overview_lines() -> list[str]:
     return [
         "## 1 Overview",
         "",
-        "CT series of the head arrive by C-STORE; structured reports, pictures, presentation states, key object selections and,"
-        " if wanted, likelihood maps go out by C-STORE to every destination. There is no query, no retrieval, no worklist, no"
+        "CT series of the head arrive by C-STORE; structured reports, pictures, presentation"
+        " states, key object selections and,"
+        " if wanted, likelihood maps go out by C-STORE to every destination. There is no query, no"
+        " retrieval, no worklist, no"
         " printing and no media interchange.",
         "",
         *table(("SOP class", "user (SCU)", "provider (SCP)"), _roles()),

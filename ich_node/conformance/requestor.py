@@ -1,4 +1,4 @@
-"""The node as the requestor of associations: what it proposes, and what it makes of the answers."""
+"""The node as requestor of associations: presentation contexts, and the meaning of answers."""
 
 from pydicom.uid import RLELossless
 
@@ -18,19 +18,25 @@ def requestor_lines() -> list[str]:
         "## 3 Associations that are requested",
         "",
         *bullets(
-            "An association with a destination is opened when it is owed results, one at a time for each, with at most"
+            "An association with a destination is opened when it is owed results, one at a time"
+            " for each, with at most"
             f" {MOST_IN_ONE_ASSOCIATION} objects; and by `ich-node echo`, for one C-ECHO.",
-            f"Time limits: {CONNECT_SECONDS:g} s to connect, {ACSE_SECONDS:g} s for the answer to the association request,"
+            f"Time limits: {CONNECT_SECONDS:g} s to connect, {ACSE_SECONDS:g} s for the answer to"
+            " the association request,"
             f" {DIMSE_SECONDS:g} s for the answer to a message.",
-            f"What failed is tried again after {FIRST_RETRY.total_seconds():g} s, twice as long each time up to"
-            f" {LONGEST_RETRY.total_seconds() / 60:g} minutes, for {RETRY_FOR.total_seconds() / 3600:g} hours; then it is given"
+            f"What failed is tried again after {FIRST_RETRY.total_seconds():g} s, twice as long"
+            " each time up to"
+            f" {LONGEST_RETRY.total_seconds() / 60:g} minutes, for"
+            f" {RETRY_FOR.total_seconds() / 3600:g} hours; then it is given"
             " up, and an operator may retry it.",
-            "Only the SOP classes of the objects that are owed are proposed, each with the transfer syntaxes below.",
+            "Only the SOP classes of the objects that are owed are proposed, each with the"
+            " transfer syntaxes below.",
         ),
         "### 3.1 Presentation contexts",
         "",
         *table(("abstract syntax", "transfer syntaxes", "role"), _contexts()),
-        "Pictures and maps are proposed a second time in RLE alone; a peer that does not take it gets them decompressed under"
+        "Pictures and maps are proposed a second time in RLE alone; a peer that does not take it"
+        " gets them decompressed under"
         " the same UIDs, pixel for pixel.",
         "",
         "### 3.2 What the answers mean",
@@ -55,8 +61,10 @@ def requestor_lines() -> list[str]:
         ),
         "### 3.3 DICOMweb",
         "",
-        "To destinations of kind `stow` objects go by Store Instances (STOW-RS, PS3.18 10.5), as user agent: one object a"
-        " request, in a multipart of `application/dicom`. Taken means that the answer names the object in its Referenced SOP"
+        "To destinations of kind `stow` objects go by Store Instances (STOW-RS, PS3.18 10.5), as"
+        " user agent: one object a"
+        " request, in a multipart of `application/dicom`. Taken means that the answer names the"
+        " object in its Referenced SOP"
         " Sequence.",
         "",
         *table(

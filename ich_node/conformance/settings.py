@@ -1,4 +1,4 @@
-"""What can be configured, with its defaults."""
+"""The settings with their defaults."""
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -28,7 +28,8 @@ def settings_lines() -> list[str]:
     return [
         "## 4 Configuration",
         "",
-        "config.toml says of each setting what it does. `[[sources]]` and `[[destinations]]` map AE titles to addresses.",
+        "config.toml says of each setting what it does. `[[sources]]` and `[[destinations]]` map"
+        " AE titles to addresses.",
         "",
         *table(
             ("section", "setting", "default"),
@@ -36,7 +37,8 @@ def settings_lines() -> list[str]:
         ),
         "### 4.1 Kinds of destinations",
         "",
-        "A destination of kind `dicom` gets objects as section 3 says. Kind `stow` gets them by DICOMweb; `hl7` and"
+        "A destination of kind `dicom` gets objects as section 3 says. Kind `stow` gets them by"
+        " DICOMweb; `hl7` and"
         " `webhook` get notifications, which are no DICOM.",
         "",
         *table(
@@ -44,13 +46,18 @@ def settings_lines() -> list[str]:
             (
                 (
                     f"`{kind}`",
-                    (model.__doc__ or "").strip().splitlines()[0],
+                    _summary(model),
                     ", ".join(f"`{name}`" for name in model.model_fields),
                 )
                 for kind, model in KINDS.items()
             ),
         ),
     ]
+
+
+def _summary(model: type[BaseModel]) -> str:
+    """The first paragraph of the docstring."""
+    return " ".join((model.__doc__ or "").split("\n\n")[0].split())
 
 
 def _rows(heading: str, model: type[BaseModel]) -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""The main job on loopback: a PACS stand-in sends a phantom, the node reads it, results come back."""
+"""The demonstration: a stand-in for a PACS sends a phantom, the node reads it and sends results."""
 
 from ich_node.demo.play import DemoError, DemoResult, play
 

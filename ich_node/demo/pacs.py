@@ -1,4 +1,4 @@
-"""A PACS stand-in: sends a study by C-STORE, keeps what is sent to it as files."""
+"""A stand-in for a PACS: sends a study by C-STORE, and stores what it receives as files."""
 
 import threading
 from collections.abc import Sequence
@@ -18,11 +18,12 @@ LOOPBACK = "127.0.0.1"
 
 
 class PacsStandIn:
-    """Listens on a free port of the loopback interface while its context is open. arrived: files,
-    in order of arrival.
+    """Listens on a free port of the loopback interface until the context is left.
+
+    arrived: the files, in the order of arrival; batch_ended: set when an association was released.
     """
 
-    def __init__(self, folder: Path, ae_title: str = "PACS") -> None:
+    def __init__(self, folder: Path, *, ae_title: str = "PACS") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.ae_title = ae_title
@@ -50,8 +51,8 @@ class PacsStandIn:
     def port(self) -> int:
         return int(self._server.server_address[1])
 
-    def answers(self, port: int, called_ae: str) -> bool:
-        """Whether a node there answers C-ECHO."""
+    def answers(self, port: int, *, called_ae: str) -> bool:
+        """Whether a node answers C-ECHO on this port."""
         entity = AE(ae_title=self.ae_title)
         entity.add_requested_context(VERIFICATION)
         association = entity.associate(LOOPBACK, port, ae_title=called_ae)
@@ -61,8 +62,8 @@ class PacsStandIn:
         association.release()
         return bool(answer.get("Status") == 0x0000)
 
-    def send(self, datasets: Sequence[Dataset], port: int, called_ae: str) -> None:
-        """C-STORE the images in one association. Raises PeerUnavailable if one is not taken."""
+    def send(self, datasets: Sequence[Dataset], *, port: int, called_ae: str) -> None:
+        """C-STORE the images in one association. Raises PeerUnavailable if one is not stored."""
         entity = Requestor(ae_title=self.ae_title)
         entity.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
         association = entity.associate(LOOPBACK, port, ae_title=called_ae)
@@ -73,12 +74,13 @@ class PacsStandIn:
             if status != 0x0000:
                 association.abort()
                 raise PeerUnavailable(
-                    f"the node answered C-STORE with {f'0x{status:04X}' if status is not None else 'nothing'}"
+                    "the node answered C-STORE with"
+                    f" {f'0x{status:04X}' if status is not None else 'nothing'}"
                 )
         association.release()
 
     def _keep(self, event: Event) -> int:
-        """The file is named by its order of arrival, never by what is in it."""
+        """Files are named by their order of arrival: a UID of a peer is no safe file name."""
         path = self._folder / f"object-{len(self.arrived):03d}.dcm"
         path.write_bytes(event.encoded_dataset())
         self.arrived.append(path)

@@ -1,5 +1,5 @@
-"""One act: start the node, send it a phantom, wait for the answer, hold what was found against what
-was planted.
+"""The demonstration: start the node, send a phantom, wait for the results, and compare the marks with
+the planted bleeds.
 """
 
 import signal
@@ -15,15 +15,14 @@ from typing import Any
 import pydicom
 from highdicom.sr import srread
 from PIL import Image
-from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 
 from ich_node.config.load import load_config
 from ich_node.demo.pacs import LOOPBACK, PacsStandIn
 from ich_node.errors import IchNodeError
 from ich_node.phantom import PhantomStudy, make_study
 
-SR_CLASS = "1.2.840.10008.5.1.4.1.1.88.34"
-NEAR_PX = 12.0  # a mark this close to a planted box points at it; 5 to 6 mm
+NEAR_PX = 12.0  # from a planted box; a mark within 5 to 6 mm counts as a hit
 START_SECONDS = 60.0
 ANSWER_SECONDS = 100.0
 STOP_SECONDS = 40.0
@@ -48,7 +47,7 @@ path = "{folder}/spool"
 
 
 class DemoError(IchNodeError):
-    """The demonstration did not come to its end."""
+    """The demonstration could not be finished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +62,7 @@ class ReportedMark:
 
 @dataclass(frozen=True, kw_only=True)
 class Planted:
-    """A planted bleed, the slices that show it, and how many of them bear a mark at its place."""
+    """A planted bleed: the number of slices that show it, and of those with a mark on it."""
 
     kind: str
     slices: int
@@ -72,7 +71,7 @@ class Planted:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoResult:
-    """What came back, and what of the planted bleeds it points at."""
+    """The received results, and the marks beside the planted bleeds."""
 
     received: tuple[Path, ...]
     preview: Path | None
@@ -83,7 +82,7 @@ class DemoResult:
 
 
 def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
-    """Run the node with its defaults in a folder of its own. tell gets one line a step.
+    """Run the node with its defaults in a folder of its own. tell is called with one line a step.
 
     Raises DemoError if the results do not arrive.
     """
@@ -99,16 +98,17 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
             )
             try:
                 _wait_for(
-                    lambda: pacs.answers(port, "ICHNODE"),
+                    lambda: pacs.answers(port, called_ae="ICHNODE"),
                     START_SECONDS,
                     node,
                     "the node does not listen",
                 )
                 tell(
-                    f"the node listens on {LOOPBACK}:{port}; the PACS stand-in sends {len(study.slices)} images"
+                    f"the node listens on {LOOPBACK}:{port}; the PACS stand-in sends"
+                    f" {len(study.slices)} images"
                 )
                 began = time.monotonic()
-                pacs.send(study.datasets(), port, "ICHNODE")
+                pacs.send(study.datasets(), port=port, called_ae="ICHNODE")
                 tell("all acknowledged; waiting for the reading")
                 _wait_for(lambda: _has_sr(pacs), ANSWER_SECONDS, node, "no SR came back")
                 seconds = time.monotonic() - began
@@ -156,8 +156,10 @@ def _wait_for(
 
 
 def _has_sr(pacs: PacsStandIn) -> bool:
-    """The results of one reading come in one association; its release is their end."""
-    return pacs.batch_ended.is_set() and any(_class_of(path) == SR_CLASS for path in pacs.arrived)
+    """The results of a reading arrive in one association, which is released after the last."""
+    return pacs.batch_ended.is_set() and any(
+        _class_of(path) == Comprehensive3DSRStorage for path in pacs.arrived
+    )
 
 
 def _class_of(path: Path) -> str:
@@ -176,7 +178,12 @@ def _stop(node: subprocess.Popen[bytes]) -> None:
 
 
 def _compare(study: PhantomStudy, received: list[Path], out: Path, seconds: float) -> DemoResult:
-    marks = [mark for path in received if _class_of(path) == SR_CLASS for mark in marks_of(path)]
+    marks = [
+        mark
+        for path in received
+        if _class_of(path) == Comprehensive3DSRStorage
+        for mark in marks_of(path)
+    ]
     boxes = [
         (number, str(dataset.SOPInstanceUID), bleed.boxes[index])
         for number, bleed in enumerate(study.bleeds)

@@ -1,4 +1,4 @@
-"""The comments of the SR: the answer in sentences. They contain no UIDs and nothing of a patient."""
+"""The comments of the SR: the answer in sentences, without UIDs and data of the patient."""
 
 from collections import Counter
 from collections.abc import Iterator

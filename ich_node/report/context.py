@@ -29,8 +29,8 @@ SAME_PLACE_MM = 5.0
 class ReportOptions:
     """Which objects are made, and how.
 
-    max_overlays: the most overlays of one series; refused: whether a refused series gets an SR, too;
-    ae_title: this node's name in the objects.
+    max_overlays: the most overlays of one series; refused: whether a refused series gets an SR,
+    too; ae_title: this node's name in the objects.
     """
 
     sr_class: SrClass = "comprehensive3d"
@@ -61,8 +61,8 @@ class Predecessor:
 class SourceSeries:
     """The series that was read.
 
-    datasets: headers of all its Slices, pixel data not needed. digest: SHA-256, hex, over the sorted
-    hashes of the source objects (`digest_of`). revision: of the job; late slices raise it.
+    datasets: headers of all its Slices, pixel data not needed. digest: SHA-256, hex, over the
+    sorted hashes of the source objects (`digest_of`). revision: of the job; late slices raise it.
     """
 
     series: Series
@@ -127,7 +127,7 @@ class Context:
         return self._by_uid[mark.slice.sop_instance_uid]
 
     def tracking_uid(self, lesion: Lesion) -> UID:
-        """The same for the same place in the same series, in every revision and with every bundle."""
+        """The same for the same place in a series, in every revision and with every bundle."""
         place = (str(round(mm / SAME_PLACE_MM)) for mm in lesion.peak.patient_mm)
         return uid_from("lesion", self.reading.series_instance_uid, *place)
 

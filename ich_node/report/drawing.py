@@ -1,5 +1,5 @@
-"""What the pictures are painted with: a slice in grey, likelihood as light colour and contour,
-lesions as numbered crosses.
+"""Drawing of pictures: a slice in grey, likelihood as transparent colour with a contour, lesions as
+numbered crosses.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from ich_node.detection.network_input import BRAIN
 from ich_node.series.series import Slice
 
-# Perceptually ordered, dark violet to pale yellow (the upper part of "inferno"): brighter is always
-# more, for every kind of colour vision and in a grey print.
+# Dark violet to pale yellow, the upper part of the colour map "inferno". Brightness rises with the
+# likelihood, so that the order is visible with every kind of colour vision and in a grey print.
 COLOURS = np.array(
     [
         (85, 15, 109),
@@ -27,23 +27,23 @@ COLOURS = np.array(
     ],
     float,
 )
-# blue against yellow is seen by nearly everybody, and no tissue has it
+# Blue differs from the colours above with nearly every kind of colour vision.
 CONTOUR_COLOUR = np.array((90, 225, 255), float)
-# grey and white matter, clot and calcification can be told apart under the strongest colour
+# Tissues can be told apart under the strongest colour.
 MAX_OPACITY = 0.4
-VISIBLE_FROM = 0.05  # a trace of colour all over the brain would say nothing
+VISIBLE_FROM = 0.05  # likelihood below which there is no colour
 HIGHEST_CONTOUR = 0.5
 CONTOUR_PX = 1.3
 WHITE = (255, 255, 255)
 BLACK = (0, 0, 0)
-FINER = 4  # crosses are drawn this many times larger, and reduced
+FINER = 4  # crosses are drawn this many times larger and then reduced
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def left_side(slice_: Slice) -> str:
-    """The letter of the direction that lies at the left edge (PS3.3 C.7.6.1.1.1): R in the usual
-    view from the feet.
+    """The patient's side at the left edge of the picture (PS3.3 C.7.6.1.1.1): R in the usual view
+    from the feet.
     """
     along_row = slice_.image_orientation[:3]
     axis = max(range(3), key=lambda index: abs(along_row[index]))
@@ -51,7 +51,7 @@ def left_side(slice_: Slice) -> str:
 
 
 def percent(probability: float) -> str:
-    """Whole percent; what is not certain is not called so by rounding."""
+    """Whole percent; 0 % and 100 % are for probabilities of exactly 0 and 1."""
     rounded = round(100 * probability)
     if rounded == 100 and probability < 1:
         return "> 99 %"
@@ -60,13 +60,13 @@ def percent(probability: float) -> str:
 
 @cache
 def font_of(size_px: int) -> Font:
-    """Pillow's own outline font. Opening it costs more than drawing a line with it."""
+    """Pillow's own outline font, cached: loading takes longer than drawing a line of text."""
     return ImageFont.load_default(size_px)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cross:
-    """A numbered cross; x, y: pixels of the picture, whose first one has its centre at 0, 0."""
+    """A numbered cross. x, y: in pixels of the picture; 0, 0 is the centre of the first pixel."""
 
     number: int
     x: float
@@ -74,7 +74,7 @@ class Cross:
 
 
 def grey(slice_: Slice) -> NDArray[np.float32]:
-    """0..255 in the brain window; padding is black."""
+    """The slice in the brain window, 0 to 255; padding is black."""
     share_YX = (slice_.hu_YX.astype(np.float32) - np.float32(BRAIN.lower_hu)) / np.float32(
         BRAIN.width_hu
     )
@@ -84,7 +84,7 @@ def grey(slice_: Slice) -> NDArray[np.float32]:
 
 
 def colour_of(share: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
-    """0..1 -> RGB 0..255 on a last axis."""
+    """0 to 1 -> RGB, 0 to 255, on a new last axis."""
     stops = np.linspace(0, 1, len(COLOURS))
     return np.stack(
         [np.interp(share, stops, COLOURS[:, channel]) for channel in range(3)], axis=-1
@@ -92,20 +92,18 @@ def colour_of(share: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
 
 
 def contour_level(likelihood_YX: NDArray[np.float32]) -> float:
-    """50 %, or half of the highest where that is not reached: there is always one line around what
-    was seen.
-    """
+    """50 %, or half of the highest likelihood if that is lower, so that every map has a contour."""
     return min(HIGHEST_CONTOUR, float(likelihood_YX.max()) / 2)
 
 
 def blend(grey_YX: NDArray[np.float32], likelihood_YX: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Colour over grey, and the contour over both; RGB (Y, X, 3)."""
+    """Colour over grey, and the contour over both. RGB (Y, X, 3)."""
     rgb_YXC = np.repeat(grey_YX[..., None], 3, axis=-1)
     box = _where_visible(likelihood_YX)
     if box is None:
         return rgb_YXC.astype(np.uint8)
     share_YX = np.clip(likelihood_YX[box], 0, 1).astype(np.float32)
-    # The root shows weak likelihood too; the grey below stays visible under the strongest.
+    # The square root makes low likelihood visible.
     opacity_YX = np.float32(MAX_OPACITY) * np.sqrt(
         np.clip((share_YX - VISIBLE_FROM) / (1 - VISIBLE_FROM), 0, 1)
     )
@@ -116,7 +114,7 @@ def blend(grey_YX: NDArray[np.float32], likelihood_YX: NDArray[np.float32]) -> N
 
 
 def _where_visible(likelihood_YX: NDArray[np.float32]) -> tuple[slice, slice] | None:
-    """The part of the picture that has any colour, with room for the contour's gradient."""
+    """The box that contains all colour, with a margin for the gradient of the contour."""
     visible_YX = likelihood_YX > VISIBLE_FROM
     rows, columns = np.flatnonzero(visible_YX.any(axis=1)), np.flatnonzero(visible_YX.any(axis=0))
     if not rows.size:
@@ -125,8 +123,8 @@ def _where_visible(likelihood_YX: NDArray[np.float32]) -> tuple[slice, slice] | 
 
 
 def _line(share_YX: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-    """The opacity of the line where share crosses level: smooth, since the distance to it is
-    difference by gradient.
+    """Opacity of the contour line. The distance of a pixel to the line is estimated as its
+    difference from `level` divided by the gradient, which gives smooth edges.
     """
     if min(share_YX.shape) < 2:
         return np.zeros_like(share_YX)
@@ -146,8 +144,8 @@ def _over(
 
 
 def draw_crosses(picture: Image.Image, crosses: Sequence[Cross], size_px: int, font: Font) -> None:
-    """White arms with a dark rim, which leave the marked pixel itself free, and the number beside
-    them.
+    """White arms with a dark rim around the marked pixel, which stays visible, and the number of
+    the lesion.
     """
     for cross in crosses:
         _stamp(picture, cross, size_px)
@@ -166,7 +164,7 @@ def draw_crosses(picture: Image.Image, crosses: Sequence[Cross], size_px: int, f
 
 
 def _stamp(picture: Image.Image, cross: Cross, size_px: int) -> None:
-    """Drawn large on a sheet of its own and reduced, for smooth edges."""
+    """Draw the cross enlarged on a picture of its own and reduce that, for smooth edges."""
     reach = size_px + 2
     left, top = int(np.floor(cross.x)) - reach, int(np.floor(cross.y)) - reach
     sheet = Image.new("RGBA", ((2 * reach + 1) * FINER,) * 2)
@@ -188,7 +186,7 @@ def _stamp(picture: Image.Image, cross: Cross, size_px: int) -> None:
 def draw_colour_bar(
     picture: Image.Image, top_right: tuple[int, int], length: int, size_px: int, font: Font
 ) -> None:
-    """From 0 to 100 %, the contour's line drawn across it."""
+    """The colour bar from 0 to 100 %, with its frame and labels."""
     right, top = top_right
     thickness = max(4, size_px // 2)
     bar_YXC = np.repeat(
@@ -216,7 +214,7 @@ def draw_colour_bar(
 def draw_contour_key(
     picture: Image.Image, right_top: tuple[int, int], level: float, size_px: int, font: Font
 ) -> None:
-    """Which likelihood the contour stands for."""
+    """The legend of the contour: its likelihood and a piece of the line."""
     right, top = right_top
     draw = ImageDraw.Draw(picture)
     words = f"{100 * level:.0f} %"

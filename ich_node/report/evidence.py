@@ -1,7 +1,7 @@
-"""Source headers as they come -> headers that results can be built on.
+"""Source headers as received -> headers from which results can be built.
 
-Results inherit the patient and study of their source. A value that breaks its VR would break them
-too: it is left out of the results, and what the standard wants present (type 2) is left empty.
+Results copy patient and study from their source. A value that breaks its VR would make the results
+invalid, too: it is left out, and attributes of type 2 are left empty.
 """
 
 import re
@@ -31,7 +31,7 @@ TYPE_2 = (
     "StudyID",
     "AccessionNumber",
 )
-# What differs from slice to slice and is not in the Slice itself.
+# Attributes that differ between slices and are not in a Slice.
 OF_A_SLICE = (
     "SliceThickness",
     "RescaleIntercept",
@@ -42,7 +42,7 @@ OF_A_SLICE = (
     "LossyImageCompressionRatio",
     "LossyImageCompressionMethod",
 )
-# .91 of JPEG 2000 is not among them: it may be either.
+# JPEG 2000 (.91) is not among them: it may be with or without loss.
 ALWAYS_LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 ENUMERATED = {
     "PatientSex": {"M", "F", "O"},
@@ -69,10 +69,11 @@ UTC_OFFSET = re.compile(r"[+-](0\d|1[0-4])[0-5]\d")
 
 
 def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
-    """One clean header per Slice, in the order of the Series; geometry is what was read.
+    """One clean header per Slice, in the order of the Series, with the geometry of the Slice.
 
-    Patient and study are in the first alone: they are the same in all, and results need them once.
-    Raises ReportError if an object cannot be referenced, before anything is built.
+    Patient and study are in the first header alone: they are the same in all, and are copied once.
+
+    Raises ReportError if the source has UIDs that DICOM cannot refer to.
     """
     by_uid = {str(dataset.SOPInstanceUID): dataset for dataset in datasets}
     _check_uid("StudyInstanceUID", series.study_instance_uid)
@@ -84,7 +85,7 @@ def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
         _header(
             series,
             slice_,
-            _say_lossy(
+            _with_lossy_compression(
                 clean(by_uid[slice_.sop_instance_uid], only=wanted), by_uid[slice_.sop_instance_uid]
             ),
         )
@@ -97,10 +98,10 @@ def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
 def to_bare_evidence(
     study_instance_uid: str, series_instance_uid: str, datasets: Sequence[Dataset]
 ) -> list[Dataset]:
-    """One clean header per object of a series that was not read: identity, patient and study; no
+    """One clean header per object of a series that was not read: UIDs, patient and study, without
     geometry.
 
-    Raises ReportError if an object cannot be referenced, before anything is built.
+    Raises ReportError if the source has UIDs that DICOM cannot refer to.
     """
     _check_uid("StudyInstanceUID", study_instance_uid)
     _check_uid("SeriesInstanceUID", series_instance_uid)
@@ -116,14 +117,13 @@ def to_bare_evidence(
 
 
 def clean(dataset: Dataset, only: Collection[str] = ()) -> Dataset:
-    """A copy without values that break the standard, without private attributes and without bulk
-    data, in UTF-8.
+    """A copy in UTF-8, without invalid values, private attributes and bulk data.
 
-    An attribute whose value breaks its VR is left out; a sequence goes whole, since its items are
-    nothing in part. only: the keywords to keep, if not all.
+    An attribute whose value breaks its VR is left out, and so is a sequence with such an attribute
+    in an item. only: the keywords to keep; all if empty.
     """
     wanted = {tag_for_keyword(keyword) for keyword in only}
-    # pydicom would log every value that is left out here, and it may be the patient's.
+    # pydicom would log each invalid value, which may be data of the patient.
     with warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         kept = Dataset()
@@ -142,9 +142,9 @@ def _check_uid(attribute: str, uid: str) -> None:
         raise ReportError(f"{attribute} {uid!r} is not a legal UID; results cannot refer to it")
 
 
-def _say_lossy(header: Dataset, dataset: Dataset) -> Dataset:
-    """PS3.3 C.7.6.1.1.5: what was lossy once is so for ever, also where the scanner's file says it
-    by its syntax alone.
+def _with_lossy_compression(header: Dataset, dataset: Dataset) -> Dataset:
+    """Lossy Image Compression stays 01 once pixels were compressed with loss (PS3.3 C.7.6.1.1.5),
+    also if only the transfer syntax of the source shows it.
     """
     syntax = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
     if "LossyImageCompression" not in header and syntax in ALWAYS_LOSSY:
@@ -171,16 +171,17 @@ def _header(series: Series, slice_: Slice, cleaned: Dataset) -> Dataset:
 
 
 def _with_type_2(header: Dataset) -> Dataset:
-    """What has to be there is there, empty if need be; what contradicts itself is not."""
+    """Missing attributes of type 2 are added empty; attributes without their condition or with an
+    illegal format are removed.
+    """
     for keyword in TYPE_2:
         if keyword not in header:
             setattr(header, keyword, "")
     if not header.get("DeidentificationMethod") and not header.get(
         "DeidentificationMethodCodeSequence"
     ):
-        header.pop(
-            "PatientIdentityRemoved", None
-        )  # type 1C: the one does not stand without the other
+        # De-identification Method is required (type 1C) if Patient Identity Removed is YES.
+        header.pop("PatientIdentityRemoved", None)
     if not UTC_OFFSET.fullmatch(str(header.get("TimezoneOffsetFromUTC", ""))):
         header.pop("TimezoneOffsetFromUTC", None)
     return header
@@ -205,7 +206,7 @@ def _clean_element(dataset: Dataset, tag: BaseTag) -> DataElement | None:
 
 
 def _clean_value(element: DataElement) -> object:
-    """The value to write; ValueError if it breaks its VR, its multiplicity or its enumeration."""
+    """The value to write. Raises ValueError if it breaks its VR, VM or enumeration."""
     if dictionary_VR(element.tag) != element.VR:
         raise ValueError(f"VR {element.VR}")
     if element.VR == "SQ":
@@ -226,7 +227,7 @@ def _clean_single(element: DataElement, value: object) -> object:
         return value
     if element.VR not in TEXT_VRS | PARAGRAPH_VRS:
         raise ValueError(f"VR {element.VR} is not for results")
-    text = str(value)  # of a PersonName: its groups, decoded; of a number: as it was written
+    text = str(value)  # a PersonName decoded; a number as in the source
     if element.VR in TEXT_VRS and CONTROL_CHARACTERS.search(text):
         raise ValueError("control characters")
     validate_value(element.VR, text, config.RAISE)

@@ -1,4 +1,4 @@
-"""A Reading, or a Refusal, of a series -> its Notification."""
+"""A Reading or a Refusal -> the Notification of its series."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from ich_node.report.result_header import Algorithm
 from ich_node.report.uids import uid_from
 from ich_node.series.series import Series
 
-# Notification's names for what DICOM calls otherwise (PS3.3 C.7.1.1, C.7.2.1, C.4.16)
+# Field of Identifiers -> keyword (PS3.3 C.7.1.1, C.7.2.1, C.4.16)
 KEYWORDS = {
     "patient_id": "PatientID",
     "issuer_of_patient_id": "IssuerOfPatientID",
@@ -33,10 +33,10 @@ KEYWORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationContext:
-    """What a notification is about, besides the answer. datasets: headers of the series, none if
-    they were not read.
+    """The content of a notification apart from the answer.
 
-    replaces: the uid of the notification of an earlier revision; report_uid: of the SR.
+    datasets: headers of the series, empty if they could not be read; replaces: the uid of the
+    notification of the previous revision; report_uid: SOP Instance UID of the SR.
     """
 
     study_instance_uid: str
@@ -49,11 +49,11 @@ class NotificationContext:
     at: datetime
 
 
-def notification_of(told: NotificationContext, series: Series, reading: Reading) -> Notification:
-    """The same arguments give the same bytes, and so the same uid."""
-    return _named(
+def notification_of(context: NotificationContext, series: Series, reading: Reading) -> Notification:
+    """The notification of a reading. The same arguments give the same bytes and the same uid."""
+    return _with_uid(
         replace(
-            _without_answer(told),
+            _without_answer(context),
             finding=Answer.SUSPECTED if reading.positive else Answer.NOT_FOUND,
             series_probability=round(reading.series_probability, 4),
             threshold=round(reading.threshold, 4),
@@ -68,24 +68,24 @@ def notification_of(told: NotificationContext, series: Series, reading: Reading)
     )
 
 
-def notification_of_refusal(told: NotificationContext, refusal: Refusal) -> Notification:
-    """ "Could not be analysed", and why; never "no hemorrhage"."""
-    return _named(
+def notification_of_refusal(context: NotificationContext, refusal: Refusal) -> Notification:
+    """The notification of a refused series: not analysed, with the reason."""
+    return _with_uid(
         replace(
-            _without_answer(told),
+            _without_answer(context),
             refused=RefusedReading(reason=refusal.reason, detail=refusal.detail),
         )
     )
 
 
-def _without_answer(told: NotificationContext) -> Notification:
+def _without_answer(context: NotificationContext) -> Notification:
     return Notification(
         uid="",
-        replaces=told.replaces,
-        study_instance_uid=told.study_instance_uid,
-        series_instance_uid=told.series_instance_uid,
-        revision=told.revision,
-        at=told.at,
+        replaces=context.replaces,
+        study_instance_uid=context.study_instance_uid,
+        series_instance_uid=context.series_instance_uid,
+        revision=context.revision,
+        at=context.at,
         finding=Answer.NOT_ANALYSED,
         refused=None,
         series_probability=None,
@@ -93,15 +93,15 @@ def _without_answer(told: NotificationContext) -> Notification:
         lesions=None,
         slices=None,
         positive_slices=None,
-        report_uid=told.report_uid,
-        bundle_name=told.algorithm.bundle_name,
-        bundle_sha256=told.algorithm.bundle_sha256,
-        software_version=told.algorithm.version,
-        identifiers=_identifiers(told.datasets[0]) if told.datasets else Identifiers(),
+        report_uid=context.report_uid,
+        bundle_name=context.algorithm.bundle_name,
+        bundle_sha256=context.algorithm.bundle_sha256,
+        software_version=context.algorithm.version,
+        identifiers=_identifiers(context.datasets[0]) if context.datasets else Identifiers(),
     )
 
 
-def _named(notification: Notification) -> Notification:
+def _with_uid(notification: Notification) -> Notification:
     content = hashlib.sha256(notification.encode()).hexdigest()
     return replace(notification, uid=str(uid_from("notification", content)))
 

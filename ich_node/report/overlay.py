@@ -1,5 +1,5 @@
-"""The picture of one slice: grey, likelihood in colour, lesions as numbered x, and words. No
-patient is ever in it.
+"""The picture of one slice: grey, likelihood in colour, lesions as numbered x, and a label without
+any data of the patient.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from ich_node.report.drawing import (
 )
 from ich_node.series.series import Slice
 
-FINE_PX = 256  # smaller pictures have no room for more than the label
+FINE_PX = 256  # smaller pictures have no room for a legend
 BAND = (0, 0, 0, 180)
 
 
@@ -43,11 +43,10 @@ def render_overlay(
     total: int,
     version: str,
 ) -> NDArray[np.uint8]:
-    """RGB (Y, X, 3) in the matrix of the slice. likelihood_YX: 0..1; number, total: the slice's
-    place in its series.
+    """RGB (Y, X, 3) in the matrix of the slice.
 
-    lesions: those of the series; the marks that lie on this slice are drawn, with the number of
-    their lesion.
+    likelihood_YX: 0 to 1. lesions: of the series; their marks on this slice are drawn. number: of
+    the slice, 1-based, of `total` slices in the series.
     """
     picture = Image.fromarray(blend(grey(slice_), likelihood_YX))
     size_px = max(8, round(min(picture.size) / 36))
@@ -70,7 +69,7 @@ def render_overlay(
 
 
 def label_lines(probability: float, number: int, total: int, version: str) -> tuple[str, str]:
-    """The burned-in text: at the top and at the bottom."""
+    """The burned-in text, top line and bottom line."""
     return (
         f"p {percent(probability)}  |  image {number} of {total}",
         f"{PRODUCT} {version}  {RESEARCH_USE_LABEL}",
@@ -80,7 +79,7 @@ def label_lines(probability: float, number: int, total: int, version: str) -> tu
 def _draw_legend(
     picture: Image.Image, highest: float, level: float, size_px: int, font: Font
 ) -> None:
-    """At the right edge, where the picture is air."""
+    """At the right edge, where a head CT shows air."""
     width, height = picture.size
     length = height // 3
     right, top = width - size_px, (height - length) // 2
@@ -92,7 +91,7 @@ def _draw_legend(
 
 
 def _write_side(draw: ImageDraw.ImageDraw, slice_: Slice, size_px: int, font: Font) -> None:
-    """Which side of the patient is at the left edge."""
+    """The patient's side at the left edge."""
     place = (size_px // 2, slice_.hu_YX.shape[0] // 2)
     draw.text(
         place,
@@ -112,9 +111,7 @@ def _write_label(
     size_px: int,
     font: Font,
 ) -> None:
-    """On dark bands, since bone and the head holder are white; at the top and at the bottom,
-    wrapped to the width.
-    """
+    """At the top and at the bottom, wrapped, on dark bands: bone and the head holder are white."""
     width, height = size
     margin, pitch = size_px // 2, round(size_px * 1.3)
     top, bottom = (_wrapped(draw, line, width - 2 * margin, font) for line in lines)

@@ -21,12 +21,12 @@ STEPS = 10_000  # stored value of 100 %
 
 
 def write_parametric_map(
-    context: Context, on_slice: Callable[[ReadSlice], NDArray[np.float32]]
+    context: Context, likelihood_of: Callable[[ReadSlice], NDArray[np.float32]]
 ) -> ResultObject | None:
-    """Every slice that was read, whatever it shows. None where the standard has no such map:
-    without a frame of reference, without slice thickness, or of slices of several matrices.
+    """The map of every slice that was read. None if the IOD cannot be written: without a frame of
+    reference, without slice thickness, or with several matrices.
 
-    on_slice: the likelihood, 0..1, in the pixels of the slice.
+    likelihood_of: the likelihood, 0 to 1, in the pixels of a slice.
     """
     reads = [read for read, _ in context.mapped_slices]
     headers = [without_person(read.header) for read in reads]
@@ -34,7 +34,7 @@ def write_parametric_map(
         return None
     stored_NYX = np.stack(
         [
-            np.rint(np.clip(on_slice(read), 0, 1) * np.float32(STEPS)).astype(np.uint16)
+            np.rint(np.clip(likelihood_of(read), 0, 1) * np.float32(STEPS)).astype(np.uint16)
             for read in reads
         ]
     )
@@ -90,7 +90,7 @@ def _mapping() -> hd.pm.RealWorldValueMapping:
 
 
 def _name_dimensions(parametric_map: Dataset, uid: str) -> None:
-    """The library draws this UID at random; a second build shall be the same bytes."""
+    """Replace highdicom's random UID, so that a second build gives the same bytes."""
     for item in (
         *parametric_map.DimensionOrganizationSequence,
         *parametric_map.DimensionIndexSequence,

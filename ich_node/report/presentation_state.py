@@ -1,8 +1,8 @@
-"""The marks over the original slices, which stay as they are: Grayscale Softcopy Presentation
-State, in the brain window.
+"""The marks over the original slices, as a Grayscale Softcopy Presentation State in the brain
+window.
 
-Each mark is an x: a POINT and two lines, in pixels with sub-pixel resolution as in the SR (0\\0 is
-the top-left corner of the first pixel), with the tracking UID of its lesion.
+Each mark is an x: a POINT and two lines with the tracking UID of the lesion. Coordinates are those
+of the SR: 0\\0 is the top-left corner of the first pixel.
 """
 
 from collections.abc import Sequence
@@ -30,16 +30,16 @@ ARM_MM = 4.0  # from the mark to the end of a line
 
 
 def write_presentation_states(context: Context) -> list[ResultObject]:
-    """One for all positive slices; where their rescale or matrix differs, one for each, since it
-    says that of all its images.
+    """One for all positive slices that have the same rescale and matrix, since a state has one
+    rescale and one displayed area for all its images.
     """
     alike: dict[tuple[object, ...], list[ReadSlice]] = {}
     for read in context.positive_slices:
-        alike.setdefault(_applied_to_all(read.header), []).append(read)
+        alike.setdefault(_rescale_and_matrix(read.header), []).append(read)
     return [_write(context, reads, number) for number, reads in enumerate(alike.values(), start=1)]
 
 
-def _applied_to_all(header: Dataset) -> tuple[object, ...]:
+def _rescale_and_matrix(header: Dataset) -> tuple[object, ...]:
     rescale = (
         str(header.get(keyword)) for keyword in ("RescaleIntercept", "RescaleSlope", "RescaleType")
     )
@@ -91,7 +91,7 @@ def _series(reads: Sequence[ReadSlice]) -> Dataset:
 
 
 def _add_grey_values(state: Dataset, header: Dataset) -> None:
-    """Stored values -> HU as the source says, HU -> brain window."""
+    """Stored values -> HU by the rescale of the source; HU -> brain window."""
     if "RescaleIntercept" in header and "RescaleSlope" in header:
         state.RescaleIntercept, state.RescaleSlope = header.RescaleIntercept, header.RescaleSlope
         state.RescaleType = header.get("RescaleType") or "HU"
@@ -102,7 +102,7 @@ def _add_grey_values(state: Dataset, header: Dataset) -> None:
 
 
 def _displayed_area(header: Dataset) -> Dataset:
-    """The whole image, its pixels as wide and high as they are."""
+    """The whole image with the aspect ratio of its pixels."""
     area = Dataset()
     area.DisplayedAreaTopLeftHandCorner = [1, 1]
     area.DisplayedAreaBottomRightHandCorner = [header.Columns, header.Rows]
@@ -135,10 +135,10 @@ def _annotation(context: Context, read: ReadSlice) -> Dataset:
     return annotation
 
 
-def _label(words: str) -> Dataset:
-    """Along the lower edge of the display."""
+def _label(text: str) -> Dataset:
+    """A text along the lower edge of the display."""
     label = Dataset()
-    label.UnformattedTextValue = words
+    label.UnformattedTextValue = text
     label.BoundingBoxAnnotationUnits = "DISPLAY"
     label.BoundingBoxTopLeftHandCorner, label.BoundingBoxBottomRightHandCorner = (
         [0.02, 0.93],

@@ -14,8 +14,8 @@ Kind = Literal["sr", "summary", "overlay", "presentation_state", "key_objects", 
 
 @dataclass(frozen=True, kw_only=True)
 class ResultObject:
-    """An object with its file meta information: Explicit VR Little Endian, pixels in RLE if they
-    are compressed.
+    """An object with its file meta information. Transfer syntax: Explicit VR Little Endian, or RLE
+    Lossless for compressed pixels.
     """
 
     kind: Kind
@@ -37,6 +37,6 @@ class ResultObject:
 
 
 def name_implementation(dataset: Dataset, version: str) -> None:
-    """The file meta information says who wrote the file, not which library did."""
+    """Name this implementation, not the library, in the file meta information."""
     dataset.file_meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     dataset.file_meta.ImplementationVersionName = version_name_of_file(version)

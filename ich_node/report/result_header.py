@@ -1,5 +1,5 @@
-"""What every object of one set of results says alike: who made it, when, for whom, and the UIDs
-that follow from it.
+"""What all objects of one set of results have in common: equipment, time, patient and study, and
+the source of their UIDs.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,14 @@ from ich_node.dicom.identity import PRODUCT
 from ich_node.report.result import name_implementation
 from ich_node.report.uids import UidMaker, uid_from
 
-WITHHELD = {"PatientName", "ReferringPhysicianName", "AcquisitionDateTime"}
+# highdicom prints unusual names in warnings, and would write the acquisition time as the time at
+# which the scanner contributed to our object.
+NOT_FOR_CONSTRUCTORS = {"PatientName", "ReferringPhysicianName", "AcquisitionDateTime"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Algorithm:
-    """What read. version: of the software; details: the operating point in words."""
+    """Software and model. version: of the software; details: operating point and peak rule."""
 
     name: str
     version: str
@@ -31,8 +33,8 @@ class Algorithm:
 
 @dataclass(frozen=True, kw_only=True)
 class ResultHeader:
-    """ae_title: this node's name in the objects. header: of the first source object, clean; at: the
-    time of all objects.
+    """ae_title: this node's name in the objects; source_header: the clean header of the first
+    source object; at: the time of all objects, in the time zone of the source.
     """
 
     algorithm: Algorithm
@@ -54,7 +56,7 @@ class ResultHeader:
         return self.at.strftime("%H%M%S.%f")
 
     def equipment(self) -> dict[str, Any]:
-        """General Equipment and the dates of an object, as highdicom's constructors take them."""
+        """General Equipment and dates, as keyword arguments of highdicom's constructors."""
         return {
             "manufacturer": PRODUCT,
             "manufacturer_model_name": PRODUCT,
@@ -68,8 +70,8 @@ class ResultHeader:
         }
 
     def finish(self, dataset: hd.base.SOPClass) -> None:
-        """Inherit patient and study; say where, by whom and when (from `at` alone: a second build
-        is the same bytes).
+        """Copy patient and study from the source, and set every time to `at`, so that a second
+        build gives the same bytes.
         """
         dataset.copy_patient_and_study_information(self.source_header)
         dataset.InstanceCreationDate, dataset.InstanceCreationTime = DA(self.date), TM(self.time)
@@ -84,23 +86,20 @@ class ResultHeader:
 
 
 def without_person(header: Dataset) -> Dataset:
-    """The header for highdicom's constructors, which warn of unusual names by printing them;
-    `finish` adds the patient.
-
-    Without the acquisition time, too: it would be written as the time at which the scanner
-    contributed to our object.
-    """
+    """The header for highdicom's constructors; `ResultHeader.finish` adds the patient."""
     kept = Dataset()
     for element in header:
-        if element.keyword not in WITHHELD:
+        if element.keyword not in NOT_FOR_CONSTRUCTORS:
             kept.add(element)
     kept.PatientName = kept.ReferringPhysicianName = ""
     return kept
 
 
 def in_the_zone_of(header: Dataset, at: datetime) -> datetime:
-    """TimezoneOffsetFromUTC governs every time of an object, inherited ones too: where the source
-    names its zone, ours follow.
+    """`at` in the time zone of the source, if the source has one: TimezoneOffsetFromUTC applies to
+    every time of an object, those copied from the source included.
+
+    Raises ValueError if `at` has no time zone.
     """
     if at.utcoffset() is None:
         raise ValueError("the time of a report needs its time zone")

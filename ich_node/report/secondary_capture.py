@@ -1,5 +1,5 @@
-"""Pictures as DICOM: Secondary Captures in one series, the summary first, each overlay placed where
-its slice is.
+"""The pictures as Secondary Captures in one series: the summary page first, then the overlays with
+the position of their slices.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,20 @@ from ich_node.report.tree import code_item, reference_to
 
 SERIES_NUMBER = 9002
 SERIES_DESCRIPTION = series_description("overlay")
-OVERLAY_DERIVATION = "CT slice in the brain window (40/80 HU), likelihood of hemorrhage in colour, lesions as numbered x"
-SUMMARY_DERIVATION = "Summary page: the answer, lesions, probability of each slice, positive slices with likelihood in colour"
+OVERLAY_DERIVATION = (
+    "CT slice in the brain window (40/80 HU), likelihood of hemorrhage in colour, "
+    "lesions as numbered x"
+)
+SUMMARY_DERIVATION = (
+    "Summary page: the answer, lesions, probability of each slice, "
+    "positive slices with likelihood in colour"
+)
 
 
 def write_overlay(
     context: Context, read: ReadSlice, likelihood_YX: NDArray[np.float32]
 ) -> ResultObject:
-    """likelihood_YX: 0..1 in the pixels of the slice."""
+    """likelihood_YX: 0 to 1, in the pixels of the slice."""
     rgb_YXC = render_overlay(
         read.slice,
         likelihood_YX,
@@ -42,12 +48,12 @@ def write_overlay(
     image.DerivationDescription = OVERLAY_DERIVATION
     image.ImageComments = _comments(context, read)
     image.PixelSpacing = list(read.header.PixelSpacing)
-    _place(image, read.header)
+    _add_position(image, read.header)
     return ResultObject(kind="overlay", dataset=image)
 
 
 def write_summary(context: Context, tiles: Sequence[Tile]) -> ResultObject:
-    """The page that a reader sees first. It shows many slices, so it lies nowhere."""
+    """The summary page. It shows several slices, so it has no position."""
     image = _capture(
         context,
         render_summary(context, tiles),
@@ -63,13 +69,12 @@ def write_summary(context: Context, tiles: Sequence[Tile]) -> ResultObject:
 def patient_orientation(
     image_orientation: tuple[float, float, float, float, float, float],
 ) -> tuple[str, str]:
-    """PS3.3 C.7.6.1.1.1: where rows and columns run to, by the main axis (patient axes run to L, P
-    and H).
-    """
+    """Patient Orientation (PS3.3 C.7.6.1.1.1): the main direction of rows and of columns."""
     return _direction(image_orientation[:3]), _direction(image_orientation[3:])
 
 
 def _direction(cosines: tuple[float, ...]) -> str:
+    # The patient axes point to L, P and H.
     axis = int(np.argmax(np.abs(cosines)))
     return "LPH"[axis] if cosines[axis] > 0 else "RAF"[axis]
 
@@ -102,12 +107,12 @@ def _capture(
     image.BodyPartExamined = "HEAD"
     image.BurnedInAnnotation = "YES"
     image.RecognizableVisualFeatures = "NO"
-    _say_lossy(image, [read.header for read in shown])
+    _add_lossy_compression(image, [read.header for read in shown])
     image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = (
         DA(context.result_header.date),
         TM(context.result_header.time),
     )
-    _refer(image, [read.header for read in shown])
+    _add_references(image, [read.header for read in shown])
     context.result_header.finish(image)
     return image
 
@@ -122,9 +127,9 @@ def _add_pixels(image: Dataset, rgb_YXC: NDArray[np.uint8], options: ReportOptio
         image.compress(RLELossless, generate_instance_uid=False)
 
 
-def _say_lossy(image: Dataset, headers: Sequence[Dataset]) -> None:
-    """A picture of lossy pixels is lossy, however it is stored; ratio and method are those of the
-    first such source.
+def _add_lossy_compression(image: Dataset, headers: Sequence[Dataset]) -> None:
+    """Lossy Image Compression of a picture whose source was compressed with loss. Ratio and method
+    are those of the first such source.
     """
     lossy = [header for header in headers if header.get("LossyImageCompression") == "01"]
     image.LossyImageCompression = "01" if lossy else "00"
@@ -133,7 +138,7 @@ def _say_lossy(image: Dataset, headers: Sequence[Dataset]) -> None:
             setattr(image, keyword, lossy[0][keyword].value)
 
 
-def _refer(image: Dataset, headers: Sequence[Dataset]) -> None:
+def _add_references(image: Dataset, headers: Sequence[Dataset]) -> None:
     series = Dataset()
     series.SeriesInstanceUID = headers[0].SeriesInstanceUID
     series.ReferencedInstanceSequence = [reference_to(header) for header in headers]
@@ -144,8 +149,8 @@ def _refer(image: Dataset, headers: Sequence[Dataset]) -> None:
 
 
 def _comments(context: Context, read: ReadSlice) -> str:
-    """Which lesion of the SR each number is: a Secondary Capture has no other place for tracking
-    UIDs.
+    """Research use, and the tracking UID of each numbered lesion, for which a Secondary Capture has
+    no other attribute.
     """
     lesions = {lesion.number: lesion for lesion, _ in context.marks_on(read)}
     tracked = [
@@ -155,8 +160,8 @@ def _comments(context: Context, read: ReadSlice) -> str:
     return " ".join([RESEARCH_USE, *tracked])
 
 
-def _place(image: Dataset, header: Dataset) -> None:
-    """Position and orientation mean something only within a frame of reference."""
+def _add_position(image: Dataset, header: Dataset) -> None:
+    """Image Plane, if there is a frame of reference: without one, a position has no meaning."""
     if "FrameOfReferenceUID" not in header:
         return
     image.FrameOfReferenceUID = header.FrameOfReferenceUID

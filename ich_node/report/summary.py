@@ -1,18 +1,17 @@
-"""One page that says it all: the answer, the lesions, where along the head they are, and the
-positive slices side by side.
+"""The summary page: the answer, the lesions, the probability of each slice, and the positive slices
+side by side.
 
 ::
 
     ┌──────────────────────────────────────┐
     │ INTRACRANIAL HEMORRHAGE PRESENT 97 % │   the answer
     │ series, model         │ lesions      │   facts
-    │ ▁▁▂▇█▇▅▂▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁ │   probability of each slice, feet to head, with the threshold
-    │ ▢ ▢ ▢ ▢                              │   montage
-    │ ▢ ▢ ▢ ▢                              │
-    │ RESEARCH USE ONLY                    │
-    └──────────────────────────────────────┘
+    │ ▁▁▂▇█▇▅▂▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁ │   probability of each slice, feet to head, with the
+    threshold │ ▢ ▢ ▢ ▢                              │   montage │ ▢ ▢ ▢ ▢
+    │ │ RESEARCH USE ONLY                    │ └──────────────────────────────────────┘
 
-No patient is in it. The smallest type is 13 pixels high where the page is shown at 512 pixels.
+It contains no data of the patient. The smallest type is 13 pixels high where the page is shown at
+512 pixels.
 """
 
 from collections.abc import Sequence
@@ -44,7 +43,7 @@ MARGIN = 28
 TITLE, TEXT, SMALL = 44, 27, 26
 QUIET = (150, 150, 150)
 BELOW = (95, 120, 150)
-# orange against blue: seen apart by every kind of colour vision, and by its height anyway
+# Orange and blue differ with every kind of colour vision.
 ABOVE = (249, 160, 30)
 STRIP_TOP, STRIP_BOTTOM = 352, 446
 MONTAGE_TOP, MONTAGE_BOTTOM = 502, 972
@@ -53,12 +52,12 @@ MOST_LESIONS = 5
 GAP = 8
 CROSS = 15
 TISSUE_HU = -300
-COARSE = 4  # the head is looked for in every fourth pixel
+COARSE = 4  # the head is searched for in every fourth pixel
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """A slice of the montage. likelihood_YX: 0..1 in the pixels of the slice."""
+    """A slice of the montage. likelihood_YX: 0 to 1, in the pixels of the slice."""
 
     read: ReadSlice
     likelihood_YX: NDArray[np.float32]
@@ -77,8 +76,8 @@ def render_summary(context: Context, tiles: Sequence[Tile]) -> NDArray[np.uint8]
 
 
 def choose_tiles(context: Context) -> list[ReadSlice]:
-    """The slices of the montage: the peak of each lesion, then the most probable ones; in the order
-    of the series.
+    """At most MOST_TILES slices, in the order of the series. Those with the peak of a lesion are
+    chosen first, then the most probable ones.
     """
     peaks = {
         lesion.peak.slice.sop_instance_uid: -lesion.number for lesion in reversed(context.lesions)
@@ -105,7 +104,7 @@ def answer_line(context: Context) -> str:
 
 
 def fact_lines(context: Context) -> list[str]:
-    """Of the series and the model; nothing that points to a person."""
+    """Facts of the series and the model, nothing of the patient."""
     positions_mm = [read.slice.position_mm for read in context.slices]
     algorithm = context.result_header.algorithm
     facts = [
@@ -124,7 +123,7 @@ def fact_lines(context: Context) -> list[str]:
 
 
 def lesion_lines(context: Context) -> list[tuple[str, ...]]:
-    """A row for each lesion: number, certainty, slices, height."""
+    """A row for each of the first MOST_LESIONS lesions: number, certainty, slices, height."""
     rows: list[tuple[str, ...]] = []
     for lesion in context.lesions[:MOST_LESIONS]:
         numbers = [context.slice_of(mark).number for mark in lesion.marks]
@@ -176,7 +175,7 @@ def _write_columns(draw: ImageDraw.ImageDraw, context: Context) -> None:
 
 
 def _draw_strip(draw: ImageDraw.ImageDraw, context: Context) -> None:
-    """A bar for each slice, as high as its probability; feet at the left."""
+    """A bar for the probability of each slice, the slice nearest to the feet at the left."""
     left, right = MARGIN + 74, PAGE_PX - MARGIN
     probabilities = [read.reading.probability for read in context.slices]
     edges = np.linspace(left, right, len(probabilities) + 1)
@@ -218,7 +217,7 @@ def _draw_montage(page: Image.Image, context: Context, tiles: Sequence[Tile]) ->
 
 
 def _draw_tile(tile: Tile, lesions: Sequence[Lesion], size: tuple[int, int]) -> Image.Image:
-    """The head alone, as large as it fits, in square millimetres."""
+    """The part of the slice that shows the head, enlarged to the tile, with square pixels."""
     slice_ = tile.read.slice
     rows, columns = _head_box(slice_)
     rgb_YXC = blend(grey(slice_), tile.likelihood_YX)[rows, columns]
@@ -249,8 +248,8 @@ def _draw_tile(tile: Tile, lesions: Sequence[Lesion], size: tuple[int, int]) -> 
 
 
 def _head_box(slice_: Slice) -> tuple[slice, slice]:
-    """Rows and columns of the largest body in the slice, which is not the head holder, with a
-    margin.
+    """Rows and columns of the largest connected tissue, with a margin; smaller ones are the head
+    holder.
     """
     tissue_YX = ((slice_.hu_YX > TISSUE_HU) & ~slice_.padding_YX)[::COARSE, ::COARSE]
     bodies_YX, count = ndimage.label(tissue_YX)
@@ -262,7 +261,7 @@ def _head_box(slice_: Slice) -> tuple[slice, slice]:
 
 
 def _widened(coarse: slice, length: int) -> slice:
-    """In pixels, with a margin, within the matrix."""
+    """The coarse range in pixels, with a margin, within the matrix."""
     return slice(max(0, (coarse.start - 2) * COARSE), min(length, (coarse.stop + 2) * COARSE))
 
 

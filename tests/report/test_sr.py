@@ -400,9 +400,11 @@ def test_lesions_come_by_certainty_with_all_their_marks():
     assert [certainty(group) for group in planar_groups] == [95.0, 70.0, 60.0, 65.0]
     sentences = [text for text in texts(document) if text.startswith("Lesion")]
     assert sentences == [
-        "Lesion 1: certainty 95.0 %, slice 4 of 6, 5.0 mm high; peak on slice 4 at column 320.5, row 300.5 "
+        "Lesion 1: certainty 95.0 %, slice 4 of 6, 5.0 mm high; peak on slice 4 at column 320.5,"
+        " row 300.5 "
         "(x 29.0, y 20.0, z 20.0 mm).",
-        "Lesion 2: certainty 70.0 %, slices 2 to 4 of 6, 15.0 mm high; peak on slice 3 at column 120.5, row 100.5 "
+        "Lesion 2: certainty 70.0 %, slices 2 to 4 of 6, 15.0 mm high; peak on slice 3 at column"
+        " 120.5, row 100.5 "
         "(x -61.0, y -70.0, z 15.0 mm).",
     ]
 

@@ -58,7 +58,7 @@ class Hl7Connection:
             return Sent()
         if code not in REFUSED:
             raise PeerUnavailable("the peer's acknowledgement has no code that HL7 knows")
-        words = notification.identifiers.hidden_in(acknowledgement.words)
+        words = notification.identifiers.masked_in(acknowledgement.words)
         quoted = f" ({words})" if words else ""
         return NotSent(reason=f"the peer refuses the message: {code}{quoted}")
 

@@ -64,7 +64,7 @@ class WebhookConnection:
         )
         if response.ok:
             return Sent()
-        words = notification.identifiers.hidden_in(response.quoted())
+        words = notification.identifiers.masked_in(response.quoted())
         quoted = f" ({words})" if words else ""
         return NotSent(
             reason=f"the peer refuses the notification: status {response.status}{quoted}"
