@@ -20,15 +20,15 @@ class RocPoint:
 
 def area_under_curve(score_N: NDArray[np.floating], label_N: NDArray[np.bool_]) -> float:
     """The probability that a positive scores above a negative, ties half; nan where one of them is
-    missing.
+    missing. The Mann-Whitney U statistic divided by the number of pairs.
     """
     positives, negatives = int(label_N.sum()), int((~label_N).sum())
     if not positives or not negatives:
         return nan
-    _, place_N, times = np.unique(score_N, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(times) - (times - 1) / 2
-    above = float(mean_rank[place_N][label_N].sum()) - positives * (positives + 1) / 2
-    return above / (positives * negatives)
+    from scipy.stats import mannwhitneyu  # 0.3 s to load
+
+    above = mannwhitneyu(score_N[label_N], score_N[~label_N], method="asymptotic").statistic
+    return float(above) / (positives * negatives)
 
 
 def roc_point(
