@@ -1,19 +1,16 @@
-"""Every peak that any rule could keep, looked at once: after that a PeakRule is a filter over a few
+"""Every peak that any rule could keep, measured once: after that a PeakRule is a filter over a few
 numbers a candidate.
 
-`find_peaks` is exact but works on the whole map (about 1 ms with the upsampling); tuning asks it
-thousands of times about the same maps. What it asks of a pixel can be said once, whatever h, T and
-d will be:
+`find_peaks` works on the whole map (about 1 ms with the upsampling); tuning asks it thousands of
+times about the same maps. What it asks of a pixel can be said once, whatever h, T and d will be:
 
 - value: T compares with it, exclusive;
 - reach: the Chebyshev distance to the nearest higher pixel. The pixel equals the dilation of size d exactly if reach > d;
 - saddle: the highest level at which it is still connected to something higher (its merging level in the tree of the map's
-  components). The h-maxima transform keeps it exactly if saddle <= value - h;
-- edge: its distance to the border, for rules that exclude it.
+  components). The h-maxima transform keeps it exactly if saddle <= value - h.
 
-Only pixels that are a maximum among their eight neighbours can qualify for any d >= 1. What remains
-is the spacing of equal maxima, which a filter cannot say, so `keep` does that by hand on the few
-that tie.
+Only pixels that are a maximum among their eight neighbours can qualify for any d >= 1. The
+candidates and the rule itself are those of the served detector (ich_node/detection).
 """
 
 from collections.abc import Iterator
@@ -23,6 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ich_node.detection import candidates as served
+from ich_node.detection import peaks
+from ich_node.detection.candidates import Candidates
 from ich_node.detection.peaks import PeakRule
 from ich_node.detection.prominence import EIGHT_NEIGHBOURS
 
@@ -31,96 +31,44 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))  # half of the eight: every pair 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidates:
-    """The maxima of one map on the input grid, highest first (equal ones in reading order): arrays
-    of length N.
+class MeasuredCandidates(Candidates):
+    """The maxima of one map with what decides about each of them for any rule."""
 
-    range_: highest minus lowest value of the map; a rule with a larger h finds nothing in it.
-    """
-
-    row_N: NDArray[np.intp]
-    column_N: NDArray[np.intp]
-    value_N: NDArray[np.float32]
     reach_N: NDArray[np.intp]
     saddle_N: NDArray[np.float32]
-    edge_N: NDArray[np.intp]
-    range_: np.float32
-
-    def __len__(self) -> int:
-        return len(self.row_N)
 
 
-def find_candidates(likelihood_YX: NDArray[np.float32], floor: float = -np.inf) -> Candidates:
-    """likelihood_YX: the map on the input grid, as `find_peaks` gets it. floor: no rule that is
-    asked has a lower T.
+def find_candidates(
+    likelihood_YX: NDArray[np.float32], floor: float = -np.inf
+) -> MeasuredCandidates:
+    """likelihood_YX: the map on the input grid, as `find_peaks` gets it. floor: no rule that will be
+    tried has a lower T.
     """
-    rows, columns = likelihood_YX.shape
-    maximum_YX = likelihood_YX == ndimage.maximum_filter(likelihood_YX, size=3, mode="nearest")
-    if maximum_YX.all():  # a constant map has no peak
-        maximum_YX[:] = False
-    row_N, column_N = np.nonzero(maximum_YX & (likelihood_YX > floor))
-    order_N = np.argsort(-likelihood_YX[row_N, column_N], kind="stable")
-    row_N, column_N = row_N[order_N], column_N[order_N]
-    saddle_YX = _saddles(likelihood_YX, maximum_YX) if len(row_N) else likelihood_YX
-    return Candidates(
-        row_N=row_N,
-        column_N=column_N,
-        value_N=likelihood_YX[row_N, column_N],
-        reach_N=_reach(likelihood_YX, row_N, column_N),
-        saddle_N=saddle_YX[row_N, column_N],
-        edge_N=np.minimum.reduce([row_N, column_N, rows - 1 - row_N, columns - 1 - column_N]),
-        range_=np.ptp(likelihood_YX),
+    found = served.find_candidates(likelihood_YX, floor=floor, within_px=1)
+    saddle_YX = _saddles(likelihood_YX) if len(found) else likelihood_YX
+    return MeasuredCandidates(
+        row_N=found.row_N,
+        column_N=found.column_N,
+        value_N=found.value_N,
+        shape_YX=found.shape_YX,
+        range_=found.range_,
+        reach_N=_reach(likelihood_YX, found.row_N, found.column_N),
+        saddle_N=saddle_YX[found.row_N, found.column_N],
     )
 
 
-def keep(candidates: Candidates, rule: PeakRule) -> NDArray[np.bool_]:
+def keep(candidates: MeasuredCandidates, rule: PeakRule) -> NDArray[np.bool_]:
     """Which candidates `find_peaks` would return for this rule, in the same order."""
     passes_N = (candidates.value_N > rule.min_likelihood) & (
         candidates.reach_N > rule.min_distance_px
     )
-    if rule.exclude_border:
-        passes_N &= candidates.edge_N >= rule.min_distance_px
-    if rule.min_prominence > candidates.range_ or not passes_N.any():
-        return np.zeros_like(passes_N)
-    if rule.min_distance_px > 1:
-        passes_N = _space(candidates, passes_N, rule.min_distance_px)
-    if rule.min_prominence > 0:
-        passes_N &= candidates.saddle_N <= candidates.value_N - rule.min_prominence
-    return passes_N
 
+    def prominent(passes_N: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        # in double precision, as the flood: h may be less than the step of a float32
+        level_N = candidates.value_N.astype(np.float64) - rule.min_prominence
+        return passes_N & (candidates.saddle_N <= level_N)
 
-def _space(
-    candidates: Candidates, passes_N: NDArray[np.bool_], min_distance_px: int
-) -> NDArray[np.bool_]:
-    """Two that pass and are nearer than d must be equal (each is the highest within d): the first
-    in reading order stays.
-    """
-    spaced_N = passes_N.copy()
-    for first, last in _ties(candidates.value_N, passes_N):
-        kept: list[int] = []
-        for index in range(first, last):
-            if not passes_N[index]:
-                continue
-            near = any(
-                max(
-                    abs(int(candidates.row_N[index] - candidates.row_N[other])),
-                    abs(int(candidates.column_N[index] - candidates.column_N[other])),
-                )
-                < min_distance_px
-                for other in kept
-            )
-            spaced_N[index] = not near
-            if not near:
-                kept.append(index)
-    return spaced_N
-
-
-def _ties(value_N: NDArray[np.float32], passes_N: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Runs [first, last) of equal values, at least two of which pass; value_N is sorted."""
-    starts = np.flatnonzero(np.diff(value_N, prepend=np.float32(np.nan)) != 0)
-    for first, last in zip(starts, np.append(starts[1:], len(value_N)), strict=True):
-        if last - first > 1 and passes_N[first:last].sum() > 1:
-            yield int(first), int(last)
+    return peaks.keep(candidates, rule, passes_N=passes_N, prominent=prominent)
 
 
 def _reach(
@@ -191,16 +139,14 @@ def _steps(
         yield np.minimum(first_N + step * side, end_N - side)
 
 
-def _saddles(
-    likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def _saddles(likelihood_YX: NDArray[np.float32]) -> NDArray[np.float32]:
     """At each maximum the level at which it joins something higher; -inf for the highest.
 
     Every pixel climbs to a maximum by its highest neighbour. Between two such basins the pass is
     the highest pair of touching pixels (the lower of the two counts); merging basins from the
     highest pass down gives the levels (Kruskal).
     """
-    summit_P = _summits(likelihood_YX, maximum_YX)
+    summit_P = _summits(likelihood_YX)
     value_P = likelihood_YX.ravel()
     saddle_P = np.full(value_P.size, -np.inf, dtype=np.float32)
     leader: dict[int, int] = {}
@@ -228,7 +174,7 @@ def _saddles(
     return saddle_P[summit_P].reshape(likelihood_YX.shape)
 
 
-def _summits(likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]) -> NDArray[np.intp]:
+def _summits(likelihood_YX: NDArray[np.float32]) -> NDArray[np.intp]:
     """For every pixel the flat index of the maximum that it climbs to; a plateau of maxima is named
     by its first pixel.
     """
@@ -243,6 +189,7 @@ def _summits(likelihood_YX: NDArray[np.float32], maximum_YX: NDArray[np.bool_]) 
             better_YX = neighbour_YX > best_YX
             best_YX = np.where(better_YX, neighbour_YX, best_YX)
             up_YX = np.where(better_YX, flat_YX + down * columns + right, up_YX)
+    maximum_YX = best_YX == likelihood_YX
     # 0 is there too: not every pixel is a maximum
     plateau_YX, _ = ndimage.label(maximum_YX, structure=EIGHT_NEIGHBOURS)
     _, first_L = np.unique(plateau_YX, return_index=True)

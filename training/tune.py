@@ -19,7 +19,7 @@ from ich_node.detection.peaks import PeakRule, upsample
 from ich_node.model.bundle import Bundle
 from ich_node.scoring.counts import Counts
 from ich_node.scoring.points import Point, holds
-from training.candidates import UNBOUNDED, Candidates, find_candidates, keep
+from training.candidates import UNBOUNDED, MeasuredCandidates, find_candidates, keep
 from training.errors import DataError
 from training.predictions import PredictedSlice
 
@@ -37,7 +37,7 @@ class TunableSlice:
 
     probability: float
     highest: float  # of the map before upsampling
-    candidates: Candidates
+    candidates: MeasuredCandidates
     inside_NB: NDArray[np.bool_]
     outside_N: NDArray[np.bool_]
 
@@ -118,7 +118,7 @@ def _floor(
 
 def _tunable(
     slice_: PredictedSlice,
-    candidates: Candidates,
+    candidates: MeasuredCandidates,
     highest: float,
     bundle: Bundle,
     ignored_kinds: frozenset[str],
@@ -210,7 +210,7 @@ class Ranges:
         return float(self._given_up[name][0]), float(self._given_up[name][-1])
 
 
-def prominence(candidates: Candidates) -> NDArray[np.float32]:
+def prominence(candidates: MeasuredCandidates) -> NDArray[np.float32]:
     """The largest h that keeps each candidate; of a highest one the range of the map."""
     saddled_N = np.isfinite(candidates.saddle_N)
     falls_N = candidates.value_N - np.where(saddled_N, candidates.saddle_N, np.float32(0))

@@ -1,30 +1,38 @@
-"""LikelihoodMap -> Peaks: the detector of Nemcek 2021 §II-D, in a form that is exact and does not
-flood the whole map.
+"""LikelihoodMap -> Peaks: the detector of Nemcek 2021 §II-D, exactly, without flooding the whole
+map.
 
-Local maxima are the pixels that equal the grey dilation of the map; they must be higher than T, at
-least d apart, and stand out by h (h-maxima transform). A candidate survives the h-maxima transform
-exactly when the connected region above `value - h` around it holds nothing higher. So only the part
-of the map above T is dilated, and only the surroundings of the few candidates are flooded. Points
-and their order are those of `skimage.feature.peak_local_max` and `skimage.morphology.h_maxima`.
+Candidates are the maxima of the map (candidates.py). Those are kept that are higher than T, at
+least d apart, and stand out by h (h-maxima transform). Points and their order are those of
+`skimage.feature.peak_local_max` and `skimage.morphology.h_maxima`, which take 15 to 30 times as
+long (benchmarks/detector.py).
+
+`keep` is the only place that applies a PeakRule. It gets h-prominence from whoever can answer it
+best: serving applies one rule to a map and floods the surroundings of a few candidates
+(prominence.py); tuning tries thousands of rules on a map and computes every candidate's saddle once
+(training/candidates.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ich_node.detection.bilinear import enlarging, resample
-from ich_node.detection.prominence import standing_out
+from ich_node.detection.candidates import Candidates, find_candidates
+from ich_node.detection.prominence import are_prominent
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeakRule:
     """What counts as a peak. Tuned, never guessed.
 
-    min_distance_px: d, Chebyshev, in pixels of the network input. min_likelihood: T, in the map's
-    unit, exclusive. min_prominence: h, in the map's unit. slice_gate: a slice whose probability is
-    lower has no peaks; 0 switches it off. exclude_border: drop peaks nearer than d to the edge, as
-    the published detector does.
+    min_distance_px: d, Chebyshev, at least 1, in pixels of the network input. min_likelihood: T, in
+    the map's unit, exclusive. min_prominence: h, in the map's unit. slice_gate: a slice whose
+    probability is lower has no peaks; 0 switches it off. exclude_border: drop peaks nearer than d
+    to the edge, as the published detector does.
     """
 
     min_distance_px: int
@@ -57,99 +65,70 @@ def find_peaks(likelihood_YX: NDArray[np.float32], rule: PeakRule) -> list[Peak]
     likelihood_YX: the map on the input grid. The slice gate is the caller's, who knows the
     probability.
     """
-    highest, lowest = likelihood_YX.max(), likelihood_YX.min()
-    # a constant map has no maximum, and nothing stands out by more than the map's range
-    if (
-        highest <= rule.min_likelihood
-        or highest == lowest
-        or rule.min_prominence > highest - lowest
-    ):
-        return []
-    candidates = _spaced(likelihood_YX, _local_maxima(likelihood_YX, rule), rule.min_distance_px)
-    if rule.min_prominence > 0:
-        candidates = standing_out(
-            likelihood_YX, candidates, rule.min_prominence, apart_px=rule.min_distance_px
+    candidates = find_candidates(
+        likelihood_YX, floor=rule.min_likelihood, within_px=rule.min_distance_px
+    )
+
+    def prominent(passes_N: Mask) -> Mask:
+        passes_N[passes_N] = are_prominent(
+            likelihood_YX,
+            candidates.row_N[passes_N],
+            candidates.column_N[passes_N],
+            prominence=rule.min_prominence,
+            apart_px=rule.min_distance_px,
         )
+        return passes_N
+
+    # every candidate exceeds T and is the highest within d already
+    kept_N = keep(
+        candidates, rule, passes_N=np.ones(len(candidates), dtype=bool), prominent=prominent
+    )
     return [
-        Peak(row=row, column=column, likelihood=float(likelihood_YX[row, column]))
-        for row, column in candidates
+        Peak(row=row, column=column, likelihood=likelihood)
+        for row, column, likelihood in zip(
+            candidates.row_N[kept_N].tolist(),
+            candidates.column_N[kept_N].tolist(),
+            candidates.value_N[kept_N].tolist(),
+            strict=True,
+        )
     ]
 
 
-def _local_maxima(likelihood_YX: NDArray[np.float32], rule: PeakRule) -> list[tuple[int, int]]:
-    """(row, column) of pixels above T with nothing higher within d; the highest first, equal ones
-    in reading order.
+def keep(
+    candidates: Candidates, rule: PeakRule, *, passes_N: Mask, prominent: Callable[[Mask], Mask]
+) -> Mask:
+    """Which candidates are peaks by the rule.
+
+    passes_N: those that exceed T and have nothing higher within d. prominent: of a mask, those that
+    stand out by h.
     """
-    high_YX = likelihood_YX > rule.min_likelihood
-    border_px = rule.min_distance_px if rule.exclude_border else 0
-    high_YX[:border_px] = high_YX[:, :border_px] = False
-    high_YX[max(0, len(high_YX) - border_px) :] = False
-    high_YX[:, max(0, high_YX.shape[1] - border_px) :] = False
-    if not high_YX.any():
-        return []
-    rows, columns = (
-        _extent(np.flatnonzero(high_YX.any(axis=1))),
-        _extent(np.flatnonzero(high_YX.any(axis=0))),
-    )
-    dilated_YX = _dilated(likelihood_YX, rows, columns, rule.min_distance_px)
-    row_N, column_N = np.nonzero(
-        high_YX[rows, columns] & (likelihood_YX[rows, columns] == dilated_YX)
-    )
-    row_N, column_N = row_N + rows.start, column_N + columns.start
-    order_N = np.argsort(-likelihood_YX[row_N, column_N], kind="stable")
-    return list(zip(row_N[order_N].tolist(), column_N[order_N].tolist(), strict=True))
+    if rule.exclude_border:
+        passes_N = passes_N & (candidates.edge_N >= rule.min_distance_px)
+    # nothing stands out by more than the map's range
+    if rule.min_prominence > candidates.range_ or not passes_N.any():
+        return np.zeros_like(passes_N)
+    if rule.min_distance_px > 1:
+        passes_N = _spaced(candidates, passes_N, rule.min_distance_px)
+    return prominent(passes_N) if rule.min_prominence > 0 else passes_N
 
 
-def _extent(place_N: NDArray[np.intp]) -> slice:
-    """From the first to the last place."""
-    return slice(int(place_N[0]), int(place_N[-1]) + 1)
-
-
-def _dilated(
-    likelihood_YX: NDArray[np.float32], rows: slice, columns: slice, reach_px: int
-) -> NDArray[np.float32]:
-    """The highest value within reach_px (Chebyshev) of each pixel of the part given by rows and
-    columns.
+def _spaced(candidates: Candidates, passes_N: Mask, distance_px: int) -> Mask:
+    """Of those nearer to each other than d the first in reading order. They are equally high: each
+    is the highest within d.
     """
-    top, left = rows.start - reach_px, columns.start - reach_px
-    part_YX = np.full(
-        (rows.stop + reach_px - top, columns.stop + reach_px - left),
-        -np.inf,
-        dtype=likelihood_YX.dtype,
-    )
-    inside_YX = likelihood_YX[
-        max(0, top) : rows.stop + reach_px, max(0, left) : columns.stop + reach_px
-    ]
-    first_row, first_column = max(0, -top), max(0, -left)
-    part_YX[
-        first_row : first_row + inside_YX.shape[0], first_column : first_column + inside_YX.shape[1]
-    ] = inside_YX
-    return _sliding_maximum(_sliding_maximum(part_YX, 2 * reach_px + 1).T, 2 * reach_px + 1).T
-
-
-def _sliding_maximum(values_YX: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    """Along the first axis: of rows y to y + length - 1. Windows are joined in pairs, so it takes
-    log2(length) passes.
-    """
-    joined = 1
-    while joined < length:
-        step = min(joined, length - joined)
-        values_YX = np.maximum(values_YX[:-step], values_YX[step:])
-        joined += step
-    return values_YX
-
-
-def _spaced(
-    likelihood_YX: NDArray[np.float32], candidates: list[tuple[int, int]], distance_px: int
-) -> list[tuple[int, int]]:
-    """Of those nearer to each other than d the first. They are equally high: each is the highest
-    within d.
-    """
-    taken_YX = np.zeros(likelihood_YX.shape, dtype=bool)
-    spaced = []
-    for row, column in candidates:
-        if not taken_YX[row, column]:
-            spaced.append((row, column))
+    place_N = np.flatnonzero(passes_N)
+    value_N = candidates.value_N[place_N]
+    ties_N = np.diff(value_N) == 0  # they are sorted
+    if not ties_N.any():
+        return passes_N
+    spaced_N = passes_N.copy()
+    taken_YX = np.zeros(candidates.shape_YX, dtype=bool)
+    tied_N = np.append(ties_N, False) | np.insert(ties_N, 0, False)
+    for place in place_N[tied_N].tolist():
+        row, column = int(candidates.row_N[place]), int(candidates.column_N[place])
+        if taken_YX[row, column]:
+            spaced_N[place] = False
+        else:
             top, left = max(0, row - distance_px + 1), max(0, column - distance_px + 1)
             taken_YX[top : row + distance_px, left : column + distance_px] = True
-    return spaced
+    return spaced_N

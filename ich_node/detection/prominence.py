@@ -1,5 +1,8 @@
 """Which maxima stand out of a map by h, as `skimage.morphology.h_maxima` has it, without a flood of
 the whole map.
+
+A maximum survives the h-maxima transform exactly when the connected region above `value - h` around
+it holds nothing higher. So only the surroundings of the few maxima that need it are flooded.
 """
 
 import numpy as np
@@ -7,21 +10,25 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
-Place = tuple[int, int]  # row, column
 
 
-def standing_out(
-    likelihood_YX: NDArray[np.float32], candidates: list[Place], prominence: float, *, apart_px: int
-) -> list[Place]:
-    """Those from which no higher value can be reached without going down by prominence (h).
+def are_prominent(
+    likelihood_YX: NDArray[np.float32],
+    row_N: NDArray[np.intp],
+    column_N: NDArray[np.intp],
+    *,
+    prominence: float,
+    apart_px: int,
+) -> NDArray[np.bool_]:
+    """Of each maximum: can no higher value be reached from it without going down by prominence (h)?
 
-    candidates: (row, column) of pixels with nothing higher within apart_px (Chebyshev).
+    row_N, column_N: pixels with nothing higher within apart_px (Chebyshev).
     """
-    stands_YX = likelihood_YX == likelihood_YX.max()  # there is nothing higher at all
-    row_N, column_N = np.array(candidates, dtype=np.intp).reshape(-1, 2).T
-    stands_YX[row_N, column_N] |= _moated(likelihood_YX, row_N, column_N, prominence, apart_px)
-    known_YX = stands_YX.copy()
-    for row, column in candidates:
+    prominent_YX = likelihood_YX == likelihood_YX.max()  # there is nothing higher at all
+    prominent_YX[row_N, column_N] |= _moated(likelihood_YX, row_N, column_N, prominence, apart_px)
+    known_YX = prominent_YX.copy()
+    for place in np.flatnonzero(~known_YX[row_N, column_N]).tolist():
+        row, column = int(row_N[place]), int(column_N[place])
         if known_YX[row, column]:
             continue
         part, region_YX, finds_higher = _flooded(
@@ -31,8 +38,9 @@ def standing_out(
         equal_YX = region_YX & (likelihood_YX[part] == likelihood_YX[row, column])
         known_YX[part] |= equal_YX
         if not finds_higher:
-            stands_YX[part] |= equal_YX
-    return [(row, column) for row, column in candidates if stands_YX[row, column]]
+            prominent_YX[part] |= equal_YX
+    prominent_N: NDArray[np.bool_] = prominent_YX[row_N, column_N]
+    return prominent_N
 
 
 def _moated(

@@ -1,12 +1,14 @@
 """The detector of the paper, §II-D."""
 
 import os
-import time
 
 import numpy as np
+import pytest
 
 from benchmarks.published_detector import published_detector
-from ich_node.detection.peaks import PeakRule, find_peaks, upsample
+from ich_node.detection import prominence
+from ich_node.detection.peaks import PeakRule, find_peaks
+from tests.support.random_maps import random_map, random_rule
 
 CASES = int(os.environ.get("ICH_NODE_PEAK_CASES", "300"))  # 10,000 by `make peaks`
 
@@ -24,51 +26,6 @@ def test_same_peaks_as_dilation_and_h_maxima():
         assert peaks == published_detector(map_YX, rule), f"seed {seed}: {rule}"
         found += len(peaks)
     assert found > CASES
-
-
-def random_map(rng: np.random.Generator) -> np.ndarray:
-    """Logits, softmax weights, raw noise; rounded to few levels, so that many pixels tie; plateaus
-    and terraces.
-    """
-    low_YX = rng.normal(size=rng.integers(6, 33, 2)).astype(np.float32)
-    size_px = int(rng.integers(24, 120))
-    match rng.choice(["logits", "weights", "noise", "levels", "terraces"]):
-        case "weights":
-            weights_YX = np.exp(4 * low_YX)
-            return upsample(weights_YX / weights_YX.sum(), size_px)
-        case "noise":
-            return low_YX
-        case "levels":
-            steps = np.float32(rng.choice([2, 8]))
-            return np.rint(steps * upsample(low_YX, size_px)) / steps
-        case "terraces":
-            map_YX = np.full(rng.integers(10, 60, 2), rng.normal(), dtype=np.float32)
-            for _ in range(rng.integers(12)):
-                row, column = rng.integers(map_YX.shape)
-                map_YX[row : row + rng.integers(1, 20), column : column + rng.integers(1, 20)] = (
-                    rng.integers(-4, 5) / 2
-                )
-            return map_YX
-    return upsample(low_YX, size_px)
-
-
-def random_rule(rng: np.random.Generator, map_YX: np.ndarray) -> PeakRule:
-    """With the values at which something begins to count or stops: T on a pixel's value, h on the
-    map's range.
-    """
-    lowest, range_ = float(map_YX.min()), float(np.ptp(map_YX))
-    return PeakRule(
-        min_distance_px=int(rng.choice([1, 2, rng.integers(1, 12), rng.integers(1, 120)])),
-        min_likelihood=float(
-            rng.choice(
-                [rng.choice(map_YX.ravel()), lowest + rng.uniform(-0.1, 1) * range_, lowest - 1]
-            )
-        ),
-        min_prominence=float(
-            rng.choice([0.0, 1e-9, 0.5, 1.0, rng.uniform(0, 1.1) * range_, range_])
-        ),
-        exclude_border=bool(rng.integers(2)),
-    )
 
 
 def blob(row: int, column: int, height: float, size: int = 64) -> np.ndarray:
@@ -121,13 +78,24 @@ def test_a_flat_map_has_no_peak():
     )
 
 
-def test_a_plateau_over_the_whole_map_is_found_in_no_time():
-    """Every pixel but one is as high as can be: 16,384 peaks at d 2, each from the pixels that the
-    last one left.
+@pytest.mark.parametrize("side", [64, 128])
+def test_a_plateau_is_flooded_a_few_times_for_all_its_peaks(
+    side: int, monkeypatch: pytest.MonkeyPatch
+):
+    """A quarter of the pixels are peaks at d 2. A flood decides for all that it reaches, and the next
+    one reaches twice as far; none is needed where nothing is higher.
     """
-    map_YX = np.ones((256, 256), np.float32)
-    map_YX[0, 0] = 0.9
+    floods = []
+    flooded = prominence._flooded
+    monkeypatch.setattr(
+        prominence, "_flooded", lambda *at, **more: floods.append(at) or flooded(*at, **more)
+    )
     rule = PeakRule(min_distance_px=2, min_likelihood=0, min_prominence=0.05)
-    began = time.process_time()
-    assert len(find_peaks(map_YX, rule)) == 128 * 128
-    assert time.process_time() - began < 1
+    map_YX = np.ones((side, side), np.float32)
+    map_YX[0, 0] = 1.1
+    assert [(peak.row, peak.column) for peak in find_peaks(map_YX, rule)] == [(0, 0)]
+    assert 0 < len(floods) < np.log2(side)
+    floods.clear()
+    map_YX[0, 0] = 0.9
+    assert len(find_peaks(map_YX, rule)) == side * side // 4
+    assert floods == []

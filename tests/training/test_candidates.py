@@ -3,36 +3,9 @@
 import numpy as np
 import pytest
 
-from ich_node.detection.peaks import PeakRule, find_peaks, upsample
+from ich_node.detection.peaks import PeakRule, find_peaks
+from tests.support.random_maps import random_map, random_rule
 from training.candidates import UNBOUNDED, find_candidates, keep
-
-
-def random_map(rng: np.random.Generator) -> np.ndarray:
-    """Network-like maps: logits or softmax weights on a coarse grid, upsampled; or raw noise; or
-    steps with many ties.
-    """
-    low_YX = rng.normal(size=rng.integers(8, 33, 2)).astype(np.float32)
-    flavour = rng.integers(4)
-    if flavour == 0:
-        weights_YX = np.exp(4 * low_YX)
-        low_YX = weights_YX / weights_YX.sum()
-    if flavour == 1:
-        return low_YX
-    map_YX = upsample(low_YX, int(rng.integers(64, 100)))
-    return np.rint(2 * map_YX) if flavour == 2 else map_YX
-
-
-def random_rule(rng: np.random.Generator, map_YX: np.ndarray) -> PeakRule:
-    return PeakRule(
-        min_distance_px=int(rng.integers(1, 60)),
-        min_likelihood=float(
-            rng.choice([rng.choice(map_YX.ravel()), rng.uniform(map_YX.min() - 0.1, map_YX.max())])
-        ),
-        min_prominence=float(
-            rng.choice([0.0, 1e-9, 1.0, rng.uniform(0, 1.1 * np.ptp(map_YX)), np.ptp(map_YX)])
-        ),
-        exclude_border=bool(rng.integers(2)),
-    )
 
 
 def kept(map_YX: np.ndarray, rule: PeakRule) -> list[tuple[int, int, float]]:
@@ -60,9 +33,9 @@ def test_a_filter_is_find_peaks(seed):
 
 def test_a_floor_leaves_out_what_no_rule_above_it_keeps():
     """Above the floor the candidates are those without a floor."""
-    map_YX = random_map(np.random.default_rng(2))
-    every, higher = find_candidates(map_YX), find_candidates(map_YX, floor=0.5)
-    count = int((every.value_N > 0.5).sum())
+    map_YX = np.random.default_rng(2).normal(size=(32, 24)).astype(np.float32)
+    every, higher = find_candidates(map_YX), find_candidates(map_YX, floor=1.5)
+    count = int((every.value_N > 1.5).sum())
     assert 0 < count < len(every)
     for name in ("row_N", "column_N", "value_N", "reach_N", "saddle_N", "edge_N"):
         assert np.array_equal(getattr(every, name)[:count], getattr(higher, name))
