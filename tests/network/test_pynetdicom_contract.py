@@ -32,13 +32,8 @@ from pynetdicom.timer import Timer
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 import ich_node.network
-from ich_node.config.settings import (
-    DicomDestination,
-    ScpSettings,
-    SeriesSettings,
-    Source,
-    TlsSettings,
-)
+from ich_node.config.destinations import DicomDestination
+from ich_node.config.settings import ScpSettings, SeriesSettings, Source, TlsSettings
 from ich_node.ledger import open_ledger
 from ich_node.network import acceptor, entity, requestor
 from ich_node.network.acceptor import state_machine
