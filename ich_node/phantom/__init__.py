@@ -1,7 +1,9 @@
-"""A synthetic head CT with known bleeds, as DICOM: for the demo, commissioning, tests and training."""
+"""A synthetic head CT with known bleeds, as DICOM, for the demo, commissioning, tests and
+training.
+"""
 
 from ich_node.phantom.bleeds import BLEED_KINDS, BleedKind
-from ich_node.phantom.plane import PhantomSlice
+from ich_node.phantom.canvas import PhantomSlice
 from ich_node.phantom.pool import slices_of_head
 from ich_node.phantom.study import Bleed, PhantomStudy, make_study
 

@@ -1,4 +1,4 @@
-"""The five hemorrhages, and the collections that look like one and are none."""
+"""The five hemorrhages, and collections that look like one and are none."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -6,10 +6,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from ich_node.phantom.brain import Spaces, tentorium_height
-from ich_node.phantom.cavity import Cavity
-from ich_node.phantom.frame import Ellipsoid, Field, Frame, cover
-from ich_node.phantom.head import Head
-from ich_node.phantom.noise import Planar
+from ich_node.phantom.frame import Ellipsoid, Field, Frame, Place, cover
+from ich_node.phantom.plane import Plane
 
 BleedKind = Literal["IPH", "IVH", "SAH", "SDH", "EDH"]
 BLEED_KINDS: tuple[BleedKind, ...] = get_args(BleedKind)
@@ -17,24 +15,15 @@ LEAST_CONTRAST_HU = 9.0  # of fresh blood over grey matter
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
-    """A thin plane through the healthy brain, as a lesion finds it."""
+class BrainPlane(Plane):
+    """A plane through the healthy brain, with its fluid spaces."""
 
-    head: Head
-    frame: Frame
-    cavity: Cavity
     spaces: Spaces
-    level_mm: float
-
-    def noise(self, field: Planar, offset_mm: float) -> Field:
-        """A random field that changes slowly from slice to slice; other offsets, other fields."""
-        return field.at(self.level_mm + offset_mm, self.cavity.z_YX.shape, self.frame.pixel_mm)
 
 
-def _pushed(
-    frame: Frame, z_YX: Field, centre: tuple[float, float, float], shift_mm: float, reach_mm: float
-) -> Field:
-    """Away from the centre's side, less with distance."""
+def _displacement(plane: Plane, *, centre: Place, shift_mm: float, reach_mm: float) -> Field:
+    """mm to +x, away from the centre's side; it decreases with the distance."""
+    frame, z_YX = plane.frame, plane.cavity.z_YX
     x, y, z = centre
     away_YX = ((frame.x_YX - x) ** 2 + (frame.y_YX - y) ** 2 + (z_YX - z) ** 2) * np.float32(
         1 / reach_mm**2
@@ -63,34 +52,34 @@ class Intraparenchymal:
     def levels_mm(self) -> tuple[float, float]:
         return self.shape.centre[2] - self.shape.axes[2], self.shape.centre[2] + self.shape.axes[2]
 
-    def push(self, frame: Frame, z_YX: Field) -> Field:
-        """mm by which it moves brain to +x."""
-        return _pushed(frame, z_YX, self.shape.centre, self.shift_mm, 60.0)
+    def push(self, plane: Plane) -> Field:
+        """mm by which it displaces brain to +x."""
+        return _displacement(plane, centre=self.shape.centre, shift_mm=self.shift_mm, reach_mm=60.0)
 
-    def share(self, view: View) -> tuple[Field, Field | float]:
-        """Share of each pixel that it fills, and its HU there."""
-        uneven_YX = view.noise(view.head.texture, -self.seed_mm)
+    def share(self, plane: BrainPlane) -> tuple[Field, Field | float]:
+        """The share of each pixel that it fills, and its HU there."""
+        uneven_YX = plane.noise(plane.head.texture, -self.seed_mm)
         hu_YX = np.float32(self.hu) * (1 + np.float32(self.texture) * uneven_YX)
-        return cover(np.minimum(self._surface(view), view.cavity.brain_YX), 1.4), hu_YX
+        return cover(np.minimum(self._surface(plane), plane.cavity.brain_YX), 1.4), hu_YX
 
-    def rim(self, view: View) -> Field:
-        """HU that the swelling takes from the brain around."""
+    def rim(self, plane: BrainPlane) -> Field:
+        """HU by which the edema darkens the brain around it."""
         halo_YX: Field = cover(
-            np.minimum(self._surface(view) + self.rim_mm, view.cavity.brain_YX - 1), 3.0
+            np.minimum(self._surface(plane) + self.rim_mm, plane.cavity.brain_YX - 1), 3.0
         )
         return halo_YX * np.float32(-self.rim_hu)
 
-    def _surface(self, view: View) -> Field:
-        wander_YX = view.noise(view.head.patches, self.seed_mm) + 0.4 * view.noise(
-            view.head.texture, -self.seed_mm
+    def _surface(self, plane: BrainPlane) -> Field:
+        wander_YX = plane.noise(plane.head.patches, self.seed_mm) + 0.4 * plane.noise(
+            plane.head.texture, -self.seed_mm
         )
-        ball_YX = self.shape.distance(view.frame.x_YX, view.frame.y_YX, view.cavity.z_YX)
+        ball_YX = self.shape.distance(plane.frame.x_YX, plane.frame.y_YX, plane.cavity.z_YX)
         return np.asarray(ball_YX + self.lobes * wander_YX, dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Intraventricular:
-    """Fills the ventricles of one side or both: a cast, or a level in the dependent part."""
+    """Blood in the ventricles of one side or both: a cast, or a level in the dependent part."""
 
     hu: float
     sides: tuple[int, ...]  # -1 right, 1 left
@@ -103,24 +92,24 @@ class Intraventricular:
     def levels_mm(self) -> tuple[float, float]:
         return self.low_mm, self.high_mm
 
-    def share(self, view: View) -> tuple[Field, Field | float]:
-        """Share of each pixel that it fills, and its HU there."""
-        frame, cavity = view.frame, view.cavity
+    def share(self, plane: BrainPlane) -> tuple[Field, Field | float]:
+        """The share of each pixel that it fills, and its HU there."""
+        frame, cavity = plane.frame, plane.cavity
         place_YX = np.minimum(
             frame.y_YX - self.deeper_than_mm,
             np.minimum(cavity.z_YX - self.low_mm, self.high_mm - cavity.z_YX),
         )
         if len(self.sides) == 1:
-            place_YX = np.minimum(place_YX, self.sides[0] * view.spaces.x_YX + 2)
-        return cover(place_YX, 2.0) * view.spaces.ventricles_YX, self.hu
+            place_YX = np.minimum(place_YX, self.sides[0] * plane.spaces.x_YX + 2)
+        return cover(place_YX, 2.0) * plane.spaces.ventricles_YX, self.hu
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subarachnoid:
     """Stains sulci and cisterns around a place."""
 
-    centre: tuple[float, float, float]
-    reach_mm: tuple[float, float, float]
+    centre: Place
+    reach_mm: Place
     hu: float
     kind: BleedKind | None = "SAH"
 
@@ -128,21 +117,21 @@ class Subarachnoid:
     def levels_mm(self) -> tuple[float, float]:
         return self.centre[2] - 0.9 * self.reach_mm[2], self.centre[2] + 0.9 * self.reach_mm[2]
 
-    def share(self, view: View) -> tuple[Field, Field | float]:
-        """Share of each pixel that it fills, and its HU there."""
-        frame, cavity = view.frame, view.cavity
+    def share(self, plane: BrainPlane) -> tuple[Field, Field | float]:
+        """The share of each pixel that it fills, and its HU there."""
+        frame, cavity = plane.frame, plane.cavity
         ball = Ellipsoid(centre=self.centre, axes=self.reach_mm).distance(
             frame.x_YX, frame.y_YX, cavity.z_YX
         )
         stained_YX = np.clip(ball * np.float32(2.5 / min(self.reach_mm)), 0, 1)
-        return stained_YX * np.minimum(view.spaces.sulci_YX * np.float32(1.25), 1), self.hu
+        return stained_YX * np.minimum(plane.spaces.sulci_YX * np.float32(1.25), 1), self.hu
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collection:
     """Between skull and brain around a place of the inner table: crescent (SDH) or lens (EDH)."""
 
-    centre: tuple[float, float, float]
+    centre: Place
     thickness_mm: float
     reach_mm: float
     lens: bool
@@ -158,20 +147,20 @@ class Collection:
     def levels_mm(self) -> tuple[float, float]:
         return self.centre[2] - 0.8 * self.reach_mm, self.centre[2] + 0.8 * self.reach_mm
 
-    def push(self, frame: Frame, z_YX: Field) -> Field:
-        """mm by which it moves brain to +x."""
-        return _pushed(frame, z_YX, self.centre, self.shift_mm, 75.0)
+    def push(self, plane: Plane) -> Field:
+        """mm by which it displaces brain to +x."""
+        return _displacement(plane, centre=self.centre, shift_mm=self.shift_mm, reach_mm=75.0)
 
-    def press(self, frame: Frame, cavity: Cavity) -> Field:
+    def press(self, plane: Plane) -> Field:
         """mm by which it lifts the brain off the inner table."""
-        pressed: Field = np.maximum(self._thickness(frame, cavity), 0) * (self._side(frame) > 0)
+        pressed: Field = np.maximum(self._thickness(plane), 0) * (self._side(plane.frame) > 0)
         return pressed
 
-    def share(self, view: View) -> tuple[Field, Field | float]:
-        """Share of each pixel that it fills, and its HU there."""
-        frame, cavity = view.frame, view.cavity
-        wander_YX = view.noise(view.head.coarse, self.seed_mm)
-        thickness_YX: Field = self._thickness(frame, cavity) * (
+    def share(self, plane: BrainPlane) -> tuple[Field, Field | float]:
+        """The share of each pixel that it fills, and its HU there."""
+        frame, cavity = plane.frame, plane.cavity
+        wander_YX = plane.noise(plane.head.coarse, self.seed_mm)
+        thickness_YX: Field = self._thickness(plane) * (
             1 + np.float32(0.0 if self.lens else 0.12) * wander_YX
         )
         tent_YX = cavity.z_YX - tentorium_height(frame.x_YX, frame.y_YX) - 2
@@ -186,15 +175,15 @@ class Collection:
             hu_YX = np.float32(self.old_hu) + np.float32(self.hu - self.old_hu) * young_YX
         if self.membrane_hu:
             hu_YX = hu_YX + (np.float32(self.membrane_hu) - hu_YX) * self._membranes(
-                view, thickness_YX - cavity.dome_YX
+                plane, thickness_YX - cavity.dome_YX
             )
         return cover(inside_YX, 1.3), hu_YX
 
-    def _membranes(self, view: View, to_brain_YX: Field) -> Field:
+    def _membranes(self, plane: BrainPlane, to_brain_YX: Field) -> Field:
         """The membrane on the brain, and septa: zero lines of a slow field."""
         sheet_YX = cover(np.float32(1.2) - to_brain_YX, 1.2)
         septa_YX = cover(
-            np.float32(0.7) - 9 * np.abs(view.noise(view.head.coarse, self.seed_mm + 17)), 1.2
+            np.float32(0.7) - 9 * np.abs(plane.noise(plane.head.coarse, self.seed_mm + 17)), 1.2
         )
         return np.maximum(sheet_YX, septa_YX)
 
@@ -202,7 +191,8 @@ class Collection:
         side: Field = np.float32(np.sign(self.centre[0])) * frame.x_YX - np.float32(1.5)
         return side
 
-    def _thickness(self, frame: Frame, cavity: Cavity) -> Field:
+    def _thickness(self, plane: Plane) -> Field:
+        frame, cavity = plane.frame, plane.cavity
         x, y, z = self.centre
         away_YX = (frame.x_YX - x) ** 2 + (frame.y_YX - y) ** 2 + (cavity.z_YX - z) ** 2
         along_YX = np.maximum(away_YX - cavity.dome_YX**2, 0) * np.float32(1 / self.reach_mm**2)
@@ -230,9 +220,9 @@ class Interhemispheric:
     def levels_mm(self) -> tuple[float, float]:
         return self.low_mm, 128.0
 
-    def share(self, view: View) -> tuple[Field, Field | float]:
-        """Share of each pixel that it fills, and its HU there."""
-        frame, cavity = view.frame, view.cavity
+    def share(self, plane: BrainPlane) -> tuple[Field, Field | float]:
+        """The share of each pixel that it fills, and its HU there."""
+        frame, cavity = plane.frame, plane.cavity
         thickness_YX = np.float32(self.thickness_mm) * (
             1 - ((frame.y_YX - self.middle_y) / self.reach_y) ** 2
         )

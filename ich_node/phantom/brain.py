@@ -1,12 +1,11 @@
-"""What lies in the cavity of a healthy or aged head."""
+"""The contents of the cavity of a healthy or aged head."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ich_node.phantom.cavity import Cavity
 from ich_node.phantom.frame import Ellipsoid, Field, Frame, Window, cover, paint
-from ich_node.phantom.head import Head
+from ich_node.phantom.plane import Plane
 
 TENTORIUM_APEX = (24.0, 62.0)  # y, z
 FALX_REACH_MM = 38.0
@@ -14,12 +13,11 @@ FALX_REACH_MM = 38.0
 
 @dataclass(frozen=True, kw_only=True)
 class Spaces:
-    """Shares (0..1) of the fluid spaces, where blood can spread; x and z of the tissue that lies at
-    each pixel.
+    """The share (0..1) of each pixel inside the fluid spaces, where blood can spread. x_YX: of the
+    tissue at each pixel, before it was displaced.
     """
 
     x_YX: Field
-    z_YX: Field
     sulci_YX: Field
     ventricles_YX: Field
 
@@ -33,27 +31,19 @@ def tentorium_height(x: Field, y: Field) -> Field:
     return height
 
 
-def paint_brain(
-    head: Head,
-    frame: Frame,
-    cavity: Cavity,
-    hu_YX: Field,
-    level_mm: float,
-    shift_YX: Field,
-    pressed_YX: Field,
-) -> Spaces:
-    """Fill the cavity. shift_YX: how far tissue was pushed to +x; pressed_YX: mm by which a
+def paint_brain(hu_YX: Field, *, plane: Plane, shift_YX: Field, pressed_YX: Field) -> Spaces:
+    """Fill the cavity. shift_YX: mm by which tissue is displaced to +x; pressed_YX: mm by which a
     collection lifts the brain.
     """
-    tissue = head.tissue
+    head, frame, cavity, tissue = plane.head, plane.frame, plane.cavity, plane.head.tissue
     x, y, z = frame.x_YX - shift_YX, frame.y_YX, cavity.z_YX
     inside_YX = cover(cavity.brain_YX, frame.pixel_mm)
     depth_YX = cavity.brain_YX - pressed_YX
     tent_YX = z - tentorium_height(x, y)
     below_YX = cover(np.minimum(-tent_YX, y - 4), 2.0)
-    sulcus_YX = _sulcus_distance(head, frame, x, z, cavity)
+    sulcus_YX = _sulcus_distance(plane, x)
     brain_YX = np.full(hu_YX.shape, tissue.white, dtype=np.float32)
-    brain_YX += np.float32(0.9) * head.coarse.at(level_mm, hu_YX.shape, frame.pixel_mm)
+    brain_YX += np.float32(0.9) * plane.noise(head.coarse)
     ribbon_YX = np.minimum(
         depth_YX,
         np.maximum(
@@ -62,50 +52,58 @@ def paint_brain(
     )
     paint(brain_YX, tissue.grey, cover(3.4 - ribbon_YX, 3.2))
     for nucleus in head.nuclei:
-        _blob(frame, brain_YX, x, y, z, nucleus, tissue.grey - 0.5, 2.0)
+        _paint_ellipsoid(
+            brain_YX, frame=frame, at=(x, y, z), shape=nucleus, hu=tissue.grey - 0.5, soft_mm=2.0
+        )
     folia_YX = tissue.grey - 3.0 + 2.0 * np.sin((z + 0.5 * y) * np.float32(1.1) + 2 * sulcus_YX)
     paint(brain_YX, folia_YX + np.float32(tissue.posterior_rise), below_YX)
     if tissue.white_disease:
-        _paint_white_disease(head, frame, brain_YX, x, y, z)
+        _paint_white_disease(brain_YX, plane, x)
     for shape, hu in head.lesions_dark:
-        _blob(frame, brain_YX, x, y, z, shape, hu, 3.0)
+        _paint_ellipsoid(brain_YX, frame=frame, at=(x, y, z), shape=shape, hu=hu, soft_mm=3.0)
     sulci_YX = _outer_fluid(
-        head, x, y, z, depth_YX, cavity.dome_YX - pressed_YX, sulcus_YX, below_YX
+        plane,
+        x=x,
+        depth_YX=depth_YX,
+        under_dome_YX=cavity.dome_YX - pressed_YX,
+        sulcus_YX=sulcus_YX,
+        below_YX=below_YX,
     )
     paint(brain_YX, tissue.csf, sulci_YX)
-    ventricles_YX = _ventricles(head, frame, x, y, z, hu_YX.shape)
+    ventricles_YX = _ventricles(plane, x)
     paint(brain_YX, tissue.csf, ventricles_YX)
-    _paint_membranes(head, frame, cavity, brain_YX, shift_YX, tent_YX)
+    _paint_membranes(brain_YX, plane=plane, shift_YX=shift_YX, tent_YX=tent_YX)
     paint(hu_YX, brain_YX, inside_YX)
-    return Spaces(
-        x_YX=x, z_YX=z, sulci_YX=sulci_YX * inside_YX, ventricles_YX=ventricles_YX * inside_YX
-    )
+    return Spaces(x_YX=x, sulci_YX=sulci_YX * inside_YX, ventricles_YX=ventricles_YX * inside_YX)
 
 
-def _sulcus_distance(head: Head, frame: Frame, x: Field, z: Field, cavity: Cavity) -> Field:
-    """mm to the nearest sulcus: zero lines of a field drawn out towards the middle, so that they
-    run in from the surface.
+def _sulcus_distance(plane: Plane, x: Field) -> Field:
+    """mm to the nearest sulcus: the zero lines of a field that is stretched towards the middle, so
+    that sulci run inwards from the surface.
     """
+    head, frame, cavity = plane.head, plane.frame, plane.cavity
     half = np.float32(head.skull.half_width)
     near_YX = np.clip(1 - cavity.dome_YX / half, 0.25, 1.0)
     stretch_YX = np.float32(0.35) + np.float32(0.65) / near_YX
     middle = np.float32(head.skull.dome_base)
-    field_YX = head.sulci.at((z - middle) * stretch_YX, frame.y_YX * stretch_YX, x * stretch_YX)
+    field_YX = head.sulci.at(
+        (cavity.z_YX - middle) * stretch_YX, frame.y_YX * stretch_YX, x * stretch_YX
+    )
     distance: Field = np.abs(field_YX) * np.float32(4.0)
     return distance
 
 
 def _outer_fluid(
-    head: Head,
+    plane: Plane,
+    *,
     x: Field,
-    y: Field,
-    z: Field,
     depth_YX: Field,
     under_dome_YX: Field,
     sulcus_YX: Field,
     below_YX: Field,
 ) -> Field:
-    """Sulci, fissures and cisterns. Sulci run in from the dome, and hardly from the floor."""
+    """Sulci, fissures and cisterns. Sulci run inwards from the dome, and hardly from the floor."""
+    head, y, z = plane.head, plane.frame.y_YX, plane.cavity.z_YX
     loss = head.tissue.atrophy
     fade_YX = np.clip(1 - under_dome_YX * np.float32(1 / head.sulcus_depth_mm), -1, 1) * (
         1 - np.float32(0.75) * below_YX
@@ -119,18 +117,18 @@ def _outer_fluid(
     np.maximum(fluid_YX, cover(np.minimum(fissure_YX, z - 46), 1.6), out=fluid_YX)
     np.maximum(
         fluid_YX,
-        cover(_sylvian(side, y, z, 0.5 + 2.2 * loss) + 0.35 * (sulcus_YX - 3), 1.6),
+        cover(_sylvian(side, y, z=z, width=0.5 + 2.2 * loss) + 0.35 * (sulcus_YX - 3), 1.6),
         out=fluid_YX,
     )
     np.maximum(
         fluid_YX,
-        cover(_cisterns(side, y, z, 0.7 + 0.8 * loss) + 0.6 * (sulcus_YX - 2.2), 1.8),
+        cover(_cisterns(side, y, z=z, size=0.7 + 0.8 * loss) + 0.6 * (sulcus_YX - 2.2), 1.8),
         out=fluid_YX,
     )
     return fluid_YX
 
 
-def _sylvian(side: Field, y: Field, z: Field, width: float) -> Field:
+def _sylvian(side: Field, y: Field, *, z: Field, width: float) -> Field:
     """Over the insula and out to the temple."""
     insula_YX = np.minimum(width - np.abs(side - 40 + 0.012 * (y + 3) ** 2), 17 - np.abs(y + 4))
     opening_YX = np.minimum(
@@ -140,8 +138,8 @@ def _sylvian(side: Field, y: Field, z: Field, width: float) -> Field:
     return fluid_YX
 
 
-def _cisterns(side: Field, y: Field, z: Field, size: float) -> Field:
-    """The suprasellar star, the ring round the midbrain, quadrigeminal and magna."""
+def _cisterns(side: Field, y: Field, *, z: Field, size: float) -> Field:
+    """The suprasellar cistern, the ring around the midbrain, quadrigeminal plate and magna."""
     star_YX = np.minimum(9 * size - np.abs(y + 10) - 0.45 * side, 6 - np.abs(z - 47))
     midbrain_YX = np.sqrt((side / 15) ** 2 + ((y - 9) / 13) ** 2)
     ring_YX = np.minimum(
@@ -158,53 +156,54 @@ def _cisterns(side: Field, y: Field, z: Field, size: float) -> Field:
     return fluid_YX
 
 
-def _ventricles(
-    head: Head, frame: Frame, x: Field, y: Field, z: Field, shape: tuple[int, ...]
-) -> Field:
-    share_YX = np.zeros(shape, dtype=np.float32)
+def _ventricles(plane: Plane, x: Field) -> Field:
+    """The share of each pixel inside a ventricle."""
+    head, frame, z = plane.head, plane.frame, plane.cavity.z_YX
+    share_YX = np.zeros(x.shape, dtype=np.float32)
     for part in head.ventricles_left + head.ventricles_right + head.ventricles_middle:
         window = _window(frame, part)
         if share_YX[window].size and part.spans(z[window]):
-            inside = cover(part.distance(x[window], y[window], z[window]), 1.6)
+            inside = cover(part.distance(x[window], frame.y_YX[window], z[window]), 1.6)
             np.maximum(share_YX[window], inside, out=share_YX[window])
     return share_YX
 
 
 def _window(frame: Frame, shape: Ellipsoid) -> Window:
-    return frame.window(shape.centre[0], shape.centre[1], max(shape.axes[:2]) * 1.05 + 12)
+    return frame.window(shape.centre[:2], max(shape.axes[:2]) * 1.05 + 12)
 
 
-def _blob(
+def _paint_ellipsoid(
+    brain_YX: Field,
+    *,
     frame: Frame,
-    into_YX: Field,
-    x: Field,
-    y: Field,
-    z: Field,
+    at: tuple[Field, Field, Field],
     shape: Ellipsoid,
     hu: float,
     soft_mm: float,
 ) -> None:
+    """at: x, y and z of the tissue at each pixel. soft_mm: width of its edge."""
     window = _window(frame, shape)
-    if into_YX[window].size and shape.spans(z[window]):
-        paint(into_YX[window], hu, cover(shape.distance(x[window], y[window], z[window]), soft_mm))
+    x, y, z = (coordinate[window] for coordinate in at)
+    if z.size and shape.spans(z):
+        paint(brain_YX[window], hu, cover(shape.distance(x, y, z), soft_mm))
 
 
-def _paint_white_disease(
-    head: Head, frame: Frame, brain_YX: Field, x: Field, y: Field, z: Field
-) -> None:
+def _paint_white_disease(brain_YX: Field, plane: Plane, x: Field) -> None:
+    """Darker white matter around the lateral ventricles."""
+    head, frame, z = plane.head, plane.frame, plane.cavity.z_YX
     for part in head.ventricles_left + head.ventricles_right:
         window = _window(frame, part)
         if brain_YX[window].size:
-            halo_YX = cover(part.distance(x[window], y[window], z[window]) + 5, 10.0)
+            distance = part.distance(x[window], frame.y_YX[window], z[window])
+            halo_YX = cover(distance + 5, 10.0)
             brain_YX[window] -= np.float32(0.5 * head.tissue.white_disease) * halo_YX
 
 
-def _paint_membranes(
-    head: Head, frame: Frame, cavity: Cavity, brain_YX: Field, shift_YX: Field, tent_YX: Field
-) -> None:
-    """Falx, tentorium and the sinuses in them. The falx bows before the brain does, between its
-    ends; the rest stays.
+def _paint_membranes(brain_YX: Field, *, plane: Plane, shift_YX: Field, tent_YX: Field) -> None:
+    """Falx, tentorium and the sinuses in them. The falx is displaced less than the brain, and its
+    ends not at all.
     """
+    head, frame, cavity = plane.head, plane.frame, plane.cavity
     tissue, pixel = head.tissue, frame.pixel_mm
     y, z, dome_YX = frame.y_YX, cavity.z_YX, cavity.dome_YX
     held_YX = np.clip(dome_YX * np.float32(1 / FALX_REACH_MM), 0, 1)

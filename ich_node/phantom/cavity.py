@@ -1,4 +1,4 @@
-"""Where the cranial cavity ends: signed distances to the dome and to the floor of the three fossae."""
+"""The cranial cavity: signed distances to the dome and to the floor of the three fossae."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ich_node.phantom.head import Head, Skull
 
 @dataclass(frozen=True, kw_only=True)
 class Footprint:
-    """What depends on the place under the level only: made once for a head in a frame."""
+    """What does not depend on the level: made once for a head in a frame."""
 
     rho_YX: Field  # in-plane radius over that of the dome: 1 on the inner table at the dome's base
     floor_YX: Field  # height of the cavity's floor
@@ -56,16 +56,16 @@ def footprint_of(head: Head, frame: Frame) -> Footprint:
     rho_YX = ((np.abs(x) / width) ** power + (np.abs(y) / skull.half_length) ** power) ** (
         1 / power
     )
-    wobble_YX = head.coarse.at(0, x.shape, frame.pixel_mm)
+    wobble_YX = head.coarse.at(0, x.shape, pixel_mm=frame.pixel_mm)
     rho_YX *= 1 + np.float32(0.012) * wobble_YX
     return Footprint(
         rho_YX=rho_YX.astype(np.float32),
-        floor_YX=_floor(skull, x, y, wobble_YX),
+        floor_YX=_floor(skull, x=x, y=y, wobble_YX=wobble_YX),
         base_mm_YX=_base_mm(x, y),
     )
 
 
-def _floor(skull: Skull, x: Field, y: Field, wobble_YX: Field) -> Field:
+def _floor(skull: Skull, *, x: Field, y: Field, wobble_YX: Field) -> Field:
     """Anterior fossa over the orbits, a middle fossa on each side, the posterior fossa with the
     foramen magnum.
     """
@@ -94,7 +94,8 @@ def _base_mm(x: Field, y: Field) -> Field:
     return thick.astype(np.float32)
 
 
-def cavity_at(head: Head, frame: Frame, footprint: Footprint, level_mm: float) -> Cavity:
+def cavity_at(head: Head, *, frame: Frame, footprint: Footprint, level_mm: float) -> Cavity:
+    """Raised to a level above the foramen magnum."""
     skull = head.skull
     z_YX = frame.height_YX + np.float32(level_mm)
     above_YX = z_YX - np.float32(skull.dome_base)

@@ -19,7 +19,7 @@ INTERCEPT_HU = -1024
 
 @dataclass(frozen=True, kw_only=True)
 class Acquisition:
-    """What a phantom study was made from; decides its UIDs."""
+    """The arguments that a phantom study was made with. Its UIDs are hashes of them."""
 
     seed: int
     kinds: tuple[str, ...]
@@ -46,7 +46,7 @@ class Acquisition:
 
     @cached_property
     def at(self) -> datetime:
-        """When it is said to have been scanned."""
+        """The time of the scan in the headers."""
         return EPOCH + timedelta(minutes=7 * (self.seed % 200_000))
 
     def _uid(self, what: str) -> UID:
@@ -55,10 +55,10 @@ class Acquisition:
 
 def slice_dataset(
     acquisition: Acquisition,
+    *,
     index: int,
     hu_YX: Field,
     level_mm: float,
-    *,
     patient_id: str,
     patient_name: str,
 ) -> Dataset:
@@ -66,11 +66,13 @@ def slice_dataset(
     dataset = Dataset()
     dataset.file_meta = _file_meta(acquisition, index)
     dataset.SpecificCharacterSet = "ISO_IR 192"
-    _say_what(dataset, acquisition, index)
-    _say_who(dataset, acquisition, patient_id, patient_name)
-    _say_how(dataset, acquisition)
-    _say_where(dataset, acquisition, level_mm)
-    _say_pixels(dataset, acquisition, hu_YX)
+    _add_study_and_series(dataset, acquisition, index)
+    dataset.PatientName = patient_name
+    dataset.PatientID = patient_id
+    _add_patient(dataset, acquisition)
+    _add_acquisition(dataset, acquisition)
+    _add_geometry(dataset, acquisition, level_mm)
+    _add_pixels(dataset, acquisition, hu_YX)
     return dataset
 
 
@@ -82,7 +84,7 @@ def _file_meta(acquisition: Acquisition, index: int) -> FileMetaDataset:
     return meta
 
 
-def _say_what(dataset: Dataset, acquisition: Acquisition, index: int) -> None:
+def _add_study_and_series(dataset: Dataset, acquisition: Acquisition, index: int) -> None:
     day, time = acquisition.at.strftime("%Y%m%d"), acquisition.at.strftime("%H%M%S")
     dataset.SOPClassUID = CTImageStorage
     dataset.SOPInstanceUID = acquisition.sop_instance_uid(index)
@@ -101,18 +103,14 @@ def _say_what(dataset: Dataset, acquisition: Acquisition, index: int) -> None:
     dataset.InstanceNumber = index + 1
 
 
-def _say_who(
-    dataset: Dataset, acquisition: Acquisition, patient_id: str, patient_name: str
-) -> None:
-    dataset.PatientName = patient_name
-    dataset.PatientID = patient_id
+def _add_patient(dataset: Dataset, acquisition: Acquisition) -> None:
     dataset.PatientBirthDate = ""
     dataset.PatientSex = "O"
     dataset.PatientAge = f"{30 + acquisition.seed % 60:03d}Y"
     dataset.ReferringPhysicianName = ""
 
 
-def _say_how(dataset: Dataset, acquisition: Acquisition) -> None:
+def _add_acquisition(dataset: Dataset, acquisition: Acquisition) -> None:
     dataset.Manufacturer = "ich-node"
     dataset.ManufacturerModelName = "phantom"
     dataset.BodyPartExamined = "HEAD"
@@ -126,9 +124,9 @@ def _say_how(dataset: Dataset, acquisition: Acquisition) -> None:
     dataset.BurnedInAnnotation = "NO"
 
 
-def _say_where(dataset: Dataset, acquisition: Acquisition, level_mm: float) -> None:
-    """The table moves along the patient, the gantry leans: the slices are parallel and sheared
-    against each other.
+def _add_geometry(dataset: Dataset, acquisition: Acquisition, level_mm: float) -> None:
+    """The table moves along the patient, and the gantry is tilted: the slices are parallel, and
+    sheared against each other.
     """
     tilt = np.deg2rad(acquisition.tilt_deg)
     half = (acquisition.rows - 1) / 2 * acquisition.pixel_mm
@@ -150,7 +148,7 @@ def _decimal(value: float) -> str:
     return f"{value + 0.0:.6f}".rstrip("0").rstrip(".") if abs(value) > 5e-7 else "0"
 
 
-def _say_pixels(dataset: Dataset, acquisition: Acquisition, hu_YX: Field) -> None:
+def _add_pixels(dataset: Dataset, acquisition: Acquisition, hu_YX: Field) -> None:
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.Rows, dataset.Columns = hu_YX.shape

@@ -12,28 +12,27 @@ from ich_node.phantom.bleeds import (
     Lesion,
     Subarachnoid,
 )
-from ich_node.phantom.frame import Ellipsoid
+from ich_node.phantom.frame import Ellipsoid, Place
 from ich_node.phantom.head import Head
 
-Place = tuple[float, float, float]
 CHRONIC_AGE = 0.7  # older subdurals (0..1) are chronic
 THICK_MM = 13.0
 
 
 def draw_bleed(
-    kind: BleedKind, rng: np.random.Generator, head: Head, *, clear: bool = False
+    kind: BleedKind, *, rng: np.random.Generator, head: Head, clear: bool = False
 ) -> Lesion:
     """A bleed of a kind. clear: dense and large enough that a person sees it at once."""
     hu = _fresh_hu(rng, head, clear)
     if kind == "IPH":
-        return _intraparenchymal(rng, head, hu, clear)
+        return _intraparenchymal(rng, head=head, hu=hu, clear=clear)
     if kind == "IVH":
         return _intraventricular(rng, hu, clear)
     if kind == "SAH":
-        return _subarachnoid(rng, head, hu, clear)
+        return _subarachnoid(rng, head=head, hu=hu, clear=clear)
     if kind == "SDH":
-        return _subdural(rng, head, hu, clear)
-    return _lens(rng, head, hu, clear)
+        return _subdural(rng, head=head, hu=hu, clear=clear)
+    return _lens(rng, head=head, hu=hu, clear=clear)
 
 
 def draw_hygroma(rng: np.random.Generator, head: Head) -> Lesion:
@@ -52,7 +51,7 @@ def draw_hygroma(rng: np.random.Generator, head: Head) -> Lesion:
 
 
 def draw_operated(rng: np.random.Generator, head: Head) -> Lesion:
-    """What lies under the flap of a craniotomy: often dark, sometimes fresh blood."""
+    """A collection under the flap of a craniotomy: often dark, sometimes fresh blood."""
     assert head.craniotomy is not None
     bloody = rng.random() < 0.6
     hu = rng.uniform(40, 70) if bloody else rng.uniform(8, 24)
@@ -70,7 +69,7 @@ def draw_operated(rng: np.random.Generator, head: Head) -> Lesion:
 
 
 def _fresh_hu(rng: np.random.Generator, head: Head, clear: bool) -> float:
-    """Recipe: 52..82 HU, a quarter faint, never within LEAST_CONTRAST_HU of grey matter."""
+    """52 to 82 HU, a fifth fainter (44 to 58); at least LEAST_CONTRAST_HU over grey matter."""
     if clear:
         hu = rng.uniform(62, 80)
     elif rng.random() < 0.2:
@@ -81,7 +80,11 @@ def _fresh_hu(rng: np.random.Generator, head: Head, clear: bool) -> float:
 
 
 def _in_brain(
-    rng: np.random.Generator, head: Head, depth: tuple[float, float], levels: tuple[float, float]
+    rng: np.random.Generator,
+    head: Head,
+    *,
+    depth: tuple[float, float],
+    levels: tuple[float, float],
 ) -> Place:
     """depth: share of the way from the middle to the inner table."""
     skull = head.skull
@@ -110,7 +113,7 @@ def _on_table(rng: np.random.Generator, head: Head, levels: tuple[float, float])
 
 
 def _intraparenchymal(
-    rng: np.random.Generator, head: Head, hu: float, clear: bool
+    rng: np.random.Generator, *, head: Head, hu: float, clear: bool
 ) -> Intraparenchymal:
     where = rng.random()
     if where < 0.45:  # ganglia and thalamus
@@ -121,7 +124,7 @@ def _intraparenchymal(
             rng.uniform(60, 76),
         )
     elif where < 0.88:
-        centre = _in_brain(rng, head, (0.35, 0.8), (50, 112))
+        centre = _in_brain(rng, head, depth=(0.35, 0.8), levels=(50, 112))
     else:  # cerebellum and pons
         centre = (rng.uniform(-30, 30), rng.uniform(10, 60), rng.uniform(18, 36))
     radius = float(
@@ -155,18 +158,18 @@ def _intraventricular(rng: np.random.Generator, hu: float, clear: bool) -> Intra
     )
 
 
-def _subarachnoid(rng: np.random.Generator, head: Head, hu: float, clear: bool) -> Subarachnoid:
+def _subarachnoid(rng: np.random.Generator, *, head: Head, hu: float, clear: bool) -> Subarachnoid:
     if rng.random() < 0.4:  # aneurysm: cisterns, Sylvian and insula
         centre: Place = (rng.uniform(-28, 28), rng.uniform(-22, 0), rng.uniform(46, 62))
     else:
-        centre = _in_brain(rng, head, (0.8, 0.95), (60, 122))
+        centre = _in_brain(rng, head, depth=(0.8, 0.95), levels=(60, 122))
     reach = [float(reach) for reach in rng.uniform(28 if clear else 14, 55, 3)]
     return Subarachnoid(
         centre=centre, reach_mm=(reach[0], reach[1], reach[2] * 0.8), hu=min(hu, 74.0)
     )
 
 
-def _subdural(rng: np.random.Generator, head: Head, hu: float, clear: bool) -> Lesion:
+def _subdural(rng: np.random.Generator, *, head: Head, hu: float, clear: bool) -> Lesion:
     if rng.random() < 0.18 and not clear:
         return Interhemispheric(
             side=int(rng.choice([-1, 1])),
@@ -195,10 +198,10 @@ def _subdural(rng: np.random.Generator, head: Head, hu: float, clear: bool) -> L
 
 
 def _chronic(rng: np.random.Generator, head: Head, fresh_hu: float) -> Collection:
-    """Weeks old: isodense to nearly as dark as fluid, often with membranes or some fresh blood, and
-    up to 3 cm of it.
+    """Weeks old: isodense to nearly as dark as fluid, up to 3 cm thick, often with membranes or
+    some fresh blood.
 
-    A thin one is never isodense: nobody could tell it from cortex, and a network that must would
+    A thin one is never isodense: nobody could tell it from cortex, and a network that has to would
     call all cortex blood.
     """
     thickness = float(np.exp(rng.uniform(np.log(5), np.log(32))))
@@ -219,7 +222,7 @@ def _chronic(rng: np.random.Generator, head: Head, fresh_hu: float) -> Collectio
     )
 
 
-def _lens(rng: np.random.Generator, head: Head, hu: float, clear: bool) -> Collection:
+def _lens(rng: np.random.Generator, *, head: Head, hu: float, clear: bool) -> Collection:
     thickness = rng.uniform(10 if clear else 5, 22)
     mixed = not clear and rng.random() < 0.2
     return Collection(

@@ -1,4 +1,4 @@
-"""Where the pixels of a tilted image plane lie in the head, and the brush that paints on them.
+"""The coordinates of the pixels of a tilted image plane in the head, and painting on them.
 
 Head coordinates in mm: x to the patient's left, y to the back, z up; z = 0 at the foramen magnum, x
 = y = 0 in the middle of the cranial cavity. Distances are signed in mm, positive inside.
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
 Window = tuple[slice, slice]
+Place = tuple[float, float, float]  # x, y, z in mm
+MARGIN_MM = 5.0  # a soft edge reaches beyond the surface
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +41,11 @@ class Frame:
     corner_px: tuple[int, int] = (0, 0)  # of this part in the whole plane
     size_px: int  # of the whole plane
 
-    def window(self, x: float, y: float, reach_mm: float) -> Window:
-        """The pixels within reach_mm of the head position (x, y); empty when it lies outside the
+    def window(self, place: tuple[float, float], reach_mm: float) -> Window:
+        """The pixels within reach_mm of a place (x, y) in the head; empty if it lies outside the
         plane.
         """
+        x, y = place
         angle = np.deg2rad(self.pose.rotation_deg)
         column = (x * np.cos(angle) - y * np.sin(angle) + self.pose.offset_mm[1]) / self.pixel_mm
         row = (x * np.sin(angle) + y * np.cos(angle)) / np.cos(
@@ -56,7 +59,7 @@ class Frame:
         )
 
     def part(self, window: Window) -> "Frame":
-        """The same plane, only these pixels."""
+        """The same plane, these pixels alone."""
         return replace(
             self,
             x_YX=self.x_YX[window],
@@ -72,7 +75,7 @@ def _span(middle: float, reach: float, length: int) -> slice:
 
 
 def make_frame(size: int, pixel_mm: float, pose: Pose) -> Frame:
-    """The plane of size x size pixels whose middle lies over the head's axis."""
+    """The plane of size x size pixels whose middle lies on the head's axis."""
     axis = (np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)) * np.float32(pixel_mm)
     down_YX = (axis - np.float32(pose.offset_mm[0]))[:, None]
     right_YX = (axis - np.float32(pose.offset_mm[1]))[None, :]
@@ -93,7 +96,7 @@ def make_frame(size: int, pixel_mm: float, pose: Pose) -> Frame:
 
 
 def box_of(inside_YX: NDArray[np.bool_], margin_px: int) -> Window:
-    """The smallest window with all that is inside, and a margin."""
+    """The smallest window that holds all that is inside, with a margin."""
     spans = []
     for axis, length in ((1, inside_YX.shape[0]), (0, inside_YX.shape[1])):
         hit = np.flatnonzero(inside_YX.any(axis=axis))
@@ -105,7 +108,7 @@ def box_of(inside_YX: NDArray[np.bool_], margin_px: int) -> Window:
 
 
 def cover(distance_YX: Field, width_mm: float = 0.9) -> Field:
-    """Share of a pixel inside a surface: 0 outside, 1 inside, linear over width_mm across it."""
+    """The share of a pixel inside a surface: from 0 outside to 1 inside, linear over width_mm."""
     share_YX: Field = distance_YX * np.float32(1 / width_mm) + np.float32(0.5)
     return np.clip(share_YX, 0, 1, out=share_YX)
 
@@ -121,8 +124,8 @@ def paint(hu_YX: Field, value: float | Field, share_YX: Field) -> None:
 class Ellipsoid:
     """centre and semi-axes (x, y, z) in mm, turned by yaw about the z axis."""
 
-    centre: tuple[float, float, float]
-    axes: tuple[float, float, float]
+    centre: Place
+    axes: Place
     yaw_deg: float = 0.0
 
     def mirrored(self) -> "Ellipsoid":
@@ -130,9 +133,9 @@ class Ellipsoid:
         x, y, z = self.centre
         return Ellipsoid(centre=(-x, y, z), axes=self.axes, yaw_deg=-self.yaw_deg)
 
-    def spans(self, z_YX: Field, margin_mm: float = 5.0) -> bool:
-        """Whether any of these heights comes near it."""
-        reach = self.axes[2] + margin_mm
+    def spans(self, z_YX: Field) -> bool:
+        """Whether any of these heights is within MARGIN_MM of it."""
+        reach = self.axes[2] + MARGIN_MM
         return bool(z_YX.min() < self.centre[2] + reach and z_YX.max() > self.centre[2] - reach)
 
     def distance(self, x_YX: Field, y_YX: Field, z_YX: Field) -> Field:

@@ -1,13 +1,11 @@
-"""One random head: everything that stays the same from slice to slice."""
+"""One random head: all that is the same in every slice."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ich_node.phantom.frame import Ellipsoid
+from ich_node.phantom.frame import Ellipsoid, Place
 from ich_node.phantom.noise import Planar, Solid, planar, solid
-
-VERTEX_MM = 138.0  # of the inner table of an average head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +95,7 @@ def draw_head(rng: np.random.Generator, *, operated: float = 0.03) -> Head:
             Ellipsoid(centre=(0, 22, 25), axes=(5.5 * enlarge**0.5, 4.5 * enlarge**0.5, 9)),
         ),
         nuclei=_nuclei(rng),
-        calcifications=_draw_calcifications(rng, left, right, skull),
+        calcifications=_draw_calcifications(rng, atria=(left[2], right[2]), skull=skull),
         lesions_dark=_draw_dark(rng, tissue),
         sulci=solid(rng, rng.uniform(3.7, 5.0)),
         sulcus_mm=rng.uniform(0.5, 1.0) + 1.2 * atrophy,
@@ -170,40 +168,33 @@ def _nuclei(rng: np.random.Generator) -> tuple[Ellipsoid, ...]:
 
 
 def _draw_calcifications(
-    rng: np.random.Generator,
-    left: tuple[Ellipsoid, ...],
-    right: tuple[Ellipsoid, ...],
-    skull: Skull,
+    rng: np.random.Generator, *, atria: tuple[Ellipsoid, Ellipsoid], skull: Skull
 ) -> tuple[Calcification, ...]:
-    """The ones that every reader knows: choroid plexus, pineal gland, ganglia, falx, carotids; and
-    a catheter or coil.
+    """The usual ones: choroid plexus, pineal gland, ganglia, falx, carotids; and a catheter or
+    coil.
     """
     found: list[Calcification] = []
 
-    def add(x: float, y: float, z: float, axes: tuple[float, float, float], hu: float) -> None:
-        found.append(Calcification(shape=Ellipsoid(centre=(x, y, z), axes=axes), hu=hu))
+    def add(centre: Place, axes: Place, hu: float) -> None:
+        found.append(Calcification(shape=Ellipsoid(centre=centre, axes=axes), hu=hu))
 
-    for atrium in (left[2], right[2]):
+    for atrium in atria:
         if rng.random() < 0.6:
             x, y, z = atrium.centre
             r = rng.uniform(1.2, 4.0)
             add(
-                x + rng.normal(0, 1),
-                y + rng.normal(0, 2),
-                z + rng.normal(0, 3),
+                (x + rng.normal(0, 1), y + rng.normal(0, 2), z + rng.normal(0, 3)),
                 (r, r * 1.4, r * 1.3),
                 rng.uniform(70, 500),
             )
     if rng.random() < 0.6:
         r = rng.uniform(1.2, 3.2)
-        add(rng.normal(0, 0.7), 20 + rng.normal(0, 1.5), 62, (r, r, r), rng.uniform(80, 500))
+        add((rng.normal(0, 0.7), 20 + rng.normal(0, 1.5), 62), (r, r, r), rng.uniform(80, 500))
     if rng.random() < 0.15:
         hu = rng.uniform(55, 200)
         for side in (-1, 1):
             add(
-                side * (21 + rng.normal(0, 1)),
-                -5 + rng.normal(0, 2),
-                66,
+                (side * (21 + rng.normal(0, 1)), -5 + rng.normal(0, 2), 66),
                 (2.5, 4.5, 3.5),
                 hu * rng.uniform(0.8, 1.2),
             )
@@ -211,21 +202,17 @@ def _draw_calcifications(
         for _ in range(int(rng.integers(1, 4))):
             y = rng.uniform(-0.75, 0.5) * skull.half_length
             add(
-                rng.normal(0, 0.4),
-                y,
-                rng.uniform(90, 125),
+                (rng.normal(0, 0.4), y, rng.uniform(90, 125)),
                 (1.4, rng.uniform(3, 12), rng.uniform(3, 10)),
                 rng.uniform(100, 700),
             )
     if rng.random() < 0.3:
         for side in (-1, 1):
-            add(side * 12, -14 + rng.normal(0, 1), 47, (1.3, 2.5, 2.5), rng.uniform(150, 700))
+            add((side * 12, -14 + rng.normal(0, 1), 47), (1.3, 2.5, 2.5), rng.uniform(150, 700))
     if rng.random() < 0.05:
         side = int(rng.choice([-1, 1]))
         add(
-            side * rng.uniform(15, 40),
-            rng.uniform(-40, 20),
-            rng.uniform(60, 95),
+            (side * rng.uniform(15, 40), rng.uniform(-40, 20), rng.uniform(60, 95)),
             (1.4, 1.4, 40),
             rng.uniform(100, 800),
         )

@@ -1,6 +1,4 @@
-"""What the scanner adds: beam hardening, streaks, blur, noise, the head holder and the padding
-ring.
-"""
+"""The effects of the scanner: beam hardening, streaks, blur, noise, head holder and padding."""
 
 from dataclasses import dataclass
 
@@ -8,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ich_node.phantom.cavity import Cavity
 from ich_node.phantom.frame import Field, Frame, cover
-from ich_node.phantom.head import Head
+from ich_node.phantom.plane import Plane
 
 AIR_HU = -1000.0
 GREATEST_HU = 3071.0
@@ -55,22 +52,17 @@ def draw_scanner(rng: np.random.Generator, *, half_field_mm: float) -> Scanner:
     )
 
 
-def scan(
-    hu_YX: Field,
-    head: Head,
-    frame: Frame,
-    cavity: Cavity,
-    scanner: Scanner,
-    rng: np.random.Generator,
-    *,
-    level_mm: float,
-) -> Field:
-    """The reconstructed image of a plane; integers in HU, as float32."""
+def scan(hu_YX: Field, *, plane: Plane, scanner: Scanner, rng: np.random.Generator) -> Field:
+    """The reconstructed image of hu_YX; integers in HU, as float32. plane: the middle of the
+    slice.
+    """
+    frame, level_mm = plane.frame, plane.level_mm
     pixel = frame.pixel_mm
-    hu_YX = hu_YX + _beam_hardening(head, frame, cavity, scanner)
+    hu_YX = hu_YX + _beam_hardening(plane, scanner)
     if level_mm < 55:
-        hu_YX += _base_streaks(frame, hu_YX, scanner, rng, level_mm)
-    if head.dental_metal and -52 < level_mm < -20:
+        strength = scanner.streak_hu * min(1.0, (55 - level_mm) / 30)
+        hu_YX += _base_streaks(hu_YX, frame=frame, strength_hu=strength, rng=rng)
+    if plane.head.dental_metal and -52 < level_mm < -20:
         hu_YX += _metal_star(frame, rng)
     if scanner.motion and rng.random() < 0.4:
         hu_YX = _moved(hu_YX, rng)
@@ -79,14 +71,15 @@ def scan(
         hu_YX += np.float32(scanner.sharpened) * (
             hu_YX - ndimage.gaussian_filter(hu_YX, 1.1 / pixel, truncate=2.5)
         )
-    hu_YX += _noise(hu_YX.shape, scanner, pixel, rng)
+    hu_YX += _noise(hu_YX.shape, scanner=scanner, pixel_mm=pixel, rng=rng)
     return _reconstructed(hu_YX, frame, scanner)
 
 
-def _beam_hardening(head: Head, frame: Frame, cavity: Cavity, scanner: Scanner) -> Field:
-    """Cupping under the inner table, the dark band between the petrous bones, the glow under the
+def _beam_hardening(plane: Plane, scanner: Scanner) -> Field:
+    """Cupping under the inner table, the dark band between the petrous bones, the rise under the
     vertex.
     """
+    head, frame, cavity = plane.head, plane.frame, plane.cavity
     rim_YX = np.clip(1 - cavity.brain_YX * np.float32(1 / scanner.cupping_mm), 0, 1)
     added_YX = np.float32(scanner.cupping_hu) * rim_YX * rim_YX
     roof_YX = np.clip((cavity.z_YX - np.float32(head.skull.top - 40)) * np.float32(1 / 35), 0, 1)
@@ -101,16 +94,15 @@ def _beam_hardening(head: Head, frame: Frame, cavity: Cavity, scanner: Scanner) 
 
 
 def _base_streaks(
-    frame: Frame, hu_YX: Field, scanner: Scanner, rng: np.random.Generator, level_mm: float
+    hu_YX: Field, *, frame: Frame, strength_hu: float, rng: np.random.Generator
 ) -> Field:
-    """Photon starvation through the base: rows that differ."""
+    """Photon starvation through the base: an offset for every row."""
     rows = ndimage.gaussian_filter1d(
         rng.standard_normal(hu_YX.shape[0], dtype=np.float32), 1.0 / frame.pixel_mm
     )
-    strength = scanner.streak_hu * min(1.0, (55 - level_mm) / 30)
     half_mm = 0.5 * frame.pixel_mm * max(1, int((hu_YX > -300).sum(axis=1).max()))
     across_YX = np.clip(1.2 - np.abs(frame.x_YX) / half_mm, 0, 1)
-    return (strength * rows[:, None] * across_YX).astype(np.float32)
+    return (strength_hu * rows[:, None] * across_YX).astype(np.float32)
 
 
 def _metal_star(frame: Frame, rng: np.random.Generator) -> Field:
@@ -127,7 +119,7 @@ def _metal_star(frame: Frame, rng: np.random.Generator) -> Field:
 
 
 def _moved(hu_YX: Field, rng: np.random.Generator) -> Field:
-    """Part of the projections saw the head elsewhere."""
+    """Motion: part of the projections saw the head in another place."""
     shift = rng.uniform(-3, 3, 2)
     ghost_YX = ndimage.shift(hu_YX, shift, order=1, mode="nearest")
     mixed: Field = hu_YX + np.float32(rng.uniform(0.15, 0.45)) * (ghost_YX - hu_YX)
@@ -135,13 +127,13 @@ def _moved(hu_YX: Field, rng: np.random.Generator) -> Field:
 
 
 def _noise(
-    shape: tuple[int, ...], scanner: Scanner, pixel: float, rng: np.random.Generator
+    shape: tuple[int, ...], *, scanner: Scanner, pixel_mm: float, rng: np.random.Generator
 ) -> Field:
-    """Band-shaped, as filtered back-projection makes it."""
+    """Band-pass noise, as filtered back-projection gives."""
     white_YX = rng.standard_normal(shape, dtype=np.float32)
-    fine_YX = ndimage.gaussian_filter(white_YX, scanner.grain_mm / pixel, truncate=3.0)
+    fine_YX = ndimage.gaussian_filter(white_YX, scanner.grain_mm / pixel_mm, truncate=3.0)
     band_YX = fine_YX - np.float32(0.6) * ndimage.gaussian_filter(
-        fine_YX, 2.2 * scanner.grain_mm / pixel, truncate=2.5
+        fine_YX, 2.2 * scanner.grain_mm / pixel_mm, truncate=2.5
     )
     noise: Field = band_YX * np.float32(
         scanner.noise_hu / max(float(band_YX[::4, ::4].std()), 1e-3)

@@ -1,24 +1,24 @@
-"""Slices of random heads at random levels: what training sees."""
+"""Slices of random heads at random levels, for training."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ich_node.phantom.bleeds import BLEED_KINDS, Lesion
+from ich_node.phantom.canvas import PhantomSlice, make_canvas
 from ich_node.phantom.draw import draw_bleed, draw_hygroma, draw_operated
 from ich_node.phantom.frame import Pose
 from ich_node.phantom.head import Head, draw_head
 from ich_node.phantom.physics import draw_scanner
-from ich_node.phantom.plane import PhantomSlice, make_studio
 
 NECK_SHARE = 0.13
 LOWEST_MM = -48.0
 
 
 def slices_of_head(
-    rng: np.random.Generator, n: int, *, size: int = 256, pixel_mm: float = 0.9
+    rng: np.random.Generator, count: int, *, size: int = 256, pixel_mm: float = 0.9
 ) -> Iterator[PhantomSlice]:
-    """n slices of one random head; about half of them show blood, each time other blood."""
+    """Slices of one random head; about half of them show blood, different blood in each."""
     head = draw_head(rng)
     pose = Pose(
         rotation_deg=float(np.clip(rng.normal(0, 7), -20, 20)),
@@ -27,12 +27,17 @@ def slices_of_head(
         offset_mm=(rng.normal(4, 7), rng.normal(0, 5)),
     )
     scanner = draw_scanner(rng, half_field_mm=size * pixel_mm / 2)
-    studio = make_studio(
-        head, scanner, pose, size=size, pixel_mm=pixel_mm, slice_mm=rng.uniform(2, 6)
+    canvas = make_canvas(
+        head,
+        scanner=scanner,
+        pose=pose,
+        size=size,
+        pixel_mm=pixel_mm,
+        slice_mm=rng.uniform(2, 6),
     )
-    for _ in range(n):
+    for _ in range(count):
         lesions = _draw_lesions(rng, head)
-        yield studio.picture(_draw_level(rng, head, lesions), lesions, rng)
+        yield canvas.slice_at(_draw_level(rng, head, lesions), lesions, rng)
 
 
 def _draw_lesions(rng: np.random.Generator, head: Head) -> list[Lesion]:
@@ -43,7 +48,9 @@ def _draw_lesions(rng: np.random.Generator, head: Head) -> list[Lesion]:
         lesions.append(draw_operated(rng, head))
     if rng.random() < 0.53:
         count = int(rng.choice([1, 2, 3], p=[0.65, 0.25, 0.1]))
-        lesions += [draw_bleed(kind, rng, head) for kind in rng.permutation(BLEED_KINDS)[:count]]
+        lesions += [
+            draw_bleed(kind, rng=rng, head=head) for kind in rng.permutation(BLEED_KINDS)[:count]
+        ]
     return lesions
 
 

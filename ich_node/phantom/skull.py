@@ -2,70 +2,57 @@
 
 import numpy as np
 
-from ich_node.phantom.cavity import Cavity, Footprint
-from ich_node.phantom.frame import Ellipsoid, Field, Frame, cover, paint
-from ich_node.phantom.head import Head
+from ich_node.phantom.frame import Ellipsoid, Field, cover, paint
+from ich_node.phantom.plane import Plane
 
 AIR_HU = -1000.0
 FAT_HU = -95.0
 MUSCLE_HU = 52.0
-NECK_MM = -4.0
 
 
-def paint_surroundings(
-    head: Head, frame: Frame, footprint: Footprint, cavity: Cavity, level_mm: float
-) -> Field:
-    """hu_YX of the head with an empty cavity."""
-    skull = head.skull
+def paint_surroundings(plane: Plane, base_mm_YX: Field) -> Field:
+    """hu_YX of the head with an empty cavity. base_mm_YX: thickness of the bone under the floor."""
+    head, cavity = plane.head, plane.cavity
     hu_YX = np.full(cavity.z_YX.shape, AIR_HU, dtype=np.float32)
-    thickness_YX = _vault_mm(head, frame, level_mm)
-    outer_YX = cavity.dome_YX + thickness_YX
-    skin_YX = outer_YX + np.float32(skull.scalp) * (
-        1 + np.float32(0.12) * head.coarse.at(level_mm + 60, hu_YX.shape, frame.pixel_mm)
+    outer_YX = cavity.dome_YX + _vault_mm(plane)
+    skin_YX = outer_YX + np.float32(head.skull.scalp) * (
+        1 + np.float32(0.12) * plane.noise(head.coarse, 60)
     )
-    _paint_scalp(head, frame, hu_YX, outer_YX, skin_YX, level_mm)
+    _paint_scalp(hu_YX, plane=plane, outer_YX=outer_YX, skin_YX=skin_YX)
     if bool((cavity.floor_YX < 12).any()):
-        _paint_below(head, frame, cavity, hu_YX, outer_YX, level_mm)
-    _paint_vault(head, frame, cavity, footprint, hu_YX, outer_YX, level_mm)
+        _paint_below(hu_YX, plane=plane, outer_YX=outer_YX)
+    _paint_vault(hu_YX, plane=plane, base_mm_YX=base_mm_YX, outer_YX=outer_YX)
     return hu_YX
 
 
-def _vault_mm(head: Head, frame: Frame, level_mm: float) -> Field:
+def _vault_mm(plane: Plane) -> Field:
     """Thicker at the back and in the frontal midline, and uneven."""
-    x, y = frame.x_YX, frame.y_YX
-    uneven_YX = head.coarse.at(level_mm, x.shape, frame.pixel_mm)
+    x, y = plane.frame.x_YX, plane.frame.y_YX
+    uneven_YX = plane.noise(plane.head.coarse)
     crest_YX = np.exp(-(x**2) / 120) * np.clip((np.abs(y) - 25) / 25, 0, 1)
     share_YX = 0.9 + 0.12 * uneven_YX + 0.35 * crest_YX + 0.15 * np.clip((y - 10) / 40, 0, 1)
-    thick: Field = np.maximum(head.skull.thickness * share_YX, 2.0).astype(np.float32)
+    thick: Field = np.maximum(plane.head.skull.thickness * share_YX, 2.0).astype(np.float32)
     return thick
 
 
-def _paint_scalp(
-    head: Head, frame: Frame, hu_YX: Field, outer_YX: Field, skin_YX: Field, level_mm: float
-) -> None:
-    fat = FAT_HU * head.skull.scalp_fat + 30 * (1 - head.skull.scalp_fat)
+def _paint_scalp(hu_YX: Field, *, plane: Plane, outer_YX: Field, skin_YX: Field) -> None:
+    skull, frame, level_mm = plane.head.skull, plane.frame, plane.level_mm
+    fat = FAT_HU * skull.scalp_fat + 30 * (1 - skull.scalp_fat)
     paint(hu_YX, 35.0, cover(skin_YX, frame.pixel_mm))
     paint(hu_YX, fat, cover(np.minimum(skin_YX - 1.6, 1.2 - outer_YX), frame.pixel_mm))
     if level_mm < 75:  # temporalis and the muscles of the nape
-        side = np.abs(frame.x_YX) - np.float32(head.skull.half_width * 0.78)
+        side = np.abs(frame.x_YX) - np.float32(skull.half_width * 0.78)
         muscle_YX = np.minimum(skin_YX - 3, np.minimum(side, np.float32(min(20.0, 75 - level_mm))))
         paint(hu_YX, MUSCLE_HU, cover(muscle_YX, 1.5))
 
 
-def _paint_vault(
-    head: Head,
-    frame: Frame,
-    cavity: Cavity,
-    footprint: Footprint,
-    hu_YX: Field,
-    outer_YX: Field,
-    level_mm: float,
-) -> None:
+def _paint_vault(hu_YX: Field, *, plane: Plane, base_mm_YX: Field, outer_YX: Field) -> None:
     """Two tables with marrow between, the base under the fossae, and the flap of a craniotomy."""
+    head, frame, cavity = plane.head, plane.frame, plane.cavity
     skull = head.skull
-    under_YX = cavity.floor_YX + footprint.base_mm_YX
+    under_YX = cavity.floor_YX + base_mm_YX
     bone_YX: Field = np.minimum(outer_YX, under_YX)
-    speckle_YX = head.texture.at(level_mm, hu_YX.shape, frame.pixel_mm)
+    speckle_YX = plane.noise(head.texture)
     marrow = np.float32(skull.cortex_hu * (1 - 0.65 * skull.diploe))
     depth_YX: Field = np.minimum(outer_YX, -cavity.brain_YX)
     bone_hu_YX = (
@@ -76,32 +63,29 @@ def _paint_vault(
     if head.craniotomy is not None:
         flap_YX = head.craniotomy.distance(frame.x_YX, frame.y_YX, cavity.z_YX)
         bone_YX = np.minimum(bone_YX, np.abs(flap_YX) - np.float32(1.2))
-    _air_cells(frame, cavity, bone_hu_YX, speckle_YX)
+    _paint_mastoid_cells(bone_hu_YX, plane, speckle_YX)
     paint(hu_YX, bone_hu_YX, cover(bone_YX, frame.pixel_mm))
 
 
-def _air_cells(frame: Frame, cavity: Cavity, bone_hu_YX: Field, speckle_YX: Field) -> None:
-    """The mastoids."""
-    side = np.abs(frame.x_YX)
-    mastoid_YX = 13 - np.sqrt((side - 52) ** 2 + (frame.y_YX - 24) ** 2 + (cavity.z_YX - 18) ** 2)
-    slant_YX = frame.x_YX + np.float32(0.6) * frame.y_YX
+def _paint_mastoid_cells(bone_hu_YX: Field, plane: Plane, speckle_YX: Field) -> None:
+    """Air in the mastoids."""
+    x, y, z = plane.frame.x_YX, plane.frame.y_YX, plane.cavity.z_YX
+    mastoid_YX = 13 - np.sqrt((np.abs(x) - 52) ** 2 + (y - 24) ** 2 + (z - 18) ** 2)
+    slant_YX = x + np.float32(0.6) * y
     waves_YX = np.sin(slant_YX * np.float32(1.2) + 5 * speckle_YX) + np.sin(
-        frame.y_YX * np.float32(1.5) - 4 * speckle_YX
+        y * np.float32(1.5) - 4 * speckle_YX
     )
     cells_YX: Field = np.minimum(mastoid_YX, 2 * waves_YX + 1)
     paint(bone_hu_YX, -550.0, cover(cells_YX, 1.2))
 
 
-def _paint_below(
-    head: Head, frame: Frame, cavity: Cavity, hu_YX: Field, outer_YX: Field, level_mm: float
-) -> None:
+def _paint_below(hu_YX: Field, *, plane: Plane, outer_YX: Field) -> None:
     """Face and neck: muscle and fat, spine, jaw, orbits and air."""
-    shape, pixel = hu_YX.shape, frame.pixel_mm
-    z = cavity.z_YX
-    patches_YX = head.patches.at(level_mm, shape, pixel)
-    fine_YX = head.texture.at(level_mm + 31, shape, pixel)
+    head, frame, z = plane.head, plane.frame, plane.cavity.z_YX
+    patches_YX = plane.noise(head.patches)
+    fine_YX = plane.noise(head.texture, 31)
     planes_YX = (np.abs(patches_YX) < 0.16) | (patches_YX > 1.5)  # fat between the muscles
-    inside_YX = cover(np.minimum(outer_YX + 2, -cavity.floor_YX), 1.5)
+    inside_YX = cover(np.minimum(outer_YX + 2, -plane.cavity.floor_YX), 1.5)
     flesh_YX = np.where(planes_YX, np.float32(FAT_HU), np.float32(MUSCLE_HU) + 7 * fine_YX).astype(
         np.float32
     )
@@ -117,16 +101,18 @@ def _paint_below(
         paint(hu_YX, 500.0, cover(free_YX + 1.6, 1.2) * (z > -25))
         paint(hu_YX, AIR_HU, cover(free_YX, 1.2))
     for side in (-1, 1):
-        _paint_orbit(head, frame, z, hu_YX, side)
-    if level_mm < 25:
-        _paint_neck(frame, z, hu_YX, fine_YX)
+        _paint_orbit(hu_YX, plane, side)
+    if plane.level_mm < 25:
+        _paint_neck(hu_YX, plane, fine_YX)
 
 
-def _paint_orbit(head: Head, frame: Frame, z: Field, hu_YX: Field, side: int) -> None:
-    front = -head.skull.half_length
+def _paint_orbit(hu_YX: Field, plane: Plane, side: int) -> None:
+    """Fat, globe, lens and muscles. side: -1 right, 1 left."""
+    frame, z = plane.frame, plane.cavity.z_YX
+    front = -plane.head.skull.half_length
     cone = Ellipsoid(centre=(side * 30, front + 24, 24), axes=(18, 27, 14), yaw_deg=side * 18)
     globe = Ellipsoid(centre=(side * 31, front + 10, 24), axes=(12, 12.5, 12))
-    window = frame.window(side * 30, front + 20, 46)
+    window = frame.window((side * 30, front + 20), 46)
     if hu_YX[window].size == 0 or not cone.spans(z[window]):
         return
     x, y, z, hu = frame.x_YX[window], frame.y_YX[window], z[window], hu_YX[window]
@@ -149,9 +135,9 @@ def _paint_orbit(head: Head, frame: Frame, z: Field, hu_YX: Field, side: int) ->
         paint(hu, 45.0, cover(np.minimum(strip_YX, y - np.float32(front + 18)), 1.0))
 
 
-def _paint_neck(frame: Frame, z: Field, hu_YX: Field, fine_YX: Field) -> None:
-    """Atlas or axis round the cord, and the jaw with its teeth."""
-    x, y = frame.x_YX, frame.y_YX
+def _paint_neck(hu_YX: Field, plane: Plane, fine_YX: Field) -> None:
+    """Atlas or axis around the cord, and the jaw with its teeth."""
+    x, y, z = plane.frame.x_YX, plane.frame.y_YX, plane.cavity.z_YX
     canal = Ellipsoid(centre=(0, 26, -60), axes=(13, 12, 56))
     canal_YX = np.where(z < -4, canal.distance(x, y, np.full_like(z, -60)), np.float32(-50))
     wings_YX = np.minimum(38 - np.abs(x), 9 - np.abs(y - 20 - 2 * fine_YX))

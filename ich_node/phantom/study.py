@@ -1,5 +1,5 @@
-"""A whole synthetic study: one head from the skull base to the vertex, with bleeds that go through
-the slices.
+"""A synthetic study: one head from the skull base to the vertex, with bleeds that extend over
+several slices.
 """
 
 import json
@@ -11,15 +11,15 @@ import numpy as np
 from pydicom import Dataset
 
 from ich_node.phantom.bleeds import BLEED_KINDS, BleedKind, Lesion
+from ich_node.phantom.canvas import Canvas, PhantomSlice, make_canvas
 from ich_node.phantom.dicom import Acquisition, slice_dataset
 from ich_node.phantom.draw import draw_bleed
 from ich_node.phantom.frame import Pose
 from ich_node.phantom.head import Head, draw_head
 from ich_node.phantom.physics import draw_scanner
-from ich_node.phantom.plane import Canvas, PhantomSlice, make_studio
 
 LOWEST_MM = 2.0  # level of the first slice: the foramen magnum
-MATTER_MM = 0.9  # the head is painted on pixels of about this size and then enlarged
+PAINTED_MM = 0.9  # the head is painted on pixels of about this size and then enlarged
 LEAST_AREA_MM2 = 120.0  # of a planted bleed in the slice through its middle
 TRIES = 40
 
@@ -28,7 +28,7 @@ Box = tuple[int, int, int, int]  # row0, col0, row1, col1: half-open, 0-based
 
 @dataclass(frozen=True, kw_only=True)
 class Bleed:
-    """One planted bleed: its place in every slice that shows it, by slice index."""
+    """One planted bleed. boxes: its extent in every slice that shows it, by slice index."""
 
     kind: BleedKind
     hu: float
@@ -56,9 +56,9 @@ class PhantomStudy:
         return [
             slice_dataset(
                 self.acquisition,
-                index,
-                slice_.hu_YX,
-                slice_.level_mm,
+                index=index,
+                hu_YX=slice_.hu_YX,
+                level_mm=slice_.level_mm,
                 patient_id=patient_id,
                 patient_name=patient_name,
             )
@@ -91,7 +91,7 @@ class PhantomStudy:
         }
 
     def write(self, folder: Path) -> list[Path]:
-        """One file a slice, and truth.json beside them; returns the paths of the slices."""
+        """A file for each slice, and truth.json beside them; returns the paths of the slices."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for index, dataset in enumerate(self.datasets()):
@@ -134,17 +134,17 @@ def make_study(
         tilt_deg=drawn_tilt if tilt_deg is None else tilt_deg,
         padding_hu=int(rng.choice([-2000, -3024])),
     )
-    studio = _studio(rng, head, acquisition)
-    lesions = _plant(rng, studio, kinds)
+    canvas = _canvas(rng, head, acquisition)
+    lesions = _plant(rng, canvas, kinds)
     slices = tuple(
-        studio.picture(level_mm, lesions, rng) for level_mm in _levels(head, acquisition)
+        canvas.slice_at(level_mm, lesions, rng) for level_mm in _levels(head, acquisition)
     )
     return PhantomStudy(
         acquisition=acquisition, slices=slices, bleeds=tuple(_boxed(slices, lesions, kinds))
     )
 
 
-def _studio(rng: np.random.Generator, head: Head, acquisition: Acquisition) -> Canvas:
+def _canvas(rng: np.random.Generator, head: Head, acquisition: Acquisition) -> Canvas:
     scanner = draw_scanner(rng, half_field_mm=acquisition.rows * acquisition.pixel_mm / 2)
     pose = Pose(
         rotation_deg=float(np.clip(rng.normal(0, 4), -10, 10)),
@@ -152,11 +152,11 @@ def _studio(rng: np.random.Generator, head: Head, acquisition: Acquisition) -> C
         lean_deg=rng.normal(0, 2),
         offset_mm=(rng.normal(0, 4), rng.normal(0, 4)),
     )
-    coarser = max(1, int(MATTER_MM / acquisition.pixel_mm + 0.15))
-    return make_studio(
+    coarser = max(1, int(PAINTED_MM / acquisition.pixel_mm + 0.15))
+    return make_canvas(
         head,
-        replace(scanner, padding_hu=float(acquisition.padding_hu), motion=False),
-        pose,
+        scanner=replace(scanner, padding_hu=float(acquisition.padding_hu), motion=False),
+        pose=pose,
         size=acquisition.rows,
         pixel_mm=acquisition.pixel_mm,
         slice_mm=acquisition.slice_mm,
@@ -171,14 +171,14 @@ def _levels(head: Head, acquisition: Acquisition) -> list[float]:
     return [LOWEST_MM + index * acquisition.slice_mm for index in range(count)]
 
 
-def _plant(rng: np.random.Generator, studio: Canvas, kinds: Sequence[BleedKind]) -> list[Lesion]:
-    """Draw each bleed until it shows well and leaves the ones before it visible."""
+def _plant(rng: np.random.Generator, canvas: Canvas, kinds: Sequence[BleedKind]) -> list[Lesion]:
+    """Draw each bleed until it is large enough and the bleeds before it still are."""
     planted: list[Lesion] = []
     for kind in kinds:
         for attempt in range(TRIES):
             least_mm2 = LEAST_AREA_MM2 * (1 - attempt / TRIES)  # a small or crowded head shows less
-            trial = [*planted, draw_bleed(kind, rng, studio.head, clear=True)]
-            if all(_area_mm2(studio, trial, index) >= least_mm2 for index in range(len(trial))):
+            trial = [*planted, draw_bleed(kind, rng=rng, head=canvas.head, clear=True)]
+            if all(_area_mm2(canvas, trial, index) >= least_mm2 for index in range(len(trial))):
                 planted = trial
                 break
         else:
@@ -188,11 +188,11 @@ def _plant(rng: np.random.Generator, studio: Canvas, kinds: Sequence[BleedKind])
     return planted
 
 
-def _area_mm2(studio: Canvas, lesions: Sequence[Lesion], index: int) -> float:
-    """Where a lesion is thickest, the area that it shows."""
+def _area_mm2(canvas: Canvas, lesions: Sequence[Lesion], index: int) -> float:
+    """The area of a lesion in the slice through its middle."""
     low, high = lesions[index].levels_mm
-    _, lesion_YX = studio.truth(min((low + high) / 2, studio.head.skull.top - 15), lesions)
-    return float((lesion_YX == index + 1).sum()) * studio.image.pixel_mm**2
+    _, lesion_YX = canvas.ground_truth(min((low + high) / 2, canvas.head.skull.top - 15), lesions)
+    return float((lesion_YX == index + 1).sum()) * canvas.image.pixel_mm**2
 
 
 def _boxed(

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -22,22 +21,24 @@ from ich_node.phantom import (
     slices_of_head,
 )
 
-SMALL = {"rows": 128, "pixel_mm": 1.8}  # enough for what does not look at pixels closely
+PIXEL_MM = 1.8
+SMALL = {"rows": 128, "pixel_mm": PIXEL_MM}
+THICK = {**SMALL, "slice_mm": 10.0}
 
 
 @pytest.fixture(scope="module")
 def tilted() -> PhantomStudy:
-    return make_study(5, bleeds=["IPH", "SDH"], rows=256, pixel_mm=0.9, tilt_deg=12.0)
+    return make_study(5, bleeds=["IPH", "SDH"], tilt_deg=12.0, **THICK)
 
 
 @pytest.fixture(scope="module", params=BLEED_KINDS)
 def one_kind(request: pytest.FixtureRequest) -> PhantomStudy:
-    return make_study(21, bleeds=[request.param], rows=256, pixel_mm=0.9)
+    return make_study(21, bleeds=[request.param], **SMALL)
 
 
 @pytest.fixture(scope="module")
 def healthy() -> PhantomStudy:
-    return make_study(8, bleeds=[], rows=256, pixel_mm=0.9, tilt_deg=0.0)
+    return make_study(8, bleeds=[], tilt_deg=0.0, **THICK)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,9 @@ def pool() -> list[PhantomSlice]:
     return [
         slice_
         for seed in range(16)
-        for slice_ in slices_of_head(np.random.default_rng([1, seed]), 6)
+        for slice_ in slices_of_head(
+            np.random.default_rng([1, seed]), 6, size=128, pixel_mm=PIXEL_MM
+        )
     ]
 
 
@@ -72,17 +75,17 @@ def _strongest(study: PhantomStudy, bleed: Bleed) -> tuple[PhantomSlice, np.ndar
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     """Two studies of one seed are the same files, byte for byte."""
     for name in ("one", "two"):
-        make_study(11, bleeds=["IVH"], **SMALL).write(tmp_path / name)
+        make_study(11, bleeds=["IVH"], **THICK).write(tmp_path / name)
     assert _digests(tmp_path / "one") == _digests(tmp_path / "two")
 
 
 def test_other_arguments_other_uids() -> None:
     """A study that differs in anything shares no UID with its neighbour, so no PACS mixes them."""
     studies = [
-        make_study(11, bleeds=[], **SMALL),
-        make_study(12, bleeds=[], **SMALL),
-        make_study(11, bleeds=["IPH"], **SMALL),
-        make_study(11, bleeds=[], tilt_deg=7.0, **SMALL),
+        make_study(11, bleeds=[], **THICK),
+        make_study(12, bleeds=[], **THICK),
+        make_study(11, bleeds=["IPH"], **THICK),
+        make_study(11, bleeds=[], tilt_deg=7.0, **THICK),
     ]
     assert len({study.acquisition.study_instance_uid for study in studies}) == len(studies)
     assert len({study.acquisition.sop_instance_uid(0) for study in studies}) == len(studies)
@@ -109,8 +112,8 @@ def test_a_planted_bleed_is_brighter_than_its_surroundings(one_kind: PhantomStud
     """
     (bleed,) = one_kind.bleeds
     slice_, hit_YX = _strongest(one_kind, bleed)
-    near_YX = ndimage.binary_dilation(hit_YX, iterations=10) & ~ndimage.binary_dilation(
-        hit_YX, iterations=3
+    near_YX = ndimage.binary_dilation(hit_YX, iterations=5) & ~ndimage.binary_dilation(
+        hit_YX, iterations=2
     )
     brain_YX = near_YX & (slice_.hu_YX > 0) & (slice_.hu_YX < 100)
     assert np.median(slice_.hu_YX[hit_YX]) > np.median(slice_.hu_YX[brain_YX]) + 12
@@ -121,11 +124,9 @@ def test_bleeds_lie_inside_the_skull(tilted: PhantomStudy) -> None:
     """No pixel of a bleed is outside the head's bone."""
     for slice_ in tilted.slices:
         enclosed_YX = ndimage.binary_fill_holes(
-            ndimage.binary_closing(slice_.hu_YX > 250, iterations=4)
+            ndimage.binary_closing(slice_.hu_YX > 250, iterations=2)
         )
-        outside_YX = (slice_.bleed_mask_YX > 0) & ~ndimage.binary_dilation(
-            enclosed_YX, iterations=2
-        )
+        outside_YX = (slice_.bleed_mask_YX > 0) & ~ndimage.binary_dilation(enclosed_YX)
         assert not outside_YX.any()
 
 
@@ -165,7 +166,7 @@ def test_hounsfield_units_are_those_of_a_head(healthy: PhantomStudy) -> None:
 
 def test_drawn_studies_hold_none_to_four_bleeds() -> None:
     """Without a list the seed decides, and different seeds decide differently."""
-    counts = {len(make_study(seed, **SMALL).bleeds) for seed in range(5)}
+    counts = {len(make_study(seed, **THICK).bleeds) for seed in range(5)}
     assert counts <= set(range(5))
     assert len(counts) > 1
 
@@ -181,7 +182,7 @@ def test_tilt_is_in_the_geometry(tilted: PhantomStudy) -> None:
     along = [
         float(normal @ np.array(dataset.ImagePositionPatient, dtype=float)) for dataset in datasets
     ]
-    np.testing.assert_allclose(np.diff(along), 5.0, atol=1e-3)
+    np.testing.assert_allclose(np.diff(along), 10.0, atol=1e-3)
     assert all(
         dataset.ImagePositionPatient[0] == datasets[0].ImagePositionPatient[0]
         for dataset in datasets
@@ -224,20 +225,14 @@ def test_dciodvfy_finds_no_error(tilted: PhantomStudy, tmp_path: Path) -> None:
 
 
 def test_half_of_the_pool_bleeds(pool: list[PhantomSlice]) -> None:
-    """Of 96 pool slices 35 to 65 % show blood, of every kind, and some necks are among the others."""
-    positive = np.mean([(slice_.bleed_mask_YX > 0).sum() >= 12 for slice_ in pool])
+    """Of 96 pool slices 35 to 65 % show blood, of every kind; some of the others are necks."""
+    least_px = 9.7 / PIXEL_MM**2
+    positive = np.mean([(slice_.bleed_mask_YX > 0).sum() >= least_px for slice_ in pool])
     assert 0.35 <= positive <= 0.65
     assert {int(code) for slice_ in pool for code in np.unique(slice_.bleed_mask_YX)} == set(
         range(6)
     )
     assert any(slice_.level_mm < -10 for slice_ in pool)
-
-
-def test_pool_slices_are_made_fast() -> None:
-    """Training makes thousands: a 256 x 256 slice stays well under 0.2 s of processor time."""
-    started = time.process_time()
-    count = sum(1 for _ in slices_of_head(np.random.default_rng(9), 8))
-    assert (time.process_time() - started) / count < 0.2
 
 
 def test_odd_matrices_work() -> None:
