@@ -1,5 +1,5 @@
-"""The network on a GPU: each way to run it, beside what its memory traffic alone would take.
-`python -m benchmarks.gpu`.
+"""The network on a GPU: each way to run it, beside the time of its memory traffic alone. `python -m
+benchmarks.gpu`.
 """
 
 from functools import partial
@@ -36,31 +36,33 @@ WAYS = {
 
 
 def main() -> None:
-    """Writes the table. The errors are those of a phantom's slices beside the same network on the
-    CPU, eager.
+    """Writes the table. The errors are against the same network on the CPU, eager, for a phantom's
+    slices.
 
-    The published network has random weights here: they do not change the time, but its errors are
-    not those of trained ones.
+    The published network has random weights here. They do not change the time, but the errors of
+    trained weights are others.
     """
     torch.manual_seed(1)
     bundle = open_bundle(shipped_bundle())
     x_BCYX = inputs(read_series(make_study(seed=7).datasets()), bundle)
     networks = {"published": MilNetwork(NetworkSpec()).eval(), "product": bundle.network()}
-    bytes_a_second = copy_bandwidth()
+    bytes_per_second = copy_bandwidth()
     rows, floors = [], []
     for name, network in networks.items():
-        a_slice, weights = floor_bytes(network, bundle.input.size_px)
-        floors.append(f"{name} {a_slice / 1e6:.1f} MB a slice and {weights / 1e6:.2f} MB a batch")
+        slice_bytes, weights = floor_bytes(network, bundle.input.size_px)
+        floors.append(
+            f"{name} {slice_bytes / 1e6:.1f} MB per slice and {weights / 1e6:.2f} MB per batch"
+        )
         with torch.inference_mode():
             expected = network(torch.from_numpy(x_BCYX))
         for way_name, way in WAYS.items():
             rates = {batch: rate_of(network, way, repeated(x_BCYX, batch)) for batch in way.batches}
             best = max(rates, key=lambda batch: rates[batch])
             floor = (
-                (a_slice + weights / best)
+                (slice_bytes + weights / best)
                 * way.dtype.itemsize
                 / torch.float32.itemsize
-                / bytes_a_second
+                / bytes_per_second
             )
             errors = difference(way.prepare(network, torch.from_numpy(x_BCYX).cuda())(), expected)
             rows.append(
@@ -86,8 +88,9 @@ def main() -> None:
         )
     write_table(
         "gpu",
-        f"Slices a second through the network on one {torch.cuda.get_device_name()}, copies {bytes_a_second / 1e12:.2f} TB/s "
-        f"read and written; floor in single precision: {'; '.join(floors)}",
+        f"Slices per second through the network on one {torch.cuda.get_device_name()}, "
+        f"copies {bytes_per_second / 1e12:.2f} TB/s read and written; "
+        f"floor in single precision: {'; '.join(floors)}",
         [
             "network",
             *(f"batch {batch}" for batch in BATCHES),
@@ -114,7 +117,7 @@ def repeated(x_BCYX: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 
 
 def rate_of(network: MilNetwork, way: Way, x_BCYX: NDArray[np.float32]) -> float:
-    """Slices a second."""
+    """Slices per second."""
     return len(x_BCYX) / seconds(way.prepare(network, torch.from_numpy(x_BCYX).cuda()))
 
 

@@ -1,4 +1,4 @@
-"""Ways to run a network on a GPU, and a clock for what runs there."""
+"""Ways to run a network on a GPU, and how they are timed."""
 
 import time
 from collections.abc import Callable
@@ -15,14 +15,16 @@ from ich_node.model.engines.torch_engine import folded
 from ich_node.model.network import MilNetwork, MilOutput
 
 Pass = Callable[[], MilOutput]
+ROUNDS = 7
 ROUND_SECONDS = 0.03
 MOST_CALLS = 50
+COPY_BYTES = 2 << 30  # more than any cache holds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """tf32: convolutions round their operands, as torch does by default. batches: those that it is
-    measured with.
+    """tf32: convolutions round their operands, as torch does by default. batches: the sizes to
+    measure.
     """
 
     fold: bool = True
@@ -34,7 +36,7 @@ class Way:
     batches: tuple[int, ...] = (1, 8, 16, 32, 64, 128)
 
     def prepare(self, network: MilNetwork, x_BCYX: Tensor) -> Pass:
-        """A forward pass of this batch, which lies on the GPU."""
+        """A forward pass of this batch, which is in the GPU's memory."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         chosen = folded(network) if self.fold else deepcopy(network)
         module: Callable[[Tensor], MilOutput] = chosen.to(
@@ -52,7 +54,7 @@ class Way:
 
 
 def recorded(forward: Pass) -> Pass:
-    """As CudaEngine does it."""
+    """As CudaEngine records a pass."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -79,13 +81,13 @@ def within(forward: Pass) -> Pass:
     return run
 
 
-def seconds(work: Callable[[], object], *, rounds: int = 7) -> float:
-    """A call's, as the median of some rounds of calls without a pause, each round about
+def seconds(work: Callable[[], object]) -> float:
+    """The time of a call: the median of ROUNDS rounds of calls without a pause, each round about
     ROUND_SECONDS long.
     """
     work()
     calls = max(1, min(MOST_CALLS, round(ROUND_SECONDS / _timed(work, 1))))
-    return median(_timed(work, calls) for _ in range(rounds))
+    return median(_timed(work, calls) for _ in range(ROUNDS))
 
 
 def _timed(work: Callable[[], object], calls: int) -> float:
@@ -97,8 +99,8 @@ def _timed(work: Callable[[], object], calls: int) -> float:
     return (time.perf_counter() - began) / calls
 
 
-def copy_bandwidth(size_bytes: int = 2 << 30) -> float:
-    """Bytes a second, read and written, of a copy in the GPU's memory that no cache holds."""
-    source = torch.rand(size_bytes // 4, device="cuda")
+def copy_bandwidth() -> float:
+    """Bytes per second, read and written, of a copy in the GPU's memory."""
+    source = torch.rand(COPY_BYTES // 4, device="cuda")
     target = torch.empty_like(source)
-    return 2 * size_bytes / seconds(lambda: target.copy_(source))
+    return 2 * COPY_BYTES / seconds(lambda: target.copy_(source))

@@ -27,16 +27,17 @@ GEMM = 2048
 
 
 def main() -> None:
+    """Writes the table."""
     torch.set_num_threads(THREADS)
     torch.manual_seed(1)
     x_BCYX = np.random.default_rng(1).normal(size=(SLICES, 3, SIZE_PX, SIZE_PX)).astype(np.float32)
     published, product = MilNetwork(NetworkSpec()).eval(), open_bundle(shipped_bundle()).network()
-    wasteful = PublishedNetwork().eval()
+    as_published = PublishedNetwork().eval()
     needed = {"published": flops(published), "product": flops(product)}
     contestants: dict[str, Callable[[], object]] = {"GEMM": gemm()}
     for batch in (SLICES, 1):
         contestants[f"published, as published, batches of {batch}"] = eagerly(
-            wasteful, x_BCYX, batch
+            as_published, x_BCYX, batch
         )
     for name, network in (("published", published), ("product", product)):
         contestants[f"{name}, torch engine"] = in_batches(TorchEngine(network), x_BCYX)
@@ -49,10 +50,10 @@ def main() -> None:
     timings = take_turns(contestants, rounds=ROUNDS, repeats=SLICES)
     peak = timings.pop("GEMM")
     peak_flops_per_ms = 2 * GEMM**3 / SLICES / np.array([peak.wall_ms, peak.cpu_ms])
-    as_published = [timing for name, timing in timings.items() if "as published" in name]
+    published_timings = [timing for name, timing in timings.items() if "as published" in name]
     wall_ms, cpu_ms = (
-        min(timing.wall_ms for timing in as_published),
-        min(timing.cpu_ms for timing in as_published),
+        min(timing.wall_ms for timing in published_timings),
+        min(timing.cpu_ms for timing in published_timings),
     )
     rows = []
     for name, timing in timings.items():
@@ -62,7 +63,8 @@ def main() -> None:
         rows.append([name, *timing_cells(timing), *faster, f"{share[0]:.0f}", f"{share[1]:.0f}"])
     write_table(
         f"inference-threads-{THREADS}",
-        f"A slice of {SIZE_PX} x {SIZE_PX} through the network, threads: {THREADS}, {ROUNDS} rounds of {SLICES} slices; "
+        f"A slice of {SIZE_PX} x {SIZE_PX} through the network, threads: {THREADS}, "
+        f"{ROUNDS} rounds of {SLICES} slices; "
         f"GEMM {2 * GEMM**3 / SLICES / peak.wall_ms / 1e6:.0f} GFLOP/s; "
         + ", ".join(f"{name} needs {value / 1e9:.2f} GFLOP" for name, value in needed.items()),
         ["network", *TIMING_COLUMNS, "times faster", "by CPU", "% of GEMM", "% by CPU"],
@@ -83,6 +85,7 @@ def eagerly(network: nn.Module, x_BCYX: NDArray[np.float32], batch: int) -> Call
 
 
 def in_batches(engine: Engine, x_BCYX: NDArray[np.float32]) -> Callable[[], object]:
+    """As the Detector calls an engine."""
     batches = [
         x_BCYX[start : start + engine.batch] for start in range(0, len(x_BCYX), engine.batch)
     ]
@@ -90,7 +93,7 @@ def in_batches(engine: Engine, x_BCYX: NDArray[np.float32]) -> Callable[[], obje
 
 
 def gemm() -> Callable[[], object]:
-    """The fastest that this machine computes: one product of large matrices."""
+    """The peak of this machine: one product of large matrices."""
     left, right = torch.rand(GEMM, GEMM), torch.rand(GEMM, GEMM)
     return lambda: left @ right
 

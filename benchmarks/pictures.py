@@ -1,4 +1,6 @@
-"""Plots: one for the documents, under a name that stays, and one beside the dated table."""
+"""Plots, which need the extra `plots`: one for the documentation, whose name stays, and one beside
+the dated table.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path

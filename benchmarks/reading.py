@@ -1,5 +1,5 @@
-"""A series to its findings, by each engine that this machine has, and where the time goes. `python
--m benchmarks.reading`.
+"""From a series to its findings with each engine that this machine has, and the engine's part of
+it. `python -m benchmarks.reading`.
 """
 
 import os
@@ -28,8 +28,8 @@ SLICES = (36, 300)
 SLICE_MM = 5.0
 
 
-class Clocked:
-    """An engine, and the seconds that were spent in it."""
+class TimedEngine:
+    """An engine that counts the seconds spent in it."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.seconds = engine, 0.0
@@ -50,9 +50,10 @@ class Clocked:
 
 
 def main() -> None:
+    """Writes the table."""
     torch.set_num_threads(THREADS)
     bundle = open_bundle(shipped_bundle())
-    engines = {name: Clocked(engine) for name, engine in engines_here(bundle).items()}
+    engines = {name: TimedEngine(engine) for name, engine in engines_here(bundle).items()}
     rows = []
     for count in SLICES:
         series, spent = series_of(count), {name: engine.seconds for name, engine in engines.items()}
@@ -65,9 +66,8 @@ def main() -> None:
             repeats=1,
         )
         for name, timing in timings.items():
-            network_ms = (
-                1000 * (engines[name].seconds - spent[name]) / (ROUNDS + 1)
-            )  # take_turns reads once before its clock runs
+            # ROUNDS + 1: take_turns reads once before its clock runs
+            network_ms = 1000 * (engines[name].seconds - spent[name]) / (ROUNDS + 1)
             rows.append(
                 [
                     f"{count} slices, {name}",
@@ -78,7 +78,8 @@ def main() -> None:
             )
     write_table(
         "reading",
-        f"A series in memory to its findings, ms; the shipped bundle, threads: {THREADS}, {ROUNDS} rounds; every slice is read"
+        f"A series in memory to its findings, ms; the shipped bundle, threads: {THREADS}, "
+        f"{ROUNDS} rounds; every slice is read"
         + (f"; GPU: {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""),
         ["series", *TIMING_COLUMNS, "in the engine", "in the rest"],
         rows,
@@ -87,7 +88,7 @@ def main() -> None:
 
 
 def engines_here(bundle: Bundle) -> dict[str, Engine]:
-    """Torch on the CPU, and what else there is."""
+    """torch on the CPU, and the engines that are installed."""
     engines: dict[str, Engine] = {"torch": TorchEngine(bundle.network())}
     if openvino_is_installed():
         engines["openvino"] = OpenVinoEngine(bundle.network(), bundle.input.size_px)
@@ -97,7 +98,7 @@ def engines_here(bundle: Bundle) -> dict[str, Engine]:
 
 
 def series_of(count: int) -> Series:
-    """A phantom's slices again and again, so far from each other that each of them is read."""
+    """A phantom's slices, repeated, at distances at which every slice is read."""
     phantom = read_series(make_study(seed=7).datasets())
     slices = [
         replace(

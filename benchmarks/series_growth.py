@@ -33,22 +33,24 @@ HEAD_MM = 145.0
 
 
 def main() -> None:
+    """Writes the table and the picture."""
     bundle = open_bundle(shipped_bundle())
     detector = Detector(bundle, choose_engine(bundle, "auto", "cpu").engine)
     head = make_study(3, bleeds=("IPH", "SDH"), slice_mm=5).datasets()
-    flops_a_slab, flops_a_second = flops(bundle.network()), gemm_flops_a_second()
+    flops_per_slab, flops_per_second = flops(bundle.network()), gemm_flops_per_second()
     rows = []
     for size in SIZES:
         files = [encoded(dataset) for dataset in finer(head, size)]
         timings = [read(files, detector) for _ in range(ROUNDS + 1)][1:]
         parse, decode, detect = (median(column) for column in zip(*timings, strict=True))
         slabs = len(to_slabs(read_series(parsed(files)), bundle.input.slab_mm))
-        floor = slabs * flops_a_slab / flops_a_second + copy_seconds(files)
+        floor = slabs * flops_per_slab / flops_per_second + copy_seconds(files)
         cells = [parse, decode, detect, parse + decode + detect, floor]
         rows.append([str(size), str(slabs), *(f"{cell:.2f}" for cell in cells)])
     write_table(
         "series-growth",
-        f"A reading as the series grows: seconds, medians of {ROUNDS}; bundle {bundle.name}, {detector.engine_name}",
+        f"A reading as the series grows: seconds, medians of {ROUNDS}; "
+        f"bundle {bundle.name}, {detector.engine_name}",
         [
             "slices",
             "slabs",
@@ -65,7 +67,7 @@ def main() -> None:
 
 
 def finer(head: Sequence[Dataset], size: int) -> list[Dataset]:
-    """The head in so many slices, each that of the phantom that lies nearest."""
+    """The head in `size` slices, each a copy of the nearest slice of the phantom."""
     finer_slices = []
     for index in range(size):
         dataset = copy.deepcopy(head[index * len(head) // size])
@@ -88,6 +90,7 @@ def parsed(files: Sequence[bytes]) -> list[Dataset]:
 
 
 def read(files: Sequence[bytes], detector: Detector) -> tuple[float, float, float]:
+    """Seconds for the headers, for decoding and checking, and for network and detector."""
     began = time.perf_counter()
     datasets = parsed(files)
     are_parsed = time.perf_counter()
@@ -97,7 +100,7 @@ def read(files: Sequence[bytes], detector: Detector) -> tuple[float, float, floa
     return are_parsed - began, are_decoded - are_parsed, time.perf_counter() - are_decoded
 
 
-def gemm_flops_a_second() -> float:
+def gemm_flops_per_second() -> float:
     left, right = torch.rand(GEMM, GEMM), torch.rand(GEMM, GEMM)
     times = []
     for _ in range(8):
@@ -108,7 +111,7 @@ def gemm_flops_a_second() -> float:
 
 
 def copy_seconds(files: Sequence[bytes]) -> float:
-    """Every byte once from here to there: less than any decoder does."""
+    """The time to copy every byte once: a lower bound of any decoder."""
     arrays = [np.frombuffer(file, np.uint8) for file in files]
     began = time.perf_counter()
     for array in arrays:
