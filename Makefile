@@ -13,7 +13,7 @@ install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[training,test,openvino]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[training,plots,test,openvino]"
 	touch $@
 
 demo: install            ## the main job on loopback: a phantom goes in, SR and overlays come back
@@ -63,6 +63,7 @@ bench: install           ## side by side in one run, on an idle machine (make pe
 	ICH_NODE_BENCH_THREADS=1 $(BIN)/python -m benchmarks.inference
 	ICH_NODE_BENCH_THREADS=2 $(BIN)/python -m benchmarks.inference
 	$(BIN)/python -m benchmarks.detector
+	$(BIN)/python -m benchmarks.phantom
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.reading
 	$(BIN)/python -m benchmarks.receive

@@ -1,4 +1,4 @@
-"""How fast a network learns, and what it waits for: the views, the step, and both together. `python
+"""How fast a network learns, and what bounds it: the samples, the step, or both together. `python
 -m benchmarks.training`.
 """
 
@@ -19,11 +19,12 @@ from benchmarks.side_by_side import write_table
 from ich_node.model.network import MilNetwork
 from ich_node.phantom import BLEED_KINDS, make_study
 from training.cache import fill_cache
+from training.cache_examples import CacheExamples, examples_of_cache
 from training.datasets import LabelledSeries, read_dataset
-from training.examples import CacheExamples, examples_of_cache
-from training.loop import Run, State, take_step, train, views_of
+from training.loop import take_step, train, training_batches
 from training.presets import PRESETS, Preset
-from training.views import View
+from training.samples import Sample
+from training.training_run import TrainingRun, TrainingState
 from training.workers import use_one_core
 
 DEVICE = os.environ.get("ICH_NODE_BENCH_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
@@ -33,15 +34,15 @@ RSNA_SLICES = 752_803
 RECIPES = (("product", 16), ("product", 64), ("published", 128), ("paper", 128))
 STUDIES = 8
 WARM_UP_STEPS = 20  # the workers start, CUDA chooses its kernels
-IN_MEMORY = 4  # batches that are learned from again and again
+IN_MEMORY = 4  # batches that are used again and again
 
 
-class Enough(Exception):
-    """The clock has run for long enough."""
+class TimeIsUp(Exception):
+    """SECONDS have passed."""
 
 
 class Clock:
-    """Counts what comes after the warm-up; raises Enough after SECONDS."""
+    """Counts what comes after the warm-up; raises TimeIsUp after SECONDS."""
 
     def __init__(self) -> None:
         self.steps, self.seconds = -WARM_UP_STEPS, 0.0
@@ -53,7 +54,7 @@ class Clock:
         elif self.steps > 0:
             self.seconds = time.perf_counter() - self._began
             if self.seconds >= SECONDS:
-                raise Enough
+                raise TimeIsUp
 
 
 def main() -> None:
@@ -66,24 +67,24 @@ def main() -> None:
         for preset_name, batch in RECIPES:
             preset = PRESETS[preset_name].adjusted(batch=batch)
             examples = as_many_as_rsna(folder / "cache", labelled, preset)
-            kept = folder / f"{preset_name}-{batch}"
-            kept.mkdir()
-            run = Run(
+            run_folder = folder / f"{preset_name}-{batch}"
+            run_folder.mkdir()
+            run = TrainingRun(
                 preset=preset,
                 training=examples,
                 validation=examples,
-                folder=kept,
+                folder=run_folder,
                 device=DEVICE,
                 workers=WORKERS,
             )
-            views, steps, both = (
-                batch * measure(run) for measure in (views_alone, steps_alone, as_train_runs)
+            samples, steps, both = (
+                batch * measure(run) for measure in (samples_alone, steps_alone, as_train_runs)
             )
             hours = RSNA_SLICES * preset.epochs / both / 3600
             rows.append(
                 [
                     f"{preset_name}, batches of {batch}",
-                    *(f"{rate:.0f}" for rate in (views, steps, both)),
+                    *(f"{rate:.0f}" for rate in (samples, steps, both)),
                     f"{1000 * batch / steps:.1f}",
                     f"{preset.epochs:g}",
                     f"{hours:.1f}",
@@ -92,14 +93,14 @@ def main() -> None:
     gpu = f"one {torch.cuda.get_device_name()}" if DEVICE == "cuda" else "the CPU"
     write_table(
         f"training-{DEVICE}",
-        f"Slices a second learned on {gpu} from a cache of 512 x 512 pixels a slice, {WORKERS} workers; hours: {RSNA_SLICES:,} "
-        "slices an epoch at this rate",
+        f"Slices per second learned on {gpu} from a cache of 512 x 512 pixels, {WORKERS} workers; "
+        f"hours: {RSNA_SLICES:,} slices per epoch at this rate",
         [
             "recipe",
-            "views alone",
+            "samples alone",
             "steps alone",
             "both, as `train run`",
-            "ms a step",
+            "ms per step",
             "epochs",
             "hours",
         ],
@@ -116,7 +117,7 @@ def phantoms(folder: Path) -> list[LabelledSeries]:
                 write_phantom, [folder / str(seed) for seed in range(STUDIES)], range(STUDIES)
             )
         )
-    return list(read_dataset(folder, "phantom").series)
+    return list(read_dataset(folder, kind="phantom").series)
 
 
 def write_phantom(folder: Path, seed: int) -> None:
@@ -124,7 +125,7 @@ def write_phantom(folder: Path, seed: int) -> None:
 
 
 def as_many_as_rsna(cache: Path, labelled: list[LabelledSeries], preset: Preset) -> CacheExamples:
-    """Those of the cache again and again, so that no epoch ends while the clock runs."""
+    """The examples of the cache, repeated so that no epoch ends while the clock runs."""
     few, _ = examples_of_cache(cache, labelled, preset.input)
     again = np.arange(RSNA_SLICES) % len(few)
     columns = {
@@ -134,35 +135,41 @@ def as_many_as_rsna(cache: Path, labelled: list[LabelledSeries], preset: Preset)
     return replace(few, **columns)
 
 
-def views_alone(run: Run) -> float:
-    """Batches a second."""
-    return rate_of(views_of(run, 0), lambda _: None)
+def samples_alone(run: TrainingRun) -> float:
+    """Batches per second."""
+    return rate_of(training_batches(run, 0), lambda _: None)
 
 
-def steps_alone(run: Run) -> float:
-    """The same few views, so that nothing has to be waited for."""
+def steps_alone(run: TrainingRun) -> float:
+    """Batches per second, the same few again and again, so that no step waits for samples."""
     network = MilNetwork(run.preset.network).to(
         device=run.device, memory_format=torch.channels_last
     )  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
-    state = State()
-    few = list(islice(views_of(run, 0), IN_MEMORY))
-    return rate_of(cycle(few), lambda view: take_step(run, network, optimiser, view, state))
+    state = TrainingState()
+    few = list(islice(training_batches(run, 0), IN_MEMORY))
+    return rate_of(
+        cycle(few),
+        lambda samples: take_step(
+            run, model=network, optimiser=optimiser, samples=samples, state=state
+        ),
+    )
 
 
-def as_train_runs(run: Run) -> float:
+def as_train_runs(run: TrainingRun) -> float:
+    """Batches per second of `train run`."""
     clock = Clock()
-    with suppress(Enough):
+    with suppress(TimeIsUp):
         train(run, lambda *_: clock.step())
     return clock.steps / clock.seconds
 
 
-def rate_of(views: Iterable[View], learn: Callable[[View], None]) -> float:
-    """Batches a second."""
+def rate_of(batches: Iterable[Sample], learn: Callable[[Sample], None]) -> float:
+    """Batches per second."""
     clock = Clock()
-    with suppress(Enough):
-        for view in views:
-            learn(view)
+    with suppress(TimeIsUp):
+        for samples in batches:
+            learn(samples)
             clock.step()
     return clock.steps / clock.seconds
 

@@ -1,3 +1,1 @@
-"""Makes the models that ich_node serves. Uses ich_node.detection, ich_node.phantom and errors;
-never the other way round.
-"""
+"""Makes the models that ich_node serves. It imports ich_node; ich_node never imports it."""

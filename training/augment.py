@@ -1,4 +1,6 @@
-"""Random changes to a slice, in HU, before `to_network_input`: they cannot fork the preprocessing."""
+"""Random changes to a slice, in HU, before `to_network_input`: the preprocessing stays that of
+serving.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -40,9 +42,9 @@ class Augmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
-    """One draw from an Augmentation, for a slice and its mask. matrix and shift_YX: output to
-    input, around the middle.
+class Transform:
+    """One draw from an Augmentation, for a slice and its mask. matrix and shift_YX map output
+    pixels to input pixels, around the middle of the slice.
     """
 
     mirror: bool
@@ -57,8 +59,8 @@ class Change:
     def moves(self) -> bool:
         return bool(self.shift_YX.any() or not np.array_equal(self.matrix, np.eye(2)))
 
-    def of_hu(self, hu_YX: NDArray[Any], scale_px: float = 1.0) -> NDArray[np.float32]:
-        """scale_px: pixels of this slice to one of the network input."""
+    def apply_to_hu(self, hu_YX: NDArray[Any], scale_px: float = 1.0) -> NDArray[np.float32]:
+        """scale_px: pixels of this slice per pixel of the network input."""
         hu = hu_YX.astype(np.float32)
         if self.factor != 1.0:
             hu = (hu + np.float32(STORED_OFFSET)) * np.float32(self.factor) - np.float32(
@@ -77,12 +79,12 @@ class Change:
         if self.sharpness < 0:
             hu = np.asarray(ndimage.gaussian_filter(hu, -self.sharpness * scale_px), np.float32)
         elif self.sharpness > 0:
-            # the second difference over one pixel of the input, whatever the slice's own pixels are
+            # scale_px ** 2: the Laplacian is that of the input's pixels, not of the slice's
             hu = hu - np.float32(self.sharpness * scale_px**2) * ndimage.laplace(hu)
         return np.ascontiguousarray(hu[:, ::-1]) if self.mirror else hu
 
-    def of_mask(self, mask_YX: NDArray[np.uint8], scale_px: float = 1.0) -> NDArray[np.uint8]:
-        """Moved as the slice is, with the nearest value."""
+    def apply_to_mask(self, mask_YX: NDArray[np.uint8], scale_px: float = 1.0) -> NDArray[np.uint8]:
+        """As the slice, with nearest-neighbour interpolation."""
         if self.moves:
             mask_YX = ndimage.affine_transform(
                 mask_YX, self.matrix, self._offset(mask_YX.shape, scale_px), order=0
@@ -95,8 +97,8 @@ class Change:
         return offset
 
 
-def draw_change(ranges: Augmentation, rng: np.random.Generator) -> Change:
-    """The same draws in the same order whatever the ranges are."""
+def draw_transform(ranges: Augmentation, rng: np.random.Generator) -> Transform:
+    """Takes the same numbers from the generator whatever the ranges are."""
     mirror = bool(rng.random() < 0.5)
     changed = rng.random() < ranges.probability
     turned, multiplied, added, focused = changed & (rng.random(4) < ranges.each)
@@ -114,7 +116,7 @@ def draw_change(ranges: Augmentation, rng: np.random.Generator) -> Change:
         scale_YX[1] = scale_YX[0]
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = rotation @ np.array([[1, shear[0]], [shear[1], 1]]) / scale_YX
-    return Change(
+    return Transform(
         mirror=mirror,
         matrix=matrix if turned else np.eye(2),
         shift_YX=(shift_YX if turned else np.zeros(2)) + crop_YX,
@@ -127,6 +129,6 @@ def draw_change(ranges: Augmentation, rng: np.random.Generator) -> Change:
 
 
 def _times(rng: np.random.Generator, by: float, count: int) -> NDArray[np.float64]:
-    """1 + U(0, by) or its inverse, as often."""
+    """1 + U(0, by), or its inverse with the same probability."""
     factors: NDArray[np.float64] = (1 + rng.uniform(0, 1, count) * by) ** rng.choice([-1, 1], count)
     return factors

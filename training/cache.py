@@ -3,12 +3,14 @@ every training.
 
 A folder with two files that only grow, one series at a time:
 
-- `slices.bin`: of every slice the HU of the original matrix, bit for bit, then its padding mask (a bit a pixel);
-- `index.jsonl`: a line a series, written after its slices: where they lie, the brain shift, or why there are none.
+- `slices.bin`: for every slice the HU of the original matrix, bit for bit, and its padding mask (a
+  bit per pixel);
+- `index.jsonl`: a line for every series, written after its slices: their offsets and the brain
+  shift, or the reason why there are none.
 
-Nothing is reduced or windowed, so one cache serves every preset, and `to_network_input` stays the
-only preprocessing. A line names the pixels of a set of SOP instances; labels are joined when the
-cache is opened. A killed run leaves at most a torn end, which the next one cuts off.
+Nothing is resized or windowed, so one cache serves every preset, and `to_network_input` stays the
+only preprocessing. Labels are not in the cache; they are joined when it is opened. A killed run
+leaves at most an incomplete end, which the next run truncates.
 """
 
 import fcntl
@@ -41,7 +43,7 @@ from training.workers import use_one_core
 
 FORMAT_VERSION = 1
 PIXELS, INDEX = "slices.bin", "index.jsonl"
-UNREADABLE = "unreadable"  # as `load_or_skip` says
+UNREADABLE = "unreadable"  # the reason that `load_or_skip` gives
 AHEAD = 2  # series a worker may be ahead of the writer
 
 Entry = dict[str, Any]  # a line of the index
@@ -49,8 +51,8 @@ Entry = dict[str, Any]  # a line of the index
 
 @dataclass(frozen=True, kw_only=True)
 class _Read:
-    """A series on its way to the cache: its line, offsets counted from its own start, and its
-    bytes.
+    """A series on its way to the cache: its line and its bytes. Offsets count from the first of
+    these bytes.
     """
 
     entry: Entry
@@ -64,24 +66,26 @@ def fill_cache(
     workers: int,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> None:
-    """Add the series that are not there yet, and try those again whose files could not be read.
-    workers 0: in this process.
+    """Add the series that are missing, and try the series again whose files could not be read.
+    workers 0: read in this process.
+
+    Raises DataError if the cache is damaged, in use or cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        entries = _cut_torn_end(folder)
+    with _locked(folder):
+        entries = _truncate_incomplete(folder)
         missing = [series for series in labelled if _wanted(entries.get(key_of(series)))]
         done = len(labelled) - len(missing)
         progress(done, len(labelled))
         with (folder / PIXELS).open("ab") as pixels, (folder / INDEX).open("ab") as index:
             for read in _read_all(missing, workers):
-                _append(pixels, index, read, folder)
+                _append(read, pixels=pixels, index=index, folder=folder)
                 done += 1
                 progress(done, len(labelled))
 
 
 def open_entries(folder: Path) -> dict[str, Entry]:
-    """The whole lines of the index, by key."""
+    """The complete lines of the index, by key. Raises DataError if the index is damaged."""
     path = folder / INDEX
     try:
         lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
@@ -94,18 +98,19 @@ def open_entries(folder: Path) -> dict[str, Entry]:
         ) from error
     if stale:
         raise DataError(
-            f"{path} is of version {stale['version']}, this is {FORMAT_VERSION}; delete {folder} and fill it again"
+            f"{path} is of version {stale['version']}, this is {FORMAT_VERSION}; "
+            f"delete {folder} and fill it again"
         )
     return by_key
 
 
 def _wanted(entry: Entry | None) -> bool:
-    """A refusal stays one; a damaged file may have been got again."""
+    """A refused series stays refused; an unreadable file may have been replaced."""
     return entry is None or entry.get("skip", [""])[0] == UNREADABLE
 
 
 def key_of(series: LabelledSeries) -> str:
-    """Another set of slices is another series: slabs and the brain shift depend on the neighbours."""
+    """A hash of all slices, since slabs and the brain shift depend on the neighbours of a slice."""
     uids = sorted(slice_.sop_instance_uid for slice_ in series.slices)
     return hashlib.sha256(
         "\n".join([series.source, series.series_instance_uid, *uids]).encode()
@@ -113,13 +118,13 @@ def key_of(series: LabelledSeries) -> str:
 
 
 def _read_all(labelled: Sequence[LabelledSeries], workers: int) -> Iterator[_Read]:
-    """In their order; no more than AHEAD series a worker wait in memory."""
+    """In the order of `labelled`; at most AHEAD series per worker wait in memory."""
     if not workers:
         yield from map(_read, labelled)
         return
     # `spawn`: a forked torch may hang on its parent's thread pool
     with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin
+        workers, mp_context=get_context("spawn"), initializer=_initialise_worker
     ) as executor:
         remaining = iter(labelled)
         waiting: list[Future[_Read]] = [
@@ -131,13 +136,14 @@ def _read_all(labelled: Sequence[LabelledSeries], workers: int) -> Iterator[_Rea
                 waiting += [executor.submit(_read, series) for series in islice(remaining, 1)]
         except BrokenProcessPool as error:
             raise DataError(
-                "a worker was killed, perhaps for memory; run again with fewer --workers: it goes on"
+                "a worker was killed, perhaps for memory; run again with fewer --workers: "
+                "the cache is continued"
             ) from error
 
 
-def _begin() -> None:
-    """On one core, and quiet as the command line is: pydicom's complaints about real headers would
-    quote values of patients.
+def _initialise_worker() -> None:
+    """One core, and no warnings of pydicom: they quote values of patients, and the command line
+    does not print them, either.
     """
     use_one_core()
     warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
@@ -160,11 +166,12 @@ def _read(labelled: LabelledSeries) -> _Read:
         "shift_hu": brain_shift((slab.slice for slab in slabs), BRAIN_HU),
         "left_out": [[item.sop_instance_uid, item.reason] for item in series.left_out],
     }
-    slices, data = _described(series)
+    slices, data = _packed(series)
     return _Read(entry=line | {"slices": slices}, data=data)
 
 
-def _described(series: Series) -> tuple[list[dict[str, Any]], bytes]:
+def _packed(series: Series) -> tuple[list[dict[str, Any]], bytes]:
+    """A description of every slice for the index, and the bytes of all."""
     parts: list[bytes] = []
     slices = []
     offset = 0
@@ -185,14 +192,14 @@ def _described(series: Series) -> tuple[list[dict[str, Any]], bytes]:
         )
         parts += [hu, padding]
         offset += len(hu) + len(padding)
-        # Floats are read in place; a slice starts where any of them may.
+        # Memory-mapped values are read in place, so every slice starts at a multiple of 8 bytes.
         parts.append(bytes(-offset % 8))
         offset += -offset % 8
     return slices, b"".join(parts)
 
 
-def _append(pixels: BinaryIO, index: BinaryIO, read: _Read, folder: Path) -> None:
-    """The line goes to disk after what it speaks of."""
+def _append(read: _Read, *, pixels: BinaryIO, index: BinaryIO, folder: Path) -> None:
+    """The line is written after the pixels that it describes have reached the disk."""
     start = pixels.seek(0, os.SEEK_END)
     entry = read.entry | {"start": start, "end": start + len(read.data)}
     try:
@@ -202,12 +209,13 @@ def _append(pixels: BinaryIO, index: BinaryIO, read: _Read, folder: Path) -> Non
             os.fsync(file.fileno())
     except OSError as error:
         raise DataError(
-            f"cannot write the cache {folder}: {error.strerror}; make room and run again: it goes on from here"
+            f"cannot write the cache {folder}: {error.strerror}; "
+            "make room and run again: the cache is continued"
         ) from error
 
 
-def _cut_torn_end(folder: Path) -> dict[str, Entry]:
-    """What a killed run wrote after its last whole line is taken away."""
+def _truncate_incomplete(folder: Path) -> dict[str, Entry]:
+    """Remove what a killed run wrote after its last complete line; returns the entries."""
     entries = open_entries(folder)
     index, pixels = folder / INDEX, folder / PIXELS
     if index.exists():
@@ -224,8 +232,8 @@ def _cut_torn_end(folder: Path) -> dict[str, Entry]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two writers would mix their slices."""
+def _locked(folder: Path) -> Iterator[None]:
+    """One writer at a time: two would mix their slices. Raises DataError if there is another."""
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,5 +1,5 @@
-"""One training on several processes (torchrun): equal shares of every batch, one batch norm over
-all of them.
+"""One training on several processes (torchrun): equal shares of every batch, and a batch norm over
+the whole batch.
 """
 
 import os
@@ -15,58 +15,62 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 T = TypeVar("T")
-PATIENCE = timedelta(days=1)  # one process fills the cache while the others wait
+TIMEOUT = timedelta(days=1)  # the others wait while the first process fills the cache
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranks:
-    """Which of how many processes this is."""
+class ProcessGroup:
+    """The rank of this process, and the number of processes."""
 
     rank: int = 0
-    count: int = 1
+    size: int = 1
 
     @property
-    def first(self) -> bool:
+    def is_first(self) -> bool:
         return self.rank == 0
 
-    def wait(self) -> None:
-        """Until all are here."""
-        if self.count > 1:
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
+        if self.size > 1:
             dist.barrier()
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What the first process makes, while the others wait."""
-        values = [make()] if self.first else [None]
-        if self.count > 1:
+        """What the first process makes, in all processes; the others wait for it."""
+        values = [make()] if self.is_first else [None]
+        if self.size > 1:
             dist.broadcast_object_list(values)
         return cast("T", values[0])
 
     def gather(self, value: Any) -> list[Any]:
-        """What every process has, in their order."""
-        if self.count == 1:
+        """The values of all processes, by rank."""
+        if self.size == 1:
             return [value]
-        values: list[Any] = [None] * self.count
+        values: list[Any] = [None] * self.size
         dist.all_gather_object(values, value)
         return values
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Ranks]:
-    """The processes that torchrun started, by its environment; without torchrun one alone."""
+def joined(device: str) -> Iterator[ProcessGroup]:
+    """The group of the processes that torchrun started (its environment says so); without torchrun
+    a group of one.
+    """
     if "WORLD_SIZE" not in os.environ:
-        yield Ranks()
+        yield ProcessGroup()
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
     try:
-        yield Ranks(rank=dist.get_rank(), count=dist.get_world_size())
+        yield ProcessGroup(rank=dist.get_rank(), size=dist.get_world_size())
     finally:
         dist.destroy_process_group()
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; each process's loss depends on the values of all."""
+    """The sum over all processes. Its gradient is summed, too, since the loss of every process
+    depends on the values of all.
+    """
 
     @staticmethod
     @override
@@ -84,13 +88,13 @@ class _Sum(torch.autograd.Function):
 
 
 def sum_of_all(values: Tensor) -> Tensor:
-    """Differentiable."""
+    """The sum over all processes, differentiable."""
     total: Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]  # torch has no types here
     return total
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm over the batches of all processes, on CPU too (torch's SyncBatchNorm wants a GPU)."""
+    """Batch norm over the batches of all processes; unlike torch's SyncBatchNorm on a CPU, too."""
 
     @override
     def forward(self, x_BCYX: Tensor) -> Tensor:
@@ -102,13 +106,13 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         mean_C = sum_of_all(values_BCYX.sum(dim=(0, 2, 3))) / count
         centred_BCYX = values_BCYX - mean_C[:, None, None]
         variance_C = sum_of_all(centred_BCYX.square().sum(dim=(0, 2, 3))) / count
-        self._remember(mean_C.detach(), variance_C.detach() * count / (count - 1))
+        self._update_running(mean_C.detach(), variance_C.detach() * count / (count - 1))
         scale_C = self.weight * torch.rsqrt(variance_C + self.eps)
         scaled_BCYX: Tensor = centred_BCYX * scale_C[:, None, None] + self.bias[:, None, None]
         return scaled_BCYX.to(x_BCYX.dtype)
 
-    def _remember(self, mean_C: Tensor, variance_C: Tensor) -> None:
-        """The running figures, as nn.BatchNorm2d keeps them."""
+    def _update_running(self, mean_C: Tensor, variance_C: Tensor) -> None:
+        """The running mean and variance, as nn.BatchNorm2d updates them."""
         if (
             self.running_mean is None
             or self.running_var is None

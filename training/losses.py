@@ -1,4 +1,4 @@
-"""What is made small: the slice's cross-entropy, and where masks are known, the map's."""
+"""The loss functions: cross-entropy of the slice, and of the map where masks are known."""
 
 import math
 
@@ -32,9 +32,11 @@ def map_loss(map_BYX: Tensor, mask_BYX: Tensor, spec: MapLoss) -> Tensor:
     return functional.binary_cross_entropy_with_logits(map_BYX, positive_BYX, weight=weight_BYX)
 
 
-def sharpened(output: MilOutput, spec: Sharpening, share: float) -> Tensor:
-    """The slice logit as the log-mean-exp of a map of logits. share: of the training that is over."""
-    sharpness = spec.first * (spec.last / spec.first) ** share
+def sharpened(output: MilOutput, spec: Sharpening, progress: float) -> Tensor:
+    """The slice logit as the log-mean-exp of a map of logits. progress: share of the training that
+    is done.
+    """
+    sharpness = spec.first * (spec.last / spec.first) ** progress
     flat_BK = output.likelihood_BYX.flatten(1)
     logit_B: Tensor = (
         torch.logsumexp(sharpness * flat_BK, dim=1) - math.log(flat_BK.shape[1])
@@ -43,5 +45,5 @@ def sharpened(output: MilOutput, spec: Sharpening, share: float) -> Tensor:
 
 
 def class_weights(positives: int, total: int) -> tuple[float, float]:
-    """N/N- and N/N+."""
+    """Of a slice without and with bleeding: N/N- and N/N+ (paper §II-C)."""
     return total / (total - positives), total / positives

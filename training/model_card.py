@@ -16,15 +16,15 @@ FIRST_SKIPPED = 5
 
 def model_card(
     bundles: Sequence[Bundle],
-    documents: Sequence[dict[str, Any]],
     *,
+    documents: Sequence[dict[str, Any]],
     data: dict[str, Any],
     pictures: Sequence[str],
 ) -> str:
-    """documents: `evaluate.figures` of each bundle. data: which data set and part were read.
-    pictures: files beside the card.
+    """documents: the figures of each bundle. data: which data set and part were read. pictures:
+    files beside the card.
     """
-    names = _names(bundles)
+    names = names_of(bundles)
     parts = [
         "# Model card",
         FOR_RESEARCH_USE,
@@ -33,13 +33,15 @@ def model_card(
         ),
         *(_about(name, bundle) for name, bundle in zip(names, bundles, strict=True)),
         "## Localisation",
-        "A box with a point inside is a true positive, a box without one a false negative, a point outside every box a false "
-        "positive, summed over all slices (Nemcek 2021, Table I). In brackets: 95 % interval, patients drawn with replacement.",
+        "A box with a point inside is a true positive, a box without one a false negative, "
+        "a point outside every box a false positive, summed over all slices (Nemcek 2021, "
+        "Table I). In brackets: 95 % interval, patients drawn with replacement.",
         localisation_table(names, documents),
-        "The paper's rows are of another data selection unless this is its test part of CQ500 with the extrapolated BHX boxes.",
+        "The paper's rows are of another data selection unless this is its test part of CQ500 "
+        "with the extrapolated BHX boxes.",
         _unread(names, documents),
         _shares(
-            "Pointing game: the map's highest place is in a box",
+            "Pointing game: the map's maximum is in a box",
             names,
             [{"": of["pointing_game"]} for of in documents],
         ),
@@ -53,7 +55,8 @@ def model_card(
         "## What was skipped",
         _skipped(documents[0], data["left_out"]),
         "## Pictures" if pictures else "",
-        "Boxes red, marks ×, below the likelihood map. The first slices of each kind, nobody chose them."
+        "Boxes red, marks ×, below the likelihood map. They are the first slices of each kind; "
+        "nobody chose them."
         if pictures
         else "",
         *(f"![{picture}]({picture})" for picture in pictures),
@@ -77,8 +80,8 @@ def localisation_table(names: Sequence[str], documents: Sequence[dict[str, Any]]
     return _table(["Method", "PPV [%]", "SE [%]", "Dice [%]", "TP", "FP", "FN"], rows)
 
 
-def _names(bundles: Sequence[Bundle]) -> list[str]:
-    """Names are not unique (revisions keep theirs); the beginning of the hash is."""
+def names_of(bundles: Sequence[Bundle]) -> list[str]:
+    """Each with the beginning of its hash, since revisions of a bundle keep its name."""
     return [f"{bundle.name} {bundle.sha256[:8]}" for bundle in bundles]
 
 
@@ -91,7 +94,8 @@ def _about(name: str, bundle: Bundle) -> str:
         ["network", f"{card.network_spec.architecture}, {card.network_spec.head} head"],
         [
             "h, T, d, gate",
-            f"{rule.min_prominence:g}, {rule.min_likelihood:g}, {rule.min_distance_px} px, {rule.slice_gate:g}",
+            f"{rule.min_prominence:g}, {rule.min_likelihood:g}, {rule.min_distance_px} px, "
+            f"{rule.slice_gate:g}",
         ],
         ["positive from probability", f"{card.operating_point.threshold:g}"],
         ["sha256", bundle.sha256],
@@ -117,7 +121,8 @@ def _unread(names: Sequence[str], documents: Sequence[dict[str, Any]]) -> str:
         for name, of in zip(names, documents, strict=True)
     ]
     return " ".join(
-        f"{name}: {count} boxes lie on slices that were left out or averaged into a neighbour's slab; they are not scored."
+        f"{name}: {count} boxes lie on slices that were left out or averaged into a neighbour's "
+        "slab; they are not scored."
         for name, count in unread
         if count
     )
@@ -135,9 +140,7 @@ def _froc(names: Sequence[str], documents: Sequence[dict[str, Any]]) -> str:
     rows = [
         [cost, *(_percent(of["froc"][cost]) for of in documents)] for cost in documents[0]["froc"]
     ]
-    return "FROC: boxes found [%] at so many false points per slice:\n\n" + _table(
-        ["", *names], rows
-    )
+    return "FROC: boxes found [%] by false points per slice:\n\n" + _table(["", *names], rows)
 
 
 def _classification(title: str, names: Sequence[str], figures: Sequence[dict[str, Any]]) -> str:
@@ -182,10 +185,11 @@ def _operation(names: Sequence[str], documents: Sequence[dict[str, Any]]) -> str
 
 
 def _skipped(document: dict[str, Any], left_out: dict[str, int]) -> str:
-    """left_out: by the data set's reader, reasons with their counts."""
+    """left_out: the number of each reason of the data set's reader."""
     skipped = document["skipped"]
     lines = [
-        f"{document['series']} series were read, {len(skipped)} were not; left out of the data set: {sum(left_out.values())}.",
+        f"{document['series']} series were read, {len(skipped)} were not; "
+        f"left out of the data set: {sum(left_out.values())}.",
         "",
     ]
     lines += [f"- {count} x {reason}" for reason, count in left_out.items()]

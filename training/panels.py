@@ -1,5 +1,7 @@
-"""Pictures: what the detector sees (as Fig. 2 of the paper), its free-response curve, the course of
-a search. PNG, no display.
+"""Pictures: the course of a training and of a search, the detector's results on slices (as Fig. 2
+of the paper), its free-response curve. PNG files; no display is needed.
+
+The one module that needs matplotlib (the extra `plots`).
 """
 
 from collections.abc import Sequence
@@ -12,11 +14,13 @@ from matplotlib.patches import Rectangle
 
 from ich_node.detection.network_input import SUBDURAL
 from ich_node.scoring.froc import Froc
+from training.curves import CurvePoint
 from training.evaluate import EXAMPLES, Example
 from training.tune import Search
 
 DPI = 110
-VALUES = (  # of a rule, as the search pictures them
+SCORES = ("validation_accuracy", "validation_auc")
+VALUES = (  # of a rule: axis label and attribute
     ("h", "min_prominence"),
     ("T", "min_likelihood"),
     ("d (px)", "min_distance_px"),
@@ -24,8 +28,31 @@ VALUES = (  # of a rule, as the search pictures them
 )
 
 
-def draw_examples(examples: Sequence[Example], path: Path, title: str) -> None:
-    """Above the slice with boxes and marks, below it the likelihood map; one column an example."""
+def draw_curve(curve: Sequence[CurvePoint], path: Path, *, title: str) -> None:
+    """Losses on the left, the validation's accuracy and AUC on the right, both by slices seen."""
+    figure = Figure(figsize=(9, 3.4), dpi=DPI, layout="constrained")
+    figure.suptitle(title, fontsize=9)
+    losses, scores = figure.subplots(1, 2)
+    slices = [point.slices for point in curve]
+    learned = (
+        ("slice_loss", "map_loss") if any(point.map_loss for point in curve) else ("slice_loss",)
+    )
+    for axis, names in ((losses, (*learned, "validation_loss")), (scores, SCORES)):
+        for name in names:
+            axis.plot(
+                slices,
+                [getattr(point, name) for point in curve],
+                ".-",
+                label=name.replace("_", " "),
+            )
+        axis.set_xlabel("slices seen")
+        axis.legend(fontsize=8)
+    scores.set_ylim(top=1.01)
+    figure.savefig(path)
+
+
+def draw_examples(examples: Sequence[Example], path: Path, *, title: str) -> None:
+    """A column for each example: the slice with boxes and marks, and the likelihood map below."""
     figure = Figure(figsize=(2.6 * len(examples), 5.6), dpi=DPI, layout="constrained")
     figure.suptitle(title, fontsize=9)
     axes = figure.subplots(2, len(examples), squeeze=False)
@@ -67,7 +94,7 @@ def _mark(axis: Axes, example: Example) -> None:
 
 
 def draw_froc(curves: Sequence[tuple[str, Froc]], path: Path) -> None:
-    """Sensitivity for boxes against false points per slice, one line a bundle."""
+    """Sensitivity for boxes against false points per slice, one line per bundle."""
     figure = Figure(figsize=(5, 4), dpi=DPI, layout="constrained")
     axis = figure.subplots()
     for name, curve in curves:

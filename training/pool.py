@@ -1,10 +1,10 @@
-"""A pool of phantom slices on disk: made once by worker processes, memory-mapped by training,
-resumed chunk by chunk.
+"""A pool of phantom slices on disk: made once by worker processes, chunk by chunk, and
+memory-mapped by training.
 """
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ BRAIN_HU = 31.0
 def make_pool(
     folder: Path, count: int, *, seed: int, workers: int, size_px: int = SIZE_PX
 ) -> Iterator[int]:
-    """Make what is missing of a pool of `count` slices of size_px; yields the number of slices that
-    are ready.
+    """Make the chunks that are missing from a pool of `count` slices of size_px; yields the number
+    of slices that are ready.
     """
     folder.mkdir(parents=True, exist_ok=True)
     chunks = range(-(-count // CHUNK))
@@ -36,13 +36,14 @@ def make_pool(
     ready = (len(chunks) - len(missing)) * CHUNK
     yield ready
     with ProcessPoolExecutor(workers, initializer=use_one_core) as executor:
-        for _ in executor.map(_make_chunk, repeat(folder), missing, repeat(seed), repeat(size_px)):
+        make = partial(_make_chunk, folder, seed=seed, size_px=size_px)
+        for _ in executor.map(make, missing):
             ready += CHUNK
             yield ready
 
 
 def as_slice(hu_YX: NDArray[Any]) -> Slice:
-    """A slice of a pool as the Slice that serving would have read."""
+    """A slice of a pool as the Slice that serving would read."""
     pixel_mm = FIELD_MM / len(hu_YX)
     return Slice(
         sop_instance_uid="",
@@ -60,8 +61,10 @@ def _chunk_path(folder: Path, index: int) -> Path:
     return folder / f"chunk-{index:05d}.npy"
 
 
-def _make_chunk(folder: Path, index: int, seed: int, size_px: int) -> None:
-    """One chunk has its own random stream, so a resumed pool is the pool."""
+def _make_chunk(folder: Path, index: int, *, seed: int, size_px: int) -> None:
+    """Each chunk has a random stream of its own, so an interrupted pool is completed to the same
+    pool.
+    """
     rng = np.random.default_rng([seed, index])
     chunk = np.empty(
         CHUNK,

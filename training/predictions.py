@@ -1,10 +1,10 @@
-"""Likelihood maps, predicted once and kept: one folder a bundle, named by its sha256, and in it two
-files a series.
+"""Likelihood maps, predicted once and kept: a folder for each bundle, named by its sha256, with two
+files for each series.
 
-The maps lie in a .npy that is memory-mapped on opening, the rest in a .json that is written last: a
-series counts as predicted when its .json is there, so an interrupted run goes on where it stopped.
-Labels are not kept; they are joined from the data set each time by SOPInstanceUID, so that
-corrected boxes need no new maps. File names are hashes: no UID, no patient.
+The maps lie in a .npy that is memory-mapped when it is opened, the rest in a .json that is written
+last: a series is predicted when its .json exists, so an interrupted run continues where it stopped.
+Labels are not kept. They are joined from the data set each time by SOPInstanceUID, so corrected
+boxes need no new maps. File names are hashes and name no UID and no patient.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ from training.errors import DataError
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedSlice:
-    """A slice's map before upsampling, and what is known of the slice. likelihood_YX lies on disk
-    until it is used.
+    """A slice's map before upsampling, and the slice's geometry and labels. likelihood_YX is
+    memory-mapped.
     """
 
     sop_instance_uid: str
@@ -46,7 +46,7 @@ class PredictedSlice:
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """Every slice that the detector reads, and what it did not read.
+    """Every slice that the detector reads, and the series that it does not read.
 
     unread_boxes: boxes of slices that were left out of their series or averaged into a neighbour's
     slab. They are not scored.
@@ -60,11 +60,12 @@ class Predictions:
 def predict(
     detector: Detector,
     labelled: Sequence[LabelledSeries],
+    *,
     cache: Path,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Predictions:
-    """Read what the cache does not hold, keep it, and open it all. A refused or unreadable series
-    is skipped, with the reason.
+    """Read the series that are not in the cache, keep their maps, and open all maps. A refused or
+    unreadable series is skipped, with the reason.
     """
     folder = cache / detector.bundle.sha256
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +90,7 @@ def predict(
 
 
 def load_or_skip(series: LabelledSeries) -> Series | Skip:
-    """The Series that serving would read, or the reason why there is none."""
+    """The Series that serving would read, or the reason why it would not."""
     try:
         return load(series)
     except Refusal as refusal:
@@ -99,7 +100,9 @@ def load_or_skip(series: LabelledSeries) -> Series | Skip:
 
 
 def _key(series: LabelledSeries) -> str:
-    """Another set of slices is another series: averaging and leaving out depend on the neighbours."""
+    """A hash of all slices, since the maps of a slice depend on its neighbours: slices are averaged
+    to slabs, and some are left out.
+    """
     uids = sorted(slice_.sop_instance_uid for slice_ in series.slices)
     return hashlib.sha256("\n".join([series.series_instance_uid, *uids]).encode()).hexdigest()[:32]
 
@@ -143,5 +146,6 @@ def _open(entry: Path, series: LabelledSeries) -> list[PredictedSlice]:
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{entry}.npy and .json do not hold a series' maps ({error!r}); delete both to predict them again"
+            f"{entry}.npy and .json do not hold a series' maps ({error!r}); "
+            "delete both to predict them again"
         ) from error

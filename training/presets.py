@@ -1,5 +1,5 @@
-"""Three ways to train, by name. A preset is the whole recipe; what a run may change is its head,
-its length and its batch.
+"""Three recipes for training, by name. A run may change the head, the length, the learning rate,
+the batch and the size of the matrix; all else is the preset's.
 """
 
 import math
@@ -25,10 +25,10 @@ SLAB_MM = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class MapLoss:
-    """The map learns from masks, where there are some: cross-entropy of each cell against the share
-    of blood in it.
+    """For examples with masks: cross-entropy of each cell of the map against the share of blood in
+    it.
 
-    positive_share: cells with more blood are positive; those with less, but some, are neither.
+    positive_share: cells with more blood are positive; cells with less, but some, are left out.
     """
 
     weight: float = 3.0
@@ -38,11 +38,11 @@ class MapLoss:
 
 @dataclass(frozen=True, kw_only=True)
 class Sharpening:
-    """Pooling by log-mean-exp of the map; its sharpness grows from `first` (all but a mean) to
-    `last` (all but the maximum).
+    """Pooling by log-mean-exp of the map; its sharpness grows from `first` (nearly the mean) to
+    `last` (nearly the maximum).
 
-    The maximum sends the gradient of a slice to one cell; here every cell learns at first, and the
-    highest ones at last. Serving takes the maximum; the calibration is made for that.
+    The maximum sends the gradient of a slice to one cell. This pooling sends it to every cell at
+    first and to the highest cells at last. Serving takes the maximum, and so does the calibration.
     """
 
     first: float = 1.0
@@ -53,10 +53,10 @@ class Sharpening:
 class Preset:
     """A recipe.
 
-    epochs: each with its learning rate: (20, 0.01), (10, 0.001) ...; with cosine, one stage whose
-    rate falls to 0. class_weights: cross-entropy weighted by N/N+ and N/N- (paper §II-C). keep:
-    which state becomes the bundle. checks: of the validation, in every epoch. gate: whether the
-    peak rule that the bundle starts with has a slice gate.
+    stages: epochs and their learning rate: (20, 0.01), (10, 0.001) ...; with cosine, one stage
+    whose rate falls to 0. class_weights: cross-entropy weighted by N/N+ and N/N- (paper §II-C).
+    keep: whose weights go into the bundle: those of the best validation accuracy, or the last ones.
+    checks: validations per epoch. gate: whether the bundle's first peak rule has a slice gate.
     """
 
     name: str
@@ -89,9 +89,8 @@ class Preset:
         rate: float | None = None,
         masks: bool = True,
     ) -> "Preset":
-        """Another head, length and highest learning rate (all stages in proportion) or batch.
-
-        Without masks it learns from slice labels alone.
+        """With another head, length, highest learning rate or batch; stages and their rates scale
+        in proportion. masks False: learn from slice labels alone.
         """
         network = replace(self.network, head=head or self.network.head)
         stretch = (epochs or self.epochs) / self.epochs
@@ -104,7 +103,7 @@ class Preset:
         )
 
     def sized(self, size_px: int) -> "Preset":
-        """The same on another matrix: all that counts pixels in proportion."""
+        """On another matrix: whatever is in pixels scales in proportion."""
         share = size_px / self.input.size_px
         pixel_mm = self.input.pixel_mm / share if self.input.pixel_mm else None
         ranges = replace(
@@ -169,9 +168,9 @@ PUBLISHED = Preset(
     checks=5,
 )
 
-# Better from the same labels: true HU with the brain of every series at one density, windows that
-# no padding reaches, one scale in mm, 5 mm slabs, mild brightness changes, every cell learning, a
-# gate. Masks are used where there are some (phantoms).
+# Ours, for the same labels: true HU with the brain of every series at one density, windows that
+# no padding reaches, one scale in mm, 5 mm slabs, mild brightness changes, a pooling whose gradient
+# reaches every cell, a gate. Masks are used where the examples have them (phantoms).
 PRODUCT = Preset(
     name="product",
     network=NetworkSpec(architecture="pyramid", widths=WIDTHS["pyramid"], mirrored=True),
@@ -202,7 +201,7 @@ def preset_of(name: str) -> Preset:
 
 
 def rate_at(preset: Preset, epoch: float, warm_up: float = 1.0) -> float:
-    """The learning rate after so many epochs. warm_up: 0..1, for a cosine."""
+    """The learning rate at an epoch. warm_up: 0..1, factor of a cosine's rate."""
     if preset.cosine:
         _, peak = preset.stages[0]
         return peak * warm_up * 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / preset.epochs)))

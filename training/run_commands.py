@@ -1,35 +1,22 @@
 """`ich-node train run` and `train pool`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from ich_node.errors import ConfigError
-from training.commands import KINDS, Kind, read_with_progress
 from training.errors import DataError
+from training.options import Device, Kind, source_of
+from training.plots import check_plots
+from training.terminal import FIRST, progress_bar, read_with_progress, say, training_bar
 
-if TYPE_CHECKING:  # torch takes seconds, and `ich-node --help` need not wait for it
+if TYPE_CHECKING:  # see training.options
+    from training.data import SplitSeries, TrainingData
     from training.datasets.labelled import Found, Source
-    from training.distributed import Ranks
+    from training.distributed import ProcessGroup
     from training.presets import Head, Preset
-    from training.run import Data, Parts
-
-FIRST = 5  # skipped things that are named; skipped.csv names them all
-
-messages = Console(stderr=True, highlight=False)
 
 
 def run(
@@ -45,7 +32,7 @@ def run(
     out: Annotated[
         Path,
         typer.Option(
-            help="The run's folder: bundle, curves, checkpoint. The same again goes on.",
+            help="The run's folder: bundle, curve, checkpoint. Given again, a run is continued.",
             file_okay=False,
         ),
     ],
@@ -72,7 +59,9 @@ def run(
     kind: Kind = "auto",
     epochs: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Length; default: the preset's, whose steps stretch."),
+        typer.Option(
+            min=0.001, help="Length; default: the preset's. Its learning rate steps scale with it."
+        ),
     ] = None,
     batch: Annotated[
         int | None,
@@ -85,24 +74,25 @@ def run(
         bool, typer.Option("--labels-only", help="Learn from slice labels, though there are masks.")
     ] = False,
     size: Annotated[
-        int, typer.Option(min=64, help="Matrix of the network's input; a coarse one learns sooner.")
+        int, typer.Option(min=64, help="Matrix of the network's input; a coarse one trains faster.")
     ] = 256,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda.")] = "cpu",
+    device: Device = "cpu",
     workers: Annotated[
         int, typer.Option(min=0, help="Processes that prepare slices; 0: none but this one.")
     ] = 1,
 ) -> None:
-    """Train a network and write it as a bundle. A run that was killed goes on when the same command
-    is given again.
+    """Train a network and write it as a bundle. A run that was killed is continued when the same
+    command is given again.
 
     On several GPUs or hosts: torchrun --nproc-per-node 4 -m ich_node train run ... --device cuda
     """
+    from ich_node.model.bundle_file import open_bundle
     from training.distributed import joined
-    from training.loop import Run, train
+    from training.loop import train
     from training.presets import preset_of
-    from training.run import check_start, finish
-    from training.tuning_commands import open_bundle
+    from training.trained_bundle import check_start, write_results
+    from training.training_run import TrainingRun
 
     if head not in ("max", "attention"):
         raise typer.BadParameter(f"{head} is neither max nor attention", param_hint="--head")
@@ -114,21 +104,22 @@ def run(
     if parent:
         check_start(parent, recipe)
     _check_device(device)
+    check_plots("train run")
     out.mkdir(parents=True, exist_ok=True)
-    with joined(device) as ranks:
+    with joined(device) as processes:
         data = _data(
             folder,
-            recipe,
-            ranks,
+            preset=recipe,
+            processes=processes,
             split=split,
             validation=validation,
             cache=cache,
             kind=kind,
             workers=workers,
         )
-        if ranks.first:
+        if processes.is_first:
             _say_skipped(data)
-        job = Run(
+        training_run = TrainingRun(
             preset=recipe,
             training=data.training,
             validation=data.validation,
@@ -136,20 +127,20 @@ def run(
             seed=seed,
             device=device,
             workers=workers,
-            ranks=ranks,
+            processes=processes,
             start=parent.weights if parent else None,
         )
-        with _steps_bar(ranks) as report:
-            trained = train(job, report)
-        if ranks.first:
-            path = finish(job, data, trained, start=parent, at=datetime.now(UTC))
-            card = open_bundle(path).card
-            auc, threshold = (
-                card.provenance.details["validation_auc"],
-                card.operating_point.threshold,
+        with training_bar(shown=processes.is_first) as report:
+            trained = train(training_run, report)
+        if processes.is_first:
+            path = write_results(
+                training_run, data=data, trained=trained, start=parent, at=datetime.now(UTC)
             )
+            card = open_bundle(path).card
             typer.echo(
-                f"{path}: AUC {auc} on {len(data.validation)} validation slices, threshold {threshold}"
+                f"{path}: AUC {card.provenance.details['validation_auc']} "
+                f"on {len(data.validation)} validation slices, "
+                f"threshold {card.operating_point.threshold}"
             )
 
 
@@ -160,10 +151,10 @@ def pool(
     size: Annotated[int, typer.Option(min=64, help="Matrix; 256 is what the presets take.")] = 256,
     workers: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
-    """Make (or go on with) a pool of phantom slices with masks: data that anybody may have."""
+    """Make, or complete, a pool of phantom slices with masks: training data without a licence."""
     from training.pool import make_pool
 
-    with _bar("phantom slices") as advance:
+    with progress_bar("phantom slices") as advance:
         for ready in make_pool(out, slices, seed=seed, workers=workers, size_px=size):
             advance(ready, slices)
     typer.echo(f"{out}: {slices} slices, seed {seed}")
@@ -171,17 +162,17 @@ def pool(
 
 def _data(
     folder: Path,
-    preset: "Preset",
-    ranks: "Ranks",
     *,
+    preset: "Preset",
+    processes: "ProcessGroup",
     split: Path | None,
     validation: Path | None,
     cache: Path,
     kind: str,
     workers: int,
-) -> "Data":
-    from training.examples import is_pool
-    from training.run import data_of_pools, data_of_set
+) -> "TrainingData":
+    from training.data import data_of_pools, data_of_set
+    from training.pool_examples import is_pool
 
     if is_pool(folder):
         if validation is None:
@@ -191,29 +182,31 @@ def _data(
         return data_of_pools(folder, validation, preset)
     if validation is not None:
         raise DataError(
-            f"--validation goes with a phantom pool, and {folder} is none: a data set has its split for that"
+            f"--validation goes with a phantom pool, and {folder} is none; "
+            "a data set's split names its validation part"
         )
     if split is None:
         raise DataError(
-            f"{folder} needs --split FILE; write one with `ich-node train split {folder} --out FILE`"
+            f"{folder} needs --split FILE; "
+            f"write one with `ich-node train split {folder} --out FILE`"
         )
-    if kind not in KINDS:
-        raise typer.BadParameter(f"{kind} is none of {', '.join(KINDS)}", param_hint="--kind")
-    source = None if kind == "auto" else cast("Source", kind)
-    found, parts = ranks.from_first(lambda: _read_set(folder, source, split, cache, workers))
-    return data_of_set(found, parts, cache, preset)
+    source = source_of(kind)
+    found, parts = processes.from_first(
+        lambda: _read_data_set(folder, source=source, split=split, cache=cache, workers=workers)
+    )
+    return data_of_set(found, parts=parts, cache=cache, preset=preset)
 
 
-def _read_set(
-    folder: Path, source: "Source | None", split: Path, cache: Path, workers: int
-) -> "tuple[Found, Parts]":
-    """What is there and who is in which part; after this the cache holds it all."""
+def _read_data_set(
+    folder: Path, *, source: "Source | None", split: Path, cache: Path, workers: int
+) -> "tuple[Found, SplitSeries]":
+    """The data set and its parts; after this the cache holds every series of both."""
     from training.cache import fill_cache
-    from training.run import open_parts
+    from training.data import open_parts
 
     found = read_with_progress(folder, source)
     parts = open_parts(found, split)
-    with _bar("caching series") as advance:
+    with progress_bar("caching series") as advance:
         fill_cache(cache, parts.all(), workers=workers, progress=advance)
     return found, parts
 
@@ -225,57 +218,17 @@ def _check_device(device: str) -> None:
         raise typer.BadParameter(f"{device} is neither cpu nor cuda", param_hint="--device")
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
-            "--device cuda: this torch sees no GPU; install the CUDA build, or train with --device cpu"
+            "--device cuda: this torch sees no GPU; "
+            "install the CUDA build, or train with --device cpu"
         )
 
 
-def _say_skipped(data: "Data") -> None:
+def _say_skipped(data: "TrainingData") -> None:
+    """The first of every reason by name; skipped.csv has all of them."""
     if not data.skipped:
         return
-    messages.print(f"{len(data.skipped)} left out:", markup=False)
+    say(f"{len(data.skipped)} left out:")
     for reason, count in data.reasons().items():
-        messages.print(f"  {count} x {reason}", markup=False)
+        say(f"  {count} x {reason}")
         for skip in [skip for skip in data.skipped if skip.reason == reason][:FIRST]:
-            messages.print(
-                f"      {skip.what}" + (f": {skip.detail}" if skip.detail else ""), markup=False
-            )
-
-
-@contextmanager
-def _steps_bar(ranks: "Ranks") -> Iterator[Callable[[int, int, str], None]]:
-    """report(step, of, words) moves the bar and says the words; only one process has a bar."""
-    if not ranks.first:
-        yield lambda *_: None
-        return
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[words]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=messages) as bar:
-        task = bar.add_task("training", total=None, words="")
-        yield lambda step, of, words: bar.update(task, completed=step, total=of, words=words)
-
-
-@contextmanager
-def _bar(description: str) -> Iterator[Callable[[int, int], None]]:
-    """advance(done, total) moves the bar."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=messages, transient=True) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def add_to_train(app: typer.Typer) -> None:
-    """Put the commands into the group `train`."""
-    app.command("run")(run)
-    app.command("pool")(pool)
+            say(f"      {skip.what}" + (f": {skip.detail}" if skip.detail else ""))

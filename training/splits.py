@@ -1,8 +1,8 @@
-"""Who learns, who tunes and who is tested: patients divided once, written to a file with its hash,
-and never divided again.
+"""The patients for training, validation, tuning and test: divided once, written to a file with its
+hash, and never divided again.
 
-The file names no patient: it lists hashes of the data set's pseudonyms. Whoever opens it gets the
-parts asked for; the test part is given to the evaluation alone.
+The file names no patient: it lists hashes of the data set's pseudonyms. Only the evaluation may
+open the test part.
 """
 
 import hashlib
@@ -32,8 +32,8 @@ FRACTIONS: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """The opened parts: patient hashes by part. sha256 is that of the whole file's content, closed
-    parts included.
+    """The opened parts: patient hashes by part. everyone: the hashes of all parts. sha256: of the
+    whole file's content.
     """
 
     data_set: str
@@ -44,26 +44,26 @@ class Split:
     sha256: str = ""
 
     def part_of(self, patient_id: str) -> str | None:
-        """The opened part of a patient; None for one of a closed part."""
+        """The opened part of a patient; None if the patient's part was not opened."""
         hashed = patient_hash(self.data_set, patient_id)
         return next((part for part, patients in self.patients.items() if hashed in patients), None)
 
 
 def data_set_of(source: Source) -> str:
-    """Whose patients they are: BHX boxes those of CQ500."""
+    """The data set that the patients are from: CQ500 for BHX boxes."""
     return DATA_SET_OF.get(source, source)
 
 
 def patient_hash(data_set: str, patient_id: str) -> str:
-    """How a split file names a patient."""
+    """What stands for a patient in a split file."""
     return hashlib.sha256(f"{data_set}\n{patient_id}".encode()).hexdigest()[:HASH_CHARACTERS]
 
 
 def make_split(
     data_set: str, patient_ids: Iterable[str], *, fractions: Mapping[str, float], seed: int
 ) -> Split:
-    """Divide by a seeded permutation of the sorted patients: equal arguments give equal parts, in
-    whatever order they come.
+    """Divide by a seeded permutation of the sorted hashes, so the order of patient_ids does not
+    matter.
     """
     if not math.isclose(sum(fractions.values()), 1.0) or min(fractions.values()) <= 0:
         raise DataError(f"the fractions {dict(fractions)} must be positive and add up to 1")
@@ -78,7 +78,8 @@ def make_split(
     empty = [part for part, members in patients.items() if not members]
     if empty:
         raise DataError(
-            f"{len(hashes)} patients are too few for the part {', '.join(empty)} of {dict(fractions)}; add patients"
+            f"{len(hashes)} patients are too few for the part {', '.join(empty)} "
+            f"of {dict(fractions)}; add patients"
         )
     return Split(
         data_set=data_set,
@@ -90,8 +91,8 @@ def make_split(
 
 
 def write_split(split: Split, path: Path) -> str:
-    """Write the file and return its sha256. A split that exists is never overwritten: results made
-    with it would lie.
+    """Write the file and return its sha256. A split that exists is never overwritten: results that
+    were made with it would no longer be true.
     """
     content = _content(split)
     sha256 = _digest(content)
@@ -110,13 +111,15 @@ def write_split(split: Split, path: Path) -> str:
 def open_split(
     path: Path, *, parts: Collection[str] = ("train", "validation"), for_evaluation: bool = False
 ) -> Split:
-    """These parts of the file. `test` needs for_evaluation=True, which `evaluate` alone says.
+    """Open these parts of the file. The part `test` needs for_evaluation=True, which `evaluate`
+    alone passes.
 
     Raises DataError if the file was changed after it was written, or holds a patient in two parts.
     """
     if TEST in parts and not for_evaluation:
         raise DataError(
-            f"the test part of {path} is for `ich-node evaluate` alone; train and tune on the others"
+            f"the test part of {path} is for `ich-node evaluate` alone; "
+            "train and tune on the others"
         )
     content, sha256 = _verified(path)
     unknown = [part for part in parts if part not in content["parts"]]
@@ -139,8 +142,8 @@ def choose_part(
 ) -> tuple[LabelledSeries, ...]:
     """The series of an opened part's patients.
 
-    Raises DataError for a patient that the split does not know, and for a study or image that two
-    patients of different parts share: the pseudonyms then do not tell patients apart.
+    Raises DataError for a patient that is not in the split, and for a study or image that two
+    patients of different parts share: then one patient has several pseudonyms.
     """
     if part not in split.patients:
         raise DataError(
@@ -149,18 +152,20 @@ def choose_part(
     others = {data_set_of(item.source) for item in series} - {split.data_set}
     if others:
         raise DataError(
-            f"the split is of {split.data_set}, the series are of {', '.join(others)}; give the split of that data set"
+            f"the split is of {split.data_set}, the series are of {', '.join(others)}; "
+            "give the split of that data set"
         )
-    strangers = sorted(
+    unknown = sorted(
         {
             item.patient_id
             for item in series
             if patient_hash(split.data_set, item.patient_id) not in split.everyone
         }
     )
-    if strangers:
+    if unknown:
         raise DataError(
-            f"{len(strangers)} patients ({', '.join(strangers[:3])} ...) are not in the split of {split.data_set}: "
+            f"{len(unknown)} patients ({', '.join(unknown[:3])} ...) are not in the split of "
+            f"{split.data_set}: "
             "the data have grown since it was written; write a new split under a new name"
         )
     _check_shared(series, split)
@@ -168,7 +173,7 @@ def choose_part(
 
 
 def _check_shared(series: Sequence[LabelledSeries], split: Split) -> None:
-    """Nothing may lie on both sides under two names."""
+    """No study and no image may belong to patients of two parts."""
     owner: dict[str, str] = {}
     for item in series:
         for uid in (item.study_instance_uid, *(slice_.sop_instance_uid for slice_ in item.slices)):
@@ -180,7 +185,8 @@ def _check_shared(series: Sequence[LabelledSeries], split: Split) -> None:
             )
             if side != other_side:
                 raise DataError(
-                    f"{uid} belongs to patient {other} ({other_side}) and to patient {item.patient_id} ({side}): "
+                    f"{uid} belongs to patient {other} ({other_side}) "
+                    f"and to patient {item.patient_id} ({side}): "
                     "one patient on both sides; give both one PatientID and write a new split"
                 )
 
@@ -196,7 +202,7 @@ def _content(split: Split) -> dict[str, Any]:
 
 
 def _digest(content: dict[str, Any]) -> str:
-    """Of the content, not of the bytes: a reindented file is the same split."""
+    """Of the content, not of the bytes: the file may be reformatted."""
     return hashlib.sha256(
         json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     ).hexdigest()
@@ -216,12 +222,14 @@ def _verified(path: Path) -> tuple[dict[str, Any], str]:
         ) from error
     if version != FORMAT_VERSION:
         raise DataError(
-            f"{path} is a split of format {version}, this version reads {FORMAT_VERSION}; write a new one"
+            f"{path} is a split of format {version}, this version reads {FORMAT_VERSION}; "
+            "write a new one"
         )
     _check_disjoint(path, content)
     if _digest(content) != sha256:
         raise DataError(
-            f"{path} was changed after it was written (its sha256 does not fit); restore the original"
+            f"{path} was changed after it was written (its sha256 does not match); "
+            "restore the original"
         )
     return content, sha256
 
@@ -233,5 +241,6 @@ def _check_disjoint(path: Path, content: dict[str, Any]) -> None:
             other = side_of.setdefault(hashed, part)
             if other != part:
                 raise DataError(
-                    f"{path}: patient {hashed} is on both sides, in {other} and in {part}; write a new split"
+                    f"{path}: patient {hashed} is on both sides, in {other} and in {part}; "
+                    "write a new split"
                 )

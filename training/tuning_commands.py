@@ -1,47 +1,29 @@
-"""`ich-node tune` and `ich-node evaluate`."""
+"""`ich-node tune` and `ich-node evaluate`, an entry point of ich_node.commands.
+
+As of training.commands: nothing heavy is imported before a command runs.
+"""
 
 import csv
 import getpass
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from ich_node.errors import BundleError
-from training.commands import BoxTable, Chronic, Folder, Kind, read_with_progress, source_of
-from training.datasets.labelled import CHRONIC, Found, LabelledSeries, Skip
+from training.options import BoxTable, Chronic, Device, Folder, Kind, SplitFile, source_of
+from training.plots import check_plots
+from training.terminal import progress_bar, read_with_progress, say, say_skipped
 
-if TYPE_CHECKING:  # torch and matplotlib take seconds, and `ich-node --help` need not wait for them
-    from ich_node.model.bundle import Bundle
+if TYPE_CHECKING:  # see training.options
+    from training.datasets.labelled import Found, LabelledSeries
+    from training.evaluate import Evaluation
+    from training.predictions import Predictions
     from training.tune import Search
-
-FIRST = 5  # skipped series that are named
-
-messages = Console(stderr=True, highlight=False)
-
-SplitFile = Annotated[
-    Path | None,
-    typer.Option(
-        help="The data set's split file; without it every patient is read.",
-        exists=True,
-        dir_okay=False,
-    ),
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda.")]
 
 
 def tune(
@@ -82,52 +64,47 @@ def tune(
     """Find h, T, d and the slice gate with the highest Dice by Bayesian optimisation, and write
     them as a new bundle.
     """
+    from ich_node.model.bundle_file import open_bundle
     from ich_node.model.detector import Detector
     from ich_node.model.engines.choose import required_engine
     from ich_node.model.revise import revise
     from training.panels import draw_search
     from training.predictions import predict
-    from training.tune import Ranges, prepare, search
+    from training.rule_ranges import RuleRanges
+    from training.tunable_slices import prepare
+    from training.tune import search
 
     if out.exists():
         raise BundleError(f"{out} exists; a tuned bundle is a new file: choose another --out")
+    check_plots("tune")
     parent = open_bundle(bundle)
     found = read_with_progress(folder, source_of(kind), boxes=boxes, chronic=chronic)
-    labelled, data = _part(
-        found, split, part or ("tune" if found.source in ("cq500", "bhx") else "validation")
-    )
-    with _bar("reading series") as advance:
-        predictions = predict(
-            Detector(parent, required_engine(parent, device)), labelled, cache, advance
-        )
-    _say_skipped(predictions.skipped, len(labelled))
-    with _bar("finding peaks") as advance:
+    default_part = "tune" if found.source in ("cq500", "bhx") else "validation"
+    labelled, data = _choose_part(found, split=split, part=part or default_part)
+    detector = Detector(parent, required_engine(parent, device))
+    with progress_bar("reading series") as advance:
+        predictions = predict(detector, labelled, cache=cache, progress=advance)
+    say_skipped(predictions.skipped, total=len(labelled))
+    with progress_bar("finding peaks") as advance:
         slices, floor = prepare(
-            predictions.slices, parent, ignored_kinds=_ignored(chronic), progress=advance
+            predictions.slices, bundle=parent, ignored_kinds=_ignored(chronic), progress=advance
         )
-    ranges = Ranges(slices, floor, parent.input.size_px, gate=gate, exclude_border=exclude_border)
-    with _bar("trying rules") as advance:
+    ranges = RuleRanges(
+        slices,
+        floor=floor,
+        size_px=parent.input.size_px,
+        gate=gate,
+        exclude_border=exclude_border,
+    )
+    with progress_bar("trying rules") as advance:
         result = search(
             slices,
-            ranges,
-            parent.peak_rule,
+            ranges=ranges,
+            start=parent.peak_rule,
             evaluations=evaluations,
             seed=seed,
-            progress=lambda done, _: advance(done, evaluations),
+            progress=lambda done: advance(done, evaluations),
         )
-    evidence = data | {
-        "method": "Bayesian optimisation of Dice (paper §II-D)",
-        "evaluations": len(result.trials),
-        "seed": seed,
-        "patients": len({slice_.patient_id for slice_ in predictions.slices}),
-        "slices": len(slices),
-        "skipped_series": len(predictions.skipped),
-        "unread_boxes": predictions.unread_boxes,
-        "counts": asdict(result.best.counts),
-        "dice": round(result.best.dice, 4),
-        "dice_before": round(result.before.dice, 4),
-        "on_bounds": list(result.on_bounds),
-    }
     why = f"tuned on {folder.name}: Dice {result.best.dice:.4f}, before {result.before.dice:.4f}"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(
@@ -137,7 +114,7 @@ def tune(
             who=getpass.getuser(),
             why=why,
             at=datetime.now(UTC),
-            evidence=evidence,
+            evidence=data | _evidence(result, predictions=predictions, seed=seed),
         )
     )
     write_search(result, out.with_suffix(".csv"))
@@ -173,54 +150,38 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Device = "cpu",
 ) -> None:
-    """Read labelled series as the node would, and say how good that is: Table I of the paper, and a
+    """Read labelled series as the node would, and measure the results: Table I of the paper, and a
     model card.
     """
-    from ich_node.scoring.froc import froc
-    from training.evaluate import evaluate as run
-    from training.evaluate import figures
-    from training.model_card import localisation_table, model_card
-    from training.panels import draw_examples, draw_froc
+    from ich_node.model.bundle_file import open_bundle
+    from training.evaluate import evaluate as evaluate_bundles
+    from training.figures import figures
+    from training.model_card import localisation_table, model_card, names_of
 
+    check_plots("evaluate")
     bundles = [open_bundle(path) for path in bundle]
-    names = [f"{item.name} {item.sha256[:8]}" for item in bundles]
     found = read_with_progress(folder, source_of(kind), boxes=boxes, chronic=chronic)
-    labelled, data = _part(found, split, part, for_evaluation=True)
-    with _bar("reading series") as advance:
-        evaluations = run(
-            bundles, labelled, ignored_kinds=_ignored(chronic), device=device, progress=advance
+    labelled, data = _choose_part(found, split=split, part=part, for_evaluation=True)
+    with progress_bar("reading series") as advance:
+        evaluations = evaluate_bundles(
+            bundles,
+            labelled=labelled,
+            ignored_kinds=_ignored(chronic),
+            device=device,
+            progress=advance,
         )
-    _say_skipped(evaluations[0].skipped, len(labelled))
+    say_skipped(evaluations[0].skipped, total=len(labelled))
     documents = [figures(evaluation, resamples=resamples, seed=seed) for evaluation in evaluations]
     out.mkdir(parents=True, exist_ok=True)
-    pictures = []
-    for name, evaluation in zip(names, evaluations, strict=True):
-        if evaluation.examples:
-            pictures.append(f"examples-{evaluation.bundle.sha256[:8]}.png")
-            draw_examples(evaluation.examples, out / pictures[-1], name)
-    pictures.append("froc.png")
-    draw_froc(
-        [
-            (name, froc(evaluation.scored))
-            for name, evaluation in zip(names, evaluations, strict=True)
-        ],
-        out / pictures[-1],
-    )
+    pictures = _draw(evaluations, names=names_of(bundles), folder=out)
     (out / "card.md").write_text(
-        model_card(bundles, documents, data=data, pictures=pictures), encoding="utf-8"
+        model_card(bundles, documents=documents, data=data, pictures=pictures), encoding="utf-8"
     )
     (out / "figures.json").write_text(
         json.dumps({"data": data, "bundles": documents}, indent=1), encoding="utf-8"
     )
-    typer.echo(localisation_table(names, documents))
+    typer.echo(localisation_table(names_of(bundles), documents))
     typer.echo(f"wrote {out / 'card.md'}")
-
-
-def open_bundle(path: Path) -> "Bundle":
-    """Raises BundleError with the path and the remedy."""
-    from ich_node.model.bundle import load_bundle
-
-    return load_bundle(path.read_bytes(), origin=str(path))
 
 
 def write_search(search: "Search", path: Path) -> None:
@@ -241,9 +202,44 @@ def write_search(search: "Search", path: Path) -> None:
             )
 
 
-def _part(
-    found: Found, split: Path | None, part: str, *, for_evaluation: bool = False
-) -> tuple[Sequence[LabelledSeries], dict[str, Any]]:
+def _evidence(result: "Search", *, predictions: "Predictions", seed: int) -> dict[str, Any]:
+    """What the revision says about the search that it rests on."""
+    return {
+        "method": "Bayesian optimisation of Dice (paper §II-D)",
+        "evaluations": len(result.trials),
+        "seed": seed,
+        "patients": len({slice_.patient_id for slice_ in predictions.slices}),
+        "slices": len(predictions.slices),
+        "skipped_series": len(predictions.skipped),
+        "unread_boxes": predictions.unread_boxes,
+        "counts": asdict(result.best.counts),
+        "dice": round(result.best.dice, 4),
+        "dice_before": round(result.before.dice, 4),
+        "on_bounds": list(result.on_bounds),
+    }
+
+
+def _draw(evaluations: "Sequence[Evaluation]", *, names: Sequence[str], folder: Path) -> list[str]:
+    """Examples of every bundle, and one FROC curve each; returns the names of the files."""
+    from ich_node.scoring.froc import froc
+    from training.panels import draw_examples, draw_froc
+
+    pictures = []
+    for name, evaluation in zip(names, evaluations, strict=True):
+        if evaluation.examples:
+            pictures.append(f"examples-{evaluation.bundle.sha256[:8]}.png")
+            draw_examples(evaluation.examples, folder / pictures[-1], title=name)
+    pictures.append("froc.png")
+    curves = [
+        (name, froc(evaluation.scored)) for name, evaluation in zip(names, evaluations, strict=True)
+    ]
+    draw_froc(curves, folder / pictures[-1])
+    return pictures
+
+
+def _choose_part(
+    found: "Found", *, split: Path | None, part: str, for_evaluation: bool = False
+) -> "tuple[Sequence[LabelledSeries], dict[str, Any]]":
     """The series to read, and how they were chosen, for the record."""
     from training.splits import choose_part, open_split
 
@@ -252,10 +248,11 @@ def _part(
         "left_out": {why: count for why, (count, _) in found.reasons().items()},
     }
     for reason, count in data["left_out"].items():
-        messages.print(f"left out of the data set: {count} x {reason}", markup=False)
+        say(f"left out of the data set: {count} x {reason}")
     if split is None:
-        messages.print(
-            "no --split: every patient is read; a figure is honest only on patients that nothing was learned from"
+        say(
+            "no --split: every patient is read; "
+            "a figure is honest only on patients that nothing was learned from"
         )
         return found.series, data | {"part": "everyone"}
     opened = open_split(split, parts=(part,), for_evaluation=for_evaluation)
@@ -266,35 +263,12 @@ def _part(
 
 
 def _ignored(chronic: bool) -> frozenset[str]:
+    from training.datasets.labelled import CHRONIC
+
     return frozenset() if chronic else frozenset({CHRONIC})
 
 
-def _say_skipped(skipped: Sequence[Skip], total: int) -> None:
-    if not skipped:
-        return
-    messages.print(f"{len(skipped)} of {total} series were skipped:", markup=False)
-    for skip in skipped[:FIRST]:
-        messages.print(f"  {skip.what}: {skip.reason} {skip.detail}", markup=False)
-    if len(skipped) > FIRST:
-        messages.print(f"  and {len(skipped) - FIRST} more", markup=False)
-
-
-@contextmanager
-def _bar(description: str) -> Iterator[Callable[[int, int], None]]:
-    """advance(done, total) moves the bar."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=messages, transient=True) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
 def add_to(app: typer.Typer) -> None:
-    """Entry point of the group ich_node.commands."""
+    """Add `tune` and `evaluate`."""
     app.command()(tune)
     app.command()(evaluate)

@@ -20,11 +20,11 @@ from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.model.network import MilNetwork, NetworkSpec
 from ich_node.phantom import make_study
 from training.cache import INDEX, PIXELS, fill_cache, open_entries
+from training.cache_examples import CacheExamples, examples_of_cache
 from training.datasets import LabelledSeries, load, read_dataset
 from training.errors import DataError
-from training.examples import CacheExamples, examples_of_cache
 from training.presets import PRESETS, PRODUCT, Preset
-from training.views import Whole
+from training.samples import PlainSlices
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +89,9 @@ def test_training_and_serving_see_the_same_bits(name, cache, series):
     preset = PRESETS[name]
     bundle = bundle_of(preset)
     examples, skipped = examples_of_cache(cache, series, preset.input)
-    views = Whole(examples, preset.input)
+    samples = PlainSlices(examples, preset.input)
     trained = {
-        examples.slice_of(index).sop_instance_uid: views[index].numpy()
+        examples.slice_of(index).sop_instance_uid: samples[index].numpy()
         for index in range(len(examples))
     }
     served = {uid: image for item in series for uid, image in served_inputs(bundle, item).items()}

@@ -138,7 +138,7 @@ def test_chronic_boxes_can_be_ignored(tmp_path):
 
 
 def test_one_boxed_series_a_study(tmp_path):
-    """File 2 boxes every reconstruction: one is chosen, boxed images that are not there are named."""
+    """File 2 boxes every reconstruction: one is chosen, boxed images that are missing are named."""
     thick = cq500_series(tmp_path, 7, "Plain", number=1, SliceThickness="5")
     thin = cq500_series(tmp_path, 7, "PLAIN THIN", number=2, SliceThickness="0.625")
     cq500_series(tmp_path, 8, "Plain")

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import typer
-from typer.testing import CliRunner
 
 from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
@@ -22,10 +20,10 @@ from tests.support.real import real
 from tests.support.training.labelled_heads import bundle_of, write_series
 from training.datasets import Box, LabelledSeries, load, read_dataset
 from training.errors import DataError
-from training.evaluate import evaluate, figures
+from training.evaluate import evaluate
+from training.figures import figures
 from training.model_card import model_card
 from training.splits import make_split, write_split
-from training.tuning_commands import add_to
 
 RULE = PeakRule(min_distance_px=8, min_likelihood=-100.0, min_prominence=0.01)
 
@@ -66,7 +64,7 @@ def labelled(bundle, tmp_path) -> list[LabelledSeries]:
 
 def test_the_counts_are_those_of_the_served_detector(bundle, labelled):
     """Two boxes with a mark, one without; every other mark of the Detector is a false positive."""
-    (evaluation,) = evaluate([bundle], labelled)
+    (evaluation,) = evaluate([bundle], labelled=labelled)
     readings = [Detector(bundle).read(load(series)) for series in labelled[:2]]
     marks = sum(len(read.findings) for reading in readings for read in reading.slices)
     document = figures(evaluation, resamples=100)
@@ -89,13 +87,16 @@ def test_the_counts_are_those_of_the_served_detector(bundle, labelled):
 
 def test_a_refused_series_is_named(bundle, labelled):
     """In the figures and on the card, with its reason; it is in no count."""
-    (evaluation,) = evaluate([bundle], labelled)
+    (evaluation,) = evaluate([bundle], labelled=labelled)
     document = figures(evaluation, resamples=100)
     assert [(skip["what"], skip["reason"]) for skip in document["skipped"]] == [
         (labelled[2].series_instance_uid, "bone_kernel")
     ]
     card = model_card(
-        [bundle], [document], data={"data_set": "test", "left_out": {"a twin": 2}}, pictures=[]
+        [bundle],
+        documents=[document],
+        data={"data_set": "test", "left_out": {"a twin": 2}},
+        pictures=[],
     )
     assert f"- {labelled[2].series_instance_uid}: bone_kernel" in card
     assert "2 series were read, 1 were not; left out of the data set: 2." in card
@@ -104,7 +105,7 @@ def test_a_refused_series_is_named(bundle, labelled):
 def test_nothing_to_evaluate(bundle, labelled):
     """Only refused series: an error that says why."""
     with pytest.raises(DataError, match=r"no series could be evaluated .*bone_kernel"):
-        evaluate([bundle], labelled[2:])
+        evaluate([bundle], labelled=labelled[2:])
 
 
 def test_several_bundles_side_by_side(bundle, labelled):
@@ -116,15 +117,16 @@ def test_several_bundles_side_by_side(bundle, labelled):
         origin="",
     )
     both = [
-        figures(evaluation, resamples=100) for evaluation in evaluate([bundle, strict], labelled)
+        figures(evaluation, resamples=100)
+        for evaluation in evaluate([bundle, strict], labelled=labelled)
     ]
-    assert both[0] == figures(evaluate([bundle], labelled)[0], resamples=100)
+    assert both[0] == figures(evaluate([bundle], labelled=labelled)[0], resamples=100)
     assert (
         both[1]["localisation"]["tp"],
         both[1]["localisation"]["fp"],
         both[1]["localisation"]["fn"],
     ) == (0, 0, 3)
-    card = model_card([bundle, strict], both, data={"left_out": {}}, pictures=[])
+    card = model_card([bundle, strict], documents=both, data={"left_out": {}}, pictures=[])
     table = [line for line in card.splitlines() if line.startswith(("| test", "| paper"))]
     assert [line.split(" | ")[0].rsplit(" ", 1)[0] for line in table] == [
         "| test",
@@ -138,20 +140,12 @@ def test_several_bundles_side_by_side(bundle, labelled):
 
 
 def test_ignored_kinds_count_neither_way(bundle, labelled):
-    """Without SDH, the missed EDH remains, and the marks in the SDH boxes are no false positives."""
-    counted = figures(evaluate([bundle], labelled)[0], resamples=100)["localisation"]
+    """Without SDH the missed EDH remains, and the marks in the SDH boxes are no false positives."""
+    counted = figures(evaluate([bundle], labelled=labelled)[0], resamples=100)["localisation"]
     ignoring = figures(
-        evaluate([bundle], labelled, ignored_kinds=frozenset({"SDH"}))[0], resamples=100
+        evaluate([bundle], labelled=labelled, ignored_kinds=frozenset({"SDH"}))[0], resamples=100
     )["localisation"]
     assert (ignoring["tp"], ignoring["fn"], ignoring["fp"]) == (0, 1, counted["fp"])
-
-
-def run(*arguments: object):
-    app = typer.Typer()
-    add_to(app)
-    return CliRunner().invoke(
-        app, [str(argument) for argument in arguments], catch_exceptions=False
-    )
 
 
 @pytest.fixture(scope="module")
@@ -183,13 +177,13 @@ def boxed(tmp_path) -> Path:
     return folder
 
 
-def test_evaluate_on_the_boxed_slices(boxed, published, tmp_path):
+def test_evaluate_on_the_boxed_slices(call, boxed, published, tmp_path):
     """Both published heads on both slices: max-pooling finds at least one box on each; card,
     figures and pictures are written.
     """
     out = tmp_path / "out"
     bundles = [option for path in published.values() for option in ("--bundle", path)]
-    result = run("evaluate", boxed, *bundles, "--out", out, "--resamples", 100)
+    result = call("evaluate", boxed, *bundles, "--out", out, "--resamples", 100)
     assert result.exit_code == 0, result.output
     assert "| paper, pooling | 61.88 | 54.72 | 58.08 |" in result.output
     pooling, attention = json.loads((out / "figures.json").read_text())["bundles"]
@@ -205,7 +199,7 @@ def test_evaluate_on_the_boxed_slices(boxed, published, tmp_path):
     assert all((out / picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
-def test_tune_on_the_boxed_slices(boxed, published, tmp_path):
+def test_tune_on_the_boxed_slices(call, boxed, published, tmp_path):
     """A new bundle with its provenance, no worse than before; the parent stays; the search is kept
     as CSV and PNG.
     """
@@ -223,7 +217,7 @@ def test_tune_on_the_boxed_slices(boxed, published, tmp_path):
         "--evaluations",
         14,
     )
-    result = run(*arguments)
+    result = call(*arguments)
     assert result.exit_code == 0, result.output
     assert published["Attention"].read_bytes() == parent
     before, after = (
@@ -240,16 +234,16 @@ def test_tune_on_the_boxed_slices(boxed, published, tmp_path):
     assert table[1].startswith("1,0.00378,0.02417,58,0.0,")
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(BundleError, match="a tuned bundle is a new file"):
-        run(*arguments)
+        call(*arguments)
 
 
-def test_the_test_part_is_for_evaluation_alone(bundle, tmp_path):
+def test_the_test_part_is_for_evaluation_alone(call, bundle, tmp_path):
     """Of three phantom patients one is for testing: evaluate reads that one alone, and tune is told
     no.
     """
     folder = tmp_path / "phantoms"
     for seed in range(3):
-        make_study(seed, bleeds=["IPH"], rows=256).write(folder / str(seed))
+        make_study(seed, bleeds=["IPH"], rows=128, slice_mm=10).write(folder / str(seed))
     found = read_dataset(folder)
     third = 1 / 3
     split = make_split(
@@ -263,7 +257,7 @@ def test_the_test_part_is_for_evaluation_alone(bundle, tmp_path):
     file = tmp_path / "test.safetensors"
     file.write_bytes(pack_bundle(bundle.card, bundle.weights))
     out = tmp_path / "out"
-    result = run(
+    result = call(
         "evaluate", folder, "--bundle", file, "--out", out, "--split", path, "--resamples", 100
     )
     assert result.exit_code == 0, result.output
@@ -271,7 +265,7 @@ def test_the_test_part_is_for_evaluation_alone(bundle, tmp_path):
     assert document["bundles"][0]["series"] == 1
     assert (document["data"]["part"], document["data"]["split_sha256"]) == ("test", sha256)
     with pytest.raises(DataError, match=r"is for `ich-node evaluate` alone"):
-        run(
+        call(
             "tune",
             folder,
             "--bundle",

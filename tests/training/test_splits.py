@@ -191,6 +191,9 @@ def test_one_study_under_two_pseudonyms_is_one_patient_on_both_sides(rsna):
     learns = choose_part(rsna.series, split, "train")[0]
     other = choose_part(rsna.series, split, "validation")[0]
     double = replace(other, study_instance_uid=learns.study_instance_uid)
-    says = f"belongs to patient {learns.patient_id} (train) and to patient {other.patient_id} (validation): one patient"
-    with pytest.raises(DataError, match=re.escape(says)):
+    sentence = (
+        f"belongs to patient {learns.patient_id} (train) "
+        f"and to patient {other.patient_id} (validation): one patient"
+    )
+    with pytest.raises(DataError, match=re.escape(sentence)):
         choose_part([learns, double], split, "train")

@@ -16,47 +16,45 @@ import torch
 from ich_node.model.calibration import Calibration
 from ich_node.model.network import MilOutput
 from ich_node.scoring.calibration import calibrate, first_rule, series_threshold
-from training.augment import Augmentation, draw_change
+from tests.support.training.short_runs import SHORT, SIZE_PX, VALIDATION
+from training.augment import Augmentation, draw_transform
 from training.errors import DataError
-from training.examples import examples_of_pool
-from training.loop import Run, Trained, train
+from training.loop import train
 from training.losses import class_weights, map_loss, sharpened, slice_loss
-from training.pool import make_pool
-from training.presets import PAPER, PRODUCT, PUBLISHED, MapLoss, Sharpening, preset_of, rate_at
-from training.views import Augmented, Shares
+from training.pool_examples import examples_of_pool
+from training.presets import (
+    PAPER,
+    PRODUCT,
+    PUBLISHED,
+    MapLoss,
+    Preset,
+    Sharpening,
+    preset_of,
+    rate_at,
+)
+from training.samples import AugmentedSlices, BatchSampler
+from training.training_run import Trained, TrainingRun
 
-TRAINING, VALIDATION = 32, 16
-SIZE_PX = 128
 SMALL = replace(
     PRODUCT.adjusted(epochs=1.0, batch=8), network=replace(PRODUCT.network, widths=(4, 4, 4, 4, 4))
 ).sized(SIZE_PX)
 
 
-@pytest.fixture(scope="module")
-def pools(tmp_path_factory) -> tuple[Path, Path]:
-    """Two small pools of phantom slices, of two seeds."""
-    folders = tmp_path_factory.mktemp("training-pool"), tmp_path_factory.mktemp("validation-pool")
-    for seed, (folder, count) in enumerate(zip(folders, (TRAINING, VALIDATION), strict=True)):
-        list(make_pool(folder, 64, seed=seed, workers=1, size_px=SIZE_PX))
-        chunk = np.load(folder / "chunk-00000.npy")
-        np.save(folder / "chunk-00000.npy", chunk[:count])
-    return folders
+def run_of(
+    pools: tuple[Path, Path], folder: Path, preset: Preset = SMALL, **changes
+) -> TrainingRun:
+    training, validation = (examples_of_pool(pool, preset.input) for pool in pools)
+    return TrainingRun(
+        **{"preset": preset, "training": training, "validation": validation, "folder": folder}
+        | changes
+    )
 
 
 @pytest.fixture
 def new_run(pools, tmp_path):
-    def make(folder: str, preset=SMALL, **changes) -> Run:
-        (tmp_path / folder).mkdir(exist_ok=True)
-        training, validation = (examples_of_pool(pool, preset.input) for pool in pools)
-        return Run(
-            **{
-                "preset": preset,
-                "training": training,
-                "validation": validation,
-                "folder": tmp_path / folder,
-            }
-            | changes
-        )
+    def make(name: str, **changes) -> TrainingRun:
+        (tmp_path / name).mkdir(exist_ok=True)
+        return run_of(pools, tmp_path / name, **changes)
 
     return make
 
@@ -81,17 +79,22 @@ def kill_at(step: int):
     return report
 
 
-def test_a_killed_run_gives_the_same_numbers(new_run):
+@pytest.fixture(scope="module")
+def plain(pools, tmp_path_factory) -> Trained:
+    """A run that nothing interrupts, in this process."""
+    return train(run_of(pools, tmp_path_factory.mktemp("plain")))
+
+
+def test_a_killed_run_gives_the_same_numbers(new_run, plain):
     """Killed a step behind a checkpoint, in an epoch: weights, curve and answers do not differ in a
     bit.
     """
-    whole = train(new_run("whole"))
     with pytest.raises(KeyboardInterrupt):
         train(new_run("parts", checkpoint_steps=2), kill_at(3))
     steps: list[int] = []
-    assert same(train(new_run("parts"), lambda step, *_: steps.append(step)), whole)
+    assert same(train(new_run("parts"), lambda step, *_: steps.append(step)), plain)
     assert steps == [3, 4]
-    assert whole.steps == 4
+    assert plain.steps == 4
 
 
 def test_a_finished_run_is_not_trained_again(new_run):
@@ -102,9 +105,9 @@ def test_a_finished_run_is_not_trained_again(new_run):
     assert not steps
 
 
-def test_who_makes_the_views_does_not_matter(new_run):
-    """Views come by seed, epoch and index, so a worker process draws what this one would."""
-    assert same(train(new_run("alone")), train(new_run("worker", workers=1)))
+def test_worker_processes_do_not_change_the_numbers(new_run, plain):
+    """Samples depend on seed, epoch and index, so a worker process draws what this one would."""
+    assert same(train(new_run("worker", workers=1)), plain)
 
 
 def test_another_run_does_not_go_on_from_the_checkpoint(new_run):
@@ -139,49 +142,38 @@ def curve_of(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_two_processes_train_as_one(pools, tmp_path):
-    """torchrun on gloo: the batch shared, the batch norm over both; the same seed has the same
-    losses.
+def test_two_processes_train_as_one(call, pools, tmp_path):
+    """torchrun on gloo: the batch is shared, the batch norm is over both; the same seed gives the
+    same losses.
 
     To 1e-3 before the first update: torch's own batch norm on a CPU sums in float32, and is that
     far from float64. After it Adam makes full steps of gradients that are all rounding, so the two
     part a little.
     """
     training, validation = pools
-    script = tmp_path / "train.py"
-    script.write_text("import typer\nfrom training.run_commands import run\ntyper.run(run)\n")
-    command = [str(script), str(training), "--validation", str(validation)]
-    options = [
-        "--batch",
-        "8",
-        "--epochs",
-        "0.5",
-        "--workers",
-        "0",
-        "--preset",
-        "published",
-        "--size",
-        str(SIZE_PX),
-    ]
-    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for name, launcher in (("one", [sys.executable]), ("two", two)):
-        done = subprocess.run(
-            [*launcher, *command, "--out", str(tmp_path / name), *options],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=200,
+    options = ("--validation", validation, *SHORT, "--epochs", 0.5, "--preset", "published")
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    answer = call("train", "run", training, *options, "--out", alone)
+    assert answer.exit_code == 0, answer.output
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = ["-m", "ich_node", "train", "run", training, *options, "--out", together]
+    done = subprocess.run(
+        [sys.executable, *torchrun, *map(str, command)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert str(together / "bundle.safetensors") in done.stdout
+    curves = [curve_of(folder) for folder in (alone, together)]
+    assert [len(curve) for curve in curves] == [2, 2]
+    for number, (one, two) in enumerate(zip(*curves, strict=True)):
+        assert float(two["slice_loss"]) == pytest.approx(
+            float(one["slice_loss"]), rel=0.04 if number else 1e-3
         )
-        assert done.returncode == 0, done.stderr[-2000:]
-    one, two_ = (curve_of(tmp_path / name) for name in ("one", "two"))
-    assert len(one) == len(two_) == 2
-    for number, (alone, together) in enumerate(zip(one, two_, strict=True)):
-        assert float(together["slice_loss"]) == pytest.approx(
-            float(alone["slice_loss"]), rel=0.04 if number else 1e-3
-        )
-        assert float(together["validation_loss"]) == pytest.approx(
-            float(alone["validation_loss"]), rel=1e-2
+        assert float(two["validation_loss"]) == pytest.approx(
+            float(one["validation_loss"]), rel=1e-2
         )
 
 
@@ -189,14 +181,14 @@ def test_every_slice_is_seen_once_an_epoch_on_any_number_of_processes():
     """The parts of a batch are disjoint and together the batch; a run that goes on sees what it had
     not.
     """
-    shares = Shares(total=20, batch=4, seed=1, first_step=0, last_step=10)
-    steps = list(shares)
+    sampler = BatchSampler(total=20, batch=4, seed=1, first_step=0, last_step=10)
+    steps = list(sampler)
     assert sorted(index for step in steps[:5] for _, index in step) == list(range(20))
-    halves = [list(replace(shares, rank=rank, ranks=2)) for rank in (0, 1)]
+    halves = [list(replace(sampler, rank=rank, processes=2)) for rank in (0, 1)]
     assert [sorted(one + two) for one, two in zip(*halves, strict=True)] == [
         sorted(step) for step in steps
     ]
-    assert list(replace(shares, first_step=7)) == steps[7:]
+    assert list(replace(sampler, first_step=7)) == steps[7:]
 
 
 def test_the_paper_is_as_printed():
@@ -259,10 +251,10 @@ def test_a_mask_moves_with_its_slice(preset):
     hu_YX, mask_YX = np.full((128, 128), 30, np.int16), np.zeros((128, 128), np.uint8)
     hu_YX[50:70, 60:90], mask_YX[50:70, 60:90] = 1000, 1
     for seed in range(20):
-        change = draw_change(
+        transform = draw_transform(
             replace(preset.augmentation, sharpen=0, blur_px=0), np.random.default_rng(seed)
         )
-        moved_YX, moved_mask_YX = change.of_hu(hu_YX), change.of_mask(mask_YX) > 0
+        moved_YX, moved_mask_YX = transform.apply_to_hu(hu_YX), transform.apply_to_mask(mask_YX) > 0
         assert np.count_nonzero((moved_YX > 515) != moved_mask_YX) <= 0.15 * mask_YX.sum()
 
 
@@ -272,10 +264,10 @@ def test_changes_stay_in_their_ranges():
     small, large = np.zeros((64, 64), np.float32), np.zeros((128, 128), np.float32)
     small[30:34, 30:34], large[60:68, 60:68] = 500, 500
     for seed in range(10):
-        change = draw_change(ranges, np.random.default_rng(seed))
+        transform = draw_transform(ranges, np.random.default_rng(seed))
         centres = []
         for image_YX, scale_px in ((small, 1.0), (large, 2.0)):
-            moved_YX = np.clip(change.of_hu(image_YX, scale_px), 0, None)
+            moved_YX = np.clip(transform.apply_to_hu(image_YX, scale_px), 0, None)
             centres.append((np.argwhere(moved_YX > 250).mean(axis=0) + 0.5) / scale_px)
         assert np.abs(centres[0] - centres[1]).max() <= 1
         assert np.abs(centres[0] - 32).max() <= 9
@@ -287,14 +279,14 @@ def test_masks_are_seen_only_by_who_learns_from_them(pools):
     """
     examples = examples_of_pool(pools[0], SMALL.input)
     index = int(np.flatnonzero(examples.label_N)[0])
-    assert Augmented(examples, SMALL, seed=0)[0, index].mask_YX.shape == (SIZE_PX, SIZE_PX)
+    assert AugmentedSlices(examples, SMALL, seed=0)[0, index].mask_YX.shape == (SIZE_PX, SIZE_PX)
     for preset in (SMALL.adjusted(masks=False), PAPER.sized(SIZE_PX)):
-        assert Augmented(examples, preset, seed=0)[0, index].mask_YX.shape == (1, 1)
+        assert AugmentedSlices(examples, preset, seed=0)[0, index].mask_YX.shape == (1, 1)
 
 
 def test_a_pool_of_another_matrix_is_refused(pools):
     """With the option that makes them fit."""
-    with pytest.raises(DataError, match="slices of 128 px, the preset wants 256; give --size 128"):
+    with pytest.raises(DataError, match="slices of 64 px, the preset wants 256; give --size 64"):
         examples_of_pool(pools[0], PRODUCT.input)
 
 

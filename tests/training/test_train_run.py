@@ -3,11 +3,11 @@ tuned, evaluated and activated.
 """
 
 import json
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import typer
+import torch
 from typer.testing import CliRunner
 
 from ich_node import cli
@@ -15,46 +15,10 @@ from ich_node.errors import BundleError, ConfigError
 from ich_node.model.bundle import Bundle, load_bundle
 from ich_node.phantom import make_study
 from tests.support.training.dataset_trees import rsna_image, rsna_rows, write_table
-from training import commands, tuning_commands
+from tests.support.training.short_runs import SHORT
 from training.datasets import read_dataset
 from training.errors import DataError
-from training.pool import make_pool
-from training.run_commands import add_to_train
 from training.splits import make_split, write_split
-
-SHORT = ("--epochs", 1, "--batch", 8, "--workers", 0)
-
-
-@pytest.fixture(scope="module")
-def pools(tmp_path_factory) -> tuple[Path, Path]:
-    """Two small pools of phantom slices, of two seeds."""
-    folders = tmp_path_factory.mktemp("training-pool"), tmp_path_factory.mktemp("validation-pool")
-    for seed, (folder, count) in enumerate(zip(folders, (32, 16), strict=True)):
-        list(make_pool(folder, 64, seed=seed, workers=1))
-        chunk = np.load(folder / "chunk-00000.npy")
-        np.save(folder / "chunk-00000.npy", chunk[:count])
-    return folders
-
-
-@pytest.fixture(scope="module")
-def call():
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    add_to_train(commands.app)
-    commands.add_to(app)
-    tuning_commands.add_to(app)
-    return lambda *arguments: CliRunner().invoke(
-        app, [str(argument) for argument in arguments], catch_exceptions=False
-    )
-
-
-@pytest.fixture(scope="module")
-def trained(call, pools, tmp_path_factory) -> Path:
-    """The folder of a short run on phantoms."""
-    out = tmp_path_factory.mktemp("run")
-    answer = call("train", "run", pools[0], "--validation", pools[1], "--out", out, *SHORT)
-    assert answer.exit_code == 0, answer.output
-    return out
 
 
 def bundle_in(folder: Path) -> Bundle:
@@ -119,13 +83,14 @@ def test_another_network_is_no_warm_start(call, pools, trained, tmp_path):
             start,
             "--head",
             "attention",
+            *SHORT,
         )
 
 
 def test_from_phantoms_to_a_bundle_that_reads(call, trained, tmp_path, monkeypatch):
     """The documented path in short: train, tune, evaluate, activate."""
     for seed in (3, 4):
-        make_study(seed, rows=160, slice_mm=10, bleeds=["EDH"]).write(
+        make_study(seed, rows=128, slice_mm=10, bleeds=["EDH"]).write(
             tmp_path / "phantoms" / f"study-{seed}"
         )
     bundle, tuned = trained / "bundle.safetensors", tmp_path / "tuned.safetensors"
@@ -209,13 +174,24 @@ def test_a_pool_needs_another_for_validation(call, pools, tmp_path):
     with pytest.raises(DataError, match="give --validation, a pool of another --seed"):
         call("train", "run", pools[0], "--out", tmp_path)
     with pytest.raises(DataError, match="hold the same phantoms"):
-        call("train", "run", pools[0], "--validation", pools[0], "--out", tmp_path)
+        call("train", "run", pools[0], "--validation", pools[0], "--out", tmp_path, *SHORT)
+
+
+def test_pictures_need_the_extra_plots(call, pools, trained, tmp_path, monkeypatch):
+    """Every command that draws says what to install before it works for hours."""
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # as if it was not installed
+    bundle = trained / "bundle.safetensors"
+    for arguments in (
+        ("train", "run", pools[0], "--validation", pools[1], "--out", tmp_path, *SHORT),
+        ("tune", tmp_path, "--bundle", bundle, "--out", tmp_path / "tuned.safetensors"),
+        ("evaluate", tmp_path, "--bundle", bundle, "--out", tmp_path),
+    ):
+        with pytest.raises(ConfigError, match=r"pip install 'ich-node\[plots\]'"):
+            call(*arguments)
 
 
 def test_a_gpu_that_is_not_there_is_said(call, pools, tmp_path):
     """Not trained on the CPU for a month without a word."""
-    import torch
-
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(ConfigError, match="sees no GPU"):

@@ -18,7 +18,9 @@ from tests.support.training.labelled_heads import SIZE_PX, bundle_of, write_seri
 from training.datasets import Box, LabelledSeries
 from training.errors import DataError
 from training.predictions import PredictedSlice, predict
-from training.tune import Ranges, count_slices, prepare, search
+from training.rule_ranges import RuleRanges
+from training.tunable_slices import count_slices, prepare
+from training.tune import search
 
 GRID = PixelGrid(row_scale=2.0, row_offset=0.5, column_scale=2.0, column_offset=0.5)
 
@@ -94,11 +96,15 @@ def test_every_tried_rule_is_counted_as_if_served(bundle):
     way.
     """
     slices = bleeding_maps(40, seed=1)
-    tunable, floor = prepare(slices, bundle)
+    tunable, floor = prepare(slices, bundle=bundle)
     rng = np.random.default_rng(3)
     for trial in range(30):
-        ranges = Ranges(
-            tunable, floor, SIZE_PX, gate=bool(trial % 2), exclude_border=bool(trial % 3)
+        ranges = RuleRanges(
+            tunable,
+            floor=floor,
+            size_px=SIZE_PX,
+            gate=bool(trial % 2),
+            exclude_border=bool(trial % 3),
         )
         rule = ranges.rule({name: float(rng.random() ** 2) for name in ranges.names})
         assert count_slices(tunable, rule) == served(slices, bundle, rule)
@@ -113,7 +119,7 @@ def test_ignored_boxes_count_neither_way(bundle):
         for index, slice_ in enumerate(bleeding_maps(40, seed=2))
     ]
     ignored = frozenset({"chronic"})
-    tunable, _ = prepare(slices, bundle, ignored_kinds=ignored)
+    tunable, _ = prepare(slices, bundle=bundle, ignored_kinds=ignored)
     assert count_slices(tunable, bundle.peak_rule) == served(
         slices, bundle, bundle.peak_rule, ignored
     )
@@ -123,23 +129,23 @@ def test_the_search_beats_its_start_and_repeats(bundle):
     """The planted bleeds are found; a wasteful start is improved; the same seed gives the same
     trials.
     """
-    tunable, floor = prepare(bleeding_maps(60, seed=4), bundle)
-    ranges = Ranges(tunable, floor, SIZE_PX, gate=True, exclude_border=False)
+    tunable, floor = prepare(bleeding_maps(60, seed=4), bundle=bundle)
+    ranges = RuleRanges(tunable, floor=floor, size_px=SIZE_PX, gate=True, exclude_border=False)
     start = PeakRule(min_distance_px=1, min_likelihood=floor, min_prominence=0.0)
-    found = search(tunable, ranges, start, evaluations=16, seed=7)
+    found = search(tunable, ranges=ranges, start=start, evaluations=16, seed=7)
     assert len(found.trials) == 16
     assert found.before.rule == start
     assert found.best.dice > 0.8 > found.before.dice
     assert found.best.counts == count_slices(tunable, found.best.rule)
-    assert search(tunable, ranges, start, evaluations=16, seed=7) == found
+    assert search(tunable, ranges=ranges, start=start, evaluations=16, seed=7) == found
 
 
 def test_the_ranges_do_not_cut(bundle):
     """At share 0 every number lets all in-box peaks through; at share 1 each alone leaves nothing
     in a box, or next to it.
     """
-    tunable, floor = prepare(bleeding_maps(40, seed=5), bundle)
-    ranges = Ranges(tunable, floor, SIZE_PX, gate=True, exclude_border=False)
+    tunable, floor = prepare(bleeding_maps(40, seed=5), bundle=bundle)
+    ranges = RuleRanges(tunable, floor=floor, size_px=SIZE_PX, gate=True, exclude_border=False)
     none = dict.fromkeys(ranges.names, 0.0)
     everything = count_slices(tunable, ranges.rule(none))
     assert everything.tp == sum(bool(slice_.inside_NB.any()) for slice_ in tunable)
@@ -148,13 +154,13 @@ def test_the_ranges_do_not_cut(bundle):
 
 
 def test_a_result_on_a_bound_is_said(bundle):
-    """Perfect maps need no gate: its number sits at the end of its range, and the search says so."""
+    """Perfect maps need no gate: its value lies at the end of its range, and the search says so."""
     slices = [replace(slice_, logit=2.0) for slice_ in bleeding_maps(30, seed=6)]
-    tunable, floor = prepare(slices, bundle)
-    ranges = Ranges(tunable, floor, SIZE_PX, gate=True, exclude_border=False)
+    tunable, floor = prepare(slices, bundle=bundle)
+    ranges = RuleRanges(tunable, floor=floor, size_px=SIZE_PX, gate=True, exclude_border=False)
     best = PeakRule(min_distance_px=4, min_likelihood=3.0, min_prominence=1.0, slice_gate=0.0)
     assert (
-        search(tunable, ranges, best, evaluations=1)
+        search(tunable, ranges=ranges, start=best, evaluations=1)
         .on_bounds[0]
         .startswith("gate = 0 sits at its lower end 0")
     )
@@ -163,7 +169,7 @@ def test_a_result_on_a_bound_is_said(bundle):
 def test_nothing_to_tune_on(bundle):
     """Maps without boxes: an error that says what is missing."""
     with pytest.raises(DataError, match="no slice has a box"):
-        prepare(bleeding_maps(1, seed=0), bundle)
+        prepare(bleeding_maps(1, seed=0), bundle=bundle)
 
 
 @pytest.fixture
@@ -182,14 +188,14 @@ def test_maps_are_predicted_once(bundle, labelled, tmp_path):
     """
     cache = tmp_path / "cache"
     detector = Detector(bundle)
-    first = predict(detector, labelled, cache)
+    first = predict(detector, labelled, cache=cache)
     assert [skip.what for skip in first.skipped] == [labelled[1].series_instance_uid]
     assert first.skipped[0].reason == "bone_kernel"
     assert len(first.slices) == 12
     assert sum(len(slice_.boxes) for slice_ in first.slices) == 1
     for slice_ in labelled[0].slices:
         slice_.path.unlink()
-    second = predict(detector, labelled[:1], cache)
+    second = predict(detector, labelled[:1], cache=cache)
     assert second.skipped == ()
     for one, other in zip(first.slices, second.slices, strict=True):
         assert isinstance(other.likelihood_YX, np.memmap)
@@ -204,7 +210,7 @@ def test_maps_are_predicted_once(bundle, labelled, tmp_path):
 
 def test_the_cache_names_nobody(bundle, labelled, tmp_path):
     """File names are hashes: neither UID nor patient."""
-    predict(Detector(bundle), labelled[:1], tmp_path / "cache")
+    predict(Detector(bundle), labelled[:1], cache=tmp_path / "cache")
     names = [
         path.relative_to(tmp_path / "cache")
         for path in (tmp_path / "cache").rglob("*")
@@ -217,20 +223,20 @@ def test_the_cache_names_nobody(bundle, labelled, tmp_path):
 def test_an_interrupted_run_goes_on(bundle, labelled, tmp_path):
     """Maps without their .json were cut off while writing: they are made again."""
     cache = tmp_path / "cache"
-    predict(Detector(bundle), labelled[:1], cache)
+    predict(Detector(bundle), labelled[:1], cache=cache)
     (entry,) = cache.rglob("*.json")
     entry.unlink()
     entry.with_suffix(".npy").write_bytes(b"half")
-    assert len(predict(Detector(bundle), labelled[:1], cache).slices) == 12
+    assert len(predict(Detector(bundle), labelled[:1], cache=cache).slices) == 12
 
 
 def test_a_damaged_cache_is_said(bundle, labelled, tmp_path):
     cache = tmp_path / "cache"
-    predict(Detector(bundle), labelled[:1], cache)
+    predict(Detector(bundle), labelled[:1], cache=cache)
     (entry,) = cache.rglob("*.npy")
     entry.write_bytes(b"half")
     with pytest.raises(DataError, match="delete both to predict them again"):
-        predict(Detector(bundle), labelled[:1], cache)
+        predict(Detector(bundle), labelled[:1], cache=cache)
 
 
 def test_boxes_on_slices_that_were_averaged_away_are_counted(labelled, tmp_path):
@@ -241,6 +247,6 @@ def test_boxes_on_slices_that_were_averaged_away_are_counted(labelled, tmp_path)
     thick = bundle_of(rule)
     card = replace(thick.card, input=replace(thick.card.input, slab_mm=20.0))
     slabs = load_bundle(pack_bundle(card, thick.weights), origin="slabs")
-    predictions = predict(Detector(slabs), labelled[:1], tmp_path / "cache")
+    predictions = predict(Detector(slabs), labelled[:1], cache=tmp_path / "cache")
     assert len(predictions.slices) == 6
     assert predictions.unread_boxes + sum(len(slice_.boxes) for slice_ in predictions.slices) == 1

@@ -1,8 +1,8 @@
-"""Data sets as they lie on an admin's disk: one reader a file, all with the same result, joined by
-UID.
+"""Data sets as an admin unpacks them. Each reader has a file of its own, and all give the same
+result:
 
 found = read_dataset(folder)          # what is there, what is left out and why
-series = load(found.series[0])        # its Slices in HU, as serving would read them
+series = load(found.series[0])        # the Series in HU, as serving would read it
 """
 
 from training.datasets.labelled import Box, Found, LabelledSeries, LabelledSlice, Skip, Source

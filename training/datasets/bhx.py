@@ -1,7 +1,7 @@
 """BHX 1.1 (PhysioNet, doi 10.13026/9cft-hg92): expert boxes for CQ500, joined by SOPInstanceUID.
 
-File 1 has the boxes drawn by hand, 2 and 3 extrapolations to all and to selected series. One bleed
-thus lies on several reconstructions of a study, and one series a study is chosen.
+File 1 has the boxes drawn by hand, files 2 and 3 have extrapolations to all and to selected series.
+So a bleed has boxes on several reconstructions of a study; one series of each study is chosen.
 """
 
 import ast
@@ -25,7 +25,7 @@ from training.datasets.labelled import (
 from training.datasets.tables import need_table, read_rows
 from training.errors import DataError
 
-TABLES = (  # the hand-drawn boxes first; a reader can be given another one by name
+TABLES = (  # the hand-drawn boxes first; --boxes names another table
     "*1_Initial_Manual_Labeling*.csv",
     "*3_Extrapolation_to_Selected_Series*.csv",
     "*2_Extrapolation_to_All_Series*.csv",
@@ -39,15 +39,15 @@ Boxes = dict[str, tuple[Box, ...]]  # SOPInstanceUID -> its boxes
 
 def read_bhx(
     folder: Path,
-    progress: Progress = no_progress,
     *,
+    progress: Progress = no_progress,
     boxes: Path | None = None,
     chronic: bool = True,
 ) -> Found:
-    """The boxed series below the folder, one a study.
+    """The boxed series below the folder, one of each study.
 
-    boxes: the table; without it the first of TABLES that is there. chronic False: a slice with
-    chronic boxes alone has no label, and its boxes are kept for the scorer to ignore.
+    boxes: the table; default: the first of TABLES that exists. chronic False: a slice with chronic
+    boxes alone has no label; its boxes are kept, so that the scoring can ignore them.
 
     An image of a boxed series without a box is negative: the readers looked at whole series.
     """
@@ -70,13 +70,14 @@ def read_bhx(
 
 
 def read_boxes(table: Path) -> Boxes:
-    """All boxes of a BHX file, those of several readers too."""
+    """All boxes of a BHX file, of one reader or of several."""
     boxes: dict[str, list[Box]] = defaultdict(list)
     for line, row in read_rows(table, NAMES):
         kind = KIND_OF.get(row["labelName"].strip().lower())
         if kind is None:
             raise DataError(
-                f"{table} line {line}: labelName {row['labelName']!r} is none of {', '.join(KIND_OF)}; correct the line"
+                f"{table} line {line}: labelName {row['labelName']!r} is none of "
+                f"{', '.join(KIND_OF)}; correct the line"
             )
         column, column_count, row_, row_count = _corner(row, table, line)
         box = Box(
@@ -96,7 +97,7 @@ def boxed_slices(group: ImageSeries, boxes: Boxes) -> int:
 
 
 def without_image(boxes: Boxes, groups: Sequence[ImageSeries]) -> list[Skip]:
-    """The boxed slices that are not among the images."""
+    """The boxed slices whose image is missing."""
     present = {image.sop_instance_uid for group in groups for image in group.images}
     return [
         Skip(what=uid, reason="boxed, but its image is not there")
@@ -113,8 +114,8 @@ def boxed_series(
     chronic: bool,
     truth: tuple[bool, frozenset[str]] | None = None,
 ) -> LabelledSeries:
-    """A chosen series with its boxes. truth: whether the study bleeds, and its kinds, where another
-    table says so.
+    """A chosen series with its boxes. truth: label and kinds of the study, if another table has
+    them.
     """
     slices = []
     for image in candidate.usable:
@@ -139,7 +140,7 @@ def boxed_series(
         slices=tuple(slices),
         label=truth[0] if truth else series_label(slice_.label for slice_ in slices),
         kinds=truth[1] if truth else frozenset().union(*(slice_.kinds for slice_ in slices)),
-        chosen_because=candidate.words(),
+        chosen_because=candidate.description(),
     )
 
 
@@ -150,7 +151,7 @@ def _label(boxes: tuple[Box, ...], chronic: bool) -> bool | None:
 
 
 def _corner(row: dict[str, str], table: Path, line: int) -> tuple[float, float, float, float]:
-    """x, width, y, height, from `data` (a Python literal with single quotes) or from columns of
+    """x, width, y and height, from `data` (a Python literal with single quotes) or from columns of
     these names.
     """
     try:
@@ -158,7 +159,8 @@ def _corner(row: dict[str, str], table: Path, line: int) -> tuple[float, float, 
         x, y, width, height = (float(values[name]) for name in CORNER)
     except (KeyError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError) as error:
         raise DataError(
-            f"{table} line {line}: neither `data` nor the columns {', '.join(CORNER)} hold a box ({error})"
+            f"{table} line {line}: neither `data` nor the columns {', '.join(CORNER)} "
+            f"hold a box ({error})"
         ) from error
     if not (width > 0 and height > 0):
         raise DataError(

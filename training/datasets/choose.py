@@ -1,7 +1,7 @@
-"""Of a study's series the one to read: axial, soft kernel, without contrast, nearest to 5 mm,
-covering most; with the reasons.
+"""Choosing the series of a study that is read: axial, soft kernel, without contrast, the thickness
+nearest to 5 mm, the largest coverage; with the reasons.
 
-The rules are those of the node (`detection.selection`): what it would refuse is not chosen.
+The rules are those of the node (`series.selection`): a series that it would refuse is not chosen.
 """
 
 import statistics
@@ -32,8 +32,8 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[bool, bool, float, float, str]:
-        """A boxed series first: boxes fit no other one. The UID only breaks ties, so that file
-        order never matters.
+        """A boxed series comes first, since its boxes fit no other series. The UID breaks ties, so
+        that the order of the files does not matter.
         """
         away_mm = abs(self.thickness_mm - NOMINAL_MM)
         return (
@@ -44,17 +44,20 @@ class Candidate:
             self.series.series_instance_uid,
         )
 
-    def words(self) -> str:
+    def description(self) -> str:
         boxed = f"{self.boxed} boxed slices, " if self.boxed else ""
         hint = f", its description hints at contrast ({self.hint})" if self.hint else ""
-        return f"{boxed}{self.thickness_mm:g} mm thick, {len(self.usable)} slices over {self.coverage_mm:.0f} mm{hint}"
+        return (
+            f"{boxed}{self.thickness_mm:g} mm thick, {len(self.usable)} slices over "
+            f"{self.coverage_mm:.0f} mm{hint}"
+        )
 
 
 def choose_series(
     groups: Sequence[ImageSeries], boxed: Callable[[ImageSeries], int] = lambda _: 0
 ) -> tuple[list[Candidate], list[Skip]]:
-    """The best series of each study, and why every other one is left out. boxed: how many slices of
-    a series have boxes.
+    """The best series of each study, and why every other series is left out. boxed: the number of
+    slices of a series that have boxes.
     """
     studies: dict[tuple[str, str], list[ImageSeries]] = defaultdict(list)
     for group in groups:
@@ -76,7 +79,7 @@ def choose_series(
 
 
 def left_out(candidates: Sequence[Candidate]) -> list[Skip]:
-    """The images of chosen series that are localizers or doubles."""
+    """The images of chosen series that are not used: localizers, second images of a position."""
     skipped = []
     for candidate in candidates:
         usable = {image.sop_instance_uid for image in candidate.usable}
@@ -121,8 +124,8 @@ def _coverage_mm(selection: Selection) -> float:
 
 
 def _thickness_mm(kept: Sequence[Kept]) -> float:
-    """SliceThickness; where it is missing the usual step (SpacingBetweenSlices is wrong in CQ500).
-    0 = not known.
+    """Median SliceThickness; where it is missing, the median distance of the slices
+    (SpacingBetweenSlices is wrong in CQ500). 0: not known.
     """
     stated = [
         float(item.dataset.SliceThickness) for item in kept if item.dataset.get("SliceThickness")
@@ -137,5 +140,6 @@ def _worse(candidate: Candidate, best: Candidate) -> Skip:
     return Skip(
         what=candidate.series.series_instance_uid,
         reason="another series of the study is better",
-        detail=f"{candidate.words()}; chosen: {best.series.series_instance_uid}, {best.words()}",
+        detail=f"{candidate.description()}; "
+        f"chosen: {best.series.series_instance_uid}, {best.description()}",
     )

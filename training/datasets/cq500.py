@@ -1,7 +1,7 @@
 """CQ500: reads.csv, the answers of three radiologists for each of 491 studies, and their series.
 
-Truth is the majority of the three. The labels are the study's: a slice is known only if the study
-is negative, or from BHX boxes where their table lies in the same folder.
+The truth is the majority of the three, and it labels the study. A slice has a label only if the
+study is negative, or from the BHX boxes if their table lies in the same folder.
 """
 
 import re
@@ -34,13 +34,13 @@ Reads = dict[str, tuple[bool, frozenset[str]]]  # patient -> (bleeding, its kind
 
 def read_cq500(
     folder: Path,
-    progress: Progress = no_progress,
     *,
+    progress: Progress = no_progress,
     boxes: Path | None = None,
     chronic: bool = True,
 ) -> Found:
-    """One series of every study in reads.csv. boxes, chronic: as in `read_bhx`, but there may be no
-    boxes at all.
+    """One series of every study in reads.csv. boxes, chronic: as in `read_bhx`, but the boxes may
+    be missing.
     """
     table = need_table(folder, *TABLES)
     reads = read_reads(table)
@@ -70,7 +70,10 @@ def read_cq500(
     return Found(
         source="cq500",
         folder=folder,
-        series=tuple(_labelled(candidate, reads, boxes_of, chronic) for candidate in chosen),
+        series=tuple(
+            _labelled(candidate, reads=reads, boxes=boxes_of, chronic=chronic)
+            for candidate in chosen
+        ),
         skipped=(*skipped, *worse, *left_out(chosen), *absent, *without_image(boxes_of, groups)),
     )
 
@@ -80,29 +83,33 @@ def read_reads(table: Path) -> Reads:
     reads: Reads = {}
     for line, row in read_rows(table, COLUMNS):
         name = row["name"].strip()
-        answers = {answer: _majority(row, answer, table, line) for answer in ("ICH", *ANSWERS)}
+        answers = {
+            answer: _majority(row, answer=answer, table=table, line=line)
+            for answer in ("ICH", *ANSWERS)
+        }
         truth = (
             answers["ICH"],
             frozenset(kind for answer, kind in ANSWERS.items() if answers[answer]),
         )
         if reads.setdefault(name, truth) != truth:
             raise DataError(
-                f"{table} line {line}: {name} is there twice with other answers; keep the right line"
+                f"{table} line {line}: {name} is there twice with other answers; "
+                "keep the right line"
             )
     return reads
 
 
-def _majority(row: dict[str, str], answer: str, table: Path, line: int) -> bool:
+def _majority(row: dict[str, str], *, answer: str, table: Path, line: int) -> bool:
     votes = sum(
-        zero_or_one(row[f"{reader}:{answer}"], f"{reader}:{answer}", table, line)
+        zero_or_one(row[f"{reader}:{answer}"], column=f"{reader}:{answer}", path=table, line=line)
         for reader in READERS
     )
     return votes * 2 > len(READERS)
 
 
 def _named(group: ImageSeries, reads: Reads) -> ImageSeries:
-    """PatientID is the name in reads.csv; in copies that were made anonymous again the folder still
-    says it.
+    """PatientID is the name in reads.csv. In copies that were anonymised once more only the path
+    has it.
     """
     if group.patient_id in reads:
         return group
@@ -117,7 +124,7 @@ def _named(group: ImageSeries, reads: Reads) -> ImageSeries:
     )
 
 
-def _labelled(candidate: Candidate, reads: Reads, boxes: Boxes, chronic: bool) -> LabelledSeries:
+def _labelled(candidate: Candidate, *, reads: Reads, boxes: Boxes, chronic: bool) -> LabelledSeries:
     truth = reads[candidate.series.patient_id]
     series = boxed_series(candidate, boxes, source="cq500", chronic=chronic, truth=truth)
     if candidate.boxed or not series.label:

@@ -1,8 +1,8 @@
-"""CT-ICH (PhysioNet, 1.3): a table of slices, ct_scans/<nnn>.nii in HU, masks/<nnn>.nii where they
-are given.
+"""CT-ICH (PhysioNet, 1.3): a table of slices, ct_scans/<nnn>.nii in HU, and masks/<nnn>.nii for
+some patients.
 
-A volume becomes CT images in memory, so that it is read by the same `read_series` as everything
-else. Versions 1.0 to 1.2 hold windowed 8-bit pictures, in which the Hounsfield units are lost.
+A volume becomes CT images in memory, so that `read_series` reads it like everything else. Versions
+1.0 to 1.2 have windowed 8-bit images, which have lost the Hounsfield units.
 """
 
 from collections import defaultdict
@@ -34,21 +34,22 @@ from training.errors import DataError
 TABLES = ("*hemorrhage_diagnosis*.csv",)
 SUBTYPES = ("Intraventricular", "Intraparenchymal", "Subarachnoid", "Epidural", "Subdural")
 COLUMNS = ("PatientNumber", "SliceNumber", *SUBTYPES, "No_Hemorrhage")
-NAMESPACE = UUID("9b1f4a7e-6a0c-4d0e-8b59-3d5a8e1c7f42")  # of the UIDs that the volumes do not have
+NAMESPACE = UUID("9b1f4a7e-6a0c-4d0e-8b59-3d5a8e1c7f42")  # of UIDs; the volumes have none
 INTERCEPT_HU = -1024
-TOUCHING = np.ones((3, 3))  # corners too
+EIGHT_NEIGHBOURS = np.ones((3, 3))
 
 # patient -> the kinds in each slice, in the order of the rows
 Diagnosis = dict[str, list[frozenset[str]]]
 
 
-def read_ct_ich(folder: Path, progress: Progress = no_progress) -> Found:
-    """Every volume that the table speaks of."""
+def read_ct_ich(folder: Path, *, progress: Progress = no_progress) -> Found:
+    """Every volume in the table."""
     table = need_table(folder, *TABLES)
     diagnosis = read_diagnosis(table)
     if not any((folder / "ct_scans").glob("*.nii*")):
         raise DataError(
-            f"{folder} has no ct_scans/*.nii; get version 1.3 of the data set (before it there are no Hounsfield units)"
+            f"{folder} has no ct_scans/*.nii; "
+            "get version 1.3 of the data set (before it there are no Hounsfield units)"
         )
     series: list[LabelledSeries] = []
     skipped: list[Skip] = []
@@ -64,7 +65,7 @@ def read_ct_ich(folder: Path, progress: Progress = no_progress) -> Found:
             )
             continue
         try:
-            series.append(_read_patient(folder, path, patient, kinds_S))
+            series.append(_read_patient(folder, path=path, patient=patient, kinds_S=kinds_S))
         except DataError as error:
             skipped.append(
                 Skip(what=str(path), reason="a volume that cannot be used", detail=error.detail)
@@ -73,37 +74,44 @@ def read_ct_ich(folder: Path, progress: Progress = no_progress) -> Found:
 
 
 def read_diagnosis(table: Path) -> Diagnosis:
-    """The rows of each patient follow the slices of its volume."""
+    """The rows of each patient are in the order of the slices of the volume."""
     diagnosis: Diagnosis = defaultdict(list)
     for line, row in read_rows(table, COLUMNS):
         kinds = frozenset(
             KIND_OF[subtype.lower()]
             for subtype in SUBTYPES
-            if zero_or_one(row[subtype], subtype, table, line)
+            if zero_or_one(row[subtype], column=subtype, path=table, line=line)
         )
-        if zero_or_one(row["No_Hemorrhage"], "No_Hemorrhage", table, line) == bool(kinds):
+        none = zero_or_one(row["No_Hemorrhage"], column="No_Hemorrhage", path=table, line=line)
+        if none == bool(kinds):
             raise DataError(
-                f"{table} line {line}: No_Hemorrhage contradicts the kinds beside it; correct the line"
+                f"{table} line {line}: No_Hemorrhage contradicts the kinds beside it; "
+                "correct the line"
             )
         diagnosis[row["PatientNumber"].strip()].append(kinds)
     return dict(diagnosis)
 
 
 def volume_datasets(series: LabelledSeries) -> list[Dataset]:
-    """The labelled slices of the volume as CT images, with their UIDs."""
+    """The labelled slices of the volume as CT images. Raises DataError as `read_volume`."""
     volume = read_volume(series.slices[0].path)
     wanted = {slice_.sop_instance_uid for slice_ in series.slices}
     uids = [_uid(series.patient_id, f"slice {index}") for index in range(len(volume.values_SYX))]
-    return [_dataset(volume, index, uid, series) for index, uid in enumerate(uids) if uid in wanted]
+    return [
+        _dataset(volume, index=index, sop_instance_uid=uid, series=series)
+        for index, uid in enumerate(uids)
+        if uid in wanted
+    ]
 
 
 def _read_patient(
-    folder: Path, path: Path, patient: str, kinds_S: list[frozenset[str]]
+    folder: Path, *, path: Path, patient: str, kinds_S: list[frozenset[str]]
 ) -> LabelledSeries:
     count = len(read_volume(path).values_SYX)
     if count != len(kinds_S):
         raise DataError(
-            f"{path} has {count} slices, the table {len(kinds_S)} rows for it; take both from one version"
+            f"{path} has {count} slices, the table {len(kinds_S)} rows for it; "
+            "take both from one version"
         )
     boxes_S = _boxes(folder, patient, kinds_S)
     study_uid, series_uid = _uid(patient, "study"), _uid(patient, "series")
@@ -132,22 +140,23 @@ def _read_patient(
 
 
 def _boxes(folder: Path, patient: str, kinds_S: list[frozenset[str]]) -> list[tuple[Box, ...]]:
-    """Around each connected part of the mask; none at all where there is no mask."""
+    """A box around each connected part of the mask; none if there is no mask."""
     path = _volume_path(folder / "masks", patient)
     if path is None:
         return [()] * len(kinds_S)
     mask_SYX = read_volume(path).values_SYX > 0
     if len(mask_SYX) != len(kinds_S):
         raise DataError(
-            f"{path} has {len(mask_SYX)} slices, the volume {len(kinds_S)}; take both from one version"
+            f"{path} has {len(mask_SYX)} slices, the volume {len(kinds_S)}; "
+            "take both from one version"
         )
     return [_boxes_of(mask_YX, kinds) for mask_YX, kinds in zip(mask_SYX, kinds_S, strict=True)]
 
 
 def _boxes_of(mask_YX: NDArray[np.bool_], kinds: frozenset[str]) -> tuple[Box, ...]:
-    """The mask does not say which kind a part is; it is known if the slice has one only."""
+    """The mask does not tell the kinds apart; a part has a kind if the slice has one alone."""
     kind = next(iter(kinds)) if len(kinds) == 1 else ANY_KIND
-    parts_YX, _ = ndimage.label(mask_YX, structure=TOUCHING)
+    parts_YX, _ = ndimage.label(mask_YX, structure=EIGHT_NEIGHBOURS)
     return tuple(
         Box(kind=kind, row0=rows.start, column0=columns.start, row1=rows.stop, column1=columns.stop)
         for rows, columns in ndimage.find_objects(parts_YX)
@@ -166,8 +175,10 @@ def _uid(patient: str, what: str) -> str:
     return f"2.25.{uuid5(NAMESPACE, f'{patient} {what}').int}"
 
 
-def _dataset(volume: Volume, index: int, sop_instance_uid: str, series: LabelledSeries) -> Dataset:
-    """One slice as a CT image: what `read_series` asks for, and no more."""
+def _dataset(
+    volume: Volume, *, index: int, sop_instance_uid: str, series: LabelledSeries
+) -> Dataset:
+    """One slice as a CT image with the attributes that `read_series` needs."""
     row_mm, column_mm = np.linalg.norm(volume.row_step_mm), np.linalg.norm(volume.column_step_mm)
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()

@@ -1,5 +1,5 @@
-"""Every DICOM image below a folder by its header alone, and what is there besides, with the reason.
-No pixels are decoded.
+"""Every DICOM image below a folder, by its header, and the files that are not used, with the
+reason. No pixels are decoded.
 """
 
 import os
@@ -34,12 +34,12 @@ Progress = Callable[[int], None]
 
 
 def no_progress(_: int) -> None:
-    """For who does not watch."""
+    """The default where nobody watches."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Image:
-    """Who a file is."""
+    """A file and its identity."""
 
     path: Path
     sop_instance_uid: str
@@ -62,7 +62,7 @@ def find_images(
     folder: Path, progress: Progress = no_progress
 ) -> tuple[list[ImageSeries], list[Skip]]:
     """All images, grouped by series in the order of their paths; each SOPInstanceUID once.
-    progress: called with 1 a file.
+    progress: called with 1 for every file.
     """
     seen: dict[str, Path] = {}
     grouped: dict[tuple[str, str, str], list[Image]] = defaultdict(list)
@@ -95,22 +95,22 @@ def find_images(
 
 
 def headers(images: Sequence[Image]) -> list[Dataset]:
-    """Whole headers, with the pixel data left on disk: enough for `detection.selection`."""
+    """Complete headers without the pixel data, for `series.selection`."""
     return [pydicom.dcmread(image.path, defer_size=1024) for image in images]
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """In the order of their names. Linked folders are followed (data sets lie on other disks), each
-    folder once.
+    """In the order of their names. Symbolic links to folders are followed (data sets lie on other
+    disks), each folder once.
     """
-    been = {folder.resolve()}
+    visited = {folder.resolve()}
     for place, folders, names in os.walk(folder, followlinks=True):
         new = {
             name: target
             for name in sorted(folders)
-            if (target := Path(place, name).resolve()) not in been
+            if (target := Path(place, name).resolve()) not in visited
         }
-        been |= set(new.values())
+        visited |= set(new.values())
         folders[:] = new
         for name in sorted(names):
             if Path(name).suffix.lower() not in NOT_IMAGES and name != "DICOMDIR":
@@ -148,8 +148,8 @@ def _identify(path: Path) -> Image | Skip:
 
 
 def _pixel_bytes(dataset: Dataset) -> int:
-    """What the Pixel Data element must take at least, tag and length included (PS3.5 §7.1); of
-    compressed data only these.
+    """The least size of the Pixel Data element, tag and length included (PS3.5 §7.1); of compressed
+    data the size of tag and length.
     """
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if syntax is None or syntax.is_compressed or syntax == DeflatedExplicitVRLittleEndian:

@@ -1,4 +1,4 @@
-"""What every reader gives: labelled slices of labelled series, and what was skipped, with the
+"""The result of every reader: labelled slices of labelled series, and what was skipped, with the
 reason. No pixels.
 """
 
@@ -11,7 +11,7 @@ from typing import Literal
 from ich_node.phantom import BLEED_KINDS
 
 Source = Literal["rsna", "cq500", "bhx", "ct-ich", "phantom"]
-CHRONIC = "chronic"  # BHX boxes it, RSNA has no such class
+CHRONIC = "chronic"  # a class of BHX; RSNA does not have it
 KIND_OF = {  # as the data sets' columns spell the kinds, lower case
     "intraparenchymal": "IPH",
     "intraventricular": "IVH",
@@ -37,10 +37,10 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelledSlice:
-    """One image. label: bleeding in this slice; None where the data set does not say. kinds: those
-    known of this slice.
+    """One image. label: bleeding in this slice; None if the data set does not say. kinds: of
+    bleeding in this slice, as far as they are known.
 
-    patient_id is the data set's pseudonym; it serves to split by patient and goes nowhere else.
+    patient_id: the data set's pseudonym. It is used to split by patient and for nothing else.
     """
 
     sop_instance_uid: str
@@ -71,8 +71,8 @@ class LabelledSeries:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Skip:
-    """What is not used (a path, UID or patient pseudonym), the reason (skips are counted by it),
-    and what else is known.
+    """Something that is not used: a path, UID or patient pseudonym. Skips are counted by reason;
+    detail has what is particular to this one.
     """
 
     what: str
@@ -82,7 +82,7 @@ class Skip:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a reader made of a folder."""
+    """What a reader found in a folder."""
 
     source: Source
     folder: Path
@@ -97,7 +97,7 @@ class Found:
         return frozenset(series.patient_id for series in self.series)
 
     def counts(self) -> dict[str, int]:
-        """How much there is of everything; a slice without a label is in `slices` alone."""
+        """The number of everything; a slice without a label counts in `slices` alone."""
         labels = Counter(slice_.label for slice_ in self.slices())
         return {
             "patients": len(self.patients()),
@@ -111,13 +111,13 @@ class Found:
         }
 
     def kinds(self) -> dict[str, int]:
-        """Slices of each kind, or series where the data set labels no slices."""
+        """The number of slices of each kind, or of series if the data set labels no slices."""
         in_slices = Counter(kind for slice_ in self.slices() for kind in slice_.kinds)
         counts = in_slices or Counter(kind for series in self.series for kind in series.kinds)
         return {kind: counts[kind] for kind in KINDS if counts[kind]}
 
     def reasons(self, first: int = 5) -> dict[str, tuple[int, list[Skip]]]:
-        """Each reason with its count and its first few skips, most frequent first."""
+        """The number and the first few skips of each reason, the most frequent reason first."""
         counts = Counter(skip.reason for skip in self.skipped)
         examples: dict[str, list[Skip]] = {reason: [] for reason in counts}
         for skip in self.skipped:
@@ -127,7 +127,7 @@ class Found:
 
 
 def series_label(labels: Iterable[bool | None]) -> bool | None:
-    """Positive if any slice is; negative only if every slice is known to be."""
+    """Positive if any slice is; negative only if every slice is known to be negative."""
     known = set(labels)
     if True in known:
         return True

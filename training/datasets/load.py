@@ -1,4 +1,4 @@
-"""A labelled series -> the Series that serving would read: the only way to pixels."""
+"""From a labelled series to the Series that serving would read. Nothing else reads pixels."""
 
 import pydicom
 from pydicom import Dataset
@@ -12,13 +12,14 @@ from training.errors import DataError
 
 
 def load(series: LabelledSeries) -> Series:
-    """Raises the Refusal that serving would give, or DataError for a file that is damaged or gone."""
+    """Raises the Refusal that serving would raise, or DataError for a damaged or missing file."""
     try:
         return read_series(_datasets(series), single_slice=True)
     except DAMAGED as error:
         folder = series.slices[0].path.parent
         raise DataError(
-            f"series {series.series_instance_uid} in {folder} cannot be read: {error}; get its files again or take them out"
+            f"series {series.series_instance_uid} in {folder} cannot be read: {error}; "
+            "get its files again or take them out"
         ) from error
 
 

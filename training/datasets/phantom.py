@@ -15,12 +15,13 @@ from training.errors import DataError
 TRUTH = "truth.json"
 
 
-def read_phantoms(folder: Path, progress: Progress = no_progress) -> Found:
+def read_phantoms(folder: Path, *, progress: Progress = no_progress) -> Found:
     """Every phantom study below the folder."""
     truths = sorted(folder.rglob(TRUTH))
     if not truths:
         raise DataError(
-            f"{folder} has no {TRUTH}; make studies with `ich-node phantom --out {folder}/study-0 --seed 0`"
+            f"{folder} has no {TRUTH}; "
+            f"make studies with `ich-node phantom --out {folder}/study-0 --seed 0`"
         )
     series: list[LabelledSeries] = []
     skipped: list[Skip] = []
@@ -43,7 +44,7 @@ def _read_study(truth: Path, progress: Progress) -> tuple[list[LabelledSeries], 
     present = {image.sop_instance_uid for image in ours}
     others = [image for image in images if image.sop_instance_uid not in present]
     skipped += [
-        Skip(what=str(image.path), reason=f"not of the study that {TRUTH} speaks of")
+        Skip(what=str(image.path), reason=f"not of the study that {TRUTH} describes")
         for image in others
     ]
     skipped += [

@@ -11,14 +11,14 @@ from training.errors import DataError
 
 def read_dataset(
     folder: Path,
+    *,
     kind: Source | None = None,
     progress: Progress = no_progress,
-    *,
     boxes: Path | None = None,
     chronic: bool = True,
 ) -> Found:
-    """kind None: by the tables that lie there. boxes, chronic: of CQ500 and BHX, see
-    `bhx.read_bhx`.
+    """kind None: recognised by the tables in the folder. boxes, chronic: of CQ500 and BHX, see
+    `bhx.read_bhx`. Raises DataError if the folder holds no data set, or several.
     """
     if not folder.is_dir():
         raise DataError(
@@ -26,19 +26,19 @@ def read_dataset(
         )
     match kind or recognise(folder):
         case "rsna":
-            return rsna.read_rsna(folder, progress)
+            return rsna.read_rsna(folder, progress=progress)
         case "cq500":
-            return cq500.read_cq500(folder, progress, boxes=boxes, chronic=chronic)
+            return cq500.read_cq500(folder, progress=progress, boxes=boxes, chronic=chronic)
         case "bhx":
-            return bhx.read_bhx(folder, progress, boxes=boxes, chronic=chronic)
+            return bhx.read_bhx(folder, progress=progress, boxes=boxes, chronic=chronic)
         case "ct-ich":
-            return ct_ich.read_ct_ich(folder, progress)
+            return ct_ich.read_ct_ich(folder, progress=progress)
         case "phantom":
-            return phantom.read_phantoms(folder, progress)
+            return phantom.read_phantoms(folder, progress=progress)
 
 
 def recognise(folder: Path) -> Source:
-    """CQ500 with BHX boxes beside it is CQ500: its reader joins both."""
+    """A folder with CQ500 and BHX tables is CQ500, whose reader joins both."""
     tables: tuple[tuple[Source, tuple[str, ...]], ...] = (
         ("rsna", (rsna.TABLE,)),
         ("cq500", cq500.TABLES),
@@ -46,8 +46,7 @@ def recognise(folder: Path) -> Source:
         ("ct-ich", ct_ich.TABLES),
     )
     held: list[Source] = [source for source, patterns in tables if find_table(folder, *patterns)]
-    # A whole search takes minutes in a large data set, and is made only where nothing else was
-    # found.
+    # Searching a large data set takes minutes, so it is searched only if nothing else was found.
     near = (folder.glob(pattern) for pattern in (phantom.TRUTH, f"*/{phantom.TRUTH}"))
     if any(next(paths, None) for paths in near) or (
         not held and next(folder.rglob(phantom.TRUTH), None)
@@ -59,9 +58,11 @@ def recognise(folder: Path) -> Source:
         return held[0]
     if held:
         raise DataError(
-            f"{folder} holds several data sets ({', '.join(held)}); give each its own folder, or say --kind"
+            f"{folder} holds several data sets ({', '.join(held)}); "
+            "give each a folder of its own, or give --kind"
         )
     known = ", ".join(pattern for _, patterns in tables for pattern in patterns)
     raise DataError(
-        f"{folder} holds no table of a data set ({known}, {phantom.TRUTH}); put it beside the images"
+        f"{folder} holds no table of a data set ({known}, {phantom.TRUTH}); "
+        "put it beside the images"
     )

@@ -1,6 +1,6 @@
 """RSNA 2019 Intracranial Hemorrhage Detection: stage_2_train.csv and stage_2_train/ID_*.dcm.
 
-The table has six rows an image, `ID_<9 hex>_<subtype>`, some of them twice. The images carry
+The table has six rows for each image, `ID_<9 hex>_<subtype>`, some of them twice. The images have
 `ID_...` in place of UIDs, and one of them is known to be cut short.
 """
 
@@ -28,8 +28,8 @@ CORRUPT = frozenset({"ID_6431af929"})
 ALL_SAID = (1 << len(SUBTYPES)) - 1
 ANY = 1 << SUBTYPES.index("any")
 
-# Some 12-bit images hold signed values modulo 4096 that the header calls unsigned (found by the
-# challenge's participants).
+# Some 12-bit images have signed values modulo 4096 that the header calls unsigned (found by the
+# participants of the challenge).
 WRAPPED_BITS = 12
 WRAPPED_INTERCEPT_ABOVE = -100
 SHIFT_HU = 1000
@@ -38,7 +38,7 @@ SHIFT_HU = 1000
 Labels = dict[str, frozenset[str] | None]
 
 
-def read_rsna(folder: Path, progress: Progress = no_progress) -> Found:
+def read_rsna(folder: Path, *, progress: Progress = no_progress) -> Found:
     """Every labelled image below the folder, by series."""
     table = need_table(folder, TABLE)
     labels, repeated = read_labels(table)
@@ -83,8 +83,8 @@ def read_rsna(folder: Path, progress: Progress = no_progress) -> Found:
 
 
 def read_labels(table: Path) -> tuple[Labels, int]:
-    """The kinds of bleeding of every image id (`any` = there are some), and how many rows repeat
-    another.
+    """The kinds of bleeding of every image id, and the number of rows that repeat another. None
+    for an id without its six rows, or if `any` contradicts the others.
     """
     said: dict[str, int] = {}
     positive: dict[str, int] = {}
@@ -93,14 +93,16 @@ def read_labels(table: Path) -> tuple[Labels, int]:
         identity, subtype = row["ID"][:ID_CHARACTERS], row["ID"][ID_CHARACTERS + 1 :]
         if subtype not in SUBTYPES:
             raise DataError(
-                f"{table} line {line}: {row['ID']!r} is not ID_<9 hex>_<subtype>; take the table as it was published"
+                f"{table} line {line}: {row['ID']!r} is not ID_<9 hex>_<subtype>; "
+                "take the table as it was published"
             )
         bit = 1 << SUBTYPES.index(subtype)
-        value = zero_or_one(row["Label"], "Label", table, line)
+        value = zero_or_one(row["Label"], column="Label", path=table, line=line)
         if said.get(identity, 0) & bit:
             if bool(positive[identity] & bit) != value:
                 raise DataError(
-                    f"{table} line {line}: {row['ID']} is 0 in one row and 1 in another; keep the right one"
+                    f"{table} line {line}: {row['ID']} is 0 in one row and 1 in another; "
+                    "keep the right one"
                 )
             repeated += 1
         said[identity] = said.get(identity, 0) | bit
@@ -113,11 +115,10 @@ def read_labels(table: Path) -> tuple[Labels, int]:
 
 
 def unwrap(dataset: Dataset) -> None:
-    """Give a 12-bit image whose negative values were stored modulo 4096 its Hounsfield units back,
-    in place.
+    """Restore, in place, the Hounsfield units of a 12-bit image whose negative values were stored
+    modulo 4096.
 
-    For RSNA alone: in any other image these header values are what they say, and nothing is
-    guessed.
+    For RSNA alone: in any other image these header values are true, and nothing is guessed.
     """
     if not _is_wrapped(dataset):
         return
@@ -127,7 +128,7 @@ def unwrap(dataset: Dataset) -> None:
 
 
 def _is_wrapped(dataset: Dataset) -> bool:
-    """What is damaged is left to `read_series`, which says so."""
+    """Damaged headers are left to `read_series`, which reports them."""
     try:
         intercept = float(dataset["RescaleIntercept"].value)
     except (KeyError, TypeError, ValueError):

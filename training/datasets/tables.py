@@ -1,5 +1,5 @@
-"""A data set's CSV files: found below its folder, read by column name; a fault names the file, the
-line and the remedy.
+"""A data set's CSV files: found in its folder, read by column name. Errors name the file, the line
+and the remedy.
 """
 
 import csv
@@ -10,14 +10,15 @@ from training.errors import DataError
 
 
 def find_table(folder: Path, *patterns: str) -> Path | None:
-    """The table of the first pattern that has one, in the folder or one level below (the images lie
-    deeper, and are many).
+    """The table of the first pattern that matches, in the folder or one level below (searching the
+    folders of the images would take long). Raises DataError if a pattern matches several.
     """
     for pattern in patterns:
         found = sorted({*folder.glob(pattern), *folder.glob(f"*/{pattern}")})
         if len(found) > 1:
             raise DataError(
-                f"{folder} holds {len(found)} tables of one kind ({', '.join(map(str, found))}); keep the one to use"
+                f"{folder} holds {len(found)} tables of one kind "
+                f"({', '.join(map(str, found))}); keep the one to use"
             )
         if found:
             return found[0]
@@ -29,14 +30,15 @@ def need_table(folder: Path, *patterns: str) -> Path:
     table = find_table(folder, *patterns)
     if table is None:
         raise DataError(
-            f"{folder} has no {' or '.join(patterns)}; put the data set's table there, beside its images"
+            f"{folder} has no {' or '.join(patterns)}; "
+            "put the data set's table there, beside its images"
         )
     return table
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, row) of every row; other columns than these may be there, none of these may be
-    missing.
+    """(line, row) of every row. Raises DataError if one of these columns is missing; others may be
+    there.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -45,7 +47,8 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
             if missing:
                 have = ", ".join(reader.fieldnames or ()) or "none at all"
                 raise DataError(
-                    f"{path} has no column {', '.join(missing)} (it has: {have}); take the table as it was published"
+                    f"{path} has no column {', '.join(missing)} (it has: {have}); "
+                    "take the table as it was published"
                 )
             for row in reader:
                 if any(row[column] is None for column in columns):
@@ -63,10 +66,11 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[st
         ) from error
 
 
-def zero_or_one(value: str, column: str, path: Path, line: int) -> bool:
-    """A label. Anything but 0 and 1 (an empty cell too) is a DataError."""
+def zero_or_one(value: str, *, column: str, path: Path, line: int) -> bool:
+    """A label. Raises DataError for anything but 0 and 1, an empty cell included."""
     if value.strip() not in ("0", "1"):
         raise DataError(
-            f"{path} line {line}: {column} is {value!r}; a label is 0 or 1: correct the line or take it out"
+            f"{path} line {line}: {column} is {value!r}; "
+            "a label is 0 or 1: correct the line or take it out"
         )
     return value.strip() == "1"

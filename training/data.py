@@ -1,0 +1,92 @@
+"""The examples of one run: a data set by its split, or two phantom pools."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.cache_examples import examples_of_cache
+from training.datasets import Found, LabelledSeries, Skip
+from training.errors import DataError
+from training.examples import Examples
+from training.pool_examples import examples_of_pool
+from training.presets import Preset
+from training.splits import choose_part, open_split
+
+PHANTOM = "phantom pool"
+LICENCES = {
+    PHANTOM: "Apache-2.0",
+    "phantom": "Apache-2.0",
+    "rsna": "trained on RSNA 2019 (non-commercial research)",
+    "cq500": "trained on CQ500 (CC BY-NC-SA 4.0)",
+    "bhx": "trained on CQ500 and BHX (CC BY-NC-SA 4.0)",
+    "ct-ich": "trained on PhysioNet CT-ICH (CC BY 4.0)",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSeries:
+    """The series of the parts "train" and "validation"."""
+
+    series: dict[str, tuple[LabelledSeries, ...]]
+    split_sha256: str
+
+    def all(self) -> list[LabelledSeries]:
+        return [item for series in self.series.values() for item in series]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """Training and validation examples. facts: for the bundle's provenance."""
+
+    training: Examples
+    validation: Examples
+    source: str
+    facts: dict[str, Any]
+    licence: str
+    skipped: tuple[Skip, ...] = ()
+
+    def reasons(self) -> dict[str, int]:
+        """How many were skipped, by reason."""
+        return dict(Counter(skip.reason for skip in self.skipped).most_common())
+
+
+def data_of_pools(training: Path, validation: Path, preset: Preset) -> TrainingData:
+    """Two phantom pools of different seeds."""
+    first, second = (examples_of_pool(folder, preset.input) for folder in (training, validation))
+    if first.digest == second.digest:
+        raise DataError(
+            f"{training} and {validation} hold the same phantoms; "
+            "make the validation pool with another --seed"
+        )
+    return TrainingData(
+        training=first, validation=second, source=PHANTOM, facts={}, licence=LICENCES[PHANTOM]
+    )
+
+
+def open_parts(found: Found, split: Path) -> SplitSeries:
+    """The train and validation parts of a data set."""
+    opened = open_split(split)
+    series = {part: choose_part(found.series, opened, part) for part in opened.patients}
+    return SplitSeries(series=series, split_sha256=opened.sha256)
+
+
+def data_of_set(found: Found, *, parts: SplitSeries, cache: Path, preset: Preset) -> TrainingData:
+    """Examples of a data set, from a cache that holds both parts."""
+    training, skipped = examples_of_cache(cache, parts.series["train"], preset.input)
+    validation, skipped_too = examples_of_cache(cache, parts.series["validation"], preset.input)
+    return TrainingData(
+        training=training,
+        validation=validation,
+        source=found.source,
+        facts={
+            "split_sha256": parts.split_sha256,
+            "patients": {
+                part: len({item.patient_id for item in series})
+                for part, series in parts.series.items()
+            },
+            "series": {part: len(series) for part, series in parts.series.items()},
+        },
+        skipped=(*found.skipped, *skipped, *skipped_too),
+        licence=LICENCES[found.source],
+    )

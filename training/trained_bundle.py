@@ -1,0 +1,126 @@
+"""From trained weights to a bundle: calibrate them, choose a first rule, and record how they were
+made.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ich_node.errors import BundleError
+from ich_node.model.bundle import Bundle, pack_bundle
+from ich_node.model.card import Card, OperatingPoint, Provenance
+from ich_node.scoring.calibration import SPECIFICITY, calibrate, first_rule, series_threshold
+from ich_node.scoring.roc import area_under_curve
+from training.curves import write_curve
+from training.data import TrainingData
+from training.datasets import Skip
+from training.examples import Examples
+from training.panels import draw_curve
+from training.presets import Preset
+from training.training_run import Trained, TrainingRun
+
+BUNDLE = "bundle.safetensors"
+
+
+def check_start(start: Bundle, preset: Preset) -> None:
+    """A warm start needs the same network on the same input."""
+    if start.network_spec != preset.network:
+        raise BundleError(
+            f"--start {start.name} has the network {start.network_spec}, "
+            f"the preset {preset.name} has {preset.network}; "
+            "give a bundle of that preset and head"
+        )
+
+
+def write_results(
+    run: TrainingRun, *, data: TrainingData, trained: Trained, start: Bundle | None, at: datetime
+) -> Path:
+    """Write the bundle, its curve and the list of what was skipped into the run's folder; returns
+    the bundle's path.
+    """
+    card = _card(run, data=data, trained=trained, start=start, at=at)
+    write_curve(trained.curve, run.folder / "curve.csv")
+    draw_curve(trained.curve, run.folder / "curve.png", title=f"{card.name}, seed {run.seed}")
+    write_skipped(data.skipped, run.folder / "skipped.csv")
+    path = run.folder / BUNDLE
+    path.write_bytes(pack_bundle(card, trained.weights))
+    return path
+
+
+def write_skipped(skipped: Sequence[Skip], path: Path) -> None:
+    """Every skip by name, with its reason."""
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["what", "reason", "detail"])
+        table.writerows((skip.what, skip.reason, skip.detail) for skip in skipped)
+
+
+def _card(
+    run: TrainingRun, *, data: TrainingData, trained: Trained, start: Bundle | None, at: datetime
+) -> Card:
+    preset, label_N, logit_N = run.preset, data.validation.label_N, trained.predicted.logit_N
+    calibration = calibrate(logit_N, label_N)
+    threshold = series_threshold(logit_N, label_N, data.validation.series_N, calibration)
+    rule = first_rule(
+        logit_N,
+        trained.predicted.highest_N,
+        label_N,
+        head=preset.network.head,
+        gate=threshold if preset.gate else 0.0,
+    )
+    details: dict[str, Any] = {
+        "preset": asdict(preset),
+        "seed": run.seed,
+        "steps": trained.steps,
+        "slices_seen": trained.steps * preset.batch,
+        "data": data.facts
+        | {
+            "source": data.source,
+            "training": _facts(data.training),
+            "validation": _facts(data.validation),
+        },
+        "skipped": data.reasons(),
+        "validation_auc": round(area_under_curve(logit_N, label_N), 4),
+        "threshold": f"{SPECIFICITY:.0%} of series without bleeding stay below, by the validation",
+    }
+    if start:
+        details["start"] = {
+            "name": start.name,
+            "sha256": start.sha256,
+            "licence": start.card.licence,
+        }
+    return Card(
+        name=f"{data.source.replace(' ', '-')}-{preset.name}-{preset.network.head}",
+        network_spec=preset.network,
+        input=preset.input,
+        peak_rule=rule,
+        calibration=calibration,
+        operating_point=OperatingPoint(threshold=threshold),
+        provenance=Provenance(
+            source=f"trained on {data.source} with the preset {preset.name}",
+            created=at.date().isoformat(),
+            details=details,
+        ),
+        licence=_licence(data, start),
+    )
+
+
+def _licence(data: TrainingData, start: Bundle | None) -> str:
+    """That of the data, and that of the weights at the start where it is another one."""
+    if start is None or start.card.licence == data.licence:
+        return data.licence
+    return f"{data.licence}; started from weights under: {start.card.licence}"
+
+
+def _facts(examples: Examples) -> dict[str, Any]:
+    return {
+        "slices": len(examples.label_N),
+        "positive": int(examples.label_N.sum()),
+        "series": len(np.unique(examples.series_N)),
+        "digest": examples.digest,
+    }
