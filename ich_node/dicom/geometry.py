@@ -1,8 +1,7 @@
 """Where an image plane lies in the patient (PS3.3 C.7.6.2.1.1), from ImagePositionPatient and
 ImageOrientationPatient alone.
 
-The receiver asks whether a stack is complete; the reader orders slices. Both mean the same by
-"position".
+Receiving asks whether a stack is complete, reading orders the slices: with the same positions.
 """
 
 import math
@@ -13,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Head protocols differ: 12 slices of 10 mm, 300 of 0.6 mm, thin at the base and thick above. These
-# only tell a whole stack.
+# limits only recognise a complete stack.
 LEAST_SLICES = 8
 LEAST_COVERAGE_MM = 80.0
 LARGEST_STEP_MM = 12.0
-# Steps within one zone agree to this part; a missing slice doubles a step.
+# Steps within a zone of equal slice distance differ by less than this part; a missing slice doubles
+# a step.
 STEP_TOLERANCE = 0.25
 MOST_ZONES = 2
 # Every slice of a stack has the same orientation.
@@ -46,20 +46,20 @@ def _normal(image_orientation: tuple[float, ...]) -> NDArray[np.float64]:
         raise ValueError("ImageOrientationPatient is not two perpendicular unit vectors")
     normal: NDArray[np.float64] = np.cross(row, column)
     normal /= np.linalg.norm(normal)
-    normal.flags.writeable = False  # others get the same one
+    normal.flags.writeable = False  # the cached array is shared
     return normal
 
 
 @lru_cache(MOST_ORIENTATIONS)
 def _upward_normal(image_orientation: tuple[float, ...]) -> tuple[float, float, float]:
-    """As plain numbers: for one position at a time numpy takes ten times as long."""
+    """As Python floats: for a single position numpy takes ten times as long."""
     x, y, z = slice_normal(image_orientation).tolist()
     return (x, y, z) if z >= 0 else (-x, -y, -z)
 
 
 def slice_position(image_position: Sequence[float], image_orientation: Sequence[float]) -> float:
-    """Millimetres along the slice normal; a normal that points to the feet is turned round, so
-    larger is nearer to the head.
+    """Millimetres along the slice normal, increasing towards the head: a normal that points to the
+    feet is reversed.
 
     Raises ValueError if position or orientation cannot be used.
     """
@@ -71,8 +71,8 @@ def slice_position(image_position: Sequence[float], image_orientation: Sequence[
 
 
 def orientation_key(image_orientation: Sequence[float]) -> str:
-    """The orientation rounded to 0.01: slices of one stack have the same. Raises ValueError like
-    slice_normal.
+    """The direction cosines rounded to 0.01, the same for all slices of a stack. Raises ValueError
+    as slice_normal does.
     """
     return _key(tuple(image_orientation))
 
@@ -87,21 +87,21 @@ def _key(image_orientation: tuple[float, ...]) -> str:
 
 
 def tilt_degrees(image_orientation: Sequence[float]) -> float:
-    """The angle between the slice normal and the patient's long axis: the gantry tilt of an axial
-    acquisition.
+    """The angle between the slice normal and the patient's long axis, 0 to 90: the gantry tilt of
+    an axial acquisition. Raises ValueError as slice_normal does.
     """
     return math.degrees(math.acos(min(1.0, abs(float(slice_normal(image_orientation)[2])))))
 
 
 def stack_is_complete(placed: Sequence[tuple[str | None, float | None]]) -> bool:
-    """Whether these objects, as (orientation_key, slice_position), look like a whole head with no
-    slice missing.
+    """Whether these objects, as (orientation_key, slice_position in mm), are a complete head
+    without a missing slice.
 
-    Objects without a place and orientations of fewer than LEAST_SLICES (localizers) are not
-    counted. True only if one orientation is left, its positions are distinct, cover a head, and
-    step evenly in at most two zones. It may say False for a whole series (which then waits for the
-    quiet time); it must not say True while slices are missing inside. That none are missing at an
-    end cannot be seen from here: that is what the grace time is for.
+    Objects without a plane and orientations of fewer than LEAST_SLICES (localizers) do not count.
+    True only if one orientation is left, its positions are distinct, cover a head, and have equal
+    steps in at most two zones. It may be False for a complete series, which then waits for the
+    quiet time; it must not be True while slices within the stack are missing. Slices that are
+    missing at an end cannot be recognised from the geometry: the grace time is for them.
     """
     stacks: dict[str, list[float]] = {}
     for orientation, position_mm in placed:

@@ -1,8 +1,8 @@
-"""The transfer syntaxes that this node negotiates: everything that a head CT comes in and that its
-decoders read.
+"""The transfer syntaxes that this node negotiates: all that head CT is sent in and its decoders
+read.
 
-Not Deflated: it inflates without bound before a header can be looked at. Not HTJ2K and not the
-retired JPEG processes: they have no decoder.
+Not Deflated, which inflates without limit before the header can be read. Not HTJ2K and the retired
+JPEG processes, for which there is no decoder.
 """
 
 from pydicom.uid import (
@@ -23,7 +23,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-# What a sender proposes first wins; the order here is only that of the conformance statement.
+# The sender's first choice is accepted; this order is only that of the conformance statement.
 ACCEPTED_TRANSFER_SYNTAXES: tuple[UID, ...] = (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -39,8 +39,8 @@ ACCEPTED_TRANSFER_SYNTAXES: tuple[UID, ...] = (
     JPEGExtended12Bit,
 )
 
-# What results are sent in.
+# The syntaxes of results that are sent.
 SENT_TRANSFER_SYNTAXES: tuple[UID, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-# Pictures are compressed at rest, and on the wire to peers that take it; others get them
-# decompressed, pixel for pixel.
+# These are compressed in the spool, and sent compressed to peers that accept it. Other peers get
+# them decompressed, with the same pixels.
 SENT_COMPRESSED: tuple[UID, ...] = (SecondaryCaptureImageStorage, ParametricMapStorage)

@@ -1,8 +1,7 @@
-"""What pydicom raises over bytes that are no DICOM file or no data set, or a value that is not what
-its VR says.
+"""The exceptions that pydicom raises for bytes that are not a DICOM file or a data set, and for a
+value that does not match its VR.
 
-It converts a value when it is asked for; a sequence whose items are none ends as if a file had
-ended.
+It converts a value when it is read, and raises EOFError for a sequence with malformed items.
 """
 
 import struct
