@@ -8,7 +8,7 @@ import struct
 
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
-DAMAGED = (
+PARSING_ERRORS = (
     AttributeError,
     BytesLengthException,
     EOFError,

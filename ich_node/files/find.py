@@ -12,7 +12,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from ich_node.dicom.unreadable import DAMAGED
+from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Undecodable
 from ich_node.series.attributes import uid_of
 
@@ -56,7 +56,7 @@ def find_series(paths: Sequence[Path]) -> tuple[list[SeriesFiles], list[Skipped]
         except InvalidDicomError:
             skipped.append(Skipped(path=path, reason="not a DICOM file"))
             continue
-        except (Undecodable, *DAMAGED) as error:
+        except (Undecodable, *PARSING_ERRORS) as error:
             skipped.append(Skipped(path=path, reason=f"cannot be read ({error})"))
             continue
         grouped[identity].append(path)

@@ -14,7 +14,7 @@ from pydicom.uid import UID
 
 from ich_node.dicom.geometry import orientation_key, slice_position
 from ich_node.dicom.legal_uid import is_legal_uid
-from ich_node.dicom.unreadable import DAMAGED
+from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.receive.status import NotStored, Status
 
 UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
@@ -181,7 +181,7 @@ def _by_library(data_set: BinaryIO, transfer_syntax: UID) -> TextOf:
             stop_when=lambda tag, _vr, _length: tag > LAST_TAG,
             specific_tags=list(TAGS.values()),
         )
-    except DAMAGED as error:
+    except PARSING_ERRORS as error:
         raise NotStored(Status.HEADER_NOT_UNDERSTOOD, "the data set cannot be parsed") from error
     return lambda keyword: _raw(found, keyword)
 

@@ -15,7 +15,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 from pydicom.valuerep import DSfloat, validate_value
 
-from ich_node.dicom.unreadable import DAMAGED
+from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import ReportError
 from ich_node.series.series import Series, Slice
 
@@ -201,7 +201,7 @@ def _clean_element(dataset: Dataset, tag: BaseTag) -> DataElement | None:
     try:
         element = dataset[tag]
         return DataElement(tag, element.VR, _clean_value(element))
-    except DAMAGED:
+    except PARSING_ERRORS:
         return None
 
 

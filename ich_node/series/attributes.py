@@ -7,7 +7,7 @@ from typing import Any
 
 from pydicom import Dataset
 
-from ich_node.dicom.unreadable import DAMAGED
+from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import NoGeometry, Undecodable
 
 
@@ -17,7 +17,7 @@ def value_of(dataset: Dataset, keyword: str) -> Any:
     """
     try:
         return dataset.get(keyword)
-    except DAMAGED as error:
+    except PARSING_ERRORS as error:
         # not what the error says: it quotes the bytes, and they may be a name
         raise Undecodable(f"the attribute {keyword} is damaged") from error
 

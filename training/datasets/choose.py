@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ich_node.dicom.unreadable import DAMAGED
+from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Refusal
 from ich_node.series.selection import Kept, Selection, select
 from training.datasets.images import Image, ImageSeries, headers
@@ -104,7 +104,7 @@ def _candidate(group: ImageSeries, boxed: int) -> Candidate | Skip:
             reason=f"a series not to be read: {refusal.reason}",
             detail=refusal.detail,
         )
-    except DAMAGED as error:
+    except PARSING_ERRORS as error:
         return Skip(
             what=group.series_instance_uid, reason="a series with a damaged file", detail=str(error)
         )

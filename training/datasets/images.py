@@ -14,7 +14,7 @@ from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from ich_node.dicom.unreadable import DAMAGED
+from ich_node.dicom.unreadable import PARSING_ERRORS
 from training.datasets.labelled import Skip
 
 TAGS = [
@@ -127,7 +127,7 @@ def _identify(path: Path) -> Image | Skip:
         )
     except InvalidDicomError:
         return Skip(what=str(path), reason="not a DICOM file")
-    except DAMAGED as error:
+    except PARSING_ERRORS as error:
         return Skip(what=str(path), reason="a damaged file", detail=str(error))
     if not (sop_uid and study_uid and series_uid):
         return Skip(

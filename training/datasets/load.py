@@ -3,7 +3,7 @@
 import pydicom
 from pydicom import Dataset
 
-from ich_node.dicom.unreadable import DAMAGED
+from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.series.series import Series, read_series
 from training.datasets.ct_ich import volume_datasets
 from training.datasets.labelled import LabelledSeries
@@ -15,7 +15,7 @@ def load(series: LabelledSeries) -> Series:
     """Raises the Refusal that serving would raise, or DataError for a damaged or missing file."""
     try:
         return read_series(_datasets(series), single_slice=True)
-    except DAMAGED as error:
+    except PARSING_ERRORS as error:
         folder = series.slices[0].path.parent
         raise DataError(
             f"series {series.series_instance_uid} in {folder} cannot be read: {error}; "
