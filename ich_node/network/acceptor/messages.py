@@ -75,6 +75,7 @@ class BoundedDimse(DIMSEServiceProvider):
                 and transport.read_available()
                 and (pdu := transport.p_data())
             ):
+                self.dul._idle_timer.restart()  # as the reactor does after each PDU
                 self._receive_fragments(pdu, transport)
         except OSError:
             self.dul.event_queue.put(CONNECTION_CLOSED)
