@@ -1,16 +1,16 @@
-"""phantom and demo: a synthetic head CT, and the main job on loopback with it."""
+"""phantom and demo: a synthetic head CT, and the node on loopback with it."""
 
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from ich_node.dicom.identity import RESEARCH_USE
 
-if TYPE_CHECKING:  # the commands of the services need not wait for it
+if TYPE_CHECKING:  # imported in the bodies: `--help` must not wait for them
+    from rich.table import Table
+
     from ich_node.demo import DemoResult
 
 
@@ -24,7 +24,8 @@ def phantom(
     bleed: Annotated[
         list[str] | None,
         typer.Option(
-            help="Plant this kind (IPH, IVH, SAH, SDH, EDH; repeatable). Default: by the seed."
+            help="Plant this kind (IPH, IVH, SAH, SDH, EDH; repeatable). Default: random kinds, by"
+            " the seed."
         ),
     ] = None,
     none: Annotated[bool, typer.Option("--no-bleeds", help="Plant nothing.")] = False,
@@ -52,31 +53,35 @@ def demo(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Keep everything here; default: a new temporary folder.", file_okay=False
+            help="Folder for everything; default: a new temporary folder.", file_okay=False
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="Of the phantom.")] = 7,
 ) -> None:
-    """The main job on loopback: a PACS stand-in sends a phantom, SR and overlays come back."""
+    """Show the whole node on loopback: a stand-in for a PACS sends a phantom, and gets an SR and
+    overlays.
+    """
+    from rich.console import Console
+
     from ich_node.demo import play
 
     folder = out or Path(tempfile.mkdtemp(prefix="ich-node-demo-"))
     console = Console(highlight=False, soft_wrap=True)
     result = play(folder, seed=seed, tell=lambda line: console.print(f"- {line}", markup=False))
     console.print(_table(result))
-    console.print(f"marks at no planted bleed: {result.marks_elsewhere}")
-    console.print(
-        f"{len(result.received)} result objects after {result.seconds:.0f} s, in {folder / 'received'}",
-        markup=False,
-    )
+    console.print(f"marks outside planted bleeds: {result.marks_elsewhere}")
+    count, seconds = len(result.received), f"{result.seconds:.0f} s"
+    console.print(f"{count} result objects after {seconds}, in {folder / 'received'}", markup=False)
     if result.preview:
         console.print(f"preview: {result.preview}", markup=False)
-    console.print(f"The shipped model has seen phantoms alone. {RESEARCH_USE}")
+    console.print(f"The shipped model was trained on phantoms only. {RESEARCH_USE}")
 
 
-def _table(result: "DemoResult") -> Table:
+def _table(result: "DemoResult") -> "Table":
+    from rich.table import Table
+
     table = Table(box=None)
-    for heading in ("planted", "slices that show it", "of these marked there", ""):
+    for heading in ("planted", "slices that show it", "of these, marked", ""):
         table.add_column(heading)
     for bleed in result.planted:
         table.add_row(

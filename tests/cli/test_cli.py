@@ -61,7 +61,6 @@ def config(tmp_path) -> Path:
 
 
 # --- read and explain
-# -----------------------------------------------------------------------------------------------------
 
 
 def test_read_prints_one_json_document_and_nothing_else(phantom, tmp_path):
@@ -174,7 +173,6 @@ def test_a_bundle_that_is_none_is_a_sentence(phantom, tmp_path):
 
 
 # --- configuration and peers
-# ------------------------------------------------------------------------------------------------
 
 
 def test_version_and_help():
@@ -230,7 +228,6 @@ def test_echo_answers_in_words(tmp_path):
 
 
 # --- jobs and models
-# ----------------------------------------------------------------------------------------------------------
 
 
 def add_job(tmp_path: Path, series: str, *, urgent: bool = False) -> None:

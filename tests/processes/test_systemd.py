@@ -1,5 +1,6 @@
 """The units, and what the services tell systemd."""
 
+import json
 import re
 import signal
 import socket
@@ -28,23 +29,25 @@ def test_units_are_hardened(unit: Path) -> None:
 
 @pytest.mark.parametrize("name", ["receive", "analyse", "send"])
 def test_services_say_that_they_are_ready_and_alive(tmp_path: Path, name: str) -> None:
-    """READY when the port is open, WATCHDOG as long as the loop turns; SIGHUP ends no receiver,
-    SIGTERM ends all with 0.
+    """READY when the port is open, WATCHDOG as long as the loop runs; SIGHUP ends no receiver,
+    SIGTERM ends all with 0. A setting of an earlier version only causes a warning.
     """
     port = free_port()
     config = tmp_path / "config.toml"
     config.write_text(
-        f'[scp]\nbind_address = "127.0.0.1"\nport = {port}\n[database]\nurl = "sqlite:///{tmp_path}/ledger.sqlite"\n'
-        f'[spool]\npath = "{tmp_path}/spool"\n[analysis]\nthreads = 1\n'
+        f'[scp]\nbind_address = "127.0.0.1"\nport = {port}\nprocesses = 2\n'
+        f'[database]\nurl = "sqlite:///{tmp_path}/ledger.sqlite"\n'
+        f'[spool]\npath = "{tmp_path}/spool"\n[analysis]\nthreads = 1\nengine = "torch"\n'
     )
     told: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(60)
         command = [sys.executable, "-m", "ich_node", "--config", str(config), name]
-        service = subprocess.Popen(
-            command, env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, stderr=subprocess.DEVNULL
-        )
+        with (tmp_path / "log").open("wb") as log:
+            service = subprocess.Popen(
+                command, env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, stderr=log
+            )
         try:
             while not {b"READY=1", b"WATCHDOG=1"} <= set(told):
                 told.append(manager.recv(100))
@@ -57,3 +60,7 @@ def test_services_say_that_they_are_ready_and_alive(tmp_path: Path, name: str) -
         finally:
             service.terminate()
         assert service.wait(60) == 0
+    events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    (removed,) = [event for event in events if event["event"] == "setting_removed"]
+    assert (removed["level"], removed["process"]) == ("warning", name)
+    assert (removed["section"], removed["key"]) == ("scp", "processes")

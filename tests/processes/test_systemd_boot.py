@@ -3,15 +3,16 @@ reloaded, stopped.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.support import REPOSITORY
 from tests.support.peers import need, wait_until
@@ -26,7 +27,7 @@ CGROUPS = next(
     None,
 )
 SERVICES = ("ich-node-receive", "ich-node-analyse", "ich-node-send")
-CONFIG = '[scp]\nbind_address = "127.0.0.1"\n[spool]\nreserve_bytes = 0\n[analysis]\nthreads = 1\n'
+CONFIG = '[scp]\nbind_address = "127.0.0.1"\n[spool]\nreserve_bytes = 0\n[analysis]\nthreads = 1\nengine = "torch"\n'
 Inside = Callable[..., str]
 
 
@@ -43,7 +44,7 @@ def machine(tmp_path: Path) -> Iterator[Inside]:
     python = [
         sys.base_prefix,
         f"{sys.version_info.major}.{sys.version_info.minor}",
-        sysconfig.get_path("purelib"),
+        str(Path(structlog.__file__).parents[1]),  # where the packages are
     ]
     namespaces = [
         "--pid",
@@ -111,13 +112,21 @@ def test_the_units_run_under_systemd(machine: Inside) -> None:
         pytest.skip("systemctl is not installed")
 
     def all_are(wanted: str) -> bool:
-        return all(state(machine, service) == wanted for service in SERVICES)
+        states = [state(machine, service) for service in SERVICES]
+        assert "failed" not in states, states
+        return states == [wanted] * len(SERVICES)
+
+    def start() -> bool:
+        """None of them is started a second time: whatever ended it would end it again."""
+        restarts = machine("systemctl", "show", "-p", "NRestarts", *SERVICES)
+        assert set(re.findall(r"NRestarts=(\d+)", restarts)) <= {"0"}, restarts
+        return all_are("active")
 
     def logs() -> str:
         return machine("sh", "-c", "tail -n 5 /var/lib/*.log")
 
     try:
-        wait_until(lambda: all_are("active"), seconds=400, what="the start of all services")
+        wait_until(start, seconds=400, what="the start of all services")
         machine("systemctl", "kill", "-s", "KILL", "ich-node-send")
         wait_until(
             lambda: (

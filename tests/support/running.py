@@ -1,11 +1,13 @@
 """A whole node as its own processes, and a modality that sends to it."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +44,9 @@ class Node:
     port: int
     process: subprocess.Popen[bytes]
 
-    @property
+    @cached_property
     def ledger(self) -> Ledger:
+        """Opened once: tests that wait ask it fifty times a second."""
         return open_ledger(f"sqlite:///{self.folder}/ledger.sqlite")
 
     @property
@@ -60,13 +63,18 @@ class Node:
 
     def pid_of(self, name: str) -> int:
         """The process that `run` started last under this name."""
-        return int(
-            [
-                line["pid"]
-                for line in self.log
-                if line["event"] == "process_started" and line["name"] == name
-            ][-1]
-        )
+        return self._started(name)[-1]
+
+    def pids(self) -> list[int]:
+        """All processes that `run` has started."""
+        return self._started("receive", "analyse", "send")
+
+    def _started(self, *names: str) -> list[int]:
+        return [
+            int(line["pid"])
+            for line in self.log
+            if line["event"] == "process_started" and line["name"] in names
+        ]
 
     def states(self) -> list[str]:
         return [str(job.state) for job in self.ledger.operator.list()]
@@ -82,7 +90,9 @@ def running_node(
     more: str = "",
     ends_with: int = 0,
 ) -> Iterator[Node]:
-    """`ich-node run` on a free port, ended by SIGTERM."""
+    """`ich-node run` on a free port, ended by SIGTERM: with exit code 0, and none of the processes
+    that it started is left.
+    """
     folder.mkdir()
     port = free_port()
     text = CONFIG.format(port=port, pacs_ae=pacs_ae, pacs_port=pacs_port, folder=folder)
@@ -99,6 +109,22 @@ def running_node(
     finally:
         process.terminate()
         assert process.wait(60) == ends_with, (folder / "log").read_text()[-2000:]
+        wait_until(
+            lambda: not any(map(is_running, node.pids())),
+            seconds=40,
+            what="the end of its processes",
+        )
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that has not ended; one that nobody asked for its exit code
+    has ended, too (a zombie).
+    """
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
 
 
 def send(datasets: Sequence[Dataset], port: int) -> list[str]:

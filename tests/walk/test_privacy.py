@@ -138,7 +138,7 @@ def series(number: int) -> list[Dataset]:
             SOPInstanceUID=f"{study}.1.{index + 1}",
             **PATIENT,
         )
-        for index in range(12)
+        for index in range(9)  # the fewest slices that cover a head
     ]
 
 
