@@ -1,4 +1,4 @@
-"""Who is told what, in which order, and what is not told any more."""
+"""Which destination gets which notification, in which order, and which are superseded."""
 
 import json
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset
 
 from ich_node.config.destinations import (
     DicomDestination,
@@ -14,7 +15,9 @@ from ich_node.config.destinations import (
     OutletSettings,
     WebhookDestination,
 )
+from ich_node.dicom.geometry import LEAST_SLICES
 from ich_node.ledger import DeliveryState, JobState
+from ich_node.model.bundle_file import open_bundle
 from ich_node.model.detector import Detector
 from ich_node.notification import KIND, Answer, NotANotification, Notification, decode
 from tests.support.analysis import Bench as Analysis
@@ -50,12 +53,8 @@ def series_of(message: str) -> int:
     return int(message.split("113014^DICOM Study^DCM||")[1].split("|")[0].split(".")[-1])
 
 
-# --- in which order
-# ---------------------------------------------------------------------------------------------------------
-
-
 def test_positive_readings_go_first(bench, ris):
-    """However long the others have waited."""
+    """However long the negative ones have waited."""
     for series, positive in ((1, False), (2, None), (3, True), (4, False), (5, True)):
         bench.finish("ris", series=series, positive=positive)
         bench.clock.now += timedelta(seconds=1)
@@ -66,9 +65,7 @@ def test_positive_readings_go_first(bench, ris):
 
 
 def test_a_destination_with_a_higher_priority_is_served_first(bench, ris):
-    """A notification, by default before the objects; and of two receivers the one that the site
-    prefers.
-    """
+    """By default notifications before objects; of two receivers the one that the site prefers."""
     give_results(
         bench.ledger,
         bench.spool,
@@ -94,12 +91,10 @@ def test_a_destination_with_a_higher_priority_is_served_first(bench, ris):
     assert order == ["fast", "fast", "slow", "slow", "pacs"]
 
 
-# --- what is told, and what is not told any more
-# ------------------------------------------------------------------------------
-
-
-def test_only_if_positive_hears_no_negative_and_no_refusal():
-    """Unless it was told before: who heard of hemorrhage must hear that there is none."""
+def test_only_if_positive_gets_no_negative_and_no_refused_result():
+    """Unless it got those of an earlier revision: a worklist that got "suspected" must get the
+    correction, too.
+    """
     rule = OutletSettings.wants
     picky = WebhookDestination(
         name="w", kind="webhook", url="https://h/", secret_file="s", only_if_positive=True
@@ -111,9 +106,9 @@ def test_only_if_positive_hears_no_negative_and_no_refusal():
     assert rule(everything, positive=False, told_before=())
 
 
-def test_an_answer_that_was_not_told_in_time_is_not_told_after_the_newer_one(bench, ris):
-    """The receiver was down: when it is back it hears the correction, and not after it what was
-    corrected.
+def test_a_notification_that_waited_is_superseded_by_the_newer_one(bench, ris):
+    """The receiver was down: when it is back it gets the correction, and the corrected notification
+    does not follow.
     """
     ris.answer = lambda _: b""
     first = bench.finish("ris", positive=True)
@@ -136,7 +131,7 @@ def test_an_answer_that_was_not_told_in_time_is_not_told_after_the_newer_one(ben
         limit=9,
         now=bench.clock.now,
     )
-    assert paths, "what is superseded keeps no file"
+    assert paths, "a superseded notification keeps no file"
 
 
 def test_another_series_or_another_receiver_supersedes_nothing(bench, ris):
@@ -151,7 +146,7 @@ def test_another_series_or_another_receiver_supersedes_nothing(bench, ris):
 
 
 def test_bytes_that_are_no_notification_wait_with_a_reason(bench, ris):
-    """A damaged file in the spool keeps nothing else."""
+    """A damaged file in the spool delays nothing else."""
     bench.finish("ris")
     (delivery,) = bench.deliveries()
     bench.spool.absolute(delivery.path).write_bytes(b'{"format": 1}')
@@ -162,8 +157,6 @@ def test_bytes_that_are_no_notification_wait_with_a_reason(bench, ris):
 
 
 # --- from the analyser
-# --------------------------------------------------------------------------------------------------------
-
 
 NOTIFIED = (
     DicomDestination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104),
@@ -197,83 +190,95 @@ def notifications(made: Analysis) -> list[Notification]:
     ]
 
 
-@pytest.fixture
-def analysed(tmp_path: Path, untrained_bundle: Path) -> Analysis:
-    return analysis(tmp_path, untrained_bundle)
-
-
-def test_one_notification_a_reading_and_the_objects_as_before(analysed):
-    """Objects go to the PACS alone, the notification to the others alone; it names the SR."""
-    datasets = head_series()
+def identified_head() -> list[Dataset]:
+    """The smallest series that is read as a head (80 mm), and one slice more."""
+    datasets = head_series(LEAST_SLICES + 2)
     for dataset in datasets:
         dataset.PatientID, dataset.PatientName, dataset.AccessionNumber = (
             "MRN-4711-X",
             "Nobodysname^Zuzana",
             "ACC-0815",
         )
-    analysed.receive(datasets)
-    analysed.analyser.read_next(Detector(analysed.active_bundle.current()))
-    kinds = owed(analysed)
+    return datasets
+
+
+@pytest.fixture(scope="module")
+def detector(untrained_bundle: Path) -> Detector:
+    return Detector(open_bundle(untrained_bundle))
+
+
+@pytest.fixture(scope="module")
+def two_revisions(
+    tmp_path_factory: pytest.TempPathFactory, untrained_bundle: Path, detector: Detector
+) -> Analysis:
+    """A series that was read, and read again after its last slice came late. Tests only look."""
+    made = analysis(tmp_path_factory.mktemp("revisions"), untrained_bundle)
+    *first, late = identified_head()
+    made.receive(first)
+    made.analyser.read_next(detector)
+    made.now += timedelta(minutes=1)
+    made.receive([late])
+    made.analyser.read_next(detector)
+    return made
+
+
+def test_a_reading_gives_one_notification_and_its_objects(two_revisions):
+    """Objects go to the PACS alone, the notification to the others alone; it names the SR."""
+    kinds = owed(two_revisions)
     assert kinds["ris"] == kinds["worklist"] == {KIND}
     assert KIND not in kinds["pacs"]
     assert "sr" in kinds["pacs"]
-    (told,) = notifications(analysed)
-    results = analysed.ledger.operator.results(1)
-    assert told.finding is Answer.SUSPECTED
-    assert told.report_uid == next(
+    first = notifications(two_revisions)[0]
+    results = two_revisions.ledger.operator.results(1)
+    assert [result.kind for result in results].count(KIND) == 1
+    assert first.finding is Answer.SUSPECTED
+    assert first.report_uid == next(
         result.sop_instance_uid for result in results if result.kind == "sr"
     )
-    assert told.slices == len(datasets)
-    assert told.identifiers.patient_id == "MRN-4711-X"
-    assert told.encode() == analysed.spool.read(results[-1].path)
-    assert not [secret for secret in SECRETS if secret in json.dumps(told.public(), default=str)]
+    assert first.slices == LEAST_SLICES + 1
+    assert first.identifiers.patient_id == "MRN-4711-X"
+    assert first.encode() == two_revisions.spool.read(results[-1].path)
+    assert not [secret for secret in SECRETS if secret in json.dumps(first.public(), default=str)]
 
 
-def test_reading_twice_gives_the_same_notification(tmp_path, untrained_bundle):
-    """After a crash the second try makes the same bytes under the same uid."""
-    made = []
-    for name in ("once", "again"):
-        (tmp_path / name).mkdir()
-        run = analysis(tmp_path / name, untrained_bundle)
-        run.receive(head_series())
-        run.analyser.read_next(Detector(run.active_bundle.current()))
-        made += notifications(run)
-    assert made[0].encode() == made[1].encode()
-
-
-def test_a_later_revision_replaces_the_earlier(analysed):
-    """`replaces` names the uid of what was said before."""
-    detector = Detector(analysed.active_bundle.current())
-    *first, late = head_series()
-    analysed.receive(first)
-    analysed.analyser.read_next(detector)
-    analysed.now += timedelta(minutes=1)
-    analysed.receive([late])
-    analysed.analyser.read_next(detector)
-    one, two = notifications(analysed)
+def test_a_later_revision_replaces_the_earlier(two_revisions):
+    """`replaces` names the uid of the earlier notification."""
+    one, two = notifications(two_revisions)
     assert (one.replaces, two.replaces, two.revision) == (None, one.uid, 2)
 
 
-def test_a_refused_series_is_told_as_such(analysed):
-    """To who hears everything; with the reason, and never as "not found"."""
-    datasets = head_series()
+def test_reading_twice_gives_the_same_notification(
+    two_revisions, tmp_path, untrained_bundle, detector
+):
+    """After a crash the second try makes the same bytes under the same uid."""
+    again = analysis(tmp_path, untrained_bundle)
+    again.receive(identified_head()[:-1])
+    again.analyser.read_next(detector)
+    (repeated,) = notifications(again)
+    assert repeated.encode() == notifications(two_revisions)[0].encode()
+
+
+def test_a_refused_series_gives_a_notification_that_says_so(tmp_path, untrained_bundle, detector):
+    """To the destinations that get everything; with the reason, and never as "not found"."""
+    made = analysis(tmp_path, untrained_bundle)
+    datasets = identified_head()
     for dataset in datasets:
         dataset.ConvolutionKernel = "H60s"
-    analysed.receive(datasets)
-    analysed.analyser.read_next(Detector(analysed.active_bundle.current()))
-    assert analysed.job.state is JobState.REFUSED
-    assert owed(analysed) == {"ris": {KIND}}
-    (told,) = notifications(analysed)
-    assert told.finding is Answer.NOT_ANALYSED
-    assert told.refused is not None
-    assert told.refused.reason == "bone_kernel"
-    assert told.series_probability is None
+    made.receive(datasets)
+    made.analyser.read_next(detector)
+    assert made.job.state is JobState.REFUSED
+    assert owed(made) == {"ris": {KIND}}
+    (refusal,) = notifications(made)
+    assert refusal.finding is Answer.NOT_ANALYSED
+    assert refusal.refused is not None
+    assert refusal.refused.reason == "bone_kernel"
+    assert refusal.series_probability is None
 
 
-def test_without_a_receiver_there_is_no_notification(tmp_path, untrained_bundle):
-    """A node that only sends objects makes what it made before."""
+def test_without_a_receiver_there_is_no_notification(tmp_path, untrained_bundle, detector):
+    """A node that only sends objects makes no others."""
     made = analysis(tmp_path, untrained_bundle, NOTIFIED[:1])
-    made.receive(head_series())
-    made.analyser.read_next(Detector(made.active_bundle.current()))
+    made.receive(identified_head()[:-1])
+    made.analyser.read_next(detector)
     assert notifications(made) == []
     assert set(owed(made)) == {"pacs"}

@@ -1,5 +1,5 @@
-"""The whole node with a destination of each kind: a head goes in, and every one of them gets what
-is its own.
+"""The whole node with a destination of each kind: a head goes in, and each destination gets its
+results.
 """
 
 import base64
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from ich_node.phantom import make_study
+from ich_node.dicom.geometry import LEAST_SLICES
+from tests.support.heads import head_series
 from tests.support.outlets import mllp_receiver, web_receiver
 from tests.support.peers import need, orthanc, pacs, wait_until
 from tests.support.running import running_node, send
@@ -41,18 +42,20 @@ def get(url: str) -> Any:
 
 
 @pytest.mark.timeout(900)  # its waits together
-def test_all_four_kinds_get_what_is_theirs(tmp_path: Path) -> None:
-    """The PACS and the archive get the same objects, the RIS and the worklist one message, in which
-    nobody is named.
+def test_all_four_kinds_get_what_is_theirs(tmp_path: Path, untrained_bundle: Path) -> None:
+    """The PACS and the archive get the same objects, the RIS and the worklist one message each, in
+    which nobody is named.
     """
     need("Orthanc")
     secret = tmp_path / "secret"
     secret.write_text(base64.b64encode(bytes(32)).decode())
-    head = make_study(11, bleeds=("IPH",)).datasets(
-        patient_id="MRN-4711-X", patient_name="Zuzana^Nobodysname"
+    head = head_series(
+        LEAST_SLICES + 1,
+        PatientID="MRN-4711-X",
+        PatientName="Zuzana^Nobodysname",
+        AccessionNumber="ACC-0815",
+        PatientBirthDate="19430607",
     )
-    for dataset in head:
-        dataset.AccessionNumber, dataset.PatientBirthDate = "ACC-0815", "19430607"
     with (
         orthanc(tmp_path / "orthanc") as archive,
         pacs() as peer,
@@ -61,6 +64,7 @@ def test_all_four_kinds_get_what_is_theirs(tmp_path: Path) -> None:
         running_node(
             tmp_path / "node",
             peer.port,
+            bundle=untrained_bundle,
             more=OUTLETS.format(
                 stow=f"{archive.url}/dicom-web", mllp=ris.port, hook=worklist.url, secret=secret
             ),
@@ -94,4 +98,4 @@ def test_all_four_kinds_get_what_is_theirs(tmp_path: Path) -> None:
     said = "\n".join([message, request.body.decode(), str(request.headers), log, names])
     assert not [word for word in SECRETS if word in said]
     first_sent = next(line for line in node.log if line["event"] == "delivered")
-    assert first_sent["kind"] == "notification", "what moves a worklist goes first"
+    assert first_sent["kind"] == "notification", "what orders a worklist is sent first"
