@@ -47,7 +47,7 @@ def test_put_and_read(spool, chunks):
 
 
 def test_same_bytes_again(spool):
-    """The same bytes are kept once; the file stays, and is younger: somebody needs it."""
+    """The same bytes are kept once; the file stays and its time is set to now."""
     stored = spool.put(DATA)
     os.utime(spool.absolute(stored.path), (0, 0))
     before = spool.absolute(stored.path).stat()
@@ -77,7 +77,7 @@ def test_threads_put_the_same_and_other_bytes(spool):
 
 
 def test_private(spool):
-    """Nobody but the node's user may look into the spool."""
+    """Only the user of the node may read the spool."""
     spool.put(DATA)
     modes = {
         path.is_dir(): path.stat().st_mode & 0o777
@@ -99,7 +99,7 @@ def test_private(spool):
     ],
 )
 def test_only_its_own_names(spool, path):
-    """A path that the spool did not give away is not opened."""
+    """A path that the spool did not return is not opened."""
     with pytest.raises(ValueError, match="is not the path of an object"):
         spool.absolute(path)
     with pytest.raises(ValueError, match="is not the path of an object"):
@@ -122,7 +122,7 @@ def test_reserve(tmp_path):
 
 
 def test_sender_that_breaks_off(spool):
-    """When the source of the bytes fails in the middle its error comes through and nothing is left."""
+    """When the source of the bytes fails in the middle, its error is raised and nothing is left."""
 
     def chunks():
         yield DATA
@@ -134,9 +134,7 @@ def test_sender_that_breaks_off(spool):
 
 
 def test_full_disk(spool):
-    """A disk that takes no more is SpoolFull, in the middle of an object too, and nothing half
-    remains.
-    """
+    """A full disk is SpoolFull, in the middle of an object too, and no incomplete file remains."""
     code = """
         import resource, sys
         from pathlib import Path
@@ -206,8 +204,8 @@ for number in range(100_000):
 
 
 def test_kill_leaves_nothing_half(spool):
-    """After kill -9 at any moment everything acknowledged is whole, nothing under a final name is
-    not, and the rest is swept.
+    """After kill -9 at any moment every file under a final name is complete, everything that was
+    acknowledged is there, and the rest is removed by the sweep.
     """
     for _ in range(3):
         process = subprocess.Popen(
@@ -240,7 +238,7 @@ def test_sweep_spares_what_is_being_written(spool):
 
 
 def test_remove(spool):
-    """An object that nobody put since then goes; one that was put again stays."""
+    """An object that was not put since then is removed; one that was put again stays."""
     now = datetime.now(UTC)
     old, put_again = spool.put(b"old").path, spool.put(b"put again").path
     for path in (old, put_again):
@@ -258,7 +256,7 @@ def test_remove(spool):
 
 
 def test_a_removal_that_was_cut_short_is_undone(spool):
-    """What a process had taken aside when it died comes back."""
+    """A file that a process had renamed when it died is restored."""
     stored = spool.put(DATA)
     spool.absolute(stored.path).rename(spool._root / "incoming" / f"{stored.sha256}.dcm.aside")
     spool.sweep_temporaries(older_than=datetime.now(UTC))
@@ -306,3 +304,22 @@ def test_descriptors_are_closed(spool):
     for number in range(50):
         spool.put(str(number % 20).encode())
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_part_that_fails_leaves_nothing(spool):
+    """Its owner need not know: a write that fails closes it."""
+    before = len(os.listdir("/proc/self/fd"))
+    part = spool.begin()
+    part.write(DATA)
+    with pytest.raises(TypeError):
+        part.write("text")
+    assert files(spool) == []
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_part_that_is_closed_leaves_nothing(spool):
+    """Once or twice, or by the end of its block."""
+    with spool.begin() as part:
+        part.write(DATA)
+        part.close()
+    assert files(spool) == []

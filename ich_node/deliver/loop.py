@@ -101,7 +101,7 @@ class Sender:
             self._send(undecided)
         except (PeerUnavailable, ConfigError) as error:
             self.record.failed(undecided.values(), error.detail)
-            self.ledger.hold(batch[0].destination, until=self.clock() + FIRST_RETRY)
+            self.ledger.pause_destination(batch[0].destination, until=self.clock() + FIRST_RETRY)
         except (LeaseLost, Unavailable):
             raise
         except Exception as error:  # a bug of ours: this batch waits, the others go on

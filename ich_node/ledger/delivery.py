@@ -168,7 +168,7 @@ class SenderLedger:
             next_at=next_at,
         )
 
-    def hold(self, destination: str, *, until: datetime) -> None:
+    def pause_destination(self, destination: str, *, until: datetime) -> None:
         """Nothing that waits for this destination is due before then: it does not answer, and
         others must not wait for it.
         """

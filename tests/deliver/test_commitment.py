@@ -118,7 +118,7 @@ class CommittingPacs:
 
 
 def tell(port: int, report: Dataset, kind: int, *, calling_ae: str = "PACS") -> int | None:
-    """N-EVENT-REPORT to the node on a new association; its status, None if there is no association."""
+    """N-EVENT-REPORT to the node on a new association; its status, or None if there is none."""
     entity = AE(calling_ae)
     entity.add_requested_context(PUSH_MODEL, ExplicitVRLittleEndian)
     role = build_role(PUSH_MODEL, scp_role=True)

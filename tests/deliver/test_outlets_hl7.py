@@ -133,7 +133,6 @@ def test_a_name_cannot_break_out_of_its_field():
 
 
 # --- delivery
-# ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", ["AA", "CA"])
@@ -144,7 +143,7 @@ def test_an_acknowledged_message_is_sent(bench, ris, code):
     sender = bench.sender(destination(ris.port))
     assert [sender.send_due(), sender.send_due()] == [1, 0]
     assert bench.states() == [DeliveryState.SENT]
-    assert ris.heard == [oru_r01(POSITIVE, destination(ris.port)).decode()]
+    assert ris.received == [oru_r01(POSITIVE, destination(ris.port)).decode()]
 
 
 @pytest.mark.parametrize("code", ["AE", "AR", "CE", "CR"])
@@ -160,8 +159,8 @@ def test_a_refusal_is_kept_in_the_receivers_words(bench, ris, code):
     assert bench.detail() == f"the peer refuses the message: {code} (unknown procedure)"
     bench.clock.now += timedelta(seconds=30)
     sender.send_due()
-    assert len(set(ris.heard)) == 1
-    assert len(ris.heard) == 2
+    assert len(set(ris.received)) == 1
+    assert len(ris.received) == 2
     bench.clock.now = START + RETRY_FOR
     sender.send_due()
     assert bench.states() == [DeliveryState.FAILED]
@@ -226,7 +225,7 @@ def test_python_hl7_s_server_takes_it(bench):
     """A listener by another hand: python-hl7's asyncio server, which parses the message and makes
     the acknowledgement.
     """
-    heard: list[str] = []
+    received: list[str] = []
     started, stop, port = threading.Event(), threading.Event(), free_port()
 
     async def serve() -> None:
@@ -234,7 +233,7 @@ def test_python_hl7_s_server_takes_it(bench):
             reader: hl7.mllp.HL7StreamReader, writer: hl7.mllp.HL7StreamWriter
         ) -> None:
             message = await reader.readmessage()
-            heard.append(str(message))
+            received.append(str(message))
             writer.writemessage(message.create_ack())
             await writer.drain()
             writer.close()
@@ -256,11 +255,10 @@ def test_python_hl7_s_server_takes_it(bench):
         stop.set()
         thread.join()
     assert bench.states() == [DeliveryState.SENT]
-    assert heard == [oru_r01(POSITIVE, destination(port)).decode()]
+    assert received == [oru_r01(POSITIVE, destination(port)).decode()]
 
 
 # --- TLS, echo, kill
-# --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -287,7 +285,7 @@ def test_a_receiver_of_another_authority_hears_nothing(bench, tls, tmp_path):
         context=server_context(TlsSettings(certificate=own.certificate, key=own.key, ca=other.ca))
     ) as ris:
         bench.sender(destination(ris.port, tls=True), tls=tls).send_due()
-        assert ris.heard == []
+        assert ris.received == []
     assert "certificate refused" in bench.detail()
 
 
@@ -299,7 +297,7 @@ def test_echo_says_what_it_can_and_what_it_cannot(ris):
         "accepts a connection; whether it takes our messages, only the first one will tell"
         in answered.words
     )
-    assert ris.heard == []
+    assert ris.received == []
     assert not echo(destination(port := free_port()), "ICHNODE").ok
     assert f"nothing answers at 127.0.0.1:{port}" in echo(destination(port), "ICHNODE").words
 
@@ -313,9 +311,9 @@ def test_a_killed_sender_is_replaced_and_sends_the_same_message(bench, ris, tmp_
     process = sender_process(tmp_path, destination(ris.port))
     ris.answer = lambda _: os.kill(process.pid, signal.SIGKILL)
     assert process.wait(60) == -signal.SIGKILL
-    wait_until(lambda: len(ris.heard) == 1, what="the message")
+    wait_until(lambda: len(ris.received) == 1, what="the message")
     ris.answer = acknowledged
     bench.clock.now += timedelta(minutes=5)
     bench.sender(destination(ris.port), owner="next").send_due()
     assert bench.states() == [DeliveryState.SENT]
-    assert ris.heard[0] == ris.heard[1]
+    assert ris.received[0] == ris.received[1]

@@ -61,7 +61,7 @@ def test_positive_readings_go_first(bench, ris):
     sender = bench.sender(hl7(ris.port))
     while sender.send_due():
         pass
-    assert [series_of(message) for message in ris.heard] == [3, 5, 1, 2, 4]
+    assert [series_of(message) for message in ris.received] == [3, 5, 1, 2, 4]
 
 
 def test_a_destination_with_a_higher_priority_is_served_first(bench, ris):
@@ -117,12 +117,12 @@ def test_a_notification_that_waited_is_superseded_by_the_newer_one(bench, ris):
     bench.clock.now += timedelta(seconds=1)
     bench.finish("ris", positive=False, replaces=first.uid)
     ris.answer = acknowledged
-    ris.heard.clear()
+    ris.received.clear()
     bench.clock.now += timedelta(minutes=30)
     while sender.send_due():
         pass
     assert sorted(bench.states()) == [DeliveryState.SENT, DeliveryState.SUPERSEDED]
-    assert ["NOT_FOUND^" in message for message in ris.heard] == [True]
+    assert ["NOT_FOUND^" in message for message in ris.received] == [True]
     assert "superseded" in [event.event for event in bench.ledger.operator.events(1)]
     bench.clock.now += timedelta(days=30)
     paths = bench.ledger.maintenance.sweep_series(
@@ -142,7 +142,7 @@ def test_another_series_or_another_receiver_supersedes_nothing(bench, ris):
     sender = bench.sender(hl7(ris.port))
     while sender.send_due():
         pass
-    assert len(ris.heard) == 2
+    assert len(ris.received) == 2
 
 
 def test_bytes_that_are_no_notification_wait_with_a_reason(bench, ris):

@@ -88,7 +88,7 @@ def test_all_four_kinds_get_what_is_theirs(tmp_path: Path, untrained_bundle: Pat
             for instance in get(f"{archive.url}/instances?expand")
         }
         assert {str(dataset.SOPInstanceUID) for dataset in peer.received} == objects == stored
-    (message,), (request,) = ris.heard, worklist.requests
+    (message,), (request,) = ris.received, worklist.requests
     assert "SUSPECTED^Intracranial hemorrhage suspected" in message
     assert request.json["type"] == "hemorrhage.suspected"
     assert request.json["data"]["report_uid"] in objects

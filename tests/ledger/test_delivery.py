@@ -92,7 +92,7 @@ def test_postpone(owing):
     }
 
 
-def test_hold(owing):
+def test_pause_destination(owing):
     """What waits for a destination that does not answer is not due; what waits for others is, and
     what is later stays later.
     """
@@ -104,7 +104,7 @@ def test_hold(owing):
         next_at=DONE_AT + 90 * SECOND,
         detail="away",
     )
-    owing.delivery.hold("pacs", until=DONE_AT + 40 * SECOND)
+    owing.delivery.pause_destination("pacs", until=DONE_AT + 40 * SECOND)
     assert {delivery.destination for _ in range(4) for delivery in take(owing)} == {"archive"}
     held = take(owing, at=DONE_AT + 40 * SECOND)
     assert {(delivery.job_id, delivery.attempts) for delivery in held} == {(2, 1)}

@@ -1,5 +1,5 @@
-"""Readings whose notification is owed, and the listeners that real destinations are: MLLP on a
-socket, HTTP(S) on a server.
+"""Readings whose notification is owed, and stand-ins for destinations: an MLLP receiver on a
+socket, an HTTP(S) server.
 """
 
 import json
@@ -76,7 +76,7 @@ def notification(
 
 @dataclass
 class Bench:
-    """A ledger and a spool, and what analyse leaves in them."""
+    """A ledger and a spool, filled as the analyser fills them."""
 
     ledger: Ledger
     spool: Spool
@@ -113,7 +113,7 @@ class Bench:
             series_instance_uid=f"{ROOT}{series}.0",
             transfer_syntax_uid=str(ExplicitVRLittleEndian),
             sha256=f"{series}.{number}",
-            path=f"objects/00/{'0' * 64}.dcm",  # never looked at
+            path=f"objects/00/{'0' * 64}.dcm",  # never read
             size_bytes=1,
             source="ct",
             received_at=self.clock.now,
@@ -128,10 +128,10 @@ class Bench:
     def finish(
         self, *to: str, series: int = 1, positive: bool | None = True, replaces: str = ""
     ) -> Notification:
-        """A series was read (None: refused), and these are to be notified."""
+        """A series was read (positive=None: refused), and these destinations get a notification."""
         job = self.claimed(series)
-        told = notification(series, revision=job.revision, positive=positive, replaces=replaces)
-        results, now = [self.keep(told)], self.clock.now
+        made = notification(series, revision=job.revision, positive=positive, replaces=replaces)
+        results, now = [self.keep(made)], self.clock.now
         if positive is None:
             self.ledger.reading.refuse(
                 job,
@@ -152,12 +152,12 @@ class Bench:
                 destinations=(),
                 notify=to,
             )
-        return told
+        return made
 
-    def keep(self, told: Notification) -> Result:
-        stored = self.spool.put(told.encode(), suffix=".json")
+    def keep(self, made: Notification) -> Result:
+        stored = self.spool.put(made.encode(), suffix=".json")
         return Result(
-            sop_instance_uid=told.uid,
+            sop_instance_uid=made.uid,
             sop_class_uid="",
             kind=KIND,
             path=stored.path,
@@ -189,24 +189,24 @@ def opened_bench(folder: Path) -> Iterator[Bench]:
 
 
 # --- MLLP
-# -------------------------------------------------------------------------------------------------------------------
 
 
 def acknowledged(
     message: str, code: str = "AA", text: str = "", *, control_id: str | None = None
 ) -> str:
-    """An acknowledgement as a simple receiver writes it: another version, its own order of fields."""
-    return f"MSH|^~\\&|RIS|HOSP|||20260101||ACK^R01|1|P|2.3\rMSA|{code}|{control_id or message.split('|')[9]}|{text}\r"
+    """An acknowledgement as a simple receiver writes it: another version and order of fields."""
+    answered = control_id or message.split("|")[9]
+    return f"MSH|^~\\&|RIS|HOSP|||20260101||ACK^R01|1|P|2.3\rMSA|{code}|{answered}|{text}\r"
 
 
 @dataclass
 class MllpReceiver:
-    """Keeps what it hears. answer: to a message, in a frame; None = says nothing; raw bytes are
-    sent as they are.
+    """Keeps the messages. answer: to a message, in a frame; None = no answer; bytes are sent
+    unchanged.
     """
 
     port: int = 0
-    heard: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
     answer: Callable[[str], str | bytes | None] = acknowledged
 
     def serve(self, connection: socket.socket) -> None:
@@ -216,8 +216,8 @@ class MllpReceiver:
             while b"\x1c\r" in received:
                 frame, _, received = received.partition(b"\x1c\r")
                 assert frame.startswith(b"\x0b")
-                self.heard.append(frame[1:].decode())
-                answer = self.answer(self.heard[-1])
+                self.received.append(frame[1:].decode())
+                answer = self.answer(self.received[-1])
                 if isinstance(answer, str):
                     connection.sendall(b"\x0b" + answer.encode() + b"\x1c\r")
                 elif answer is not None:
@@ -269,7 +269,6 @@ def hl7(port: int, **settings: Any) -> Hl7Destination:
 
 
 # --- HTTP
-# -------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -286,7 +285,7 @@ class Request:
 
 @dataclass
 class WebReceiver:
-    """Keeps what it gets. answer: status, headers and body."""
+    """Keeps the requests. answer: status, headers and body."""
 
     url: str = ""
     requests: list[Request] = field(default_factory=list)
@@ -345,5 +344,5 @@ def without_secrets(*texts: str) -> bool:
     return not [secret for secret in SECRETS for text in texts if secret in text]
 
 
-def changed(told: Notification, **changes: Any) -> Notification:
-    return replace(told, **changes)
+def changed(notification: Notification, **changes: Any) -> Notification:
+    return replace(notification, **changes)

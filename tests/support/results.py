@@ -35,7 +35,7 @@ def result_object(index: int, *, series: int = 1, sop_class: str = SECONDARY_CAP
 def give_results(
     ledger: Ledger, spool: Spool, objects: list[Dataset], to: tuple[str, ...], now: datetime
 ) -> None:
-    """What receive and analyse leave behind for one series."""
+    """Fill ledger and spool for one series as the listener and the analyser do."""
     series = objects[0].SeriesInstanceUID
     instance = Instance(
         sop_instance_uid=f"{series}.99",
@@ -44,7 +44,7 @@ def give_results(
         series_instance_uid=series,
         transfer_syntax_uid=str(ExplicitVRLittleEndian),
         sha256=series,
-        path=f"objects/00/{'0' * 64}.dcm",  # never looked at
+        path=f"objects/00/{'0' * 64}.dcm",  # never read
         size_bytes=1,
         source="ct",
         received_at=now,

@@ -8,7 +8,7 @@ START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Clock:
-    """is_broken: it raises what no caller expects."""
+    """is_broken: it raises an error that no caller expects."""
 
     now: datetime = START
     is_broken: bool = False
