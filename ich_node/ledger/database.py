@@ -13,6 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from ich_node.errors import ConfigError, SpoolFull, Unavailable
 from ich_node.ledger.changes import Changes
+from ich_node.ledger.prepared import PreparedStatement
 
 BUSY_SECONDS = 15.0
 CONNECT_SECONDS = 10
@@ -36,6 +37,16 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+    def prepare(self, statement: sa.sql.expression.UpdateBase) -> PreparedStatement:
+        """For the few statements whose time counts; see prepared.py."""
+        return PreparedStatement(statement, dialect=self.engine.dialect)
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """What the driver's cursor raises (PEP 249 Error)."""
+        error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+        return error
 
     def changes(self) -> Changes:
         """For a loop that waits for work; the caller closes it. Raises Unavailable."""
@@ -87,7 +98,10 @@ def make_engine(url: str, *, busy_seconds: float) -> sa.Engine:
         if parsed.get_backend_name() != "sqlite":
             return _server_engine(parsed, busy_seconds)
         _make_file(parsed)
-        engine = sa.create_engine(parsed, connect_args={"timeout": busy_seconds})
+        # named parameters: statements that the driver executes itself take a dict on both databases
+        engine = sa.create_engine(
+            parsed, paramstyle="named", connect_args={"timeout": busy_seconds}
+        )
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise ConfigError(f"[database] url: {error}") from error
     except ModuleNotFoundError as error:

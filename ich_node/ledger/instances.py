@@ -6,10 +6,10 @@ from ich_node.ledger.rows import Instance, Job
 from ich_node.ledger.states import JobState
 from ich_node.ledger.tables import as_values, columns_of, instances, jobs
 
-# Never claimed: what the job covers may still grow. A job that was claimed once keeps its content
-# for ever, also through release, retry and a crash; what arrives later is a new revision. So
-# nothing is lost and two runs of a revision read the same.
-STILL_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None))
+# A job that was never claimed may still get objects. Once claimed it keeps its objects for ever,
+# also through release, retry and a crash; objects that arrive later make a new revision. So no
+# object is lost, and two readings of a revision see the same objects.
+IS_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None))
 
 
 def instances_of(connection: sa.Connection, job: Job) -> list[Instance]:

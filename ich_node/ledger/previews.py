@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ich_node.ledger.database import Database
-from ich_node.ledger.instances import STILL_OPEN
+from ich_node.ledger.instances import IS_OPEN
 from ich_node.ledger.rows import Job, NetworkAnswer
 from ich_node.ledger.states import Lane
 from ich_node.ledger.tables import answers, as_values, columns_of, jobs
@@ -29,7 +29,7 @@ HAS_GROWN = sa.and_(
 GROWN = (
     sa.select(jobs.c.id)
     .where(
-        STILL_OPEN,
+        IS_OPEN,
         jobs.c.lane.in_(Lane),
         jobs.c.ready_at > NOW,
         HAS_GROWN,
@@ -94,9 +94,7 @@ class PreviewLedger:
         """Whether it may still grow: it was never claimed."""
         with self._database.read() as connection:
             return (
-                connection.execute(
-                    sa.select(jobs.c.id).where(jobs.c.id == job_id, STILL_OPEN)
-                ).first()
+                connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job_id, IS_OPEN)).first()
                 is not None
             )
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from ich_node.errors import Unavailable
 from ich_node.ledger.commitments import CommitmentLedger
-from ich_node.ledger.database import Database, errors_explained
-from ich_node.ledger.driver import Prepared, transaction
+from ich_node.ledger.database import Database
 from ich_node.ledger.group_commit import GroupCommit
-from ich_node.ledger.instances import STILL_OPEN, instances_of
+from ich_node.ledger.instances import IS_OPEN, instances_of
 from ich_node.ledger.journal import note
 from ich_node.ledger.rows import Instance, Job
 from ich_node.ledger.states import Added, JobState, Lane
@@ -19,8 +19,8 @@ from ich_node.ledger.tables import as_values, columns_of, instances, jobs
 
 Outcome = TypeVar("Outcome")
 TRIES = 5
-# A head of ordinary slices has 20 to 60 objects. A series of thin ones takes as long as many of
-# these.
+# A head of ordinary slices has 20 to 60 objects. A series of thin slices takes as long to read as
+# many of these.
 MOST_ORDINARY_OBJECTS = 100
 NO_REVISION = 0, 0
 MOST_IN_ONE_QUERY = 1000
@@ -30,12 +30,12 @@ def _capped(ready_at: sa.ColumnElement[datetime]) -> sa.ColumnElement[datetime]:
     return sa.case((jobs.c.ready_by < ready_at, jobs.c.ready_by), else_=ready_at)
 
 
-# Made once: to make a statement, and to find out that it is the same as before, costs more than to
-# execute it.
+# The statements are constants: building one, and finding it in SQLAlchemy's cache, costs more than
+# executing it.
 VERSIONS = sa.select(instances.c.sha256).where(
     instances.c.sop_instance_uid == sa.bindparam("sop_instance_uid")
 )
-# Study and series: a series UID that a careless system used for two patients must not mix them.
+# By study and series: some systems give the same series UID to two patients, who must not be mixed.
 OF_SERIES = sa.and_(
     jobs.c.series_instance_uid == sa.bindparam("of_series_uid"),
     jobs.c.study_instance_uid == sa.bindparam("of_study_uid"),
@@ -57,31 +57,38 @@ GROWN = {
 }
 JOIN = (
     sa.update(jobs)
-    .where(OF_SERIES, jobs.c.revision == sa.bindparam("of_revision"), STILL_OPEN)
+    .where(OF_SERIES, jobs.c.revision == sa.bindparam("of_revision"), IS_OPEN)
     .values(GROWN)
 )
 JOIN_URGENTLY = JOIN.values(lane=Lane.URGENT)
-INSERT = sa.insert(instances)
-# Nearly every object is one that nobody has seen, of a series whose newest revision still grows.
-# One statement finds that out.
+# Nearly every object is new, and belongs to a series whose newest revision is open: one UPDATE
+# checks both.
 OTHERS = jobs.alias()
 NEWEST = sa.select(sa.func.max(OTHERS.c.revision)).where(
     OTHERS.c.series_instance_uid == jobs.c.series_instance_uid,
     OTHERS.c.study_instance_uid == jobs.c.study_instance_uid,
 )
-IS_UNSEEN = ~sa.exists().where(instances.c.sop_instance_uid == sa.bindparam("sop_instance_uid"))
+IS_NEW = ~sa.exists().where(instances.c.sop_instance_uid == sa.bindparam("sop_instance_uid"))
 JOIN_AS_NEW = (
     sa.update(jobs)
-    .where(OF_SERIES, jobs.c.revision == NEWEST.scalar_subquery(), STILL_OPEN, IS_UNSEEN)
+    .where(OF_SERIES, jobs.c.revision == NEWEST.scalar_subquery(), IS_OPEN, IS_NEW)
     .values(GROWN)
     .returning(jobs.c.revision)
 )
-INSERT_NEW = (
+INSERT = (
     sa.insert(instances)
     .inline()
     .values({c.name: sa.bindparam(c.name) for c in instances.columns if c.name != "id"})
 )
-Arrived = Sequence[tuple[Instance, datetime, timedelta, bool]]
+
+
+class Arrival(NamedTuple):
+    """The arguments of `add`."""
+
+    instance: Instance
+    ready_at: datetime
+    max_wait: timedelta
+    urgent: bool
 
 
 class ReceiverLedger:
@@ -91,13 +98,12 @@ class ReceiverLedger:
     """
 
     def __init__(self, database: Database) -> None:
-        engine = database.engine
         self._database = database
+        self._group_commit = GroupCommit(self._add_all)
+        self._join = database.prepare(JOIN_AS_NEW)
+        self._join_urgently = database.prepare(JOIN_AS_NEW.values(lane=Lane.URGENT))
+        self._insert = database.prepare(INSERT)
         self.commitments = CommitmentLedger(database)
-        self._together = GroupCommit(self._add_all)
-        self._join = Prepared(JOIN_AS_NEW, engine.dialect)
-        self._join_urgently = Prepared(JOIN_AS_NEW.values(lane=Lane.URGENT), engine.dialect)
-        self._insert = Prepared(INSERT_NEW, engine.dialect)
 
     def add(
         self, instance: Instance, *, ready_at: datetime, max_wait: timedelta, urgent: bool = False
@@ -108,45 +114,57 @@ class ReceiverLedger:
         revision, which covers all objects of the series. The job becomes ready at ready_at, but not
         later than max_wait after its first object. One urgent object makes it urgent.
         """
-        return self._together((instance, ready_at, max_wait, urgent))
+        return self._group_commit(Arrival(instance, ready_at, max_wait, urgent))
 
-    def _add_all(self, arrived: Arrived) -> list[Added]:
-        """If it fails, some may be recorded. Their senders are told that they are not, and send
-        them again.
+    def _add_all(self, arrivals: Sequence[Arrival]) -> list[Added]:
+        """Two transactions. If the second one fails, objects of the first are recorded although
+        their senders hear of a failure; sent again, they are duplicates.
         """
-        joined = _again(self._join_all, arrived)
-        unusual = [one for one, has_joined in zip(arrived, joined, strict=True) if not has_joined]
+        joined = self._join_all(arrivals)
+        unusual = [one for one, has_joined in zip(arrivals, joined, strict=True) if not has_joined]
         outcomes = iter(_again(self._add_unusual, unusual) if unusual else ())
         return [Added.NEW if has_joined else next(outcomes) for has_joined in joined]
 
-    def _join_all(self, arrived: Arrived) -> list[bool]:
-        """Of each whether it was new and its series' newest revision still grew. The others are
-        left.
+    def _join_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
+        """True for each object that was new and joined an open revision; the others go to
+        _add_unusual.
+
+        All of them go there if the driver raises an error: _add_unusual then succeeds or explains
+        it.
         """
-        with errors_explained(), transaction(self._database.engine) as cursor:
-            return [
-                self._joins_as_new(cursor, instance, ready_at, urgent)
-                for instance, ready_at, _, urgent in arrived
-            ]
+        try:
+            with self._database.write() as connection:
+                cursor = connection.connection.cursor()
+                return [self._joins_as_new(cursor, *arrival) for arrival in arrivals]
+        except self._database.driver_error:
+            return [False] * len(arrivals)
 
     def _joins_as_new(
-        self, cursor: Any, instance: Instance, ready_at: datetime, urgent: bool
+        self,
+        cursor: DBAPICursor,
+        instance: Instance,
+        ready_at: datetime,
+        _: timedelta,
+        urgent: bool,
     ) -> bool:
         values = {**vars(instance), **_of_series(instance), "at": ready_at}
-        row = (self._join_urgently if urgent else self._join).execute(cursor, values).fetchone()
+        (self._join_urgently if urgent else self._join).execute(cursor, values)
+        row = cursor.fetchone()
         if row is None:
             return False
         self._insert.execute(cursor, {**vars(instance), "revision": row[0]})
         return True
 
-    def _add_unusual(self, arrived: Arrived) -> list[Added]:
-        """The first of a series, a duplicate, another version, a late one: whatever they are."""
+    def _add_unusual(self, arrivals: Sequence[Arrival]) -> list[Added]:
+        """Add objects of any kind: the first of a series, a duplicate, another version, a late
+        one.
+        """
         with self._database.write() as connection:
-            return [_add(connection, *one) for one in arrived]
+            return [_add(connection, *arrival) for arrival in arrivals]
 
     def series_positions(self, series_instance_uid: str) -> list[tuple[str | None, float | None]]:
-        """(orientation, position in mm) of each object of the series' newest job that still grows;
-        empty if there is none.
+        """(orientation, position in mm) of each object of the series' newest open job; empty if
+        there is none.
         """
         with self._database.read() as connection:
             return [
@@ -155,7 +173,7 @@ class ReceiverLedger:
             ]
 
     def open_instances(self, series_instance_uid: str) -> set[str]:
-        """The SOP Instance UIDs of the series' newest job that still grows; empty if there is none."""
+        """The SOP Instance UIDs of the series' newest open job; empty if there is none."""
         with self._database.read() as connection:
             return {
                 instance.sop_instance_uid
@@ -163,7 +181,7 @@ class ReceiverLedger:
             }
 
     def find(self, sop_instance_uids: Sequence[str]) -> list[Instance]:
-        """The newest version of each of these objects that is recorded."""
+        """The newest recorded version of each of these objects; unknown ones are left out."""
         found: dict[str, Instance] = {}
         with self._database.read() as connection:
             for start in range(0, len(sop_instance_uids), MOST_IN_ONE_QUERY):
@@ -178,25 +196,30 @@ class ReceiverLedger:
         return list(found.values())
 
     def set_ready(self, series_instance_uids: Collection[str], *, ready_at: datetime) -> None:
-        """Move the moment when these series count as complete; the longest wait still holds."""
+        """Set the time at which these series count as complete, but not later than max_wait allows
+        (see `add`).
+        """
         with self._database.write() as connection:
             connection.execute(
                 sa.update(jobs)
-                .where(jobs.c.series_instance_uid.in_(series_instance_uids), STILL_OPEN)
+                .where(jobs.c.series_instance_uid.in_(series_instance_uids), IS_OPEN)
                 .values(ready_at=_capped(sa.literal(ready_at, jobs.c.ready_at.type)))
             )
 
 
-def _again(add: Callable[[Arrived], list[Outcome]], arrived: Arrived) -> list[Outcome]:
+def _again(
+    add: Callable[[Sequence[Arrival]], list[Outcome]], arrivals: Sequence[Arrival]
+) -> list[Outcome]:
     for _ in range(TRIES):
         try:
-            return add(arrived)
+            return add(arrivals)
         except sa.exc.IntegrityError:
             # PostgreSQL: another receiver recorded the same object, or opened the same revision, at
             # this moment
             continue
     raise Unavailable(
-        f"{arrived[0][0].sop_instance_uid}: other processes keep adding to its series; try again"
+        f"{arrivals[0].instance.sop_instance_uid}: other processes keep adding to its series; try"
+        " again"
     )
 
 
@@ -212,8 +235,8 @@ def _add(
     )
     if instance.sha256 in known:
         return Added.DUPLICATE
-    # Asked for first: if another receiver opens the next revision from here on, ours collides with
-    # it and begins again.
+    # This query comes first: if another receiver opens the next revision after it, ours violates
+    # the unique constraint and is tried again.
     newest, objects = (
         connection.execute(NEWEST_REVISION, _of_series(instance)).first() or NO_REVISION
     )
@@ -236,7 +259,7 @@ def _add(
 def _joins(
     connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime, urgent: bool
 ) -> bool:
-    """Whether this revision still grows, and then the object belongs to it."""
+    """Join this revision if it is open; whether it was."""
     grown = {
         **_of_series(instance),
         "of_revision": revision,
@@ -295,7 +318,7 @@ def _of_series(instance: Instance) -> dict[str, str]:
 def _of_newest_open_job(connection: sa.Connection, series_instance_uid: str) -> list[Instance]:
     newest = (
         sa.select(*columns_of(Job, jobs))
-        .where(jobs.c.series_instance_uid == series_instance_uid, STILL_OPEN)
+        .where(jobs.c.series_instance_uid == series_instance_uid, IS_OPEN)
         .order_by(jobs.c.id.desc())
         .limit(1)
     )
