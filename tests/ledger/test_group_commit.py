@@ -16,7 +16,9 @@ EIGHT = range(8)
 
 
 class Writer:
-    """write: holds up the first piece until the others wait. batches: what was written at once."""
+    """write: holds up the first item until the others wait, and raises `error` at item 5, or
+    ValueError at every batch that holds it if fails_batches. batches: what was written at once.
+    """
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -27,10 +29,11 @@ class Writer:
         if numbers[0] == 0:
             assert self.gate.wait(30)
         if 5 in numbers:
-            raise self.error
+            raise ValueError("a batch") if self.fails_batches and len(numbers) > 1 else self.error
         return [number * number for number in numbers]
 
     error: BaseException = ValueError("five")
+    fails_batches = False
 
 
 def outcomes(writer: Writer) -> list["Future[int]"]:
@@ -48,15 +51,15 @@ def outcomes(writer: Writer) -> list["Future[int]"]:
     wait_until(lambda: bool(writer.batches), what="the first")
     for thread in threads[1:]:
         thread.start()
-    wait_until(lambda: len(together._waiting) == len(EIGHT) - 1, what="the others")
+    wait_until(lambda: len(together._queue) == len(EIGHT) - 1, what="the others")
     writer.gate.set()
     for thread in threads:
         thread.join(30)
     return futures
 
 
-def test_who_is_at_fault_alone_is_told() -> None:
-    """A bug that one piece of work runs into is not that of the others."""
+def test_only_the_faulty_item_fails() -> None:
+    """A bug that one item runs into does not fail the others of its batch."""
     writer = Writer()
     futures = outcomes(writer)
     assert [future.result(0) for number, future in enumerate(futures) if number != 5] == [
@@ -73,14 +76,31 @@ def test_who_is_at_fault_alone_is_told() -> None:
     assert len(writer.batches[1]) == 7
 
 
-@pytest.mark.parametrize("error", [Unavailable("no answer"), SystemExit()])
-def test_nobody_waits_for_ever(error: BaseException) -> None:
-    """If the ledger does not answer, or the thread that writes is ended, all of its batch hear of
-    it.
-    """
+def test_a_ledger_that_does_not_answer_is_asked_once() -> None:
+    """Every item of the batch fails; none is tried alone."""
     writer = Writer()
-    writer.error = error
+    writer.error = Unavailable("no answer")
     futures = outcomes(writer)
     assert futures[0].result(0) == 0
-    assert {type(future.exception(0)) for future in futures[1:]} == {type(error)}
+    assert {type(future.exception(0)) for future in futures[1:]} == {Unavailable}
     assert len(writer.batches) == 2
+
+
+@pytest.mark.parametrize("ending", [SystemExit(), KeyboardInterrupt()])
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_thread_that_is_ended_leaves_nobody_waiting(ending: BaseException, alone: bool) -> None:
+    """It ends itself; the others of its batch hear at once that they were not written. Also when
+    it writes the items one by one.
+    """
+    writer = Writer()
+    writer.error = ending
+    writer.fails_batches = alone
+    futures = outcomes(writer)
+    errors = [future.exception(0) for future in futures]
+    written = [number for number, error in enumerate(errors) if error is None]
+    ended = [error for error in errors if error is ending]
+    assert len(ended) == 1
+    assert 0 in written
+    assert 5 not in written
+    assert len(written) + 1 + sum(type(error) is Unavailable for error in errors) == len(EIGHT)
+    assert (len(written) == 1) or alone

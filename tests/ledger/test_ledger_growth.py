@@ -8,11 +8,13 @@ import pytest
 import sqlalchemy as sa
 
 from benchmarks.ledger_growth import fill
+from ich_node.ledger import open_ledger
 from ich_node.ledger.delivery import _due, _urgent_first
 from ich_node.ledger.previews import GROWN
 from ich_node.ledger.reading import TURNS, WHOSE_TURN, _at, _longest_ready
 from ich_node.ledger.retention import ENDED, _prunable, _sweepable
 from ich_node.ledger.tables import deliveries
+from tests.ledger.conftest import BACKENDS
 from tests.support.ledger_examples import T0, add, claim, finish
 
 ENDED_JOBS = 3_000
@@ -28,16 +30,19 @@ QUESTIONS: dict[str, Callable[[datetime], Any]] = {
 }
 
 
-@pytest.fixture
-def engine(url, ledger):
-    """The ledger of a node that has run for long, with statistics; three series have just arrived,
-    and one was read.
+@pytest.fixture(scope="module", params=BACKENDS)
+def engine(request, new_ledger):
+    """The ledger of a node that has run for years, with statistics; three series have just arrived,
+    and one was read. The tests only ask it.
     """
+    url = new_ledger(request.param)
+    ledger = open_ledger(url)
     engine = sa.create_engine(url)
     fill(engine, ENDED_JOBS)
     for number in range(3):
         add(ledger, series=f"2.25.1{number}")
     finish(ledger, claim(ledger))
+    ledger.dispose()
     yield engine
     engine.dispose()
 

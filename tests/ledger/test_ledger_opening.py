@@ -5,11 +5,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta, timezone
 from importlib.resources import files
-from multiprocessing import get_context
 
 import pytest
 import sqlalchemy as sa
@@ -24,7 +22,7 @@ from ich_node.ledger.database import make_engine
 from ich_node.ledger.migrate import HEAD
 from ich_node.ledger.tables import metadata
 from tests.support import REPOSITORY
-from tests.support.ledger_examples import T0, add, claim, finish, open_and_count
+from tests.support.ledger_examples import T0, add, claim, finish, open_and_count, processes
 
 
 @contextmanager
@@ -56,8 +54,9 @@ def test_migrations_make_the_tables(url, ledger):
     engine.dispose()
 
 
-def test_a_ledger_of_an_older_version_is_brought_up_to_date(url):
-    """What stood in it before the second migration is there after it, and goes on."""
+def test_a_ledger_of_an_older_version_is_brought_up_to_date(new_url):
+    """A job from before the second migration is there after it, and can be read."""
+    url = new_url()
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         config = Config()
@@ -130,8 +129,8 @@ def test_commits_to_postgresql_are_durable(postgres_url):
 def test_several_processes_open_a_new_ledger_at_once(new_url):
     """Whoever comes first migrates; the others wait and find it done."""
     urls = [url for url in [new_url() for _ in range(5)] for _ in range(6)]
-    with ProcessPoolExecutor(6, mp_context=get_context("spawn")) as processes:
-        assert set(processes.map(open_and_count, urls)) == {0}
+    with processes(6) as pool:
+        assert set(pool.map(open_and_count, urls)) == {0}
 
 
 def test_newer_ledger_is_refused(url, ledger):

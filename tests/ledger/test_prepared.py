@@ -53,9 +53,13 @@ def test_a_driver_that_fails_is_explained(sqlite_ledger):
         connection.execute(f"PRAGMA max_page_count = {pages + 8}")
 
     acknowledged = []
-    with pytest.raises(SpoolFull, match="the ledger has no room"):
+
+    def add_until_full() -> None:
         for number in range(1000):
             add(sqlite_ledger, number)
             acknowledged.append(f"2.25.1.{number}")
+
+    with pytest.raises(SpoolFull, match="the ledger has no room"):
+        add_until_full()
     assert len(acknowledged) > 1
     assert recorded(sqlite_ledger) == acknowledged

@@ -1,8 +1,6 @@
 """Jobs are claimed, held and ended."""
 
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +15,7 @@ from tests.support.ledger_examples import (
     claim,
     claim_until_empty,
     finish,
+    processes,
     results,
 )
 
@@ -278,9 +277,9 @@ def test_six_processes_share_200_jobs(url, ledger):
     """Each of 200 jobs is claimed by exactly one of six analysers."""
     for number in range(200):
         add(ledger, series=f"2.25.{number + 1}")
-    with ProcessPoolExecutor(6, mp_context=get_context("spawn")) as processes:
+    with processes(6) as pool:
         claimed = list(
-            processes.map(claim_until_empty, [url] * 6, [f"host:{number}" for number in range(6)])
+            pool.map(claim_until_empty, [url] * 6, [f"host:{number}" for number in range(6)])
         )
     times_claimed = Counter(job_id for ids in claimed for job_id in ids)
     assert times_claimed == dict.fromkeys(range(1, 201), 1)

@@ -1,8 +1,7 @@
 """Objects arrive, and a series becomes a job."""
 
 import random
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,6 +17,7 @@ from tests.support.ledger_examples import (
     claim,
     finish,
     instance,
+    processes,
 )
 
 
@@ -215,8 +215,8 @@ def test_threads_add_to_one_series(ledger):
 
 def test_processes_add_to_one_series(url, ledger):
     """Receivers on several hosts record each object once, in one job."""
-    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as processes:
-        added = list(processes.map(add_range, [url] * 4, [range(25)] * 4))
+    with processes(4) as pool:
+        added = list(pool.map(add_range, [url] * 4, [range(25)] * 4))
     assert sum(answers.count("NEW") for answers in added) == 25
     assert sum(answers.count("DUPLICATE") for answers in added) == 75
     (job,) = ledger.operator.list()

@@ -3,7 +3,9 @@ in processes of their own.
 """
 
 import hashlib
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 
 from ich_node.ledger import Added, Instance, Job, Ledger, Result, open_ledger
 
@@ -75,6 +77,13 @@ def finish(ledger: Ledger, job: Job, *, at=T0 + QUIET, destinations=("pacs",), c
         results=results(job, count),
         destinations=destinations,
     )
+
+
+def processes(count: int) -> ProcessPoolExecutor:
+    """Processes that have nothing in common but what they import, which is imported once."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["ich_node.ledger", "alembic.command", "psycopg"])
+    return ProcessPoolExecutor(count, mp_context=context)
 
 
 def claim_until_empty(url: str, owner: str) -> list[int]:

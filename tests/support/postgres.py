@@ -21,6 +21,7 @@ from tests.support.peers import free_port, wait_until
 
 PROGRAMS = Path("/usr/lib/postgresql")
 USER = "ichnode"
+MEMORY, LEAST_FREE_BYTES = Path("/dev/shm"), 2 << 30
 # No disk has to be waited for: a test kills clients, never the machine.
 SETTINGS = (
     "fsync=off",
@@ -40,11 +41,11 @@ class Cluster:
     port: int
     numbers: Iterator[int] = field(default_factory=count)
 
-    def new_url(self) -> str:
-        """An empty database, as [database] url."""
+    def new_url(self, *, template: str = "template0") -> str:
+        """A new database, as [database] url: empty, or a copy of another one that nobody uses."""
         name = f"test{next(self.numbers)}"
         with psycopg.connect(self._address, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return f"postgresql+psycopg://{USER}@/{name}?host={self.folder}&port={self.port}"
 
     def start(self) -> None:
@@ -67,7 +68,7 @@ class Cluster:
         )
 
     def stop(self) -> None:
-        """At once, whoever is connected."""
+        """At once; clients that are connected lose their connection."""
         self.server.send_signal(signal.SIGQUIT)
         self.server.wait()
 
@@ -85,12 +86,12 @@ class Cluster:
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """A new one below /tmp: a socket's path is limited to 107 bytes, and pytest's folders are
-    closed to other users.
+    """A new one outside pytest's folders, which are closed to other users and whose names are too
+    long for a socket (107 bytes); in memory if there is room.
     """
-    made = Cluster(
-        programs=_programs(), folder=Path(tempfile.mkdtemp(prefix="ichpg")), port=free_port()
-    )
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > LEAST_FREE_BYTES
+    folder = Path(tempfile.mkdtemp(prefix="ichpg", dir=MEMORY if has_room else None))
+    made = Cluster(programs=_programs(), folder=folder, port=free_port())
     try:
         if os.geteuid() == 0:
             shutil.chown(made.folder, "nobody")
