@@ -285,7 +285,7 @@ class AnalyserLedger:
             found = as_values(Result, connection.execute(earlier))
         return found[0] if found else None
 
-    def told_before(self, job: Job) -> set[str]:
+    def earlier_recipients(self, job: Job) -> set[str]:
         """The destinations to which results of an earlier revision of the same series are, or were,
         owed.
         """

@@ -373,7 +373,7 @@ def test_a_newer_notification_supersedes_what_was_not_told(ledger):
     first = notify(ledger, to=("ris", "worklist"))
     other = notify(ledger, series="2.25.2", at=DONE_AT + SECOND)
     second = notify(ledger, revision=2, positive=False, to=("ris",), at=DONE_AT + 30 * SECOND)
-    assert ledger.reading.told_before(second) == {"ris", "worklist"}
+    assert ledger.reading.earlier_recipients(second) == {"ris", "worklist"}
     assert (
         ledger.reading.previous_result(second, "notification").sop_instance_uid
         == f"2.25.8.{first.id}"
