@@ -1,8 +1,8 @@
-"""The ledger as it grows from 1 to 1,000,000 jobs: `python -m benchmarks.ledger_growth [URL]`;
-without one on SQLite.
+"""The cost of each operation while the ledger grows from 1 to 1,000,000 jobs:
+`python -m benchmarks.ledger_growth [URL]`.
 
-The URL is that of an empty database. Nearly all jobs have ended, as in a ledger of years; some
-wait, and each operation must find its row without reading the others.
+URL: an empty database; without it, a new SQLite file. Nearly all jobs have ended, as in a ledger of
+years; some wait, and each operation must find its row without reading the others.
 """
 
 import os
@@ -40,24 +40,32 @@ OPERATIONS = (
 )
 # Ended long ago, each with a result that was delivered, and one object.
 FILL = (
-    """INSERT INTO jobs (id, state, study_instance_uid, series_instance_uid, revision, attempts, max_attempts, ready_at, ready_by,
-       first_received_at, last_received_at, content_at, positive, series_probability, bundle_sha256, source, swept_at, lane,
-       objects, objects_looked_at)
-       SELECT n, 'DONE', '2.25.9' || n, '2.25.8' || n, 1, 1, 3, '{day}', '{day}', '{day}', '{day}', '{day}', {true}, 0.5, 'b',
-       'ct', '{day}', 2, 30, 30 FROM numbers""",
-    """INSERT INTO instances (id, sop_instance_uid, sop_class_uid, study_instance_uid, series_instance_uid, transfer_syntax_uid,
-       sha256, path, size_bytes, source, received_at, revision)
-       SELECT n, '2.25.7' || n, '1.2.840.10008.5.1.4.1.1.2', '2.25.9' || n, '2.25.8' || n, '1.2.840.10008.1.2.1', 'hash' || n,
-       'objects/aa/' || n, 526000, 'ct', '{day}', 1 FROM numbers""",
-    """INSERT INTO results (id, job_id, sop_instance_uid, sop_class_uid, kind, path, sha256, size_bytes)
-       SELECT n, n, '2.25.6' || n, '1.2.840.10008.5.1.4.1.1.88.34', 'sr', 'objects/bb/' || n, 'result' || n, 30000
+    """INSERT INTO jobs (id, state, study_instance_uid, series_instance_uid, revision, attempts,
+       max_attempts, ready_at, ready_by, first_received_at, last_received_at, content_at, positive,
+       series_probability, bundle_sha256, source, swept_at, lane, objects, objects_looked_at)
+       SELECT n, 'DONE', '2.25.9' || n, '2.25.8' || n, 1, 1, 3, '{day}', '{day}', '{day}', '{day}',
+       '{day}', {true}, 0.5, 'b', 'ct', '{day}', 2, 30, 30 FROM numbers""",
+    """INSERT INTO instances (id, sop_instance_uid, sop_class_uid, study_instance_uid,
+       series_instance_uid, transfer_syntax_uid, sha256, path, size_bytes, source, received_at,
+       revision)
+       SELECT n, '2.25.7' || n, '1.2.840.10008.5.1.4.1.1.2', '2.25.9' || n, '2.25.8' || n,
+       '1.2.840.10008.1.2.1', 'hash' || n, 'objects/aa/' || n, 526000, 'ct', '{day}', 1
        FROM numbers""",
-    """INSERT INTO deliveries (id, job_id, result_id, destination, state, attempts, next_at, first_at, sent_at)
+    """INSERT INTO results (id, job_id, sop_instance_uid, sop_class_uid, kind, path, sha256,
+       size_bytes)
+       SELECT n, n, '2.25.6' || n, '1.2.840.10008.5.1.4.1.1.88.34', 'sr', 'objects/bb/' || n,
+       'result' || n, 30000 FROM numbers""",
+    """INSERT INTO deliveries (id, job_id, result_id, destination, state, attempts, next_at,
+       first_at, sent_at)
        SELECT n, n, n, 'pacs', 'SENT', 1, '{day}', '{day}', '{day}' FROM numbers""",
-    """INSERT INTO job_events (id, job_id, at, event, detail) SELECT n, n, '{day}', 'done', '1 results for pacs' FROM numbers""",
+    """INSERT INTO job_events (id, job_id, at, event, detail)
+       SELECT n, n, '{day}', 'done', '1 results for pacs' FROM numbers""",
 )
 TABLES = (tables.jobs, tables.instances, tables.results, tables.deliveries, tables.job_events)
-NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) "
+NUMBERS = (
+    "WITH RECURSIVE numbers(n) AS"
+    " (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}) "
+)
 
 
 def main(url: str | None) -> None:

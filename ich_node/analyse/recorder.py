@@ -110,11 +110,11 @@ class JobRecorder:
 
     def _recipients(self, job: Job, *, positive: bool) -> dict[str, list[str]]:
         """The names of those who get the objects, and of those who get the notification."""
-        earlier_recipients = self.ledger.earlier_recipients(job)
+        told_before = self.ledger.earlier_destinations(job)
         wanting = [
             each
             for each in self.destinations
-            if each.should_receive(positive=positive, earlier_recipients=earlier_recipients)
+            if each.wants(positive=positive, told_before=told_before)
         ]
         return {
             "destinations": [each.name for each in wanting if each.gets == "objects"],

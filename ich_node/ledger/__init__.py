@@ -1,9 +1,9 @@
-"""What was received, what became of it, and what is still owed: the ledger that the processes meet
-in.
+"""The ledger: the database of received objects, jobs, results and deliveries that all processes
+share.
 
-`receive` adds Instances, which make a Job a series; `analyse` claims Jobs and finishes them with
-Results; each Result is a Delivery per destination, which `send` claims. The states and the ways
-between them are drawn in states.py.
+`receive` adds Instances, and each series becomes a Job; `analyse` claims Jobs and finishes them
+with Results; each Result has a Delivery for each destination, which `send` claims. states.py draws
+the states and the transitions between them.
 """
 
 from ich_node.ledger.activations import ActivationLedger

@@ -1,4 +1,4 @@
-"""Which bundle reads: an append-only list, whose last entry holds."""
+"""Which bundle is active: an append-only list, whose last entry counts."""
 
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -16,24 +16,24 @@ NEWEST_FIRST = sa.select(*columns_of(Activation, activations)).order_by(activati
 class ActivationLedger:
     """Who activated which bundle, when and why."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *, database: Database) -> None:
         self._database = database
 
     def active_bundle(self) -> Activation | None:
-        """The one that reads now; None if nobody ever chose."""
+        """The newest activation; None if no bundle was ever activated."""
         with self._database.read() as connection:
             newest = as_values(Activation, connection.execute(NEWEST_FIRST.limit(1)))
         return newest[0] if newest else None
 
     def activations(self) -> list[Activation]:
-        """The newest first."""
+        """All activations, the newest first."""
         with self._database.read() as connection:
             return as_values(Activation, connection.execute(NEWEST_FIRST))
 
     def activate_bundle(
         self, *, path: str, sha256: str, name: str, who: str, why: str, now: datetime
     ) -> Activation:
-        """This bundle reads from the next job on."""
+        """Activate this bundle: the next job is read with it."""
         with self._database.write() as connection:
             return _append(
                 connection,
@@ -41,8 +41,8 @@ class ActivationLedger:
             )
 
     def rollback_bundle(self, *, who: str, why: str, now: datetime) -> Activation:
-        """Activate what read before the current bundle; twice goes back and forth. Raises
-        ConfigError if nothing did.
+        """Activate the bundle that was active before the current one; done twice it returns to the
+        current one. Raises ConfigError if there is none.
         """
         with self._database.write() as connection:
             history = as_values(Activation, connection.execute(NEWEST_FIRST))

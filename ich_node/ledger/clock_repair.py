@@ -12,7 +12,7 @@ from ich_node.ledger.journal import note
 from ich_node.ledger.states import DeliveryState, JobState, Lane
 from ich_node.ledger.tables import deliveries, jobs
 
-SET_BACK = "wait shortened: the system clock was set back"
+SET_BACK = "the system clock was set back"
 
 
 def shorten_waits(connection: sa.Connection, *, now: datetime, longest: timedelta) -> int:
@@ -39,7 +39,7 @@ def _shorten_series(
     connection: sa.Connection, now: datetime, by: datetime, longest: timedelta
 ) -> int:
     times = sa.select(jobs.c.id, jobs.c.ready_at, jobs.c.last_received_at)
-    # every lane, and in their order: as the index has it
+    # all lanes are listed, in their order, so that the index is used
     late = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.lane.in_(Lane), jobs.c.ready_at > by)
     waiting = (
         times.where(late).order_by(jobs.c.lane, jobs.c.ready_at).with_for_update(skip_locked=True)
@@ -49,5 +49,5 @@ def _shorten_series(
         wait = min(max(row.ready_at - row.last_received_at, timedelta(0)), longest)
         shortened = {"ready_at": now + wait, "ready_by": by}
         connection.execute(sa.update(jobs).where(jobs.c.id == row.id).values(**shortened))
-        note(connection, row.id, now, "mended", SET_BACK)
+        note(connection, job_id=row.id, at=now, event="wait shortened", detail=SET_BACK)
     return len(rows)

@@ -15,13 +15,11 @@ from ich_node.ledger.journal import note_deliveries
 from ich_node.ledger.states import DeliveryState
 from ich_node.ledger.tables import deliveries, results
 
-TO_SEND_AGAIN: dict[str, Any] = {"transaction_uid": None}
-
 
 class CommitmentLedger:
     """Records the answers to requests for storage commitment."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *, database: Database) -> None:
         self._database = database
 
     def commitment_answered(
@@ -32,40 +30,50 @@ class CommitmentLedger:
         failed: Mapping[str, str],
         now: datetime,
     ) -> int:
-        """What the destination said of the objects of a transaction, by SOP Instance UID; how many
-        deliveries heard of it.
+        """Record the destination's answer to a transaction, by SOP Instance UID; how many
+        deliveries it was about.
 
-        Committed is sent. What failed (with the reason) is due to be sent again at once: see
-        claim_uncommitted.
+        Committed objects are SENT. Failed ones (with the reason) are due to be sent again at once:
+        see SenderLedger.claim_uncommitted.
         """
         with self._database.write() as connection:
             answered = _answered(
-                connection, transaction_uid, committed, now, state=DeliveryState.SENT, sent_at=now
+                connection,
+                transaction_uid=transaction_uid,
+                objects=committed,
+                now=now,
+                values={"state": DeliveryState.SENT, "sent_at": now},
             )
             for sop_instance_uid, reason in failed.items():
                 answered += _answered(
                     connection,
-                    transaction_uid,
-                    [sop_instance_uid],
-                    now,
-                    **TO_SEND_AGAIN,
-                    next_at=now,
-                    detail=reason,
+                    transaction_uid=transaction_uid,
+                    objects=[sop_instance_uid],
+                    now=now,
+                    values=_to_send_again(now, reason),
                 )
         return answered
 
     def commitment_refused(self, transaction_uid: str, *, now: datetime, detail: str) -> None:
-        """The destination will not answer this transaction: its objects are due to be sent again."""
+        """The destination refuses the transaction: its objects are due to be sent again."""
         with self._database.write() as connection:
             _answered(
-                connection, transaction_uid, None, now, **TO_SEND_AGAIN, next_at=now, detail=detail
+                connection,
+                transaction_uid=transaction_uid,
+                objects=None,
+                now=now,
+                values=_to_send_again(now, detail),
             )
 
     def awaits_commitment(self, transaction_uid: str) -> bool:
-        """Whether objects of the transaction still wait for the destination's word."""
+        """Whether objects of the transaction still wait for the destination's answer."""
         query = sa.select(deliveries.c.id).where(_asked(transaction_uid)).limit(1)
         with self._database.read() as connection:
             return connection.execute(query).one_or_none() is not None
+
+
+def _to_send_again(now: datetime, detail: str) -> dict[str, Any]:
+    return {"transaction_uid": None, "next_at": now, "detail": detail}
 
 
 def _asked(transaction_uid: str) -> sa.ColumnElement[bool]:
@@ -76,15 +84,13 @@ def _asked(transaction_uid: str) -> sa.ColumnElement[bool]:
 
 def _answered(
     connection: sa.Connection,
+    *,
     transaction_uid: str,
     objects: Collection[str] | None,
     now: datetime,
-    /,
-    **values: Any,
+    values: Mapping[str, Any],
 ) -> int:
-    """Change those of a transaction's deliveries whose objects are named (None: all); how many
-    there were.
-    """
+    """Change the deliveries of a transaction whose objects are given (None: all); how many."""
     query = sa.update(deliveries).where(_asked(transaction_uid))
     if objects is not None:
         named = sa.select(results.c.id).where(results.c.sop_instance_uid.in_(objects))
@@ -93,5 +99,5 @@ def _answered(
         query.values(**values).returning(deliveries.c.job_id, deliveries.c.destination)
     ).all()
     event = "committed" if values.get("state") is DeliveryState.SENT else "not committed"
-    note_deliveries(connection, changed, now, event, values.get("detail", ""))
+    note_deliveries(connection, rows=changed, now=now, event=event, detail=values.get("detail", ""))
     return len(changed)

@@ -17,7 +17,7 @@ from ich_node.ledger.prepared import PreparedStatement
 
 BUSY_SECONDS = 15.0
 CONNECT_SECONDS = 10
-# a host that vanishes in the middle must not keep its locks until TCP gives up
+# A host that disappears in a transaction must not keep its locks until TCP gives up.
 IDLE_IN_TRANSACTION_SECONDS = 60
 KEEPALIVE = {
     "keepalives_idle": 30,
@@ -29,9 +29,11 @@ READS_ONLY = "ich_node_reads_only"
 
 
 class Database:
-    """Transactions on one engine. Safe to share between threads; `dispose` closes its connections."""
+    """Transactions on one engine. Safe to share between threads; `dispose` closes its
+    connections.
+    """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, *, engine: sa.Engine) -> None:
         self.engine = engine
         self._reader = engine.execution_options(**{READS_ONLY: True})
 
@@ -51,7 +53,7 @@ class Database:
     def changes(self) -> Changes:
         """For a loop that waits for work; the caller closes it. Raises Unavailable."""
         with errors_explained():
-            return Changes(self.engine)
+            return Changes(engine=self.engine)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -68,7 +70,9 @@ class Database:
 
 @contextmanager
 def errors_explained() -> Iterator[None]:
-    """The database's ways of saying "not now" in this node's words; other errors are bugs and pass."""
+    """Turn errors of a database that does not answer or is full into Unavailable and SpoolFull;
+    other errors are bugs and pass.
+    """
     try:
         yield
     except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
@@ -112,8 +116,8 @@ def make_engine(url: str, *, busy_seconds: float) -> sa.Engine:
 
 
 def _server_engine(url: sa.URL, busy_seconds: float) -> sa.Engine:
-    """PostgreSQL. Waits end: for a server that does not answer, for a lock, and for a client that
-    died holding one.
+    """PostgreSQL. Every wait has a limit: for a server that does not answer, for a lock, and for a
+    client that died while it held one.
     """
     engine = sa.create_engine(
         url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS, **KEEPALIVE}
@@ -136,12 +140,13 @@ def _server_engine(url: sa.URL, busy_seconds: float) -> sa.Engine:
 
 
 def _make_file(url: sa.URL) -> None:
-    """See that the database file is there, in WAL mode, readable by this user only (SQLite gives
-    -wal and -shm its mode).
+    """Make the database file if it is missing, in WAL mode, readable by this user only (SQLite
+    gives -wal and -shm the same mode).
     """
     if not url.database or url.database == ":memory:":
         raise ConfigError(
-            "[database] url: a ledger in memory cannot be shared by the processes; give a file: sqlite:///PATH"
+            "[database] url: a ledger in memory cannot be shared by the processes; give a file:"
+            " sqlite:///PATH"
         )
     path = Path(url.database)
     try:
@@ -155,15 +160,15 @@ def _make_file(url: sa.URL) -> None:
 
 
 def _make_wal_file(path: Path) -> None:
-    """An empty database under its final name at one stroke: processes that switch the mode side by
-    side get "locked" at once.
+    """An empty database appears under its final name in one step. Processes that switched the mode
+    of one file at the same time would get "locked" at once.
     """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
     os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         with closing(sqlite3.connect(temporary)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-        # another process may have been faster; its file is as good
+        # another process may have made it first
         with suppress(FileExistsError):
             os.link(temporary, path)
     finally:
@@ -171,11 +176,12 @@ def _make_wal_file(path: Path) -> None:
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """WAL lets readers and one writer work side by side; FULL means that a commit is on disk: we
-    acknowledge after it.
+    """WAL: readers and one writer work at the same time. FULL: a commit is on disk when it returns,
+    because an acknowledgement follows it.
     """
     assert isinstance(connection, sqlite3.Connection)
-    # _begin_sqlite begins; the driver's own BEGIN would come too late for a safe claim
+    # The driver must not begin transactions: its BEGIN would come after the first SELECT of a
+    # claim. _begin_sqlite does it.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -183,8 +189,8 @@ def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    """A writer queues for the lock at BEGIN, where waiting helps; a reader that turns writer later
-    would be refused at once.
+    """A writer takes the lock at BEGIN, where SQLite waits for it; a reader that writes later would
+    be refused at once.
     """
     reads_only = connection.get_execution_options().get(READS_ONLY, False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

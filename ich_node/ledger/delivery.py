@@ -19,8 +19,8 @@ DELIVERY_ROWS = sa.select(*columns_of(Delivery, deliveries, results)).join(
     results, results.c.id == deliveries.c.result_id
 )
 
-# Made once: an idle sender asks every second, and to make a statement costs more than to execute
-# it.
+# The statements are constants: an idle sender asks every second, and building a statement costs
+# more than executing it.
 NOW = sa.bindparam("now", type_=deliveries.c.next_at.type)
 IS_DUE = sa.or_(
     sa.and_(deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_at <= NOW),
@@ -36,9 +36,9 @@ NO_PRIORITIES: Mapping[str, int] = {}
 class SenderLedger:
     """Hands out what is due, one destination and one job at a time: one association."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *, database: Database) -> None:
         self._database = database
-        self.commitments = CommitmentLedger(database)
+        self.commitments = CommitmentLedger(database=database)
 
     def changes(self) -> Changes:
         """For a loop that waits for work; the caller closes it. Raises Unavailable."""
@@ -53,16 +53,14 @@ class SenderLedger:
         limit: int,
         priorities: Mapping[str, int] = NO_PRIORITIES,
     ) -> list[Delivery]:
-        """Up to `limit` results of one job for one destination, now SENDING and ours; empty if none
-        is due.
+        """Up to `limit` results of one job for one destination, now SENDING and held by owner;
+        empty if none is due.
 
-        The destination with the highest priority comes first (0 for those that are not named), in
-        it positive readings, in these what has been due for longest.
+        The destination with the highest priority comes first (0 for those not in `priorities`),
+        among its deliveries positive readings, among these what has been due for longest.
         """
         urgent = _urgent_first(priorities)
-        with (
-            self._database.read() as connection
-        ):  # it takes no lock for the answer that it mostly gets
+        with self._database.read() as connection:  # mostly nothing is due: no lock
             if connection.execute(ANY_DUE, {"now": now}).first() is None:
                 return []
         with self._database.write() as connection:
@@ -97,15 +95,25 @@ class SenderLedger:
     def renew_deliveries(
         self, ids: Collection[int], *, owner: str, now: datetime, lease: timedelta
     ) -> None:
-        """Hold them for longer. Raises LeaseLost, and then none of them is renewed."""
+        """Extend their lease. Raises LeaseLost, and then none of them is renewed."""
         with self._database.write() as connection:
             _update_held(connection, ids, owner, lease_until=now + lease)
 
     def delivered(
         self, ids: Collection[int], *, owner: str, now: datetime, detail: str = ""
     ) -> None:
-        """The destination said that it has them. Raises LeaseLost, and then none of them is marked."""
-        self._settle(ids, owner, now, "delivered", detail, state=DeliveryState.SENT, sent_at=now)
+        """They are SENT: the destination confirmed them. Raises LeaseLost, and then none of them
+        is.
+        """
+        self._settle(
+            ids,
+            owner=owner,
+            now=now,
+            event="delivered",
+            detail=detail,
+            state=DeliveryState.SENT,
+            sent_at=now,
+        )
 
     def stored(
         self,
@@ -117,21 +125,23 @@ class SenderLedger:
         answer_by: datetime,
         detail: str = "",
     ) -> None:
-        """The destination took them, and will be asked in this transaction whether it keeps them.
-        Raises LeaseLost.
+        """They are STORED: the destination took them, and storage commitment is requested in this
+        transaction. Raises LeaseLost.
         """
         values = {
             "state": DeliveryState.STORED,
             "transaction_uid": transaction_uid,
             "next_at": answer_by,
         }
-        self._settle(ids, owner, now, "taken, not yet committed", detail, **values)
+        self._settle(
+            ids, owner=owner, now=now, event="taken, not yet committed", detail=detail, **values
+        )
 
     def claim_uncommitted(
         self, *, owner: str, now: datetime, lease: timedelta, limit: int
     ) -> list[Delivery]:
-        """Objects whose destination does not keep them, or did not say so in time: SENDING and
-        ours, to be tried again.
+        """Objects that the destination did not commit to, or not in time: SENDING again, held by
+        owner.
         """
         with self._database.read() as connection:
             if connection.execute(ANY_OVERDUE, {"now": now}).first() is None:
@@ -157,20 +167,20 @@ class SenderLedger:
     def postpone(
         self, ids: Collection[int], *, owner: str, now: datetime, next_at: datetime, detail: str
     ) -> None:
-        """Try again then. Raises LeaseLost, and then none of them is postponed."""
+        """They are due again at next_at. Raises LeaseLost, and then none of them is postponed."""
         self._settle(
             ids,
-            owner,
-            now,
-            "delivery postponed",
-            detail,
+            owner=owner,
+            now=now,
+            event="delivery postponed",
+            detail=detail,
             state=DeliveryState.PENDING,
             next_at=next_at,
         )
 
     def pause_destination(self, destination: str, *, until: datetime) -> None:
-        """Nothing that waits for this destination is due before then: it does not answer, and
-        others must not wait for it.
+        """Postpone everything that waits for this destination: it does not answer, and the other
+        destinations must not wait for it.
         """
         waiting = sa.and_(
             deliveries.c.destination == destination,
@@ -181,14 +191,22 @@ class SenderLedger:
             connection.execute(sa.update(deliveries).where(waiting).values(next_at=until))
 
     def give_up(self, ids: Collection[int], *, owner: str, now: datetime, detail: str) -> None:
-        """FAILED, until somebody retries the job by hand. Raises LeaseLost, and then none of them
-        is marked.
+        """They are FAILED until an operator retries the job. Raises LeaseLost, and then none of
+        them is.
         """
-        self._settle(ids, owner, now, "delivery failed", detail, state=DeliveryState.FAILED)
+        self._settle(
+            ids,
+            owner=owner,
+            now=now,
+            event="delivery failed",
+            detail=detail,
+            state=DeliveryState.FAILED,
+        )
 
     def _settle(
         self,
         ids: Collection[int],
+        *,
         owner: str,
         now: datetime,
         event: str,
@@ -199,11 +217,11 @@ class SenderLedger:
             settled = _update_held(
                 connection, ids, owner, detail=detail, lease_owner=None, lease_until=None, **values
             )
-            note_deliveries(connection, settled, now, event, detail)
+            note_deliveries(connection, rows=settled, now=now, event=event, detail=detail)
 
 
 def _due(*columns: sa.Column[Any], first: Sequence[sa.ColumnElement[Any]] = ()) -> sa.Select[Any]:
-    """What is due, ordered by `first`, then the longest due."""
+    """The deliveries that are due, ordered by `first`, then the longest due."""
     return (
         sa.select(*columns)
         .join(jobs, jobs.c.id == deliveries.c.job_id)
@@ -213,7 +231,7 @@ def _due(*columns: sa.Column[Any], first: Sequence[sa.ColumnElement[Any]] = ()) 
 
 
 def _locked(due: sa.Select[Any]) -> sa.Select[Any]:
-    """To be changed; rows that another sender is just taking are passed over."""
+    """Locked for an update; rows that another sender has locked are skipped."""
     return due.with_for_update(skip_locked=True, of=deliveries)
 
 
@@ -227,10 +245,10 @@ def _urgent_first(priorities: Mapping[str, int]) -> list[sa.ColumnElement[Any]]:
 
 
 def _supersede(connection: sa.Connection, ids: Collection[int], now: datetime) -> set[int]:
-    """Settle those of the deliveries that are notifications about a series of which the destination
-    is owed, or has, a newer one.
+    """Settle the notifications among the deliveries for which the same destination has a delivery
+    of a newer notification about the same series; their ids.
 
-    Newer is what is about a later revision, whichever of them was read first.
+    A notification about a later revision is newer, whichever revision was read first.
     """
     newer_delivery, newer_result, newer_job = deliveries.alias(), results.alias(), jobs.alias()
     newer = (
@@ -260,7 +278,13 @@ def _supersede(connection: sa.Connection, ids: Collection[int], now: datetime) -
             .values(state=DeliveryState.SUPERSEDED, lease_owner=None, lease_until=None)
             .returning(deliveries.c.job_id, deliveries.c.destination)
         ).all()
-        note_deliveries(connection, settled, now, "superseded", "a newer answer goes there instead")
+        note_deliveries(
+            connection,
+            rows=settled,
+            now=now,
+            event="superseded",
+            detail="a newer notification is sent instead",
+        )
     return found
 
 
@@ -278,7 +302,8 @@ def _update_held(
         .returning(deliveries.c.job_id, deliveries.c.destination)
     ).all()
     if len(updated) != len(set(ids)):
+        count = len(set(ids))
         raise LeaseLost(
-            f"{len(set(ids)) - len(updated)} of {len(set(ids))} deliveries are no longer held by {owner}"
+            f"{count - len(updated)} of {count} deliveries are no longer held by {owner}"
         )
     return list(updated)

@@ -17,11 +17,11 @@ Batch = Sequence[tuple[Work, Future[Outcome]]]
 
 
 class GroupCommit(Generic[Work, Outcome]):
-    """write: does all items in one transaction, in order, or none of them; it returns an outcome for
-    each.
+    """write: does all items in one transaction, in order, or none of them; it returns an outcome
+    for each.
     """
 
-    def __init__(self, write: Callable[[Sequence[Work]], Sequence[Outcome]]) -> None:
+    def __init__(self, *, write: Callable[[Sequence[Work]], Sequence[Outcome]]) -> None:
         self._write = write
         self._queue: list[tuple[Work, Future[Outcome]]] = []
         self._lock = threading.Lock()

@@ -13,7 +13,9 @@ IS_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None))
 
 
 def instances_of(connection: sa.Connection, job: Job) -> list[Instance]:
-    """The newest version of each SOP Instance UID that had arrived for this revision of the series."""
+    """The newest version of each SOP Instance UID that had arrived for this revision of the
+    series.
+    """
     newest = (
         sa.select(sa.func.max(instances.c.id))
         .where(

@@ -12,7 +12,7 @@ from ich_node.ledger.tables import as_values, columns_of, job_events
 
 
 def note(
-    connection: sa.Connection, job_id: int, at: datetime, event: str, detail: str = ""
+    connection: sa.Connection, *, job_id: int, at: datetime, event: str, detail: str = ""
 ) -> None:
     """Add one event to the job."""
     connection.execute(
@@ -21,15 +21,28 @@ def note(
 
 
 def note_deliveries(
-    connection: sa.Connection, rows: Sequence[sa.Row[Any]], now: datetime, event: str, detail: str
+    connection: sa.Connection,
+    *,
+    rows: Sequence[sa.Row[Any]],
+    now: datetime,
+    event: str,
+    detail: str,
 ) -> None:
-    """Add one event for each job and destination among these deliveries, with the number of objects."""
+    """Add one event for each job and destination among these deliveries, with the number of
+    objects.
+    """
     objects: dict[tuple[int, str], int] = defaultdict(int)
     for row in rows:
         objects[row.job_id, row.destination] += 1
     for (job_id, destination), count in objects.items():
         words = f"{count} objects, {destination}"
-        note(connection, job_id, now, event, f"{words}: {detail}" if detail else words)
+        note(
+            connection,
+            job_id=job_id,
+            at=now,
+            event=event,
+            detail=f"{words}: {detail}" if detail else words,
+        )
 
 
 def events_of(connection: sa.Connection, job_id: int) -> list[JobEvent]:

@@ -16,14 +16,14 @@ class Ledger:
     Every method of a part is one transaction; time is an argument.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *, database: Database) -> None:
         self.database = database
-        self.receiving = ReceiverLedger(database)
-        self.reading = AnalyserLedger(database)
-        self.delivery = SenderLedger(database)
-        self.maintenance = MaintenanceLedger(database)
-        self.operator = OperatorLedger(database)
-        self.activations = ActivationLedger(database)
+        self.receiving = ReceiverLedger(database=database)
+        self.reading = AnalyserLedger(database=database)
+        self.delivery = SenderLedger(database=database)
+        self.maintenance = MaintenanceLedger(database=database)
+        self.operator = OperatorLedger(database=database)
+        self.activations = ActivationLedger(database=database)
 
     def dispose(self) -> None:
         """Close the connections."""
@@ -44,4 +44,4 @@ def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
     except BaseException:
         engine.dispose()
         raise
-    return Ledger(Database(engine))
+    return Ledger(database=Database(engine=engine))

@@ -1,5 +1,5 @@
-"""The maintenance part of the ledger: retention of files and rows, and repair after the clock was set
-back.
+"""The maintenance part of the ledger: retention of files and rows, and repair after the clock was
+set back.
 """
 
 from collections.abc import Collection
@@ -17,7 +17,7 @@ class MaintenanceLedger:
     stay until they are pruned.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *, database: Database) -> None:
         self._database = database
 
     def sweep_series(

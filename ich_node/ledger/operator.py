@@ -19,9 +19,11 @@ UNREAD = (JobState.FAILED, JobState.REFUSED, JobState.CANCELLED)
 
 
 class OperatorLedger:
-    """Shows jobs with their objects, results, deliveries and events; retries, cancels, closes jobs."""
+    """Shows jobs with their objects, results, deliveries and events; retries, cancels, closes
+    jobs.
+    """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *, database: Database) -> None:
         self._database = database
 
     def get(self, job_id: int) -> Job | None:
@@ -29,7 +31,7 @@ class OperatorLedger:
             return _get(connection, job_id)
 
     def list(self, *, state: JobState | None = None, limit: int = 50) -> builtins.list[Job]:
-        """The newest first."""
+        """The newest jobs first."""
         query = sa.select(*columns_of(Job, jobs)).order_by(jobs.c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(jobs.c.state == state)
@@ -73,13 +75,14 @@ class OperatorLedger:
         return dict.fromkeys(JobState, 0) | dict(rows)
 
     def retry(self, job_id: int, *, now: datetime) -> None:
-        """Read a job that was not read once more, or deliver again what could not be delivered.
-        Raises ConfigError.
+        """Read a failed, refused or cancelled job again, or deliver again what could not be
+        delivered. Raises ConfigError if there is neither.
         """
         with self._database.write() as connection:
             if _is_swept(connection, job_id):
                 raise ConfigError(
-                    f"the files of job {job_id} were removed after their time; let the series be sent again"
+                    f"the files of job {job_id} were removed after their time; send the series"
+                    " again"
                 )
             fresh = {
                 "state": JobState.WAITING,
@@ -89,10 +92,16 @@ class OperatorLedger:
                 "detail": None,
             }
             if _update(connection, job_id, UNREAD, **fresh):
-                note(connection, job_id, now, "retried", "by hand: read again")
+                note(
+                    connection, job_id=job_id, at=now, event="retried", detail="by hand: read again"
+                )
             elif count := _owe_again(connection, job_id, now):
                 note(
-                    connection, job_id, now, "retried", f"by hand: {count} objects to deliver again"
+                    connection,
+                    job_id=job_id,
+                    at=now,
+                    event="retried",
+                    detail=f"by hand: {count} objects to deliver again",
                 )
             else:
                 raise ConfigError(
@@ -101,23 +110,23 @@ class OperatorLedger:
 
     def cancel(self, job_id: int, *, now: datetime) -> None:
         """Never read this revision; an object that arrives later opens the next one. Raises
-        ConfigError.
+        ConfigError if the job is not waiting.
         """
         with self._database.write() as connection:
             if not _update(connection, job_id, (JobState.WAITING,), state=JobState.CANCELLED):
                 raise ConfigError(
                     f"{_described(connection, job_id)}: only a waiting job can be cancelled"
                 )
-            note(connection, job_id, now, "cancelled", "by hand")
+            note(connection, job_id=job_id, at=now, event="cancelled", detail="by hand")
 
     def close(self, job_id: int, *, now: datetime) -> None:
-        """Take a waiting job for ready now. Raises ConfigError."""
+        """Make a waiting job ready now. Raises ConfigError if it is not waiting."""
         with self._database.write() as connection:
             if not _update(connection, job_id, (JobState.WAITING,), ready_at=now):
                 raise ConfigError(
                     f"{_described(connection, job_id)}: only a waiting job can be closed"
                 )
-            note(connection, job_id, now, "closed", "by hand")
+            note(connection, job_id=job_id, at=now, event="closed", detail="by hand")
 
 
 def _get(connection: sa.Connection, job_id: int) -> Job | None:

@@ -14,18 +14,18 @@ from ich_node.ledger.rows import Job, NetworkAnswer
 from ich_node.ledger.states import Lane
 from ich_node.ledger.tables import answers, as_values, columns_of, jobs
 
-# A look costs something for each object that is there, old or new. By a quarter more each time, all
-# looks together cost as much as five at the whole series.
+# A preview costs something for each object of the series, old or new. With a quarter more objects
+# each time, all previews together cost as much as five of the whole series.
 LEAST_NEW_OBJECTS = 4
-# Made once: an idle reader asks every second, and to make a statement costs more than to execute
-# it.
+# The statements are constants: an idle analyser asks every second, and building a statement costs
+# more than executing it.
 NOW = sa.bindparam("now", type_=jobs.c.ready_at.type)
 HAS_GROWN = sa.and_(
     jobs.c.objects - jobs.c.objects_looked_at >= LEAST_NEW_OBJECTS,
     4 * jobs.c.objects >= 5 * jobs.c.objects_looked_at,
 )
-# Series that arrive and that nobody looks at, those of the first lane first. Every lane is named:
-# so has it the index.
+# Series that still arrive and of which nobody makes a preview, in the order of the lanes. All lanes
+# are listed so that the index is used.
 GROWN = (
     sa.select(jobs.c.id)
     .where(
@@ -51,7 +51,7 @@ class PreviewLedger:
     answers about them.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *, database: Database) -> None:
         self._database = database
 
     def claim(self, *, now: datetime, until: datetime) -> Job | None:
@@ -70,8 +70,8 @@ class PreviewLedger:
     def finish(self, job: Job, *, objects: int, suspected: bool) -> None:
         """The preview covered this many objects; the next one comes when there are enough new ones.
 
-        A suspected series overtakes ordinary ones; not a large one, for which they would wait too
-        long.
+        suspected: the preview is positive. The series then overtakes ordinary ones, but not if it
+        is large: they would wait too long for it.
         """
         lane = sa.case(
             (jobs.c.lane == Lane.ORDINARY, sa.literal(Lane.SUSPECTED, jobs.c.lane.type)),
@@ -91,7 +91,7 @@ class PreviewLedger:
             )
 
     def is_open(self, job_id: int) -> bool:
-        """Whether it may still grow: it was never claimed."""
+        """Whether the job may still get objects: it was never claimed."""
         with self._database.read() as connection:
             return (
                 connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job_id, IS_OPEN)).first()
@@ -99,7 +99,7 @@ class PreviewLedger:
             )
 
     def answers(self, job: Job, *, bundle_sha256: str, engine: str) -> list[NetworkAnswer]:
-        """What this engine with this bundle has said of slabs of this series."""
+        """What this engine with this bundle has answered about slabs of this series."""
         query = sa.select(*columns_of(NetworkAnswer, answers)).where(
             answers.c.series_instance_uid == job.series_instance_uid,
             answers.c.study_instance_uid == job.study_instance_uid,
@@ -110,7 +110,9 @@ class PreviewLedger:
             return as_values(NetworkAnswer, connection.execute(query))
 
     def keep_answers(self, job: Job, new: Sequence[NetworkAnswer], *, now: datetime) -> None:
-        """Each in place of an earlier one about the same slab."""
+        """Record answers; each replaces an earlier one about the same slab by the same bundle and
+        engine.
+        """
         if not new:
             return
         series = {
@@ -129,4 +131,4 @@ class PreviewLedger:
                 )
                 connection.execute(sa.insert(answers), [asdict(answer) | series for answer in new])
         except sa.exc.IntegrityError:
-            return  # PostgreSQL: another process keeps the same at this moment
+            return  # PostgreSQL: another process records the same answers at this moment

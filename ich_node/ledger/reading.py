@@ -19,7 +19,7 @@ from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, resu
 from ich_node.notification import KIND as NOTIFICATION
 
 CRASHED = "crashed"
-# So long a large series lets ordinary ones pass; then it waits among them by its time.
+# A large series lets ordinary ones pass for this long; then it is served before them.
 PATIENCE = timedelta(minutes=1)
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 _other = jobs.alias("other")
@@ -35,8 +35,8 @@ SERIES_IS_BEING_READ = (
 )
 
 
-# Made once: an idle reader asks several times a second, and to make a statement costs more than to
-# execute it.
+# The statements are constants: an idle analyser asks several times a second, and building a
+# statement costs more than executing it.
 NOW, LONG_AGO = (sa.bindparam(name, type_=jobs.c.ready_at.type) for name in ("now", "long_ago"))
 
 
@@ -44,7 +44,8 @@ def _ready(lane: Lane, since: sa.BindParameter[datetime] = NOW) -> sa.ColumnElem
     return sa.and_(jobs.c.state == JobState.WAITING, jobs.c.lane == lane, jobs.c.ready_at <= since)
 
 
-# Which jobs are served in which order. Each is one range of an index.
+# The order in which jobs are served: first those whose analyser is gone. Each turn is one range of
+# an index.
 TURNS = (
     sa.and_(jobs.c.state == JobState.READING, jobs.c.lease_until <= NOW),
     _ready(Lane.URGENT),
@@ -62,7 +63,7 @@ WHOSE_TURN = sa.select(
         else_=None,
     )
 )
-"""The number of the first turn in which there is a job to read."""
+"""The number of the first turn that has a job to read; NULL if none has."""
 
 READY_IN_LANES = (
     sa.select(jobs.c.id)
@@ -86,7 +87,9 @@ def _longest_ready(turn: sa.ColumnElement[bool]) -> sa.Select[int]:
 
 
 def _claim(turn: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
-    """One statement for both databases; SQLite, which locks as a whole, leaves SKIP LOCKED out."""
+    """One statement for both databases: for SQLite, which locks the whole database, SQLAlchemy
+    leaves SKIP LOCKED out.
+    """
     return (
         sa.update(jobs)
         .where(
@@ -117,9 +120,9 @@ class AnalyserLedger:
     previews: for series that still arrive.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *, database: Database) -> None:
         self._database = database
-        self.previews = PreviewLedger(database)
+        self.previews = PreviewLedger(database=database)
 
     def changes(self) -> Changes:
         """For a loop that waits for work; the caller closes it. Raises Unavailable."""
@@ -128,34 +131,40 @@ class AnalyserLedger:
     def claim(
         self, *, owner: str, now: datetime, lease: timedelta, max_attempts: int
     ) -> Job | None:
-        """The job whose turn it is, now READING and ours until the lease runs out; None if there is
+        """The next job, now READING and held by owner until the lease runs out; None if there is
         none.
 
-        First what a process left that is gone, then lane after lane what has been ready for
-        longest. A job whose last allowed try ended without a word goes to FAILED first, so that it
-        never blocks the others.
+        Jobs whose lease ran out come first, then lane after lane the jobs that have been ready for
+        longest. A job whose analyser crashed or hung in its last allowed attempt becomes FAILED, so
+        that it never blocks the others.
         """
-        # an idle reader asks several times a second: it takes no lock for that
+        # an idle analyser asks several times a second; this query takes no lock
         if not self.is_any_ready(now=now):
             return None
         try:
             with self._database.write() as connection:
-                _bury_crashed(connection, now, max_attempts)
+                _fail_crashed(connection, now, max_attempts)
                 turn = connection.execute(WHOSE_TURN, _at(now)).scalar()
                 if turn is None:
                     return None
                 held = {"owner": owner, "until": now + lease, "most_attempts": max_attempts}
                 claimed = as_values(Job, connection.execute(CLAIMS[turn], _at(now) | held))
                 for job in claimed:
-                    note(connection, job.id, now, "claimed", f"try {job.attempts}, by {owner}")
+                    note(
+                        connection,
+                        job_id=job.id,
+                        at=now,
+                        event="claimed",
+                        detail=f"try {job.attempts}, by {owner}",
+                    )
         except sa.exc.IntegrityError:
-            # PostgreSQL: another analyser began with another revision of the same series at this
-            # moment; ours waits
+            # PostgreSQL: another analyser claimed another revision of the same series at this
+            # moment (unique index on READING); ours waits
             return None
         return claimed[0] if claimed else None
 
     def is_overtaken(self, job: Job, *, now: datetime) -> bool:
-        """Whether a series of a lane before this one's is ready."""
+        """Whether a series in a lane that is served before this job's lane is ready."""
         has_waited = job.lane is Lane.LARGE and job.ready_at <= now - PATIENCE
         before = [lane for lane in Lane if lane < (Lane.ORDINARY if has_waited else job.lane)]
         if not before:
@@ -167,7 +176,7 @@ class AnalyserLedger:
             )
 
     def is_any_ready(self, *, now: datetime) -> bool:
-        """Whether a claim would find something to do."""
+        """Whether a claim would find a job."""
         with self._database.read() as connection:
             return connection.execute(WHOSE_TURN, _at(now)).scalar() is not None
 
@@ -182,22 +191,28 @@ class AnalyserLedger:
             return events_of(connection, job_id)
 
     def renew(self, job: Job, *, now: datetime, lease: timedelta) -> None:
-        """Hold the job for longer. Raises LeaseLost."""
+        """Extend the lease. Raises LeaseLost."""
         with self._database.write() as connection:
             _update_held(connection, job, lease_until=now + lease)
 
     def release(self, job: Job, *, now: datetime, why: str = "the process stops") -> None:
-        """Give the job back unread; the try does not count. Raises LeaseLost."""
+        """Give the job back unread; the attempt does not count. Raises LeaseLost."""
         with self._database.write() as connection:
             _update_held(
                 connection, job, state=JobState.WAITING, attempts=job.attempts - 1, **NO_LEASE
             )
-            note(connection, job.id, now, "released", f"by {job.lease_owner}: {why}")
+            note(
+                connection,
+                job_id=job.id,
+                at=now,
+                event="released",
+                detail=f"by {job.lease_owner}: {why}",
+            )
 
     def remark(self, job: Job, *, now: datetime, event: str, detail: str) -> None:
-        """A line in the story of a job that is being read."""
+        """Add an event to a job that is being read."""
         with self._database.write() as connection:
-            note(connection, job.id, now, event, detail)
+            note(connection, job_id=job.id, at=now, event=event, detail=detail)
 
     def finish(
         self,
@@ -211,10 +226,8 @@ class AnalyserLedger:
         destinations: Sequence[str],
         notify: Sequence[str] = (),
     ) -> None:
-        """DONE, with its results: each object owed to each of `destinations`, a notification to
-        each of `notify`.
-
-        Raises LeaseLost.
+        """The job is DONE. Each resulting object is owed to each of `destinations`, a notification
+        to each of `notify`. Raises LeaseLost.
 
         One transaction: a crash between DONE and the deliveries would lose a report for ever.
         """
@@ -230,13 +243,19 @@ class AnalyserLedger:
             for result in results:
                 _owe(
                     connection,
-                    job.id,
-                    result,
-                    notify if result.kind == NOTIFICATION else destinations,
-                    now,
+                    job_id=job.id,
+                    result=result,
+                    destinations=notify if result.kind == NOTIFICATION else destinations,
+                    now=now,
                 )
             names = ", ".join([*destinations, *notify]) or "no destination"
-            note(connection, job.id, now, "done", f"{len(results)} results for {names}")
+            note(
+                connection,
+                job_id=job.id,
+                at=now,
+                event="done",
+                detail=f"{len(results)} results for {names}",
+            )
 
     def refuse(
         self,
@@ -249,11 +268,11 @@ class AnalyserLedger:
         destinations: Sequence[str] = (),
         notify: Sequence[str] = (),
     ) -> None:
-        """The series is not ours to read: an answer. `results`, if any, say so and are owed as by
-        `finish`. Raises LeaseLost.
+        """The series is not one that this node reads; the job is REFUSED. `results`, if any, are
+        documents that say so, owed as by `finish`. Raises LeaseLost.
 
-        A job that is retried and refused for the same reason makes the same document again: it is
-        owed already.
+        A job that is retried and refused for the same reason makes the same document again: its
+        deliveries exist already.
         """
         with self._database.write() as connection:
             _update_held(
@@ -263,12 +282,12 @@ class AnalyserLedger:
                 if not _is_known(connection, result):
                     _owe(
                         connection,
-                        job.id,
-                        result,
-                        notify if result.kind == NOTIFICATION else destinations,
-                        now,
+                        job_id=job.id,
+                        result=result,
+                        destinations=notify if result.kind == NOTIFICATION else destinations,
+                        now=now,
                     )
-            note(connection, job.id, now, "refused", f"{reason}: {detail}")
+            note(connection, job_id=job.id, at=now, event="refused", detail=f"{reason}: {detail}")
 
     def previous_result(self, job: Job, kind: str) -> Result | None:
         """The newest result of this kind ("sr", "notification") that an earlier revision of the
@@ -285,9 +304,9 @@ class AnalyserLedger:
             found = as_values(Result, connection.execute(earlier))
         return found[0] if found else None
 
-    def earlier_recipients(self, job: Job) -> set[str]:
-        """The destinations to which results of an earlier revision of the same series are, or were,
-        owed.
+    def earlier_destinations(self, job: Job) -> set[str]:
+        """The destinations that have a delivery, in any state, of an earlier revision of the same
+        series.
         """
         query = (
             sa.select(deliveries.c.destination)
@@ -300,8 +319,8 @@ class AnalyserLedger:
     def fail(
         self, job: Job, *, now: datetime, reason: str, detail: str, retry_at: datetime | None
     ) -> None:
-        """This try failed. FAILED if retry_at is None or it was the last one allowed, else ready
-        again then. Raises LeaseLost.
+        """This attempt failed. The job is FAILED if retry_at is None or this was the last attempt
+        allowed, else ready again at retry_at. Raises LeaseLost.
         """
         with self._database.write() as connection:
             is_last = jobs.c.attempts >= jobs.c.max_attempts
@@ -317,7 +336,7 @@ class AnalyserLedger:
                 connection, job, state=state, reason=reason, detail=detail, **values, **NO_LEASE
             )
             event = "failed" if left.state is JobState.FAILED else "try failed"
-            note(connection, job.id, now, event, f"{reason}: {detail}")
+            note(connection, job_id=job.id, at=now, event=event, detail=f"{reason}: {detail}")
 
 
 def _earlier_revision(job: Job) -> sa.ColumnElement[bool]:
@@ -328,11 +347,9 @@ def _earlier_revision(job: Job) -> sa.ColumnElement[bool]:
     )
 
 
-def _bury_crashed(connection: sa.Connection, now: datetime, max_attempts: int) -> None:
-    """The dead letters: jobs that took their process down, or hung in it, each time they were
-    tried.
-    """
-    buried = connection.execute(
+def _fail_crashed(connection: sa.Connection, now: datetime, max_attempts: int) -> None:
+    """Jobs whose analyser crashed, or hung until the lease ran out, in every allowed attempt."""
+    crashed = connection.execute(
         sa.update(jobs)
         .where(
             jobs.c.state == JobState.READING,
@@ -342,18 +359,24 @@ def _bury_crashed(connection: sa.Connection, now: datetime, max_attempts: int) -
         .values(
             state=JobState.FAILED,
             reason=CRASHED,
-            detail="the process that read it ended without a word, each time",
+            detail="the analyser crashed or hung on every attempt",
             **NO_LEASE,
         )
         .returning(jobs.c.id, jobs.c.attempts)
     ).all()
-    for row in buried:
-        note(connection, row.id, now, "failed", f"{CRASHED} {row.attempts} times")
+    for row in crashed:
+        note(
+            connection,
+            job_id=row.id,
+            at=now,
+            event="failed",
+            detail=f"{CRASHED} {row.attempts} times",
+        )
 
 
 def _update_held(connection: sa.Connection, job: Job, **values: Any) -> Job:
-    """Owner and number of tries name one claim: a process that was overtaken holds another pair,
-    and changes nothing.
+    """Owner and number of attempts identify one claim. A process whose lease was taken over no
+    longer matches, and changes nothing.
     """
     rows = connection.execute(
         sa.update(jobs)
@@ -381,6 +404,7 @@ def _is_known(connection: sa.Connection, result: Result) -> bool:
 
 def _owe(
     connection: sa.Connection,
+    *,
     job_id: int,
     result: Result,
     destinations: Sequence[str],

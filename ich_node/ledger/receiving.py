@@ -1,8 +1,8 @@
 """The receiver's part of the ledger: objects arrive, and a series becomes a job."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -17,7 +17,6 @@ from ich_node.ledger.rows import Instance, Job
 from ich_node.ledger.states import Added, JobState, Lane
 from ich_node.ledger.tables import as_values, columns_of, instances, jobs
 
-Outcome = TypeVar("Outcome")
 TRIES = 5
 # A head of ordinary slices has 20 to 60 objects. A series of thin slices takes as long to read as
 # many of these.
@@ -82,7 +81,8 @@ INSERT = (
 )
 
 
-class Arrival(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
     """The arguments of `add`."""
 
     instance: Instance
@@ -97,13 +97,13 @@ class ReceiverLedger:
     commitments: for the answers of destinations that come to the listener.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, *, database: Database) -> None:
         self._database = database
-        self._group_commit = GroupCommit(self._add_all)
+        self._group_commit = GroupCommit(write=self._add_all)
         self._join = database.prepare(JOIN_AS_NEW)
         self._join_urgently = database.prepare(JOIN_AS_NEW.values(lane=Lane.URGENT))
         self._insert = database.prepare(INSERT)
-        self.commitments = CommitmentLedger(database)
+        self.commitments = CommitmentLedger(database=database)
 
     def add(
         self, instance: Instance, *, ready_at: datetime, max_wait: timedelta, urgent: bool = False
@@ -114,7 +114,9 @@ class ReceiverLedger:
         revision, which covers all objects of the series. The job becomes ready at ready_at, but not
         later than max_wait after its first object. One urgent object makes it urgent.
         """
-        return self._group_commit(Arrival(instance, ready_at, max_wait, urgent))
+        return self._group_commit(
+            Arrival(instance=instance, ready_at=ready_at, max_wait=max_wait, urgent=urgent)
+        )
 
     def _add_all(self, arrivals: Sequence[Arrival]) -> list[Added]:
         """Two transactions. If the second one fails, objects of the first are recorded although
@@ -122,7 +124,7 @@ class ReceiverLedger:
         """
         joined = self._join_all(arrivals)
         unusual = [one for one, has_joined in zip(arrivals, joined, strict=True) if not has_joined]
-        outcomes = iter(_again(self._add_unusual, unusual) if unusual else ())
+        outcomes = iter(self._add_unusual(unusual) if unusual else ())
         return [Added.NEW if has_joined else next(outcomes) for has_joined in joined]
 
     def _join_all(self, arrivals: Sequence[Arrival]) -> list[bool]:
@@ -135,20 +137,15 @@ class ReceiverLedger:
         try:
             with self._database.write() as connection:
                 cursor = connection.connection.cursor()
-                return [self._joins_as_new(cursor, *arrival) for arrival in arrivals]
+                return [self._joins_as_new(cursor, arrival) for arrival in arrivals]
         except self._database.driver_error:
             return [False] * len(arrivals)
 
-    def _joins_as_new(
-        self,
-        cursor: DBAPICursor,
-        instance: Instance,
-        ready_at: datetime,
-        _: timedelta,
-        urgent: bool,
-    ) -> bool:
-        values = {**vars(instance), **_of_series(instance), "at": ready_at}
-        (self._join_urgently if urgent else self._join).execute(cursor, values)
+    def _joins_as_new(self, cursor: DBAPICursor, arrival: Arrival) -> bool:
+        instance = arrival.instance
+        join = self._join_urgently if arrival.urgent else self._join
+        values = {**vars(instance), **_of_series(instance), "at": arrival.ready_at}
+        join.execute(cursor, values)
         row = cursor.fetchone()
         if row is None:
             return False
@@ -159,8 +156,18 @@ class ReceiverLedger:
         """Add objects of any kind: the first of a series, a duplicate, another version, a late
         one.
         """
-        with self._database.write() as connection:
-            return [_add(connection, *arrival) for arrival in arrivals]
+        for _ in range(TRIES):
+            try:
+                with self._database.write() as connection:
+                    return [_add(connection, arrival) for arrival in arrivals]
+            except sa.exc.IntegrityError:
+                # PostgreSQL: another receiver recorded the same object, or opened the same
+                # revision, at this moment
+                continue
+        raise Unavailable(
+            f"{arrivals[0].instance.sop_instance_uid}: other processes keep adding to its series;"
+            " try again"
+        )
 
     def series_positions(self, series_instance_uid: str) -> list[tuple[str | None, float | None]]:
         """(orientation, position in mm) of each object of the series' newest open job; empty if
@@ -207,29 +214,8 @@ class ReceiverLedger:
             )
 
 
-def _again(
-    add: Callable[[Sequence[Arrival]], list[Outcome]], arrivals: Sequence[Arrival]
-) -> list[Outcome]:
-    for _ in range(TRIES):
-        try:
-            return add(arrivals)
-        except sa.exc.IntegrityError:
-            # PostgreSQL: another receiver recorded the same object, or opened the same revision, at
-            # this moment
-            continue
-    raise Unavailable(
-        f"{arrivals[0].instance.sop_instance_uid}: other processes keep adding to its series; try"
-        " again"
-    )
-
-
-def _add(
-    connection: sa.Connection,
-    instance: Instance,
-    ready_at: datetime,
-    max_wait: timedelta,
-    urgent: bool,
-) -> Added:
+def _add(connection: sa.Connection, arrival: Arrival) -> Added:
+    instance = arrival.instance
     known = set(
         connection.execute(VERSIONS, {"sop_instance_uid": instance.sop_instance_uid}).scalars()
     )
@@ -240,46 +226,27 @@ def _add(
     newest, objects = (
         connection.execute(NEWEST_REVISION, _of_series(instance)).first() or NO_REVISION
     )
-    revision = newest if _joins(connection, instance, newest, ready_at, urgent) else newest + 1
+    revision = newest if _joins(connection, arrival, newest) else newest + 1
     if revision > newest:
-        lane = (
-            Lane.URGENT
-            if urgent
-            else Lane.LARGE
-            if objects >= MOST_ORDINARY_OBJECTS
-            else Lane.ORDINARY
-        )
-        _open_job(
-            connection, instance, revision, ready_at, max_wait, lane=lane, objects=objects + 1
-        )
+        _open_job(connection, arrival, revision=revision, objects=objects + 1)
     connection.execute(INSERT, {**vars(instance), "revision": revision})
     return Added.NEW_VERSION if known else Added.NEW
 
 
-def _joins(
-    connection: sa.Connection, instance: Instance, revision: int, ready_at: datetime, urgent: bool
-) -> bool:
+def _joins(connection: sa.Connection, arrival: Arrival, revision: int) -> bool:
     """Join this revision if it is open; whether it was."""
     grown = {
-        **_of_series(instance),
+        **_of_series(arrival.instance),
         "of_revision": revision,
-        "at": ready_at,
-        "received_at": instance.received_at,
+        "at": arrival.ready_at,
+        "received_at": arrival.instance.received_at,
     }
-    return connection.execute(JOIN_URGENTLY if urgent else JOIN, grown).rowcount == 1
+    return connection.execute(JOIN_URGENTLY if arrival.urgent else JOIN, grown).rowcount == 1
 
 
-def _open_job(
-    connection: sa.Connection,
-    instance: Instance,
-    revision: int,
-    ready_at: datetime,
-    max_wait: timedelta,
-    *,
-    lane: Lane,
-    objects: int,
-) -> None:
-    ready_by = instance.received_at + max_wait
+def _open_job(connection: sa.Connection, arrival: Arrival, *, revision: int, objects: int) -> None:
+    instance = arrival.instance
+    ready_by = instance.received_at + arrival.max_wait
     job_id = connection.execute(
         sa.insert(jobs)
         .values(
@@ -288,12 +255,12 @@ def _open_job(
             series_instance_uid=instance.series_instance_uid,
             revision=revision,
             attempts=0,
-            ready_at=min(ready_at, ready_by),
+            ready_at=min(arrival.ready_at, ready_by),
             ready_by=ready_by,
             first_received_at=instance.received_at,
             last_received_at=instance.received_at,
             source=instance.source,
-            lane=lane,
+            lane=_first_lane(urgent=arrival.urgent, objects=objects),
             objects=objects,
             objects_looked_at=0,
         )
@@ -301,11 +268,17 @@ def _open_job(
     ).scalar_one()
     note(
         connection,
-        job_id,
-        instance.received_at,
-        "received",
-        f"first object of revision {revision}, from {instance.source}",
+        job_id=job_id,
+        at=instance.received_at,
+        event="received",
+        detail=f"first object of revision {revision}, from {instance.source}",
     )
+
+
+def _first_lane(*, urgent: bool, objects: int) -> Lane:
+    if urgent:
+        return Lane.URGENT
+    return Lane.LARGE if objects > MOST_ORDINARY_OBJECTS else Lane.ORDINARY
 
 
 def _of_series(instance: Instance) -> dict[str, str]:

@@ -11,7 +11,7 @@ from ich_node.ledger.states import SETTLED, JobState
 from ich_node.ledger.tables import deliveries, instances, job_events, jobs, results
 
 ENDED = (JobState.DONE, JobState.REFUSED, JobState.CANCELLED)
-# Somebody may want to try it again: it goes by age, never for want of room.
+# FAILED jobs may be retried: they expire by age only, never to make room.
 ENDED_OR_FAILED = (*ENDED, JobState.FAILED)
 
 
@@ -19,17 +19,57 @@ def sweepable_series(
     connection: sa.Connection, *, idle_since: datetime, failed_too: bool, limit: int
 ) -> Sequence[sa.Row[Any]]:
     """Study and series UIDs of what can be swept, the oldest first."""
-    states = ENDED_OR_FAILED if failed_too else ENDED
-    return connection.execute(_sweepable(states, idle_since).limit(limit)).all()
+    return connection.execute(_sweepable(_states(failed_too), idle_since).limit(limit)).all()
 
 
 def sweep_series(
     connection: sa.Connection, series: sa.Row[Any], *, failed_too: bool, now: datetime
 ) -> list[str]:
-    """Forget the files of a series that was found sweepable; their paths. None of them if it got
-    objects or work since then.
+    """Forget the files of a series that `sweepable_series` found; their paths. None if one of its
+    revisions is waiting or being read by now.
     """
-    return _sweep(connection, series, ENDED_OR_FAILED if failed_too else ENDED, now)
+    mine = sa.and_(
+        jobs.c.series_instance_uid == series.series_instance_uid,
+        jobs.c.study_instance_uid == series.study_instance_uid,
+    )
+    locked = connection.execute(
+        sa.select(jobs.c.id, jobs.c.state, jobs.c.revision).where(mine).with_for_update()
+    ).all()
+    if any(row.state not in _states(failed_too) for row in locked):
+        return []
+    ids = [row.id for row in locked]
+    # Only up to the revisions that are locked: an object that arrives at this moment opens another
+    # one.
+    forgotten = (
+        sa.delete(instances)
+        .where(
+            instances.c.series_instance_uid == series.series_instance_uid,
+            instances.c.study_instance_uid == series.study_instance_uid,
+            instances.c.revision <= max(row.revision for row in locked),
+        )
+        .returning(instances.c.path)
+    )
+    paths = list(connection.execute(forgotten).scalars())
+    paths += connection.execute(
+        sa.select(results.c.path)
+        .join(jobs, jobs.c.id == results.c.job_id)
+        .where(results.c.job_id.in_(ids), jobs.c.swept_at.is_(None))
+    ).scalars()
+    newly = connection.execute(
+        sa.update(jobs)
+        .where(jobs.c.id.in_(ids), jobs.c.swept_at.is_(None))
+        .values(swept_at=now)
+        .returning(jobs.c.id)
+    ).scalars()
+    for job_id in newly.all():
+        note(
+            connection,
+            job_id=job_id,
+            at=now,
+            event="swept",
+            detail="its files are removed; the job and its events stay",
+        )
+    return paths
 
 
 def is_any_prunable(connection: sa.Connection, *, swept_before: datetime) -> bool:
@@ -37,7 +77,9 @@ def is_any_prunable(connection: sa.Connection, *, swept_before: datetime) -> boo
 
 
 def prune(connection: sa.Connection, *, swept_before: datetime, limit: int) -> int:
-    """Delete the rows of up to `limit` jobs, with their results, deliveries and events; how many."""
+    """Delete the rows of up to `limit` jobs, with their results, deliveries and events; how
+    many.
+    """
     ids = list(
         connection.execute(
             _prunable(swept_before).limit(limit).with_for_update(skip_locked=True)
@@ -77,6 +119,10 @@ def _prunable(swept_before: datetime) -> sa.Select[Any]:
     )
 
 
+def _states(failed_too: bool) -> tuple[JobState, ...]:
+    return ENDED_OR_FAILED if failed_too else ENDED
+
+
 def _sweepable(states: tuple[JobState, ...], idle_since: datetime) -> sa.Select[Any]:
     other = jobs.alias("other")
     same_series = sa.and_(
@@ -93,7 +139,7 @@ def _sweepable(states: tuple[JobState, ...], idle_since: datetime) -> sa.Select[
             same_series, (deliveries.c.state.not_in(SETTLED)) | (deliveries.c.sent_at >= idle_since)
         )
     )
-    # a series once: at its first revision that is left
+    # each series once: at its first revision that is not swept
     earlier = sa.select(other.c.id).where(
         same_series, other.c.swept_at.is_(None), other.c.revision < jobs.c.revision
     )
@@ -108,45 +154,3 @@ def _sweepable(states: tuple[JobState, ...], idle_since: datetime) -> sa.Select[
         )
         .order_by(jobs.c.last_received_at)
     )
-
-
-def _sweep(
-    connection: sa.Connection, series: sa.Row[Any], states: tuple[JobState, ...], now: datetime
-) -> list[str]:
-    """The paths of one series; none if it has come to life since it was looked for."""
-    mine = sa.and_(
-        jobs.c.series_instance_uid == series.series_instance_uid,
-        jobs.c.study_instance_uid == series.study_instance_uid,
-    )
-    locked = connection.execute(
-        sa.select(jobs.c.id, jobs.c.state, jobs.c.revision).where(mine).with_for_update()
-    ).all()
-    if any(row.state not in states for row in locked):
-        return []
-    ids = [row.id for row in locked]
-    # Not "all of the series": an object that arrives at this moment belongs to a revision that was
-    # not looked at.
-    forgotten = (
-        sa.delete(instances)
-        .where(
-            instances.c.series_instance_uid == series.series_instance_uid,
-            instances.c.study_instance_uid == series.study_instance_uid,
-            instances.c.revision <= max(row.revision for row in locked),
-        )
-        .returning(instances.c.path)
-    )
-    paths = list(connection.execute(forgotten).scalars())
-    paths += connection.execute(
-        sa.select(results.c.path)
-        .join(jobs, jobs.c.id == results.c.job_id)
-        .where(results.c.job_id.in_(ids), jobs.c.swept_at.is_(None))
-    ).scalars()
-    newly = connection.execute(
-        sa.update(jobs)
-        .where(jobs.c.id.in_(ids), jobs.c.swept_at.is_(None))
-        .values(swept_at=now)
-        .returning(jobs.c.id)
-    ).scalars()
-    for job_id in newly.all():
-        note(connection, job_id, now, "swept", "its files are removed; its story stays")
-    return paths

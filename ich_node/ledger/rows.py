@@ -1,4 +1,4 @@
-"""What the ledger gives back: frozen rows. UIDs and times, no patients."""
+"""Rows of the ledger as frozen dataclasses: UIDs and times, nothing about patients."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,13 +8,15 @@ from ich_node.ledger.states import DeliveryState, JobState, Lane
 
 
 class LeaseLost(IchNodeError):
-    """The lease ran out and the work belongs to another process now."""
+    """The lease ran out, and another process may hold the work now."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One received object. path: relative to the spool; source: the peer's name; orientation,
-    position_mm: for completeness.
+    """One received object.
+
+    path: relative to the spool; source: the peer's name in [[sources]]; orientation, position_mm:
+    to find out whether slices are missing.
     """
 
     sop_instance_uid: str
@@ -33,11 +35,10 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One series to be read, in one revision: all its objects that had arrived when this revision
-    was first claimed.
+    """One revision of a series: all objects that had arrived when it was first claimed.
 
-    content_at: fixed at the first claim and kept by every later one, so that doing the work twice
-    gives the same bytes. objects: how many it covers.
+    content_at: time of the first claim; later claims keep it, so that a second reading writes the
+    same bytes. objects: how many this revision covers.
     """
 
     id: int
@@ -64,10 +65,10 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkAnswer:
-    """What one engine with one bundle said of a slab, its HU shifted by shift_hu.
+    """What one engine with one bundle answered about a slab whose HU were shifted by shift_hu.
 
-    slab_sha256: of its slices' own hashes; likelihood: the map's rows, in 32-bit floats of this
-    machine.
+    slab_sha256: hash of the hashes of its slices; likelihood: the likelihood map in 32-bit floats
+    in this machine's byte order, `rows` rows.
     """
 
     slab_sha256: str
@@ -81,10 +82,9 @@ class NetworkAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a reading gave: a DICOM object (kind: "sr", "overlay" ...) or a notification. path:
-    relative to the spool.
+    """A result of a reading: a DICOM object (kind: "sr", "overlay" ...) or a notification.
 
-    A notification has a UID of its own, too, and no SOP class.
+    path: relative to the spool. A notification also has a UID, and an empty SOP class.
     """
 
     sop_instance_uid: str
@@ -99,8 +99,8 @@ class Result:
 class Delivery:
     """One Result owed to one destination.
 
-    first_at: since when it is owed (a retry by hand starts anew); transaction_uid: of the storage
-    commitment asked for last.
+    first_at: since when it is owed (an operator's retry sets it anew); transaction_uid: of the last
+    request for storage commitment.
     """
 
     id: int
@@ -123,7 +123,7 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """Somebody chose the bundle that reads from then on."""
+    """A bundle became active: who activated it, when and why."""
 
     at: datetime
     name: str
@@ -135,7 +135,7 @@ class Activation:
 
 @dataclass(frozen=True, kw_only=True)
 class JobEvent:
-    """One line of a job's story."""
+    """One event of a job."""
 
     at: datetime
     event: str

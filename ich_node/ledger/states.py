@@ -1,46 +1,61 @@
-"""The states of a Job and of a Delivery, and every way from one to the next.
+"""The states of a Job and of a Delivery, and every transition between them.
 
 ::
 
-    Job                                                  Delivery
+    Job
 
-         add                                                 finish
-          │                                                    │
-          ▼        cancel                                      ▼    claim_deliveries
-       WAITING ─────────────► CANCELLED                     PENDING ◄───────────────► SENDING ─┐ lease expired,
-        │   ▲                     │                            ▲         postpone      │  │ ▲   │ claimed again
-        │   │ release,            │                            │                       │  │ └───┘
-  claim │   │ fail with tries     │                            │ retry                 │  │ delivered
-        │   │ left                │ retry                      │                       │  ▼
-        ▼   │                     │ (→ WAITING)                └──────── FAILED ◄──────┘ SENT
-       READING ─┐ lease expired,  │                                             give_up
+         add
+          │
+          ▼        cancel
+       WAITING ─────────────► CANCELLED
+        │   ▲                     │
+        │   │ release,            │
+  claim │   │ fail with attempts  │
+        │   │ left                │ retry
+        ▼   │                     │ (→ WAITING)
+       READING ─┐ lease expired,  │
         │   ▲   │ claimed again   │
         │   └───┘                 │
         ├── finish ──► DONE       │
         ├── refuse ──► REFUSED ───┤
         └── fail, or the lease    │
-            of the last try ran   │
-            out ─────► FAILED ────┘
+            of the last attempt   │
+            expired ─► FAILED ────┘
 
-Where storage commitment is asked for, SENT comes later::
+    Delivery
+
+        finish
+          │
+          ▼    claim_deliveries
+       PENDING ◄───────────────► SENDING ─┐ lease expired,
+          ▲         postpone      │  │ ▲   │ claimed again
+          │                       │  │ └───┘
+          │ retry                 │  │ delivered
+          │                       │  ▼
+          └──────── FAILED ◄──────┘ SENT
+                          give_up
+
+Where storage commitment is requested, SENT comes later::
 
     SENDING ── stored ──► STORED ── commitment_answered: committed ──► SENT
        ▲                    │
-       └ claim_uncommitted ─┘  answered: not committed, or no answer in time; then postpone or give_up
+       └ claim_uncommitted ─┘  answered: not committed, or no answer in time;
+                               then postpone or give_up
 
-A notification that is due when a newer one of its series is owed to the same destination is not sent any more::
+A notification is not sent any more if the same destination gets a newer one about the series::
 
     PENDING ── claim_deliveries ──► SUPERSEDED
 
 Each arrow is one UPDATE whose WHERE names the state it starts from (and, out of READING and
-SENDING, who holds the lease), so a process that was overtaken changes nothing and is told so.
+SENDING, the owner of the lease). So a process that lost its lease changes nothing, and gets
+LeaseLost.
 """
 
 from enum import Enum, IntEnum, StrEnum, auto
 
 
 class JobState(StrEnum):
-    """Where a series is on its way."""
+    """The state of a job."""
 
     WAITING = "WAITING"
     READING = "READING"
@@ -51,38 +66,40 @@ class JobState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where a result is on its way to one destination."""
+    """The state of one result for one destination."""
 
     PENDING = "PENDING"
     SENDING = "SENDING"
     STORED = "STORED"
-    """The destination took it; that it keeps it, which we asked for, is not yet confirmed."""
+    """The destination took it; storage commitment is requested and not yet answered."""
     SENT = "SENT"
     FAILED = "FAILED"
     SUPERSEDED = "SUPERSEDED"
-    """A newer answer about the same series goes to the destination instead: the old one must not
-    arrive after it.
+    """A newer notification about the same series is sent instead; the old one must not arrive after
+    it.
     """
 
 
 class Lane(IntEnum):
-    """In which queue a ready series waits: the lower number is read first."""
+    """The queue in which a ready series waits: the lower number is read first."""
 
     URGENT = 0
-    """Its sender says so."""
+    """Its source is configured as urgent, or an object was sent with C-STORE priority HIGH."""
     SUSPECTED = 1
-    """What was read of it while it arrived is positive, and it is not large."""
+    """A preview is positive, and the series is not large."""
     ORDINARY = 2
     LARGE = 3
-    """So many objects that an ordinary one would wait for it: it waits itself, but not for ever."""
+    """It has so many objects that an ordinary series would wait too long for it: it lets ordinary
+    ones pass, for a limited time.
+    """
 
 
 SETTLED = (DeliveryState.SENT, DeliveryState.SUPERSEDED)
-"""Nothing is owed any more."""
+"""States in which nothing is owed any more."""
 
 
 class Added(Enum):
-    """What an arriving object was to the ledger."""
+    """What an arriving object was for the ledger."""
 
     NEW = auto()
     DUPLICATE = auto()

@@ -1,5 +1,5 @@
-"""The tables. A change here needs a migration in ich_node/ledger/migrations/versions; a test compares the
-two.
+"""The tables. A change here needs a migration in ich_node/ledger/migrations/versions; a test
+compares the two.
 """
 
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ from ich_node.ledger.states import DeliveryState, JobState, Lane
 
 Value = TypeVar("Value")
 
-# 3 million objects a day would use up 32 bits in two years; SQLite counts in 64 bits, but only what
-# is called INTEGER
+# 3 million objects a day would use up 32 bits in two years. SQLite counts in 64 bits, but only
+# columns of type INTEGER.
 ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 metadata = sa.MetaData(
@@ -30,8 +30,8 @@ metadata = sa.MetaData(
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """Aware datetimes in, UTC out. SQLite stores text without a zone, in which UTC sorts as it
-    should.
+    """Takes aware datetimes, gives UTC. SQLite stores UTC as text without a zone, which sorts by
+    time.
     """
 
     impl = sa.DateTime(timezone=True)
@@ -56,7 +56,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
 
 
 class LaneNumber(sa.types.TypeDecorator[Lane]):
-    """A number in the database, because it is sorted by."""
+    """A Lane as a number, because jobs are sorted by it."""
 
     impl = sa.SmallInteger
     cache_ok = True
@@ -99,19 +99,18 @@ jobs = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("swept_at", UtcDateTime),
     sa.Column("lane", LaneNumber, nullable=False),
-    # of all revisions up to this one; and how many of them were looked at while the series arrived,
-    # until when by somebody
+    # objects: of all revisions up to this one; objects_looked_at: how many the last preview
+    # covered; looked_at_until: when the claim of a running preview ends
     sa.Column("objects", sa.Integer, nullable=False),
     sa.Column("objects_looked_at", sa.Integer, nullable=False),
     sa.Column("looked_at_until", UtcDateTime),
     sa.UniqueConstraint("series_instance_uid", "study_instance_uid", "revision"),
-    # the queue: of one lane what has been ready for longest is one step away, however long the
-    # table
+    # the queue: finds what has been ready for longest in a lane in one step, however long the table
     sa.Index("ix_jobs_state_lane_ready_at", "state", "lane", "ready_at"),
     sa.Index("ix_jobs_state_lease_until", "state", "lease_until"),
     sa.Index("ix_jobs_swept_at", "swept_at"),
 )
-# Never two readings of one series at a time: the database itself says no.
+# The database itself prevents two readings of one series at a time.
 sa.Index(
     "uq_jobs_reading",
     jobs.c.series_instance_uid,
@@ -121,7 +120,7 @@ sa.Index(
     postgresql_where=jobs.c.state == JobState.READING,
 )
 
-# In a ledger of years, those whose files are still there are few.
+# In a ledger of years only few jobs are not swept.
 sa.Index(
     "ix_jobs_unswept",
     jobs.c.last_received_at,
@@ -159,8 +158,8 @@ results = sa.Table(
     metadata,
     sa.Column("id", ID, primary_key=True),
     sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, index=True),
-    # one UID, one object: other bytes under a UID that was given away already are a bug that must
-    # not reach a PACS
+    # One UID, one object: other bytes under a UID that was used before are a bug that must not
+    # reach a PACS.
     sa.Column("sop_instance_uid", sa.Text, nullable=False, unique=True),
     sa.Column("sop_class_uid", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
@@ -190,8 +189,8 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_state_lease_until", "state", "lease_until"),
 )
 
-# What the network said of a slab: an intermediate result, kept for as long as its series may ask
-# for it again.
+# Answers of the network about slabs: intermediate results, kept for as long as a reading of the
+# series may need them again.
 answers = sa.Table(
     "answers",
     metadata,
@@ -238,7 +237,9 @@ activations = sa.Table(
 
 
 def columns_of(value: type[Any], *tables: sa.Table) -> list[sa.Column[Any]]:
-    """For each field of the dataclass the column of that name, from the first table that has one."""
+    """For each field of the dataclass the column of that name, from the first table that has
+    one.
+    """
     return [
         next(table.c[field.name] for table in tables if field.name in table.c)
         for field in fields(value)

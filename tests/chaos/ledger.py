@@ -17,13 +17,17 @@ COMMITMENT = timedelta(seconds=10)  # of the harness' configuration
 SHORTENED = (
     "UPDATE deliveries SET next_at = :now WHERE state = 'PENDING' AND next_at > :now",
     "UPDATE deliveries SET next_at = :answered WHERE state = 'STORED' AND next_at > :answered",
-    "UPDATE jobs SET ready_at = :now WHERE state = 'WAITING' AND ready_at > :now AND content_at IS NOT NULL",
+    "UPDATE jobs SET ready_at = :now"
+    " WHERE state = 'WAITING' AND ready_at > :now AND content_at IS NOT NULL",
 )
 ENDED = (
     "UPDATE deliveries SET lease_until = :now WHERE state = 'SENDING' AND lease_owner = :owner",
     "UPDATE jobs SET lease_until = :now WHERE state = 'READING' AND lease_owner = :owner",
 )
-HELD = "SELECT lease_owner FROM deliveries WHERE state = 'SENDING' UNION SELECT lease_owner FROM jobs WHERE state = 'READING'"
+HELD = (
+    "SELECT lease_owner FROM deliveries WHERE state = 'SENDING'"
+    " UNION SELECT lease_owner FROM jobs WHERE state = 'READING'"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

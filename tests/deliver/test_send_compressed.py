@@ -1,5 +1,5 @@
-"""Images are sent compressed to a peer that accepts it, and uncompressed to others; the pixels are
-the same.
+"""Pictures travel compressed where the peer takes that, and decompressed where it does not; the
+same pixels either way.
 """
 
 from collections.abc import Iterator

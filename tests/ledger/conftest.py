@@ -1,5 +1,5 @@
-"""Every test of the ledger runs on SQLite and on a real PostgreSQL; a test about one of them asks for
-its URL.
+"""Every test of the ledger runs on SQLite and on a real PostgreSQL; a test about one of them asks
+for its URL.
 
 The schema is made once for each of them; a test gets a copy.
 """

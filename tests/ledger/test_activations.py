@@ -1,4 +1,4 @@
-"""Which bundle reads, and who said so."""
+"""Which bundle is active, and who activated it."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_nobody_chose(ledger):
 
 
 def test_last_activation_holds(ledger):
-    """The last choice reads, and every earlier one is kept with who and why."""
+    """The last activation counts, and every earlier one is kept with who and why."""
     activate(ledger, "a", T0)
     activate(ledger, "b", T0 + SECOND)
     newest, oldest = ledger.activations.activations()

@@ -10,28 +10,28 @@ from tests.support.ledger_examples import add
 LONG = 60.0
 
 
-def woken_after(news, stop) -> float:
+def woken_after(changes, stop) -> float:
     began = time.monotonic()
-    news.wait(stop, LONG)
+    changes.wait(stop, LONG)
     return time.monotonic() - began
 
 
 def test_what_was_written_since_the_last_wait_ends_the_next_one(sqlite_url):
-    """Also what was written between the two, while the loop looked for work and did not find it."""
+    """Also what was written while the loop asked for work and did not find it."""
     ours, theirs = open_ledger(sqlite_url), open_ledger(sqlite_url)
-    with closing(ours.reading.changes()) as news:
+    with closing(ours.reading.changes()) as changes:
         add(theirs)
-        assert woken_after(news, threading.Event()) < LONG / 2
+        assert woken_after(changes, threading.Event()) < LONG / 2
     ours.dispose()
     theirs.dispose()
 
 
 def test_what_is_written_while_a_loop_waits_wakes_it(sqlite_url):
     ours, theirs = open_ledger(sqlite_url), open_ledger(sqlite_url)
-    with closing(ours.reading.changes()) as news:
+    with closing(ours.reading.changes()) as changes:
         writer = threading.Timer(0.2, add, [theirs])
         writer.start()
-        assert woken_after(news, threading.Event()) < LONG / 2
+        assert woken_after(changes, threading.Event()) < LONG / 2
         writer.join()
     ours.dispose()
     theirs.dispose()
@@ -41,14 +41,14 @@ def test_a_loop_that_is_to_stop_does_not_wait(url):
     """On either database."""
     ledger, stop = open_ledger(url), threading.Event()
     stop.set()
-    with closing(ledger.reading.changes()) as news:
-        assert woken_after(news, stop) < LONG / 2
+    with closing(ledger.reading.changes()) as changes:
+        assert woken_after(changes, stop) < LONG / 2
     ledger.dispose()
 
 
-def test_without_news_the_time_ends_the_wait(url):
+def test_without_a_change_the_time_ends_the_wait(url):
     """Time itself may have made a series ready."""
     ledger = open_ledger(url)
-    with closing(ledger.reading.changes()) as news:
-        news.wait(threading.Event(), 0.1)
+    with closing(ledger.reading.changes()) as changes:
+        changes.wait(threading.Event(), 0.1)
     ledger.dispose()

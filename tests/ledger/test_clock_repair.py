@@ -1,4 +1,4 @@
-"""A clock that is put back: nothing waits for the time that it showed before."""
+"""After the clock was set back nothing waits for the time that it showed before."""
 
 from ich_node.ledger import JobState
 from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish
@@ -8,34 +8,34 @@ LONGEST = 900 * SECOND
 BACK = T0 - 3 * HOUR
 
 
-def mend(ledger, *, now=BACK):
+def shorten(ledger, *, now=BACK):
     return ledger.maintenance.shorten_waits(now=now, longest=LONGEST)
 
 
 def test_a_series_waits_as_long_as_it_was_to_wait(ledger):
-    """Its quiet time, from now; what arrives later prolongs it by the new clock."""
+    """The quiet time, from now; an object that arrives later prolongs it by the new clock."""
     add(ledger, 1)
     assert claim(ledger, at=BACK + HOUR) is None
-    assert mend(ledger) == 1
+    assert shorten(ledger) == 1
     assert ledger.operator.list()[0].ready_at == BACK + QUIET
-    assert mend(ledger) == 0
+    assert shorten(ledger) == 0
     add(ledger, 2, at=BACK + 5 * SECOND)
     assert ledger.operator.list()[0].ready_at == BACK + 5 * SECOND + QUIET
     assert claim(ledger, at=BACK + 5 * SECOND + QUIET).state is JobState.READING
 
 
-def test_the_lease_of_a_reader_that_died_ends(ledger):
-    """Not after three hours."""
+def test_the_lease_of_an_analyser_that_crashed_ends(ledger):
+    """After the longest wait, not after three hours."""
     add(ledger, 1)
     claim(ledger)
-    assert mend(ledger) == 1
+    assert shorten(ledger) == 1
     assert claim(ledger, at=BACK + LONGEST - SECOND, owner="other") is None
     assert claim(ledger, at=BACK + LONGEST, owner="other").attempts == 2
 
 
 def test_deliveries_are_due_again(ledger):
-    """What was postponed goes out; what is being sent, or awaits the word of its peer, is taken
-    back in time.
+    """A postponed delivery is due; one that is being sent, or awaits storage commitment, can be
+    claimed again in time.
     """
     add(ledger, 1)
     finish(ledger, claim(ledger), destinations=("a", "b", "c"), count=1)
@@ -47,7 +47,7 @@ def test_deliveries_are_due_again(ledger):
     ledger.delivery.stored(
         [held["b"].id], owner="me", now=now, transaction_uid="2.25.1", answer_by=now + LONGEST
     )
-    assert mend(ledger) == 3
+    assert shorten(ledger) == 3
     due = ledger.delivery.claim_deliveries(owner="me", now=BACK, lease=LEASE, limit=9)
     assert [delivery.destination for delivery in due] == ["a"]
     later = BACK + LONGEST
@@ -67,9 +67,9 @@ def claim_all(ledger, *, at=T0 + QUIET):
     return claimed
 
 
-def test_a_clock_that_goes_right_changes_nothing(ledger):
+def test_a_correct_clock_changes_nothing(ledger):
     add(ledger, 1)
     add(ledger, 1, series="2.25.2")
     finish(ledger, claim(ledger), destinations=("a",))
     claim_all(ledger)
-    assert mend(ledger, now=T0 + QUIET) == 0
+    assert shorten(ledger, now=T0 + QUIET) == 0

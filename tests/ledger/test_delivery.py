@@ -10,7 +10,9 @@ DONE_AT = T0 + QUIET
 
 @pytest.fixture
 def owing(ledger):
-    """Two finished jobs, two results each, owed to two destinations; the second job a second later."""
+    """Two finished jobs, two results each, owed to two destinations; the second job a second
+    later.
+    """
     for number in (1, 2):
         add(ledger, series=f"2.25.{number}")
         finish(
@@ -32,7 +34,8 @@ def test_a_batch_is_one_destination_and_one_job(owing):
     first.
     """
     batches = [take(owing) for _ in range(5)]
-    assert [{(delivery.job_id, delivery.destination) for delivery in batch} for batch in batches] == [
+    kinds = [{(delivery.job_id, delivery.destination) for delivery in batch} for batch in batches]
+    assert kinds == [
         {(1, "pacs")}, {(1, "archive")}, {(2, "pacs")}, {(2, "archive")}, set(),
     ]  # fmt: skip
     assert [delivery.kind for delivery in batches[0]] == ["sr", "overlay"]
@@ -143,7 +146,7 @@ def test_expired_lease(owing):
 
 
 def test_renewed_lease(owing):
-    """A long batch is kept by renewing."""
+    """A sender keeps a long batch by renewing the lease."""
     batch = take(owing)
     owing.delivery.renew_deliveries(
         ids(batch), owner="host:1", now=DONE_AT + 60 * SECOND, lease=LEASE
@@ -169,7 +172,7 @@ def test_renewed_lease(owing):
     ids=["renew", "delivered", "postpone", "give up"],
 )
 def test_stale_sender_writes_nothing(owing, settle):
-    """A sender whose lease went to another is told so, and none of its batch changes."""
+    """A sender whose lease was taken over gets LeaseLost, and none of its batch changes."""
     batch = take(owing)
     owing.delivery.delivered(ids(batch)[:1], owner="host:1", now=DONE_AT)
     before = owing.operator.deliveries(1)
@@ -179,7 +182,7 @@ def test_stale_sender_writes_nothing(owing, settle):
 
 
 def ask(owing, transaction_uid="2.25.77", *, at=DONE_AT + 10 * SECOND):
-    """The first batch was taken, and its destination is asked whether it keeps it, for an hour."""
+    """The first batch was taken; storage commitment is requested, with an hour to answer."""
     batch = take(owing, at=at)
     owing.delivery.stored(
         ids(batch),
@@ -200,7 +203,7 @@ def states(owing, job_id=1, destination="pacs"):
 
 
 def test_committed_is_sent(owing):
-    """Taken is not sent; what the destination says that it keeps is, at the moment when it says so."""
+    """STORED is not SENT; committed objects are SENT at the time of the answer."""
     batch = ask(owing)
     assert states(owing) == [DeliveryState.STORED] * 2
     assert owing.delivery.commitments.awaits_commitment("2.25.77")
@@ -336,7 +339,8 @@ def test_objects_and_notifications_go_to_their_own(ledger):
         "results": [*results(job), told],
     }
     ledger.reading.finish(job, now=DONE_AT, destinations=("pacs",), notify=("ris",), **answer)
-    assert [(delivery.destination, delivery.kind) for delivery in ledger.operator.deliveries(job.id)] == [
+    owed = ledger.operator.deliveries(job.id)
+    assert [(delivery.destination, delivery.kind) for delivery in owed] == [
         ("pacs", "sr"), ("pacs", "overlay"), ("ris", "notification"),
     ]  # fmt: skip
 
@@ -373,7 +377,7 @@ def test_a_newer_notification_supersedes_what_was_not_told(ledger):
     first = notify(ledger, to=("ris", "worklist"))
     other = notify(ledger, series="2.25.2", at=DONE_AT + SECOND)
     second = notify(ledger, revision=2, positive=False, to=("ris",), at=DONE_AT + 30 * SECOND)
-    assert ledger.reading.earlier_recipients(second) == {"ris", "worklist"}
+    assert ledger.reading.earlier_destinations(second) == {"ris", "worklist"}
     assert (
         ledger.reading.previous_result(second, "notification").sop_instance_uid
         == f"2.25.8.{first.id}"

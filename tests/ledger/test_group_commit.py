@@ -1,5 +1,5 @@
-"""Writers that share a transaction: each gets its own outcome, whatever happens to the one that
-writes.
+"""Writers share a transaction, and each gets the outcome of its own item, also if the thread that
+writes fails.
 """
 
 import threading
@@ -38,12 +38,12 @@ class Writer:
 
 def outcomes(writer: Writer) -> list["Future[int]"]:
     """Of each of the numbers, the first of which is written alone."""
-    together, futures = GroupCommit(writer.write), [Future[int]() for _ in EIGHT]
+    commit, futures = GroupCommit(write=writer.write), [Future[int]() for _ in EIGHT]
 
     def work(number: int) -> None:
         try:
-            futures[number].set_result(together(number))
-        except BaseException as error:  # noqa: BLE001 - it is what is asked for
+            futures[number].set_result(commit(number))
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
             futures[number].set_exception(error)
 
     threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in EIGHT]
@@ -51,7 +51,7 @@ def outcomes(writer: Writer) -> list["Future[int]"]:
     wait_until(lambda: bool(writer.batches), what="the first")
     for thread in threads[1:]:
         thread.start()
-    wait_until(lambda: len(together._queue) == len(EIGHT) - 1, what="the others")
+    wait_until(lambda: len(commit._queue) == len(EIGHT) - 1, what="the others")
     writer.gate.set()
     for thread in threads:
         thread.join(30)

@@ -1,4 +1,4 @@
-"""In a ledger of years each question finds its rows by an index."""
+"""In a ledger with many jobs each query finds its rows by an index."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -18,10 +18,10 @@ from tests.ledger.conftest import BACKENDS
 from tests.support.ledger_examples import T0, add, claim, finish
 
 ENDED_JOBS = 3_000
-QUESTIONS: dict[str, Callable[[datetime], Any]] = {
+QUERIES: dict[str, Callable[[datetime], Any]] = {
     "whose turn": lambda now: WHOSE_TURN.params(_at(now)),
     "claim": lambda now: _longest_ready(TURNS[4]).params(_at(now)),
-    "what arrives": lambda now: GROWN.params(now=now),
+    "a preview": lambda now: GROWN.params(now=now),
     "due deliveries": lambda now: (
         _due(deliveries.c.id, first=_urgent_first({})).limit(1).params(now=now)
     ),
@@ -47,10 +47,10 @@ def engine(request, new_ledger):
     engine.dispose()
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_no_question_reads_a_whole_table(engine, question):
+@pytest.mark.parametrize("query", QUERIES)
+def test_no_query_reads_a_whole_table(engine, query):
     """EXPLAIN names an index for every step in jobs and deliveries."""
-    statement = QUESTIONS[question](T0 + timedelta(minutes=1)).compile(
+    statement = QUERIES[query](T0 + timedelta(minutes=1)).compile(
         engine, compile_kwargs={"literal_binds": True}
     )
     is_sqlite = engine.dialect.name == "sqlite"
@@ -68,7 +68,7 @@ def test_no_question_reads_a_whole_table(engine, question):
     assert any("jobs" in step or "deliveries" in step for step in plan)
 
 
-def test_a_question_without_an_index_is_noticed(engine):
+def test_a_query_without_an_index_is_noticed(engine):
     """The test above would fail."""
     with engine.connect() as connection:
         explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"

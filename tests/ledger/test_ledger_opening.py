@@ -64,9 +64,10 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date(new_url):
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         connection.exec_driver_sql(
-            "INSERT INTO jobs (state, study_instance_uid, series_instance_uid, revision, attempts, ready_at, ready_by,"
-            " first_received_at, last_received_at, source) VALUES ('WAITING', '2.25.9', '2.25.1', 1, 0,"
-            " '2026-01-01 00:00:00', '2026-01-01 00:15:00', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'ct')"
+            "INSERT INTO jobs (state, study_instance_uid, series_instance_uid, revision, attempts,"
+            " ready_at, ready_by, first_received_at, last_received_at, source)"
+            " VALUES ('WAITING', '2.25.9', '2.25.1', 1, 0, '2026-01-01 00:00:00',"
+            " '2026-01-01 00:15:00', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'ct')"
         )
     engine.dispose()
     ledger = open_ledger(url)
@@ -98,7 +99,9 @@ def test_folder_is_made_and_file_is_private(tmp_path):
 
 
 def test_commits_to_sqlite_are_durable(sqlite_url):
-    """Every connection writes ahead and syncs each commit, because an acknowledgement follows it."""
+    """Every connection writes ahead and syncs each commit, because an acknowledgement follows
+    it.
+    """
     engine = make_engine(sqlite_url, busy_seconds=1)
     with engine.connect() as connection:
         values = [

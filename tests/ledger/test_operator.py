@@ -1,4 +1,4 @@
-"""The operator looks and steps in."""
+"""The operator lists, retries, cancels and closes jobs."""
 
 import pytest
 
@@ -92,7 +92,7 @@ def test_close(ledger):
     ],
 )
 def test_what_cannot_be_done_is_said(ledger, action, state, words):
-    """A step that the state does not allow changes nothing and says why."""
+    """An action that the state does not allow changes nothing, and the error says why."""
     bring_to(ledger, state)
     before = (ledger.operator.get(1), ledger.operator.deliveries(1), ledger.operator.events(1))
     with pytest.raises(ConfigError, match=words):
@@ -106,7 +106,7 @@ def test_what_cannot_be_done_is_said(ledger, action, state, words):
 
 @pytest.mark.parametrize("action", ["retry", "cancel", "close"])
 def test_no_such_job(ledger, action):
-    """A number that is not in the ledger is said to be none."""
+    """The error names the number of a job that does not exist."""
     with pytest.raises(ConfigError, match="there is no job 7"):
         getattr(ledger.operator, action)(7, now=NOW)
     assert ledger.operator.get(7) is None

@@ -1,5 +1,5 @@
-"""The second and every later object of a series is recorded by the driver itself: its values, errors
-and transactions are those of all other writes.
+"""The second and every later object of a series is recorded by the driver itself: its values,
+errors and transactions are those of all other writes.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Series are looked at while they arrive, and what the network said is remembered."""
+"""Previews of series that still arrive, and the answers of the network that are kept."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ ANSWER = NetworkAnswer(
 )
 
 
-def look(ledger: Ledger, at=T0) -> Job | None:
+def preview(ledger: Ledger, at=T0) -> Job | None:
     return ledger.reading.previews.claim(now=at, until=at + LEASE)
 
 
@@ -26,43 +26,43 @@ def add_many(ledger, numbers, **other) -> None:
         add(ledger, number, **other)
 
 
-def test_only_a_series_that_has_grown_is_looked_at(ledger):
+def test_only_a_series_that_has_grown_gets_a_preview(ledger):
     """From four objects on, and again with a quarter more."""
     add_many(ledger, range(3))
-    assert look(ledger) is None
+    assert preview(ledger) is None
     add(ledger, 3)
-    job = look(ledger)
+    job = preview(ledger)
     ledger.reading.previews.finish(job, objects=4, suspected=False)
-    assert look(ledger) is None
+    assert preview(ledger) is None
     add_many(ledger, range(4, 8))
-    assert look(ledger).objects == 8
+    assert preview(ledger).objects == 8
 
 
-def test_one_process_looks_at_a_time(ledger):
-    """Until it says that it is done; one that died over it is followed only after its time."""
+def test_a_preview_is_made_by_one_process_at_a_time(ledger):
+    """If it crashes, no other process tries before its time is over."""
     add_many(ledger, range(4))
-    job = look(ledger)
-    assert look(ledger) is None
-    assert look(ledger, at=T0 + LEASE) is None, "ready by now: it is to be read, not looked at"
+    job = preview(ledger)
+    assert preview(ledger) is None
+    assert preview(ledger, at=T0 + LEASE) is None, "it is ready by now: to be read"
     add(ledger, 4, at=T0 + LEASE)
-    assert look(ledger, at=T0 + LEASE).id == job.id
+    assert preview(ledger, at=T0 + LEASE).id == job.id
 
 
-def test_a_look_that_was_broken_off_begins_anew(ledger):
-    """Nothing is counted as looked at."""
+def test_a_preview_that_was_released_begins_anew(ledger):
+    """No object counts as covered by a preview."""
     add_many(ledger, range(4))
-    job = look(ledger)
+    job = preview(ledger)
     ledger.reading.previews.release(job)
-    assert look(ledger) == job
+    assert preview(ledger) == job
 
 
-def test_a_series_that_is_ready_or_was_claimed_is_not_looked_at(ledger):
-    """It is the reading's turn."""
+def test_a_series_that_is_ready_or_was_claimed_gets_no_preview(ledger):
+    """It is to be read as a whole."""
     add_many(ledger, range(4))
-    assert look(ledger, at=T0 + QUIET) is None
+    assert preview(ledger, at=T0 + QUIET) is None
     job = claim(ledger)
     assert not ledger.reading.previews.is_open(job.id)
-    assert look(ledger) is None
+    assert preview(ledger) is None
 
 
 def test_a_suspected_series_changes_its_lane(ledger):
@@ -70,16 +70,18 @@ def test_a_suspected_series_changes_its_lane(ledger):
     add_many(ledger, range(4), series="2.25.1")
     add_many(ledger, range(4), series="2.25.2", urgent=True)
     for _ in range(2):
-        ledger.reading.previews.finish(look(ledger), objects=4, suspected=True)
+        ledger.reading.previews.finish(preview(ledger), objects=4, suspected=True)
     assert sorted(job.lane for job in ledger.operator.list()) == [Lane.URGENT, Lane.SUSPECTED]
 
 
 def test_a_large_series_stays_large_however_suspected(ledger):
-    """Nobody waits for it; and a suspected one that becomes large waits like any other."""
+    """A suspected series that becomes large leaves the suspected lane."""
     add_many(ledger, range(MOST_ORDINARY_OBJECTS + 1), series="2.25.1")
-    ledger.reading.previews.finish(look(ledger), objects=MOST_ORDINARY_OBJECTS + 1, suspected=True)
+    ledger.reading.previews.finish(
+        preview(ledger), objects=MOST_ORDINARY_OBJECTS + 1, suspected=True
+    )
     add_many(ledger, range(4), series="2.25.2")
-    ledger.reading.previews.finish(look(ledger), objects=4, suspected=True)
+    ledger.reading.previews.finish(preview(ledger), objects=4, suspected=True)
     assert [job.lane for job in ledger.operator.list()] == [Lane.SUSPECTED, Lane.LARGE]
     add_many(ledger, range(4, MOST_ORDINARY_OBJECTS + 1), series="2.25.2")
     assert [job.lane for job in ledger.operator.list()] == [Lane.LARGE, Lane.LARGE]
@@ -100,7 +102,7 @@ def test_answers_are_kept_by_slab_bundle_and_engine(ledger):
 
 
 def test_answers_are_forgotten_after_their_time(ledger):
-    """Those of later remain."""
+    """Later answers stay."""
     add_many(ledger, range(4))
     job = ledger.operator.list()[0]
     later = replace(ANSWER, slab_sha256="t" * 64)

@@ -104,8 +104,8 @@ def test_renewed_lease(ledger):
 @pytest.mark.parametrize("owner", ["host:1", "host:2"])
 @pytest.mark.parametrize("end", ENDS)
 def test_stale_worker_writes_nothing(ledger, end, owner):
-    """A worker that was overtaken, by another or by itself, is told so, and the job stays with its
-    new holder.
+    """A claim whose lease was taken over, by another process or by itself, gets LeaseLost; the job
+    stays with its new holder.
     """
     add(ledger)
     stale = claim(ledger, owner="host:1")
@@ -120,7 +120,7 @@ def test_stale_worker_writes_nothing(ledger, end, owner):
 @pytest.mark.parametrize("second", ENDS)
 @pytest.mark.parametrize("first", [end for end in ENDS if end != "renew"])
 def test_a_job_ends_once(ledger, first, second):
-    """After any end of a reading nothing more can be said about it."""
+    """After a reading has ended it cannot end again."""
     add(ledger)
     job = claim(ledger)
     ENDS[first](ledger, job, READY)
@@ -131,7 +131,9 @@ def test_a_job_ends_once(ledger, first, second):
 
 
 def test_finish(ledger):
-    """DONE comes with the answer, the results and one delivery of each result to each destination."""
+    """DONE comes with the answer, the results and one delivery of each result to each
+    destination.
+    """
     add(ledger)
     job = claim(ledger)
     finish(ledger, job, at=READY + SECOND, destinations=("pacs", "archive"))
@@ -217,7 +219,7 @@ def test_fail_is_tried_again_until_the_tries_are_used_up(ledger):
 
 
 def test_release_does_not_count(ledger):
-    """A process that is asked to stop gives its job back, and somebody else may begin at once."""
+    """A process that is asked to stop gives its job back, and another may claim it at once."""
     add(ledger)
     ledger.reading.release(claim(ledger), now=READY)
     job = claim(ledger, owner="host:2")
@@ -225,7 +227,7 @@ def test_release_does_not_count(ledger):
 
 
 def test_poison_does_not_block_the_queue(ledger):
-    """A series that kills its reader each time becomes a dead letter, and the next claim gets the
+    """A series that crashes the analyser on every attempt is FAILED, and the next claim gets the
     series behind it.
     """
     add(ledger, series="2.25.1")
@@ -251,7 +253,7 @@ def test_poison_does_not_block_its_next_revision(ledger):
 
 
 def test_journal(ledger):
-    """The journal tells a job's story in order."""
+    """The events of a job are in order."""
     add(ledger)
     ledger.reading.release(claim(ledger), now=READY)
     job = claim(ledger, at=READY + SECOND)

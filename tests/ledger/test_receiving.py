@@ -122,7 +122,9 @@ def test_late_object_opens_a_revision(ledger, end):
 
 
 def test_a_retried_revision_does_not_grow_beside_a_newer_one(ledger):
-    """A cancelled revision that is taken up again stays as it was; what arrives joins the newest."""
+    """A cancelled revision that is taken up again stays as it was; what arrives joins the
+    newest.
+    """
     add(ledger, 1)
     ledger.operator.cancel(1, now=T0)
     add(ledger, 2, at=T0 + 60 * SECOND)
@@ -205,7 +207,9 @@ def test_time_zone_is_required(ledger):
 
 
 def test_threads_add_to_one_series(ledger):
-    """Associations that carry the same series at once make one job that covers all their objects."""
+    """Associations that carry the same series at once make one job that covers all their
+    objects.
+    """
     with ThreadPoolExecutor(8) as threads:
         added = list(threads.map(lambda number: add(ledger, number % 40), range(80)))
     assert sorted(answer.name for answer in added) == ["DUPLICATE"] * 40 + ["NEW"] * 40

@@ -32,7 +32,7 @@ def deliver(ledger):
 
 
 def test_a_delivered_series_is_forgotten_once(ledger):
-    """Its objects and its results' files; the job, the results and the story stay."""
+    """The files of its objects and results; the job, its results and events stay."""
     add(ledger, 1)
     add(ledger, 2)
     job = claim(ledger)
@@ -61,7 +61,7 @@ def test_what_is_still_needed(ledger):
 
 @pytest.mark.parametrize("failed_too", [True, False])
 def test_failed_jobs_go_by_age_alone(ledger, failed_too):
-    """Somebody may want to try them again."""
+    """An operator may retry them."""
     add(ledger, 1)
     ledger.reading.fail(claim(ledger), now=T0 + QUIET, reason="bug", detail="", retry_at=None)
     assert bool(sweep(ledger, failed_too=failed_too)) == failed_too

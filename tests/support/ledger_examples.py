@@ -1,5 +1,5 @@
-"""Objects, times and the small steps that the ledger's tests are told in; functions at the end run
-in processes of their own.
+"""Objects, times and small steps for tests of the ledger. The functions at the end run in processes
+of their own.
 """
 
 import hashlib

@@ -34,7 +34,9 @@ SETTINGS = (
 
 @dataclass(kw_only=True)
 class Cluster:
-    """A server that can be stopped and started; each database that it makes has a name of its own."""
+    """A server that can be stopped and started; each database that it makes has a name of its
+    own.
+    """
 
     programs: Path
     folder: Path
@@ -117,7 +119,9 @@ def cluster() -> Iterator[Cluster]:
 
 
 def _programs() -> Path:
-    """The newest installed version's folder; without one the test is skipped, and in CI it fails."""
+    """The newest installed version's folder; without one the test is skipped, and in CI it
+    fails.
+    """
     versions = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if versions:
         return versions[-1].parent

@@ -12,7 +12,8 @@ COUNT_OBJECTS = """
 UPDATE jobs SET objects = (
     SELECT count(*) FROM instances
     WHERE instances.series_instance_uid = jobs.series_instance_uid
-    AND instances.study_instance_uid = jobs.study_instance_uid AND instances.revision <= jobs.revision
+    AND instances.study_instance_uid = jobs.study_instance_uid
+    AND instances.revision <= jobs.revision
 ) WHERE state = 'WAITING'
 """
 
