@@ -41,7 +41,7 @@ def write_untrained_bundle(path: Path, *, size_px: int = 64) -> None:
         name="untrained",
         network_spec=spec,
         input=InputSpec(size_px=size_px),
-        peak_rule=PeakRule(min_distance_px=10, min_likelihood=-100.0, min_prominence=0.0),
+        peak_rule=PeakRule(min_distance_px=64, min_likelihood=-100.0, min_prominence=0.0),
         calibration=Calibration(),
         operating_point=OperatingPoint(threshold=0.0),
         provenance=Provenance(source="a test", created="2026-01-01"),
@@ -68,7 +68,7 @@ class Bench:
             spool=self.spool,
             active_bundle=self.active_bundle,
             settings=AnalysisSettings(lease_seconds=60, max_attempts=2),
-            options=ReportOptions(),
+            options=ReportOptions(max_overlays=2),
             destinations=[
                 DicomDestination(name=name, ae_title="PACS", host="127.0.0.1", port=104)
                 for name in ("pacs", "archive")
