@@ -63,7 +63,8 @@ def main() -> None:
     datasets = make_study(seed=7).datasets()[middle]
     write_table(
         "decode",
-        f"A slice of 512 x 512 to Hounsfield units; {ROUNDS} rounds of {SLICES} slices of a phantom; all pixels are the same",
+        f"A slice of 512 x 512 to Hounsfield units; {ROUNDS} rounds of {SLICES} slices of a "
+        "phantom; all pixels are the same",
         [
             "syntax: decoder",
             "kB",
@@ -86,7 +87,8 @@ def main() -> None:
     )
     write_table(
         "preprocess",
-        f"A slice of 512 x 512 in Hounsfield units to network input, 3 channels; {ROUNDS} rounds of {SLICES} slices of a phantom",
+        f"A slice of 512 x 512 in Hounsfield units to network input, 3 channels; {ROUNDS} "
+        f"rounds of {SLICES} slices of a phantom",
         ["preprocessing", *TIMING_COLUMNS, "times faster", "by CPU"],
         preprocessing(list(read_series(make_study(seed=7).datasets()).slices[middle])),
         packages=["numpy", "scipy", "scikit-image"],

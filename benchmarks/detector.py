@@ -59,7 +59,8 @@ def main() -> None:
     rows += tuning(random_maps(), RULES["max"])
     write_table(
         "detector",
-        f"A likelihood map, made {SIZE_PX} x {SIZE_PX}, to peaks; {ROUNDS} rounds; all points are the same",
+        f"A likelihood map, made {SIZE_PX} x {SIZE_PX}, to peaks; {ROUNDS} rounds; all points "
+        "are the same",
         ["detector", *TIMING_COLUMNS, "times faster", "by CPU"],
         rows,
         packages=["numpy", "scipy", "scikit-image"],

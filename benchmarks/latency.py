@@ -96,7 +96,8 @@ def main(folders: Sequence[str]) -> None:
     rows = [row(study, measured[study.name][1:]) for study in studies]
     write_table(
         "latency",
-        f"From the last C-STORE to the results at the PACS; seconds, medians of {ROUNDS} rounds (and the longest)",
+        f"From the last C-STORE to the results at the PACS; seconds, medians of {ROUNDS} "
+        "rounds (and the longest)",
         [
             "series",
             "objects",

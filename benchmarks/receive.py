@@ -242,7 +242,8 @@ def report(runs: dict[tuple[str, int], list[Run]]) -> None:
         )
     write_table(
         "receive",
-        f"C-STORE of {IMAGES} uncompressed CT images of 526 kB from storescu over loopback, {ROUNDS} rounds",
+        f"C-STORE of {IMAGES} uncompressed CT images of 526 kB from storescu over loopback, "
+        f"{ROUNDS} rounds",
         [
             "senders at once",
             "receiver",

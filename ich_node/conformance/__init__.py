@@ -1,4 +1,4 @@
-"""The DICOM conformance statement (PS3.2), written from the code, so that it cannot differ from it."""
+"""The DICOM conformance statement (PS3.2), written from the code: the two cannot differ."""
 
 from ich_node import __version__
 from ich_node.conformance.acceptor import acceptor_lines

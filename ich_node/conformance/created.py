@@ -42,7 +42,8 @@ def created_lines() -> list[str]:
             " VR is left out, and left empty where it is of type 2.",
             f"Private attributes: {_private(one)}. Standard extended: Content Qualification"
             " (0018,9004) RESEARCH in documents.",
-            'Lossy compression is never applied; pixels are in RLE Lossless, uncompressed with `[report] compression = "none"`.',
+            "Lossy compression is never applied; pixels are in RLE Lossless, uncompressed with "
+            '`[report] compression = "none"`.',
             f"The SR class is one of {', '.join(uid(each) for each in SR_CLASSES.values())}; by"
             " default"
             f" {uid(SR_CLASSES[ReportOptions().sr_class])}. All coordinates are SCOORD.",

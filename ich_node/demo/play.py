@@ -1,4 +1,4 @@
-"""The demonstration: start the node, send a phantom, wait for the results, and compare the marks with
+"""The demonstration: start the node, send a phantom, wait for the results, compare the marks with
 the planted bleeds.
 """
 

@@ -31,7 +31,10 @@ class Judge:
         yield from self._lost(newest.values())
         for job in newest.values():
             if job.state is not JobState.DONE:
-                yield f"job {job.id}, the newest revision of a head that can be read, is {job.state}: {job.reason}, {job.detail}"
+                yield (
+                    f"job {job.id}, the newest revision of a head that can be read, is {job.state}:"
+                    f" {job.reason}, {job.detail}"
+                )
         for job in jobs:
             if job.state in (JobState.WAITING, JobState.READING):
                 yield f"job {job.id} is stuck as {job.state}"

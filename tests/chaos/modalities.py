@@ -34,7 +34,7 @@ HEAD_MM = 120.0
 
 @dataclass(kw_only=True)
 class Modalities:
-    """acknowledged: SOP Instance UID to the bytes of the data set that was answered with Success."""
+    """acknowledged: SOP Instance UID to the bytes of the data set, for each Success."""
 
     port: int
     rng: random.Random

@@ -54,7 +54,8 @@ def phantom(tmp_path_factory) -> Path:
 def config(tmp_path) -> Path:
     path = tmp_path / "config.toml"
     path.write_text(
-        f'[database]\nurl = "sqlite:///{tmp_path}/ledger.sqlite"\n[spool]\npath = "{tmp_path}/spool"\n'
+        f'[database]\nurl = "sqlite:///{tmp_path}/ledger.sqlite"\n'
+        f'[spool]\npath = "{tmp_path}/spool"\n'
         '[[destinations]]\nname = "pacs"\nae_title = "PACS"\nhost = "127.0.0.1"\nport = 1\n'
     )
     return path
@@ -210,7 +211,8 @@ def test_echo_answers_in_words(tmp_path):
     with pacs(calling_ae_titles=["SOMEBODY"]) as strict, pacs() as open_to_all:
         config.write_text(
             "".join(
-                f'[[destinations]]\nname = "{name}"\nae_title = "PACS"\nhost = "127.0.0.1"\nport = {port}\n'
+                f'[[destinations]]\nname = "{name}"\nae_title = "PACS"\n'
+                f'host = "127.0.0.1"\nport = {port}\n'
                 for name, port in (("strict", strict.port), ("open", open_to_all.port), ("down", 1))
             )
         )
@@ -233,12 +235,21 @@ def test_echo_answers_in_words(tmp_path):
 def add_job(tmp_path: Path, series: str, *, urgent: bool = False) -> None:
     open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite").receiving.add(
         Instance(
-            sop_instance_uid=f"{series}.1", sop_class_uid="1.2.840.10008.5.1.4.1.1.2", study_instance_uid="1.2",
-            series_instance_uid=series, transfer_syntax_uid="1.2.840.10008.1.2.1", sha256="0" * 64,
-            path=f"objects/00/{'0' * 64}.dcm", size_bytes=1, source="modality", received_at=NOW,
+            sop_instance_uid=f"{series}.1",
+            sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+            study_instance_uid="1.2",
+            series_instance_uid=series,
+            transfer_syntax_uid="1.2.840.10008.1.2.1",
+            sha256="0" * 64,
+            path=f"objects/00/{'0' * 64}.dcm",
+            size_bytes=1,
+            source="modality",
+            received_at=NOW,
         ),
-        ready_at=NOW + timedelta(days=40_000), max_wait=timedelta(days=40_000), urgent=urgent,
-    )  # fmt: skip
+        ready_at=NOW + timedelta(days=40_000),
+        max_wait=timedelta(days=40_000),
+        urgent=urgent,
+    )
 
 
 def run_json(config: Path, *arguments: object) -> Any:
@@ -282,7 +293,7 @@ def test_jobs_that_wait_in_another_lane_are_shown_so(tmp_path, config):
 
 
 def test_a_model_is_activated_and_rolled_back(tmp_path, config, untrained_bundle):
-    """The copy is kept under its hash, so the original may go; rollback returns to the one before."""
+    """The copy is kept under its hash, so the original may go; rollback returns to the previous."""
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
     first.write_bytes(untrained_bundle.read_bytes())
     assert "reading now" in ich_node("model", "list", config=config).stdout

@@ -93,7 +93,10 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path):
 
 def test_a_proxy_on_this_host_may_do_the_https(tmp_path):
     """Nobody is on the way."""
-    toml = f"{HEAD}kind = 'webhook'\nurl = 'http://127.0.0.1:8080/'\nsecret_file = 's'\nidentifiers = true"
+    toml = (
+        f"{HEAD}kind = 'webhook'\nurl = 'http://127.0.0.1:8080/'\n"
+        "secret_file = 's'\nidentifiers = true"
+    )
     assert load(tmp_path, toml).destinations[0].priority == 10
 
 
@@ -131,13 +134,15 @@ def test_check_config_says_where_results_go(tmp_path):
     """
     path = tmp_path / "config.toml"
     path.write_text(
-        f"{HEAD}kind = 'webhook'\nurl = 'https://h/path?key=hunter2'\nsecret_file = 's'\nonly_if_positive = true\n"
-        "[[destinations]]\nname = 'ris'\nkind = 'hl7'\nhost = 'h'\nport = 2575\nidentifiers = true\n"
+        f"{HEAD}kind = 'webhook'\nurl = 'https://h/path?key=hunter2'\nsecret_file = "
+        "'s'\nonly_if_positive = true\n"
+        "[[destinations]]\nname = 'ris'\nkind = 'hl7'\nhost = 'h'\nport = 2575\nidentifiers = "
+        "true\n"
     )
     said = CliRunner().invoke(app, ["--config", str(path), "check-config"]).output
     assert (
-        "sends notifications to a (webhook at https://h:443), of positive readings only, priority 10"
-        in said
+        "sends notifications to a (webhook at https://h:443), of positive readings only, "
+        "priority 10" in said
     )
     assert "sends notifications to ris (HL7 at h:2575) with patient and order, priority 10" in said
     assert "hunter2" not in said

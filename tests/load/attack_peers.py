@@ -1,7 +1,7 @@
 """The attacks of attacks.py against ich-node, DCMTK's storescp and Orthanc side by side: the table
 of docs/reliability.md.
 
-    .venv/bin/python -m tests.load.attack_peers [ATTACK ...]        # all of them; needs `make peers`
+    .venv/bin/python -m tests.load.attack_peers [ATTACK ...]   # all of them; needs `make peers`
 
 Each is started anew for each attack, with its own defaults for limits and deadlines. While it is
 attacked, a legitimate peer does a C-ECHO and a C-STORE, a second apart. Good means: both succeeded
@@ -55,7 +55,8 @@ def ich_node(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     config.write_text(
         f'[scp]\nbind_address = "127.0.0.1"\nport = {port}\n[database]\nurl = "sqlite:///{folder}/ledger.sqlite"\n'
         f'[spool]\npath = "{folder}/spool"\n'
-        '[[sources]]\nname = "attacker"\nae_title = "CT1"\nmax_associations = 10\n[[sources]]\nname = "ct"\nae_title = "CT2"\n'
+        '[[sources]]\nname = "attacker"\nae_title = "CT1"\nmax_associations = 10\n'
+        '[[sources]]\nname = "ct"\nae_title = "CT2"\n'
     )
     command = [sys.executable, "-m", "ich_node", "--config", str(config), "receive"]
     with running(command, port=port, log=folder / "log") as process:
@@ -64,7 +65,7 @@ def ich_node(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 
 @contextmanager
 def storescp(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """One association at a time is its default; --fork gives each a process, as its users run it."""
+    """By default it takes one association at a time; --fork gives each a process, as users run it."""
     port = free_port()
     command = [
         need("storescp"),

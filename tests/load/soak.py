@@ -239,7 +239,10 @@ class Soak:
         if restarts:
             yield f"{restarts} processes died"
         with self._ledger() as connection:
-            query = "SELECT state, reason, count(*) FROM jobs WHERE state != 'DONE' OR attempts != 1 GROUP BY 1, 2"
+            query = (
+                "SELECT state, reason, count(*) FROM jobs"
+                " WHERE state != 'DONE' OR attempts != 1 GROUP BY 1, 2"
+            )
             for state, reason, count in connection.execute(sa.text(query)):
                 yield f"{count} series ended as {state} ({reason}), or were tried more than once"
         yield from grown(self.samples)

@@ -19,7 +19,7 @@ from tests.support.peers import need
 
 
 def test_the_published_network_computes_what_ours_does_and_more():
-    """With our weights in its second blocks: the same logits and maps, for nearly twice the work."""
+    """With our weights in its second blocks: the same logits and maps, nearly twice the work."""
     torch.manual_seed(1)
     ours, theirs = MilNetwork(NetworkSpec()).eval(), PublishedNetwork().eval()
     weights = {

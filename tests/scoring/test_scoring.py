@@ -59,7 +59,7 @@ def test_a_point_in_two_boxes_finds_both():
 
 
 def test_edges():
-    """The first row and column belong to a box, the last do not: neighbouring boxes share no point."""
+    """The first row and column belong to a box, the last do not: neighbours share no point."""
     assert [holds(LEFT, point(*place)) for place in ((0, 0), (9.99, 9.99), (10, 5), (5, 10))] == [
         True,
         True,

@@ -61,7 +61,7 @@ def viewer(pacs: OrthancPeer) -> Iterator[str]:
 
 @pytest.fixture
 def keep() -> Callable[[bytes, str], None]:
-    """Keeps a screenshot for the documentation: in the folder ICH_NODE_PICTURES, if there is one."""
+    """Keeps a screenshot for the documentation in the folder ICH_NODE_PICTURES, if it is set."""
 
     def keep_picture(png: bytes, name: str) -> None:
         if "ICH_NODE_PICTURES" in os.environ:

@@ -18,8 +18,14 @@ pytestmark = pytest.mark.viewers
 
 NEAR_PX = 3.0  # of the screen; one pixel of the image is more than one and a half
 OPEN_MS, AGAIN_MS = 90_000, 6_000
-SHOWN_IMAGE = "(window.cornerstone?.getEnabledElements() ?? []).map(each => each.viewport.getCurrentImageId?.() ?? '').join()"
-WORDS = "[...document.querySelectorAll('.viewport-element svg tspan')].map(each => each.textContent).join('|')"
+SHOWN_IMAGE = (
+    "(window.cornerstone?.getEnabledElements() ?? [])"
+    ".map(each => each.viewport.getCurrentImageId?.() ?? '').join()"
+)
+WORDS = (
+    "[...document.querySelectorAll('.viewport-element svg tspan')]"
+    ".map(each => each.textContent).join('|')"
+)
 
 
 @contextmanager

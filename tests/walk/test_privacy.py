@@ -30,9 +30,13 @@ NAME, PATIENT_ID, BIRTH_DATE, ACCESSION = (
     "ACC-8841207",
 )
 PATIENT = {
-    "PatientName": NAME, "PatientID": PATIENT_ID, "PatientBirthDate": BIRTH_DATE, "AccessionNumber": ACCESSION,
-    "InstitutionName": "Sector ZZ9", "ReferringPhysicianName": "Prefect^Ford",
-}  # fmt: skip
+    "PatientName": NAME,
+    "PatientID": PATIENT_ID,
+    "PatientBirthDate": BIRTH_DATE,
+    "AccessionNumber": ACCESSION,
+    "InstitutionName": "Sector ZZ9",
+    "ReferringPhysicianName": "Prefect^Ford",
+}
 SECRETS = ("Quisling", "Zaphod", PATIENT_ID, BIRTH_DATE, ACCESSION, "Sector ZZ9", "Prefect")
 ENDED = {JobState.DONE, JobState.REFUSED, JobState.FAILED}
 # Values that their VR does not allow: what a library says of them quotes them.
@@ -60,7 +64,8 @@ def test_no_patient_is_named_anywhere(tmp_path: Path) -> None:
     with pacs() as good, pacs(sop_classes=(), verification=True) as poor:
         wrong = free_port()
         extra = "".join(
-            f'[[destinations]]\nname = "{name}"\nae_title = "PACS"\nhost = "127.0.0.1"\nport = {port}\n'
+            f'[[destinations]]\nname = "{name}"\nae_title = "PACS"\n'
+            f'host = "127.0.0.1"\nport = {port}\n'
             for name, port in (("takes nothing", poor.port), ("is down", wrong))
         )
         with running_node(tmp_path / "node", good.port, more=extra) as node:
@@ -143,7 +148,7 @@ def series(number: int) -> list[Dataset]:
 
 
 def bent(stream: bytes, tag: BaseTag, vr: str, value: bytes) -> bytes:
-    """The encoded data set with another VR and value for one element, which no library would write."""
+    """The encoded data set with another VR and value for one element. No library writes that."""
     start = stream.index(struct.pack("<HH", tag.group, tag.element))
     (length,) = struct.unpack_from("<H", stream, start + 6)
     value += b" " * (len(value) % 2)

@@ -25,14 +25,18 @@ DICOM_WEB = "/dicom-web/"
 CONFIGURATION = """
 window.config = {
   routerBasename: '/', extensions: [], modes: [], showStudyList: true, maxNumberOfWebWorkers: 2,
-  showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false, showLoadingIndicator: true,
-  strictZSpacingForVolumeViewport: true, disableConfirmationPrompts: false, investigationalUseDialog: { option: 'never' },
+  showWarningMessageForCrossOrigin: false,
+  showCPUFallbackMessage: false, showLoadingIndicator: true,
+  strictZSpacingForVolumeViewport: true,
+  disableConfirmationPrompts: false, investigationalUseDialog: { option: 'never' },
   defaultDataSourceName: 'pacs',
   dataSources: [{
     namespace: '@ohif/extension-default.dataSourcesModule.dicomweb', sourceName: 'pacs',
     configuration: {
-      friendlyName: 'PACS', name: 'pacs', wadoUriRoot: '/wado', qidoRoot: '/dicom-web', wadoRoot: '/dicom-web',
-      qidoSupportsIncludeField: false, imageRendering: 'wadors', thumbnailRendering: 'wadors', enableStudyLazyLoad: true,
+      friendlyName: 'PACS', name: 'pacs', wadoUriRoot: '/wado',
+      qidoRoot: '/dicom-web', wadoRoot: '/dicom-web',
+      qidoSupportsIncludeField: false, imageRendering: 'wadors',
+      thumbnailRendering: 'wadors', enableStudyLazyLoad: true,
       supportsFuzzyMatching: false, supportsWildcard: true, omitQuotationForMultipartRequest: true,
     },
   }],
