@@ -1,5 +1,5 @@
 """A slice of a phantom pool made, beside the training step that learns from it: `python -m
-benchmarks.phantom`. A pool that takes longer to make than to learn from would not be worth making.
+benchmarks.phantom`. A slice is made once, and learned from in every epoch.
 """
 
 import os

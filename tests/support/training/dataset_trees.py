@@ -64,7 +64,7 @@ def rsna_image(folder: Path, number: int, **attributes: Any) -> str:
 
 
 def rsna_tree(folder: Path, *, patients: int = 2, positive: int = 3) -> list[str]:
-    """Heads of 12 slices; the first `positive` slices of the first patient bleed. Returns ids."""
+    """Heads of 12 slices; `positive` slices of the first patient bleed. Returns the ids."""
     rows, identities = [], []
     for patient in range(patients):
         for index in range(12):
