@@ -11,6 +11,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ich_node.errors import ReportError
+from ich_node.report import ReportOptions, SourceSeries
 from ich_node.report.evidence import TYPE_2, clean
 from tests.support.report.odd_headers import (
     INVALID,
@@ -25,15 +26,19 @@ from tests.support.report.report_examples import (
     positive_reading,
     read_by_hand,
     report,
+    sr_of,
 )
 
 
 def read_back(source) -> list[Dataset]:
-    """The results of a positive reading, as a PACS would read them."""
-    return [
-        pydicom.dcmread(io.BytesIO(result.encode()))
-        for result in report(source, positive_reading(source))
-    ]
+    """The results of a positive reading, one of each kind, as a PACS would read them."""
+    results = report(source, positive_reading(source), options=ReportOptions(max_overlays=1))
+    return [pydicom.dcmread(io.BytesIO(result.encode())) for result in results]
+
+
+def make_small_source(**options) -> SourceSeries:
+    """Headers are looked at, not pixels."""
+    return make_source(rows=64, columns=64, **options)
 
 
 @pytest.mark.parametrize("attribute", ["study_instance_uid", "series_instance_uid"])
@@ -68,7 +73,7 @@ def test_missing_type_2_attributes_are_left_empty():
         for keyword in TYPE_2:
             dataset.pop(keyword, None)
 
-    for dataset in read_back(make_source(change=strip)):
+    for dataset in read_back(make_small_source(change=strip)):
         assert all(dataset[keyword].is_empty for keyword in TYPE_2)
 
 
@@ -80,7 +85,7 @@ def test_an_invalid_value_is_dropped(keyword):
         vr, value = INVALID[keyword]
         with_raw_values(dataset, {keyword: (vr, value.encode())})
 
-    for dataset in read_back(make_source(change=change)):
+    for dataset in read_back(make_small_source(change=change)):
         if keyword in TYPE_2:
             assert dataset[keyword].is_empty
         else:
@@ -95,7 +100,7 @@ def test_bytes_that_cannot_be_of_their_vr_are_dropped(keyword, vr):
     """Text under a VR of numbers or sequences: the library fails in its own ways, and the results
     go without the value.
     """
-    source = make_source(
+    source = make_small_source(
         change=lambda dataset: with_raw_values(dataset, {keyword: (vr, b"A12345")})
     )
     for dataset in read_back(source):
@@ -114,7 +119,7 @@ def from_file(dataset: Dataset) -> Dataset:
 
 def test_japanese_names_arrive_in_utf_8():
     """The name's three groups are the same, in ISO_IR 192."""
-    source = make_source(change=in_japanese)
+    source = make_small_source(change=in_japanese)
     source.datasets[:] = [from_file(dataset) for dataset in source.datasets]
     for dataset in read_back(source):
         assert dataset.SpecificCharacterSet == "ISO_IR 192"
@@ -136,7 +141,7 @@ def test_a_character_set_that_does_not_exist_is_read_as_latin(charset):
 def test_an_unusual_name_is_kept_and_not_printed(recwarn):
     """A name of one component is legal; the libraries' warnings about it would put it into the log."""
     results = read_back(
-        make_source(change=lambda dataset: setattr(dataset, "PatientName", "Madonna"))
+        make_small_source(change=lambda dataset: setattr(dataset, "PatientName", "Madonna"))
     )
     assert {str(dataset.PatientName) for dataset in results} == {"Madonna"}
     assert not recwarn.list
@@ -144,7 +149,7 @@ def test_an_unusual_name_is_kept_and_not_printed(recwarn):
 
 def test_dropped_values_are_not_logged(caplog):
     """The libraries would quote them, and they may be the patient's."""
-    read_back(make_source(change=invalidate))
+    read_back(make_small_source(change=invalidate))
     assert caplog.text == ""
 
 
@@ -209,9 +214,7 @@ def test_times_follow_the_zone_of_the_source():
     source = make_source(
         1, change=lambda dataset: setattr(dataset, "TimezoneOffsetFromUTC", "+0900")
     )
-    dataset = report(source, negative_reading(source), at=datetime(2024, 5, 17, 20, 0, tzinfo=UTC))[
-        0
-    ].dataset
+    dataset = sr_of(source, negative_reading(source), at=datetime(2024, 5, 17, 20, 0, tzinfo=UTC))
     written = (dataset.TimezoneOffsetFromUTC, str(dataset.ContentDate), str(dataset.ContentTime))
     assert written == ("+0900", "20240518", "050000.000000")
 

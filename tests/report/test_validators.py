@@ -63,7 +63,7 @@ def test_dciodvfy_accepts(header, read, need, tmp_path):
     source header lacks.
     """
     tool = need("dciodvfy")
-    source = make_source(change=HEADERS[header])
+    source = make_source(change=HEADERS[header], rows=128, columns=128)
     for path in save(report(source, read(source)), tmp_path):
         assert dciodvfy(tool, path) == []
 
@@ -95,10 +95,14 @@ DOCUMENTS: dict[str, Callable[[], ResultObject]] = {
 
 
 def positive_second_revision(**options: object) -> list[ResultObject]:
-    source = make_source()
+    source = make_source(rows=128, columns=128)
     first = report(source, negative_reading(source))[0]
     second = replace(source, revision=2, predecessor=predecessor_of(first))
-    return report(second, positive_reading(second), options=ReportOptions(**options))
+    return report(
+        second,
+        positive_reading(second),
+        options=ReportOptions(max_overlays=0, summary=False, **options),
+    )
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -179,13 +183,18 @@ FAULTS: dict[str, tuple[str, str, Callable[[Dataset], object]]] = {
 CHECKS = {"dciodvfy": dciodvfy, "dsrdump": dcmtk, "dcmpschk": dcmpschk}
 
 
+@pytest.fixture(scope="module")
+def every_kind() -> list[ResultObject]:
+    """Results of every kind; tests copy what they break."""
+    source = make_source(rows=128, columns=128)
+    return report(source, positive_reading(source), options=ReportOptions(parametric_map=True))
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_validators_do_find_faults(fault, need, tmp_path):
+def test_the_validators_do_find_faults(fault, every_kind, need, tmp_path):
     """One fault put into a good object: a check that passed everything would be worth nothing."""
     tool, kind, break_it = FAULTS[fault]
-    source = make_source()
-    results = report(source, positive_reading(source), options=ReportOptions(parametric_map=True))
-    dataset = deepcopy(next(result.dataset for result in results if result.kind == kind))
+    dataset = deepcopy(next(result.dataset for result in every_kind if result.kind == kind))
     break_it(dataset)
     path = tmp_path / "broken.dcm"
     pydicom.dcmwrite(path, dataset, enforce_file_format=True)

@@ -1,7 +1,8 @@
 """Series and Readings built by hand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 from pydicom import Dataset
@@ -36,6 +37,21 @@ ALGORITHM = Algorithm(
 )
 
 
+@cache
+def head_hu(number: int, rows: int, columns: int) -> np.ndarray:
+    """Computed once a session; nobody changes it."""
+    rng = np.random.default_rng(number)
+    y_YX, x_YX = np.mgrid[:rows, :columns]
+    radius_YX = np.hypot((y_YX - rows / 2) / (rows * 0.42), (x_YX - columns / 2) / (columns * 0.34))
+    hu_YX = np.where(
+        radius_YX < 1,
+        32 + rng.normal(0, 6, (rows, columns)),
+        np.where(radius_YX < 1.12, 1100, -1000),
+    ).astype(np.int16)
+    hu_YX.flags.writeable = False
+    return hu_YX
+
+
 def head_slice(
     number: int,
     *,
@@ -45,18 +61,10 @@ def head_slice(
     frame: str | None = FRAME_UID,
 ) -> Slice:
     """A disc of brain in a ring of bone, in air."""
-    rng = np.random.default_rng(number)
-    y_YX, x_YX = np.mgrid[:rows, :columns]
-    radius_YX = np.hypot((y_YX - rows / 2) / (rows * 0.42), (x_YX - columns / 2) / (columns * 0.34))
-    hu_YX = np.where(
-        radius_YX < 1,
-        32 + rng.normal(0, 6, (rows, columns)),
-        np.where(radius_YX < 1.12, 1100, -1000),
-    )
     return Slice(
         sop_instance_uid=f"{SERIES_UID}.{number}",
         sop_class_uid=CT,
-        hu_YX=hu_YX.astype(np.int16),
+        hu_YX=head_hu(number, rows, columns),
         padding_YX=np.zeros((rows, columns), bool),
         pixel_spacing_mm=spacing,
         image_position_mm=(-115.0, -115.0, 5.0 * number),
@@ -195,14 +203,23 @@ def of_kind(results: Sequence[ResultObject], kind: str) -> list[Dataset]:
 
 
 def report(source: SourceSeries, reading: Reading, **changes: object) -> list[ResultObject]:
+    return list(_objects(source, reading, **changes))
+
+
+def sr_of(source: SourceSeries, reading: Reading, **changes: object) -> Dataset:
+    """The SR alone: it comes first, and no picture is rendered before the next object is asked for."""
+    return next(_objects(source, reading, **changes)).dataset
+
+
+def _objects(source: SourceSeries, reading: Reading, **changes: object) -> Iterator[ResultObject]:
     options: dict[str, object] = {
         "algorithm": ALGORITHM,
         "options": ReportOptions(),
         "at": AT,
         **changes,
     }
-    return list(
-        write_report(source, reading=reading, likelihood_on_slice=likelihood_of(reading), **options)
+    return write_report(
+        source, reading=reading, likelihood_on_slice=likelihood_of(reading), **options
     )
 
 

@@ -3,7 +3,12 @@
 import pytest
 
 from ich_node.errors import ReportError
-from tests.support.report.report_examples import make_source, negative_reading, refused, report
+from tests.support.report.report_examples import (
+    make_source,
+    negative_reading,
+    refused,
+    sr_of,
+)
 from tests.support.report.sr_tree import faults, groups, items, texts, trackings
 
 
@@ -23,7 +28,7 @@ def test_a_refused_series_is_called_undetermined_and_never_absent():
     assert "Reason (bone_kernel): kernel H70h" in texts(result.dataset)
     (study,) = result.dataset.CurrentRequestedProcedureEvidenceSequence
     assert len(study.ReferencedSeriesSequence[0].ReferencedSOPSequence) == 3
-    answer = report(source, negative_reading(source))[0].dataset
+    answer = sr_of(source, negative_reading(source))
     assert trackings(result.dataset) == trackings(answer)
     assert result.sop_instance_uid != answer.SOPInstanceUID
     assert result.encode() == refused(make_source(3)).encode()
