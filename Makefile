@@ -69,6 +69,7 @@ bench: install           ## side by side in one run, on an idle machine (make pe
 	$(BIN)/python -m benchmarks.phantom
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.reading
+	$(BIN)/python -m benchmarks.report
 	$(BIN)/python -m benchmarks.receive
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.series_growth

@@ -3,15 +3,16 @@ relationship to its parent.
 
 Where highdicom's templates say what we need, they are used (`report/sr.py`, `report/observer.py`):
 TID 1204, 1002, 1004, 4019 and the finding site. Each is built once for a document. The rest of the
-tree is ours, because of what highdicom 0.28 says or costs. Measured on the golden studies and on 20
-positive slices with one finding each; milliseconds of CPU time, building and encoding, least of 12:
+tree is ours, because of what highdicom 0.28 says or costs. Compared node by node on the golden
+studies; times are medians of CPU time for 20 positive slices with one finding each, built and
+encoded, on two shared cores (`python -m benchmarks.report`):
 
 - Measurement groups (TID 1501, 1410, 300): the tree is the same node by node, apart from two
   additions, a purpose of reference for each image below a coordinate and a Floating Point Value
-  beside each Numeric Value. The 41 groups take 346 ms instead of 116. With the constant parts
-  shared and their codes encoded once, as here, they still take 206.
+  beside each Numeric Value. The 41 groups take 368 ms instead of 105. With the constant parts
+  shared and their codes encoded once, as here, they still take twice as long (206 ms).
 - Image library (TID 1600 to 1604): highdicom repeats all descriptors in each image: 308 items and
-  68 kB instead of 87 items and 18 kB, 314 ms instead of 28. It raises AttributeError for an image
+  68 kB instead of 87 items and 18 kB, and takes 313 ms instead of 26. It raises AttributeError for an image
   without Slice Thickness.
 - Root (TID 1500): `MeasurementReport` accepts highdicom's own groups only, and has no parameter for
   Qualitative Evaluations, where the comments are.

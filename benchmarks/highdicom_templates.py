@@ -1,0 +1,146 @@
+"""The content of the SR by highdicom's templates alone: TID 1501, 1410, 300 and 4019, and the image
+library of TID 1600.
+
+A peer for `benchmarks.report`. The node does not use it; `ich_node/report/tree.py` says why.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from highdicom import sr as templates
+from pydicom import Dataset
+from pydicom.sr.coding import Code
+from pydicom.uid import UID
+
+from ich_node.report import codes
+from ich_node.report.context import Context, ReadSlice
+from ich_node.report.measurement_groups import (
+    certainty_percent,
+    column_row,
+    series_tracking,
+)
+from ich_node.report.uids import uid_from
+
+
+def image_library_of(headers: Sequence[Dataset]) -> Dataset:
+    """TID 1600. Raises AttributeError for a header without SliceThickness."""
+    for header in headers:
+        header.Modality = "CT"
+    library: Dataset = templates.ImageLibrary(headers)[0]
+    return library
+
+
+def measurement_groups_of(context: Context) -> list[Dataset]:
+    """The groups of a positive reading, with the content of `measurement_groups`."""
+    likeliest = max(context.positive_slices, key=lambda read: read.reading.probability)
+    of_series = _group(
+        context,
+        series_tracking(context.reading.series_instance_uid),
+        probability=context.reading.series_probability,
+        inferred_from=likeliest,
+        sources=context.positive_slices,
+    )
+    of_slices = [
+        _group(
+            context,
+            (f"slice {read.number}", uid_from("slice", read.slice.sop_instance_uid)),
+            probability=read.reading.probability,
+            inferred_from=read,
+            sources=[read],
+        )
+        for read in context.positive_slices
+    ]
+    return [of_series, *of_slices, *_lesion_groups(context)]
+
+
+def _lesion_groups(context: Context) -> list[Dataset]:
+    groups = []
+    for lesion in context.lesions:
+        for mark in lesion.marks:
+            measurements = [_certainty(mark.finding.probability)]
+            if mark is lesion.peak and lesion.extent_mm > 0:
+                height = round(lesion.extent_mm, 1)
+                measurements.append(_measurement(codes.HEIGHT, height, codes.MILLIMETRE))
+            region = templates.ImageRegion(
+                graphic_type="POINT",
+                graphic_data=np.array([column_row(mark)]),
+                source_image=_source_of_region(context.slice_of(mark)),
+            )
+            tracking = (f"lesion {lesion.number}", context.tracking_uid(lesion))
+            group = templates.PlanarROIMeasurementsAndQualitativeEvaluations(
+                **_common(context, tracking), measurements=measurements, referenced_region=region
+            )
+            groups.append(group[0])
+    return groups
+
+
+def _group(
+    context: Context,
+    tracking: tuple[str, UID],
+    *,
+    probability: float,
+    inferred_from: ReadSlice,
+    sources: Sequence[ReadSlice],
+) -> Dataset:
+    group: Dataset = templates.MeasurementsAndQualitativeEvaluations(
+        **_common(context, tracking),
+        measurements=[_certainty(probability, inferred_from)],
+        qualitative_evaluations=[
+            templates.QualitativeEvaluation(codes.INTRACRANIAL_HEMORRHAGE, codes.PRESENT)
+        ],
+        source_images=[
+            templates.SourceImageForMeasurementGroup(
+                read.header.SOPClassUID, read.header.SOPInstanceUID
+            )
+            for read in sources
+        ],
+    )[0]
+    return group
+
+
+def _common(context: Context, tracking: tuple[str, UID]) -> dict[str, Any]:
+    algorithm = context.result_header.algorithm
+    return {
+        "tracking_identifier": templates.TrackingIdentifier(
+            uid=tracking[1], identifier=tracking[0]
+        ),
+        "finding_type": codes.INTRACRANIAL_HEMORRHAGE,
+        "finding_sites": [templates.FindingSite(codes.INTRACRANIAL)],
+        "algorithm_id": templates.AlgorithmIdentification(
+            name=algorithm.name,
+            version=algorithm.version,
+            parameters=[
+                algorithm.details,
+                f"bundle {algorithm.bundle_name}",
+                f"bundle sha256 {algorithm.bundle_sha256}",
+            ],
+            family=codes.ARTIFICIAL_INTELLIGENCE,
+        ),
+    }
+
+
+def _certainty(probability: float, inferred_from: ReadSlice | None = None) -> templates.Measurement:
+    percent = certainty_percent(probability)
+    if inferred_from is None:
+        return _measurement(codes.CERTAINTY_OF_FINDING, percent, codes.PERCENT)
+    right, bottom = inferred_from.header.Columns, inferred_from.header.Rows
+    around = np.array([[0, 0], [right, 0], [right, bottom], [0, bottom], [0, 0]])
+    coordinates = templates.CoordinatesForMeasurement(
+        graphic_type="POLYLINE",
+        graphic_data=around,
+        source_image=_source_of_region(inferred_from),
+    )
+    return _measurement(codes.CERTAINTY_OF_FINDING, percent, codes.PERCENT, coordinates)
+
+
+def _measurement(
+    name: Code, value: float, unit: Code, *coordinates: templates.CoordinatesForMeasurement
+) -> templates.Measurement:
+    return templates.Measurement(
+        name=name, value=value, unit=unit, referenced_coordinates=list(coordinates) or None
+    )
+
+
+def _source_of_region(read: ReadSlice) -> templates.SourceImageForRegion:
+    return templates.SourceImageForRegion(read.header.SOPClassUID, read.header.SOPInstanceUID)
