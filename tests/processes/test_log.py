@@ -1,4 +1,4 @@
-"""What the log says of an error: its kind and its place."""
+"""What is logged of an error: its type and its place."""
 
 import json
 import subprocess
@@ -21,9 +21,9 @@ raise RuntimeError("Quisling^Zaphod")
 """
 
 
-def test_a_crash_names_its_kind_and_its_place_and_nobody() -> None:
-    """Libraries quote what they could not read; caught or not, with its cause, it is logged without
-    that.
+def test_a_crash_is_logged_with_its_type_and_place_and_without_values() -> None:
+    """Messages of libraries quote values. Caught or not, an error and its cause are logged without
+    them.
     """
     ran = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True, check=False)
     caught, uncaught = (json.loads(line) for line in ran.stderr.splitlines())

@@ -1,4 +1,4 @@
-"""The units, and what the services tell systemd."""
+"""The systemd units, and what the services notify systemd of."""
 
 import json
 import re

@@ -108,8 +108,8 @@ def state(inside: Inside, service: str) -> str:
 
 @pytest.mark.timeout(900)
 def test_the_units_run_under_systemd(machine: Inside) -> None:
-    """All say that they are ready; one that is killed comes back; SIGHUP reloads; all stop with 0
-    and leave nothing readable.
+    """All become ready; a killed one is started again; SIGHUP reloads; all stop with exit code 0,
+    and other users can read nothing.
     """
     if shutil.which("systemctl") is None:
         pytest.skip("systemctl is not installed")

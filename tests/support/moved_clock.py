@@ -1,10 +1,9 @@
-"""A clock that a test moves while real processes look at it: the time of day of those that run in
-its environment.
+"""A time of day that a test sets while real processes use it: those that run with its environment.
 
-The kernel offers no such clock to one program alone (a time namespace moves the monotonic clocks,
-which nobody sets), and libfaketime 0.9.10 fails Python's time.sleep when the monotonic clock is to
-stay. So a few lines of C stand before the C library's clock_gettime. Times of files stay the
-machine's: as on a file server whose clock is another.
+The kernel has no such clock for a single program (a time namespace moves only the monotonic
+clocks), and with libfaketime 0.9.10 Python's time.sleep fails if the monotonic clock is not to be
+moved. So a few lines of C replace the C library's clock_gettime (LD_PRELOAD). Times of files remain
+those of the machine, as with a file server that has a clock of its own.
 """
 
 import mmap
@@ -24,13 +23,13 @@ OFFSET = struct.Struct("=q")
 
 @dataclass(frozen=True)
 class MovedClock:
-    """environment: for the processes that shall look at it. They see a move at once."""
+    """environment: for the processes that use this clock. They see a change at once."""
 
     environment: dict[str, str]
     mapped: mmap.mmap
 
     def move_to(self, offset_seconds: int) -> None:
-        """So far from the machine's time of day, before (negative) or after it."""
+        """offset_seconds: to the machine's time of day; negative: before it."""
         self.mapped[: OFFSET.size] = OFFSET.pack(offset_seconds)
 
     @property
@@ -40,7 +39,7 @@ class MovedClock:
 
 @contextmanager
 def moved_clock(folder: Path) -> Iterator[MovedClock]:
-    """At first it goes right."""
+    """A clock without an offset at first."""
     library, file = folder / "moved_clock.so", folder / "clock"
     subprocess.run(
         [need("cc"), "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE)], check=True

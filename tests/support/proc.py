@@ -1,4 +1,4 @@
-"""What Linux knows of a process: its memory, its descriptors, its threads, its children."""
+"""What Linux reports about a process: its memory, descriptors, threads and children."""
 
 import re
 from dataclasses import dataclass
@@ -7,9 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Footprint:
-    """descriptors and threads: how many are open now; peak_mb: the most memory that was ever
-    resident (VmHWM).
-    """
+    """descriptors, threads: how many are open now; peak_mb: peak resident memory (VmHWM)."""
 
     descriptors: int
     threads: int
@@ -22,13 +20,13 @@ def footprint(pid: int) -> Footprint:
     return Footprint(
         descriptors=len(list((process / "fd").iterdir())),
         threads=len(list((process / "task").iterdir())),
-        # none: it has ended, and nobody asked how
+        # without it: a zombie
         peak_mb=int(peak_kb[1]) // 1024 if peak_kb else 0,
     )
 
 
 def forget_peak(pid: int) -> None:
-    """The peak counts from now on."""
+    """Reset the peak to the memory that is resident now."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 

@@ -117,9 +117,7 @@ def running_node(
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process that has not ended; one that nobody asked for its exit code
-    has ended, too (a zombie).
-    """
+    """Whether this process exists and is not a zombie."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -128,7 +126,7 @@ def is_running(pid: int) -> bool:
 
 
 def send(datasets: Sequence[Dataset], port: int) -> list[str]:
-    """C-STORE in one association; the UIDs that were acknowledged before it broke."""
+    """C-STORE in one association; returns the UIDs that were acknowledged before it ended."""
     acknowledged = []
     with associated(port, contexts=[(CT, [ExplicitVRLittleEndian])]) as association:
         for dataset in datasets:
