@@ -6,26 +6,28 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ich_node.series.morphology import closed, eroded, holes
+from ich_node.series.morphology import closed, eroded, holes, in_pixels
 
 BONE_HU = 150  # thin bone and the partial volume of its rim, still above any fresh clot
 COARSE_MM = 0.9  # pixels of about this size are enough to see a skull
+BONE_GAP_MM = 3.8  # bone is widened by this to close sutures and thin places, then narrowed again
+RIM_MM = 3.0  # partial volume of bone, and what lies under it, is no brain
 SMALLEST_CM2 = 15.0
 LARGEST_CM2 = 350.0
 
 
-def enclosed_tissue(
-    hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]
-) -> NDArray[Any] | None:
+def brain_tissue(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> NDArray[Any] | None:
     """HU of the pixels of the largest region inside closed bone, without its rim, coarsely sampled.
 
     None if there is no such region, or if it is too small or too large for brain (a neck, an open
     base, a table).
     """
-    step = max(1, round(COARSE_MM / min(pixel_spacing_mm)))
-    coarse_YX = hu_YX[::step, ::step]
-    bone_YX = closed(np.pad(coarse_YX > BONE_HU, 6), 4)[6:-6, 6:-6]
-    inside_YX = eroded(holes(bone_YX), 3)
+    step = in_pixels(COARSE_MM, min(pixel_spacing_mm))
+    coarse_YX, coarse_mm = hu_YX[::step, ::step], step * min(pixel_spacing_mm)
+    inside_YX = eroded(
+        holes(_closed_bone(coarse_YX > BONE_HU, in_pixels(BONE_GAP_MM, coarse_mm))),
+        in_pixels(RIM_MM, coarse_mm),
+    )
     regions_YX, count = ndimage.label(inside_YX)
     if count == 0:
         return None
@@ -36,3 +38,9 @@ def enclosed_tissue(
     values: NDArray[Any] = coarse_YX[window][region_YX | holes(region_YX)]
     area_cm2 = values.size * step**2 * pixel_spacing_mm[0] * pixel_spacing_mm[1] / 100
     return values if SMALLEST_CM2 <= area_cm2 <= LARGEST_CM2 else None
+
+
+def _closed_bone(bone_YX: NDArray[np.bool_], gap_px: int) -> NDArray[np.bool_]:
+    """With a margin, so that bone at the border of the image is closed as elsewhere."""
+    margin = np.s_[gap_px:-gap_px, gap_px:-gap_px]
+    return closed(np.pad(bone_YX, gap_px), gap_px)[margin]

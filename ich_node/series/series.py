@@ -77,9 +77,10 @@ def read_series(
         _slice(kept, its_pixels) for kept, its_pixels in zip(selection.kept, pixels, strict=True)
     )
     hu_SYX: Sequence[NDArray[np.int16] | NDArray[np.float32]] = [slice_.hu_YX for slice_ in slices]
-    check_hounsfield(hu_SYX, [slice_.padding_YX for slice_ in slices])
+    spacing_mm = [slice_.pixel_spacing_mm for slice_ in slices]
+    check_hounsfield(hu_SYX, [slice_.padding_YX for slice_ in slices], spacing_mm=spacing_mm)
     if len(slices) > 1:
-        brains = check_head(hu_SYX, [slice_.pixel_spacing_mm for slice_ in slices])
+        brains = check_head(hu_SYX, spacing_mm=spacing_mm)
         if selection.contrast_hint:
             check_contrast(brains, selection.contrast_hint)
     return Series(
