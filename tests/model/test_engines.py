@@ -86,6 +86,20 @@ def test_torch_gives_what_the_network_gives(spec):
             )
 
 
+def test_torch_gives_a_slice_the_same_bytes_in_any_company():
+    """With the shipped network: alone, or beside other slices. So a reading that was previewed or
+    interrupted gives the same results.
+    """
+    bundle = open_bundle(shipped_bundle())
+    engine = TorchEngine(bundle.network())
+    shape = (3, *bundle.check_image().shape)
+    x_BCYX = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    together = engine.run(x_BCYX)
+    for order in ([0], [2], [2, 0], [1, 2, 0]):
+        for ours, expected in zip(engine.run(x_BCYX[order]), together, strict=True):
+            assert np.array_equal(ours, expected[order])
+
+
 @on_cuda
 @pytest.mark.parametrize("spec", SPECS, ids=named)
 def test_cuda_gives_what_the_network_gives(spec):

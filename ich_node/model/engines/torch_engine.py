@@ -33,6 +33,17 @@ class TorchEngine:
         return BATCH
 
     def run(self, x_BCYX: NDArray[np.float32]) -> Output:
+        """Always in whole batches: the last digits of a slice's map depend on the batch size, and a
+        reading that is interrupted and continued must give the same bytes.
+        """
+        count = len(x_BCYX)
+        missing = -count % BATCH
+        full_BCYX = np.concatenate([x_BCYX, x_BCYX[-missing:]]) if missing else x_BCYX
+        outputs = [self._run_batch(full_BCYX[at : at + BATCH]) for at in range(0, count, BATCH)]
+        logit_B, likelihood_BYX = (np.concatenate(part) for part in zip(*outputs, strict=True))
+        return logit_B[:count], likelihood_BYX[:count]
+
+    def _run_batch(self, x_BCYX: NDArray[np.float32]) -> Output:
         with torch.inference_mode():
             output = self.network(
                 torch.from_numpy(x_BCYX).contiguous(memory_format=torch.channels_last)
