@@ -110,11 +110,11 @@ class JobRecorder:
 
     def _recipients(self, job: Job, *, positive: bool) -> dict[str, list[str]]:
         """The names of those who get the objects, and of those who get the notification."""
-        told_before = self.ledger.earlier_destinations(job)
+        earlier_destinations = self.ledger.earlier_destinations(job)
         wanting = [
             each
             for each in self.destinations
-            if each.wants(positive=positive, told_before=told_before)
+            if each.should_receive(positive=positive, earlier_destinations=earlier_destinations)
         ]
         return {
             "destinations": [each.name for each in wanting if each.gets == "objects"],

@@ -40,13 +40,13 @@ class OutletSettings(Section):
     only_if_positive: bool = False
     priority: Priority = 0
 
-    def wants(self, *, positive: bool, told_before: Collection[str]) -> bool:
+    def should_receive(self, *, positive: bool, earlier_destinations: Collection[str]) -> bool:
         """Whether this destination gets the results of a series.
 
-        told_before: names of the destinations of an earlier revision's results. A destination that
-        got an answer also gets the one that replaces it.
+        earlier_destinations: names of the destinations of an earlier revision's results. A
+        destination that got an answer also gets the one that replaces it.
         """
-        return positive or not self.only_if_positive or self.name in told_before
+        return positive or not self.only_if_positive or self.name in earlier_destinations
 
 
 class DicomDestination(OutletSettings):

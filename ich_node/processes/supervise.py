@@ -88,7 +88,9 @@ class Child:
         options = ["--config", str(self.config)] if self.config else []
         try:
             self.main([*options, self.name, "--stop-with-parent"])
-        except Exception:  # noqa: BLE001 - the process ends as with any bug, but multiprocessing would print the message, which may quote a patient
+        # Any bug ends the process; but multiprocessing would print the message, which may quote a
+        # patient's name.
+        except Exception:  # noqa: BLE001
             sys.excepthook(*sys.exc_info())
             sys.exit(1)
 

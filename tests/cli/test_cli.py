@@ -293,7 +293,9 @@ def test_jobs_that_wait_in_another_lane_are_shown_so(tmp_path, config):
 
 
 def test_a_model_is_activated_and_rolled_back(tmp_path, config, untrained_bundle):
-    """The copy is kept under its hash, so the original may go; rollback returns to the previous."""
+    """The copy is kept under its hash, so the original may go; rollback returns to the model before
+    it.
+    """
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
     first.write_bytes(untrained_bundle.read_bytes())
     assert "reading now" in ich_node("model", "list", config=config).stdout

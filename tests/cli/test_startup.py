@@ -64,6 +64,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("jobs --help", SERVING | {"sqlalchemy"}),
         ("check-config", SERVING | {"sqlalchemy"}),
         ("jobs list", SERVING),
+        ("model list", SERVING),
     ],
 )
 def test_a_command_imports_only_what_it_needs(

@@ -1,4 +1,4 @@
-"""[[destinations]]: every kind knows its own settings, and says so."""
+"""[[destinations]]: each kind has its own settings; a mistake names them."""
 
 import tomllib
 from pathlib import Path
@@ -24,7 +24,7 @@ def load(tmp_path: Path, toml: str) -> Config:
 
 
 def test_a_destination_without_a_kind_is_a_dicom_peer(tmp_path):
-    """As in every configuration that was written before there were kinds."""
+    """Configurations of earlier versions have no kinds."""
     (destination,) = load(tmp_path, f"{HEAD}ae_title = 'PACS'\nhost = 'h'\nport = 104").destinations
     assert destination == DicomDestination(name="a", ae_title="PACS", host="h", port=104)
     assert (destination.kind, destination.priority, destination.only_if_positive) == (
@@ -92,10 +92,10 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path):
 
 
 def test_a_proxy_on_this_host_may_do_the_https(tmp_path):
-    """Nobody is on the way."""
+    """Nothing but this host is between them."""
     toml = (
-        f"{HEAD}kind = 'webhook'\nurl = 'http://127.0.0.1:8080/'\n"
-        "secret_file = 's'\nidentifiers = true"
+        f"{HEAD}kind = 'webhook'\nurl = 'http://127.0.0.1:8080/'\nsecret_file = 's'\n"
+        "identifiers = true"
     )
     assert load(tmp_path, toml).destinations[0].priority == 10
 
@@ -103,14 +103,14 @@ def test_a_proxy_on_this_host_may_do_the_https(tmp_path):
 def examples() -> dict[str, dict]:
     """The commented destinations of config.toml as they would be without the comment."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    lines = text[text.index("# Where results go") : text.index("[database]")].splitlines()
+    lines = text[text.index("# Where results are sent") : text.index("[database]")].splitlines()
     settings = "\n".join(line.removeprefix("# ") for line in lines if "=" in line or "[[" in line)
     return {each["kind"]: each for each in tomllib.loads(settings)["destinations"]}
 
 
 def test_config_toml_shows_every_kind_and_every_setting():
-    """Each example names all settings of its kind that the first ones did not explain, at their
-    defaults where they have one.
+    """Each example shows all settings of its kind that the examples before it did not explain, at
+    their defaults where they have one.
     """
     shown = examples()
     assert set(shown) == set(KINDS)
@@ -129,20 +129,21 @@ def test_config_toml_shows_every_kind_and_every_setting():
 
 
 def test_check_config_says_where_results_go(tmp_path):
-    """One line a destination: what, whither, and whether it names anybody. A URL's path and query
-    are not repeated.
+    """One line for each destination: what it gets, where it is, whether patients are named.
+
+    The path and query of a URL are not printed.
     """
     path = tmp_path / "config.toml"
     path.write_text(
-        f"{HEAD}kind = 'webhook'\nurl = 'https://h/path?key=hunter2'\nsecret_file = "
-        "'s'\nonly_if_positive = true\n"
-        "[[destinations]]\nname = 'ris'\nkind = 'hl7'\nhost = 'h'\nport = 2575\nidentifiers = "
-        "true\n"
+        f"{HEAD}kind = 'webhook'\nurl = 'https://h/path?key=hunter2'\nsecret_file = 's'\n"
+        "only_if_positive = true\n"
+        "[[destinations]]\nname = 'ris'\nkind = 'hl7'\nhost = 'h'\nport = 2575\n"
+        "identifiers = true\n"
     )
     said = CliRunner().invoke(app, ["--config", str(path), "check-config"]).output
     assert (
-        "sends notifications to a (webhook at https://h:443), of positive readings only, "
-        "priority 10" in said
+        "sends notifications to a (webhook at https://h:443), of positive readings only,"
+        " priority 10" in said
     )
     assert "sends notifications to ris (HL7 at h:2575) with patient and order, priority 10" in said
     assert "hunter2" not in said

@@ -1,6 +1,4 @@
-"""Storage commitment: sent means that the peer says it keeps the object; what it does not keep is
-sent again.
-"""
+"""Storage commitment: an object counts as sent when the peer commits it; else it is sent again."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -37,7 +35,7 @@ SENT, STORED, FAILED = DeliveryState.SENT, DeliveryState.STORED, DeliveryState.F
 
 @dataclass(frozen=True, kw_only=True)
 class BothEnds(Node):
-    """And the listener that peers call back."""
+    """And the listener to which peers send their N-EVENT-REPORT."""
 
     port: int
 
@@ -74,14 +72,16 @@ def node(tmp_path: Path) -> Iterator[BothEnds]:
 
 @dataclass
 class CommittingPacs:
-    """Takes objects; says of those in `lost` that it does not have them; answers as it is told."""
+    """Stores objects and answers requests for commitment as its fields say; does not commit those
+    in `lost`.
+    """
 
     call_back: int | None = None  # the port of the node; None: on the same association
     status: int = 0x0000
     is_mute: bool = False
     lost: set[str] = field(default_factory=set)
     received: list[str] = field(default_factory=list)
-    questions: list[Dataset] = field(default_factory=list)
+    requests: list[Dataset] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
 
     def store(self, event: Event) -> int:
@@ -90,7 +90,7 @@ class CommittingPacs:
 
     def action(self, event: Event) -> tuple[int, None]:
         question = event.action_information
-        self.questions.append(question)
+        self.requests.append(question)
         if self.status == 0x0000 and not self.is_mute:
             self.threads.append(threading.Thread(target=self.answer, args=(event.assoc, question)))
             self.threads[-1].start()
@@ -111,7 +111,7 @@ class CommittingPacs:
             report.FailedSOPSequence = lost
         kind = 2 if lost else 1
         if self.call_back is None:
-            threading.Event().wait(0.1)  # the response to the question goes first
+            threading.Event().wait(0.1)  # after the response to the request
             same.send_n_event_report(report, kind, PUSH_MODEL, PUSH_MODEL_INSTANCE)
         else:
             tell(self.call_back, report, kind)
@@ -151,23 +151,23 @@ def committing_pacs(**behaviour: Any) -> Iterator[tuple[CommittingPacs, int]]:
 
 
 @pytest.mark.parametrize("way", ["on the same association", "on a new one"])
-def test_sent_is_what_the_peer_says_it_keeps(node: BothEnds, way: str) -> None:
-    """Taken is not yet sent; the peer's word makes it so, whichever way it comes."""
+def test_sent_is_what_the_peer_commits(node: BothEnds, way: str) -> None:
+    """Stored is not yet sent; the peer's commitment makes it so, on either association."""
     node.finish(3)
     with committing_pacs(call_back=node.port if way == "on a new one" else None) as (pacs, port):
         sender = node.asking_sender(port)
         sender.send_due()
-        wait_until(lambda: node.states() == [SENT] * 3, what="the peer's word")
-    (question,) = pacs.questions
+        wait_until(lambda: node.states() == [SENT] * 3, what="the peer's answer")
+    (request,) = pacs.requests
     assert [
-        item.ReferencedSOPInstanceUID for item in question.ReferencedSOPSequence
+        item.ReferencedSOPInstanceUID for item in request.ReferencedSOPSequence
     ] == pacs.received
     assert node.ledger.operator.events(1)[-1].event == "committed"
 
 
-def test_what_the_peer_does_not_keep_is_sent_again(node: BothEnds) -> None:
-    """One object of two is lost behind the C-STORE: it alone goes again, with the reason in the
-    ledger, and then it is kept.
+def test_what_the_peer_does_not_commit_is_sent_again(node: BothEnds) -> None:
+    """The peer loses one of two objects after C-STORE: that one is sent again, with the reason in
+    the ledger, and is committed then.
     """
     node.finish(2)
     with committing_pacs(call_back=node.port) as (pacs, port):
@@ -177,7 +177,7 @@ def test_what_the_peer_does_not_keep_is_sent_again(node: BothEnds) -> None:
         sender.send_due()
         wait_until(
             lambda: node.states() == [SENT, STORED] and node.deliveries()[1].detail,
-            what="the peer's word",
+            what="the peer's answer",
         )
         assert sender.retry_uncommitted() == 1
         again = node.deliveries()[1]
@@ -217,8 +217,8 @@ def test_without_an_answer_it_is_sent_again(node: BothEnds) -> None:
 
 
 @pytest.mark.parametrize("status", [0x0110, 0x0122])
-def test_a_question_that_is_refused_is_no_commitment(node: BothEnds, status: int) -> None:
-    """The peer takes the object and refuses the question: not sent, and the reason is kept."""
+def test_a_request_that_is_refused_is_no_commitment(node: BothEnds, status: int) -> None:
+    """The peer stores the object and refuses the request: not sent, and the reason is kept."""
     node.finish(1)
     with committing_pacs(status=status) as (_, port):
         sender = node.asking_sender(port)
@@ -242,7 +242,7 @@ def report_of(transaction_uid: str, **sequences: Any) -> Dataset:
     [(report_of("1.2.3"), 0x0000), (Dataset(), 0x0115)],
     ids=["unknown transaction", "no transaction"],
 )
-def test_an_answer_to_no_question_changes_nothing(
+def test_an_answer_to_no_request_changes_nothing(
     node: BothEnds, report: Dataset, status: int
 ) -> None:
     """A late, forged or broken report is answered, and every delivery stays as it was."""
@@ -255,13 +255,13 @@ def test_an_answer_to_no_question_changes_nothing(
     assert node.deliveries() == before
 
 
-def test_a_stranger_s_word_is_not_heard(node: BothEnds) -> None:
-    """Only [[sources]] may call back."""
+def test_an_unknown_peer_cannot_commit(node: BothEnds) -> None:
+    """Only [[sources]] may open an association to answer."""
     assert tell(node.port, report_of("1.2.3"), 1, calling_ae="STRANGER") is None
 
 
-def test_an_answer_while_the_ledger_is_away_may_be_given_again(node: BothEnds) -> None:
-    """0x0110 makes the peer keep its answer; nothing is lost."""
+def test_an_answer_while_the_ledger_is_unavailable_is_refused(node: BothEnds) -> None:
+    """0x0110 lets the peer answer again later; nothing is lost."""
     report = report_of("1.2.3")
     node.ledger.receiving.commitments.commitment_answered = unavailable  # type: ignore[method-assign]
     assert tell(node.port, report, 1) == 0x0110
@@ -290,11 +290,11 @@ def orthanc_that_knows(node: BothEnds, folder: Path, ae_title: str = "ICHNODE") 
 
 
 def test_orthanc_commits(node: BothEnds, tmp_path: Path) -> None:
-    """A real PACS keeps what it took, and calls back."""
+    """A real PACS commits what it stored, on an association of its own."""
     node.finish(3)
     with orthanc_that_knows(node, tmp_path / "orthanc") as peer:
         node.asking_sender(peer.dicom_port, "ORTHANC").send_due()
-        wait_until(lambda: node.states() == [SENT] * 3, what="Orthanc's word")
+        wait_until(lambda: node.states() == [SENT] * 3, what="Orthanc's answer")
 
 
 def test_orthanc_does_not_commit_what_it_does_not_have(node: BothEnds, tmp_path: Path) -> None:
@@ -321,13 +321,13 @@ def test_orthanc_does_not_commit_what_it_does_not_have(node: BothEnds, tmp_path:
             ask(association, "2.25.77", batch)
         wait_until(
             lambda: node.states() == [SENT, STORED] and node.deliveries()[1].detail,
-            what="Orthanc's word",
+            what="Orthanc's answer",
         )
     assert "0x0112" in str(node.deliveries()[1].detail)
 
 
 def test_orthanc_that_does_not_know_us_is_no_commitment(node: BothEnds, tmp_path: Path) -> None:
-    """Orthanc takes the objects of an unknown AE title and leaves the question without a status:
+    """Orthanc stores the objects of an unknown AE title and answers the request without a status:
     not sent.
     """
     node.finish(1)

@@ -1,4 +1,4 @@
-"""`echo` says in words what a peer answers: the first thing an administrator reads when the set-up
+"""`echo` describes in words what a peer answers: an administrator reads it first when a connection
 does not work.
 """
 
@@ -32,7 +32,7 @@ def test_dcmtk_s_storescp_answers(tmp_path: Path) -> None:
 
 
 def test_our_ae_title_is_not_on_the_peer_s_list() -> None:
-    """The commonest mistake of all: the answer tells whose administrator must do what."""
+    """The most frequent mistake: the answer says which administrator must do what."""
     with pacs(calling_ae_titles=["SOMEBODY"]) as peer:
         result = echo(destination(peer.port), "ICHNODE")
     assert not result.ok

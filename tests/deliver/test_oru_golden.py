@@ -36,6 +36,6 @@ def test_a_message_keeps_the_grammar(name):
 
 def test_a_patient_without_a_name_is_not_identified():
     """PID-5 is required: the message says so instead of being wrong."""
-    told, destination = CASES["only a name and a number"]
+    notification, destination = CASES["only a name and a number"]
     with pytest.raises(NoPatientName, match="has none"):
-        oru_r01(changed(told, identifiers=Identifiers(patient_id="P1")), destination)
+        oru_r01(changed(notification, identifiers=Identifiers(patient_id="P1")), destination)

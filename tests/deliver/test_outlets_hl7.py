@@ -1,4 +1,4 @@
-"""HL7 v2: what an ORU^R01 says, which acknowledgements count, and what happens without one."""
+"""HL7 v2: the content of an ORU^R01, which acknowledgements count, and what happens without one."""
 
 import asyncio
 import os
@@ -61,7 +61,7 @@ def fields(message: str, segment: str, index: int = 0) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("told", "answer", "abnormal", "status", "order_status"),
+    ("notified", "answer", "abnormal", "status", "order_status"),
     [
         (POSITIVE, "SUSPECTED", "A", "P", "P"),
         (NEGATIVE, "NOT_FOUND", "N", "P", "P"),
@@ -69,11 +69,11 @@ def fields(message: str, segment: str, index: int = 0) -> list[str]:
         (changed(NEGATIVE, replaces="2.25.1"), "NOT_FOUND", "N", "C", "C"),
     ],
 )
-def test_the_first_observation_is_the_answer(told, answer, abnormal, status, order_status):
+def test_the_first_observation_is_the_answer(notified, answer, abnormal, status, order_status):
     """OBX-5, OBX-8 and OBX-11; a later revision is a correction, a refused series is never "not
     found".
     """
-    message = oru_r01(told, destination(1)).decode()
+    message = oru_r01(notified, destination(1)).decode()
     first = fields(message, "OBX")
     assert first[3].startswith("1386000^")
     assert (first[5].split("^")[0], first[8], first[11]) == (answer, abnormal, status)
@@ -95,7 +95,7 @@ def test_numbers_and_names_of_the_reading():
     assert observations["MODEL_SHA256"][5] == POSITIVE.bundle_sha256
 
 
-def test_nobody_is_named_unless_the_site_says_so():
+def test_nobody_is_named_by_default():
     """Without identifiers there is no PID, and the order is the series."""
     message = oru_r01(POSITIVE, destination(1)).decode()
     assert without_secrets(message)
@@ -171,7 +171,7 @@ def test_a_refusal_is_kept_in_the_receivers_words(bench, ris, code):
 
 
 def test_a_complaint_does_not_carry_the_patient_into_the_ledger(bench, ris):
-    """The receiver quotes what it was sent; what we write down says no name."""
+    """The receiver quotes the message; what we record has no name."""
     bench.finish("ris")
     ris.answer = lambda message: acknowledged(
         message, "AE", "no patient MRN-4711-X (Nobodysname) for ACC-0815"
@@ -269,7 +269,7 @@ def tls(tmp_path: Path) -> TlsSettings:
 
 
 def test_over_tls_with_certificates_on_both_sides(bench, tls):
-    """MLLP over TLS, as DICOM over TLS; a receiver of another authority is not spoken to."""
+    """MLLP over TLS, as DICOM over TLS."""
     bench.finish("ris")
     with mllp_receiver(context=server_context(tls)) as ris:
         bench.sender(destination(ris.port, tls=True), tls=tls).send_due()
@@ -277,7 +277,7 @@ def test_over_tls_with_certificates_on_both_sides(bench, tls):
         assert echo(destination(ris.port, tls=True), "ICHNODE", tls).ok
 
 
-def test_a_receiver_of_another_authority_hears_nothing(bench, tls, tmp_path):
+def test_a_receiver_of_another_authority_gets_nothing(bench, tls, tmp_path):
     other = authority(tmp_path / "other")
     own = other.issue("/CN=ris")
     bench.finish("ris")
@@ -290,7 +290,7 @@ def test_a_receiver_of_another_authority_hears_nothing(bench, tls, tmp_path):
 
 
 def test_echo_says_what_it_can_and_what_it_cannot(ris):
-    """A connection is no promise; no message is sent."""
+    """A connection is no proof that messages are accepted; no message is sent."""
     answered = echo(destination(ris.port), "ICHNODE")
     assert answered.ok
     assert (
@@ -303,8 +303,8 @@ def test_echo_says_what_it_can_and_what_it_cannot(ris):
 
 
 def test_a_killed_sender_is_replaced_and_sends_the_same_message(bench, ris, tmp_path):
-    """kill -9 between the message and its acknowledgement: the next one sends the same bytes, which
-    the receiver can tell.
+    """kill -9 between the message and its acknowledgement: the next sender sends the same bytes, so
+    that the receiver can ignore them.
     """
     bench.clock.now = datetime.now(UTC)
     bench.finish("ris")

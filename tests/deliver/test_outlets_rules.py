@@ -95,15 +95,15 @@ def test_only_if_positive_gets_no_negative_and_no_refused_result():
     """Unless it got those of an earlier revision: a worklist that got "suspected" must get the
     correction, too.
     """
-    rule = OutletSettings.wants
+    rule = OutletSettings.should_receive
     picky = WebhookDestination(
         name="w", kind="webhook", url="https://h/", secret_file="s", only_if_positive=True
     )
     everything = Hl7Destination(name="r", kind="hl7", host="h", port=1)
-    assert rule(picky, positive=True, told_before=())
-    assert not rule(picky, positive=False, told_before={"r"})
-    assert rule(picky, positive=False, told_before={"w"})
-    assert rule(everything, positive=False, told_before=())
+    assert rule(picky, positive=True, earlier_destinations=())
+    assert not rule(picky, positive=False, earlier_destinations={"r"})
+    assert rule(picky, positive=False, earlier_destinations={"w"})
+    assert rule(everything, positive=False, earlier_destinations=())
 
 
 def test_a_notification_that_waited_is_superseded_by_the_newer_one(bench, ris):

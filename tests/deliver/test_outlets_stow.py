@@ -89,7 +89,7 @@ def get(url: str):
         return json.load(answer)
 
 
-def test_orthanc_stores_the_objects_as_they_lie_in_the_spool(bench, tmp_path):
+def test_orthanc_stores_the_objects_as_they_are_in_the_spool(bench, tmp_path):
     """Two of them in RLE, through the DICOMweb plugin; what Orthanc gives back is what was made."""
     need("Orthanc")
     if not Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so").exists():
@@ -195,7 +195,7 @@ def test_a_warning_is_sent_and_remembered(bench, archive):
     ],
 )
 def test_whatever_does_not_name_the_object_as_stored_is_not_sent(bench, archive, answer, words):
-    """A friendly status is no proof; the reason is kept, without what the archive may quote."""
+    """A status of 2xx is no proof; the reason is kept, without the text of the archive."""
     owe(bench)
     archive.answer = answer
     bench.sender(stow(archive.url)).send_due()
@@ -205,7 +205,7 @@ def test_whatever_does_not_name_the_object_as_stored_is_not_sent(bench, archive,
 
 
 @pytest.mark.parametrize("refusal", [answers(FAILED, 409, reason=0xC122), lambda _: (415, {}, b"")])
-def test_an_archive_without_rle_gets_the_same_pixels_as_they_are(bench, archive, refusal):
+def test_an_archive_without_rle_gets_the_same_pixels_uncompressed(bench, archive, refusal):
     """Under the same UID."""
     (uid,) = owe(bench, compressed=True)
     archive.answer = lambda request: (

@@ -1,6 +1,4 @@
-"""Webhooks: signed, nameless unless the site says otherwise, the same message however often it is
-tried.
-"""
+"""Webhooks: signed, without identifiers by default, the same message however often it is tried."""
 
 import base64
 import hashlib
@@ -73,14 +71,14 @@ def test_what_arrives_is_signed_and_names_nobody(bench, service, hook):
     """The body is JSON with the answer and without the patient; the signature is what Standard
     Webhooks says it is.
     """
-    told = bench.finish("worklist")
+    notified = bench.finish("worklist")
     bench.sender(hook(service.url)).send_due()
     assert bench.states() == [DeliveryState.SENT]
     (request,) = service.requests
     assert without_secrets(request.body.decode(), str(request.headers), request.path)
     assert request.json["type"] == "hemorrhage.suspected"
     assert request.json["data"]["series_probability"] == 0.97
-    assert request.json["data"]["study_instance_uid"] == told.study_instance_uid
+    assert request.json["data"]["study_instance_uid"] == notified.study_instance_uid
     signed = (
         b".".join(request.headers[name].encode() for name in ("webhook-id", "webhook-timestamp"))
         + b"."
@@ -185,7 +183,7 @@ def test_a_service_that_says_nothing_or_too_much(bench, service, hook):
 
 
 def test_nobody_there(bench, hook):
-    """Said in the words of the operating system."""
+    """The reason is that of the operating system."""
     bench.finish("worklist")
     bench.sender(hook(f"http://127.0.0.1:{free_port()}/hook")).send_due()
     assert "nothing answers: Connection refused" in bench.detail()

@@ -1,5 +1,5 @@
-"""The way out: what counts as sent, what is tried again and when, and that nothing is sent under
-other bytes.
+"""The sender: what counts as sent, what is tried again and when, and that a repetition has the same
+bytes.
 """
 
 import json
@@ -45,9 +45,9 @@ def peer() -> Iterator[Pacs]:
         yield stand_in
 
 
-def test_results_arrive_as_they_lie_in_the_spool(node: Node, peer: Pacs) -> None:
-    """Every result of a job goes over one association; what arrives is what was made; then nothing
-    is due.
+def test_results_arrive_as_they_are_in_the_spool(node: Node, peer: Pacs) -> None:
+    """All results of a job are sent over one association and arrive unchanged; then nothing is
+    due.
     """
     uids = node.finish(3)
     sender = node.sender(peer.port)
@@ -62,7 +62,7 @@ def test_results_arrive_as_they_lie_in_the_spool(node: Node, peer: Pacs) -> None
 
 
 def test_each_destination_gets_its_own(node: Node, peer: Pacs) -> None:
-    """One destination that is down keeps nothing from the other."""
+    """A destination that is down delays no other."""
     node.finish(2, to=("pacs", "pacs2"))
     sender = node.sender(free_port(), peer.port)
     assert [sender.send_due(), sender.send_due(), sender.send_due()] == [2, 2, 0]
@@ -71,7 +71,7 @@ def test_each_destination_gets_its_own(node: Node, peer: Pacs) -> None:
 
 
 def test_a_warning_is_sent_and_remembered(node: Node, peer: Pacs) -> None:
-    """0xBxxx means that the PACS has it; the ledger keeps the warning."""
+    """0xBxxx means that the PACS has the object; the ledger keeps the warning."""
     (uid,) = node.finish(1)
     peer.answers[uid] = 0xB000
     node.sender(peer.port).send_due()
@@ -97,7 +97,7 @@ def test_any_other_status_is_not_sent(node: Node, peer: Pacs, status: int) -> No
 
 
 def test_the_second_try_sends_only_what_is_missing(node: Node, peer: Pacs) -> None:
-    """What was taken is not sent twice."""
+    """What was stored is not sent twice."""
     uids = node.finish(3)
     peer.answers[uids[1]] = 0xA700
     sender = node.sender(peer.port)
@@ -115,10 +115,10 @@ def test_the_second_try_sends_only_what_is_missing(node: Node, peer: Pacs) -> No
         ({"calling_ae_title": "STRANGER"}, "the peer rejects our calling AE title 'STRANGER'"),
     ],
 )
-def test_a_rejected_association_is_said_in_words(
+def test_a_rejected_association_is_explained(
     node: Node, settings: dict[str, str], words: str
 ) -> None:
-    """The whole batch waits, and each delivery tells why."""
+    """The whole batch waits, and each delivery has the reason."""
     node.finish(2)
     with pacs(calling_ae_titles=["ICHNODE"]) as peer:
         node.sender(peer.port, **settings).send_due()
@@ -126,7 +126,7 @@ def test_a_rejected_association_is_said_in_words(
     assert all(words in str(delivery.detail) for delivery in node.deliveries())
 
 
-def test_an_object_whose_class_the_peer_does_not_know_keeps_only_itself(node: Node) -> None:
+def test_an_object_whose_class_the_peer_does_not_know_delays_no_other(node: Node) -> None:
     """A PACS without secondary capture still gets the report."""
     objects = [result_object(0), result_object(1, sop_class=COMPREHENSIVE_3D_SR)]
     give_results(node.ledger, node.spool, objects, ("pacs",), START)
@@ -139,8 +139,8 @@ def test_an_object_whose_class_the_peer_does_not_know_keeps_only_itself(node: No
     )
 
 
-def test_a_destination_that_was_removed_waits_for_its_return(node: Node) -> None:
-    """Taking a destination out of config.toml loses nothing until the 24 hours are over."""
+def test_deliveries_to_a_destination_that_was_removed_wait(node: Node) -> None:
+    """A destination that is taken out of config.toml loses nothing for 24 hours."""
     node.finish(1, to=("old",))
     node.sender().send_due()
     (delivery,) = node.deliveries()
@@ -150,8 +150,8 @@ def test_a_destination_that_was_removed_waits_for_its_return(node: Node) -> None
     )
 
 
-def test_a_lost_file_keeps_nothing_else(node: Node, peer: Pacs) -> None:
-    """A result that cannot be read from the spool waits; the others go."""
+def test_a_lost_file_delays_no_other(node: Node, peer: Pacs) -> None:
+    """A result that cannot be read from the spool waits; the others are sent."""
     node.finish(2)
     node.spool.absolute(node.deliveries()[0].path).unlink()
     node.sender(peer.port).send_due()
@@ -178,9 +178,9 @@ def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: Node) -> Non
     assert [job.attempts for job in node.ledger.operator.list()] == [1]
 
 
-def test_a_pacs_that_is_down_holds_up_nobody(node: Node, peer: Pacs) -> None:
-    """Twenty series are owed to a dead PACS and to a living one: one try at the dead one, and all
-    go to the other at once.
+def test_a_pacs_that_is_down_delays_no_other(node: Node, peer: Pacs) -> None:
+    """Twenty series are owed to two PACS, one of which is down: it is tried once, and the other
+    gets all of them at once.
     """
     for series in range(1, 21):
         node.finish(1, series=series, to=("pacs", "pacs2"))
@@ -223,7 +223,7 @@ def test_the_waits_double_up_to_a_quarter_of_an_hour() -> None:
 def test_after_24_hours_it_is_given_up_with_the_reason_and_can_be_retried(
     node: Node, peer: Pacs
 ) -> None:
-    """FAILED says why; `jobs retry` owes it anew."""
+    """FAILED has the reason; after `jobs retry` it is due again."""
     node.finish(1)
     node.clock.now += RETRY_FOR
     node.sender(free_port()).send_due()
@@ -248,7 +248,7 @@ def test_a_broken_association_keeps_what_was_sent(node: Node) -> None:
     )
 
 
-def test_stop_gives_the_rest_back_at_once(node: Node, peer: Pacs) -> None:
+def test_stop_hands_the_rest_back_at_once(node: Node, peer: Pacs) -> None:
     """Asked to stop in the middle of a batch, the sender finishes its object and leaves the others
     due.
     """
@@ -261,7 +261,7 @@ def test_stop_gives_the_rest_back_at_once(node: Node, peer: Pacs) -> None:
 
 
 def test_the_loop_delivers_and_stops(node: Node, peer: Pacs) -> None:
-    """`work` sends what is due and ends when it is told."""
+    """`work` sends what is due and ends when `stop` is set."""
     node.finish(2)
     loop = threading.Thread(target=node.sender(peer.port, owner="loop").work)
     loop.start()
@@ -309,7 +309,7 @@ def test_dcmtk_s_storescp_gets_the_results(node: Node, tmp_path: Path) -> None:
 
 
 def test_orthanc_gets_the_results(node: Node, tmp_path: Path) -> None:
-    """Orthanc takes the objects of one series and lists them."""
+    """Orthanc stores the objects of one series and lists them."""
     node.finish(3)
     with orthanc(tmp_path / "orthanc") as peer:
         node.sender(peer.dicom_port, ae_title="ORTHANC").send_due()

@@ -1,5 +1,5 @@
-"""Pictures travel compressed where the peer takes that, and decompressed where it does not; the
-same pixels either way.
+"""Images are sent compressed to a peer that accepts it, and uncompressed to others; the pixels are
+the same.
 """
 
 from collections.abc import Iterator

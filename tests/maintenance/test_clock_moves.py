@@ -52,7 +52,7 @@ def test_a_clock_set_back_stops_neither_the_sweeping_nor_the_work(house: House) 
     assert maintenance.run_due() == {"notice_clock_moves": 1}
     waiting = next(job for job in house.ledger.operator.list() if job.state is JobState.WAITING)
     assert waiting.ready_at <= house.clock.now + LONGEST_WAIT
-    assert house.ledger.operator.events(waiting.id)[-1].event == "wait shortened"
+    assert house.ledger.operator.events(waiting.id)[-1].event == "mended"
     house.clock.now += 8 * DAY
     assert files_removed(maintenance) == 1
 

@@ -100,7 +100,9 @@ from ich_node.maintenance import Maintenance
 from ich_node.maintenance.loop import Task
 from ich_node.processes.watchdog import Watchdog
 forever = threading.Event()
-watchdog = Watchdog(lambda: datetime.now(UTC), 0.2, loop="maintenance")
+watchdog = Watchdog(
+    clock=lambda: datetime.now(UTC), limit_seconds=0.2, loop="maintenance"
+)
 watchdog.start()
 hangs = Task(name="hangs", every=timedelta(seconds=1), run=lambda _: forever.wait())
 with Maintenance(tasks=[hangs], clock=watchdog).running():
@@ -114,7 +116,7 @@ def test_a_task_that_hangs_ends_the_process() -> None:
         [sys.executable, "-c", STALL], capture_output=True, timeout=60, check=False
     )
     assert done.returncode == EXIT_STATUS
-    assert b"process_stands_still" in done.stdout
+    assert b"process_stalled" in done.stdout
     assert b"maintenance" in done.stdout
 
 

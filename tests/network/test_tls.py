@@ -414,7 +414,7 @@ def test_check_config_warns_before_the_certificate_expires(tmp_path: Path, ours:
         f'[tls]\ncertificate = "{soon.certificate}"\nkey = "{soon.key}"\nca = "{ours.ca}"\n'
     )
     done = CliRunner().invoke(app, ["--config", str(config), "check-config"])
-    assert "WARNING: the certificate of [tls] holds until" in done.output
+    assert "WARNING: the certificate of [tls] is valid until" in done.output
 
 
 @pytest.mark.parametrize("setting", ["certificate", "key", "ca"])

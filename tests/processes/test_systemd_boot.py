@@ -27,10 +27,15 @@ CGROUPS = next(
     None,
 )
 SERVICES = ("ich-node-receive", "ich-node-analyse", "ich-node-send")
-CONFIG = (
-    '[scp]\nbind_address = "127.0.0.1"\n[spool]\nreserve_bytes = 0\n'
-    '[analysis]\nthreads = 1\nengine = "torch"\n'
-)
+CONFIG = """
+[scp]
+bind_address = "127.0.0.1"
+[spool]
+reserve_bytes = 0
+[analysis]
+threads = 1
+engine = "torch"
+"""
 Inside = Callable[..., str]
 
 

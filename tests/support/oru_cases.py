@@ -65,8 +65,11 @@ TEXTS = {
 }
 
 CASES: dict[str, tuple[Notification, Hl7Destination]] = {
-    **{name: (told, hl7(1)) for name, told in (ANSWERS | TEXTS).items()},
-    **{f"{name}, identified": (told, hl7(1, identifiers=True)) for name, told in ANSWERS.items()},
+    **{name: (notified, hl7(1)) for name, notified in (ANSWERS | TEXTS).items()},
+    **{
+        f"{name}, identified": (notified, hl7(1, identifiers=True))
+        for name, notified in ANSWERS.items()
+    },
     **{
         name: (changed(SUSPECTED, identifiers=who), hl7(1, identifiers=True))
         for name, who in WITH_IDENTIFIERS.items()

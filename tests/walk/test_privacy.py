@@ -1,6 +1,4 @@
-"""No log line, file name, command or row of the ledger names a patient: everything goes wrong, and
-all of it is searched.
-"""
+"""No log line, file name, command or row of the ledger names a patient, whatever goes wrong."""
 
 import json
 import sqlite3
@@ -30,16 +28,13 @@ NAME, PATIENT_ID, BIRTH_DATE, ACCESSION = (
     "ACC-8841207",
 )
 PATIENT = {
-    "PatientName": NAME,
-    "PatientID": PATIENT_ID,
-    "PatientBirthDate": BIRTH_DATE,
-    "AccessionNumber": ACCESSION,
-    "InstitutionName": "Sector ZZ9",
+    "PatientName": NAME, "PatientID": PATIENT_ID, "PatientBirthDate": BIRTH_DATE,
+    "AccessionNumber": ACCESSION, "InstitutionName": "Sector ZZ9",
     "ReferringPhysicianName": "Prefect^Ford",
-}
+}  # fmt: skip
 SECRETS = ("Quisling", "Zaphod", PATIENT_ID, BIRTH_DATE, ACCESSION, "Sector ZZ9", "Prefect")
 ENDED = {JobState.DONE, JobState.REFUSED, JobState.FAILED}
-# Values that their VR does not allow: what a library says of them quotes them.
+# Values that their VR does not allow: the error messages of libraries quote them.
 ODD = (
     ("PatientName", "DS", NAME),
     ("PatientID", "IS", PATIENT_ID),
@@ -58,8 +53,8 @@ ODD = (
 
 
 def test_no_patient_is_named_anywhere(tmp_path: Path) -> None:
-    """A full run at level debug: read, refused, unreportable and undeliverable series, hostile
-    callers, values that cannot be.
+    """A full run at log level debug: read, refused, unreportable and undeliverable series, hostile
+    callers, impossible values.
     """
     with pacs() as good, pacs(sop_classes=(), verification=True) as poor:
         wrong = free_port()
@@ -148,7 +143,7 @@ def series(number: int) -> list[Dataset]:
 
 
 def bent(stream: bytes, tag: BaseTag, vr: str, value: bytes) -> bytes:
-    """The encoded data set with another VR and value for one element. No library writes that."""
+    """The encoded data set with another VR and value for one element; no library writes such."""
     start = stream.index(struct.pack("<HH", tag.group, tag.element))
     (length,) = struct.unpack_from("<H", stream, start + 6)
     value += b" " * (len(value) % 2)
@@ -168,7 +163,7 @@ def send(node: Node, data_sets: list[bytes]) -> list[str]:
 
 
 def uid_in(data_set: bytes) -> str:
-    """Its SOP Instance UID, or what stands there."""
+    """Its SOP Instance UID, or what is in its place."""
     at = data_set.index(b"\x08\x00\x18\x00UI") + 6
     (length,) = struct.unpack_from("<H", data_set, at)
     return data_set[at + 2 : at + 2 + length].decode().strip("\x00 ")
@@ -179,7 +174,7 @@ def ended(node: Node) -> int:
 
 
 def commands(node: Node) -> Iterator[str]:
-    """What an administrator is shown of it."""
+    """The output of the commands that an administrator uses."""
     runner, config = CliRunner(), ["--config", str(node.folder / "config.toml")]
     yield runner.invoke(app, [*config, "jobs", "list"]).output
     for job in node.ledger.operator.list(limit=200):

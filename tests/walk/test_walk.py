@@ -55,7 +55,7 @@ def reports(received: Sequence[Dataset]) -> list[Dataset]:
 
 
 def test_the_demo_finds_what_was_planted(tmp_path):
-    """`ich-node demo`: exit 0; the planted bleeds, SR, overlays and a preview are in the folder."""
+    """`ich-node demo`: exit 0, the planted bleeds found; SR, overlays and preview in the folder."""
     done = subprocess.run(
         [sys.executable, "-m", "ich_node", "demo", "--out", str(tmp_path / "demo")],
         capture_output=True,
