@@ -40,11 +40,11 @@ class OutletSettings(Section):
     only_if_positive: bool = False
     priority: Priority = 0
 
-    def should_receive(self, *, positive: bool, earlier_destinations: Collection[str]) -> bool:
+    def wants(self, *, positive: bool, earlier_destinations: Collection[str]) -> bool:
         """Whether this destination gets the results of a series.
 
-        earlier_destinations: names of the destinations of an earlier revision's results. A
-        destination that got an answer also gets the one that replaces it.
+        earlier_destinations: names of those that get the results of an earlier revision: they also
+        get the results that replace them.
         """
         return positive or not self.only_if_positive or self.name in earlier_destinations
 
