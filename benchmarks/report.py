@@ -74,8 +74,8 @@ def main() -> None:
     timings = take_turns(contestants, rounds=ROUNDS, repeats=1)
     write_table(
         "report",
-        f"Results of a series: {len(source.series.slices)} slices, {len(POSITIVE)} findings on as many slices;"
-        " building and encoding",
+        f"Results of a series: {len(source.series.slices)} slices, "
+        f"{len(POSITIVE)} findings on as many slices; building and encoding",
         ("what", *TIMING_COLUMNS, "beside: CPU ms", "ours / beside, CPU"),
         [_row(name, timings[f"{name}: ours"], timings[f"{name}: beside"]) for name in pairs],
         packages=("highdicom", "pydicom", "pillow", "numpy"),

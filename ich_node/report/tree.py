@@ -1,8 +1,8 @@
 """Content items of a structured report (PS3.3 C.17.3, C.18) as plain datasets, each with its
 relationship to its parent.
 
-Where highdicom's templates say what we need, they are used (`report/sr.py`, `report/observer.py`):
-TID 1204, 1002, 1004, 4019 and the finding site. Each is built once for a document. The rest of the
+Where highdicom's templates say what we need, they are used (`report/observer.py`):
+TID 1002, 1004 and 4019. Each is built once for a document. The rest of the
 tree is ours, because of what highdicom 0.28 says or costs. Compared node by node on the golden
 studies; times are medians of CPU time for 20 positive slices with one finding each, built and
 encoded, on two shared cores (`python -m benchmarks.report`):
@@ -12,8 +12,8 @@ encoded, on two shared cores (`python -m benchmarks.report`):
   beside each Numeric Value. The 41 groups take 368 ms instead of 105. With the constant parts
   shared and their codes encoded once, as here, they still take twice as long (206 ms).
 - Image library (TID 1600 to 1604): highdicom repeats all descriptors in each image: 308 items and
-  68 kB instead of 87 items and 18 kB, and takes 313 ms instead of 26. It raises AttributeError for an image
-  without Slice Thickness.
+  68 kB instead of 87 items and 18 kB, and takes 313 ms instead of 26. It raises AttributeError for
+  an image without Slice Thickness.
 - Root (TID 1500): `MeasurementReport` accepts highdicom's own groups only, and has no parameter for
   Qualitative Evaluations, where the comments are.
 """

@@ -1,4 +1,4 @@
-"""Whatever a source header says, the results are valid, or the reason why there are none is named."""
+"""The results are valid with any source header, or an error names what cannot be referred to."""
 
 import io
 from dataclasses import replace
@@ -139,7 +139,7 @@ def test_a_character_set_that_does_not_exist_is_read_as_latin(charset):
 
 
 def test_an_unusual_name_is_kept_and_not_printed(recwarn):
-    """A name of one component is legal; the libraries' warnings about it would put it into the log."""
+    """A name of one component is legal; warnings of the libraries would put it into the log."""
     results = read_back(
         make_small_source(change=lambda dataset: setattr(dataset, "PatientName", "Madonna"))
     )
@@ -154,7 +154,7 @@ def test_dropped_values_are_not_logged(caplog):
 
 
 def test_an_identity_is_not_called_removed_without_saying_how():
-    """PatientIdentityRemoved needs its method, which archives forget; with the method it is kept."""
+    """PatientIdentityRemoved needs a method, which archives forget; with a method it is kept."""
     for method, kept in ((None, False), ("pseudonyms", True)):
         source = make_source(
             change=lambda dataset: dataset.update({"PatientIdentityRemoved": "YES"})

@@ -135,7 +135,7 @@ def test_the_label_fits_every_matrix(shape):
 
 
 def test_the_bundled_font_is_scalable():
-    """The label needs a size that fits the matrix, so the font must be Pillow's own outline font."""
+    """The label needs a size that fits the matrix, so the font is Pillow's own outline font."""
     assert isinstance(ImageFont.load_default(20), ImageFont.FreeTypeFont)
     draw = ImageDraw.Draw(Image.new("RGB", (10, 10)))
     assert draw.textlength("RESEARCH", font=ImageFont.load_default(20)) > draw.textlength(
@@ -153,7 +153,7 @@ def test_padding_is_black():
 
 
 def test_one_overlay_a_positive_slice_the_most_probable_first():
-    """The limit keeps the highest probabilities, and the overlays come in the order of the series."""
+    """The limit keeps the highest probabilities; the overlays are in the order of the series."""
     source = make_source(5)
     reading = read_by_hand(source, [0.8, 0.1, 0.95, 0.9, 0.76], {})
     uids = [slice_.sop_instance_uid for slice_ in source.series.slices]
@@ -232,7 +232,7 @@ def test_pixels_are_the_rendered_picture():
     ],
 )
 def test_patient_orientation_follows_the_image_orientation(orientation, expected):
-    """The letters name where rows and columns run to; a gantry tilt does not change the main axis."""
+    """The letters name the directions of rows and columns; a gantry tilt does not change them."""
     assert patient_orientation(orientation) == expected
 
 

@@ -46,7 +46,7 @@ def test_one_state_holds_the_marks_of_all_positive_slices():
 
 
 def test_marks_bear_the_tracking_uids_of_the_report():
-    """As many points of each lesion as the SR has, under the same UID and name, in the same place."""
+    """The points of each lesion are those of the SR, with its UID and name, in the same place."""
     source = make_source()
     results = report(source, positive_reading(source))
     (sr,), (state,) = of_kind(results, "sr"), of_kind(results, "presentation_state")

@@ -85,7 +85,7 @@ def test_the_words_of_the_page():
 
 
 def test_the_montage_shows_the_peak_of_every_lesion_first():
-    """Eight tiles at most: peaks before slices that are only probable, in the order of the series."""
+    """Eight tiles at most: peaks before other probable slices, in the order of the series."""
     source = make_source(20)
     probabilities = [0.1, *[0.99] * 12, *[0.8] * 6, 0.1]
     reading = read_by_hand(

@@ -235,6 +235,9 @@ def test_results_of_real_headers_are_valid(name, real_series, need, tmp_path):
     assert faults(results[0].dataset, series) == []
     tool = need("dciodvfy")
     # a name of one component is the source's to give
-    named = f"Warning - </PatientName(0010,0010)[1]> - Value dubious for this VR [PN] = <{datasets[0].PatientName}>"
+    named = (
+        "Warning - </PatientName(0010,0010)[1]> - Value dubious for this VR [PN]"
+        f" = <{datasets[0].PatientName}>"
+    )
     for path in save(results, tmp_path):
         assert set(dciodvfy(tool, path)) <= {f"{named} - Retired Person Name form"}

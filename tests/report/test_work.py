@@ -1,4 +1,4 @@
-"""What the results of a series cost, in work that can be counted (benchmarks/report.py has the time)."""
+"""The work for the results of a series, counted; benchmarks/report.py measures the time."""
 
 import sys
 from collections import Counter

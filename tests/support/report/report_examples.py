@@ -207,7 +207,7 @@ def report(source: SourceSeries, reading: Reading, **changes: object) -> list[Re
 
 
 def sr_of(source: SourceSeries, reading: Reading, **changes: object) -> Dataset:
-    """The SR alone: it comes first, and no picture is rendered before the next object is asked for."""
+    """The SR alone. It comes first; no picture is rendered before the next object is asked for."""
     return next(_objects(source, reading, **changes)).dataset
 
 

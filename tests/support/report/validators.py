@@ -9,14 +9,24 @@ from pathlib import Path
 
 # Exact texts of warnings that are no fault of the object, each with its reason.
 SPATIAL = "the 2022 edition does not know the spatial modules of the current Secondary Capture IOD"
+GROUP = (
+    'Warning: /CONTAINER (126000,DCM,"Imaging Measurement Report")'
+    '/CONTAINER (126010,DCM,"Imaging Measurements")/CONTAINER (125007,DCM,"Measurement Group")'
+)
 ALLOWED = {
-    "Warning - </FrameOfReferenceUID(0020,0052)> - Attribute is not present in standard DICOM IOD": SPATIAL,
-    "Warning - </PositionReferenceIndicator(0020,1040)> - Attribute is not present in standard DICOM IOD": SPATIAL,
-    "Warning - </ImagePositionPatient(0020,0032)> - Attribute is not present in standard DICOM IOD": SPATIAL,
-    "Warning - </ImageOrientationPatient(0020,0037)> - Attribute is not present in standard DICOM IOD": SPATIAL,
-    "Warning - </SliceThickness(0018,0050)> - Attribute is not present in standard DICOM IOD": SPATIAL,
     **{
-        f"Warning - </{attribute}> - Missing attribute or value that would be needed to build DICOMDIR": "nobody builds one"
+        f"Warning - </{attribute}> - Attribute is not present in standard DICOM IOD": SPATIAL
+        for attribute in (
+            "FrameOfReferenceUID(0020,0052)",
+            "PositionReferenceIndicator(0020,1040)",
+            "ImagePositionPatient(0020,0032)",
+            "ImageOrientationPatient(0020,0037)",
+            "SliceThickness(0018,0050)",
+        )
+    },
+    **{
+        f"Warning - </{attribute}> - Missing attribute or value that would be needed to build"
+        " DICOMDIR": "nobody builds one"
         for attribute in (
             "PatientID(0010,0020)",
             "StudyDate(0008,0020)",
@@ -24,12 +34,10 @@ ALLOWED = {
             "StudyID(0020,0010)",
         )
     },
-    'Warning: /CONTAINER (126000,DCM,"Imaging Measurement Report")/CONTAINER (126010,DCM,"Imaging Measurements")'
-    '/CONTAINER (125007,DCM,"Measurement Group")/CODE (1386000,SCT,"Intracranial hemorrhage"): Content Item not in template': (
+    f'{GROUP}/CODE (1386000,SCT,"Intracranial hemorrhage"): Content Item not in template': (
         "the 2022 edition of TID 1501 has no row for qualitative evaluations"
     ),
-    'Warning: /CONTAINER (126000,DCM,"Imaging Measurement Report")/CONTAINER (126010,DCM,"Imaging Measurements")'
-    '/CONTAINER (125007,DCM,"Measurement Group")/TEXT (121106,DCM,"Comment"): Content Item not in template': (
+    f'{GROUP}/TEXT (121106,DCM,"Comment"): Content Item not in template': (
         "TID 1501 may be extended"
     ),
 }
