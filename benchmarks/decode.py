@@ -1,6 +1,4 @@
-"""Decoding by each decoder, and preprocessing as published and as ours. `python -m
-benchmarks.decode`.
-"""
+"""Decoding by each decoder; preprocessing as published and as ours. `python -m benchmarks.decode`."""
 
 import io
 import os
@@ -96,7 +94,7 @@ def main() -> None:
 
 
 def decoding(syntax: UID, datasets: list[Dataset]) -> list[list[str]]:
-    """A row for each decoder of a syntax; how much faster is meant beside pydicom's own choice."""
+    """A row for each decoder of a syntax; the last columns compare with pydicom's own choice."""
     forms = [in_syntax(dataset, syntax) for dataset in datasets]
     decoders: dict[str, Callable[[Dataset], NDArray[Any]]] = {"pydicom": as_pydicom}
     if syntax.is_compressed:

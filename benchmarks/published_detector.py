@@ -1,4 +1,4 @@
-"""The published detector in scikit-image's words, for tests and benchmarks to stand beside."""
+"""The published detector by scikit-image, which tests and benchmarks compare with."""
 
 from typing import Any
 

@@ -1,13 +1,14 @@
-"""Every peak that any rule could keep, measured once: after that a PeakRule is a filter over a few
-numbers a candidate.
+"""Every candidate that any rule could keep, measured once: after that a PeakRule is a filter over a
+few numbers for each candidate.
 
-`find_peaks` works on the whole map (about 1 ms with the upsampling); tuning asks it thousands of
-times about the same maps. What it asks of a pixel can be said once, whatever h, T and d will be:
+`find_peaks` works on the whole map (about 1 ms with the upsampling); tuning would call it thousands
+of times for the same maps. What it tests can be measured once, for every h, T and d:
 
-- value: T compares with it, exclusive;
-- reach: the Chebyshev distance to the nearest higher pixel. The pixel equals the dilation of size d exactly if reach > d;
-- saddle: the highest level at which it is still connected to something higher (its merging level in the tree of the map's
-  components). The h-maxima transform keeps it exactly if saddle <= value - h.
+- value: compared with T, exclusive;
+- reach: the Chebyshev distance to the nearest higher pixel. The pixel equals the dilation of size d
+  exactly if reach > d;
+- saddle: the highest level at which it is still connected to something higher (its merging level in
+  the tree of the map's components). The h-maxima transform keeps it exactly if saddle <= value - h.
 
 Only pixels that are a maximum among their eight neighbours can qualify for any d >= 1. The
 candidates and the rule itself are those of the served detector (ich_node/detection).
@@ -32,7 +33,7 @@ NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))  # half of the eight: every pair 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredCandidates(Candidates):
-    """The maxima of one map with what decides about each of them for any rule."""
+    """The maxima of one map with the numbers by which any rule keeps or drops them."""
 
     reach_N: NDArray[np.intp]
     saddle_N: NDArray[np.float32]
@@ -74,8 +75,8 @@ def keep(candidates: MeasuredCandidates, rule: PeakRule) -> NDArray[np.bool_]:
 def _reach(
     likelihood_YX: NDArray[np.float32], row_N: NDArray[np.intp], column_N: NDArray[np.intp]
 ) -> NDArray[np.intp]:
-    """Chebyshev distance to the nearest higher pixel; UNBOUNDED where there is none. A bisection
-    over windows, all at once.
+    """Chebyshev distance to the nearest higher pixel; UNBOUNDED where there is none. By bisection
+    over the size of a window, for all candidates at once.
     """
     value_N = likelihood_YX[row_N, column_N]
     pyramid = _pyramid(likelihood_YX)

@@ -1,1 +1,3 @@
-"""The pure heart, shared with training: no files, sockets, clock, database or configuration."""
+"""Slices -> network input, maps -> peaks -> lesions. Shared with training: no files, sockets, clock,
+database or configuration.
+"""

@@ -1,8 +1,8 @@
-"""Bilinear resampling of maps as two small matrix products: what the libraries' splines of order 1
-give, sooner.
+"""Bilinear resampling of maps as two small matrix products: the result of the libraries' splines of
+order 1 in less time.
 
 Every row of the result is a mix of two rows of the source, every column of two columns, so R = W_Y
-S W_X^T; the weights follow from sizes alone and are made once.
+S W_X^T. The weights depend on the sizes alone and are computed once.
 """
 
 from functools import lru_cache
@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Weights = NDArray[np.float64]
-NEARLY = 1e-9  # of a pixel: a position that rounding put beside the edge lies on it
+NEARLY = 1e-9  # of a pixel: a position that rounding moved beside the edge lies on it
 
 
 @lru_cache(maxsize=64)
 def enlarging(source_px: int, target_px: int) -> Weights:
-    """(target_px, source_px): pixel areas laid over each other; beyond the outermost centres the
-    source is mirrored there.
-
-    As `skimage.transform.resize(order=1)` has it.
+    """Weights (target_px, source_px) from one size to another over the same area; the source is
+    mirrored beyond its outermost centres, as in `skimage.transform.resize(order=1)`.
     """
     position = np.abs((np.arange(target_px) + 0.5) * source_px / target_px - 0.5)
     last = source_px - 1
@@ -28,10 +26,8 @@ def enlarging(source_px: int, target_px: int) -> Weights:
 
 @lru_cache(maxsize=64)
 def sampling(source_px: int, target_px: int, step_px: float, start_px: float) -> Weights:
-    """(target_px, source_px): samples every step_px from start_px on; 0 outside the first and last
-    centre.
-
-    As `scipy.ndimage.affine_transform(order=1, mode="constant")` has it.
+    """Weights (target_px, source_px) of samples every step_px from start_px on; 0 outside the first
+    and last centre, as in `scipy.ndimage.affine_transform(order=1, mode="constant")`.
     """
     position = start_px + step_px * np.arange(target_px, dtype=np.float64)
     inside = (position >= -NEARLY) & (position <= source_px - 1 + NEARLY)
@@ -41,7 +37,9 @@ def sampling(source_px: int, target_px: int, step_px: float, start_px: float) ->
 def resample(
     source_YX: NDArray[np.float32], rows: Weights, columns: Weights
 ) -> NDArray[np.float32]:
-    """In double precision, rounded once: a plateau stays one, to the last bit."""
+    """The source resampled by the weights of both axes. In double precision, rounded once: a plateau
+    stays a plateau, to the last bit.
+    """
     return np.asarray(rows @ source_YX.astype(np.float64) @ columns.T, dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""LikelihoodMap -> Candidates: every maximum that a peak rule may keep. Serving and tuning share it.
+"""A map -> Candidates: every maximum that a peak rule may keep, for serving and for tuning.
 
 A candidate is a pixel that equals the grey dilation of the map (Nemcek 2021 §II-D) and exceeds a
 floor. Only the part of the map above the floor is dilated. The order is that of

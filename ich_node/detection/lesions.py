@@ -1,5 +1,5 @@
-"""Marks -> Lesions: one bleed goes through several slices and is marked in each; people count it
-once.
+"""Marks -> Lesions: a bleed reaches through several slices and is marked in each of them; people
+count it once.
 """
 
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from ich_node.detection.reading import Finding
 from ich_node.series.series import Slice
 
-# The peak of a long bleed wanders along it from slice to slice, by more than the width of any;
-# bleeds of both sides are further apart than this.
+# The peak of a long bleed moves along it from slice to slice, further than a bleed is wide. Bleeds on
+# both sides of the head are further apart than this.
 IN_PLANE_MM = 20.0
-# One slice of 5 mm without a mark does not end a bleed; in thicker slices only the next one is a
+# One slice of 5 mm without a mark does not end a bleed. Of thicker slices only the next one is a
 # neighbour.
 THROUGH_PLANE_MM = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """A Finding and where it is. slice_index: in the Series; patient_mm: x, y, z (PS3.3
+    """A Finding with its place. slice_index: in the Series; patient_mm: x, y, z (PS3.3
     C.7.6.2.1.1).
     """
 
@@ -33,11 +33,9 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Lesion:
-    """Marks that belong together. number: 1 is the most certain; marks: the peak first, then in the
-    order of the slices.
-
-    extent_mm: along the slice normal, from the first to the last marked slice with half a step on
-    either side.
+    """Marks that belong together. number: 1 is the most certain. marks: the peak first, then in the
+    order of the slices. extent_mm: along the slice normal, from the first to the last marked slice
+    with half a step on either side.
     """
 
     number: int
@@ -50,12 +48,12 @@ class Lesion:
 
     @property
     def certainty(self) -> float:
-        """0..1, that of the peak."""
+        """0..1: the probability of the peak."""
         return self.peak.finding.probability
 
     @property
     def slice_indices(self) -> tuple[int, ...]:
-        """The marked slices, each once, from the feet."""
+        """The marked slices, each once, in the order of the slices."""
         return tuple(sorted({mark.slice_index for mark in self.marks}))
 
 
@@ -64,7 +62,7 @@ def find_lesions(
 ) -> tuple[Lesion, ...]:
     """Link marks of neighbouring slices that lie close together; the most certain Lesion first.
 
-    findings: those of each Slice, in the order of `slices` (by position).
+    slices: ordered by position. findings: for each of them.
     """
     marks = [
         Mark(
@@ -93,8 +91,8 @@ def find_lesions(
 
 
 def to_patient(slice_: Slice, row: float, column: float) -> tuple[float, float, float]:
-    """The patient coordinates of a place in a Slice. row, column: 0-based indices of pixel centres,
-    may be fractional.
+    """The patient coordinates (x, y, z in mm) of a place in a Slice. row, column: 0-based indices of
+    pixel centres; they may be fractional.
     """
     along_row, along_column = np.asarray(slice_.image_orientation).reshape(2, 3)
     row_mm, column_mm = slice_.pixel_spacing_mm
@@ -121,16 +119,16 @@ def _linked(marks: Sequence[Mark]) -> list[list[int]]:
 
 
 def _are_neighbours(one: Mark, other: Mark) -> bool:
-    """In different slices, next to each other or nearly so, and close in the plane.
+    """Whether they lie in different slices, next to each other or nearly so, and close in the plane.
 
-    The way between them is split along the slice normal, so a tilted gantry links what an upright
-    one does.
+    The distance is split into parts along the slice normal and in the plane, so that a tilted gantry
+    links the same marks as an upright one.
     """
     if one.slice_index == other.slice_index:
         return False
     through_mm = abs(one.slice.position_mm - other.slice.position_mm)
-    way_mm = float(np.linalg.norm(np.subtract(one.patient_mm, other.patient_mm)))
-    in_plane_mm = max(0.0, way_mm**2 - through_mm**2) ** 0.5
+    distance_mm = float(np.linalg.norm(np.subtract(one.patient_mm, other.patient_mm)))
+    in_plane_mm = max(0.0, distance_mm**2 - through_mm**2) ** 0.5
     is_next = abs(one.slice_index - other.slice_index) == 1
     return in_plane_mm <= IN_PLANE_MM and (is_next or through_mm <= THROUGH_PLANE_MM)
 
@@ -144,7 +142,7 @@ def _peak_first(group: list[Mark]) -> list[Mark]:
 
 
 def _steps(slices: Sequence[Slice]) -> NDArray[np.float64]:
-    """Of each slice: the distance to its neighbours, the mean of both sides; 0 for a lone slice."""
+    """For each slice the mean distance to its neighbours; 0 for a lone slice."""
     positions_mm = np.array([slice_.position_mm for slice_ in slices])
     if len(positions_mm) < 2:
         return np.zeros(len(positions_mm))

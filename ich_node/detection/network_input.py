@@ -1,5 +1,5 @@
-"""Slice -> network input. The only preprocessing there is: training and serving both call
-`to_network_input`.
+"""Slice -> network input. Training and serving both call `to_network_input`; there is no other
+preprocessing.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ STANDARD_MEAN = 400.0
 STANDARD_DEVIATION = 1000.0
 STORED_OFFSET = 1024.0
 WINDOW_RANGE = 4096.0
-# Below this stored value the published code takes a pixel for padding and writes 0 (-1024 HU).
+# The published code regards a stored value below this as padding and writes 0 (-1024 HU).
 PUBLISHED_PADDING_STORED = -500.0
 
 
@@ -49,12 +49,15 @@ class InputSpec:
     """How a Slice becomes network input.
 
     channels: one window each; None is the slice itself, unclipped (paper §II-B).
-    pixel_mm: None squeezes the whole matrix into size_px (published code); a number resamples to square pixels of that
-        size around the centre of the image, so that anatomy has one scale whatever the field of view.
-    padding: 'published' lets padding pass the reduction and removes it afterwards, as the published code did
-        (its weights depend on that ring); 'air' replaces it before.
-    slab_mm: thin slices are averaged to slabs of this thickness before the network; 0 reads every slice by itself.
-    brain_hu: the series is shifted until its brain has this density (see density.py); None takes HU as they are.
+    pixel_mm: None reduces the whole matrix to size_px (published code); a number resamples to
+        square pixels of that size around the centre of the image, so that anatomy has one scale for
+        every field of view.
+    padding: 'published' reduces the slice with its padding and removes that afterwards, as the
+        published code does (its weights depend on the ring that remains); 'air' replaces it before.
+    slab_mm: thin slices are averaged to slabs of this thickness before the network; 0 reads every
+        slice by itself.
+    brain_hu: the series is shifted until its brain has this density (brain_shift.py); None leaves
+        HU as they are.
     """
 
     size_px: int = 256
@@ -100,8 +103,8 @@ def to_network_input(slice_: Slice, spec: InputSpec, *, shift_hu: float = 0.0) -
     """Reduce a Slice to size_px x size_px and window it. Pure: the same Slice and shift give the
     same bits.
 
-    shift_hu: added to every HU, padding apart; `brain_shift` of the series, where the spec asks for
-    one.
+    shift_hu: added to every HU except padding that becomes air: `brain_shift` of the series, where
+    the spec asks for it.
     """
     hu_YX = slice_.hu_YX.astype(np.float32)
     if shift_hu:
@@ -124,7 +127,7 @@ def to_network_input(slice_: Slice, spec: InputSpec, *, shift_hu: float = 0.0) -
 
 
 def grid_of(slice_: Slice, spec: InputSpec) -> PixelGrid:
-    """Where the input pixels of a Slice lie, without making them."""
+    """Where the input pixels of a Slice lie."""
     rows, columns = slice_.hu_YX.shape
     if spec.pixel_mm is None:
         row_scale, column_scale = rows / spec.size_px, columns / spec.size_px
@@ -152,8 +155,8 @@ def _physical(hu_YX: NDArray[np.float32], grid: PixelGrid, size_px: int) -> NDAr
 def _window(
     stored_YX: NDArray[np.float32], window: Window | None, *, out_YX: NDArray[np.float32]
 ) -> None:
-    """In stored values (HU + 1024), as the published code computes: another order of operations
-    rounds differently, and the network makes 1e-4 of logit from that.
+    """Write the window's channel to out_YX. Computed in stored values (HU + 1024), as the published
+    code does: another order of operations rounds differently, which changes logits by 1e-4.
     """
     if window is None:
         np.subtract(stored_YX, np.float32(STANDARD_MEAN), out=out_YX)

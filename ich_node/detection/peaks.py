@@ -6,10 +6,10 @@ least d apart, and stand out by h (h-maxima transform). Points and their order a
 `skimage.feature.peak_local_max` and `skimage.morphology.h_maxima`, which take 15 to 30 times as
 long (benchmarks/detector.py).
 
-`keep` is the only place that applies a PeakRule. It gets h-prominence from whoever can answer it
-best: serving applies one rule to a map and floods the surroundings of a few candidates
-(prominence.py); tuning tries thousands of rules on a map and computes every candidate's saddle once
-(training/candidates.py).
+`keep` is the only place that applies a PeakRule. Its callers find out which candidates are
+prominent in the way that costs them least: serving applies one rule to a map and floods the
+surroundings of a few candidates (prominence.py); tuning tries thousands of rules on a map and
+computes the saddle of every candidate once (training/candidates.py).
 """
 
 from collections.abc import Callable
@@ -62,8 +62,8 @@ def upsample(likelihood_YX: NDArray[np.float32], size_px: int) -> NDArray[np.flo
 def find_peaks(likelihood_YX: NDArray[np.float32], rule: PeakRule) -> list[Peak]:
     """Local maxima that are high enough, far enough apart and stand out enough; the highest first.
 
-    likelihood_YX: the map on the input grid. The slice gate is the caller's, who knows the
-    probability.
+    likelihood_YX: the map on the input grid. The caller applies the slice gate, since it knows the
+    slice's probability.
     """
     candidates = find_candidates(
         likelihood_YX, floor=rule.min_likelihood, within_px=rule.min_distance_px
@@ -99,8 +99,8 @@ def keep(
 ) -> Mask:
     """Which candidates are peaks by the rule.
 
-    passes_N: those that exceed T and have nothing higher within d. prominent: of a mask, those that
-    stand out by h.
+    passes_N: the candidates that exceed T and have nothing higher within d. prominent: removes from
+    a mask what is not prominent by h.
     """
     if rule.exclude_border:
         passes_N = passes_N & (candidates.edge_N >= rule.min_distance_px)
@@ -113,8 +113,8 @@ def keep(
 
 
 def _spaced(candidates: Candidates, passes_N: Mask, distance_px: int) -> Mask:
-    """Of those nearer to each other than d the first in reading order. They are equally high: each
-    is the highest within d.
+    """Of candidates nearer to each other than d only the first in reading order. They are equally
+    high, since nothing within d is higher than either.
     """
     place_N = np.flatnonzero(passes_N)
     value_N = candidates.value_N[place_N]

@@ -1,5 +1,5 @@
-"""Which maxima stand out of a map by h, as `skimage.morphology.h_maxima` has it, without a flood of
-the whole map.
+"""Which maxima have a prominence of h, as in `skimage.morphology.h_maxima`, without flooding the whole
+map.
 
 A maximum survives the h-maxima transform exactly when the connected region above `value - h` around
 it holds nothing higher. So only the surroundings of the few maxima that need it are flooded.
@@ -20,11 +20,11 @@ def are_prominent(
     prominence: float,
     apart_px: int,
 ) -> NDArray[np.bool_]:
-    """Of each maximum: can no higher value be reached from it without going down by prominence (h)?
+    """For each maximum: True if every way to a higher value goes down by prominence (h) or more.
 
     row_N, column_N: pixels with nothing higher within apart_px (Chebyshev).
     """
-    prominent_YX = likelihood_YX == likelihood_YX.max()  # there is nothing higher at all
+    prominent_YX = likelihood_YX == likelihood_YX.max()  # nothing is higher
     prominent_YX[row_N, column_N] |= _moated(likelihood_YX, row_N, column_N, prominence, apart_px)
     known_YX = prominent_YX.copy()
     for place in np.flatnonzero(~known_YX[row_N, column_N]).tolist():
@@ -34,7 +34,7 @@ def are_prominent(
         part, region_YX, finds_higher = _flooded(
             likelihood_YX, row, column, prominence, first_reach_px=2 * apart_px + 1
         )
-        # of a plateau, and of equal summits that are joined, one is flooded for all
+        # one flood decides for a whole plateau, and for all equal maxima that are joined
         equal_YX = region_YX & (likelihood_YX[part] == likelihood_YX[row, column])
         known_YX[part] |= equal_YX
         if not finds_higher:
@@ -50,7 +50,7 @@ def _moated(
     prominence: float,
     apart_px: int,
 ) -> NDArray[np.bool_]:
-    """Most need no flood: nothing within d is higher, and nothing on the square at distance d
+    """Maxima that need no flood: nothing within d is higher, and nothing on the square at distance d
     exceeds their height - h.
     """
     side_px = np.arange(-apart_px, apart_px + 1)
@@ -60,8 +60,7 @@ def _moated(
         np.concatenate([edge_px, -edge_px, side_px, side_px]),
     )
     rows, columns = likelihood_YX.shape
-    # beyond the edge of the map there is nothing to go to; a pixel of the edge stands in, at worst
-    # for a flood too many
+    # places outside the map are moved to its edge; at worst that causes an unnecessary flood
     row_NR = np.clip(row_N[:, None] + down_R, 0, rows - 1)
     column_NR = np.clip(column_N[:, None] + right_R, 0, columns - 1)
     level_N = likelihood_YX[row_N, column_N].astype(np.float64) - prominence
@@ -76,8 +75,8 @@ def _flooded(
     *,
     first_reach_px: int,
 ) -> tuple[tuple[slice, slice], NDArray[np.bool_], bool]:
-    """Part of the map, the pixels in it that can be reached from (row, column) above its height -
-    h, and is one of them higher?
+    """A part of the map, the pixels in it that are connected to (row, column) above its height - h,
+    and whether one of them is higher.
 
     The part grows until the answer is certain: something higher was reached, or the region ends
     within the part.

@@ -1,4 +1,4 @@
-"""The answer for one series: what was read in each slice, and where."""
+"""The answer for one series: probabilities, findings and maps of its slices."""
 
 from dataclasses import dataclass, field
 
@@ -11,8 +11,8 @@ from ich_node.series.series import LeftOut
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A mark in the pixels of the original slice. row and column are 0-based indices of pixel
-    centres (may be fractional).
+    """A mark in the pixels of the original slice. row, column: 0-based indices of pixel centres; they
+    may be fractional.
     """
 
     row: float
@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class SliceReading:
-    """What was read in one slice."""
+    """The answer for one slice."""
 
     sop_instance_uid: str
     sop_class_uid: str
@@ -35,8 +35,8 @@ class SliceReading:
 
 @dataclass(frozen=True, kw_only=True)
 class LikelihoodMap:
-    """The network's answer for one slice, before upsampling; likelihood_YX in the unit of the
-    bundle's head.
+    """The network's output for one slice, before upsampling. likelihood_YX: in the unit of the
+    bundle's head (logit, or attention weight).
     """
 
     sop_instance_uid: str
@@ -47,7 +47,7 @@ class LikelihoodMap:
 
 @dataclass(frozen=True, kw_only=True)
 class BundleId:
-    """Which model read."""
+    """The model that read."""
 
     name: str
     sha256: str
@@ -55,7 +55,7 @@ class BundleId:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """The answer for one Series. engine: what ran the network."""
+    """The answer for one Series. engine: the name of what ran the network."""
 
     study_instance_uid: str
     series_instance_uid: str
@@ -66,7 +66,7 @@ class Reading:
     left_out: tuple[LeftOut, ...] = ()
     engine: str = ""
     metal_slices: int = 0
-    shift_hu: float = 0.0  # what was added to every HU before the network saw it
+    shift_hu: float = 0.0  # was added to every HU before the network
     maps: tuple[LikelihoodMap, ...] = field(default=(), repr=False, compare=False)
 
     @property

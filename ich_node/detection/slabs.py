@@ -1,5 +1,5 @@
-"""Thin slices averaged to slabs, so that the network sees the noise and the partial volume of the
-slices it was trained on.
+"""Thin slices averaged to slabs, so that noise and partial volume are those of the slices on which
+the network was trained.
 
 Reconstructions of 0.6 to 1 mm carry about three times the noise of the usual 5 mm slice.
 """
@@ -13,8 +13,8 @@ from ich_node.series.series import Series, Slice
 
 @dataclass(frozen=True, kw_only=True)
 class Slab:
-    """A Slice to be read, named after the original in its middle, and the SOP instances that it
-    stands for.
+    """A Slice to be read, and the original slices of which it is the mean. It has the UIDs and the
+    position of the middle one.
     """
 
     slice: Slice
@@ -22,8 +22,8 @@ class Slab:
 
 
 def to_slabs(series: Series, slab_mm: float) -> list[Slab]:
-    """Group neighbouring slices of one matrix to at most slab_mm and average their HU. slab_mm 0:
-    every slice is its own slab.
+    """Group neighbouring slices of one matrix size to at most slab_mm and average their HU. slab_mm
+    0: every slice is its own slab.
     """
     groups: list[list[Slice]] = []
     for slice_ in series.slices:
@@ -36,8 +36,8 @@ def to_slabs(series: Series, slab_mm: float) -> list[Slab]:
 
 
 def _joins(group: list[Slice], slice_: Slice, slab_mm: float) -> bool:
-    """A slab spans slab_mm from the outer edge of its first to that of its last slice, one step
-    being one thickness.
+    """Whether the slab with this slice is at most slab_mm thick, from the outer edge of its first to
+    that of its last slice. The step between slices counts as their thickness.
     """
     step_mm = slice_.position_mm - group[-1].position_mm
     return (

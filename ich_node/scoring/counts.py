@@ -6,7 +6,7 @@ slice:
 
 - a box with at least one point inside is one true positive, however many points it holds;
 - a box without a point is one false negative;
-- a point outside every box is one false positive. A point inside two boxes makes two true positives.
+- a point outside every box is one false positive. A point inside two boxes finds both.
 
 The counts of all slices are added up before anything is divided (micro average); slices without a
 box add only false positives:

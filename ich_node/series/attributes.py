@@ -1,4 +1,4 @@
-"""Header values of a dataset that may be damaged: a value, a default, or a Refusal that names the
+"""Attributes of a dataset that may be damaged: a value, a default, or a Refusal that names the
 attribute.
 """
 
@@ -13,12 +13,12 @@ from ich_node.errors import NoGeometry, Undecodable
 
 def value_of(dataset: Dataset, keyword: str) -> Any:
     """The value, or None where the attribute is missing or empty. Raises Undecodable if its bytes
-    cannot be understood.
+    cannot be read as a value.
     """
     try:
         return dataset.get(keyword)
     except PARSING_ERRORS as error:
-        # not what the error says: it quotes the bytes, and they may be a name
+        # without the text of the error: it quotes the bytes, which may be a patient's name
         raise Undecodable(f"the attribute {keyword} is damaged") from error
 
 
@@ -28,7 +28,7 @@ def uid_of(dataset: Dataset, keyword: str) -> str:
 
 
 def integer_of(dataset: Dataset, keyword: str, default: int) -> int:
-    """A whole number. Raises Undecodable if something else stands there."""
+    """A whole number; default where there is none. Raises Undecodable if the value is not one."""
     value = value_of(dataset, keyword)
     if value is None or value == "":
         return default
@@ -41,7 +41,7 @@ def integer_of(dataset: Dataset, keyword: str, default: int) -> int:
 
 
 def numbers_of(dataset: Dataset, keyword: str, count: int) -> list[float]:
-    """So many finite numbers. Raises NoGeometry if they are missing or something else."""
+    """Exactly count finite numbers. Raises NoGeometry if they are missing or anything else."""
     name = uid_of(dataset, "SOPInstanceUID")
     value = value_of(dataset, keyword)
     if value is None or value == "":
@@ -71,6 +71,6 @@ def text_of(dataset: Dataset, keyword: str) -> str:
 
 
 def transfer_syntax_of(dataset: Dataset) -> Any:
-    """The transfer syntax's UID, None where no file meta information says it."""
+    """The UID of the transfer syntax; None where there is no file meta information."""
     meta = getattr(dataset, "file_meta", None)
     return None if meta is None else meta.get("TransferSyntaxUID")

@@ -1,6 +1,6 @@
-"""What a compressed frame says of its own size, read before any decoder allocates for it.
+"""The size that a compressed frame states, read before any decoder allocates for it.
 
-The decoders believe the codestream and not the header: a JPEG 2000 frame of 20 kB that announces
+The decoders trust the codestream, not the DICOM header: a JPEG 2000 frame of 20 kB that announces
 60,000 x 60,000 pixels takes OpenJPEG 7 GB and 47 seconds, and a JPEG-LS one ends the process.
 Sources: ITU-T T.81 B.2.2, T.87 C.2.2, T.800 A.5.1.
 """
@@ -16,14 +16,14 @@ START_OF_IMAGE = b"\xff\xd8"
 FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 START_OF_SCAN = 0xDA
 STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-# JP2 boxes, which some vendors leave around the codestream, end long before
+# JP2 boxes, which some vendors leave around the codestream, are shorter than this
 SEARCHED_BYTES = 4_096
 MOST_TILES = 4_096
 
 
 @dataclass(frozen=True, kw_only=True)
 class CodestreamSize:
-    """As the frame's own header has it. bits: the precision of a sample."""
+    """From the frame's own header. bits: the precision of a sample."""
 
     rows: int
     columns: int
@@ -32,8 +32,8 @@ class CodestreamSize:
 
 
 def size_of(frame: bytes) -> CodestreamSize | None:
-    """Of a JPEG, JPEG-LS or JPEG 2000 frame; None for RLE, which has no size of its own. Raises
-    Undecodable.
+    """The size of a JPEG, JPEG-LS or JPEG 2000 frame; None for RLE, which states none. Raises
+    Undecodable if the frame's header is cut or damaged.
     """
     try:
         if frame[:2] == START_OF_IMAGE:

@@ -1,5 +1,5 @@
 """What the free text of a CT header says: body part, kernel, contrast, derivation. Each function
-gives the words found, or ''.
+returns the words found, or ''.
 """
 
 import re
@@ -54,8 +54,8 @@ DERIVED_TYPES = frozenset(
 
 
 def other_body_part(dataset: Dataset) -> str:
-    """A body part that is not the head; a description counts only where BodyPartExamined is empty
-    and no word says head.
+    """A body part that is not the head. A description counts only where BodyPartExamined is empty
+    and no description names the head.
     """
     part = text_of(dataset, "BodyPartExamined")
     if part:
@@ -73,7 +73,7 @@ def other_body_part(dataset: Dataset) -> str:
 
 
 def bone_kernel(dataset: Dataset) -> str:
-    """The kernel, if it is a sharp one; the description counts only where no kernel is named."""
+    """The kernel, if it is a sharp one. The description counts only where no kernel is named."""
     kernel = text_of(dataset, "ConvolutionKernel")
     if not kernel:
         description = text_of(dataset, "SeriesDescription")
@@ -89,7 +89,7 @@ def bone_kernel(dataset: Dataset) -> str:
 
 
 def contrast_statement(dataset: Dataset) -> str:
-    """Words or attributes that by themselves say contrast agent was given."""
+    """Words or attributes that state that contrast agent was given."""
     agent = text_of(dataset, "ContrastBolusAgent")
     if not NO_CONTRAST.match(agent):
         return f"ContrastBolusAgent {agent}"
@@ -102,8 +102,8 @@ def contrast_statement(dataset: Dataset) -> str:
 
 
 def contrast_hint(dataset: Dataset) -> str:
-    """A description that speaks of an injection (a rate or a volume) without saying that this
-    series shows it.
+    """A description that names an injection (a rate or a volume) but does not say whether this
+    series shows it; the pixels decide.
     """
     description = text_of(dataset, "SeriesDescription")
     return (

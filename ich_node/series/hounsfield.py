@@ -17,16 +17,16 @@ from ich_node.series.decoders import decode
 from ich_node.series.parallel import in_order
 
 PADDING_BELOW_HU = -1100
-# A padding value that would be tissue is not believed: masking it would blank the brain.
+# A PixelPaddingValue above this would be tissue: masking it would blank the brain, so it is ignored.
 PADDING_AT_MOST_HU = -500
-# Beyond it a RescaleSlope or RescaleIntercept is damage.
+# A RescaleSlope or RescaleIntercept beyond this is damaged.
 MOST_RESCALE = 1e6
 INT16 = np.iinfo(np.int16)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pixels:
-    """hu_YX in Hounsfield units; padding_YX: True where the scanner saw nothing."""
+    """hu_YX in Hounsfield units; padding_YX: True where the scanner measured nothing."""
 
     hu_YX: NDArray[np.int16] | NDArray[np.float32]
     padding_YX: NDArray[np.bool_]
@@ -41,8 +41,8 @@ Decode = Callable[[Sequence[Dataset]], Sequence[Pixels]]
 
 
 def decode_all(datasets: Sequence[Dataset]) -> list[Pixels]:
-    """Of each dataset, in their order. Raises Undecodable or NoHounsfieldUnits for the first that
-    has none.
+    """The Pixels of each dataset, in the order of the datasets. Raises Undecodable or
+    NoHounsfieldUnits for the first that has none.
     """
     return in_order(_pixels, datasets)
 
@@ -63,7 +63,7 @@ def to_hounsfield(dataset: Dataset) -> tuple[NDArray[Any], NDArray[np.int16] | N
     if slope == 1 and intercept.is_integer():
         shift = int(intercept)
         if INT16.min - shift <= int(stored_YX.min()) and int(stored_YX.max()) <= INT16.max - shift:
-            # 16 bits wrap, and the result lies within them: no wider numbers are needed on the way
+            # the result fits into 16 bits, so that wrapping on the way there does no harm
             return stored_YX, stored_YX.astype(np.int16) + np.int64(shift).astype(np.int16)
     return stored_YX, stored_YX.astype(np.float32) * np.float32(slope) + np.float32(intercept)
 
@@ -71,8 +71,8 @@ def to_hounsfield(dataset: Dataset) -> tuple[NDArray[Any], NDArray[np.int16] | N
 def padding_mask(
     dataset: Dataset, stored_YX: NDArray[Any], hu_YX: NDArray[Any]
 ) -> NDArray[np.bool_]:
-    """True where the scanner saw nothing: PixelPaddingValue (to its RangeLimit), and whatever lies
-    below -1100 HU.
+    """True where the scanner measured nothing: PixelPaddingValue (to PixelPaddingRangeLimit), and
+    everything below -1100 HU.
     """
     mask_YX: NDArray[np.bool_] = hu_YX < PADDING_BELOW_HU
     padding = _padding_value(dataset, "PixelPaddingValue")
@@ -99,7 +99,8 @@ def _rescale(dataset: Dataset) -> tuple[float, float]:
         ) from error
     if not (0 < slope <= MOST_RESCALE and abs(intercept) <= MOST_RESCALE):  # nor a NaN
         raise NoHounsfieldUnits(
-            f"{uid}: RescaleSlope {slope:g}, RescaleIntercept {intercept:g} do not lead to Hounsfield units"
+            f"{uid}: RescaleSlope {slope:g}, RescaleIntercept {intercept:g} do not lead to "
+            "Hounsfield units"
         )
     kind = text_of(dataset, "RescaleType") or "HU"
     if kind not in ("HU", "US"):  # US is 'unspecified', which older scanners write
@@ -123,30 +124,29 @@ def _stored(dataset: Dataset) -> NDArray[Any]:
         TypeError,
         ValueError,
     ) as error:
-        # The decoders are other people's C; these are what they and pydicom raise for data that is
-        # damaged or lies about itself.
+        # what pydicom and the decoders raise for data that is damaged or contradicts its header
         raise Undecodable(
             f"{uid}: {_syntax(dataset)} pixel data cannot be decoded ({error})"
         ) from error
     except BaseException as panic:
         if type(panic).__name__ != "PanicException":
             raise
-        # pylibjpeg-rle is Rust, and its panics are no Exceptions
+        # pylibjpeg-rle is written in Rust; its panics are a BaseException
         raise Undecodable(
-            f"{uid}: {_syntax(dataset)} pixel data cannot be decoded (it is longer than its header says)"
+            f"{uid}: {_syntax(dataset)} pixel data cannot be decoded "
+            "(it is longer than its header says)"
         ) from None
     if decoded.shape != (dataset.Rows, dataset.Columns):
         raise Undecodable(
-            f"{uid}: {dataset.Rows} x {dataset.Columns} stated, {' x '.join(map(str, decoded.shape))} decoded"
+            f"{uid}: {dataset.Rows} x {dataset.Columns} stated, "
+            f"{' x '.join(map(str, decoded.shape))} decoded"
         )
     return decoded if _is_encapsulated(dataset) else _bits_stored(decoded, dataset)
 
 
 def _frame(dataset: Dataset, uid: str) -> tuple[bytes, CodestreamSize | None]:
-    """The encapsulated bytes and what they announce, held against the header before a decoder
-    allocates for it.
-
-    Raises Undecodable.
+    """The encapsulated bytes and the size that they announce, compared with the header before a
+    decoder allocates memory. Raises Undecodable.
     """
     try:
         frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
@@ -178,24 +178,25 @@ def _frame(dataset: Dataset, uid: str) -> tuple[bytes, CodestreamSize | None]:
 
 
 def _bits_stored(decoded_YX: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
-    """Only BitsStored bits below HighBit are the value: the rest may hold overlays, or sign bits as
-    the vendor liked.
+    """The value is the BitsStored bits from HighBit down. Other bits may hold overlays or copies of
+    the sign.
     """
     allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
     high = integer_of(dataset, "HighBit", stored - 1)
     if not 1 <= stored <= allocated or not stored - 1 <= high < allocated:
         raise Undecodable(
-            f"{dataset.SOPInstanceUID}: BitsAllocated {allocated}, BitsStored {stored}, HighBit {high} contradict each other"
+            f"{dataset.SOPInstanceUID}: BitsAllocated {allocated}, BitsStored {stored}, "
+            f"HighBit {high} contradict each other"
         )
     if stored == allocated:
         return decoded_YX
-    # up until HighBit is the top bit, down again until the lowest is the bottom one; the second
+    # shifted up until HighBit is the top bit, then down until the lowest bit is bit 0; the second
     # shift carries the sign
     return (decoded_YX << (allocated - 1 - high)) >> (allocated - stored)
 
 
 def _padding_value(dataset: Dataset, keyword: str) -> int | None:
-    """As the pixels are signed: the element's VR is often the other one (63536 for -2000)."""
+    """Signed as the pixels are: the element's VR is often the other one (63536 for -2000)."""
     value = value_of(dataset, keyword)
     if not isinstance(value, int):
         return None

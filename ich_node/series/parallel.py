@@ -1,7 +1,6 @@
-"""One function over many slices on several threads, in the slices' order.
+"""One function over many slices on several threads; results in the order of the slices.
 
-It pays where the function lets go of the interpreter's lock: NumPy, and the decoders that were
-chosen for that.
+It gains time where the function releases the interpreter's lock, as NumPy and imagecodecs do.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,12 +12,11 @@ R = TypeVar("R")
 
 
 def in_order(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """The results in the order of the items. What is raised is what the first item in this order
-    raises.
+    """The results in the order of the items. Raises what the first item in this order raises.
 
-    On as many threads as torch has: `[analysis] threads`, or the CPUs.
+    On as many threads as torch has: `[analysis] threads`, or the number of CPUs.
     """
-    import torch  # here: whoever only names a Series, as the command line does, need not load it
+    import torch  # 1 s to load; a process that decodes no series does not need it
 
     threads = min(torch.get_num_threads(), len(items))
     if threads < 2:

@@ -14,16 +14,16 @@ from ich_node.series.attributes import uid_of
 from ich_node.series.hounsfield import Decode, Pixels, decode_all
 from ich_node.series.metal import shows_metal
 from ich_node.series.plausibility import check_contrast, check_head, check_hounsfield
-from ich_node.series.selection import Kept, select
+from ich_node.series.selection import select
+from ich_node.series.stack import Kept
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
     """One axial image in HU with its place in the patient.
 
-    hu_YX keeps the stored padding as it came (the published input depends on it); padding_YX says
-    where it is. position_mm lies along the slice normal. pixel_spacing_mm: between rows, between
-    columns.
+    hu_YX keeps the padding as stored (the published input depends on it); padding_YX says where it
+    is. position_mm: along the slice normal. pixel_spacing_mm: between rows, between columns.
     """
 
     sop_instance_uid: str
@@ -65,11 +65,11 @@ class Series:
 def read_series(
     datasets: Iterable[Dataset], *, single_slice: bool = False, decode: Decode = decode_all
 ) -> Series:
-    """Read the objects of one series, in any order.
+    """Read the objects of one series, given in any order.
 
-    single_slice lets one lone object through, for looking at a slice by hand; the checks that need
-    a whole head are then not made. decode: whoever has decoded some of them before gives those.
-    Raises a Refusal that says what is wrong with which object.
+    single_slice: one lone object is read too, to examine a slice by hand; the checks that need a
+    whole head are then not made. decode: another way to the pixels, for a caller that has decoded
+    some of the objects before. Raises a Refusal that says what is wrong with which object.
     """
     selection = select(list(datasets), single_slice=single_slice)
     pixels = decode([kept.dataset for kept in selection.kept])

@@ -1,4 +1,4 @@
-"""One number shifts a whole series so that its brain has the density that the model knows."""
+"""One number shifts a whole series so that its brain has the density that the model expects."""
 
 import numpy as np
 import pydicom
@@ -16,7 +16,7 @@ def shifted_head(offset: int) -> tuple[Slice, ...]:
 
 
 @pytest.mark.parametrize("offset", [-8, 0, 5, 12])
-def test_an_offset_of_the_scanner_is_taken_back(offset):
+def test_an_offset_of_the_scanner_is_removed(offset):
     """The formula's brain lies at 33 HU."""
     assert brain_shift(shifted_head(offset), 33.0) == pytest.approx(-offset, abs=2)
 
@@ -37,10 +37,14 @@ def test_nothing_is_shifted_where_nothing_is_asked_or_no_brain_is_seen():
 def test_a_bleed_hardly_moves_the_shift(seed):
     """The same head with and without large bleeds."""
     without, with_bleeds = (
-        brain_shift(read_series(make_study(seed, bleeds=bleeds).datasets()).slices, 31.0)
+        make_study(seed, bleeds=bleeds, rows=192, slice_mm=10)
         for bleeds in ((), ("IPH", "SDH", "IVH"))
     )
-    assert without == pytest.approx(with_bleeds, abs=4)
+    shift_hu = brain_shift(read_series(without.datasets()).slices, 31.0)
+    assert shift_hu != 0
+    assert brain_shift(read_series(with_bleeds.datasets()).slices, 31.0) == pytest.approx(
+        shift_hu, abs=2
+    )
 
 
 def test_the_scanner_that_reads_43_hu_is_found():

@@ -45,7 +45,7 @@ def test_a_peak_must_be_higher_than_t():
     )
 
 
-def test_a_shoulder_that_does_not_stand_out_is_dropped():
+def test_a_shoulder_that_is_not_prominent_is_dropped():
     """Two maxima joined by a saddle: the lower one goes when h exceeds its prominence, and stays
     when it does not.
     """
@@ -82,8 +82,8 @@ def test_a_flat_map_has_no_peak():
 def test_a_plateau_is_flooded_a_few_times_for_all_its_peaks(
     side: int, monkeypatch: pytest.MonkeyPatch
 ):
-    """A quarter of the pixels are peaks at d 2. A flood decides for all that it reaches, and the next
-    one reaches twice as far; none is needed where nothing is higher.
+    """A quarter of the pixels are peaks at d 2. A flood decides for all that it reaches, and the
+    next one reaches twice as far; none is needed where nothing is higher.
     """
     floods = []
     flooded = prominence._flooded

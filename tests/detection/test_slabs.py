@@ -1,5 +1,7 @@
 """Thin slices are averaged for the network; results stay on the originals."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,17 @@ from ich_node.series.series import read_series
 from tests.support.heads import head_slice
 
 
+@lru_cache
 def thin_series(count: int, step_mm: float):
     return read_series(
         [
-            head_slice(index, count=count, ImagePositionPatient=[-100, -100, step_mm * index])
+            head_slice(
+                index,
+                count=count,
+                rows=64,
+                columns=64,
+                ImagePositionPatient=[-100, -100, step_mm * index],
+            )
             for index in range(count)
         ]
     )

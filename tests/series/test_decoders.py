@@ -148,8 +148,8 @@ def holding(syntax: UID, frame: bytes, allocated: int, stored: int, signed: bool
 def test_a_header_that_differs_from_the_frame_is_read_as_gdcm_reads_it(
     syntax, precision, allocated, stored, signed
 ):
-    """Scanners write a precision of 16 for 12 bits, and other mixtures: the same pixels, and the same
-    type of numbers.
+    """Scanners write a precision of 16 for 12 bits, and other mixtures: the same pixels, and the
+    same type of numbers.
     """
     ds = holding(syntax, frame_of(syntax, precision, signed), allocated, stored, signed)
     expected_YX = pixel_array(ds, decoding_plugin="gdcm")
@@ -193,7 +193,7 @@ def test_real_files_that_gdcm_read_have_the_same_pixels(name, sha256):
 @pytest.mark.parametrize("syntax", COMPRESSED, ids=lambda syntax: str(syntax.name))
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9, 0.99])
 def test_a_frame_that_ends_early_is_undecodable(syntax, share):
-    """A decoder that fills the rest with grey is found out."""
+    """Also by a decoder that fills the rest with grey."""
     ds = compressed(syntax, 16, signed=True)
     frame = get_frame(ds.PixelData, 0, number_of_frames=1)
     ds.PixelData = encapsulate([frame[: int(share * len(frame))]])

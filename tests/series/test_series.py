@@ -35,7 +35,6 @@ def same(one: Series, other: Series) -> bool:
 
 
 # --- order and geometry
-# -------------------------------------------------------------------------------------------------
 
 
 def test_slices_are_ordered_by_position_never_by_instance_number():
@@ -145,7 +144,6 @@ def test_non_square_and_non_512_slices_are_kept():
 
 
 # --- Hounsfield units
-# ---------------------------------------------------------------------------------------------------
 
 
 def test_padding_by_tag_whatever_its_sign_is_masked_and_kept_as_stored():
@@ -256,7 +254,6 @@ def test_the_clips_of_a_real_craniotomy_are_noticed():
 
 
 # --- refusals
-# -----------------------------------------------------------------------------------------------------------
 
 CORONAL, SAGITTAL = [1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, -1]
 

@@ -1,5 +1,5 @@
-"""A small head CT by formula, as datasets: skull, brain, air, a table. For tests that bend one
-thing at a time.
+"""A small head CT by formula, as datasets: skull, brain, air. For tests that change one thing at a
+time.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ AXIAL = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 
 def head_hu(rows: int = 128, columns: int = 128, *, level: float = 0.5) -> np.ndarray:
-    """hu_YX int16: an ellipse of skull around brain; level 0..1 changes its size and texture, so
+    """hu_YX int16: an ellipse of skull around brain. level 0..1 changes its size and texture, so
     that slices differ.
     """
     row_YX, column_YX = np.meshgrid(

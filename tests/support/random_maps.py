@@ -10,7 +10,7 @@ def random_map(rng: np.random.Generator) -> np.ndarray:
     and terraces.
     """
     low_YX = rng.normal(size=rng.integers(6, 33, 2)).astype(np.float32)
-    size_px = int(rng.integers(24, 120))
+    size_px = int(rng.integers(24, 90))
     match rng.choice(["logits", "weights", "noise", "levels", "terraces"]):
         case "weights":
             weights_YX = np.exp(4 * low_YX)

@@ -1,4 +1,4 @@
-"""What a test of a refusal asks."""
+"""For tests of refusals."""
 
 import pytest
 from pydicom import Dataset
@@ -8,8 +8,8 @@ from ich_node.series.series import read_series
 
 
 def refusal(datasets: list[Dataset]) -> errors.Refusal:
-    """The Refusal that reading gives; its detail must be a sentence about this series, not the
-    class's default.
+    """The Refusal that reading raises; its detail must be a sentence about this series, not the
+    default of its class.
     """
     with pytest.raises(errors.Refusal) as caught:
         read_series(datasets)

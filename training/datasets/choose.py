@@ -12,7 +12,8 @@ from itertools import pairwise
 
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Refusal
-from ich_node.series.selection import Kept, Selection, select
+from ich_node.series.selection import Selection, select
+from ich_node.series.stack import Kept
 from training.datasets.images import Image, ImageSeries, headers
 from training.datasets.labelled import Skip
 
