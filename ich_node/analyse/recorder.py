@@ -114,7 +114,7 @@ class JobRecorder:
         wanting = [
             each
             for each in self.destinations
-            if each.wants(positive=positive, earlier_destinations=earlier_destinations)
+            if each.should_receive(positive=positive, earlier_destinations=earlier_destinations)
         ]
         return {
             "destinations": [each.name for each in wanting if each.gets == "objects"],

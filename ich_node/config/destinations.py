@@ -40,7 +40,7 @@ class OutletSettings(Section):
     only_if_positive: bool = False
     priority: Priority = 0
 
-    def wants(self, *, positive: bool, earlier_destinations: Collection[str]) -> bool:
+    def should_receive(self, *, positive: bool, earlier_destinations: Collection[str]) -> bool:
         """Whether this destination gets the results of a series.
 
         earlier_destinations: names of those that get the results of an earlier revision: they also
