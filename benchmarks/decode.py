@@ -1,4 +1,4 @@
-"""Decoding by each decoder; preprocessing as published and as ours. `python -m benchmarks.decode`."""
+"""Decoding by each decoder; preprocessing, published and ours. `python -m benchmarks.decode`."""
 
 import io
 import os

@@ -42,8 +42,8 @@ class MeasuredCandidates(Candidates):
 def find_candidates(
     likelihood_YX: NDArray[np.float32], floor: float = -np.inf
 ) -> MeasuredCandidates:
-    """likelihood_YX: the map on the input grid, as `find_peaks` gets it. floor: no rule that will be
-    tried has a lower T.
+    """likelihood_YX: the map on the input grid, as `find_peaks` gets it. floor: no rule that will
+    be tried has a lower T.
     """
     found = served.find_candidates(likelihood_YX, floor=floor, within_px=1)
     saddle_YX = _saddles(likelihood_YX) if len(found) else likelihood_YX

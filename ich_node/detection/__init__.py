@@ -1,3 +1,3 @@
-"""Slices -> network input, maps -> peaks -> lesions. Shared with training: no files, sockets, clock,
-database or configuration.
+"""Slices -> network input, maps -> peaks -> lesions. Shared with training: no files, sockets,
+clock, database or configuration.
 """

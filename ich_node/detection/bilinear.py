@@ -37,8 +37,8 @@ def sampling(source_px: int, target_px: int, step_px: float, start_px: float) ->
 def resample(
     source_YX: NDArray[np.float32], rows: Weights, columns: Weights
 ) -> NDArray[np.float32]:
-    """The source resampled by the weights of both axes. In double precision, rounded once: a plateau
-    stays a plateau, to the last bit.
+    """The source resampled by the weights of both axes. In double precision, rounded once: a
+    plateau stays a plateau, to the last bit.
     """
     return np.asarray(rows @ source_YX.astype(np.float64) @ columns.T, dtype=np.float32)
 

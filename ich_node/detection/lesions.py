@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ich_node.detection.reading import Finding
 from ich_node.series.series import Slice
 
-# The peak of a long bleed moves along it from slice to slice, further than a bleed is wide. Bleeds on
-# both sides of the head are further apart than this.
+# The peak of a long bleed moves along it from slice to slice, further than a bleed is wide. Bleeds
+# on both sides of the head are further apart than this.
 IN_PLANE_MM = 20.0
 # One slice of 5 mm without a mark does not end a bleed. Of thicker slices only the next one is a
 # neighbour.
@@ -91,8 +91,8 @@ def find_lesions(
 
 
 def to_patient(slice_: Slice, row: float, column: float) -> tuple[float, float, float]:
-    """The patient coordinates (x, y, z in mm) of a place in a Slice. row, column: 0-based indices of
-    pixel centres; they may be fractional.
+    """The patient coordinates (x, y, z in mm) of a place in a Slice. row, column: 0-based indices
+    of pixel centres; they may be fractional.
     """
     along_row, along_column = np.asarray(slice_.image_orientation).reshape(2, 3)
     row_mm, column_mm = slice_.pixel_spacing_mm
@@ -119,10 +119,11 @@ def _linked(marks: Sequence[Mark]) -> list[list[int]]:
 
 
 def _are_neighbours(one: Mark, other: Mark) -> bool:
-    """Whether they lie in different slices, next to each other or nearly so, and close in the plane.
+    """Whether they lie in different slices, next to each other or nearly so, and close in the
+    plane.
 
-    The distance is split into parts along the slice normal and in the plane, so that a tilted gantry
-    links the same marks as an upright one.
+    The distance is split into parts along the slice normal and in the plane, so that a tilted
+    gantry links the same marks as an upright one.
     """
     if one.slice_index == other.slice_index:
         return False

@@ -1,5 +1,5 @@
-"""Which maxima have a prominence of h, as in `skimage.morphology.h_maxima`, without flooding the whole
-map.
+"""Which maxima have a prominence of h, as in `skimage.morphology.h_maxima`, without flooding the
+whole map.
 
 A maximum survives the h-maxima transform exactly when the connected region above `value - h` around
 it holds nothing higher. So only the surroundings of the few maxima that need it are flooded.
@@ -50,8 +50,8 @@ def _moated(
     prominence: float,
     apart_px: int,
 ) -> NDArray[np.bool_]:
-    """Maxima that need no flood: nothing within d is higher, and nothing on the square at distance d
-    exceeds their height - h.
+    """Maxima that need no flood: nothing within d is higher, and nothing on the square at distance
+    d exceeds their height - h.
     """
     side_px = np.arange(-apart_px, apart_px + 1)
     edge_px = np.full_like(side_px, apart_px)

@@ -11,8 +11,8 @@ from ich_node.series.series import LeftOut
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A mark in the pixels of the original slice. row, column: 0-based indices of pixel centres; they
-    may be fractional.
+    """A mark in the pixels of the original slice. row, column: 0-based indices of pixel centres;
+    they may be fractional.
     """
 
     row: float

@@ -36,8 +36,8 @@ def to_slabs(series: Series, slab_mm: float) -> list[Slab]:
 
 
 def _joins(group: list[Slice], slice_: Slice, slab_mm: float) -> bool:
-    """Whether the slab with this slice is at most slab_mm thick, from the outer edge of its first to
-    that of its last slice. The step between slices counts as their thickness.
+    """Whether the slab with this slice is at most slab_mm thick, from the outer edge of its first
+    to that of its last slice. The step between slices counts as their thickness.
     """
     step_mm = slice_.position_mm - group[-1].position_mm
     return (

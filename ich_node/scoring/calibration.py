@@ -1,5 +1,5 @@
-"""What a bundle needs besides weights, from the validation slices: calibration, threshold, first peak
-rule.
+"""What a bundle needs besides weights, from the validation slices: calibration, threshold, first
+peak rule.
 """
 
 import numpy as np
@@ -22,8 +22,8 @@ REACHED = 0.95  # of the slices with bleeding have an attention weight above T
 
 
 def calibrate(logit_N: NDArray[np.float32], label_N: NDArray[np.bool_]) -> Calibration:
-    """Platt scaling: the shift and temperature with the least cross-entropy to Platt's targets, which
-    keep the result finite for any data.
+    """Platt scaling: the shift and temperature with the least cross-entropy to Platt's targets,
+    which keep the result finite for any data.
     """
     positives, negatives = int(label_N.sum()), int((~label_N).sum())
     high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
@@ -55,8 +55,8 @@ def series_threshold(
     series_N: NDArray[np.intp],
     calibration: Calibration,
 ) -> float:
-    """The probability below which SPECIFICITY of the series without bleeding lie, each by its highest
-    slice.
+    """The probability below which SPECIFICITY of the series without bleeding lie, each by its
+    highest slice.
 
     For single slices without series, and where every series bleeds, it is estimated for series of
     SLICES_A_SERIES slices.
@@ -73,8 +73,8 @@ def series_threshold(
 
 
 def _beyond(value_N: NDArray[np.float32], share: float) -> float:
-    """The quantile of a share too near to 1 for the sample: an exponential distribution is fitted to
-    the highest TAIL of the values.
+    """The quantile of a share too near to 1 for the sample: an exponential distribution is fitted
+    to the highest TAIL of the values.
     """
     start = float(np.quantile(value_N, 1 - TAIL))
     excess = float((value_N[value_N > start] - start).mean()) if (value_N > start).any() else 0.0
@@ -89,8 +89,8 @@ def first_rule(
     head: str,
     gate: float,
 ) -> PeakRule:
-    """A rule to start from; `ich-node tune` finds a better one. highest_N: the maximum of each slice's
-    map, before upsampling.
+    """A rule to start from; `ich-node tune` finds a better one. highest_N: the maximum of each
+    slice's map, before upsampling.
     """
     if head == "max":
         lowest, prominence = float(np.quantile(logit_N[~label_N], PEAK_SPECIFICITY)), PROMINENCE

@@ -17,7 +17,8 @@ from ich_node.series.decoders import decode
 from ich_node.series.parallel import in_order
 
 PADDING_BELOW_HU = -1100
-# A PixelPaddingValue above this would be tissue: masking it would blank the brain, so it is ignored.
+# A PixelPaddingValue above this would be tissue: masking it would blank the brain, so it is
+# ignored.
 PADDING_AT_MOST_HU = -500
 # A RescaleSlope or RescaleIntercept beyond this is damaged.
 MOST_RESCALE = 1e6

@@ -45,7 +45,7 @@ RESULT_CLASSES = (
 
 
 def check_kind(dataset: Dataset) -> None:
-    """SOP class, transfer syntax, photometric interpretation, size. Raises the Refusal that fits."""
+    """SOP class, transfer syntax, photometric interpretation, size. Raises the matching Refusal."""
     uid = uid_of(dataset, "SOPInstanceUID")
     transfer_syntax = transfer_syntax_of(dataset)
     if transfer_syntax is not None and transfer_syntax not in ACCEPTED_TRANSFER_SYNTAXES:

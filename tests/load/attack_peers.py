@@ -65,7 +65,7 @@ def ich_node(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 
 @contextmanager
 def storescp(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """By default it takes one association at a time; --fork gives each a process, as users run it."""
+    """By default it serves one association at a time; --fork gives each a process."""
     port = free_port()
     command = [
         need("storescp"),
