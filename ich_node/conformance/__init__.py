@@ -1,8 +1,9 @@
-"""The DICOM conformance statement (PS3.2), written from the code: the two cannot differ."""
+"""The DICOM conformance statement (PS3.2), written from the code, so that they cannot differ."""
 
 from ich_node import __version__
 from ich_node.conformance.acceptor import acceptor_lines
 from ich_node.conformance.created import created_lines
+from ich_node.conformance.markdown import wrapped
 from ich_node.conformance.overview import overview_lines
 from ich_node.conformance.requestor import requestor_lines
 from ich_node.conformance.settings import settings_lines
@@ -14,13 +15,11 @@ INTRODUCTION = (
     "",
     f"{PRODUCT} {__version__}. {FOR_RESEARCH_USE}",
     "",
-    "Written by `ich-node conformance` from the code itself; do not edit it by hand. It has the"
-    " contents that PS3.2 asks for, in"
-    " its order: overview, network (what is accepted, what is requested, configuration), character"
-    " sets, security, objects that"
-    " are made. Settings in `[brackets]` are those of config.toml. It is no validation and no"
-    " promise that two systems work"
-    " together: that is tried on site.",
+    "`ich-node conformance` writes this statement from the code; do not edit it by hand. It has the"
+    " contents that PS3.2 requires, in its order: overview, network (accepted associations,"
+    " requested associations, configuration), character sets, security, created objects."
+    " Settings in `[brackets]` are those of config.toml. This statement is no validation, and it"
+    " does not guarantee that two systems work together: test it on site.",
     "",
 )
 
@@ -36,4 +35,5 @@ def statement() -> str:
         support_lines(),
         created_lines(),
     )
-    return "\n".join(line for part in parts for line in part).rstrip() + "\n"
+    lines = (short for part in parts for line in part for short in wrapped(line))
+    return "\n".join(lines).rstrip() + "\n"

@@ -11,10 +11,10 @@ from ich_node.receive.status import Status
 # Meaning, and what the sender should do (PS3.4 B.2.3, PS3.7 C).
 MEANINGS: dict[Status, tuple[str, str]] = {
     Status.SUCCESS: ("on disk and in the ledger", "nothing"),
-    Status.PROCESSING_FAILURE: ("a defect of this node", "send again, tell the administrator"),
+    Status.PROCESSING_FAILURE: ("a bug of this node", "send again, inform the administrator"),
     Status.SOP_CLASS_NOT_SUPPORTED: (
         "the SOP class is not that of its presentation context",
-        "nothing helps",
+        "repair the sender",
     ),
     Status.OUT_OF_RESOURCES: (
         "no room on disk, or the ledger cannot be written",
@@ -24,10 +24,16 @@ MEANINGS: dict[Status, tuple[str, str]] = {
         "larger than `[scp] max_object_bytes`",
         "raise the limit, or do not send it",
     ),
-    Status.DOES_NOT_MATCH_COMMAND: ("the data set is not what the command says", "nothing helps"),
-    Status.HEADER_NOT_UNDERSTOOD: ("the data set cannot be parsed", "nothing helps"),
-    Status.UID_MISSING: ("a UID that names the object is missing", "repair the object"),
-    Status.UID_ILLEGAL: ("a UID is not one", "repair the object"),
+    Status.DOES_NOT_MATCH_COMMAND: (
+        "the UIDs of the data set are not those of the command",
+        "repair the sender",
+    ),
+    Status.HEADER_NOT_UNDERSTOOD: ("the data set cannot be parsed", "repair the object"),
+    Status.UID_MISSING: (
+        "the SOP class, SOP instance, study or series UID is missing",
+        "repair the object",
+    ),
+    Status.UID_ILLEGAL: ("a UID is not legal", "repair the object"),
 }
 RESULTS = {1: "permanent", 2: "transient"}
 SOURCES = {1: "service user", 2: "service provider (ACSE)", 3: "service provider (presentation)"}
@@ -35,48 +41,45 @@ SOURCES = {1: "service user", 2: "service provider (ACSE)", 3: "service provider
 
 def acceptor_lines() -> list[str]:
     return [
-        "## 2 Associations that are accepted",
+        "## 2 Accepted associations",
         "",
         *_policies(),
         "### 2.1 Presentation contexts",
         "",
-        "Of the transfer syntaxes that a sender proposes in one context, its first that is listed"
-        " here is taken. There is no"
-        " extended negotiation.",
+        "In each presentation context the node accepts the first of the sender's transfer syntaxes"
+        " that is listed here. There is no extended negotiation.",
         "",
         *table(("abstract syntax", "transfer syntaxes", "role"), _contexts()),
         "### 2.2 C-STORE",
         "",
         *bullets(
-            "The data set is kept byte for byte as it came; nothing is coerced.",
-            "The same bytes under a known SOP Instance UID change nothing. Other bytes are kept"
-            " beside the first, and the newest"
-            " are read.",
-            "Success is said when the object is on disk and in the ledger. An association that is"
-            " aborted costs nothing that was"
-            " acknowledged.",
+            "The data set is stored byte for byte as received; nothing is coerced.",
+            "The same bytes with a known SOP Instance UID change nothing. Other bytes are stored"
+            " in addition to the first, and the newest are analysed.",
+            "The node answers Success when the object is on disk and in the ledger. If the"
+            " association is aborted, objects that were acknowledged are kept.",
             "Priority (0000,0700) HIGH makes the series urgent: it is read before others. MEDIUM"
-            " and LOW are alike.",
-            "Enhanced CT Image Storage is stored, and refused by name in the analysis.",
-            "A failure carries a sentence in Error Comment (0000,0902). There are no warnings."
+            " and LOW have the same effect.",
+            "Enhanced CT Image Storage is stored; the analysis refuses it as"
+            " `enhanced_multi_frame`.",
+            "A failure status has a sentence in Error Comment (0000,0902). There are no warnings."
             " [c-store-status.md](c-store-status.md) names the test of each answer.",
         ),
         *table(
             ("status", "meaning", "what the sender should do"),
             ((f"0x{status:04X}", *MEANINGS[status]) for status in Status),
         ),
-        "### 2.3 Associations that are rejected",
+        "### 2.3 Rejected associations",
         "",
         *table(("result", "source", "reason", "when"), (_rejection(each) for each in Rejection)),
         "### 2.4 Storage commitment as provider",
         "",
-        "For sources with `storage_commitment = true`. An N-ACTION is answered with 0x0000, and by"
-        " N-EVENT-REPORT to"
-        " `commitment_port`, if there is one, else on the same association: event type 1,"
-        " or 2 with Failure Reason 0x0112 (no such object, or it is cut short)"
-        " or 0x0119 (class and instance conflict). Committed means for `[spool] retention_days`"
-        " after the series was read and"
-        " delivered: this node is no archive.",
+        "Sources with `storage_commitment = true` may request storage commitment. The node answers"
+        " an N-ACTION with 0x0000 and then sends an N-EVENT-REPORT to `commitment_port`, or on the"
+        " same association if the source has no such port. The event type is 1, or 2 with Failure"
+        " Reason 0x0112 (no such object, or it is truncated) or 0x0119 (class and instance"
+        " conflict). The commitment is limited to `[spool] retention_days` after the series was"
+        " read and delivered: this node is no archive.",
         "",
     ]
 
@@ -85,14 +88,14 @@ def _policies() -> list[str]:
     entity = acceptor(ScpSettings())
     return bullets(
         f"Application entity: `{entity.ae_title}` (`[scp] ae_title`), port {ScpSettings().port};"
-        " over TLS a port of its own.",
+        " TLS has a port of its own.",
         f"Implementation Class UID `{IMPLEMENTATION_CLASS_UID}`, Implementation Version Name"
         f" `{IMPLEMENTATION_VERSION_NAME}`.",
         "Application context `1.2.840.10008.3.1.1.1`.",
         f"Largest PDU received: {entity.maximum_pdu_size} bytes. Asynchronous operations: none.",
         f"At most {ScpSettings().max_associations} associations at the same time, by default.",
-        "Only sources that are named in `[[sources]]`, by calling AE title, by address and, over"
-        " TLS, by certificate.",
+        "Only sources that `[[sources]]` names are accepted. They are identified by the calling AE"
+        " title, the address and, over TLS, the certificate.",
         f"Time limits, by default: {entity.acse_timeout:g} s for the association request,"
         f" {entity.dimse_timeout:g} s for the rest"
         f" of a message that has begun, {entity.network_timeout:g} s without any message.",

@@ -1,4 +1,4 @@
-"""The objects that the node makes, with the origin of each attribute, read from examples."""
+"""The objects that the node creates, with the origin of each attribute, read from examples."""
 
 from pydicom import DataElement, Dataset
 from pydicom.datadict import dictionary_description
@@ -29,30 +29,28 @@ def created_lines() -> list[str]:
     first, *others = (_rows(kind, one, other) for kind in kinds)
     common = [row for row in first if all(row in rows for rows in others)]
     return [
-        "## 7 Objects that are made",
+        "## 7 Created objects",
         "",
         *bullets(
-            "Every object is new, in the study of its source, in a series of its own; no received"
-            " object is changed.",
-            "UIDs are made of UUIDs (`2.25.`) that follow from what was read and by what: doing"
-            " the work twice gives the same"
-            " objects.",
+            "Every object is new. It is in the study of its source, in a series of its own. No"
+            " received object is changed.",
+            "UIDs are derived from UUIDs (`2.25.`), which are computed from everything that"
+            " determines the content of the results. A repeated analysis gives the same objects.",
             "Attributes of the modules Patient, General Study and Patient Study are those of the"
-            " source. A value that breaks its"
-            " VR is left out, and left empty where it is of type 2.",
+            " source. A value that violates its VR is left out; the attribute is empty if it is of"
+            " type 2.",
             f"Private attributes: {_private(one)}. Standard extended: Content Qualification"
             " (0018,9004) RESEARCH in documents.",
-            "Lossy compression is never applied; pixels are in RLE Lossless, uncompressed with "
-            '`[report] compression = "none"`.',
+            "Lossy compression is never applied. Pixels are in RLE Lossless, or uncompressed with"
+            ' `[report] compression = "none"`.',
             f"The SR class is one of {', '.join(uid(each) for each in SR_CLASSES.values())}; by"
             " default"
             f" {uid(SR_CLASSES[ReportOptions().sr_class])}. All coordinates are SCOORD.",
-            f"At most {MAX_FINDINGS_PER_SLICE} marks of a slice are listed, and"
-            f" {ReportOptions().max_overlays} overlays are made,"
-            " by default.",
-            "[results.md](results.md) says what they mean and how viewers show them.",
+            f"By default, at most {MAX_FINDINGS_PER_SLICE} marks of a slice are listed and"
+            f" {ReportOptions().max_overlays} overlays are created.",
+            "[results.md](results.md) explains the objects and how viewers show them.",
         ),
-        "### 7.1 What is in all of them",
+        "### 7.1 Attributes of all objects",
         "",
         *table(HEADS, common),
         *(
@@ -70,8 +68,7 @@ def created_lines() -> list[str]:
             ),
         ),
         "TID 1500 includes TID 1204 (language), TID 1002 and 1004 (device observer), TID 1600 to"
-        " 1604 (image library), TID 4019"
-        " (algorithm) in each group, and TID 300 (measurement).",
+        " 1604 (image library), TID 4019 (algorithm) in each group, and TID 300 (measurement).",
         "",
         f"### 7.{len(kinds) + 3} Codes",
         "",
@@ -110,14 +107,14 @@ def _origin(element: DataElement, twin: Dataset, header: Dataset) -> str:
     if element.is_empty:
         return "empty"
     if element.keyword in header and header[element.keyword].value == element.value:
-        return "of the source"
+        return "copied from the source"
     if (
         element.keyword != "PixelData"
         and element.keyword in twin
         and twin[element.keyword].value == element.value
     ):
         return f"`{_short(element)}`"
-    return "made"
+    return "set by the node"
 
 
 def _short(element: DataElement) -> str:

@@ -14,11 +14,10 @@ def overview_lines() -> list[str]:
     return [
         "## 1 Overview",
         "",
-        "CT series of the head arrive by C-STORE; structured reports, pictures, presentation"
-        " states, key object selections and,"
-        " if wanted, likelihood maps go out by C-STORE to every destination. There is no query, no"
-        " retrieval, no worklist, no"
-        " printing and no media interchange.",
+        "The node receives CT series of the head by C-STORE. It sends structured reports,"
+        " pictures, presentation states, key object selections and, if enabled, likelihood maps"
+        " to every destination by C-STORE. It does not query, retrieve, use worklists, print or"
+        " exchange media.",
         "",
         *table(("SOP class", "user (SCU)", "provider (SCP)"), _roles()),
     ]

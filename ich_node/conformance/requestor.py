@@ -15,44 +15,46 @@ from ich_node.report import RESULT_SOP_CLASSES
 
 def requestor_lines() -> list[str]:
     return [
-        "## 3 Associations that are requested",
+        "## 3 Requested associations",
         "",
         *bullets(
-            "An association with a destination is opened when it is owed results, one at a time"
-            " for each, with at most"
-            f" {MOST_IN_ONE_ASSOCIATION} objects; and by `ich-node echo`, for one C-ECHO.",
+            "The node opens an association with a destination when it has results for it: one"
+            f" association at a time for each destination, with at most {MOST_IN_ONE_ASSOCIATION}"
+            " objects. `ich-node echo` opens one for one C-ECHO.",
             f"Time limits: {CONNECT_SECONDS:g} s to connect, {ACSE_SECONDS:g} s for the answer to"
             " the association request,"
             f" {DIMSE_SECONDS:g} s for the answer to a message.",
-            f"What failed is tried again after {FIRST_RETRY.total_seconds():g} s, twice as long"
-            " each time up to"
-            f" {LONGEST_RETRY.total_seconds() / 60:g} minutes, for"
-            f" {RETRY_FOR.total_seconds() / 3600:g} hours; then it is given"
-            " up, and an operator may retry it.",
-            "Only the SOP classes of the objects that are owed are proposed, each with the"
-            " transfer syntaxes below.",
+            f"The node retries a failed delivery after {FIRST_RETRY.total_seconds():g} s. The"
+            " interval is doubled each time, up to"
+            f" {LONGEST_RETRY.total_seconds() / 60:g} minutes. After"
+            f" {RETRY_FOR.total_seconds() / 3600:g} hours the delivery becomes FAILED; an operator"
+            " may retry it.",
+            "The node proposes only the SOP classes of the objects that it will send, each with"
+            " the transfer syntaxes below.",
         ),
         "### 3.1 Presentation contexts",
         "",
         *table(("abstract syntax", "transfer syntaxes", "role"), _contexts()),
-        "Pictures and maps are proposed a second time in RLE alone; a peer that does not take it"
-        " gets them decompressed under"
-        " the same UIDs, pixel for pixel.",
+        "The node proposes pictures and maps in a second context with RLE alone. A peer that does"
+        " not accept RLE gets them uncompressed, with the same UIDs and the same pixels.",
         "",
-        "### 3.2 What the answers mean",
+        "### 3.2 Answers of the peer",
         "",
         *table(
             ("answer", "meaning"),
             (
-                ("C-STORE 0x0000", "delivered; with `storage_commitment`: taken, to be confirmed"),
-                ("C-STORE 0xBxxx", "the same, the warning is noted"),
-                ("C-STORE any other status, or none", "not delivered: tried again as above"),
-                ("N-ACTION 0x0000", "the confirmation is awaited for `commitment_timeout_seconds`"),
-                ("N-ACTION any other status, or none", "not delivered: tried again as above"),
                 (
-                    "N-EVENT-REPORT",
-                    "delivered for each object that is committed; the others are sent again",
+                    "C-STORE 0x0000",
+                    "delivered; with `storage_commitment`: accepted, not yet committed",
                 ),
+                ("C-STORE 0xBxxx", "the same; the warning is recorded"),
+                ("C-STORE any other status, or none", "not delivered; retried as above"),
+                (
+                    "N-ACTION 0x0000",
+                    "the node waits for the commitment for `commitment_timeout_seconds`",
+                ),
+                ("N-ACTION any other status, or none", "not delivered; retried as above"),
+                ("N-EVENT-REPORT", "committed objects are delivered; the others are sent again"),
                 *(
                     (f"N-EVENT-REPORT, Failure Reason 0x{reason:04X}", f"{words}; sent again")
                     for reason, words in FAILURE_REASONS.items()
@@ -61,21 +63,20 @@ def requestor_lines() -> list[str]:
         ),
         "### 3.3 DICOMweb",
         "",
-        "To destinations of kind `stow` objects go by Store Instances (STOW-RS, PS3.18 10.5), as"
-        " user agent: one object a"
-        " request, in a multipart of `application/dicom`. Taken means that the answer names the"
-        " object in its Referenced SOP"
+        "The node sends objects to destinations of kind `stow` with Store Instances (STOW-RS,"
+        " PS3.18 10.5), as user agent: one object in each request, in a multipart of"
+        " `application/dicom`. An object is delivered if the answer names it in its Referenced SOP"
         " Sequence.",
         "",
         *table(
             ("reason in the answer", "meaning"),
             (
                 *(
-                    (f"Failure Reason 0x{reason:04X}", f"{words}; tried again")
+                    (f"Failure Reason 0x{reason:04X}", f"{words}; retried")
                     for reason, words in FAILURES.items()
                 ),
                 *(
-                    (f"Warning Reason 0x{reason:04X}", f"{words}; delivered, and noted")
+                    (f"Warning Reason 0x{reason:04X}", f"{words}; delivered, and recorded")
                     for reason, words in WARNINGS.items()
                 ),
             ),

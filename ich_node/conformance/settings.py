@@ -28,8 +28,8 @@ def settings_lines() -> list[str]:
     return [
         "## 4 Configuration",
         "",
-        "config.toml says of each setting what it does. `[[sources]]` and `[[destinations]]` map"
-        " AE titles to addresses.",
+        "config.toml explains each setting. `[[sources]]` and `[[destinations]]` map AE titles to"
+        " addresses.",
         "",
         *table(
             ("section", "setting", "default"),
@@ -37,12 +37,12 @@ def settings_lines() -> list[str]:
         ),
         "### 4.1 Kinds of destinations",
         "",
-        "A destination of kind `dicom` gets objects as section 3 says. Kind `stow` gets them by"
-        " DICOMweb; `hl7` and"
-        " `webhook` get notifications, which are no DICOM.",
+        "The node sends objects to destinations of kind `dicom` as described in section 3, and to"
+        " those of kind `stow` with DICOMweb. Destinations of kind `hl7` and `webhook` get"
+        " notifications, which are not DICOM.",
         "",
         *table(
-            ("kind", "what it is", "settings"),
+            ("kind", "destination", "settings"),
             (
                 (
                     f"`{kind}`",
@@ -68,7 +68,7 @@ def _rows(heading: str, model: type[BaseModel]) -> list[tuple[str, str, str]]:
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
-        return "to be given"
+        return "required"
     default = field.get_default()
     if default is None or default == ():
         return "none"

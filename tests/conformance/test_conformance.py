@@ -45,7 +45,9 @@ def test_every_status_has_its_row_in_both_documents(said: str) -> None:
     """
     expected = {f"0x{status:04X}" for status in Status}
     table = (
-        (DOCS / "c-store-status.md").read_text(encoding="utf-8").split("## Answers without a status")[0]
+        (DOCS / "c-store-status.md")
+        .read_text(encoding="utf-8")
+        .split("## Answers without a status")[0]
     )
     assert set(re.findall(r"^\| (0x[0-9A-F]{4}) \|", table, re.MULTILINE)) == expected
     assert set(re.findall(r"^\| (0x[0-9A-F]{4}) \|", said, re.MULTILINE)) == expected
