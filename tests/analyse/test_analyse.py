@@ -1,6 +1,7 @@
 """Every way an attempt to read a job can end: read, refused, failed, retried, released."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,193 +17,192 @@ from ich_node.model.bundle_file import open_bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device
 from ich_node.spool import Spool
-from tests.support.analysis import DEVICE_LOST, START, Bench, detector_that_raises
+from tests.support.analysing import DEVICE_LOST, AnalysingNode, detector_that_raises
 from tests.support.heads import head_series
+from tests.support.node import open_node
+from tests.support.standing_clock import START
 
 
 @pytest.fixture
-def bench(tmp_path, untrained_bundle) -> Bench:
-    return Bench(tmp_path, untrained_bundle)
+def node(tmp_path, untrained_bundle) -> Iterator[AnalysingNode]:
+    with open_node(tmp_path, AnalysingNode, bundle=untrained_bundle) as opened:
+        yield opened
 
 
-def test_a_reading_is_done_with_its_results_owed_to_each_destination(bench):
-    job = bench.receive(head_series())
-    assert bench.read_next()
-    assert bench.job.state is JobState.DONE
-    assert (bench.job.positive, bench.job.bundle_sha256) == (
+def test_a_reading_is_done_with_its_results_owed_to_each_destination(node):
+    job = node.receive(head_series())
+    assert node.read_next()
+    assert node.job.state is JobState.DONE
+    assert (node.job.positive, node.job.bundle_sha256) == (
         True,
-        bench.active_bundle.current().sha256,
+        node.active_bundle.current().sha256,
     )
     results, deliveries = (
-        bench.ledger.operator.results(job.id),
-        bench.ledger.operator.deliveries(job.id),
+        node.ledger.operator.results(job.id),
+        node.ledger.operator.deliveries(job.id),
     )
     assert [result.kind for result in results].count("sr") == 1
     assert sorted({delivery.destination for delivery in deliveries}) == ["archive", "pacs"]
     assert len(deliveries) == 2 * len(results)
-    assert all(bench.spool.read(result.path) for result in results)
-    assert not bench.read_next()
+    assert all(node.spool.read(result.path) for result in results)
+    assert not node.read_next()
 
 
-def test_reading_twice_makes_the_same_bytes(bench, tmp_path, untrained_bundle):
+def test_reading_twice_makes_the_same_bytes(node, tmp_path, untrained_bundle):
     """Another analyser reads the job later, after the first one's lease ran out."""
-    bench.receive(head_series())
-    claimed = bench.ledger.reading.claim(
-        owner="lost", now=bench.now, lease=timedelta(seconds=60), max_attempts=2
+    node.receive(head_series())
+    claimed = node.ledger.reading.claim(
+        owner="lost", now=node.clock.now, lease=timedelta(seconds=60), max_attempts=2
     )
-    first = bench.analyser.read_job(claimed, Detector(bench.active_bundle.current())).results
-    bench.now += timedelta(hours=5)
-    assert bench.read_next()
-    assert bench.ledger.operator.results(claimed.id) == first
+    first = node.analyser.read_job(claimed, Detector(node.active_bundle.current())).results
+    node.clock.now += timedelta(hours=5)
+    assert node.read_next()
+    assert node.ledger.operator.results(claimed.id) == first
 
 
-def test_a_refusal_is_an_outcome_and_is_not_retried(bench):
-    bench.receive(head_series(ConvolutionKernel="BONE"))
-    assert bench.read_next()
-    assert (bench.job.state, bench.job.reason) == (JobState.REFUSED, "bone_kernel")
-    assert "kernel BONE is for bone" in bench.job.detail
-    assert not bench.read_next()
+def test_a_refusal_is_an_outcome_and_is_not_retried(node):
+    node.receive(head_series(ConvolutionKernel="BONE"))
+    assert node.read_next()
+    assert (node.job.state, node.job.reason) == (JobState.REFUSED, "bone_kernel")
+    assert "kernel BONE is for bone" in node.job.detail
+    assert not node.read_next()
 
 
-def test_our_own_and_other_results_are_never_read(bench):
+def test_our_own_and_other_results_are_never_read(node):
     """A Secondary Capture or SR that a PACS routes back is refused, even if our listener did not
     receive it.
     """
     for sop_class in ("1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.88.34"):
-        bench.receive(
+        node.receive(
             head_series(SOPClassUID=sop_class, SeriesInstanceUID=f"1.2.3.{len(sop_class)}")
         )
-    while bench.read_next():
+    while node.read_next():
         pass
-    assert {(job.state, job.reason) for job in bench.ledger.operator.list()} == {
+    assert {(job.state, job.reason) for job in node.ledger.operator.list()} == {
         (JobState.REFUSED, "derived_result")
     }
 
 
-def test_a_reading_that_cannot_be_reported_fails_with_its_reason(bench):
-    bench.receive(head_series(SeriesInstanceUID="1.2.3.ID"))
-    while bench.read_next():
+def test_a_reading_that_cannot_be_reported_fails_with_its_reason(node):
+    node.receive(head_series(SeriesInstanceUID="1.2.3.ID"))
+    while node.read_next():
         pass
     failed = next(
-        job for job in bench.ledger.operator.list() if job.series_instance_uid == "1.2.3.ID"
+        job for job in node.ledger.operator.list() if job.series_instance_uid == "1.2.3.ID"
     )
     assert (failed.state, failed.reason) == (JobState.FAILED, "not_reportable")
     assert "1.2.3.ID" in failed.detail
 
 
-def test_an_object_that_is_missing_from_the_spool_is_retried_then_fails(bench):
+def test_an_object_that_is_missing_from_the_spool_is_retried_then_fails(node):
     """30 seconds later; after the last attempt the job is FAILED, and the next one is read."""
-    job = bench.receive(head_series())
-    bench.spool.absolute(bench.ledger.operator.instances(job)[3].path).unlink()
-    assert bench.read_next()
-    assert (bench.job.state, bench.job.reason, bench.job.attempts) == (
+    job = node.receive(head_series())
+    node.spool.absolute(node.ledger.operator.instances(job)[3].path).unlink()
+    assert node.read_next()
+    assert (node.job.state, node.job.reason, node.job.attempts) == (
         JobState.WAITING,
         "unavailable",
         1,
     )
-    assert not bench.read_next()
-    bench.now += timedelta(seconds=31)
-    assert bench.read_next()
-    assert bench.job.state is JobState.FAILED
-    bench.receive(head_series(SeriesInstanceUID="1.2.3"))
-    assert bench.read_next()
-    assert bench.job.state is JobState.DONE
+    assert not node.read_next()
+    node.clock.now += timedelta(seconds=31)
+    assert node.read_next()
+    assert node.job.state is JobState.FAILED
+    node.receive(head_series(SeriesInstanceUID="1.2.3"))
+    assert node.read_next()
+    assert node.job.state is JobState.DONE
 
 
-def test_a_bug_counts_as_an_attempt_and_does_not_stop_the_loop(bench):
+def test_a_bug_counts_as_an_attempt_and_does_not_stop_the_loop(node):
     """A file in the spool that is not DICOM must not take the process down."""
     dataset = head_series()[0]
-    bench.receive_bytes(dataset, b"not a DICOM file")
+    node.receive_bytes(dataset, b"not a DICOM file")
     for _ in range(2):
-        assert bench.read_next()
-        bench.now += timedelta(seconds=31)
-    assert (bench.job.state, bench.job.reason) == (JobState.FAILED, "crashed")
-    assert "InvalidDicomError" in bench.job.detail
+        assert node.read_next()
+        node.clock.now += timedelta(seconds=31)
+    assert (node.job.state, node.job.reason) == (JobState.FAILED, "crashed")
+    assert "InvalidDicomError" in node.job.detail
 
 
-def test_a_process_that_stops_releases_its_job_and_counts_no_attempt(bench):
-    bench.receive(head_series())
-    bench.stop.set()
-    assert bench.read_next()
-    assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
+def test_a_process_that_stops_releases_its_job_and_counts_no_attempt(node):
+    node.receive(head_series())
+    node.stop.set()
+    assert node.read_next()
+    assert (node.job.state, node.job.attempts) == (JobState.WAITING, 0)
 
 
-def test_an_analyser_whose_lease_was_lost_changes_nothing(bench):
+def test_an_analyser_whose_lease_was_lost_changes_nothing(node):
     """Its lease ran out during the reading, and another analyser finished: the outcome of the first
     is not recorded.
     """
-    job = bench.receive(head_series())
+    job = node.receive(head_series())
     times = iter([START, START])
 
     def clock() -> datetime:
         moment = next(times, None)
-        if (
-            moment is None
-            and bench.job.state is JobState.READING
-            and bench.job.lease_owner == "slow"
-        ):
-            bench.now = START + timedelta(minutes=2)
-            assert bench.read_next()
-        return moment or bench.now
+        if moment is None and node.job.state is JobState.READING and node.job.lease_owner == "slow":
+            node.clock.now = START + timedelta(minutes=2)
+            assert node.read_next()
+        return moment or node.clock.now
 
-    slow = bench.make_analyser("slow", clock)
-    assert slow.read_next(Detector(bench.active_bundle.current()))
-    assert bench.job.state is JobState.DONE
-    assert bench.job.attempts == 2
-    assert len(bench.ledger.operator.results(job.id)) == len(
-        {result.sop_instance_uid for result in bench.ledger.operator.results(job.id)}
+    slow = node.make_analyser("slow", clock)
+    assert slow.read_next(Detector(node.active_bundle.current()))
+    assert node.job.state is JobState.DONE
+    assert node.job.attempts == 2
+    assert len(node.ledger.operator.results(job.id)) == len(
+        {result.sop_instance_uid for result in node.ledger.operator.results(job.id)}
     )
 
 
-def test_without_a_model_nothing_is_claimed(bench, tmp_path):
+def test_without_a_model_nothing_is_claimed(node, tmp_path):
     """The jobs wait, with no attempt counted, until the admin has repaired the bundle."""
-    bench.receive(head_series())
-    analyser = bench.make_analyser("first", lambda: bench.now)
+    node.receive(head_series())
+    analyser = node.make_analyser("first", node.clock)
     broken = replace(
         analyser,
         active_bundle=ActiveBundle(
-            ledger=bench.ledger.activations, configured=tmp_path / "nowhere.safetensors"
+            ledger=node.ledger.activations, configured=tmp_path / "nowhere.safetensors"
         ),
     )
     thread = threading.Thread(target=broken.work)
     thread.start()
-    bench.stop.set()
+    node.stop.set()
     thread.join()
-    assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
+    assert (node.job.state, node.job.attempts) == (JobState.WAITING, 0)
 
 
-def test_the_next_job_is_read_with_the_activated_bundle(bench, untrained_bundle, tmp_path):
+def test_the_next_job_is_read_with_the_activated_bundle(node, untrained_bundle, tmp_path):
     """The bundle stays open until another one is activated."""
-    first = bench.active_bundle.current()
-    assert bench.active_bundle.current() is first
+    first = node.active_bundle.current()
+    assert node.active_bundle.current() is first
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(untrained_bundle.read_bytes())
-    bench.ledger.activations.activate_bundle(
-        path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=bench.now
+    node.ledger.activations.activate_bundle(
+        path=str(copy), sha256=first.sha256, name="copy", who="test", why="", now=node.clock.now
     )
-    assert bench.active_bundle.current() is not first
-    assert open_bundle(copy).sha256 == bench.active_bundle.current().sha256
+    assert node.active_bundle.current() is not first
+    assert open_bundle(copy).sha256 == node.active_bundle.current().sha256
 
 
-def test_a_full_disk_fails_no_series(bench):
+def test_a_full_disk_fails_no_series(node):
     """Without room for the results no attempt counts; the series is read when there is room."""
-    job = bench.receive(head_series())
-    analyser = replace(bench.analyser, spool=Spool(bench.folder / "spool", reserve_bytes=1 << 60))
+    job = node.receive(head_series())
+    analyser = replace(node.analyser, spool=Spool(node.folder / "spool", reserve_bytes=1 << 60))
     for _ in range(3):
         with pytest.raises(SpoolFull):
-            analyser.read_next(Detector(bench.active_bundle.current()))
-    assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
-    assert "its reserve is" in bench.ledger.operator.events(job.id)[-1].detail
-    assert bench.read_next()
-    assert bench.job.state is JobState.DONE
+            analyser.read_next(Detector(node.active_bundle.current()))
+    assert (node.job.state, node.job.attempts) == (JobState.WAITING, 0)
+    assert "its reserve is" in node.ledger.operator.events(job.id)[-1].detail
+    assert node.read_next()
+    assert node.job.state is JobState.DONE
 
 
-def test_the_engine_is_logged(bench):
+def test_the_engine_is_logged(node):
     """Once, when the bundle is loaded."""
     settings = AnalysisSettings(device="cpu", engine="torch")
-    analyser = replace(bench.analyser, settings=settings)
+    analyser = replace(node.analyser, settings=settings)
     with capture_logs() as lines:
-        analyser.load_detector(bench.active_bundle.current())
+        analyser.load_detector(node.active_bundle.current())
     assert [(line["event"], line["device"], line["engine"]) for line in lines] == [
         ("bundle_loaded", "cpu", "torch")
     ]
@@ -213,27 +213,27 @@ OUT_OF_MEMORY = torch.OutOfMemoryError(
 )
 
 
-def test_a_gpu_without_memory_does_not_delay_the_reading(bench):
+def test_a_gpu_without_memory_does_not_delay_the_reading(node):
     """This series is read on the CPU at the first attempt, and its events say so."""
-    job = bench.receive(head_series())
-    assert bench.analyser.read_next(detector_that_raises(bench, OUT_OF_MEMORY))
-    assert (bench.job.state, bench.job.attempts) == (JobState.DONE, 1)
-    events = {event.event: event.detail for event in bench.ledger.operator.events(job.id)}
+    job = node.receive(head_series())
+    assert node.analyser.read_next(detector_that_raises(node, OUT_OF_MEMORY))
+    assert (node.job.state, node.job.attempts) == (JobState.DONE, 1)
+    events = {event.event: event.detail for event in node.ledger.operator.events(job.id)}
     assert (
         events["read on the CPU"]
         == "the GPU's memory was short: CUDA out of memory. Tried to allocate 20.00 MiB."
     )
 
 
-def test_a_lost_gpu_ends_the_process_and_counts_no_attempt(bench):
+def test_a_lost_gpu_ends_the_process_and_counts_no_attempt(node):
     """The job is released; the process, in which CUDA cannot work again, ends and is restarted."""
-    job = bench.receive(head_series())
+    job = node.receive(head_series())
     with pytest.raises(DeviceLost, match=r"unspecified launch failure$"):
-        bench.analyser.read_next(detector_that_raises(bench, DEVICE_LOST))
-    assert (bench.job.state, bench.job.attempts) == (JobState.WAITING, 0)
-    assert bench.read_next()
-    assert bench.job.state is JobState.DONE
-    assert [event.event for event in bench.ledger.operator.events(job.id)] == [
+        node.analyser.read_next(detector_that_raises(node, DEVICE_LOST))
+    assert (node.job.state, node.job.attempts) == (JobState.WAITING, 0)
+    assert node.read_next()
+    assert node.job.state is JobState.DONE
+    assert [event.event for event in node.ledger.operator.events(job.id)] == [
         "received",
         "claimed",
         "released",
@@ -242,14 +242,14 @@ def test_a_lost_gpu_ends_the_process_and_counts_no_attempt(bench):
     ]
 
 
-def test_a_series_that_loses_the_gpu_each_time_fails(bench):
+def test_a_series_that_loses_the_gpu_each_time_fails(node):
     """The first time is not counted; later ones are, or the series would block the node."""
-    bench.receive(head_series())
+    node.receive(head_series())
     for _ in range(3):
         with pytest.raises(DeviceLost):
-            bench.analyser.read_next(detector_that_raises(bench, DEVICE_LOST))
-        bench.now += timedelta(seconds=31)
-    assert (bench.job.state, bench.job.reason, bench.job.attempts) == (JobState.FAILED, "device", 2)
+            node.analyser.read_next(detector_that_raises(node, DEVICE_LOST))
+        node.clock.now += timedelta(seconds=31)
+    assert (node.job.state, node.job.reason, node.job.attempts) == (JobState.FAILED, "device", 2)
 
 
 def test_the_analyser_waits_for_a_gpu_that_is_not_there():
@@ -259,16 +259,16 @@ def test_the_analyser_waits_for_a_gpu_that_is_not_there():
     assert choose_device("cpu") == "cpu"
 
 
-def test_the_lease_is_kept_when_the_clock_is_set_back(bench):
+def test_the_lease_is_kept_when_the_clock_is_set_back(node):
     """The lease is renewed by the new time at the next step, not hours later."""
-    bench.receive(head_series())
+    node.receive(head_series())
     times = [START, START, START - timedelta(hours=3)]
     leases = []
 
     def clock() -> datetime:
-        leases.append(bench.job.lease_until)
+        leases.append(node.job.lease_until)
         return times.pop(0) if len(times) > 1 else times[0]
 
-    assert bench.make_analyser("first", clock).read_next(Detector(bench.active_bundle.current()))
-    assert bench.job.state is JobState.DONE
+    assert node.make_analyser("first", clock).read_next(Detector(node.active_bundle.current()))
+    assert node.job.state is JobState.DONE
     assert START - timedelta(hours=3) + timedelta(seconds=60) in leases

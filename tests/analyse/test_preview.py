@@ -2,6 +2,7 @@
 is read twice.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -17,13 +18,14 @@ from ich_node.model.detector import Detector
 from ich_node.model.engines.engine import Output
 from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.series.series import read_series
-from tests.support.analysis import (
+from tests.support.analysing import (
     DEVICE_LOST,
-    Bench,
+    AnalysingNode,
     detector_that_raises,
-    write_untrained_bundle,
 )
 from tests.support.heads import head_series
+from tests.support.node import open_node
+from tests.support.untrained_bundle import write_untrained_bundle
 
 MINUTE = timedelta(minutes=1)
 
@@ -31,8 +33,8 @@ MINUTE = timedelta(minutes=1)
 class CountingEngine(TorchEngine):
     """Counts the slices that it runs on. meanwhile: called once, during the first batch."""
 
-    def __init__(self, bench: Bench, meanwhile=lambda: None) -> None:
-        super().__init__(bench.active_bundle.current().network())
+    def __init__(self, node: AnalysingNode, meanwhile=lambda: None) -> None:
+        super().__init__(node.active_bundle.current().network())
         self.slices = 0
         self._meanwhile = meanwhile
 
@@ -44,19 +46,20 @@ class CountingEngine(TorchEngine):
 
 
 @pytest.fixture
-def bench(tmp_path, untrained_bundle) -> Bench:
-    return Bench(tmp_path, untrained_bundle)
+def node(tmp_path, untrained_bundle) -> Iterator[AnalysingNode]:
+    with open_node(tmp_path, AnalysingNode, bundle=untrained_bundle) as opened:
+        yield opened
 
 
-def counting(bench: Bench, meanwhile=lambda: None) -> tuple[CountingEngine, Detector]:
-    engine = CountingEngine(bench, meanwhile)
-    return engine, Detector(bench.active_bundle.current(), engine)
+def counting(node: AnalysingNode, meanwhile=lambda: None) -> tuple[CountingEngine, Detector]:
+    engine = CountingEngine(node, meanwhile)
+    return engine, Detector(node.active_bundle.current(), engine)
 
 
-def results_of(bench: Bench) -> list[tuple[str, str]]:
+def results_of(node: AnalysingNode) -> list[tuple[str, str]]:
     return [
         (result.sop_instance_uid, result.sha256)
-        for result in bench.ledger.operator.results(bench.job.id)
+        for result in node.ledger.operator.results(node.job.id)
     ]
 
 
@@ -69,140 +72,138 @@ def test_after_a_preview_only_the_last_slices_are_left_to_read(tmp_path):
     """
     bundle = tmp_path / "full_size.safetensors"
     write_untrained_bundle(bundle, size_px=256)
-    bench = Bench(tmp_path / "previewed", bundle)
     slices = head_series(12)
-    engine, detector = counting(bench)
-    bench.receive(slices[:9], ready_in=MINUTE)
-    assert bench.analyser.previewer.preview_next(detector)
-    assert engine.slices == 9
-    bench.receive(slices[9:], ready_in=MINUTE)
-    bench.now += MINUTE
-    assert bench.analyser.read_next(detector)
-    assert (engine.slices, bench.job.state) == (12, JobState.DONE)
-    other = Bench(tmp_path / "other", bundle)
-    other.now += MINUTE
-    other.receive(slices)
-    assert other.read_next()
-    assert results_of(other) == results_of(bench)
+    with (
+        open_node(tmp_path / "previewed", AnalysingNode, bundle=bundle) as node,
+        open_node(tmp_path / "other", AnalysingNode, bundle=bundle) as other,
+    ):
+        engine, detector = counting(node)
+        node.receive(slices[:9], ready_in=MINUTE)
+        assert node.analyser.previewer.preview_next(detector)
+        assert engine.slices == 9
+        node.receive(slices[9:], ready_in=MINUTE)
+        node.clock.now += MINUTE
+        assert node.analyser.read_next(detector)
+        assert (engine.slices, node.job.state) == (12, JobState.DONE)
+        other.clock.now += MINUTE
+        other.receive(slices)
+        assert other.read_next()
+        assert results_of(other) == results_of(node)
 
 
-def test_another_process_uses_the_answers_of_the_first(bench):
+def test_another_process_uses_the_answers_of_the_first(node):
     """The answers are in the ledger."""
-    bench.receive(head_series(12), ready_in=MINUTE)
-    assert bench.analyser.previewer.preview_next(Detector(bench.active_bundle.current()))
-    bench.now += MINUTE
-    engine, detector = counting(bench)
-    assert bench.make_analyser("second", lambda: bench.now).read_next(detector)
-    assert (engine.slices, bench.job.state) == (0, JobState.DONE)
+    node.receive(head_series(12), ready_in=MINUTE)
+    assert node.analyser.previewer.preview_next(Detector(node.active_bundle.current()))
+    node.clock.now += MINUTE
+    engine, detector = counting(node)
+    assert node.make_analyser("second", node.clock).read_next(detector)
+    assert (engine.slices, node.job.state) == (0, JobState.DONE)
 
 
-def test_a_positive_preview_changes_the_lane(bench):
+def test_a_positive_preview_changes_the_lane(node):
     """The untrained bundle calls everything positive."""
-    bench.receive(head_series(12), ready_in=MINUTE)
-    bench.analyser.previewer.preview_next(Detector(bench.active_bundle.current()))
-    assert bench.job.lane is Lane.SUSPECTED
+    node.receive(head_series(12), ready_in=MINUTE)
+    node.analyser.previewer.preview_next(Detector(node.active_bundle.current()))
+    assert node.job.lane is Lane.SUSPECTED
 
 
-def test_an_incomplete_series_is_not_refused(bench):
+def test_an_incomplete_series_is_not_refused(node):
     """Four slices are too few for a head: that is recorded only when the series is complete."""
-    bench.receive(head_series(12)[:4], ready_in=MINUTE)
-    detector = Detector(bench.active_bundle.current())
-    assert bench.analyser.previewer.preview_next(detector)
-    assert not bench.analyser.previewer.preview_next(detector), "nothing new"
-    assert (bench.job.state, bench.job.reason) == (JobState.WAITING, None)
+    node.receive(head_series(12)[:4], ready_in=MINUTE)
+    detector = Detector(node.active_bundle.current())
+    assert node.analyser.previewer.preview_next(detector)
+    assert not node.analyser.previewer.preview_next(detector), "nothing new"
+    assert (node.job.state, node.job.reason) == (JobState.WAITING, None)
 
 
-def test_a_preview_ends_when_a_series_is_complete(bench):
+def test_a_preview_ends_when_a_series_is_complete(node):
     """The answers until then are kept."""
-    bench.receive(head_series(12), ready_in=MINUTE)
+    node.receive(head_series(12), ready_in=MINUTE)
 
     def another_is_complete() -> None:
-        bench.receive(head_series(SeriesInstanceUID="1.2.3"))
+        node.receive(head_series(SeriesInstanceUID="1.2.3"))
 
-    engine, detector = counting(bench, another_is_complete)
-    assert bench.analyser.previewer.preview_next(detector)
+    engine, detector = counting(node, another_is_complete)
+    assert node.analyser.previewer.preview_next(detector)
     assert 0 < engine.slices < 12
-    assert bench.analyser.read_next(detector)
-    assert bench.job.state is JobState.DONE
+    assert node.analyser.read_next(detector)
+    assert node.job.state is JobState.DONE
     before = engine.slices
-    assert bench.analyser.previewer.preview_next(detector)
+    assert node.analyser.previewer.preview_next(detector)
     assert engine.slices - before < 12
 
 
-def test_a_long_reading_is_interrupted_for_a_short_one_and_goes_on_after_it(bench):
+def test_a_long_reading_is_interrupted_for_a_short_one_and_goes_on_after_it(node):
     """No attempt is counted, no slice is read twice, and both end DONE."""
     count = MOST_ORDINARY_OBJECTS + 1
     long = head_series(count)
     for index, dataset in enumerate(long):
         dataset.ImagePositionPatient = [-100.0, -100.0, 1.5 * index]
-    bench.receive(long)
-    engine, detector = counting(
-        bench, lambda: bench.receive(head_series(SeriesInstanceUID="1.2.3"))
-    )
-    assert bench.analyser.read_next(detector)
+    node.receive(long)
+    engine, detector = counting(node, lambda: node.receive(head_series(SeriesInstanceUID="1.2.3")))
+    assert node.analyser.read_next(detector)
     states = {
-        job.series_instance_uid: (job.state, job.attempts) for job in bench.ledger.operator.list()
+        job.series_instance_uid: (job.state, job.attempts) for job in node.ledger.operator.list()
     }
     assert states == {
         long[0].SeriesInstanceUID: (JobState.WAITING, 0),
         "1.2.3": (JobState.WAITING, 0),
     }
     assert engine.slices < 12
-    assert bench.analyser.read_next(detector)
-    assert bench.job.state is JobState.DONE, "the short one, which is the newer job"
-    assert bench.analyser.read_next(detector)
-    assert {job.state for job in bench.ledger.operator.list()} == {JobState.DONE}
+    assert node.analyser.read_next(detector)
+    assert node.job.state is JobState.DONE, "the short one, which is the newer job"
+    assert node.analyser.read_next(detector)
+    assert {job.state for job in node.ledger.operator.list()} == {JobState.DONE}
     assert engine.slices == count + 12
     story = [
         event.event
-        for event in bench.ledger.operator.events(
-            min(job.id for job in bench.ledger.operator.list())
-        )
+        for event in node.ledger.operator.events(min(job.id for job in node.ledger.operator.list()))
     ]
     assert story == ["received", "claimed", "released", "claimed", "done"]
 
 
-def test_a_damaged_object_does_not_stop_previews(bench):
+def test_a_damaged_object_does_not_stop_previews(node):
     """The reading of the complete series gives the reason."""
     broken = head_series(12)
     broken[5].PixelData = broken[5].PixelData[:1000]
-    bench.receive(broken, ready_in=MINUTE)
-    detector = Detector(bench.active_bundle.current())
-    assert bench.analyser.previewer.preview_next(detector)
-    assert (bench.job.state, bench.job.reason) == (JobState.WAITING, None)
-    bench.now += MINUTE
-    assert bench.analyser.read_next(detector)
-    assert (bench.job.state, bench.job.reason) == (JobState.REFUSED, "undecodable")
+    node.receive(broken, ready_in=MINUTE)
+    detector = Detector(node.active_bundle.current())
+    assert node.analyser.previewer.preview_next(detector)
+    assert (node.job.state, node.job.reason) == (JobState.WAITING, None)
+    node.clock.now += MINUTE
+    assert node.analyser.read_next(detector)
+    assert (node.job.state, node.job.reason) == (JobState.REFUSED, "undecodable")
 
 
-def test_a_preview_that_crashes_is_not_repeated_at_once(bench):
+def test_a_preview_that_crashes_is_not_repeated_at_once(node):
     """Nobody previews that series again until the time of a lease has passed; the reading counts
     its own attempts.
     """
-    bench.receive_bytes(head_series()[0], b"not a DICOM file", ready_in=5 * MINUTE)
-    bench.receive(head_series()[1:], ready_in=5 * MINUTE)
-    detector = Detector(bench.active_bundle.current())
-    assert bench.analyser.previewer.preview_next(detector)
-    assert not bench.analyser.previewer.preview_next(detector)
-    bench.now += MINUTE
-    assert bench.analyser.previewer.preview_next(detector)
-    assert bench.job.state is JobState.WAITING
+    node.receive_bytes(head_series()[0], b"not a DICOM file", ready_in=5 * MINUTE)
+    node.receive(head_series()[1:], ready_in=5 * MINUTE)
+    detector = Detector(node.active_bundle.current())
+    assert node.analyser.previewer.preview_next(detector)
+    assert not node.analyser.previewer.preview_next(detector)
+    node.clock.now += MINUTE
+    assert node.analyser.previewer.preview_next(detector)
+    assert node.job.state is JobState.WAITING
 
 
-def test_a_gpu_that_is_lost_in_a_preview_ends_the_process(bench):
-    bench.receive(head_series(), ready_in=MINUTE)
+def test_a_gpu_that_is_lost_in_a_preview_ends_the_process(node):
+    node.receive(head_series(), ready_in=MINUTE)
     with pytest.raises(DeviceLost):
-        bench.analyser.previewer.preview_next(detector_that_raises(bench, DEVICE_LOST))
+        node.analyser.previewer.preview_next(detector_that_raises(node, DEVICE_LOST))
 
 
-def test_a_process_that_is_to_stop_interrupts_its_preview(bench):
+def test_a_process_that_is_to_stop_interrupts_its_preview(node):
     """Another process may preview the series at once."""
-    bench.receive(head_series(), ready_in=MINUTE)
-    bench.stop.set()
-    detector = Detector(bench.active_bundle.current())
-    assert bench.analyser.previewer.preview_next(detector)
-    bench.stop.clear()
-    assert bench.analyser.previewer.preview_next(detector)
+    node.receive(head_series(), ready_in=MINUTE)
+    node.stop.set()
+    detector = Detector(node.active_bundle.current())
+    assert node.analyser.previewer.preview_next(detector)
+    node.stop.clear()
+    assert node.analyser.previewer.preview_next(detector)
 
 
 def hashes(datasets: list[Dataset]) -> dict[str, str]:

@@ -1,11 +1,8 @@
-"""The node under test: `ich-node run` with a clock that can be moved, and what its processes say of
-themselves.
+"""The node under test: `ich-node run` with a clock that can be moved, and the memory and CPU time
+of its processes.
 """
 
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +11,8 @@ from pathlib import Path
 
 from tests.chaos.peer import Peer
 from tests.support.moved_clock import MovedClock
-from tests.support.peers import is_listening
+from tests.support.proc import footprint
+from tests.support.running import NodeProcesses, node_processes
 
 PROCESSES = ("receive", "analyse", "send")
 START_CPU_SECONDS = {"receive": 2.5, "analyse": 5.0, "send": 2.5}
@@ -58,66 +56,43 @@ threads = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node:
+class PeakMemory:
     """peaks: the most memory in MB that any process of a name ever had."""
 
-    log: Path
+    node: NodeProcesses
     peaks: dict[str, int] = field(default_factory=dict)
 
-    def pid_of(self, name: str) -> int:
-        """Of the process that `run` started last under this name."""
-        lines = [
-            json.loads(line)
-            for line in self.log.read_text().splitlines()
-            if '"process_started"' in line
-        ]
-        return int([line["pid"] for line in lines if line["name"] == name][-1])
-
-    def has_worked(self, name: str) -> bool:
-        """Whether it has used more of the processor than its start needs: who dies in each start
-        never does anything.
-        """
-        try:
-            fields = Path(f"/proc/{self.pid_of(name)}/stat").read_text().rpartition(")")[2].split()
-        except FileNotFoundError:
-            return False
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > START_CPU_SECONDS[
-            name
-        ]
-
-    def look_at_memory(self) -> None:
+    def update(self) -> None:
         for name in PROCESSES:
             try:
-                status = Path(f"/proc/{self.pid_of(name)}/status").read_text()
-            except FileNotFoundError:
+                now_mb = footprint(self.node.pid_of(name)).peak_mb
+            except (FileNotFoundError, ProcessLookupError):
                 continue  # killed a moment ago
-            peak_kb = next(
-                (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")),
-                0,
-            )
-            self.peaks[name] = max(self.peaks.get(name, 0), peak_kb // 1024)
+            self.peaks[name] = max(self.peaks.get(name, 0), now_mb)
+
+
+def has_worked(node: NodeProcesses, name: str) -> bool:
+    """Whether the process has used more CPU time than its start needs: a process that is killed
+    during each start never does any work.
+    """
+    try:
+        fields = Path(f"/proc/{node.pid_of(name)}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return False
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") > START_CPU_SECONDS[name]
 
 
 @contextmanager
 def running_node(
     folder: Path, *, port: int, peers: Sequence[Peer], url: str, spool: Path, clock: MovedClock
-) -> Iterator[Node]:
-    """From its listening to its orderly end."""
-    config, log = folder / "config.toml", folder / "log"
-    config.write_text(
-        CONFIG.format(port=port, pacs=peers[0].port, archive=peers[1].port, url=url, spool=spool)
+) -> Iterator[NodeProcesses]:
+    """On this ledger and spool, in the time of this clock."""
+    config = CONFIG.format(
+        port=port, pacs=peers[0].port, archive=peers[1].port, url=url, spool=spool
     )
-    command = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
-    with log.open("wb") as lines:
-        process = subprocess.Popen(
-            command, stderr=lines, env={**os.environ, **clock.environment, "OMP_NUM_THREADS": "1"}
-        )
-    try:
-        until(lambda: is_listening(port), 300, "the node does not listen")
-        yield Node(log=log)
-    finally:
-        process.terminate()
-        process.wait(120)
+    environment = {**clock.environment, "OMP_NUM_THREADS": "1"}
+    with node_processes(folder, config, environment=environment, start_seconds=300) as node:
+        yield node
 
 
 def until(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:

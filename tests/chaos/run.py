@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ich_node.ledger import open_ledger
+from ich_node.ledger import Ledger
 from ich_node.spool import Spool
 from tests.chaos.disk import Disk, small_disk
 from tests.chaos.judge import MOST_JOBS, Judge, rests
 from tests.chaos.ledger import BackDoor
 from tests.chaos.modalities import Modalities, made_series
-from tests.chaos.node import Node, running_node, until
+from tests.chaos.node import PeakMemory, running_node, until
 from tests.chaos.peer import Peer
 from tests.chaos.troubles import Troubles
 from tests.support.moved_clock import moved_clock
+from tests.support.node import opened_ledger
 from tests.support.peers import free_port
 
 SENDERS = 4
@@ -63,16 +64,23 @@ class Chaos:
             with running_node(
                 self.folder, port=port, peers=peers, url=url, spool=spool, clock=clock
             ) as node:
+                memory = PeakMemory(node=node)
                 troubles = Troubles(
-                    rng=rng, node=node, peers=peers, ledger=ledger, disk=disk, clock=clock
+                    rng=rng,
+                    node=node,
+                    memory=memory,
+                    peers=peers,
+                    ledger=ledger,
+                    disk=disk,
+                    clock=clock,
                 )
                 self._strike(troubles, modalities)
-                self._come_to_rest(ledger, all_series)
+                self._come_to_rest(node.ledger, ledger, all_series)
             for peer in peers:
                 peer.stop()
             wrong, events = self._judge(url, disk, modalities, peers, all_series)
         return Outcome(
-            figures=self._figures(began, modalities, peers, troubles, node, events, wrong),
+            figures=self._figures(began, modalities, peers, troubles, memory, events, wrong),
             wrong=wrong,
         )
 
@@ -88,23 +96,17 @@ class Chaos:
             time.sleep(troubles.rng.uniform(0.5, 2))
         troubles.end()
 
-    def _come_to_rest(self, back_door: BackDoor, all_series: set[str]) -> None:
-        ledger = open_ledger(back_door.url)
-
+    def _come_to_rest(self, ledger: Ledger, back_door: BackDoor, all_series: set[str]) -> None:
         def comes_to_rest() -> bool:
             back_door.shorten_waits()
             return rests(ledger, all_series)
 
-        try:
-            until(comes_to_rest, self.wait_seconds, "the node does not come to rest")
-        finally:
-            ledger.dispose()
+        until(comes_to_rest, self.wait_seconds, "the node does not come to rest")
 
     def _judge(
         self, url: str, disk: Disk, modalities: Modalities, peers: list[Peer], all_series: set[str]
     ) -> tuple[list[str], Counter[str]]:
-        ledger = open_ledger(url)
-        try:
+        with opened_ledger(url) as ledger:
             judge = Judge(ledger, Spool(disk.folder / "spool"), modalities.acknowledged, peers)
             wrong = list(judge.wrong(all_series))
             events = Counter(
@@ -112,8 +114,6 @@ class Chaos:
                 for job in ledger.operator.list(limit=MOST_JOBS)
                 for event in ledger.operator.events(job.id)
             )
-        finally:
-            ledger.dispose()
         return wrong, events
 
     def _figures(
@@ -122,7 +122,7 @@ class Chaos:
         modalities: Modalities,
         peers: list[Peer],
         troubles: Troubles,
-        node: Node,
+        memory: PeakMemory,
         events: Counter[str],
         wrong: list[str],
     ) -> dict[str, Any]:
@@ -141,6 +141,6 @@ class Chaos:
             "seconds": round(time.monotonic() - began),
             "troubles": dict(sorted((troubles.figures + modalities.figures + faults).items())),
             "ledger": dict(sorted(events.items())),
-            "peak memory, MB": dict(sorted(node.peaks.items())),
+            "peak memory, MB": dict(sorted(memory.peaks.items())),
             "wrong": len(wrong),
         }

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from tests.chaos.disk import Disk
 from tests.chaos.ledger import BackDoor
-from tests.chaos.node import PROCESSES, Node
+from tests.chaos.node import PROCESSES, PeakMemory, has_worked
 from tests.chaos.peer import MOODS, Peer
 from tests.support.moved_clock import MovedClock
+from tests.support.running import NodeProcesses
 
 KINDS = ("kill", "kill", "mood", "mood", "mood", "away", "lock", "full", "clock", "nothing")
 HOURS = (-6, -3, -1, 0, 2, 5)  # where the clock is put, from the right time
@@ -26,7 +27,8 @@ class Troubles:
     """figures: how often each happened."""
 
     rng: random.Random
-    node: Node
+    node: NodeProcesses
+    memory: PeakMemory
     peers: Sequence[Peer]
     ledger: BackDoor
     disk: Disk
@@ -36,7 +38,7 @@ class Troubles:
     def strike(self) -> None:
         """One thing, or nothing."""
         getattr(self, f"_{self.rng.choice(KINDS)}")()
-        self.node.look_at_memory()
+        self.memory.update()
         self.ledger.shorten_waits()
 
     def end(self) -> None:
@@ -49,9 +51,9 @@ class Troubles:
 
     def _kill(self) -> None:
         name = self.rng.choice(PROCESSES)
-        if not self.node.has_worked(name):
+        if not has_worked(self.node, name):
             return
-        self.node.look_at_memory()
+        self.memory.update()
         with suppress(ProcessLookupError):
             os.kill(self.node.pid_of(name), signal.SIGKILL)
             self.figures[f"kill -9 {name}"] += 1

@@ -24,17 +24,18 @@ from ich_node.ledger import DeliveryState
 from ich_node.network.requestor import TLS_OFF, association_with
 from ich_node.network.storage_commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, ask
 from ich_node.receive import Listener
+from tests.support.node import open_node
 from tests.support.peers import SECONDARY_CAPTURE, close_in_the_end, free_port, orthanc, wait_until
 from tests.support.results import result_object
-from tests.support.sender import Node, destinations, open_node
+from tests.support.sending import SendingNode, pacs_at
 from tests.support.standing_clock import START
 
 HOUR = timedelta(hours=1)
 SENT, STORED, FAILED = DeliveryState.SENT, DeliveryState.STORED, DeliveryState.FAILED
 
 
-@dataclass(frozen=True, kw_only=True)
-class BothEnds(Node):
+@dataclass(kw_only=True)
+class BothEnds(SendingNode):
     """And the listener to which peers send their N-EVENT-REPORT."""
 
     port: int
@@ -43,12 +44,13 @@ class BothEnds(Node):
         self, port: int, ae_title: str = "PACS", *, answer_seconds: float = ANSWER_SECONDS
     ) -> Sender:
         """answer_seconds: how long it waits for an answer on the association of the request."""
-        sender = self.sender(port, ae_title=ae_title, storage_commitment=True)
-        return replace(sender, commitment_answer_seconds=answer_seconds)
+        return replace(
+            self.sender(destination(port, ae_title)), commitment_answer_seconds=answer_seconds
+        )
 
 
 def destination(port: int, ae_title: str = "PACS") -> DicomDestination:
-    (one,) = destinations(port, ae_title=ae_title, storage_commitment=True)
+    (one,) = pacs_at(port, ae_title=ae_title, storage_commitment=True)
     return one
 
 
@@ -57,7 +59,7 @@ def node(tmp_path: Path) -> Iterator[BothEnds]:
     sources = (Source(name="pacs", ae_title="PACS"), Source(name="orthanc", ae_title="ORTHANC"))
     settings = ScpSettings(bind_address="127.0.0.1", port=0)
     with (
-        open_node(tmp_path) as both,
+        open_node(tmp_path, SendingNode) as both,
         Listener(
             scp=settings,
             sources=sources,

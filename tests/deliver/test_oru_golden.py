@@ -1,6 +1,7 @@
 """ORU^R01 byte by byte, for every kind of answer and every setting that changes a message."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from hl7apy.parser import parse_message
 from ich_node.deliver.outlets.oru import NoPatientName, oru_r01
 from ich_node.notification import Identifiers
 from tests.support.oru_cases import CASES
-from tests.support.outlets import changed
 
 MESSAGES = json.loads(Path(__file__).with_name("oru_messages.json").read_text(encoding="utf-8"))
 
@@ -38,4 +38,4 @@ def test_a_patient_without_a_name_is_not_identified():
     """PID-5 is required: the message says so instead of being wrong."""
     notification, destination = CASES["only a name and a number"]
     with pytest.raises(NoPatientName, match="has none"):
-        oru_r01(changed(notification, identifiers=Identifiers(patient_id="P1")), destination)
+        oru_r01(replace(notification, identifiers=Identifiers(patient_id="P1")), destination)

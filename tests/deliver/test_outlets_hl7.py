@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,22 +20,14 @@ from ich_node.ledger import DeliveryState
 from ich_node.network.tls import server_context
 from ich_node.notification import Identifiers
 from tests.support.certificates import authority
-from tests.support.outlets import (
-    START,
-    Bench,
-    MllpReceiver,
-    acknowledged,
-    changed,
-    mllp_receiver,
-    notification,
-    opened_bench,
-    without_secrets,
-)
-from tests.support.outlets import (
-    hl7 as destination,
-)
+from tests.support.mllp_receiver import MllpReceiver, acknowledged, mllp_receiver
+from tests.support.mllp_receiver import hl7 as destination
+from tests.support.node import open_node
+from tests.support.notifications import notification, without_secrets
+from tests.support.notifying import NotifyingNode
 from tests.support.peers import free_port, wait_until
-from tests.support.sender import sender_process
+from tests.support.sending import sender_process
+from tests.support.standing_clock import START
 
 POSITIVE, NEGATIVE, REFUSED = (
     notification(),
@@ -44,8 +37,8 @@ POSITIVE, NEGATIVE, REFUSED = (
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with opened_bench(tmp_path) as opened:
+def node(tmp_path: Path) -> Iterator[NotifyingNode]:
+    with open_node(tmp_path, NotifyingNode) as opened:
         yield opened
 
 
@@ -66,7 +59,7 @@ def fields(message: str, segment: str, index: int = 0) -> list[str]:
         (POSITIVE, "SUSPECTED", "A", "P", "P"),
         (NEGATIVE, "NOT_FOUND", "N", "P", "P"),
         (REFUSED, "NOT_ANALYSED", "", "X", "I"),
-        (changed(NEGATIVE, replaces="2.25.1"), "NOT_FOUND", "N", "C", "C"),
+        (replace(NEGATIVE, replaces="2.25.1"), "NOT_FOUND", "N", "C", "C"),
     ],
 )
 def test_the_first_observation_is_the_answer(notified, answer, abnormal, status, order_status):
@@ -124,7 +117,7 @@ def test_a_name_cannot_break_out_of_its_field():
         patient_id="1|2^3~4&5\\6\rOBX|1|ST|evil", patient_name="O|Neil^A&B=山田^太郎=やまだ^たろう"
     )
     message = oru_r01(
-        changed(POSITIVE, identifiers=hostile), destination(1, identifiers=True)
+        replace(POSITIVE, identifiers=hostile), destination(1, identifiers=True)
     ).decode()
     assert [line[:3] for line in message.split("\r")[:4]] == ["MSH", "PID", "OBR", "OBX"]
     assert len(fields(message, "PID")) == 9
@@ -136,48 +129,48 @@ def test_a_name_cannot_break_out_of_its_field():
 
 
 @pytest.mark.parametrize("code", ["AA", "CA"])
-def test_an_acknowledged_message_is_sent(bench, ris, code):
+def test_an_acknowledged_message_is_sent(node, ris, code):
     """Once, and nothing is due after it."""
-    bench.finish("ris")
+    node.owe("ris")
     ris.answer = lambda message: acknowledged(message, code)
-    sender = bench.sender(destination(ris.port))
+    sender = node.sender(destination(ris.port))
     assert [sender.send_due(), sender.send_due()] == [1, 0]
-    assert bench.states() == [DeliveryState.SENT]
+    assert node.states() == [DeliveryState.SENT]
     assert ris.received == [oru_r01(POSITIVE, destination(ris.port)).decode()]
 
 
 @pytest.mark.parametrize("code", ["AE", "AR", "CE", "CR"])
-def test_a_refusal_is_kept_in_the_receivers_words(bench, ris, code):
+def test_a_refusal_is_kept_in_the_receivers_words(node, ris, code):
     """Postponed, tried again under the same control id, and given up after 24 hours with the
     reason; then retried by hand.
     """
-    bench.finish("ris")
+    node.owe("ris")
     ris.answer = lambda message: acknowledged(message, code, "unknown procedure")
-    sender = bench.sender(destination(ris.port))
+    sender = node.sender(destination(ris.port))
     sender.send_due()
-    assert bench.states() == [DeliveryState.PENDING]
-    assert bench.detail() == f"the peer refuses the message: {code} (unknown procedure)"
-    bench.clock.now += timedelta(seconds=30)
+    assert node.states() == [DeliveryState.PENDING]
+    assert node.detail() == f"the peer refuses the message: {code} (unknown procedure)"
+    node.clock.now += timedelta(seconds=30)
     sender.send_due()
     assert len(set(ris.received)) == 1
     assert len(ris.received) == 2
-    bench.clock.now = START + RETRY_FOR
+    node.clock.now = START + RETRY_FOR
     sender.send_due()
-    assert bench.states() == [DeliveryState.FAILED]
+    assert node.states() == [DeliveryState.FAILED]
     ris.answer = acknowledged
-    bench.ledger.operator.retry(1, now=bench.clock.now)
+    node.ledger.operator.retry(1, now=node.clock.now)
     sender.send_due()
-    assert bench.states() == [DeliveryState.SENT]
+    assert node.states() == [DeliveryState.SENT]
 
 
-def test_a_complaint_does_not_carry_the_patient_into_the_ledger(bench, ris):
+def test_a_complaint_does_not_carry_the_patient_into_the_ledger(node, ris):
     """The receiver quotes the message; what we record has no name."""
-    bench.finish("ris")
+    node.owe("ris")
     ris.answer = lambda message: acknowledged(
         message, "AE", "no patient MRN-4711-X (Nobodysname) for ACC-0815"
     )
-    bench.sender(destination(ris.port, identifiers=True)).send_due()
-    assert bench.detail() == "the peer refuses the message: AE (no patient *** (***) for ***)"
+    node.sender(destination(ris.port, identifiers=True)).send_due()
+    assert node.detail() == "the peer refuses the message: AE (no patient *** (***) for ***)"
 
 
 @pytest.mark.parametrize(
@@ -201,27 +194,27 @@ def test_a_complaint_does_not_carry_the_patient_into_the_ledger(bench, ris):
         ),
     ],
 )
-def test_whatever_else_comes_back_is_no_acknowledgement(bench, ris, answer, words):
+def test_whatever_else_comes_back_is_no_acknowledgement(node, ris, answer, words):
     """The message waits, and says why."""
-    bench.finish("ris")
+    node.owe("ris")
     ris.answer = answer
-    bench.sender(destination(ris.port, timeout_seconds=0.3)).send_due()
-    assert bench.states() == [DeliveryState.PENDING]
-    assert bench.detail() == words
+    node.sender(destination(ris.port, timeout_seconds=0.3)).send_due()
+    assert node.states() == [DeliveryState.PENDING]
+    assert node.detail() == words
 
 
-def test_a_receiver_that_is_down_is_tried_with_one_batch(bench):
+def test_a_receiver_that_is_down_is_tried_with_one_batch(node):
     """Ten readings, one try; thirty seconds later one more."""
     for series in range(1, 11):
-        bench.finish("ris", series=series)
-    sender = bench.sender(destination(free_port()))
+        node.owe("ris", series=series)
+    sender = node.sender(destination(free_port()))
     while sender.send_due():
         pass
-    assert sum(delivery.attempts for delivery in bench.deliveries()) == 1
-    assert "nothing answers at 127.0.0.1" in str(bench.deliveries()[-1].detail)
+    assert sum(delivery.attempts for delivery in node.deliveries()) == 1
+    assert "nothing answers at 127.0.0.1" in str(node.deliveries()[-1].detail)
 
 
-def test_python_hl7_s_server_takes_it(bench):
+def test_python_hl7_s_server_takes_it(node):
     """A listener by another hand: python-hl7's asyncio server, which parses the message and makes
     the acknowledgement.
     """
@@ -249,12 +242,12 @@ def test_python_hl7_s_server_takes_it(bench):
     thread.start()
     try:
         assert started.wait(10)
-        bench.finish("ris")
-        bench.sender(destination(port)).send_due()
+        node.owe("ris")
+        node.sender(destination(port)).send_due()
     finally:
         stop.set()
         thread.join()
-    assert bench.states() == [DeliveryState.SENT]
+    assert node.states() == [DeliveryState.SENT]
     assert received == [oru_r01(POSITIVE, destination(port)).decode()]
 
 
@@ -268,25 +261,25 @@ def tls(tmp_path: Path) -> TlsSettings:
     return TlsSettings(certificate=own.certificate, key=own.key, ca=ca.ca)
 
 
-def test_over_tls_with_certificates_on_both_sides(bench, tls):
+def test_over_tls_with_certificates_on_both_sides(node, tls):
     """MLLP over TLS, as DICOM over TLS."""
-    bench.finish("ris")
+    node.owe("ris")
     with mllp_receiver(context=server_context(tls)) as ris:
-        bench.sender(destination(ris.port, tls=True), tls=tls).send_due()
-        assert bench.states() == [DeliveryState.SENT]
+        node.sender(destination(ris.port, tls=True), tls=tls).send_due()
+        assert node.states() == [DeliveryState.SENT]
         assert echo(destination(ris.port, tls=True), "ICHNODE", tls).ok
 
 
-def test_a_receiver_of_another_authority_gets_nothing(bench, tls, tmp_path):
+def test_a_receiver_of_another_authority_gets_nothing(node, tls, tmp_path):
     other = authority(tmp_path / "other")
     own = other.issue("/CN=ris")
-    bench.finish("ris")
+    node.owe("ris")
     with mllp_receiver(
         context=server_context(TlsSettings(certificate=own.certificate, key=own.key, ca=other.ca))
     ) as ris:
-        bench.sender(destination(ris.port, tls=True), tls=tls).send_due()
+        node.sender(destination(ris.port, tls=True), tls=tls).send_due()
         assert ris.received == []
-    assert "certificate refused" in bench.detail()
+    assert "certificate refused" in node.detail()
 
 
 def test_echo_says_what_it_can_and_what_it_cannot(ris):
@@ -302,18 +295,18 @@ def test_echo_says_what_it_can_and_what_it_cannot(ris):
     assert f"nothing answers at 127.0.0.1:{port}" in echo(destination(port), "ICHNODE").words
 
 
-def test_a_killed_sender_is_replaced_and_sends_the_same_message(bench, ris, tmp_path):
+def test_a_killed_sender_is_replaced_and_sends_the_same_message(node, ris, tmp_path):
     """kill -9 between the message and its acknowledgement: the next sender sends the same bytes, so
     that the receiver can ignore them.
     """
-    bench.clock.now = datetime.now(UTC)
-    bench.finish("ris")
+    node.clock.now = datetime.now(UTC)
+    node.owe("ris")
     process = sender_process(tmp_path, destination(ris.port))
     ris.answer = lambda _: os.kill(process.pid, signal.SIGKILL)
     assert process.wait(60) == -signal.SIGKILL
     wait_until(lambda: len(ris.received) == 1, what="the message")
     ris.answer = acknowledged
-    bench.clock.now += timedelta(minutes=5)
-    bench.sender(destination(ris.port), owner="next").send_due()
-    assert bench.states() == [DeliveryState.SENT]
+    node.clock.now += timedelta(minutes=5)
+    node.sender(destination(ris.port), owner="next").send_due()
+    assert node.states() == [DeliveryState.SENT]
     assert ris.received[0] == ris.received[1]

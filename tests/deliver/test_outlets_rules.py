@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,25 +21,20 @@ from ich_node.ledger import DeliveryState, JobState
 from ich_node.model.bundle_file import open_bundle
 from ich_node.model.detector import Detector
 from ich_node.notification import KIND, Answer, NotANotification, Notification, decode
-from tests.support.analysis import Bench as Analysis
+from tests.support.analysing import AnalysingNode
 from tests.support.heads import head_series
-from tests.support.outlets import (
-    SECRETS,
-    Bench,
-    MllpReceiver,
-    acknowledged,
-    hl7,
-    mllp_receiver,
-    opened_bench,
-)
+from tests.support.mllp_receiver import MllpReceiver, acknowledged, hl7, mllp_receiver
+from tests.support.node import open_node
+from tests.support.notifications import SECRETS
+from tests.support.notifying import NotifyingNode
 from tests.support.peers import pacs
 from tests.support.results import give_results, result_object
 from tests.support.standing_clock import START
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with opened_bench(tmp_path) as opened:
+def node(tmp_path: Path) -> Iterator[NotifyingNode]:
+    with open_node(tmp_path, NotifyingNode) as opened:
         yield opened
 
 
@@ -49,32 +45,32 @@ def ris() -> Iterator[MllpReceiver]:
 
 
 def series_of(message: str) -> int:
-    """Which of the bench's series a message is about."""
+    """Which of the node's series a message is about."""
     return int(message.split("113014^DICOM Study^DCM||")[1].split("|")[0].split(".")[-1])
 
 
-def test_positive_readings_go_first(bench, ris):
+def test_positive_readings_go_first(node, ris):
     """However long the negative ones have waited."""
     for series, positive in ((1, False), (2, None), (3, True), (4, False), (5, True)):
-        bench.finish("ris", series=series, positive=positive)
-        bench.clock.now += timedelta(seconds=1)
-    sender = bench.sender(hl7(ris.port))
+        node.owe("ris", series=series, positive=positive)
+        node.clock.now += timedelta(seconds=1)
+    sender = node.sender(hl7(ris.port))
     while sender.send_due():
         pass
     assert [series_of(message) for message in ris.received] == [3, 5, 1, 2, 4]
 
 
-def test_a_destination_with_a_higher_priority_is_served_first(bench, ris):
+def test_a_destination_with_a_higher_priority_is_served_first(node, ris):
     """By default notifications before objects; of two receivers the one that the site prefers."""
     give_results(
-        bench.ledger,
-        bench.spool,
+        node.ledger,
+        node.spool,
         [result_object(0, series=7)],
         ("pacs",),
         START - timedelta(hours=1),
     )
     for series in (1, 2):
-        bench.finish("slow", "fast", series=series)
+        node.owe("slow", "fast", series=series)
     order: list[str] = []
     with pacs() as peer, mllp_receiver() as other:
         destinations = (
@@ -82,10 +78,10 @@ def test_a_destination_with_a_higher_priority_is_served_first(bench, ris):
             hl7(ris.port, name="slow"),
             hl7(other.port, name="fast", priority=11),
         )
-        sender = bench.sender(*destinations)
+        sender = node.sender(*destinations)
         while sender.send_due():
             sent = [
-                each.destination for each in bench.deliveries() if each.state is DeliveryState.SENT
+                each.destination for each in node.deliveries() if each.state is DeliveryState.SENT
             ]
             order += [name for name in set(sent) if order.count(name) < sent.count(name)]
     assert order == ["fast", "fast", "slow", "slow", "pacs"]
@@ -106,52 +102,52 @@ def test_only_if_positive_gets_no_negative_and_no_refused_result():
     assert rule(everything, positive=False, earlier_destinations=())
 
 
-def test_a_notification_that_waited_is_superseded_by_the_newer_one(bench, ris):
+def test_a_notification_that_waited_is_superseded_by_the_newer_one(node, ris):
     """The receiver was down: when it is back it gets the correction, and the corrected notification
     does not follow.
     """
     ris.answer = lambda _: b""
-    first = bench.finish("ris", positive=True)
-    sender = bench.sender(hl7(ris.port))
+    first = node.owe("ris", positive=True)
+    sender = node.sender(hl7(ris.port))
     sender.send_due()
-    bench.clock.now += timedelta(seconds=1)
-    bench.finish("ris", positive=False, replaces=first.uid)
+    node.clock.now += timedelta(seconds=1)
+    node.owe("ris", positive=False, replaces=first.uid)
     ris.answer = acknowledged
     ris.received.clear()
-    bench.clock.now += timedelta(minutes=30)
+    node.clock.now += timedelta(minutes=30)
     while sender.send_due():
         pass
-    assert sorted(bench.states()) == [DeliveryState.SENT, DeliveryState.SUPERSEDED]
+    assert sorted(node.states()) == [DeliveryState.SENT, DeliveryState.SUPERSEDED]
     assert ["NOT_FOUND^" in message for message in ris.received] == [True]
-    assert "superseded" in [event.event for event in bench.ledger.operator.events(1)]
-    bench.clock.now += timedelta(days=30)
-    paths = bench.ledger.maintenance.sweep_series(
-        idle_since=bench.clock.now - timedelta(days=1),
+    assert "superseded" in [event.event for event in node.ledger.operator.events(1)]
+    node.clock.now += timedelta(days=30)
+    paths = node.ledger.maintenance.sweep_series(
+        idle_since=node.clock.now - timedelta(days=1),
         failed_too=False,
         limit=9,
-        now=bench.clock.now,
+        now=node.clock.now,
     )
     assert paths, "a superseded notification keeps no file"
 
 
-def test_another_series_or_another_receiver_supersedes_nothing(bench, ris):
+def test_another_series_or_another_receiver_supersedes_nothing(node, ris):
     """Only the same series to the same receiver."""
-    bench.finish("ris", series=1)
-    bench.finish("ris", series=2)
-    bench.finish("else", series=1)
-    sender = bench.sender(hl7(ris.port))
+    node.owe("ris", series=1)
+    node.owe("ris", series=2)
+    node.owe("else", series=1)
+    sender = node.sender(hl7(ris.port))
     while sender.send_due():
         pass
     assert len(ris.received) == 2
 
 
-def test_bytes_that_are_no_notification_wait_with_a_reason(bench, ris):
+def test_bytes_that_are_no_notification_wait_with_a_reason(node, ris):
     """A damaged file in the spool delays nothing else."""
-    bench.finish("ris")
-    (delivery,) = bench.deliveries()
-    bench.spool.absolute(delivery.path).write_bytes(b'{"format": 1}')
-    bench.sender(hl7(ris.port)).send_due()
-    assert bench.detail() == "The bytes are not a notification."
+    node.owe("ris")
+    (delivery,) = node.deliveries()
+    node.spool.absolute(delivery.path).write_bytes(b'{"format": 1}')
+    node.sender(hl7(ris.port)).send_due()
+    assert node.detail() == "The bytes are not a notification."
     with pytest.raises(NotANotification, match="another version of ich-node"):
         decode(b'{"format": 99}')
 
@@ -167,25 +163,34 @@ NOTIFIED = (
 )
 
 
-def analysis(folder: Path, bundle: Path, destinations=NOTIFIED) -> Analysis:
-    """A real analyser whose bundle calls everything positive."""
-    made = Analysis(folder, bundle)
-    made.analyser = replace(made.analyser, destinations=destinations)
-    return made
+@contextmanager
+def open_analysing_node(
+    folder: Path, bundle: Path, destinations=NOTIFIED
+) -> Iterator[AnalysingNode]:
+    """Its bundle calls everything positive."""
+    with open_node(folder, AnalysingNode, bundle=bundle) as node:
+        node.analyser = replace(node.analyser, destinations=destinations)
+        yield node
 
 
-def owed(made: Analysis, job_id: int = 1) -> dict[str, set[str]]:
+@pytest.fixture
+def analysing(tmp_path: Path, untrained_bundle: Path) -> Iterator[AnalysingNode]:
+    with open_analysing_node(tmp_path, untrained_bundle) as node:
+        yield node
+
+
+def owed(node: AnalysingNode, job_id: int = 1) -> dict[str, set[str]]:
     kinds: dict[str, set[str]] = {}
-    for delivery in made.ledger.operator.deliveries(job_id):
+    for delivery in node.ledger.operator.deliveries(job_id):
         kinds.setdefault(delivery.destination, set()).add(delivery.kind)
     return kinds
 
 
-def notifications(made: Analysis) -> list[Notification]:
+def notifications(node: AnalysingNode) -> list[Notification]:
     return [
-        decode(made.spool.read(result.path))
-        for job in reversed(made.ledger.operator.list())
-        for result in made.ledger.operator.results(job.id)
+        decode(node.spool.read(result.path))
+        for job in reversed(node.ledger.operator.list())
+        for result in node.ledger.operator.results(job.id)
         if result.kind == KIND
     ]
 
@@ -210,16 +215,16 @@ def detector(untrained_bundle: Path) -> Detector:
 @pytest.fixture(scope="module")
 def two_revisions(
     tmp_path_factory: pytest.TempPathFactory, untrained_bundle: Path, detector: Detector
-) -> Analysis:
+) -> Iterator[AnalysingNode]:
     """A series that was read, and read again after its last slice came late. Tests only look."""
-    made = analysis(tmp_path_factory.mktemp("revisions"), untrained_bundle)
     *first, late = identified_head()
-    made.receive(first)
-    made.analyser.read_next(detector)
-    made.now += timedelta(minutes=1)
-    made.receive([late])
-    made.analyser.read_next(detector)
-    return made
+    with open_analysing_node(tmp_path_factory.mktemp("revisions"), untrained_bundle) as node:
+        node.receive(first)
+        node.analyser.read_next(detector)
+        node.clock.now += timedelta(minutes=1)
+        node.receive([late])
+        node.analyser.read_next(detector)
+        yield node
 
 
 def test_a_reading_gives_one_notification_and_its_objects(two_revisions):
@@ -247,28 +252,24 @@ def test_a_later_revision_replaces_the_earlier(two_revisions):
     assert (one.replaces, two.replaces, two.revision) == (None, one.uid, 2)
 
 
-def test_reading_twice_gives_the_same_notification(
-    two_revisions, tmp_path, untrained_bundle, detector
-):
+def test_reading_twice_gives_the_same_notification(two_revisions, analysing, detector):
     """After a crash the second try makes the same bytes under the same uid."""
-    again = analysis(tmp_path, untrained_bundle)
-    again.receive(identified_head()[:-1])
-    again.analyser.read_next(detector)
-    (repeated,) = notifications(again)
+    analysing.receive(identified_head()[:-1])
+    analysing.analyser.read_next(detector)
+    (repeated,) = notifications(analysing)
     assert repeated.encode() == notifications(two_revisions)[0].encode()
 
 
-def test_a_refused_series_gives_a_notification_that_says_so(tmp_path, untrained_bundle, detector):
+def test_a_refused_series_gives_a_notification_that_says_so(analysing, detector):
     """To the destinations that get everything; with the reason, and never as "not found"."""
-    made = analysis(tmp_path, untrained_bundle)
     datasets = identified_head()
     for dataset in datasets:
         dataset.ConvolutionKernel = "H60s"
-    made.receive(datasets)
-    made.analyser.read_next(detector)
-    assert made.job.state is JobState.REFUSED
-    assert owed(made) == {"ris": {KIND}}
-    (refusal,) = notifications(made)
+    analysing.receive(datasets)
+    analysing.analyser.read_next(detector)
+    assert analysing.job.state is JobState.REFUSED
+    assert owed(analysing) == {"ris": {KIND}}
+    (refusal,) = notifications(analysing)
     assert refusal.finding is Answer.NOT_ANALYSED
     assert refusal.refused is not None
     assert refusal.refused.reason == "bone_kernel"
@@ -277,8 +278,8 @@ def test_a_refused_series_gives_a_notification_that_says_so(tmp_path, untrained_
 
 def test_without_a_receiver_there_is_no_notification(tmp_path, untrained_bundle, detector):
     """A node that only sends objects makes no others."""
-    made = analysis(tmp_path, untrained_bundle, NOTIFIED[:1])
-    made.receive(identified_head()[:-1])
-    made.analyser.read_next(detector)
-    assert notifications(made) == []
-    assert set(owed(made)) == {"pacs"}
+    with open_analysing_node(tmp_path, untrained_bundle, NOTIFIED[:1]) as node:
+        node.receive(identified_head()[:-1])
+        node.analyser.read_next(detector)
+        assert notifications(node) == []
+        assert set(owed(node)) == {"pacs"}

@@ -19,9 +19,11 @@ from ich_node.deliver.echo import echo
 from ich_node.ledger import DeliveryState
 from ich_node.network.tls import server_context
 from tests.support.certificates import authority
-from tests.support.outlets import Bench, WebReceiver, opened_bench, web_receiver
+from tests.support.node import open_node
+from tests.support.notifying import NotifyingNode
 from tests.support.peers import need, orthanc
 from tests.support.results import ROOT, give_results, result_object
+from tests.support.web_receiver import WebReceiver, web_receiver
 
 REFERENCED, FAILED, WARNING, REASON, UID = (
     "00081199",
@@ -33,8 +35,8 @@ REFERENCED, FAILED, WARNING, REASON, UID = (
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with opened_bench(tmp_path) as opened:
+def node(tmp_path: Path) -> Iterator[NotifyingNode]:
+    with open_node(tmp_path, NotifyingNode) as opened:
         yield opened
 
 
@@ -50,11 +52,11 @@ def stow(url: str, **settings) -> StowDestination:
     )
 
 
-def owe(bench: Bench, count: int = 1, *, compressed: bool = False) -> list[str]:
+def owe(node: NotifyingNode, count: int = 1, *, compressed: bool = False) -> list[str]:
     objects = [result_object(index) for index in range(count)]
     for ds in objects if compressed else []:
         ds.compress(RLELossless, generate_instance_uid=False)
-    give_results(bench.ledger, bench.spool, objects, ("archive",), bench.clock.now)
+    give_results(node.ledger, node.spool, objects, ("archive",), node.clock.now)
     return [f"{ROOT}1.{index + 1}" for index in range(count)]
 
 
@@ -89,17 +91,17 @@ def get(url: str):
         return json.load(answer)
 
 
-def test_orthanc_stores_the_objects_as_they_are_in_the_spool(bench, tmp_path):
+def test_orthanc_stores_the_objects_as_they_are_in_the_spool(node, tmp_path):
     """Two of them in RLE, through the DICOMweb plugin; what Orthanc gives back is what was made."""
     need("Orthanc")
     if not Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so").exists():
         pytest.skip("orthanc-dicomweb is not installed (make peers)")
-    uids = owe(bench, 2, compressed=True)
+    uids = owe(node, 2, compressed=True)
     with orthanc(tmp_path / "orthanc") as peer:
         destination = stow(f"{peer.url}/dicom-web")
         assert "answers a query (QIDO-RS) with 200" in echo(destination, "ICHNODE").words
-        bench.sender(destination).send_due()
-        assert bench.states() == [DeliveryState.SENT] * 2, bench.deliveries()
+        node.sender(destination).send_due()
+        assert node.states() == [DeliveryState.SENT] * 2, node.deliveries()
         instances = get(f"{peer.url}/instances?expand")
         assert sorted(
             instance["MainDicomTags"]["SOPInstanceUID"] for instance in instances
@@ -110,57 +112,57 @@ def test_orthanc_stores_the_objects_as_they_are_in_the_spool(bench, tmp_path):
             ) as answer:
                 ds = dcmread(BytesIO(answer.read()))
             delivery = next(
-                each for each in bench.deliveries() if each.sop_instance_uid == ds.SOPInstanceUID
+                each for each in node.deliveries() if each.sop_instance_uid == ds.SOPInstanceUID
             )
-            assert ds == dcmread(bench.spool.absolute(delivery.path))
+            assert ds == dcmread(node.spool.absolute(delivery.path))
 
 
-def test_orthanc_that_refuses_a_password_and_takes_another(bench, tmp_path):
+def test_orthanc_that_refuses_a_password_and_takes_another(node, tmp_path):
     """Basic authentication from a file; a wrong one is said to be that."""
     need("Orthanc")
-    owe(bench)
+    owe(node)
     password = tmp_path / "password"
     password.write_text("wrong\n")
     with orthanc(
         tmp_path / "orthanc", AuthenticationEnabled=True, RegisteredUsers={"node": "right"}
     ) as peer:
         destination = stow(f"{peer.url}/dicom-web", username="node", password_file=password)
-        bench.sender(destination).send_due()
-        assert "answers 401: it does not accept our credentials" in bench.detail()
+        node.sender(destination).send_due()
+        assert "answers 401: it does not accept our credentials" in node.detail()
         password.write_text("right\n")
         assert echo(destination, "ICHNODE").ok
-        bench.clock.now = datetime(2026, 1, 1, 13, tzinfo=UTC)
-        bench.sender(destination).send_due()
-    assert bench.states() == [DeliveryState.SENT]
+        node.clock.now = datetime(2026, 1, 1, 13, tzinfo=UTC)
+        node.sender(destination).send_due()
+    assert node.states() == [DeliveryState.SENT]
 
 
-def test_each_object_is_one_request(bench, archive):
+def test_each_object_is_one_request(node, archive):
     """With a type, a boundary and a token; nothing but the answer says that it is stored."""
-    uids = owe(bench, 2)
+    uids = owe(node, 2)
     archive.answer = answers(REFERENCED)
-    bench.sender(stow(f"{archive.url}/")).send_due()
-    assert bench.states() == [DeliveryState.SENT] * 2
+    node.sender(stow(f"{archive.url}/")).send_due()
+    assert node.states() == [DeliveryState.SENT] * 2
     assert [stored_object(request).SOPInstanceUID for request in archive.requests] == uids
     assert {request.path for request in archive.requests} == {"/hook/studies"}
     assert {request.headers["accept"] for request in archive.requests} == {"application/dicom+json"}
 
 
-def test_the_token_comes_from_its_file(bench, archive, tmp_path):
+def test_the_token_comes_from_its_file(node, archive, tmp_path):
     """And goes into the header, nowhere else."""
-    owe(bench)
+    owe(node)
     token = tmp_path / "token"
     token.write_text("ey.SECRET\n")
     archive.answer = answers(REFERENCED)
-    bench.sender(stow(archive.url, token_file=token)).send_due()
+    node.sender(stow(archive.url, token_file=token)).send_due()
     assert archive.requests[0].headers["authorization"] == "Bearer ey.SECRET"
 
 
-def test_a_warning_is_sent_and_remembered(bench, archive):
-    owe(bench)
+def test_a_warning_is_sent_and_remembered(node, archive):
+    owe(node)
     archive.answer = answers(REFERENCED, 202, warning=0xB000)
-    bench.sender(stow(archive.url)).send_due()
-    assert bench.states() == [DeliveryState.SENT]
-    assert bench.detail() == "stored with a warning: data elements were coerced (0xB000)"
+    node.sender(stow(archive.url)).send_due()
+    assert node.states() == [DeliveryState.SENT]
+    assert node.detail() == "stored with a warning: data elements were coerced (0xB000)"
 
 
 @pytest.mark.parametrize(
@@ -194,40 +196,40 @@ def test_a_warning_is_sent_and_remembered(bench, archive):
         (lambda _: (403, {}, b"Doe^Jane may not"), "answers 403: it does not let us in"),
     ],
 )
-def test_whatever_does_not_name_the_object_as_stored_is_not_sent(bench, archive, answer, words):
+def test_whatever_does_not_name_the_object_as_stored_is_not_sent(node, archive, answer, words):
     """A status of 2xx is no proof; the reason is kept, without the text of the archive."""
-    owe(bench)
+    owe(node)
     archive.answer = answer
-    bench.sender(stow(archive.url)).send_due()
-    assert bench.states() == [DeliveryState.PENDING]
-    assert words in bench.detail()
-    assert "Doe" not in bench.detail()
+    node.sender(stow(archive.url)).send_due()
+    assert node.states() == [DeliveryState.PENDING]
+    assert words in node.detail()
+    assert "Doe" not in node.detail()
 
 
 @pytest.mark.parametrize("refusal", [answers(FAILED, 409, reason=0xC122), lambda _: (415, {}, b"")])
-def test_an_archive_without_rle_gets_the_same_pixels_uncompressed(bench, archive, refusal):
+def test_an_archive_without_rle_gets_the_same_pixels_uncompressed(node, archive, refusal):
     """Under the same UID."""
-    (uid,) = owe(bench, compressed=True)
+    (uid,) = owe(node, compressed=True)
     archive.answer = lambda request: (
         refusal(request)
         if stored_object(request).file_meta.TransferSyntaxUID == RLELossless
         else answers(REFERENCED)(request)
     )
-    bench.sender(stow(archive.url)).send_due()
-    assert bench.states() == [DeliveryState.SENT]
+    node.sender(stow(archive.url)).send_due()
+    assert node.states() == [DeliveryState.SENT]
     first, second = (stored_object(request) for request in archive.requests)
     assert second.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
     assert first.SOPInstanceUID == second.SOPInstanceUID == uid
     assert (first.pixel_array == second.pixel_array).all()
 
 
-def test_over_tls(bench, tmp_path):
+def test_over_tls(node, tmp_path):
     """https:// by our own authority, with our certificate for an archive that asks."""
     ours = authority(tmp_path / "ours")
     own = ours.issue("/CN=ichnode")
     tls = TlsSettings(certificate=own.certificate, key=own.key, ca=ours.ca)
-    owe(bench)
+    owe(node)
     with web_receiver(context=server_context(tls)) as archive:
         archive.answer = answers(REFERENCED)
-        bench.sender(stow(archive.url), tls=tls).send_due()
-    assert bench.states() == [DeliveryState.SENT]
+        node.sender(stow(archive.url), tls=tls).send_due()
+    assert node.states() == [DeliveryState.SENT]

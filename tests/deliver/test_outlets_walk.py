@@ -12,9 +12,10 @@ import pytest
 
 from ich_node.dicom.geometry import LEAST_SLICES
 from tests.support.heads import head_series
-from tests.support.outlets import mllp_receiver, web_receiver
+from tests.support.mllp_receiver import mllp_receiver
 from tests.support.peers import need, orthanc, pacs, wait_until
 from tests.support.running import running_node, send
+from tests.support.web_receiver import web_receiver
 
 OUTLETS = """
 [[destinations]]
@@ -71,7 +72,7 @@ def test_all_four_kinds_get_what_is_theirs(tmp_path: Path, untrained_bundle: Pat
         ) as node,
     ):
         assert len(send(head, node.port)) == len(head)
-        wait_until(lambda: node.states() == ["DONE"], seconds=240, what="the reading")
+        wait_until(lambda: node.job_states() == ["DONE"], seconds=240, what="the reading")
         (job,) = node.ledger.operator.list()
         wait_until(
             lambda: {each.state for each in node.ledger.operator.deliveries(job.id)} == {"SENT"},

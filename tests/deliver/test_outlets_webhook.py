@@ -20,23 +20,19 @@ from ich_node.deliver.retry import RETRY_FOR
 from ich_node.ledger import DeliveryState
 from ich_node.network.tls import server_context
 from tests.support.certificates import authority
-from tests.support.outlets import (
-    Bench,
-    WebReceiver,
-    notification,
-    opened_bench,
-    web_receiver,
-    without_secrets,
-)
+from tests.support.node import open_node
+from tests.support.notifications import notification, without_secrets
+from tests.support.notifying import NotifyingNode
 from tests.support.peers import free_port
 from tests.support.standing_clock import START
+from tests.support.web_receiver import WebReceiver, web_receiver
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with opened_bench(tmp_path) as opened:
+def node(tmp_path: Path) -> Iterator[NotifyingNode]:
+    with open_node(tmp_path, NotifyingNode) as opened:
         yield opened
 
 
@@ -67,13 +63,13 @@ def hook(secret_file):
     )
 
 
-def test_what_arrives_is_signed_and_names_nobody(bench, service, hook):
+def test_what_arrives_is_signed_and_names_nobody(node, service, hook):
     """The body is JSON with the answer and without the patient; the signature is what Standard
     Webhooks says it is.
     """
-    notified = bench.finish("worklist")
-    bench.sender(hook(service.url)).send_due()
-    assert bench.states() == [DeliveryState.SENT]
+    notified = node.owe("worklist")
+    node.sender(hook(service.url)).send_due()
+    assert node.states() == [DeliveryState.SENT]
     (request,) = service.requests
     assert without_secrets(request.body.decode(), str(request.headers), request.path)
     assert request.json["type"] == "hemorrhage.suspected"
@@ -89,11 +85,11 @@ def test_what_arrives_is_signed_and_names_nobody(bench, service, hook):
     assert request.headers["webhook-timestamp"] == str(int(START.timestamp()))
 
 
-def test_the_reference_library_verifies_it_and_no_other(bench, service, hook):
+def test_the_reference_library_verifies_it_and_no_other(node, service, hook):
     """As a receiver would: the same secret accepts, another body or another secret does not."""
-    bench.clock.now = datetime.now(UTC)  # it refuses what is older than five minutes
-    bench.finish("worklist")
-    bench.sender(hook(service.url)).send_due()
+    node.clock.now = datetime.now(UTC)  # it refuses what is older than five minutes
+    node.owe("worklist")
+    node.sender(hook(service.url)).send_due()
     (request,) = service.requests
     receiver = standardwebhooks.Webhook(SECRET)
     assert receiver.verify(request.body, request.headers)["data"]["finding"] == "suspected"
@@ -116,20 +112,20 @@ def test_with_identifiers_the_order_is_in_it():
     assert without_secrets(body_of(notification(), identifiers=False))
 
 
-def test_a_retry_is_the_same_message_at_another_time(bench, service, hook):
+def test_a_retry_is_the_same_message_at_another_time(node, service, hook):
     """webhook-id and body stay; webhook-timestamp and the signature are new, so that a receiver may
     refuse old ones.
     """
-    bench.finish("worklist")
+    node.owe("worklist")
     service.answer = lambda _: (503, {}, b"")
-    sender = bench.sender(hook(service.url))
+    sender = node.sender(hook(service.url))
     sender.send_due()
-    assert "answers 503: it has a problem of its own" in bench.detail()
+    assert "answers 503: it has a problem of its own" in node.detail()
     service.answer = lambda _: (200, {}, b"ok")
-    bench.clock.now += timedelta(seconds=30)
+    node.clock.now += timedelta(seconds=30)
     sender.send_due()
     first, second = service.requests
-    assert bench.states() == [DeliveryState.SENT]
+    assert node.states() == [DeliveryState.SENT]
     assert (first.headers["webhook-id"], first.body) == (second.headers["webhook-id"], second.body)
     assert int(second.headers["webhook-timestamp"]) - int(first.headers["webhook-timestamp"]) == 30
     assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
@@ -149,44 +145,44 @@ def test_a_retry_is_the_same_message_at_another_time(bench, service, hook):
         (308, "answers 308, a redirect, which is not followed: correct url"),
     ],
 )
-def test_any_other_status_is_not_sent(bench, service, hook, status, words):
+def test_any_other_status_is_not_sent(node, service, hook, status, words):
     """It waits with the reason, in which nobody is named, and is given up after 24 hours. A
     redirect is never followed.
     """
-    bench.finish("worklist")
+    node.owe("worklist")
     elsewhere = {"location": service.url.replace("/hook", "/elsewhere")}
     service.answer = lambda _: (status, elsewhere, b"no series ACC-0815\nof Zuzana")
-    sender = bench.sender(hook(service.url))
+    sender = node.sender(hook(service.url))
     sender.send_due()
-    assert bench.states() == [DeliveryState.PENDING]
-    assert words in bench.detail()
+    assert node.states() == [DeliveryState.PENDING]
+    assert words in node.detail()
     assert {request.path for request in service.requests} == {"/hook"}
-    bench.clock.now = START + RETRY_FOR
+    node.clock.now = START + RETRY_FOR
     sender.send_due()
-    assert bench.states() == [DeliveryState.FAILED]
+    assert node.states() == [DeliveryState.FAILED]
 
 
-def test_a_service_that_says_nothing_or_too_much(bench, service, hook):
+def test_a_service_that_says_nothing_or_too_much(node, service, hook):
     """Time and size are limited."""
-    bench.finish("worklist")
+    node.owe("worklist")
     is_over = threading.Event()
     service.answer = lambda _: (204 if is_over.wait(10) else 500, {}, b"")
-    sender = bench.sender(hook(service.url, timeout_seconds=0.3))
+    sender = node.sender(hook(service.url, timeout_seconds=0.3))
     sender.send_due()
     is_over.set()
-    assert "does not answer within 0.3 s" in bench.detail()
+    assert "does not answer within 0.3 s" in node.detail()
     service.answer = lambda _: (200, {}, b"x" * 2_000_000)
-    bench.clock.now += timedelta(minutes=1)
+    node.clock.now += timedelta(minutes=1)
     sender.send_due()
-    assert bench.states() == [DeliveryState.PENDING]
-    assert "the answer has more than 1048576 bytes" in bench.detail()
+    assert node.states() == [DeliveryState.PENDING]
+    assert "the answer has more than 1048576 bytes" in node.detail()
 
 
-def test_nobody_there(bench, hook):
+def test_nobody_there(node, hook):
     """The reason is that of the operating system."""
-    bench.finish("worklist")
-    bench.sender(hook(f"http://127.0.0.1:{free_port()}/hook")).send_due()
-    assert "nothing answers: Connection refused" in bench.detail()
+    node.owe("worklist")
+    node.sender(hook(f"http://127.0.0.1:{free_port()}/hook")).send_due()
+    assert "nothing answers: Connection refused" in node.detail()
 
 
 @pytest.mark.parametrize(
@@ -198,22 +194,22 @@ def test_nobody_there(bench, hook):
     ],
 )
 def test_a_secret_that_is_none_is_a_sentence_without_it(
-    bench, service, hook, secret_file, content, words
+    node, service, hook, secret_file, content, words
 ):
     """The message waits; nothing unsigned goes out, and the secret is in no detail."""
-    bench.finish("worklist")
+    node.owe("worklist")
     secret_file.write_text(content)
-    bench.sender(hook(service.url)).send_due()
-    assert words in bench.detail()
+    node.sender(hook(service.url)).send_due()
+    assert words in node.detail()
     assert service.requests == []
-    assert not content or content not in bench.detail()
+    assert not content or content not in node.detail()
     secret_file.unlink()
-    bench.clock.now += timedelta(minutes=1)
-    bench.sender(hook(service.url)).send_due()
-    assert "cannot read" in bench.detail()
+    node.clock.now += timedelta(minutes=1)
+    node.sender(hook(service.url)).send_due()
+    assert "cannot read" in node.detail()
 
 
-def test_over_tls_by_our_authority_and_no_other(bench, hook, tmp_path):
+def test_over_tls_by_our_authority_and_no_other(node, hook, tmp_path):
     """https:// with the certificate of [tls] ca, or of the destination's own ca; a stranger's is
     refused in words.
     """
@@ -222,20 +218,20 @@ def test_over_tls_by_our_authority_and_no_other(bench, hook, tmp_path):
     tls = TlsSettings(certificate=own.certificate, key=own.key, ca=ours.ca)
     # asks us for ours, too
     their_tls = TlsSettings(certificate=theirs.certificate, key=theirs.key, ca=ours.ca)
-    bench.finish("worklist")
+    node.owe("worklist")
     with web_receiver(context=server_context(their_tls)) as service:
-        bench.sender(hook(service.url), tls=tls).send_due()
+        node.sender(hook(service.url), tls=tls).send_due()
         assert (
             "TLS fails: certificate refused: unable to get local issuer certificate"
-            in bench.detail()
+            in node.detail()
         )
-        bench.clock.now += timedelta(seconds=30)
-        bench.sender(hook(service.url), tls=TlsSettings()).send_due()
-        assert "TLS fails: certificate refused" in bench.detail(), "the system trusts no stranger"
+        node.clock.now += timedelta(seconds=30)
+        node.sender(hook(service.url), tls=TlsSettings()).send_due()
+        assert "TLS fails: certificate refused" in node.detail(), "the system trusts no stranger"
         assert service.requests == []
-        bench.clock.now += timedelta(minutes=5)
-        bench.sender(hook(service.url, ca=others.ca), tls=tls).send_due()
-        assert bench.states() == [DeliveryState.SENT]
+        node.clock.now += timedelta(minutes=5)
+        node.sender(hook(service.url, ca=others.ca), tls=tls).send_due()
+        assert node.states() == [DeliveryState.SENT]
         assert len(service.requests) == 1
 
 

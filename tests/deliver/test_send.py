@@ -19,6 +19,7 @@ from pynetdicom.transport import AddressInformation
 from ich_node.deliver.retry import RETRY_FOR, retry_at
 from ich_node.ledger import DeliveryState
 from ich_node.network.requestor import Requestor
+from tests.support.node import open_node
 from tests.support.peers import (
     COMPREHENSIVE_3D_SR,
     Pacs,
@@ -29,13 +30,15 @@ from tests.support.peers import (
     wait_until,
 )
 from tests.support.results import give_results, result_object
-from tests.support.sender import MINUTE, Node, destinations, open_node, sender_process
+from tests.support.sending import SendingNode, pacs_at, sender_process
 from tests.support.standing_clock import START
+
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    with open_node(tmp_path) as opened:
+def node(tmp_path: Path) -> Iterator[SendingNode]:
+    with open_node(tmp_path, SendingNode) as opened:
         yield opened
 
 
@@ -45,12 +48,12 @@ def peer() -> Iterator[Pacs]:
         yield stand_in
 
 
-def test_results_arrive_as_they_are_in_the_spool(node: Node, peer: Pacs) -> None:
+def test_results_arrive_as_they_are_in_the_spool(node: SendingNode, peer: Pacs) -> None:
     """All results of a job are sent over one association and arrive unchanged; then nothing is
     due.
     """
     uids = node.finish(3)
-    sender = node.sender(peer.port)
+    sender = node.sender(*pacs_at(peer.port))
     assert sender.send_due() == 3
     assert [ds.SOPInstanceUID for ds in peer.received] == uids
     assert peer.received == [
@@ -61,20 +64,20 @@ def test_results_arrive_as_they_are_in_the_spool(node: Node, peer: Pacs) -> None
     assert sender.send_due() == 0
 
 
-def test_each_destination_gets_its_own(node: Node, peer: Pacs) -> None:
+def test_each_destination_gets_its_own(node: SendingNode, peer: Pacs) -> None:
     """A destination that is down delays no other."""
     node.finish(2, to=("pacs", "pacs2"))
-    sender = node.sender(free_port(), peer.port)
+    sender = node.sender(*pacs_at(free_port(), peer.port))
     assert [sender.send_due(), sender.send_due(), sender.send_due()] == [2, 2, 0]
     assert len(peer.received) == 2
     assert sorted(node.states()) == sorted([DeliveryState.PENDING] * 2 + [DeliveryState.SENT] * 2)
 
 
-def test_a_warning_is_sent_and_remembered(node: Node, peer: Pacs) -> None:
+def test_a_warning_is_sent_and_remembered(node: SendingNode, peer: Pacs) -> None:
     """0xBxxx means that the PACS has the object; the ledger keeps the warning."""
     (uid,) = node.finish(1)
     peer.answers[uid] = 0xB000
-    node.sender(peer.port).send_due()
+    node.sender(*pacs_at(peer.port)).send_due()
     (delivery,) = node.deliveries()
     assert (delivery.state, delivery.detail) == (
         DeliveryState.SENT,
@@ -83,24 +86,24 @@ def test_a_warning_is_sent_and_remembered(node: Node, peer: Pacs) -> None:
 
 
 @pytest.mark.parametrize("status", [0xA700, 0xA900, 0xC000, 0x0110, 0x0122, 0x0107])
-def test_any_other_status_is_not_sent(node: Node, peer: Pacs, status: int) -> None:
+def test_any_other_status_is_not_sent(node: SendingNode, peer: Pacs, status: int) -> None:
     """An object that the PACS refuses waits with the status in words; the others of the batch are
     sent.
     """
     uids = node.finish(3)
     peer.answers[uids[1]] = status
-    node.sender(peer.port).send_due()
+    node.sender(*pacs_at(peer.port)).send_due()
     refused = node.deliveries()[1]
     assert node.states() == [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.SENT]
     assert refused.detail == f"the peer refuses the object: status 0x{status:04X}"
     assert refused.next_at == START + timedelta(seconds=30)
 
 
-def test_the_second_try_sends_only_what_is_missing(node: Node, peer: Pacs) -> None:
+def test_the_second_try_sends_only_what_is_missing(node: SendingNode, peer: Pacs) -> None:
     """What was stored is not sent twice."""
     uids = node.finish(3)
     peer.answers[uids[1]] = 0xA700
-    sender = node.sender(peer.port)
+    sender = node.sender(*pacs_at(peer.port))
     sender.send_due()
     peer.answers.clear()
     node.clock.now += timedelta(seconds=30)
@@ -116,22 +119,22 @@ def test_the_second_try_sends_only_what_is_missing(node: Node, peer: Pacs) -> No
     ],
 )
 def test_a_rejected_association_is_explained(
-    node: Node, settings: dict[str, str], words: str
+    node: SendingNode, settings: dict[str, str], words: str
 ) -> None:
     """The whole batch waits, and each delivery has the reason."""
     node.finish(2)
     with pacs(calling_ae_titles=["ICHNODE"]) as peer:
-        node.sender(peer.port, **settings).send_due()
+        node.sender(*pacs_at(peer.port, **settings)).send_due()
     assert node.states() == [DeliveryState.PENDING] * 2
     assert all(words in str(delivery.detail) for delivery in node.deliveries())
 
 
-def test_an_object_whose_class_the_peer_does_not_know_delays_no_other(node: Node) -> None:
+def test_an_object_whose_class_the_peer_does_not_know_delays_no_other(node: SendingNode) -> None:
     """A PACS without secondary capture still gets the report."""
     objects = [result_object(0), result_object(1, sop_class=COMPREHENSIVE_3D_SR)]
     give_results(node.ledger, node.spool, objects, ("pacs",), START)
     with pacs(sop_classes=[COMPREHENSIVE_3D_SR]) as peer:
-        node.sender(peer.port).send_due()
+        node.sender(*pacs_at(peer.port)).send_due()
     assert node.states() == [DeliveryState.PENDING, DeliveryState.SENT]
     assert (
         node.deliveries()[0].detail
@@ -139,7 +142,7 @@ def test_an_object_whose_class_the_peer_does_not_know_delays_no_other(node: Node
     )
 
 
-def test_deliveries_to_a_destination_that_was_removed_wait(node: Node) -> None:
+def test_deliveries_to_a_destination_that_was_removed_wait(node: SendingNode) -> None:
     """A destination that is taken out of config.toml loses nothing for 24 hours."""
     node.finish(1, to=("old",))
     node.sender().send_due()
@@ -150,22 +153,22 @@ def test_deliveries_to_a_destination_that_was_removed_wait(node: Node) -> None:
     )
 
 
-def test_a_lost_file_delays_no_other(node: Node, peer: Pacs) -> None:
+def test_a_lost_file_delays_no_other(node: SendingNode, peer: Pacs) -> None:
     """A result that cannot be read from the spool waits; the others are sent."""
     node.finish(2)
     node.spool.absolute(node.deliveries()[0].path).unlink()
-    node.sender(peer.port).send_due()
+    node.sender(*pacs_at(peer.port)).send_due()
     assert node.states() == [DeliveryState.PENDING, DeliveryState.SENT]
     assert "from the spool" in str(node.deliveries()[0].detail)
 
 
-def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: Node) -> None:
+def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: SendingNode) -> None:
     """Half an hour without an answer, with backoff; then one try delivers, and the job was analysed
     once.
     """
     uids = node.finish(2)
     port = free_port()
-    sender = node.sender(port)
+    sender = node.sender(*pacs_at(port))
     tries = 0
     while node.clock.now < START + timedelta(minutes=30):
         tries += sender.send_due() > 0
@@ -178,13 +181,13 @@ def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: Node) -> Non
     assert [job.attempts for job in node.ledger.operator.list()] == [1]
 
 
-def test_a_pacs_that_is_down_delays_no_other(node: Node, peer: Pacs) -> None:
+def test_a_pacs_that_is_down_delays_no_other(node: SendingNode, peer: Pacs) -> None:
     """Twenty series are owed to two PACS, one of which is down: it is tried once, and the other
     gets all of them at once.
     """
     for series in range(1, 21):
         node.finish(1, series=series, to=("pacs", "pacs2"))
-    sender = node.sender(free_port(), peer.port)
+    sender = node.sender(*pacs_at(free_port(), peer.port))
     while sender.send_due():
         pass
     assert len(peer.received) == 20
@@ -221,25 +224,25 @@ def test_the_waits_double_up_to_a_quarter_of_an_hour() -> None:
 
 
 def test_after_24_hours_it_is_given_up_with_the_reason_and_can_be_retried(
-    node: Node, peer: Pacs
+    node: SendingNode, peer: Pacs
 ) -> None:
     """FAILED has the reason; after `jobs retry` it is due again."""
     node.finish(1)
     node.clock.now += RETRY_FOR
-    node.sender(free_port()).send_due()
+    node.sender(*pacs_at(free_port())).send_due()
     (delivery,) = node.deliveries()
     assert delivery.state is DeliveryState.FAILED
     assert "nothing answers at" in str(delivery.detail)
     node.ledger.operator.retry(delivery.job_id, now=node.clock.now)
-    node.sender(peer.port).send_due()
+    node.sender(*pacs_at(peer.port)).send_due()
     assert node.states() == [DeliveryState.SENT]
 
 
-def test_a_broken_association_keeps_what_was_sent(node: Node) -> None:
+def test_a_broken_association_keeps_what_was_sent(node: SendingNode) -> None:
     """The PACS goes away between two objects: the first is sent, the rest wait."""
     node.finish(3)
     with pacs() as peer:
-        sender = node.sender(peer.port)
+        sender = node.sender(*pacs_at(peer.port))
         peer.abort_after = 1
         sender.send_due()
     assert node.states() == [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.PENDING]
@@ -248,22 +251,22 @@ def test_a_broken_association_keeps_what_was_sent(node: Node) -> None:
     )
 
 
-def test_stop_hands_the_rest_back_at_once(node: Node, peer: Pacs) -> None:
+def test_stop_hands_the_rest_back_at_once(node: SendingNode, peer: Pacs) -> None:
     """Asked to stop in the middle of a batch, the sender finishes its object and leaves the others
     due.
     """
     node.finish(3)
     peer.on_store = lambda _: node.stop.set()
-    node.sender(peer.port).send_due()
+    node.sender(*pacs_at(peer.port)).send_due()
     assert node.states() == [DeliveryState.SENT, DeliveryState.PENDING, DeliveryState.PENDING]
     node.stop.clear()
-    assert node.sender(peer.port, owner="next").send_due() == 2
+    assert node.sender(*pacs_at(peer.port), owner="next").send_due() == 2
 
 
-def test_the_loop_delivers_and_stops(node: Node, peer: Pacs) -> None:
+def test_the_loop_delivers_and_stops(node: SendingNode, peer: Pacs) -> None:
     """`work` sends what is due and ends when `stop` is set."""
     node.finish(2)
-    loop = threading.Thread(target=node.sender(peer.port, owner="loop").work)
+    loop = threading.Thread(target=node.sender(*pacs_at(peer.port), owner="loop").work)
     loop.start()
     try:
         wait_until(lambda: node.states() == [DeliveryState.SENT] * 2, what="the delivery")
@@ -273,21 +276,21 @@ def test_the_loop_delivers_and_stops(node: Node, peer: Pacs) -> None:
 
 
 def test_a_killed_sender_is_replaced_and_sends_the_same_objects(
-    node: Node, peer: Pacs, tmp_path: Path
+    node: SendingNode, peer: Pacs, tmp_path: Path
 ) -> None:
     """kill -9 in the middle of a batch: after the lease another sender finishes it, with the same
     UIDs and bytes.
     """
     node.clock.now = datetime.now(UTC)
     uids = node.finish(5)
-    process = sender_process(tmp_path, *destinations(peer.port))
+    process = sender_process(tmp_path, *pacs_at(peer.port))
     peer.on_store = lambda ds: (
         os.kill(process.pid, signal.SIGKILL) if ds.SOPInstanceUID == uids[2] else None
     )
     assert process.wait(30) == -signal.SIGKILL
     wait_until(lambda: len(peer.received) == 3, what="the third object")
     peer.on_store = lambda _: None
-    sender = node.sender(peer.port, owner="next")
+    sender = node.sender(*pacs_at(peer.port), owner="next")
     assert sender.send_due() == 0, "the lease still holds"
     node.clock.now += timedelta(minutes=2)
     sender.send_due()
@@ -297,22 +300,22 @@ def test_a_killed_sender_is_replaced_and_sends_the_same_objects(
     assert all(received[ds.SOPInstanceUID] == ds for ds in peer.received)
 
 
-def test_dcmtk_s_storescp_gets_the_results(node: Node, tmp_path: Path) -> None:
+def test_dcmtk_s_storescp_gets_the_results(node: SendingNode, tmp_path: Path) -> None:
     """A real peer writes the objects that we sent."""
     uids = node.finish(3)
     with storescp(tmp_path / "got") as port:
-        node.sender(port).send_due()
+        node.sender(*pacs_at(port)).send_due()
     assert node.states() == [DeliveryState.SENT] * 3
     assert sorted(dcmread(path).SOPInstanceUID for path in (tmp_path / "got").iterdir()) == sorted(
         uids
     )
 
 
-def test_orthanc_gets_the_results(node: Node, tmp_path: Path) -> None:
+def test_orthanc_gets_the_results(node: SendingNode, tmp_path: Path) -> None:
     """Orthanc stores the objects of one series and lists them."""
     node.finish(3)
     with orthanc(tmp_path / "orthanc") as peer:
-        node.sender(peer.dicom_port, ae_title="ORTHANC").send_due()
+        node.sender(*pacs_at(peer.dicom_port, ae_title="ORTHANC")).send_due()
         with urllib.request.urlopen(f"{peer.url}/instances", timeout=10) as answer:
             assert len(json.load(answer)) == 3
     assert node.states() == [DeliveryState.SENT] * 3

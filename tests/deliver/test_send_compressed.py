@@ -11,14 +11,15 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 from pynetdicom import AE, evt
 
+from tests.support.node import open_node
 from tests.support.peers import SECONDARY_CAPTURE, Pacs, close_in_the_end
 from tests.support.results import give_results, result_object
-from tests.support.sender import Node, open_node
+from tests.support.sending import SendingNode, pacs_at
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    with open_node(tmp_path) as opened:
+def node(tmp_path: Path) -> Iterator[SendingNode]:
+    with open_node(tmp_path, SendingNode) as opened:
         yield opened
 
 
@@ -41,10 +42,10 @@ def picture() -> Dataset:
     return ds
 
 
-def send(node: Node, port: int) -> Dataset:
+def send(node: SendingNode, port: int) -> Dataset:
     ds = picture()
     give_results(node.ledger, node.spool, [ds], ("pacs",), node.clock.now)
-    node.sender(port).send_due()
+    node.sender(*pacs_at(port)).send_due()
     return ds
 
 

@@ -1,5 +1,6 @@
 """The documents about a series that changed, and about one that is refused."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pydicom
@@ -7,21 +8,23 @@ import pytest
 from pydicom import Dataset
 
 from ich_node.ledger import JobState
-from tests.support.analysis import Bench
+from tests.support.analysing import AnalysingNode
 from tests.support.heads import head_series
+from tests.support.node import open_node
 
 
 @pytest.fixture
-def bench(tmp_path, untrained_bundle) -> Bench:
-    return Bench(tmp_path, untrained_bundle)
+def node(tmp_path, untrained_bundle) -> Iterator[AnalysingNode]:
+    with open_node(tmp_path, AnalysingNode, bundle=untrained_bundle) as opened:
+        yield opened
 
 
-def reports(bench: Bench) -> list[Dataset]:
+def reports(node: AnalysingNode) -> list[Dataset]:
     """The SRs of all jobs, the earliest revision first."""
     return [
-        pydicom.dcmread(bench.spool.absolute(result.path))
-        for job in reversed(bench.ledger.operator.list())
-        for result in bench.ledger.operator.results(job.id)
+        pydicom.dcmread(node.spool.absolute(result.path))
+        for job in reversed(node.ledger.operator.list())
+        for result in node.ledger.operator.results(job.id)
         if result.kind == "sr"
     ]
 
@@ -39,17 +42,17 @@ def texts(document: Dataset) -> list[str]:
     return [item.TextValue for item in document.ContentSequence[-1].ContentSequence]
 
 
-def write_refusals(bench: Bench) -> None:
-    bench.analyser = replace(bench.analyser, options=replace(bench.analyser.options, refused=True))
+def write_refusals(node: AnalysingNode) -> None:
+    node.analyser = replace(node.analyser, options=replace(node.analyser.options, refused=True))
 
 
-def test_late_slices_give_a_report_that_names_the_one_before(bench):
+def test_late_slices_give_a_report_that_names_the_one_before(node):
     """Revision 2 replaces revision 1, and revision 3 revision 2."""
     slices = head_series(14)
     for count in (12, 13, 14):
-        bench.receive(slices[count - 1 : count] if count > 12 else slices[:12])
-        assert bench.read_next()
-    first, second, third = reports(bench)
+        node.receive(slices[count - 1 : count] if count > 12 else slices[:12])
+        assert node.read_next()
+    first, second, third = reports(node)
     assert predecessors(first) == []
     assert predecessors(second) == [first.SOPInstanceUID]
     assert predecessors(third) == [second.SOPInstanceUID]
@@ -57,62 +60,60 @@ def test_late_slices_give_a_report_that_names_the_one_before(bench):
     assert named.SeriesInstanceUID == second.SeriesInstanceUID != third.SeriesInstanceUID
 
 
-def test_a_predecessor_whose_file_is_missing_does_not_stop_the_report(bench):
+def test_a_predecessor_whose_file_is_missing_does_not_stop_the_report(node):
     """Somebody deleted it from the spool: the report does not refer to it."""
     slices = head_series(13)
-    bench.receive(slices[:12])
-    bench.read_next()
-    for result in bench.ledger.operator.results(bench.job.id):
-        bench.spool.absolute(result.path).unlink()
-    bench.receive(slices[12:])
-    assert bench.read_next()
-    assert bench.job.state is JobState.DONE
-    (sr,) = [
-        result for result in bench.ledger.operator.results(bench.job.id) if result.kind == "sr"
-    ]
-    assert predecessors(pydicom.dcmread(bench.spool.absolute(sr.path))) == []
+    node.receive(slices[:12])
+    node.read_next()
+    for result in node.ledger.operator.results(node.job.id):
+        node.spool.absolute(result.path).unlink()
+    node.receive(slices[12:])
+    assert node.read_next()
+    assert node.job.state is JobState.DONE
+    (sr,) = [result for result in node.ledger.operator.results(node.job.id) if result.kind == "sr"]
+    assert predecessors(pydicom.dcmread(node.spool.absolute(sr.path))) == []
 
 
-def test_a_refused_series_gets_a_document_only_if_it_is_wanted(bench):
+def test_a_refused_series_gets_a_document_only_if_it_is_wanted(node):
     """By default the refusal stays in the ledger; with [report] refused = true each destination
     gets a document.
     """
-    bench.receive(head_series(ConvolutionKernel="H70h"))
-    bench.read_next()
-    assert bench.job.state is JobState.REFUSED
-    assert bench.ledger.operator.results(bench.job.id) == []
-    bench.ledger.operator.retry(bench.job.id, now=bench.now)
-    write_refusals(bench)
-    bench.read_next()
-    (document,) = reports(bench)
+    node.receive(head_series(ConvolutionKernel="H70h"))
+    node.read_next()
+    assert node.job.state is JobState.REFUSED
+    assert node.ledger.operator.results(node.job.id) == []
+    node.ledger.operator.retry(node.job.id, now=node.clock.now)
+    write_refusals(node)
+    node.read_next()
+    (document,) = reports(node)
     assert any(text.startswith("Reason (bone_kernel):") for text in texts(document))
     assert sorted(
-        delivery.destination for delivery in bench.ledger.operator.deliveries(bench.job.id)
+        delivery.destination for delivery in node.ledger.operator.deliveries(node.job.id)
     ) == [
         "archive",
         "pacs",
     ]
 
 
-def test_a_refusal_that_is_retried_is_reported_once(bench):
+def test_a_refusal_that_is_retried_is_reported_once(node):
     """The same document again makes no second result and no second delivery."""
-    write_refusals(bench)
-    bench.receive(head_series(ConvolutionKernel="H70h"))
-    bench.read_next()
-    bench.ledger.operator.retry(bench.job.id, now=bench.now)
-    bench.read_next()
-    assert bench.job.state is JobState.REFUSED
-    assert len(bench.ledger.operator.results(bench.job.id)) == 1
+    write_refusals(node)
+    node.receive(head_series(ConvolutionKernel="H70h"))
+    node.read_next()
+    node.ledger.operator.retry(node.job.id, now=node.clock.now)
+    node.read_next()
+    assert node.job.state is JobState.REFUSED
+    assert len(node.ledger.operator.results(node.job.id)) == 1
 
 
-def test_an_answer_after_a_refusal_replaces_it(bench):
+def test_an_answer_after_a_refusal_replaces_it(node):
     """Too few slices at first, the rest late: the answer refers to the refusal's document."""
-    write_refusals(bench)
+    write_refusals(node)
     slices = head_series(12)
-    bench.receive(slices[:5])
-    bench.read_next()
-    bench.receive(slices[5:])
-    bench.read_next()
-    refusal, answer = reports(bench)
+    node.receive(slices[:5])
+    node.read_next()
+    node.receive(slices[5:])
+    node.read_next()
+    refusal, answer = reports(node)
     assert any(text.startswith("Reason (too_few_slices):") for text in texts(refusal))
     assert predecessors(answer) == [refusal.SOPInstanceUID]

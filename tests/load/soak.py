@@ -12,8 +12,6 @@ quarter of the run.
 import argparse
 import csv
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -38,10 +36,9 @@ from tests.support.peers import (
     Pacs,
     associated,
     free_port,
-    is_listening,
     pacs,
-    wait_until,
 )
+from tests.support.running import node_processes
 
 SLICES, SIDE_PX = 8, 64
 SPEED = 30
@@ -132,29 +129,15 @@ class Soak:
 
     @contextmanager
     def _node(self, port: int, stand_in: Pacs, clock: MovedClock) -> Iterator[Mapping[str, int]]:
-        config = self.folder / "config.toml"
-        config.write_text(
-            CONFIG.format(port=port, pacs_ae="PACS", pacs_port=stand_in.port, folder=self.folder)
+        """The process ids by name."""
+        config = CONFIG.format(
+            port=port, pacs_ae="PACS", pacs_port=stand_in.port, folder=self.folder
         )
-        command = [sys.executable, "-m", "ich_node", "--config", str(config), "run"]
-        with (self.folder / "log").open("wb") as log:
-            node = subprocess.Popen(
-                command, stderr=log, env={**os.environ, **clock.environment, "OMP_NUM_THREADS": "1"}
-            )
-        try:
-            wait_until(lambda: is_listening(port), seconds=600, what="the node's listening")
-            yield self._pids()
-        finally:
-            node.terminate()
-            node.wait(60)
-
-    def _pids(self) -> Mapping[str, int]:
-        started = [
-            line
-            for line in (self.folder / "log").read_text().splitlines()
-            if '"process_started"' in line
-        ]
-        return {(line := json.loads(text))["name"]: line["pid"] for text in started}
+        environment = {**clock.environment, "OMP_NUM_THREADS": "1"}
+        with node_processes(
+            self.folder, config, environment=environment, start_seconds=600
+        ) as node:
+            yield {name: node.pid_of(name) for name in PROCESSES}
 
     def _send(self, port: int) -> None:
         """One modality: series after series, each in an association of its own."""

@@ -1,14 +1,15 @@
-"""Fixtures of these files."""
+"""The node that these files maintain."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.housekeeping import House, open_house
+from tests.support.maintaining import MaintainedNode
+from tests.support.node import open_node
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with open_house(tmp_path) as opened:
+def node(tmp_path: Path) -> Iterator[MaintainedNode]:
+    with open_node(tmp_path, MaintainedNode) as opened:
         yield opened

@@ -13,7 +13,7 @@ from ich_node.errors import Unavailable
 from ich_node.maintenance import Maintenance
 from ich_node.maintenance.loop import Task
 from ich_node.processes.watchdog import EXIT_STATUS
-from tests.support.housekeeping import House
+from tests.support.maintaining import MaintainedNode
 from tests.support.standing_clock import START, Clock
 
 SECOND = timedelta(seconds=1)
@@ -120,10 +120,10 @@ def test_a_task_that_hangs_ends_the_process() -> None:
     assert b"maintenance" in done.stdout
 
 
-def test_the_tasks_of_the_node_have_names_and_run_without_a_failure(house: House) -> None:
+def test_the_tasks_of_the_node_have_names_and_run_without_a_failure(node: MaintainedNode) -> None:
     """On an empty node nothing changes, and nothing is logged."""
     with capture_logs() as lines:
-        changed = house.maintenance().run_due()
+        changed = node.maintenance().run_due()
     assert changed == dict.fromkeys(
         (
             "notice_clock_moves",

@@ -35,7 +35,7 @@ from ich_node.receive.admission import (
     identify,
 )
 from tests.support.heads import head_slice
-from tests.support.listening import Node, StartNode, echo_status, store
+from tests.support.listening import ListeningNode, StartNode, echo_status, store
 from tests.support.peers import COMPREHENSIVE_3D_SR, CT, SECONDARY_CAPTURE, associated, wait_until
 from tests.support.raw_dicom import answer, associate_rq, connect
 from tests.support.standing_clock import START
@@ -280,7 +280,7 @@ def test_a_port_in_use_is_said_in_a_sentence(start_node: StartNode) -> None:
             ).__enter__()
 
 
-def test_every_transfer_syntax_of_the_table_is_negotiated_and_no_other(node: Node) -> None:
+def test_every_transfer_syntax_of_the_table_is_negotiated_and_no_other(node: ListeningNode) -> None:
     """Each of ACCEPTED_TRANSFER_SYNTAXES gets a context for CT; Deflated and HTJ2K do not, whatever
     else is proposed.
     """
@@ -294,7 +294,7 @@ def test_every_transfer_syntax_of_the_table_is_negotiated_and_no_other(node: Nod
     assert accepted == set(ACCEPTED_TRANSFER_SYNTAXES)
 
 
-def test_the_sender_s_first_choice_wins(node: Node) -> None:
+def test_the_sender_s_first_choice_wins(node: ListeningNode) -> None:
     """Of several syntaxes in one context the first that we accept is taken, so compressed objects
     come as they are.
     """
@@ -304,14 +304,14 @@ def test_the_sender_s_first_choice_wins(node: Node) -> None:
         assert assoc.accepted_contexts[0].transfer_syntax == [JPEG2000Lossless]
 
 
-def test_enhanced_ct_is_taken_so_that_it_can_be_refused_by_name(node: Node) -> None:
+def test_enhanced_ct_is_taken_so_that_it_can_be_refused_by_name(node: ListeningNode) -> None:
     """A multi-frame object is stored; the analyser says enhanced_multi_frame."""
     ds = head_slice(0, SOPClassUID=EnhancedCTImageStorage)
     contexts = ((EnhancedCTImageStorage, (ExplicitVRLittleEndian,)),)
     assert store(node, ds, contexts=contexts)[0].Status == 0x0000
 
 
-def test_results_are_not_negotiated(node: Node) -> None:
+def test_results_are_not_negotiated(node: ListeningNode) -> None:
     """Structured reports and secondary captures, ours or another's, find no context: no result is
     ever analysed.
     """

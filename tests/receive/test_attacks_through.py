@@ -20,7 +20,7 @@ from tests.support.bombs import Bomb, bombs
 from tests.support.heads import ROOT, head_slice
 from tests.support.peers import CT, VERIFICATION, associated, by_deadline, pacs, wait_until
 from tests.support.proc import children, footprint
-from tests.support.running import Node, running_node
+from tests.support.running import NodeProcesses, running_node
 
 pytestmark = pytest.mark.alone
 
@@ -70,7 +70,7 @@ def test_bombs_are_refused_by_name_and_the_next_series_is_read(tmp_path: Path) -
     assert all(peaks[name] < most for name, most in MOST_MEMORY_MB.items()), peaks
 
 
-def assert_refused(node: Node, job: Job, bomb: Bomb) -> None:
+def assert_refused(node: NodeProcesses, job: Job, bomb: Bomb) -> None:
     assert (bomb.name, job.state, job.reason) == (bomb.name, JobState.REFUSED, bomb.reason)
     shown = (
         CliRunner()
@@ -95,14 +95,16 @@ def good_head() -> list[Dataset]:
     ]
 
 
-def send(node: Node, datasets: list[Dataset], syntax: str = ExplicitVRLittleEndian) -> None:
+def send(
+    node: NodeProcesses, datasets: list[Dataset], syntax: str = ExplicitVRLittleEndian
+) -> None:
     """All of them are acknowledged: the listener reads the header only."""
     with associated(node.port, contexts=((CT, (syntax,)),)) as assoc:
         assert assoc.is_established
         assert [assoc.send_c_store(ds).Status for ds in datasets] == [0x0000] * len(datasets)
 
 
-def business(node: Node) -> float:
+def business(node: NodeProcesses) -> float:
     """The seconds of a C-ECHO and a C-STORE."""
     began = time.monotonic()
     contexts = ((VERIFICATION, (ImplicitVRLittleEndian,)), (CT, (ExplicitVRLittleEndian,)))

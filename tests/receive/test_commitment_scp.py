@@ -21,7 +21,7 @@ from pynetdicom.events import Event
 from ich_node.config.settings import Source
 from ich_node.network.storage_commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST_COMMITMENT
 from tests.support.heads import head_series, head_slice
-from tests.support.listening import Node, StartNode, store
+from tests.support.listening import ListeningNode, StartNode, store
 from tests.support.peers import CT, free_port, orthanc, wait_until
 from tests.support.standing_clock import START
 
@@ -29,7 +29,7 @@ ASKS = Source(name="ct", ae_title="CT1", hosts=("127.0.0.0/8",), storage_commitm
 
 
 @pytest.fixture
-def node(start_node: StartNode) -> Node:
+def node(start_node: StartNode) -> ListeningNode:
     return start_node(sources=(ASKS,))
 
 
@@ -78,7 +78,7 @@ def uids(report: Dataset, sequence: str) -> list[str]:
     return [str(item.ReferencedSOPInstanceUID) for item in report.get(sequence) or ()]
 
 
-def test_what_is_stored_is_committed(node: Node) -> None:
+def test_what_is_stored_is_committed(node: ListeningNode) -> None:
     """All objects are on disk and in the ledger: event type 1, with the transaction."""
     series = head_series(3)
     store(node, *series)
@@ -88,7 +88,7 @@ def test_what_is_stored_is_committed(node: Node) -> None:
     assert "FailedSOPSequence" not in report
 
 
-def test_what_is_not_stored_is_reported_as_failed(node: Node) -> None:
+def test_what_is_not_stored_is_reported_as_failed(node: ListeningNode) -> None:
     """Never sent, gone from the disk, cut short, or of another class: event type 2, each with its
     reason; the good one is committed.
     """
@@ -112,7 +112,7 @@ def test_what_is_not_stored_is_reported_as_failed(node: Node) -> None:
     assert failed == {**gone, other.SOPInstanceUID: 0x0119}
 
 
-def test_a_request_for_all_objects_ends_the_wait_of_the_series(node: Node) -> None:
+def test_a_request_for_all_objects_ends_the_wait_of_the_series(node: ListeningNode) -> None:
     """The sender has sent all of it: no quiet time, though the stack has a gap."""
     series = [ds for index, ds in enumerate(head_series(16)) if index != 7]
     store(node, *series)
@@ -120,7 +120,7 @@ def test_a_request_for_all_objects_ends_the_wait_of_the_series(node: Node) -> No
     wait_until(lambda: node.ledger.operator.list()[0].ready_at == START, what="the end of the wait")
 
 
-def test_a_request_for_some_objects_ends_no_wait(node: Node) -> None:
+def test_a_request_for_some_objects_ends_no_wait(node: ListeningNode) -> None:
     """Some senders request commitment after each object."""
     series = head_series(4)
     store(node, *series)
@@ -137,7 +137,7 @@ def test_a_source_without_storage_commitment_is_refused(start_node: StartNode) -
 
 
 @pytest.mark.parametrize("asked", [Dataset(), question([])], ids=["no transaction", "no objects"])
-def test_a_malformed_request_is_refused(node: Node, asked: Dataset) -> None:
+def test_a_malformed_request_is_refused(node: ListeningNode, asked: Dataset) -> None:
     """Invalid argument value; the node goes on."""
     asked.PatientID = "1"
     assert ask(node.port, asked) == (0x0115, [])

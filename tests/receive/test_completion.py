@@ -6,19 +6,19 @@ from typing import Any
 from ich_node.config.settings import Source
 from ich_node.ledger import JobState
 from tests.support.heads import head_series, head_slice
-from tests.support.listening import EXPLICIT, Node, StartNode, store
+from tests.support.listening import EXPLICIT, ListeningNode, StartNode, store
 from tests.support.peers import associated, wait_until
 from tests.support.standing_clock import START
 
 LEASE = timedelta(minutes=1)
 
 
-def only_job(node: Node) -> Any:
+def only_job(node: ListeningNode) -> Any:
     (job,) = node.ledger.operator.list()
     return job
 
 
-def released(node: Node) -> bool:
+def released(node: ListeningNode) -> bool:
     """The release of the last association has reached the ledger: the wait is no longer the one of
     an open association.
     """
@@ -27,7 +27,7 @@ def released(node: Node) -> bool:
     )
 
 
-def test_an_open_association_keeps_its_series_waiting(node: Node) -> None:
+def test_an_open_association_keeps_its_series_waiting(node: ListeningNode) -> None:
     """While the sender is connected, the series is not ready before it could have been silent too
     long and quiet after that.
     """
@@ -36,14 +36,14 @@ def test_an_open_association_keeps_its_series_waiting(node: Node) -> None:
         assert only_job(node).ready_at == START + timedelta(seconds=60 + 20)
 
 
-def test_a_whole_head_of_one_association_is_read_at_once(node: Node) -> None:
+def test_a_whole_head_of_one_association_is_read_at_once(node: ListeningNode) -> None:
     """Released, geometrically complete, and no other association brought any of it: ready now."""
     store(node, *head_series(16))
     wait_until(lambda: released(node), what="the release")
     assert only_job(node).ready_at == START
 
 
-def test_a_whole_head_of_several_associations_waits_the_grace_time(node: Node) -> None:
+def test_a_whole_head_of_several_associations_waits_the_grace_time(node: ListeningNode) -> None:
     """Who sends each object by itself may send another one: ready after grace_seconds."""
     slices = head_series(16)
     store(node, *slices[:4])
@@ -54,7 +54,7 @@ def test_a_whole_head_of_several_associations_waits_the_grace_time(node: Node) -
     )
 
 
-def test_a_slice_after_a_whole_head_makes_a_new_revision(node: Node) -> None:
+def test_a_slice_after_a_whole_head_makes_a_new_revision(node: ListeningNode) -> None:
     """Read at once and then completed: both are read, the second time all of it."""
     slices = head_series(17)
     store(node, *slices[:-1])
@@ -65,7 +65,7 @@ def test_a_slice_after_a_whole_head_makes_a_new_revision(node: Node) -> None:
     assert (newest.revision, len(node.ledger.operator.instances(newest))) == (2, 17)
 
 
-def test_a_stack_with_a_gap_waits_the_quiet_time(node: Node) -> None:
+def test_a_stack_with_a_gap_waits_the_quiet_time(node: ListeningNode) -> None:
     """Released with a slice missing: ready after quiet_seconds, so that it may still come."""
     store(node, *[ds for index, ds in enumerate(head_series(16)) if index != 7])
     wait_until(lambda: released(node), what="the release")
@@ -80,7 +80,7 @@ def test_a_source_may_have_its_own_quiet_time(start_node: StartNode) -> None:
     assert only_job(node).ready_at == START + timedelta(seconds=45)
 
 
-def test_an_aborted_association_is_not_trusted(node: Node) -> None:
+def test_an_aborted_association_is_not_trusted(node: ListeningNode) -> None:
     """After an abort even a complete stack waits the quiet time; what was acknowledged stays."""
     with associated(node.port, contexts=EXPLICIT) as assoc:
         for ds in head_series(16):
@@ -91,7 +91,7 @@ def test_an_aborted_association_is_not_trusted(node: Node) -> None:
     assert len(node.ledger.operator.instances(only_job(node))) == 16
 
 
-def test_another_open_association_with_the_series_holds_it(node: Node) -> None:
+def test_another_open_association_with_the_series_holds_it(node: ListeningNode) -> None:
     """Two associations carry one series: the first one's release shortens nothing, the second one's
     does.
     """
@@ -114,7 +114,7 @@ def test_another_open_association_with_the_series_holds_it(node: Node) -> None:
     assert node.ledger.operator.list(limit=9)[-1].ready_at == START + timedelta(seconds=5)
 
 
-def test_a_late_slice_opens_a_new_revision(node: Node) -> None:
+def test_a_late_slice_opens_a_new_revision(node: ListeningNode) -> None:
     """What comes after the series was claimed is a new revision of all its objects."""
     slices = head_series(12)
     store(node, *slices[:-1])

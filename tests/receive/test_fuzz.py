@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ich_node.config.settings import Source
 from tests.support.heads import head_slice
-from tests.support.listening import EXPLICIT, Node, StartNode, echo_status
+from tests.support.listening import EXPLICIT, ListeningNode, StartNode, echo_status
 from tests.support.peers import associated, wait_until
 from tests.support.raw_dicom import associate_rq, c_store_rq, fragment, pdu
 
@@ -118,7 +118,9 @@ def test_peers_that_release_and_hang_up_at_once_leave_nothing_behind(start_node:
     )
 
 
-def assert_unharmed(node: Node, crashes: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+def assert_unharmed(
+    node: ListeningNode, crashes: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
     """No thread died, nothing hangs, no traceback was printed, and business goes on."""
     assert not crashes, f"{len(crashes)} threads died, the first of {crashes[0]}"
     assert "Traceback" not in "".join(capfd.readouterr())
@@ -130,7 +132,7 @@ def assert_unharmed(node: Node, crashes: list[str], capfd: pytest.CaptureFixture
     )
 
 
-def stores(node: Node) -> bool:
+def stores(node: ListeningNode) -> bool:
     """Whether a legitimate object is taken; under load the short deadlines of this test may cut it
     off, too.
     """

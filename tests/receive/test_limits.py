@@ -15,13 +15,13 @@ from pynetdicom.pdu_primitives import P_DATA
 
 from ich_node.network.acceptor.waiting_room import MOST_PENDING
 from tests.support.heads import head_slice
-from tests.support.listening import EXPLICIT, Node, StartNode, echo_status, store
+from tests.support.listening import EXPLICIT, ListeningNode, StartNode, echo_status, store
 from tests.support.peers import CT, associated, wait_until
 from tests.support.raw_dicom import answer, associate_rq, c_store_rq, connect, fragment
 
 
 @pytest.fixture
-def node(start_node: StartNode) -> Node:
+def node(start_node: StartNode) -> ListeningNode:
     return start_node(
         max_associations=2,
         acse_timeout_seconds=20,
@@ -30,12 +30,12 @@ def node(start_node: StartNode) -> Node:
     )
 
 
-def assert_serves(node: Node) -> None:
+def assert_serves(node: ListeningNode) -> None:
     assert echo_status(node.port) == 0x0000
     assert store(node, head_slice(0))[0].Status == 0x0000
 
 
-def test_a_flood_of_silent_connections_pushes_out_only_itself(node: Node) -> None:
+def test_a_flood_of_silent_connections_pushes_out_only_itself(node: ListeningNode) -> None:
     """With more silent connections than the limit the oldest are closed; a peer that asks for an
     association gets one.
     """
@@ -49,7 +49,7 @@ def test_a_flood_of_silent_connections_pushes_out_only_itself(node: Node) -> Non
             connection.close()
 
 
-def test_a_pdu_of_four_gigabytes_is_cut_off(node: Node) -> None:
+def test_a_pdu_of_four_gigabytes_is_cut_off(node: ListeningNode) -> None:
     """An announced length over the limit gets an A-ABORT before anything is allocated."""
     with connect(node.port, struct.pack(">BBL", 1, 0, 0xFFFFFFFF)) as liar:
         assert answer(liar)[:1] == b"\x07"
@@ -84,7 +84,7 @@ def test_a_silent_association_is_aborted(start_node: StartNode) -> None:
     assert_serves(node)
 
 
-def test_fragments_without_an_end_are_aborted(node: Node) -> None:
+def test_fragments_without_an_end_are_aborted(node: ListeningNode) -> None:
     """A data set that never ends is dropped, and aborted at four times the limit."""
     with associated(node.port, contexts=EXPLICIT) as assoc:
         begin_store(assoc)
@@ -114,7 +114,7 @@ def fragment_of_zeros(assoc: Association) -> P_DATA:
     return fragment
 
 
-def test_fragments_that_are_no_message_are_aborted(node: Node) -> None:
+def test_fragments_that_are_no_message_are_aborted(node: ListeningNode) -> None:
     """An empty fragment, and a command that does not exist, end only their own association."""
     for data in (b"", b"\x03" + b"\xff" * 40, b"\x03"):
         with associated(node.port, contexts=EXPLICIT) as assoc:
@@ -127,7 +127,7 @@ def test_fragments_that_are_no_message_are_aborted(node: Node) -> None:
     assert_serves(node)
 
 
-def test_echo_answers_while_objects_come_in(node: Node) -> None:
+def test_echo_answers_while_objects_come_in(node: ListeningNode) -> None:
     """C-ECHO is answered while another association sends objects."""
     stop = threading.Event()
 
@@ -167,7 +167,7 @@ def test_an_object_that_trickles_is_aborted(start_node: StartNode) -> None:
     assert_serves(node)
 
 
-def test_a_peer_that_does_not_wait_for_responses_is_aborted(node: Node) -> None:
+def test_a_peer_that_does_not_wait_for_responses_is_aborted(node: ListeningNode) -> None:
     """One operation at a time was negotiated; otherwise objects would fill the memory."""
     with connect(node.port, associate_rq()) as hasty:
         answer(hasty)

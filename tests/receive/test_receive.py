@@ -19,7 +19,7 @@ from ich_node.network.acceptor.c_store import CStoreRequest
 from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.spool import Spool
 from tests.support.heads import head_slice
-from tests.support.listening import EXPLICIT, Node, StartNode, store
+from tests.support.listening import EXPLICIT, ListeningNode, StartNode, store
 from tests.support.peers import CT, associated, wait_until
 from tests.support.raw_dicom import answer as answer_of
 from tests.support.raw_dicom import associate_rq, c_store_rq, connect, encoded, fragment
@@ -27,12 +27,12 @@ from tests.support.raw_dicom import associate_rq, c_store_rq, connect, encoded, 
 SEQUENCE = b"\x08\x00\x40\x11SQ\x00\x00\xff\xff\xff\xff"
 
 
-def only_job(node: Node) -> Any:
+def only_job(node: ListeningNode) -> Any:
     (job,) = node.ledger.operator.list()
     return job
 
 
-def test_success_means_on_disk_and_in_the_ledger(node: Node) -> None:
+def test_success_means_on_disk_and_in_the_ledger(node: ListeningNode) -> None:
     """0x0000 comes with a spool file whose data set is byte for byte what was sent, and a row with
     its UIDs.
     """
@@ -50,14 +50,14 @@ def test_success_means_on_disk_and_in_the_ledger(node: Node) -> None:
     )
 
 
-def test_the_same_object_again_is_a_success_and_no_change(node: Node) -> None:
+def test_the_same_object_again_is_a_success_and_no_change(node: ListeningNode) -> None:
     """An identical resend answers 0x0000 and adds neither a file nor a row nor a revision."""
     ds = head_slice(0)
     assert [answer.Status for answer in store(node, ds, ds)] == [0x0000, 0x0000]
     assert len(node.ledger.operator.instances(only_job(node))) == 1
 
 
-def test_other_bytes_under_one_uid_are_kept_beside_the_first(node: Node) -> None:
+def test_other_bytes_under_one_uid_are_kept_beside_the_first(node: ListeningNode) -> None:
     """A changed object under a known UID answers 0x0000; both files stay, the newest is read."""
     first, second = head_slice(0), head_slice(0, SeriesDescription="changed")
     assert [answer.Status for answer in store(node, first, second)] == [0x0000, 0x0000]
@@ -75,7 +75,7 @@ def test_a_full_spool_answers_a700_and_keeps_nothing(start_node: StartNode, tmp_
     assert [path for path in (tmp_path / "full").rglob("*") if path.is_file()] == []
 
 
-def test_a_ledger_that_cannot_be_written_answers_a700(node: Node, tmp_path: Path) -> None:
+def test_a_ledger_that_cannot_be_written_answers_a700(node: ListeningNode, tmp_path: Path) -> None:
     """While another process holds the database, the object is refused for now, and taken later."""
     with sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None) as blocker:
         blocker.execute("BEGIN EXCLUSIVE")
@@ -120,7 +120,7 @@ def test_large_objects_wait_for_one_another_and_ordinary_ones_for_nobody(
     wait_until(lambda: store(node, large)[0].Status == 0x0000, what="releasing the slot")
 
 
-def test_what_broke_off_leaves_nothing_half_written(node: Node, tmp_path: Path) -> None:
+def test_what_broke_off_leaves_nothing_half_written(node: ListeningNode, tmp_path: Path) -> None:
     """The connection ends in the middle of an object: its file is gone, and nothing is in the
     ledger.
     """
@@ -155,7 +155,7 @@ def test_a_disk_that_fills_up_in_an_object_answers_a700(
 
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "SOPClassUID"])
 def test_a_data_set_that_is_not_what_the_command_says_answers_a900(
-    node: Node, keyword: str
+    node: ListeningNode, keyword: str
 ) -> None:
     """The command's SOP class and instance UIDs must be those of the data set."""
     ds = head_slice(0)
@@ -175,7 +175,7 @@ def test_a_data_set_that_is_not_what_the_command_says_answers_a900(
     ],
     ids=["truncated", "noise", "sequences nested 10,000 deep"],
 )
-def test_a_header_that_cannot_be_read_answers_cxxx(node: Node, garbage: bytes) -> None:
+def test_a_header_that_cannot_be_read_answers_cxxx(node: ListeningNode, garbage: bytes) -> None:
     """Bytes that are no data set answer "cannot understand", and the association goes on."""
     answer = store_raw(node, garbage, sop_instance_uid="1.2.3")
     assert answer.Status in (0xC000, 0xC001)
@@ -183,7 +183,7 @@ def test_a_header_that_cannot_be_read_answers_cxxx(node: Node, garbage: bytes) -
 
 
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"])
-def test_a_missing_uid_answers_c001(node: Node, keyword: str) -> None:
+def test_a_missing_uid_answers_c001(node: ListeningNode, keyword: str) -> None:
     """Without its UIDs an object has no place; the comment says which one."""
     answer = store_raw(
         node,
@@ -196,7 +196,7 @@ def test_a_missing_uid_answers_c001(node: Node, keyword: str) -> None:
 @pytest.mark.parametrize(
     "uid", ["../../etc/passwd", "/etc/passwd", "1.2\x003", "ID_515961ad20", "1" * 65]
 )
-def test_an_illegal_uid_answers_c002(node: Node, tmp_path: Path, uid: str) -> None:
+def test_an_illegal_uid_answers_c002(node: ListeningNode, tmp_path: Path, uid: str) -> None:
     """A UID is digits and dots, 64 at most; what looks like a path or is too long goes nowhere near
     a file.
     """
@@ -208,7 +208,7 @@ def test_an_illegal_uid_answers_c002(node: Node, tmp_path: Path, uid: str) -> No
     assert [path for path in (tmp_path / "spool").rglob("*") if path.is_file()] == []
 
 
-def test_another_sop_class_than_its_context_answers_0122(node: Node) -> None:
+def test_another_sop_class_than_its_context_answers_0122(node: ListeningNode) -> None:
     """An MR image sent through the context of CT is not taken."""
     ds = head_slice(0, SOPClassUID="1.2.840.10008.5.1.4.1.1.4")
     answer = store_raw(
@@ -221,7 +221,7 @@ def test_another_sop_class_than_its_context_answers_0122(node: Node) -> None:
 
 
 def test_an_object_that_is_complete_after_the_end_of_its_association_is_not_stored(
-    node: Node,
+    node: ListeningNode,
 ) -> None:
     """Its sender will not see the response, and sends it again."""
     ds = head_slice(0)
@@ -248,7 +248,7 @@ def test_an_object_that_is_complete_after_the_end_of_its_association_is_not_stor
     assert list((node.spool._root / "incoming").iterdir()) == []
 
 
-def test_a_bug_of_ours_answers_0110_and_the_association_goes_on(node: Node) -> None:
+def test_a_bug_of_ours_answers_0110_and_the_association_goes_on(node: ListeningNode) -> None:
     """A clock that breaks is nothing we foresee: the sender hears of a failure, and the next object
     is taken again.
     """
@@ -265,7 +265,7 @@ def test_a_bug_of_ours_answers_0110_and_the_association_goes_on(node: Node) -> N
 
 
 def store_raw(
-    node: Node, stream: bytes, *, sop_instance_uid: str, sop_class_uid: str = CT
+    node: ListeningNode, stream: bytes, *, sop_instance_uid: str, sop_class_uid: str = CT
 ) -> Dataset:
     """C-STORE of bytes that no library would encode, under a command of our choice."""
     with associated(node.port, contexts=EXPLICIT) as assoc:

@@ -12,7 +12,7 @@ from pydicom import dcmread
 from ich_node.ledger import open_ledger
 from ich_node.spool import Spool
 from tests.support.heads import head_series
-from tests.support.listening import Node
+from tests.support.listening import ListeningNode
 from tests.support.peers import free_port, need, running
 from tests.support.real import real
 
@@ -41,7 +41,7 @@ receive_forever(
 @pytest.mark.parametrize(
     ("folder", "option"), [("positive/cq500-sdh-412", "-xv"), ("negative/cq500-47", "-xs")]
 )
-def test_storescu_sends_a_real_series(node: Node, folder: str, option: str) -> None:
+def test_storescu_sends_a_real_series(node: ListeningNode, folder: str, option: str) -> None:
     """DCMTK's storescu sends a real head CT; each file's data set arrives byte for byte."""
     tool, series = need("storescu"), real(*folder.split("/"))
     command = [tool, "-aet", "CT1", "-aec", "ICHNODE", "--scan-directories", "-R", option]
@@ -61,7 +61,7 @@ def test_storescu_sends_a_real_series(node: Node, folder: str, option: str) -> N
         )
 
 
-def test_echoscu_is_answered_and_a_stranger_is_not(node: Node) -> None:
+def test_echoscu_is_answered_and_a_stranger_is_not(node: ListeningNode) -> None:
     """DCMTK's echoscu succeeds under an allowed AE title and fails under another."""
     tool = need("echoscu")
     command = [tool, "-aec", "ICHNODE", "127.0.0.1", str(node.port), "-aet"]

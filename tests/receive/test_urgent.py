@@ -5,7 +5,7 @@ import pytest
 from ich_node.config.settings import Source
 from ich_node.ledger import Lane
 from tests.support.heads import head_slice
-from tests.support.listening import EXPLICIT, Node, StartNode, store
+from tests.support.listening import EXPLICIT, ListeningNode, StartNode, store
 from tests.support.peers import associated
 
 LOW, MEDIUM, HIGH = 2, 0, 1
@@ -15,7 +15,7 @@ LOW, MEDIUM, HIGH = 2, 0, 1
     ("priority", "lane"), [(LOW, Lane.ORDINARY), (MEDIUM, Lane.ORDINARY), (HIGH, Lane.URGENT)]
 )
 def test_a_c_store_with_the_priority_high_makes_its_series_urgent(
-    node: Node, priority: int, lane: Lane
+    node: ListeningNode, priority: int, lane: Lane
 ) -> None:
     """(0000,0700) of the command."""
     with associated(node.port, contexts=EXPLICIT) as assoc:

@@ -1,4 +1,4 @@
-"""A listener for tests, with its ledger and spool; and what a modality says to it."""
+"""A node that listens, and what a modality says to it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,33 +7,26 @@ from typing import Any
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ich_node.ledger import Ledger
 from ich_node.receive import Listener
-from ich_node.spool import Spool
+from tests.support.node import Node
 from tests.support.peers import CT, associated
-from tests.support.standing_clock import Clock
 
 EXPLICIT = ((CT, (ExplicitVRLittleEndian,)),)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """A listener with its ledger and spool."""
-
+@dataclass(kw_only=True)
+class ListeningNode(Node):
     listener: Listener
-    ledger: Ledger
-    spool: Spool
-    clock: Clock
 
     @property
     def port(self) -> int:
         return self.listener.port
 
 
-StartNode = Callable[..., Node]
+StartNode = Callable[..., ListeningNode]
 
 
-def store(node: Node, *datasets: Dataset, **association: Any) -> list[Dataset]:
+def store(node: ListeningNode, *datasets: Dataset, **association: Any) -> list[Dataset]:
     """C-STORE over one association; the answers."""
     association.setdefault("contexts", EXPLICIT)
     with associated(node.port, **association) as assoc:

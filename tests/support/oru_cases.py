@@ -2,9 +2,12 @@
 ORU^R01 messages (tests/deliver/oru_messages.json).
 """
 
+from dataclasses import replace
+
 from ich_node.config.destinations import Hl7Destination
 from ich_node.notification import Identifiers, Notification, RefusedReading
-from tests.support.outlets import changed, hl7, notification
+from tests.support.mllp_receiver import hl7
+from tests.support.notifications import notification
 
 SUSPECTED, NOT_FOUND, NOT_ANALYSED = (
     notification(),
@@ -15,9 +18,9 @@ ANSWERS = {
     "suspected": SUSPECTED,
     "not found": NOT_FOUND,
     "not analysed": NOT_ANALYSED,
-    "suspected, replaces": changed(SUSPECTED, replaces="2.25.1", revision=2),
-    "not found, replaces": changed(NOT_FOUND, replaces="2.25.1", revision=2),
-    "not analysed, replaces": changed(NOT_ANALYSED, replaces="2.25.1", revision=2),
+    "suspected, replaces": replace(SUSPECTED, replaces="2.25.1", revision=2),
+    "not found, replaces": replace(NOT_FOUND, replaces="2.25.1", revision=2),
+    "not analysed, replaces": replace(NOT_ANALYSED, replaces="2.25.1", revision=2),
 }
 DELIMITERS = Identifiers(
     patient_id="1|2^3~4&5\\6\rOBX|1|ST|evil", patient_name="O|Neil^A&B=山田^太郎=やまだ^たろう"
@@ -25,14 +28,14 @@ DELIMITERS = Identifiers(
 WITH_IDENTIFIERS = {
     "delimiters and three groups of a name": DELIMITERS,
     "only a name and a number": Identifiers(patient_name="Doe", patient_id="P1"),
-    "an issuer without a patient id": changed(
+    "an issuer without a patient id": replace(
         SUSPECTED.identifiers, patient_id="", filler_order_number="FILLER-9"
     ),
-    "six components of a name": changed(SUSPECTED.identifiers, patient_name="A^B^C^D^E^F"),
-    "no ideographic group": changed(
+    "six components of a name": replace(SUSPECTED.identifiers, patient_name="A^B^C^D^E^F"),
+    "no ideographic group": replace(
         SUSPECTED.identifiers, patient_name="Yamada^Tarou==やまだ^たろう"
     ),
-    "spaces, long values, odd codes": changed(
+    "spaces, long values, odd codes": replace(
         SUSPECTED.identifiers,
         patient_id=" a ",
         accession_number="A" * 40,
@@ -40,7 +43,7 @@ WITH_IDENTIFIERS = {
         patient_birth_date="1943",
         study_time="235959.123",
     ),
-    "a study without a date": changed(SUSPECTED.identifiers, study_date=""),
+    "a study without a date": replace(SUSPECTED.identifiers, study_date=""),
 }
 SETTINGS = {
     "named applications": {
@@ -53,13 +56,13 @@ SETTINGS = {
     "no application": {"sending_application": "", "processing_id": "T"},
 }
 TEXTS = {
-    "a reason with delimiters": changed(
+    "a reason with delimiters": replace(
         NOT_ANALYSED, refused=RefusedReading(reason="mixed_series", detail="a|b^c & \\d~ é\n2")
     ),
-    "a reason without words": changed(
+    "a reason without words": replace(
         NOT_ANALYSED, refused=RefusedReading(reason="not_head", detail="")
     ),
-    "no report and small numbers": changed(
+    "no report and small numbers": replace(
         NOT_FOUND, report_uid=None, series_probability=0.00012, threshold=0.12345, lesions=0
     ),
 }
@@ -71,7 +74,7 @@ CASES: dict[str, tuple[Notification, Hl7Destination]] = {
         for name, notified in ANSWERS.items()
     },
     **{
-        name: (changed(SUSPECTED, identifiers=who), hl7(1, identifiers=True))
+        name: (replace(SUSPECTED, identifiers=who), hl7(1, identifiers=True))
         for name, who in WITH_IDENTIFIERS.items()
     },
     **{name: (SUSPECTED, hl7(1, **settings)) for name, settings in SETTINGS.items()},

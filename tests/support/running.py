@@ -4,18 +4,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ich_node.ledger import Ledger, open_ledger
+from ich_node.config.load import load_config
+from ich_node.ledger import Ledger
 from ich_node.spool import Spool
+from tests.support.node import opened_ledger
 from tests.support.peers import CT, ONE_OF_EACH, associated, free_port, is_listening, wait_until
 
 CONFIG = (
@@ -36,22 +37,15 @@ level = "debug"
 )
 
 
-@dataclass(frozen=True)
-class Node:
-    """A running `ich-node run`."""
+@dataclass(frozen=True, kw_only=True)
+class NodeProcesses:
+    """A running `ich-node run`, whose configuration and log are in the folder."""
 
     folder: Path
     port: int
     process: subprocess.Popen[bytes]
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """Opened once: tests that wait ask it fifty times a second."""
-        return open_ledger(f"sqlite:///{self.folder}/ledger.sqlite")
-
-    @property
-    def spool(self) -> Spool:
-        return Spool(self.folder / "spool")
+    ledger: Ledger
+    spool: Spool
 
     @property
     def log(self) -> list[dict[str, Any]]:
@@ -63,21 +57,64 @@ class Node:
 
     def pid_of(self, name: str) -> int:
         """The process that `run` started last under this name."""
-        return self._started(name)[-1]
+        return [pid for started, pid in started_processes(self.folder) if started == name][-1]
 
-    def pids(self) -> list[int]:
-        """All processes that `run` has started."""
-        return self._started("receive", "analyse", "send")
-
-    def _started(self, *names: str) -> list[int]:
-        return [
-            int(line["pid"])
-            for line in self.log
-            if line["event"] == "process_started" and line["name"] in names
-        ]
-
-    def states(self) -> list[str]:
+    def job_states(self) -> list[str]:
         return [str(job.state) for job in self.ledger.operator.list()]
+
+
+def started_processes(folder: Path) -> list[tuple[str, int]]:
+    """Name and process id of each process that `run` has started. Other lines of the log are not
+    parsed: a long run has many.
+    """
+    events = [
+        json.loads(line)
+        for line in (folder / "log").read_text().splitlines()
+        if '"process_started"' in line
+    ]
+    return [(event["name"], int(event["pid"])) for event in events]
+
+
+@contextmanager
+def node_processes(
+    folder: Path,
+    config: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    start_seconds: float = 60,
+    ends_with: int = 0,
+) -> Iterator[NodeProcesses]:
+    """`ich-node run` with this configuration, once it listens; ended by SIGTERM: with this exit
+    code, and none of the processes that it started is left.
+    """
+    path, log = folder / "config.toml", folder / "log"
+    path.write_text(config)
+    settings = load_config(path).config
+    port = settings.scp.port
+    with log.open("wb") as lines:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ich_node", "--config", str(path), "run"],
+            stderr=lines,
+            env={**os.environ, **(environment or {})},
+        )
+    try:
+        wait_until(lambda: is_listening(port), seconds=start_seconds, what="the node's listening")
+        with opened_ledger(settings.database.url) as ledger:
+            yield NodeProcesses(
+                folder=folder,
+                port=port,
+                process=process,
+                ledger=ledger,
+                spool=Spool(settings.spool.path),
+            )
+    finally:
+        process.terminate()
+        assert process.wait(120) == ends_with, log.read_text()[-2000:]
+        wait_until(
+            lambda: not any(is_running(pid) for _, pid in started_processes(folder)),
+            seconds=40,
+            what="the end of its processes",
+        )
 
 
 @contextmanager
@@ -89,31 +126,13 @@ def running_node(
     bundle: Path | None = None,
     more: str = "",
     ends_with: int = 0,
-) -> Iterator[Node]:
-    """`ich-node run` on a free port, ended by SIGTERM: with exit code 0, and none of the processes
-    that it started is left.
-    """
+) -> Iterator[NodeProcesses]:
+    """In a new folder, on a free port, with one destination. more: of the configuration."""
     folder.mkdir()
-    port = free_port()
-    text = CONFIG.format(port=port, pacs_ae=pacs_ae, pacs_port=pacs_port, folder=folder)
-    config = folder / "config.toml"
-    config.write_text(text + more + (f'[bundle]\npath = "{bundle}"\n' if bundle else ""))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log
-        )
-    node = Node(folder, port, process)
-    try:
-        wait_until(lambda: is_listening(port), seconds=60, what="the node's listening")
+    config = CONFIG.format(port=free_port(), pacs_ae=pacs_ae, pacs_port=pacs_port, folder=folder)
+    config += more + (f'[bundle]\npath = "{bundle}"\n' if bundle else "")
+    with node_processes(folder, config, ends_with=ends_with) as node:
         yield node
-    finally:
-        process.terminate()
-        assert process.wait(60) == ends_with, (folder / "log").read_text()[-2000:]
-        wait_until(
-            lambda: not any(map(is_running, node.pids())),
-            seconds=40,
-            what="the end of its processes",
-        )
 
 
 def is_running(pid: int) -> bool:

@@ -19,7 +19,7 @@ from tests.support.bombs import bombs
 from tests.support.heads import ROOT, head_slice
 from tests.support.peers import free_port, pacs, wait_until
 from tests.support.raw_dicom import encoded
-from tests.support.running import Node, running_node
+from tests.support.running import NodeProcesses, running_node
 
 NAME, PATIENT_ID, BIRTH_DATE, ACCESSION = (
     "Quisling^Zaphod",
@@ -82,10 +82,8 @@ def test_no_patient_is_named_anywhere(tmp_path: Path) -> None:
                 what="a failed delivery",
             )
             said = "".join(commands(node))
-    assert {job.state for job in node.ledger.operator.list(limit=200)} >= {
-        JobState.DONE,
-        JobState.REFUSED,
-    }
+            states = {job.state for job in node.ledger.operator.list(limit=200)}
+    assert states >= {JobState.DONE, JobState.REFUSED}
     log = (tmp_path / "node" / "log").read_text()
     assert {json.loads(line)["level"] for line in log.splitlines()} >= {
         "debug",
@@ -99,7 +97,7 @@ def test_no_patient_is_named_anywhere(tmp_path: Path) -> None:
         assert [secret for secret in SECRETS if secret.casefold() in text.casefold()] == [], where
 
 
-def node_log(node: Node) -> str:
+def node_log(node: NodeProcesses) -> str:
     return (node.folder / "log").read_text()
 
 
@@ -156,7 +154,7 @@ def bent(stream: bytes, tag: BaseTag, vr: str, value: bytes) -> bytes:
     )
 
 
-def send(node: Node, data_sets: list[bytes]) -> list[str]:
+def send(node: NodeProcesses, data_sets: list[bytes]) -> list[str]:
     return [
         send_one(Victim(port=node.port), data_set, uid=uid_in(data_set)) for data_set in data_sets
     ]
@@ -169,11 +167,11 @@ def uid_in(data_set: bytes) -> str:
     return data_set[at + 2 : at + 2 + length].decode().strip("\x00 ")
 
 
-def ended(node: Node) -> int:
+def ended(node: NodeProcesses) -> int:
     return sum(job.state in ENDED for job in node.ledger.operator.list(limit=200))
 
 
-def commands(node: Node) -> Iterator[str]:
+def commands(node: NodeProcesses) -> Iterator[str]:
     """The output of the commands that an administrator uses."""
     runner, config = CliRunner(), ["--config", str(node.folder / "config.toml")]
     yield runner.invoke(app, [*config, "jobs", "list"]).output

@@ -85,7 +85,7 @@ def test_a_pacs_that_was_down_gets_the_results_of_one_analysis(tmp_path, phantom
     port = free_port()
     with running_node(tmp_path / "node", port) as node:
         send(phantom, node.port)
-        wait_until(lambda: node.states() == ["DONE"], seconds=120, what="the reading")
+        wait_until(lambda: node.job_states() == ["DONE"], seconds=120, what="the reading")
         wait_until(
             lambda: any(line["event"] == "delivery_postponed" for line in node.log),
             seconds=30,
@@ -132,7 +132,7 @@ def test_kill_9_of_the_receiver_loses_nothing_that_was_acknowledged(tmp_path, ph
         }
         rest = [dataset for dataset in phantom if dataset.SOPInstanceUID not in sender]
         assert len(send(rest, node.port)) == len(rest)
-        wait_until(lambda: node.states() == ["DONE"], seconds=120, what="the reading")
+        wait_until(lambda: node.job_states() == ["DONE"], seconds=120, what="the reading")
         wait_until(lambda: reports(peer.received), what="the SR")
         (job,) = node.ledger.operator.list()
         assert len(node.ledger.operator.instances(job)) == len(phantom)
@@ -145,10 +145,10 @@ def test_kill_9_of_the_analyser_gives_the_same_result_once(tmp_path, phantom):
     """
     with pacs() as peer, running_node(tmp_path / "node", peer.port) as node:
         send(phantom, node.port)
-        wait_until(lambda: node.states() == ["READING"], seconds=60, what="the claim")
+        wait_until(lambda: node.job_states() == ["READING"], seconds=60, what="the claim")
         content_at = node.ledger.operator.list()[0].content_at
         os.kill(node.pid_of("analyse"), signal.SIGKILL)
-        wait_until(lambda: node.states() == ["DONE"], seconds=150, what="the second reading")
+        wait_until(lambda: node.job_states() == ["DONE"], seconds=150, what="the second reading")
         wait_until(lambda: reports(peer.received), what="the SR")
         (job,) = node.ledger.operator.list()
         assert job.attempts == 2
@@ -228,7 +228,7 @@ def test_dcmtk_sends_real_ct_and_orthanc_lists_the_results_in_its_study(tmp_path
                 str(real(folder)),
             ]
             subprocess.run(command, check=True, capture_output=True)
-        wait_until(lambda: node.states() == ["DONE", "DONE"], seconds=240, what="both readings")
+        wait_until(lambda: node.job_states() == ["DONE", "DONE"], seconds=240, what="both readings")
         jobs = node.ledger.operator.list()
         wait_until(
             lambda: (

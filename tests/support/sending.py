@@ -1,46 +1,35 @@
-"""A ledger with finished jobs, the spool with their results, and senders on both; time stands still
-until a test moves it.
-"""
+"""A node with results to send, and its senders."""
 
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ich_node.config.destinations import Destination, DicomDestination
+from ich_node.config.settings import TlsSettings
 from ich_node.deliver.loop import Sender
-from ich_node.ledger import Delivery, DeliveryState, Ledger, open_ledger
-from ich_node.spool import Spool
+from ich_node.network.requestor import TLS_OFF
+from tests.support.node import Node
 from tests.support.results import ROOT, give_results, result_object
-from tests.support.standing_clock import Clock
-
-MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """A ledger with finished jobs, and the spool with their results."""
+@dataclass(kw_only=True)
+class SendingNode(Node):
+    """Its ledger has finished jobs, and its spool their results."""
 
-    ledger: Ledger
-    spool: Spool
-    clock: Clock
-    stop: threading.Event
-
-    def sender(self, *ports: int, owner: str = "sender", **destination: Any) -> Sender:
-        """Sends to the destinations pacs, pacs2 ... on these ports."""
+    def sender(
+        self, *destinations: Destination, owner: str = "sender", tls: TlsSettings = TLS_OFF
+    ) -> Sender:
         return Sender(
             ledger=self.ledger.delivery,
             spool=self.spool,
-            destinations=destinations(*ports, **destination),
+            destinations=destinations,
             ae_title="ICHNODE",
             clock=self.clock,
             owner=owner,
             stop=self.stop,
+            tls=tls,
         )
 
     def finish(
@@ -56,18 +45,9 @@ class Node:
         )
         return [f"{ROOT}{series}.{index + 1}" for index in range(count)]
 
-    def deliveries(self) -> list[Delivery]:
-        return [
-            delivery
-            for job in self.ledger.operator.list()
-            for delivery in self.ledger.operator.deliveries(job.id)
-        ]
 
-    def states(self) -> list[DeliveryState]:
-        return [delivery.state for delivery in self.deliveries()]
-
-
-def destinations(*ports: int, **settings: Any) -> tuple[DicomDestination, ...]:
+def pacs_at(*ports: int, **settings: Any) -> tuple[DicomDestination, ...]:
+    """The destinations pacs, pacs2 ... on these ports."""
     settings.setdefault("ae_title", "PACS")
     names = ["pacs", *(f"pacs{number}" for number in range(2, len(ports) + 1))]
     return tuple(
@@ -102,11 +82,3 @@ def sender_process(folder: Path, destination: Destination) -> subprocess.Popen[b
     """A sender in a process of its own, to be killed; on the ledger and spool of `folder`."""
     arguments = [str(folder), destination.model_dump_json(exclude_unset=True)]
     return subprocess.Popen([sys.executable, "-c", SENDER, *arguments], stderr=subprocess.DEVNULL)
-
-
-@contextmanager
-def open_node(folder: Path) -> Iterator[Node]:
-    """With a new ledger and spool in the folder."""
-    ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
-    yield Node(ledger=ledger, spool=Spool(folder / "spool"), clock=Clock(), stop=threading.Event())
-    ledger.dispose()

@@ -1,20 +1,18 @@
-"""A ledger and a spool with delivered series, and the tasks of maintenance on both; the clock can
-be set, the ticks cannot.
-"""
+"""A node with delivered series, and the tasks of its maintenance."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ich_node.config.settings import SpoolSettings
-from ich_node.ledger import Instance, Job, Ledger, open_ledger
+from ich_node.ledger import Instance, Job
 from ich_node.maintenance import Maintenance, housekeeping
-from ich_node.spool import Spool, Stored
+from ich_node.spool import Stored
+from tests.support.node import Node
 from tests.support.results import give_results, result_object
+from tests.support.standing_clock import Clock
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
@@ -27,29 +25,11 @@ REMOVE_FILES = (
 )
 
 
-@dataclass
-class SettableClock:
-    """`now` advances together with the ticks; `put` sets the clock alone."""
+@dataclass(kw_only=True)
+class MaintainedNode(Node):
+    """With delivered series. Its time begins long before the machine's."""
 
-    now: datetime = BEGAN
-    put_by: timedelta = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def ticks(self) -> float:
-        return (self.now - self.put_by - BEGAN).total_seconds()
-
-    def put(self, by: timedelta) -> None:
-        self.now += by
-        self.put_by += by
-
-
-@dataclass(frozen=True, kw_only=True)
-class House:
-    ledger: Ledger
-    spool: Spool
-    clock: SettableClock
+    clock: Clock = field(default_factory=lambda: Clock(now=BEGAN))
 
     def maintenance(self, *, keep_days: float = 365, **settings: Any) -> Maintenance:
         """settings: of [spool]. By default the disk is never too full."""
@@ -137,11 +117,3 @@ def files_removed(maintenance: Maintenance) -> int:
     """Run what is due; how many files are gone."""
     changed = maintenance.run_due()
     return sum(changed.get(name, 0) for name in REMOVE_FILES)
-
-
-@contextmanager
-def open_house(folder: Path) -> Iterator[House]:
-    """With a new ledger and spool in the folder."""
-    ledger = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
-    yield House(ledger=ledger, spool=Spool(folder / "spool"), clock=SettableClock())
-    ledger.dispose()

@@ -1,0 +1,54 @@
+"""Notifications of every kind, about a patient who may be named to those who ask alone."""
+
+from ich_node.notification import Answer, Identifiers, Notification, RefusedReading
+from tests.support.results import ROOT
+from tests.support.standing_clock import START
+
+WHO = Identifiers(
+    patient_id="MRN-4711-X",
+    issuer_of_patient_id="HOSP",
+    patient_name="Nobodysname^Zuzana^^Dr^Jr",
+    patient_birth_date="19430607",
+    patient_sex="F",
+    accession_number="ACC-0815",
+    placer_order_number="PLACER-77",
+    study_date="20251231",
+    study_time="235900",
+)
+SECRETS = ("MRN-4711", "Nobodysname", "Zuzana", "19430607", "ACC-0815", "PLACER-77", "20251231")
+
+
+def notification(
+    series: int = 1, *, revision: int = 1, positive: bool | None = True, replaces: str | None = None
+) -> Notification:
+    """positive: None = the series was refused."""
+    finding = {True: Answer.SUSPECTED, False: Answer.NOT_FOUND, None: Answer.NOT_ANALYSED}[positive]
+    read = {
+        "series_probability": 0.97 if positive else 0.02,
+        "threshold": 0.5,
+        "lesions": 2 if positive else 0,
+    }
+    return Notification(
+        uid=f"{ROOT}{series}.9{revision}.{finding is Answer.SUSPECTED:d}",
+        replaces=replaces or None,
+        study_instance_uid=f"{ROOT}{series}",
+        series_instance_uid=f"{ROOT}{series}.0",
+        revision=revision,
+        at=START,
+        finding=finding,
+        refused=RefusedReading(reason="bone_kernel", detail="the kernel is 'H60s'")
+        if positive is None
+        else None,
+        slices=36,
+        positive_slices=4 if positive else 0,
+        report_uid=f"{ROOT}{series}.1",
+        bundle_name="phantom-demonstration",
+        bundle_sha256="ab" * 32,
+        software_version="0.1.0",
+        identifiers=WHO,
+        **(read if positive is not None else dict.fromkeys(read)),
+    )
+
+
+def without_secrets(*texts: str) -> bool:
+    return not [secret for secret in SECRETS for text in texts if secret in text]
