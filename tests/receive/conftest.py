@@ -10,12 +10,11 @@ import pytest
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source
 from ich_node.receive import Listener
 from ich_node.spool import Spool
-from tests.support.listening import ListeningNode, StartNode
+from tests.support.listening import CT1, ListeningNode, StartNode
 from tests.support.node import Node, open_node
 from tests.support.standing_clock import Clock
 
 LARGE_OBJECT_WAIT_SECONDS = 0.5
-CT1 = Source(name="ct", ae_title="CT1", hosts=("127.0.0.0/8",))
 
 
 @pytest.fixture

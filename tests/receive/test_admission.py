@@ -35,7 +35,7 @@ from ich_node.receive.admission import (
     identify,
 )
 from tests.support.heads import head_slice
-from tests.support.listening import ListeningNode, StartNode, echo_status, store
+from tests.support.listening import CT1, ListeningNode, StartNode, echo_status, store
 from tests.support.peers import COMPREHENSIVE_3D_SR, CT, SECONDARY_CAPTURE, associated, wait_until
 from tests.support.raw_dicom import answer, associate_rq, connect
 from tests.support.standing_clock import START
@@ -72,8 +72,8 @@ def test_the_allow_list(caller: tuple[str, str, str], verdict: Any) -> None:
 @pytest.mark.parametrize(
     ("association", "sources", "reason"),
     [
-        ({"calling_ae": "STRANGER"}, None, (1, 1, 3)),
-        ({"called_ae": "OTHER"}, None, (1, 1, 7)),
+        ({"calling_ae": "STRANGER"}, (CT1,), (1, 1, 3)),
+        ({"called_ae": "OTHER"}, (CT1,), (1, 1, 7)),
         ({}, (), (1, 1, 3)),
         ({}, (Source(name="ct", ae_title="CT1", hosts=("192.0.2.0/24",)),), (1, 1, 3)),
     ],

@@ -7,10 +7,12 @@ from typing import Any
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from ich_node.config.settings import Source
 from ich_node.receive import Listener
 from tests.support.node import Node
 from tests.support.peers import CT, associated
 
+CT1 = Source(name="ct", ae_title="CT1", hosts=("127.0.0.0/8",))
 EXPLICIT = ((CT, (ExplicitVRLittleEndian,)),)
 
 
