@@ -173,7 +173,9 @@ def test_malformed_files_are_named(data: bytes, sentence: str, tmp_path: Path) -
         assert str(path) in str(refused.value)
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(nifti())[:60]])
+@pytest.mark.parametrize(
+    "data", [b"no gzip", gzip.compress(nifti())[:60]], ids=["no gzip", "cut short"]
+)
 def test_a_damaged_compression_is_named(data: bytes, tmp_path: Path) -> None:
     """What gzip cannot read is asked for again."""
     path = tmp_path / "volume.nii.gz"
