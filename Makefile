@@ -1,4 +1,4 @@
-# Python 3.11+, pip and make are enough: everything is installed into .venv here.
+# You need Python 3.11 or newer, pip and make. Everything is installed into .venv in this folder.
 PYTHON ?= python3
 BIN = .venv/bin
 OUT ?= demo
@@ -6,7 +6,7 @@ WORKERS ?= 2
 RUNS ?= runs/demo
 OHIF ?= 3.13.2
 LEDGER ?= sqlite
-# Spools and ledgers of tests lie in memory where there is room: their syncs cost a third of the time.
+# If memory has enough room, the tests keep their spools and ledgers there: syncs to disk take a third of the time.
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
 .PHONY: install demo test check fix peers viewer-peers viewers validate fuzz peaks attack-peers chaos soak scaling bench bench-gpu train-demo
@@ -18,14 +18,14 @@ install: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[training,plots,test,openvino]"
 	touch $@
 
-demo: install            ## the main job on loopback: a phantom goes in, SR and overlays come back
+demo: install            ## the whole node on loopback: sends a phantom, receives its SR and overlays
 	$(BIN)/ich-node demo --out $(OUT)
 
-test: install            ## what CI runs
+test: install            ## all tests that CI runs
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not viewers"
 	$(BIN)/python -m pytest -m alone
 
-check: install           ## style, types, layers, no circles, names, no verdict on speed in a test; every test can be collected
+check: install           ## style, types, layers, import cycles, class names, no absolute time in a test; collects every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -33,35 +33,35 @@ check: install           ## style, types, layers, no circles, names, no verdict 
 	$(BIN)/python -m tests.project.check_code
 	$(BIN)/python -m pytest --collect-only -qq >/dev/null || $(BIN)/python -m pytest --collect-only -q
 
-validate: install        ## golden studies through every validator that is installed (make peers brings them)
+validate: install        ## checks golden studies with every validator that is installed (make peers installs them)
 	$(BIN)/python -m pytest tests/report/test_golden.py tests/report/test_validators.py
 
-viewers: install         ## the results in real viewers, seen by a browser (make viewer-peers brings them); PICTURES=docs/images keeps the screenshots
+viewers: install         ## shows the results in real viewers with a browser (make viewer-peers installs them); PICTURES=FOLDER keeps screenshots
 	$(if $(PICTURES),ICH_NODE_PICTURES=$(PICTURES)) $(BIN)/python -m pytest -m viewers tests/viewers
 
-fuzz: install            ## 10,000 damaged PDUs and data sets against the listener; CI does 500
+fuzz: install            ## sends 10,000 damaged PDUs and data sets to the listener; CI sends 500
 	ICH_NODE_FUZZ_CASES=5000 $(BIN)/python -m pytest tests/receive/test_fuzz.py -o timeout=7200
 
-peaks: install           ## the detector against scikit-image's on 10,000 random maps and rules; CI does 300
+peaks: install           ## compares the detector with scikit-image's on 10,000 random maps and rules; CI uses 300
 	ICH_NODE_PEAK_CASES=10000 $(BIN)/python -m pytest tests/detection/test_peaks.py -o timeout=7200
 
-attack-peers: install    ## the attacks of the tests against ich-node, storescp and Orthanc: the table of docs/reliability.md
+attack-peers: install    ## runs the attacks of the tests against ich-node, storescp and Orthanc: the table of docs/reliability.md
 	$(BIN)/python -m tests.load.attack_peers
 
-chaos: install           ## kill, fill, cut, refuse and move the clock, seeded; nothing acknowledged may be lost (LEDGER=postgresql)
+chaos: install           ## kills processes, fills the disk, cuts connections, moves the clock; nothing acknowledged may be lost (LEDGER=postgresql)
 	$(BIN)/python -m tests.chaos --series 100 --seed 1 --ledger $(LEDGER)
 
-soak: install            ## 2,000 small series; memory, descriptors, threads, ledger and spool must stay flat
+soak: install            ## sends 2,000 small series; memory, descriptors, threads, ledger and spool must not grow
 	rm -rf $(RUNS)/soak
 	$(BIN)/python -m tests.load.soak --series 2000 --out $(RUNS)/soak
 	$(BIN)/python -m tests.load.soak_picture $(RUNS)/soak/soak.csv docs/images/soak.png
 
-scaling: install         ## several hosts on one PostgreSQL: 500 series done once each, and what limits their number
+scaling: install         ## several hosts on one PostgreSQL: each of 500 series is read once; measures the throughput of ledger and analysers
 	$(BIN)/python -m tests.load.scaling hosts
 	$(BIN)/python -m tests.load.scaling ledger
 	$(BIN)/python -m tests.load.scaling readers --series 100
 
-bench: install           ## side by side in one run, on an idle machine (make peers brings the peers); tables in benchmarks/results
+bench: install           ## compares with other software in one run, on an idle machine (make peers installs the peers); tables in benchmarks/results
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	ICH_NODE_BENCH_THREADS=1 $(BIN)/python -m benchmarks.inference
 	ICH_NODE_BENCH_THREADS=2 $(BIN)/python -m benchmarks.inference
@@ -75,11 +75,11 @@ bench: install           ## side by side in one run, on an idle machine (make pe
 	$(BIN)/python -m benchmarks.series_growth
 	$(BIN)/python -m benchmarks.ledger_growth
 
-bench-gpu: install       ## on a machine with a GPU: the network beside its floor, and how fast it learns
+bench-gpu: install       ## on a machine with a GPU: the network compared with its memory floor, and the rate of training
 	$(BIN)/python -m benchmarks.gpu
 	$(BIN)/python -m benchmarks.training
 
-train-demo: install      ## phantoms: train, tune, evaluate, activate (under 15 minutes on 2 cores)
+train-demo: install      ## trains, tunes, evaluates and activates a model with phantoms (less than 15 minutes on 2 cores)
 	for seed in 901 902 903 904 905 906 907 908 909 910; do $(BIN)/ich-node phantom --out $(RUNS)/studies/$$seed --seed $$seed || exit 1; done
 	test -f $(RUNS)/studies.json || $(BIN)/ich-node train split $(RUNS)/studies --out $(RUNS)/studies.json
 	$(BIN)/ich-node train pool --out $(RUNS)/pool --slices 3072 --seed 1
@@ -90,15 +90,15 @@ train-demo: install      ## phantoms: train, tune, evaluate, activate (under 15 
 	$(BIN)/ich-node evaluate $(RUNS)/studies --split $(RUNS)/studies.json --bundle $(RUNS)/tuned.safetensors --out $(RUNS)/card
 	ICHNODE__DATABASE__URL=sqlite:///$(RUNS)/ledger.db ICHNODE__SPOOL__PATH=$(RUNS)/spool $(BIN)/ich-node model activate $(RUNS)/tuned.safetensors --why train-demo
 
-fix: install
+fix: install             ## fixes style automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-peers:                   ## Debian: the real peers that the tests use where they are present (needs root)
+peers:                   ## Debian: installs the real peers; tests without their peer are skipped (needs root)
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb dcmtk dicom3tools pixelmed-apps postgresql openssl gcc libc6-dev
 
-viewer-peers: install    ## Debian: Chromium, Orthanc's web viewer and OHIF (350 MB), for make viewers (needs root)
+viewer-peers: install    ## Debian: installs Chromium, Orthanc's web viewer and OHIF (350 MB) for make viewers (needs root)
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb orthanc-webviewer chromium $$(command -v npm >/dev/null || echo npm)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[viewers]"
