@@ -1,12 +1,24 @@
 """What the documents say is what the code does."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
+
+import pytest
 
 from ich_node.config.config import Config
 from ich_node.config.load import load_config
 from ich_node.errors import Refusal
 from tests.support import REPOSITORY
+
+# training/LOG.md and benchmarks/results are dated: they name what existed on their day.
+DOCUMENTS = (
+    *(REPOSITORY / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted((REPOSITORY / "docs").glob("*.md")),
+    REPOSITORY / "systemd" / "README.md",
+)
+CODE_FOLDERS = ("ich_node", "training", "benchmarks", "tests")
+CHARACTERS_A_LINE = 140
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -22,16 +34,125 @@ def rows(path: Path) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in body]
 
 
-def named_tests(path: Path) -> set[str]:
-    return set(re.findall(r"`(test_[a-z0-9_]+)`", path.read_text(encoding="utf-8")))
-
-
 def all_tests() -> set[str]:
     return {
         name
         for path in (REPOSITORY / "tests").rglob("test_*.py")
-        for name in re.findall(r"def (test_\w+)", path.read_text())
+        for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
     }
+
+
+def missing_tests(text: str, existing: Collection[str]) -> list[str]:
+    """The tests that a document names and that do not exist. Names of files are not tests."""
+    named = set(re.findall(r"(?<![\w/])(test_[a-z0-9_]+)\b(?!\.py)", text))
+    return sorted(named - set(existing))
+
+
+def words_of_code() -> set[str]:
+    paths = [path for each in CODE_FOLDERS for path in (REPOSITORY / each).rglob("*.py")]
+    return {word for path in paths for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+
+
+def unknown_words(text: str, known: Collection[str]) -> list[str]:
+    """The `snake_case` words of a document that the code does not have: settings, log events,
+    names of tasks and functions.
+    """
+    return sorted(set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", text)) - set(known))
+
+
+def missing_files(text: str) -> list[str]:
+    """The files of the code that a document names and that do not exist. Below a folder of the
+    code, e.g. in the map of CONTRIBUTING, the end of the path is enough.
+    """
+    named = set(re.findall(r"(?<![\w/.])((?:\w+/)*\w+\.(?:py|c|sh))\b", text))
+    return sorted(name for name in named if not _is_end_of_a_path(name))
+
+
+def _is_end_of_a_path(name: str) -> bool:
+    if name.split("/")[0] in CODE_FOLDERS:
+        return (REPOSITORY / name).is_file()
+    return any(next((REPOSITORY / each).rglob(name), None) for each in CODE_FOLDERS)
+
+
+def missing_modules(text: str) -> list[str]:
+    """The modules that a document names, alone or after `python -m`, and that do not exist."""
+    named = set(re.findall(r"(?:`|-m )((?:benchmarks|tests|training)(?:\.[a-z_]+)+)[`\s]", text))
+    paths = {name: REPOSITORY / name.replace(".", "/") for name in named}
+    return sorted(
+        name
+        for name, path in paths.items()
+        if not path.with_suffix(".py").is_file() and not path.is_dir()
+    )
+
+
+def missing_links(document: Path, text: str) -> list[str]:
+    """The relative links of a document whose file, or heading in that file, does not exist."""
+    return sorted(
+        link
+        for link in set(re.findall(r"\]\((?!https?:)([^)\s]+)\)", text))
+        if not _leads_somewhere(document, link)
+    )
+
+
+def _leads_somewhere(document: Path, link: str) -> bool:
+    file, _, heading = link.partition("#")
+    target = document.parent / file if file else document
+    return target.exists() and (not heading or heading in headings(target))
+
+
+def headings(document: Path) -> set[str]:
+    """The anchors that GitHub makes of a document's headings."""
+    lines = document.read_text(encoding="utf-8").splitlines()
+    titles = [line.lstrip("#").strip().lower() for line in lines if line.startswith("#")]
+    return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
+
+
+def long_lines(text: str) -> list[int]:
+    """The numbers of the lines of prose that are too long. Tables and code blocks may be longer."""
+    in_code = False
+    numbers = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        in_code ^= line.startswith("```")
+        if len(line) > CHARACTERS_A_LINE and not in_code and not line.lstrip().startswith("|"):
+            numbers.append(number)
+    return numbers
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_what_a_document_names_exists(document: Path) -> None:
+    """Tests, files and modules of the code, and relative links."""
+    text = document.read_text(encoding="utf-8")
+    assert missing_tests(text, all_tests()) == []
+    assert missing_files(text) == []
+    assert missing_modules(text) == []
+    assert missing_links(document, text) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_a_document_has_no_long_lines(document: Path) -> None:
+    """So that a change of a sentence is a short diff."""
+    assert long_lines(document.read_text(encoding="utf-8")) == []
+
+
+def test_every_name_of_the_code_that_a_document_has_is_in_the_code() -> None:
+    """The changelog may also have names that are gone."""
+    words = words_of_code()
+    for document in DOCUMENTS:
+        if document.name != "CHANGELOG.md":
+            assert unknown_words(document.read_text(encoding="utf-8"), words) == [], document
+
+
+def test_the_checks_find_what_is_missing() -> None:
+    """A name that does not exist is found, in each of the forms in which documents name things."""
+    assert missing_tests("`test_gone`, tests/gone/test_gone.py", {"test_here"}) == ["test_gone"]
+    assert unknown_words("`job_failed` `gone_word` `ich`", {"job_failed"}) == ["gone_word"]
+    assert missing_files("`ich_node/gone.py`, `ich_node/errors.py`") == ["ich_node/gone.py"]
+    assert missing_files("analyse/loop.py, deliver/gone.py") == ["deliver/gone.py"]
+    assert missing_modules("`python -m benchmarks.gone`, `tests.chaos`") == ["benchmarks.gone"]
+    readme = REPOSITORY / "README.md"
+    links = "[a](docs/gone.md) [b](docs/performance.md#gone) [c](docs/performance.md#receiving)"
+    assert missing_links(readme, links) == ["docs/gone.md", "docs/performance.md#gone"]
+    assert long_lines("x" * 141 + "\n```\n" + "x" * 141 + "\n```\n| " + "x" * 141) == [1]
 
 
 def test_every_refusal_has_its_row_and_every_row_its_test():
@@ -41,7 +162,6 @@ def test_every_refusal_has_its_row_and_every_row_its_test():
         refusal.reason for refusal in Refusal.__subclasses__()
     )
     assert all("`test_" in row[-1] for row in table)
-    assert named_tests(REPOSITORY / "docs" / "refusals.md") <= all_tests()
 
 
 def test_every_c_store_status_has_its_test():
@@ -49,7 +169,6 @@ def test_every_c_store_status_has_its_test():
     table = rows(REPOSITORY / "docs" / "c-store-status.md")
     assert table
     assert all("`test_" in " ".join(row) for row in table)
-    assert named_tests(REPOSITORY / "docs" / "c-store-status.md") <= all_tests()
 
 
 def test_config_toml_is_the_defaults():
