@@ -186,3 +186,27 @@ def test_config_toml_names_every_setting():
             assert all(f"{name} = " in text for name in model.model_fields)
         else:
             assert f"[[{section}]]" in text
+
+
+def test_the_walk_of_the_readme_follows_the_map_of_contributing():
+    """The rooms in their order; every other name is a class, or a word of the glossary."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    contributing = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    walk = readme.split("## The walk")[1].split("Names in `code`")[0]
+    rooms = re.findall(r"^├── (\w+)\S*\s+\d+ ", contributing, re.MULTILINE)
+    assert rooms
+    assert re.findall(r"`(\w+)`", walk) == rooms
+    code = "\n".join(path.read_text() for path in (REPOSITORY / "ich_node").rglob("*.py"))
+    known = {*re.findall(r"^class (\w+)", code, re.MULTILINE), *glossary(contributing)}
+    names = re.findall(r"\*\*(\w+)\*\*", walk)
+    assert names
+    assert [name for name in names if not {name, name.removesuffix("s")} & known] == []
+
+
+def glossary(contributing: str) -> set[str]:
+    table = contributing.split("## Glossary")[1]
+    return {
+        word
+        for row in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)
+        for word in re.split(r",\s*", row)
+    }
