@@ -1,4 +1,4 @@
-"""Notifications of every kind, about a patient who may be named to those who ask alone."""
+"""Notifications of every kind, with identifiers that only some receivers may get."""
 
 from ich_node.notification import Answer, Identifiers, Notification, RefusedReading
 from tests.support.results import ROOT

@@ -55,7 +55,7 @@ def web_receiver(*, context: ssl.SSLContext | None = None) -> Iterator[WebReceiv
         do_GET = do_POST
 
         def log_message(self, *_: Any) -> None:
-            """A test does not chatter."""
+            """Requests are not logged."""
 
         def handle(self) -> None:
             try:
@@ -67,7 +67,7 @@ def web_receiver(*, context: ssl.SSLContext | None = None) -> Iterator[WebReceiv
     server.daemon_threads = False
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        server.handle_error = lambda *_: None  # a caller that does not trust us
+        server.handle_error = lambda *_: None  # a caller that refuses our certificate
     receiver.url = f"http{'s' if context else ''}://127.0.0.1:{server.server_address[1]}/hook"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
