@@ -77,7 +77,8 @@ def served_inputs(bundle: Bundle, labelled: LabelledSeries) -> dict[str, np.ndar
     given: list[torch.Tensor] = []
     engine.network.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].clone()))
     reading = detector.read(load(labelled))
-    images = torch.cat(given).numpy()
+    # the last batch is filled up with a repeated slice
+    images = torch.cat(given).numpy()[: len(reading.maps)]
     return {map_.sop_instance_uid: image for map_, image in zip(reading.maps, images, strict=True)}
 
 
