@@ -66,14 +66,6 @@ class OperatorLedger:
         with self._database.read() as connection:
             return events_of(connection, job_id)
 
-    def counts(self) -> dict[JobState, int]:
-        """How many jobs are in each state; every state is there."""
-        with self._database.read() as connection:
-            rows = connection.execute(
-                sa.select(jobs.c.state, sa.func.count()).group_by(jobs.c.state)
-            ).all()
-        return dict.fromkeys(JobState, 0) | dict(rows)
-
     def retry(self, job_id: int, *, now: datetime) -> None:
         """Read a failed, refused or cancelled job again, or deliver again what could not be
         delivered. Raises ConfigError if there is neither.
