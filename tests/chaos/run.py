@@ -139,7 +139,7 @@ class Chaos:
             "objects acknowledged": len(modalities.acknowledged),
             "results kept": {peer.ae_title: len(peer.kept) for peer in peers},
             "seconds": round(time.monotonic() - began),
-            "troubles": dict(sorted((troubles.figures + modalities.figures + faults).items())),
+            "troubles": dict(sorted({**troubles.figures, **modalities.figures, **faults}.items())),
             "ledger": dict(sorted(events.items())),
             "peak memory, MB": dict(sorted(memory.peaks.items())),
             "wrong": len(wrong),
