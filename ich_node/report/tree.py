@@ -5,14 +5,14 @@ Where highdicom's templates say what we need, they are used (`report/observer.py
 TID 1002, 1004 and 4019. Each is built once for a document. The rest of the
 tree is ours, because of what highdicom 0.28 says or costs. Compared node by node on the golden
 studies; times are medians of CPU time for 20 positive slices with one finding each, built and
-encoded, on two shared cores (`python -m benchmarks.report`):
+encoded, on an idle core of an AMD EPYC (`python -m benchmarks.report`):
 
 - Measurement groups (TID 1501, 1410, 300): the tree is the same node by node, apart from two
   additions, a purpose of reference for each image below a coordinate and a Floating Point Value
-  beside each Numeric Value. The 41 groups take 368 ms instead of 105. With the constant parts
-  shared and their codes encoded once, as here, they still take twice as long (206 ms).
+  beside each Numeric Value. The 41 groups take 333 ms instead of 97. With the constant parts
+  shared and their codes encoded once, as here, they still take about twice as long as ours.
 - Image library (TID 1600 to 1604): highdicom repeats all descriptors in each image: 308 items and
-  68 kB instead of 87 items and 18 kB, and takes 313 ms instead of 26. It raises AttributeError for
+  68 kB instead of 87 items and 18 kB, and takes 289 ms instead of 24. It raises AttributeError for
   an image without Slice Thickness.
 - Root (TID 1500): `MeasurementReport` accepts highdicom's own groups only, and has no parameter for
   Qualitative Evaluations, where the comments are.
