@@ -25,7 +25,9 @@ def are_prominent(
     row_N, column_N: pixels with nothing higher within apart_px (Chebyshev).
     """
     prominent_YX = likelihood_YX == likelihood_YX.max()  # nothing is higher
-    prominent_YX[row_N, column_N] |= _moated(likelihood_YX, row_N, column_N, prominence, apart_px)
+    prominent_YX[row_N, column_N] |= _are_surrounded_by_lower(
+        likelihood_YX, row_N, column_N, prominence, apart_px
+    )
     known_YX = prominent_YX.copy()
     for place in np.flatnonzero(~known_YX[row_N, column_N]).tolist():
         row, column = int(row_N[place]), int(column_N[place])
@@ -43,7 +45,7 @@ def are_prominent(
     return prominent_N
 
 
-def _moated(
+def _are_surrounded_by_lower(
     likelihood_YX: NDArray[np.float32],
     row_N: NDArray[np.intp],
     column_N: NDArray[np.intp],

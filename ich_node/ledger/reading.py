@@ -1,117 +1,29 @@
 """The analyser's part of the ledger: claim a job, keep its lease, record what became of it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from ich_node.ledger.changes import Changes
+from ich_node.ledger.claims import (
+    CLAIMS,
+    NO_LEASE,
+    PATIENCE,
+    READY_IN_LANES,
+    WHOSE_TURN,
+    claim_times,
+    fail_crashed,
+)
 from ich_node.ledger.database import Database
 from ich_node.ledger.instances import instances_of
 from ich_node.ledger.journal import events_of, note
+from ich_node.ledger.owed import is_known, owe_all
 from ich_node.ledger.previews import PreviewLedger
 from ich_node.ledger.rows import Instance, Job, JobEvent, LeaseLost, Result
-from ich_node.ledger.states import DeliveryState, JobState, Lane
+from ich_node.ledger.states import JobState, Lane
 from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results
-from ich_node.notification import KIND as NOTIFICATION
-
-CRASHED = "crashed"
-# A large series lets ordinary ones pass for this long; then it is served before them.
-PATIENCE = timedelta(minutes=1)
-NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
-_other = jobs.alias("other")
-SERIES_IS_BEING_READ = (
-    sa.select(_other.c.id)
-    .where(
-        _other.c.series_instance_uid == jobs.c.series_instance_uid,
-        _other.c.study_instance_uid == jobs.c.study_instance_uid,
-        _other.c.state == JobState.READING,
-        _other.c.id != jobs.c.id,
-    )
-    .exists()
-)
-
-
-# The statements are constants: an idle analyser asks several times a second, and building a
-# statement costs more than executing it.
-NOW, LONG_AGO = (sa.bindparam(name, type_=jobs.c.ready_at.type) for name in ("now", "long_ago"))
-
-
-def _ready(lane: Lane, since: sa.BindParameter[datetime] = NOW) -> sa.ColumnElement[bool]:
-    return sa.and_(jobs.c.state == JobState.WAITING, jobs.c.lane == lane, jobs.c.ready_at <= since)
-
-
-# The order in which jobs are served: first those whose analyser is gone. Each turn is one range of
-# an index.
-TURNS = (
-    sa.and_(jobs.c.state == JobState.READING, jobs.c.lease_until <= NOW),
-    _ready(Lane.URGENT),
-    _ready(Lane.SUSPECTED),
-    _ready(Lane.LARGE, since=LONG_AGO),
-    _ready(Lane.ORDINARY),
-    _ready(Lane.LARGE),
-)
-WHOSE_TURN = sa.select(
-    sa.case(
-        *(
-            (sa.select(jobs.c.id).where(turn, ~SERIES_IS_BEING_READ).exists(), sa.literal(number))
-            for number, turn in enumerate(TURNS)
-        ),
-        else_=None,
-    )
-)
-"""The number of the first turn that has a job to read; NULL if none has."""
-
-READY_IN_LANES = (
-    sa.select(jobs.c.id)
-    .where(
-        jobs.c.state == JobState.WAITING,
-        jobs.c.lane.in_(sa.bindparam("lanes", expanding=True)),
-        jobs.c.ready_at <= NOW,
-        ~SERIES_IS_BEING_READ,
-    )
-    .limit(1)
-)
-
-
-def _longest_ready(turn: sa.ColumnElement[bool]) -> sa.Select[int]:
-    return (
-        sa.select(jobs.c.id)
-        .where(turn, ~SERIES_IS_BEING_READ)
-        .order_by(jobs.c.ready_at, jobs.c.id)
-        .limit(1)
-    )
-
-
-def _claim(turn: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
-    """One statement for both databases: for SQLite, which locks the whole database, SQLAlchemy
-    leaves SKIP LOCKED out.
-    """
-    return (
-        sa.update(jobs)
-        .where(
-            jobs.c.id == _longest_ready(turn).with_for_update(skip_locked=True).scalar_subquery()
-        )
-        .values(
-            state=JobState.READING,
-            attempts=jobs.c.attempts + 1,
-            max_attempts=sa.bindparam("most_attempts"),
-            content_at=sa.func.coalesce(jobs.c.content_at, NOW),
-            lease_owner=sa.bindparam("owner"),
-            lease_until=sa.bindparam("until", type_=jobs.c.lease_until.type),
-        )
-        .returning(*columns_of(Job, jobs))
-    )
-
-
-CLAIMS = tuple(_claim(turn) for turn in TURNS)
-
-
-def _at(now: datetime) -> dict[str, Any]:
-    return {"now": now, "long_ago": now - PATIENCE}
 
 
 class AnalyserLedger:
@@ -143,12 +55,12 @@ class AnalyserLedger:
             return None
         try:
             with self._database.write() as connection:
-                _fail_crashed(connection, now, max_attempts)
-                turn = connection.execute(WHOSE_TURN, _at(now)).scalar()
+                fail_crashed(connection, now, max_attempts)
+                turn = connection.execute(WHOSE_TURN, claim_times(now)).scalar()
                 if turn is None:
                     return None
                 held = {"owner": owner, "until": now + lease, "most_attempts": max_attempts}
-                claimed = as_values(Job, connection.execute(CLAIMS[turn], _at(now) | held))
+                claimed = as_values(Job, connection.execute(CLAIMS[turn], claim_times(now) | held))
                 for job in claimed:
                     note(
                         connection,
@@ -178,7 +90,7 @@ class AnalyserLedger:
     def is_any_ready(self, *, now: datetime) -> bool:
         """Whether a claim would find a job."""
         with self._database.read() as connection:
-            return connection.execute(WHOSE_TURN, _at(now)).scalar() is not None
+            return connection.execute(WHOSE_TURN, claim_times(now)).scalar() is not None
 
     def instances(self, job: Job) -> list[Instance]:
         """The newest version of each object that this revision of the series covers."""
@@ -240,14 +152,14 @@ class AnalyserLedger:
             _update_held(
                 connection, job, state=JobState.DONE, reason=None, detail=None, **answer, **NO_LEASE
             )
-            for result in results:
-                _owe(
-                    connection,
-                    job_id=job.id,
-                    result=result,
-                    destinations=notify if result.kind == NOTIFICATION else destinations,
-                    now=now,
-                )
+            owe_all(
+                connection,
+                results,
+                job_id=job.id,
+                destinations=destinations,
+                notify=notify,
+                now=now,
+            )
             names = ", ".join([*destinations, *notify]) or "no destination"
             note(
                 connection,
@@ -278,15 +190,14 @@ class AnalyserLedger:
             _update_held(
                 connection, job, state=JobState.REFUSED, reason=reason, detail=detail, **NO_LEASE
             )
-            for result in results:
-                if not _is_known(connection, result):
-                    _owe(
-                        connection,
-                        job_id=job.id,
-                        result=result,
-                        destinations=notify if result.kind == NOTIFICATION else destinations,
-                        now=now,
-                    )
+            owe_all(
+                connection,
+                (result for result in results if not is_known(connection, result)),
+                job_id=job.id,
+                destinations=destinations,
+                notify=notify,
+                now=now,
+            )
             note(connection, job_id=job.id, at=now, event="refused", detail=f"{reason}: {detail}")
 
     def previous_result(self, job: Job, kind: str) -> Result | None:
@@ -347,33 +258,6 @@ def _earlier_revision(job: Job) -> sa.ColumnElement[bool]:
     )
 
 
-def _fail_crashed(connection: sa.Connection, now: datetime, max_attempts: int) -> None:
-    """Jobs whose analyser crashed, or hung until the lease ran out, in every allowed attempt."""
-    crashed = connection.execute(
-        sa.update(jobs)
-        .where(
-            jobs.c.state == JobState.READING,
-            jobs.c.lease_until <= now,
-            jobs.c.attempts >= max_attempts,
-        )
-        .values(
-            state=JobState.FAILED,
-            reason=CRASHED,
-            detail="the analyser crashed or hung on every attempt",
-            **NO_LEASE,
-        )
-        .returning(jobs.c.id, jobs.c.attempts)
-    ).all()
-    for row in crashed:
-        note(
-            connection,
-            job_id=row.id,
-            at=now,
-            event="failed",
-            detail=f"{CRASHED} {row.attempts} times",
-        )
-
-
 def _update_held(connection: sa.Connection, job: Job, **values: Any) -> Job:
     """Owner and number of attempts identify one claim. A process whose lease was taken over no
     longer matches, and changes nothing.
@@ -393,35 +277,3 @@ def _update_held(connection: sa.Connection, job: Job, **values: Any) -> Job:
     if not updated:
         raise LeaseLost(f"job {job.id} is no longer held by {job.lease_owner}")
     return updated[0]
-
-
-def _is_known(connection: sa.Connection, result: Result) -> bool:
-    return (
-        connection.execute(sa.select(results.c.id).where(results.c.sha256 == result.sha256)).first()
-        is not None
-    )
-
-
-def _owe(
-    connection: sa.Connection,
-    *,
-    job_id: int,
-    result: Result,
-    destinations: Sequence[str],
-    now: datetime,
-) -> None:
-    result_id = connection.execute(
-        sa.insert(results).values(job_id=job_id, **asdict(result)).returning(results.c.id)
-    ).scalar_one()
-    for destination in destinations:
-        connection.execute(
-            sa.insert(deliveries).values(
-                job_id=job_id,
-                result_id=result_id,
-                destination=destination,
-                state=DeliveryState.PENDING,
-                attempts=0,
-                next_at=now,
-                first_at=now,
-            )
-        )

@@ -59,7 +59,7 @@ def decode(dataset: Dataset, frame: bytes, announced: CodestreamSize | None) -> 
 
 
 def _fills_16_bits(dataset: Dataset) -> bool:
-    """What nearly all CT is: one sample a pixel in 16 bits, and no byte besides."""
+    """One sample per pixel in 16 bits and no other byte, as in nearly every CT image."""
     return (
         _is_grey(dataset)
         and integer_of(dataset, "BitsAllocated", 0) == 16

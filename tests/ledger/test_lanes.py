@@ -3,7 +3,7 @@
 import pytest
 
 from ich_node.ledger import Lane
-from ich_node.ledger.reading import PATIENCE
+from ich_node.ledger.claims import PATIENCE
 from ich_node.ledger.receiving import MOST_ORDINARY_OBJECTS
 from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish
 

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from benchmarks.ledger_growth import fill
 from ich_node.ledger import open_ledger
+from ich_node.ledger.claims import TURNS, WHOSE_TURN, _longest_ready, claim_times
 from ich_node.ledger.delivery import _due, _urgent_first
 from ich_node.ledger.previews import GROWN
-from ich_node.ledger.reading import TURNS, WHOSE_TURN, _at, _longest_ready
 from ich_node.ledger.retention import ENDED, _prunable, _sweepable
 from ich_node.ledger.tables import deliveries
 from tests.ledger.conftest import BACKENDS
@@ -19,8 +19,8 @@ from tests.support.ledger_examples import T0, add, claim, finish
 
 ENDED_JOBS = 3_000
 QUERIES: dict[str, Callable[[datetime], Any]] = {
-    "whose turn": lambda now: WHOSE_TURN.params(_at(now)),
-    "claim": lambda now: _longest_ready(TURNS[4]).params(_at(now)),
+    "whose turn": lambda now: WHOSE_TURN.params(claim_times(now)),
+    "claim": lambda now: _longest_ready(TURNS[4]).params(claim_times(now)),
     "a preview": lambda now: GROWN.params(now=now),
     "due deliveries": lambda now: (
         _due(deliveries.c.id, first=_urgent_first({})).limit(1).params(now=now)

@@ -47,20 +47,16 @@ def test_a_run_leaves_a_bundle_that_says_how_it_was_made(trained):
     assert (trained / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+def start_from(bundle: Path, *options: str, call, pools, out: Path):
+    """`train run` with this bundle's weights as its start."""
+    pool, validation = pools
+    data = (pool, "--validation", validation, "--out", out)
+    return call("train", "run", *data, "--start", bundle, *options, *SHORT)
+
+
 def test_a_bundle_is_a_warm_start(call, pools, trained, tmp_path):
     """One flag; the new bundle names the old one."""
-    answer = call(
-        "train",
-        "run",
-        pools[0],
-        "--validation",
-        pools[1],
-        "--out",
-        tmp_path,
-        "--start",
-        trained / "bundle.safetensors",
-        *SHORT,
-    )
+    answer = start_from(trained / "bundle.safetensors", call=call, pools=pools, out=tmp_path)
     assert answer.exit_code == 0, answer.output
     parent, child = bundle_in(trained), bundle_in(tmp_path)
     assert child.card.provenance.details["start"]["sha256"] == parent.sha256
@@ -69,21 +65,14 @@ def test_a_bundle_is_a_warm_start(call, pools, trained, tmp_path):
 
 def test_another_network_is_no_warm_start(call, pools, trained, tmp_path):
     """The sentence says which networks they are."""
-    start = trained / "bundle.safetensors"
     with pytest.raises(BundleError, match="give a bundle of that preset and head"):
-        call(
-            "train",
-            "run",
-            pools[0],
-            "--validation",
-            pools[1],
-            "--out",
-            tmp_path,
-            "--start",
-            start,
+        start_from(
+            trained / "bundle.safetensors",
             "--head",
             "attention",
-            *SHORT,
+            call=call,
+            pools=pools,
+            out=tmp_path,
         )
 
 
