@@ -2,6 +2,7 @@
 the planted bleeds.
 """
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +27,8 @@ NEAR_PX = 12.0  # from a planted box; a mark within 5 to 6 mm counts as a hit
 START_SECONDS = 60.0
 ANSWER_SECONDS = 100.0
 STOP_SECONDS = 40.0
-CONFIG = """# Written by `ich-node demo`; everything that is not here is at its default.
+WRITTEN_BY = "# Written by `ich-node demo`"
+CONFIG = """{written_by}; everything that is not here is at its default.
 [scp]
 bind_address = "{host}"
 port = {port}
@@ -84,8 +86,10 @@ class DemoResult:
 def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
     """Run the node with its defaults in a folder of its own. tell is called with one line a step.
 
-    Raises DemoError if the results do not arrive.
+    What an earlier demonstration left in the folder is removed. Raises DemoError if the results do
+    not arrive.
     """
+    _remove_earlier(out)
     tell(f"a phantom with bleeds, seed {seed}")
     study = _study_with_bleeds(seed)
     study.write(out / "phantom")
@@ -99,9 +103,9 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
             try:
                 _wait_for(
                     lambda: pacs.answers(port, called_ae="ICHNODE"),
-                    START_SECONDS,
-                    node,
-                    "the node does not listen",
+                    seconds=START_SECONDS,
+                    node=node,
+                    otherwise=f"the node does not listen; its log is {log.name}",
                 )
                 tell(
                     f"the node listens on {LOOPBACK}:{port}; the PACS stand-in sends"
@@ -110,11 +114,27 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
                 began = time.monotonic()
                 pacs.send(study.datasets(), port=port, called_ae="ICHNODE")
                 tell("all acknowledged; waiting for the reading")
-                _wait_for(lambda: _has_sr(pacs), ANSWER_SECONDS, node, "no SR came back")
+                _wait_for(
+                    lambda: _has_sr(pacs),
+                    seconds=ANSWER_SECONDS,
+                    node=node,
+                    otherwise=f"no SR came back; the node's log is {log.name}",
+                )
                 seconds = time.monotonic() - began
             finally:
                 _stop(node)
     return _compare(study, pacs.arrived, out, seconds)
+
+
+def _remove_earlier(out: Path) -> None:
+    """The ledger of an earlier demonstration knows the objects of the phantom, and the node would
+    not read them again. A folder that `ich-node demo` did not write is left alone.
+    """
+    config = out / "node" / "config.toml"
+    if config.is_file() and config.read_text(encoding="utf-8").startswith(WRITTEN_BY):
+        for folder in ("node", "phantom", "received"):
+            if (out / folder).is_dir():
+                shutil.rmtree(out / folder)
 
 
 def _study_with_bleeds(seed: int) -> PhantomStudy:
@@ -129,6 +149,7 @@ def _write_config(folder: Path, pacs: PacsStandIn) -> Path:
         port = free.getsockname()[1]
     config = folder / "config.toml"
     text = CONFIG.format(
+        written_by=WRITTEN_BY,
         host=LOOPBACK,
         port=port,
         pacs_ae=pacs.ae_title,
@@ -140,18 +161,18 @@ def _write_config(folder: Path, pacs: PacsStandIn) -> Path:
 
 
 def _wait_for(
-    condition: Callable[[], bool], seconds: float, node: subprocess.Popen[bytes], otherwise: str
+    condition: Callable[[], bool],
+    *,
+    seconds: float,
+    node: subprocess.Popen[bytes],
+    otherwise: str,
 ) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if node.poll() is not None:
-            raise DemoError(
-                f"the node ended with status {node.returncode}; its log lies in node/log.jsonl"
-            )
+            raise DemoError(f"the node ended with status {node.returncode}: {otherwise}")
         if time.monotonic() > deadline:
-            raise DemoError(
-                f"{otherwise} within {seconds:.0f} s; the node's log lies in node/log.jsonl"
-            )
+            raise DemoError(f"after {seconds:.0f} s {otherwise}")
         time.sleep(0.2)
 
 
