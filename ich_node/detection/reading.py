@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ich_node.answer import Answer
 from ich_node.detection.network_input import PixelGrid
-from ich_node.series.series import LeftOut
+from ich_node.series.series import LeftOut, Missing, SeriesWarning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,9 @@ class BundleId:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """The answer for one Series. engine: the name of what ran the network."""
+    """The answer for one Series. engine: the name of what ran the network. missing, warnings: as
+    in the Series.
+    """
 
     study_instance_uid: str
     series_instance_uid: str
@@ -64,6 +67,8 @@ class Reading:
     threshold: float
     slices: tuple[SliceReading, ...]
     left_out: tuple[LeftOut, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    warnings: tuple[SeriesWarning, ...] = ()
     engine: str = ""
     metal_slices: int = 0
     shift_hu: float = 0.0  # was added to every HU before the network
@@ -72,3 +77,10 @@ class Reading:
     @property
     def positive(self) -> bool:
         return self.series_probability >= self.threshold
+
+    @property
+    def answer(self) -> Answer:
+        """Never ABSENT unless the whole head was read."""
+        if self.positive:
+            return Answer.PRESENT
+        return Answer.UNDETERMINED if self.missing else Answer.ABSENT

@@ -80,6 +80,8 @@ class Detector:
             threshold=self.bundle.operating_point.threshold,
             slices=tuple(readings[slice_.sop_instance_uid] for slice_ in series.slices),
             left_out=series.left_out,
+            missing=series.missing,
+            warnings=series.warnings,
             engine=self._engine.name,
             metal_slices=series.metal_slices,
             shift_hu=shift_hu,

@@ -29,14 +29,14 @@ MOST_SERIES_PIXELS = 1 << 29
 class Selection:
     """The objects of a series that are read (kept, ordered by position), and those that are not.
 
-    left_out: (SOPInstanceUID, reason). contrast_hint: words about contrast agent that only the
+    left_out: (SOPInstanceUID, kind, reason). contrast_hint: words about contrast agent that only the
     pixels can confirm; '' if there are none.
     """
 
     study_instance_uid: str
     series_instance_uid: str
     kept: tuple[Kept, ...]
-    left_out: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str, str], ...]
     contrast_hint: str
 
 
@@ -95,11 +95,13 @@ def _distinct(datasets: Sequence[Dataset]) -> list[Dataset]:
     return list({uid_of(dataset, "SOPInstanceUID"): dataset for dataset in datasets}.values())
 
 
-def _without_localizers(datasets: Sequence[Dataset]) -> tuple[list[Dataset], list[tuple[str, str]]]:
+def _without_localizers(
+    datasets: Sequence[Dataset],
+) -> tuple[list[Dataset], list[tuple[str, str, str]]]:
     images, left_out = [], []
     for dataset in datasets:
         if "LOCALIZER" in values_of(dataset, "ImageType"):
-            left_out.append((uid_of(dataset, "SOPInstanceUID"), "localizer"))
+            left_out.append((uid_of(dataset, "SOPInstanceUID"), "localizer", "localizer"))
         else:
             images.append(dataset)
     if not images:

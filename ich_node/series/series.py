@@ -4,6 +4,7 @@ why; or a named Refusal.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,22 +37,61 @@ class Slice:
     position_mm: float
     frame_of_reference_uid: str | None = None
     instance_number: int | None = None
+    # of a multi-frame object, 1-based
+    frame_number: int | None = None
+    # 0-based: a series may hold several acquisitions, which are read side by side
+    stack: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """An object of the series that was not read, with the reason in words."""
+    """An object of the series that was not read. kind: a word for programs; reason: in words."""
 
     sop_instance_uid: str
+    kind: str
     reason: str
+    instance_number: int | None = None
+    frame_number: int | None = None
+    position_mm: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesWarning:
+    """What a reader of the answer must know. kind: a word for programs; detail: a sentence."""
+
+    kind: str
+    detail: str
+
+
+MissingPart = Literal["hole", "base", "vertex", "unread", "transfer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """A part of the head that was not read, so that its absence of blood is not known.
+
+    part: 'hole' between two slices; 'base' or 'vertex', below or above all slices; 'unread', an
+    object that could not be read; 'transfer', the sender broke off. from_mm, to_mm: positions
+    along the slice normal, None where nobody knows. slices: how many are missing at the local
+    distance of the slices, None if unknown. instance_numbers: of the slices on either side, or of
+    the unread objects.
+    """
+
+    part: MissingPart
+    detail: str
+    from_mm: float | None = None
+    to_mm: float | None = None
+    slices: int | None = None
+    instance_numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Slices ordered by position along their common normal (feet to head for a supine head-first
-    patient).
+    """Slices ordered by stack, then by position along their common normal (feet to head for a
+    supine head-first patient).
 
-    metal_slices: how many of them show brain and metal.
+    metal_slices: how many of them show brain and metal. missing: empty if the whole head, from
+    the skull base to the vertex, is in the slices.
     """
 
     study_instance_uid: str
@@ -60,6 +100,8 @@ class Series:
     left_out: tuple[LeftOut, ...] = ()
     tilt_deg: float = 0.0
     metal_slices: int = 0
+    missing: tuple[Missing, ...] = ()
+    warnings: tuple[SeriesWarning, ...] = ()
 
 
 def read_series(
@@ -88,7 +130,8 @@ def read_series(
         series_instance_uid=selection.series_instance_uid,
         slices=slices,
         left_out=tuple(
-            LeftOut(sop_instance_uid=uid, reason=reason) for uid, reason in selection.left_out
+            LeftOut(sop_instance_uid=uid, kind=kind, reason=reason)
+            for uid, kind, reason in selection.left_out
         ),
         tilt_deg=tilt_degrees(slices[0].image_orientation),
         metal_slices=sum(shows_metal(slice_.hu_YX, slice_.pixel_spacing_mm) for slice_ in slices),

@@ -92,7 +92,7 @@ def order_of(item: Kept) -> tuple[float, bool, float, str]:
     return round(item.position_mm, 3), item.is_copy, number, item.sop_instance_uid
 
 
-def one_orientation(items: Sequence[Kept]) -> tuple[list[Kept], list[tuple[str, str]]]:
+def one_orientation(items: Sequence[Kept]) -> tuple[list[Kept], list[tuple[str, str, str]]]:
     """The axial stack, and what is left out of it with the reason: a few objects of another
     orientation are localizers that do not say so. Raises NotAxial or MixedOrientations.
     """
@@ -118,7 +118,8 @@ def one_orientation(items: Sequence[Kept]) -> tuple[list[Kept], list[tuple[str, 
             "send each as its own series"
         )
     return main, [
-        (item.sop_instance_uid, "not axial, in an axial series (localizer)") for item in others
+        (item.sop_instance_uid, "not_axial", "not axial, in an axial series (localizer)")
+        for item in others
     ]
 
 
@@ -128,7 +129,7 @@ def _same_orientation(a: Kept, b: Kept) -> bool:
     return row > SAME_DIRECTION and column > SAME_DIRECTION
 
 
-def without_doubles(stack: Sequence[Kept]) -> tuple[list[Kept], list[tuple[str, str]]]:
+def without_doubles(stack: Sequence[Kept]) -> tuple[list[Kept], list[tuple[str, str, str]]]:
     """One object for each position, and what is left out with the reason. Positions are measured
     along the normal of the first slice: a tiny jitter of the normals must not reorder a stack.
     """
@@ -142,10 +143,11 @@ def without_doubles(stack: Sequence[Kept]) -> tuple[list[Kept], list[tuple[str, 
         key=order_of,
     )
     kept: list[Kept] = []
-    doubles: list[tuple[str, str]] = []
+    doubles: list[tuple[str, str, str]] = []
     for item in ordered:
         if kept and item.position_mm - kept[-1].position_mm < SAME_POSITION_MM:
-            doubles.append((item.sop_instance_uid, f"same position as {kept[-1].sop_instance_uid}"))
+            reason = f"same position as {kept[-1].sop_instance_uid}"
+            doubles.append((item.sop_instance_uid, "same_position", reason))
         else:
             kept.append(item)
     return kept, doubles

@@ -106,7 +106,7 @@ def make_source(
     datasets = [header(slice_) for slice_ in slices]
     for dataset in datasets:
         change(dataset)
-    left_out = (LeftOut(sop_instance_uid="1.2.3", reason="localizer"),)
+    left_out = (LeftOut(sop_instance_uid="1.2.3", kind="localizer", reason="localizer"),)
     series = Series(
         study_instance_uid=STUDY_UID,
         series_instance_uid=SERIES_UID,
