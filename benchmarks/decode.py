@@ -37,7 +37,8 @@ from ich_node.detection.network_input import (
 )
 from ich_node.phantom import make_study
 from ich_node.series.hounsfield import to_hounsfield
-from ich_node.series.series import Slice, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Slice
 
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "9"))
 SLICES = 8

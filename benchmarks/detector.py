@@ -17,7 +17,7 @@ from ich_node.model.bundle_file import open_bundle, shipped_bundle
 from ich_node.model.detector import Detector
 from ich_node.model.import_published import RULES
 from ich_node.phantom import make_study
-from ich_node.series.series import read_series
+from ich_node.series.read import read_series
 from training.candidates import find_candidates, keep
 
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "15"))

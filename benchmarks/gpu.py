@@ -19,7 +19,8 @@ from ich_node.model.bundle_file import open_bundle, shipped_bundle
 from ich_node.model.engines.cuda_engine import CudaEngine
 from ich_node.model.network import MilNetwork, MilOutput, NetworkSpec
 from ich_node.phantom import make_study
-from ich_node.series.series import Series, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Series
 
 BATCHES = Way().batches
 WAYS = {

@@ -20,7 +20,8 @@ from ich_node.model.engines.engine import Engine, Output
 from ich_node.model.engines.openvino_engine import OpenVinoEngine, openvino_is_installed
 from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.phantom import make_study
-from ich_node.series.series import Series, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Series
 
 THREADS = int(os.environ.get("ICH_NODE_BENCH_THREADS", "2"))
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "15"))

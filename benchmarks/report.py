@@ -29,7 +29,8 @@ from ich_node.report import Algorithm, ReportOptions, ResultObject, SourceSeries
 from ich_node.report.context import Context, to_context
 from ich_node.report.image_library import image_library
 from ich_node.report.measurement_groups import measurement_groups
-from ich_node.series.series import Series, Slice, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Series, Slice
 
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "15"))
 SLICES = 36

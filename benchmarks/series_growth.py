@@ -23,7 +23,7 @@ from ich_node.model.bundle_file import open_bundle, shipped_bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_engine
 from ich_node.phantom import make_study
-from ich_node.series.series import read_series
+from ich_node.series.read import read_series
 
 SIZES = [
     int(size) for size in os.environ.get("ICH_NODE_BENCH_SLICES", "10,30,100,300,1000").split(",")

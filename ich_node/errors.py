@@ -8,11 +8,11 @@
     ├── ReportError            a reading that cannot be written as DICOM
     ├── Refusal                why a series is not analysed: a result, not a failure
     │   ├── NotCT              ├── DerivedResult        ├── EnhancedMultiFrame
-    │   ├── NotHead            ├── NotAxial             ├── MixedOrientations
+    │   ├── NotHead            ├── NotAxial             ├── SharedUid
     │   ├── BoneKernel         ├── ContrastEnhanced     ├── TooFewSlices
     │   ├── NoGeometry         ├── NoHounsfieldUnits    ├── Monochrome1
     │   ├── TransferSyntaxRefused                       ├── Undecodable
-    │   └── TooLarge           └── MixedSeries
+    │   ├── TooLarge           ├── MixedSeries          └── Localizer
     ├── DeviceLost             this process cannot use the GPU any more and ends
     └── Unavailable            try again later
         ├── SpoolFull
@@ -81,12 +81,6 @@ class NotAxial(Refusal):
     reason = "not_axial"
 
 
-class MixedOrientations(Refusal):
-    """The series mixes slices of several orientations."""
-
-    reason = "mixed_orientations"
-
-
 class BoneKernel(Refusal):
     """The series was reconstructed with a bone (sharp) kernel."""
 
@@ -145,6 +139,30 @@ class MixedSeries(Refusal):
     """The objects belong to more than one series."""
 
     reason = "mixed_series"
+
+
+class SharedUid(Refusal):
+    """Different images of the series share a SOP Instance UID."""
+
+    reason = "shared_uid"
+
+
+class Localizer(Refusal):
+    """The object is a localizer, which shows where the slices lie."""
+
+    reason = "localizer"
+
+
+class CopyOfAnother(Refusal):
+    """The object is a copy of another one of the series."""
+
+    reason = "copy"
+
+
+class StrayPosition(Refusal):
+    """The object lies far away from the other slices."""
+
+    reason = "stray_position"
 
 
 class DeviceLost(IchNodeError):

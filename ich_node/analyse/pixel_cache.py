@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pydicom import Dataset
 
 from ich_node.series.attributes import uid_of
-from ich_node.series.hounsfield import Decode, Pixels, decode_all
+from ich_node.series.hounsfield import Decode, Decoded, Pixels, decode_all
 
 # About 500 slices of 512 x 512.
 MOST_BYTES = 384 << 20
@@ -32,9 +32,9 @@ class PixelCache:
         before it raises stays cached.
         """
 
-        def decode_missing(datasets: Sequence[Dataset]) -> list[Pixels]:
+        def decode_missing(datasets: Sequence[Dataset]) -> list[Decoded]:
             hashes = [sha256_of[uid_of(dataset, "SOPInstanceUID")] for dataset in datasets]
-            found = dict(self._pixels.get(job_id, {}))
+            found: dict[str, Decoded] = dict(self._pixels.get(job_id, {}))
             missing = [
                 (sha256, dataset)
                 for sha256, dataset in zip(hashes, datasets, strict=True)
@@ -44,7 +44,8 @@ class PixelCache:
                 decoded = decode_all([dataset for _, dataset in batch])
                 for (sha256, _), pixels in zip(batch, decoded, strict=True):
                     found[sha256] = pixels
-                    self._add(job_id, sha256, pixels)
+                    if isinstance(pixels, Pixels):
+                        self._add(job_id, sha256, pixels)
                 check_interrupt()
             return [found[sha256] for sha256 in hashes]
 

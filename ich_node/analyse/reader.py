@@ -4,7 +4,6 @@ import io
 from collections.abc import Callable
 from datetime import datetime
 
-import pydicom
 import structlog
 import torch
 
@@ -17,7 +16,9 @@ from ich_node.errors import TooLarge
 from ich_node.ledger import AnalyserLedger, Job
 from ich_node.model.detector import Detector
 from ich_node.model.engines.gpu_errors import first_line
-from ich_node.series.series import Series, read_series
+from ich_node.series.object_file import read_object
+from ich_node.series.read import read_series
+from ich_node.series.series import Series
 from ich_node.spool import Spool
 
 # All objects of a series are in memory while it is read; 1,000 slices of 1024 x 1024 pixels come to
@@ -55,7 +56,12 @@ class Reader:
         for number, instance in enumerate(instances):
             if number % BATCH == 0:
                 check_interrupt()
-            datasets.append(pydicom.dcmread(io.BytesIO(self._spool.read(instance.path))))
+            datasets.append(
+                read_object(
+                    io.BytesIO(self._spool.read(instance.path)),
+                    sop_instance_uid=instance.sop_instance_uid,
+                )
+            )
         return JobObjects(job=job, instances=instances, datasets=datasets)
 
     def read(

@@ -103,7 +103,7 @@ def explain(
     """Print what the node would read or refuse, and why, for each object; nothing is analysed."""
     from ich_node.errors import Refusal
     from ich_node.files.find import find_series
-    from ich_node.series.series import read_series
+    from ich_node.series.read import read_series
 
     series_files, skipped = find_series(paths)
     documents: list[dict[str, Any]] = []

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 # limits only recognise a complete stack.
 LEAST_SLICES = 8
 LEAST_COVERAGE_MM = 80.0
-LARGEST_STEP_MM = 12.0
+# A bleed of 1 ml is a sphere of 12.4 mm: with slices at most this far apart, one of them crosses
+# it.
+LARGEST_GAP_MM = 12.0
 # Steps within a zone of equal slice distance differ by less than this part; a missing slice doubles
 # a step.
 STEP_TOLERANCE = 0.25
@@ -115,7 +117,7 @@ def stack_is_complete(placed: Sequence[tuple[str | None, float | None]]) -> bool
     if (
         positions_mm[-1] - positions_mm[0] < LEAST_COVERAGE_MM
         or steps_mm.min() < 0.05
-        or steps_mm.max() > LARGEST_STEP_MM
+        or steps_mm.max() > LARGEST_GAP_MM
     ):
         return False
     changes = np.abs(np.diff(steps_mm)) > STEP_TOLERANCE * np.minimum(steps_mm[1:], steps_mm[:-1])

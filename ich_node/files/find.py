@@ -1,12 +1,11 @@
 """Files and folders on disk -> series of datasets, for `ich-node read` and `explain`."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-import pydicom
 from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
@@ -15,6 +14,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Undecodable
 from ich_node.series.attributes import uid_of
+from ich_node.series.object_file import read_identity, read_object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +47,7 @@ def find_series(paths: Sequence[Path]) -> tuple[list[SeriesFiles], list[Skipped]
     skipped: list[Skipped] = []
     for path in _files(paths):
         try:
-            header = _read(
-                path,
-                stop_before_pixels=True,
-                specific_tags=["StudyInstanceUID", "SeriesInstanceUID"],
-            )
+            header = _read(path, read_identity)
             identity = uid_of(header, "StudyInstanceUID"), uid_of(header, "SeriesInstanceUID")
         except InvalidDicomError:
             skipped.append(Skipped(path=path, reason="not a DICOM file"))
@@ -69,7 +65,7 @@ def find_series(paths: Sequence[Path]) -> tuple[list[SeriesFiles], list[Skipped]
     return series, skipped
 
 
-def _read(path: Path, **options: Any) -> Dataset:
+def _read(path: Path, read: Callable[[BinaryIO], Dataset] = read_object) -> Dataset:
     """A dataset; of a deflated file only the file meta information, because inflating it could take
     any amount of memory.
     """
@@ -78,7 +74,8 @@ def _read(path: Path, **options: Any) -> Dataset:
         unparsed = Dataset()
         unparsed.file_meta = meta
         return unparsed
-    return pydicom.dcmread(path, **options)
+    with path.open("rb") as file:
+        return read(file)
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -26,7 +26,8 @@ from ich_node.report import (
 )
 from ich_node.report.algorithm import algorithm_of
 from ich_node.report.uids import digest_of
-from ich_node.series.series import Series, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Series
 
 
 def read_files(

@@ -10,6 +10,8 @@ from pydicom import Dataset
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import NoGeometry, Undecodable
 
+LARGEST_IS = 2**31  # PS3.5 6.2
+
 
 def value_of(dataset: Dataset, keyword: str) -> Any:
     """The value, or None where the attribute is missing or empty. Raises Undecodable if its bytes
@@ -38,6 +40,15 @@ def integer_of(dataset: Dataset, keyword: str, default: int) -> int:
         raise Undecodable(
             f"{uid_of(dataset, 'SOPInstanceUID')}: {keyword} is not a whole number"
         ) from error
+
+
+def number_or_none(dataset: Dataset, keyword: str) -> int | None:
+    """A whole number that only helps people to find the object; None where there is none."""
+    try:
+        number = integer_of(dataset, keyword, 0)
+    except Undecodable:
+        return None
+    return number if 0 < number < LARGEST_IS else None
 
 
 def numbers_of(dataset: Dataset, keyword: str, count: int) -> list[float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.encaps import get_frame
 
-from ich_node.errors import NoHounsfieldUnits, Undecodable
+from ich_node.errors import NoHounsfieldUnits, Refusal, Undecodable
 from ich_node.series.attributes import integer_of, text_of, uid_of, value_of
 from ich_node.series.codestream import CodestreamSize, size_of
 from ich_node.series.decoders import decode
@@ -37,19 +37,21 @@ class Pixels:
         return self.hu_YX.nbytes + self.padding_YX.nbytes
 
 
-Decode = Callable[[Sequence[Dataset]], Sequence[Pixels]]
-"""Raises Undecodable or NoHounsfieldUnits."""
+# One damaged slice does not cost the head: Undecodable or NoHounsfieldUnits stand for its pixels.
+Decoded = Pixels | Refusal
+Decode = Callable[[Sequence[Dataset]], Sequence[Decoded]]
 
 
-def decode_all(datasets: Sequence[Dataset]) -> list[Pixels]:
-    """The Pixels of each dataset, in the order of the datasets. Raises Undecodable or
-    NoHounsfieldUnits for the first that has none.
-    """
+def decode_all(datasets: Sequence[Dataset]) -> list[Decoded]:
+    """The Pixels of each dataset, or why it has none, in the order of the datasets."""
     return in_order(_pixels, datasets)
 
 
-def _pixels(dataset: Dataset) -> Pixels:
-    stored_YX, hu_YX = to_hounsfield(dataset)
+def _pixels(dataset: Dataset) -> Decoded:
+    try:
+        stored_YX, hu_YX = to_hounsfield(dataset)
+    except (Undecodable, NoHounsfieldUnits) as refusal:
+        return refusal
     return Pixels(hu_YX=hu_YX, padding_YX=padding_mask(dataset, stored_YX, hu_YX))
 
 

@@ -1,24 +1,25 @@
 """Headers of one series -> the axial CT objects to read, in order, and what is left out. No pixels
 are decoded here.
+
+Each object is judged by itself: a text page, a localizer or a damaged slice does not cost the head.
+The series is refused only if what remains is too little for a head.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydicom import Dataset
 
-from ich_node.errors import MixedSeries, TooFewSlices, TooLarge
+from ich_node.dicom.geometry import LEAST_COVERAGE_MM, LEAST_SLICES
+from ich_node.errors import Localizer, MixedSeries, Refusal, TooFewSlices, TooLarge, Undecodable
 from ich_node.series.attributes import integer_of, uid_of, values_of
 from ich_node.series.descriptions import contrast_hint
 from ich_node.series.object_checks import check_kind, check_protocol
-from ich_node.series.stack import (
-    Kept,
-    check_stack,
-    one_orientation,
-    order_of,
-    placed,
-    without_doubles,
-)
+from ich_node.series.object_file import DamagedObject
+from ich_node.series.placed import Placed, Unread, placed
+from ich_node.series.same_uid import newest_of_each
+from ich_node.series.stacks import Stack, to_stacks
 
 MOST_OBJECTS = 2_000
 # 2,000 slices of 512 x 512: what is decoded is in memory until the series has been read
@@ -27,23 +28,23 @@ MOST_SERIES_PIXELS = 1 << 29
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The objects of a series that are read (kept, ordered by position), and those that are not.
-
-    left_out: (SOPInstanceUID, kind, reason). contrast_hint: words about contrast agent that only the
-    pixels can confirm; '' if there are none.
+    """stacks: the objects of a series that are read, each ordered by position, the largest first.
+    unread: those that are not. contrast_hint: words about contrast agent that only the pixels can
+    confirm; '' if there are none.
     """
 
     study_instance_uid: str
     series_instance_uid: str
-    kept: tuple[Kept, ...]
-    left_out: tuple[tuple[str, str, str], ...]
+    stacks: tuple[Stack, ...]
+    unread: tuple[Unread, ...]
     contrast_hint: str
 
 
 def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
     """Choose and order the objects of one series. Raises the Refusal that fits.
 
-    single_slice: one lone object may be a series.
+    datasets: oldest first, if an object comes in several versions. single_slice: one lone object
+    may be a series.
     """
     if not datasets:
         raise TooFewSlices("the series has no objects")
@@ -51,31 +52,77 @@ def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
         raise TooLarge(
             f"{len(datasets)} objects in one series; a head CT has fewer than {MOST_OBJECTS}"
         )
-    for dataset in datasets:
-        check_kind(dataset)
     study_uid, series_uid = _one_series(datasets)
-    images, left_out = _without_localizers(_distinct(datasets))
+    usable: list[Placed] = []
+    unread: list[Unread] = []
+    for dataset in newest_of_each(datasets):
+        try:
+            usable.append(_judged(dataset))
+        except Refusal as refusal:
+            unread.append(Unread.of(dataset, refusal))
+    stacks: list[Stack] = []
+    if usable:
+        stacks, strays = to_stacks(usable)
+        unread += strays
+    check_enough(stacks, unread, single_slice=single_slice)
+    _check_size(stacks)
+    return Selection(
+        study_instance_uid=study_uid,
+        series_instance_uid=series_uid,
+        stacks=tuple(stacks),
+        unread=tuple(unread),
+        contrast_hint=next(filter(None, (contrast_hint(item.dataset) for item in stacks[0])), ""),
+    )
+
+
+def check_enough(stacks: Sequence[Stack], unread: Sequence[Unread], *, single_slice: bool) -> None:
+    """Raises the Refusal that keeps most objects from being read, or TooFewSlices."""
+    items = [item for stack in stacks for item in stack]
+    if single_slice and len(items) == 1:
+        return
+    positions_mm = sorted(round(item.position_mm, 1) for item in items)
+    span_mm = positions_mm[-1] - positions_mm[0] if items else 0.0
+    slices = len(set(positions_mm))
+    if slices >= LEAST_SLICES and span_mm >= LEAST_COVERAGE_MM:
+        return
+    count = f"{slices} usable slices cover {span_mm:.0f} mm" if items else "no slice is usable"
+    needed = f"a head needs at least {LEAST_SLICES} over {LEAST_COVERAGE_MM:.0f} mm"
+    if not unread:
+        raise TooFewSlices(f"{count}; {needed}")
+    kinds = Counter(type(item.refusal) for item in unread)
+    left_out = ", ".join(f"{number} {kind.reason}" for kind, number in kinds.most_common())
+    words = f"{count}; {needed}. Left out: {left_out}"
+    kinds.pop(Localizer, None)
+    for kind, number in kinds.most_common(1):
+        if slices + number >= LEAST_SLICES or not items:
+            example = next(item.refusal for item in unread if type(item.refusal) is kind)
+            raise kind(f"{words}. {example.detail}")
+    raise TooFewSlices(words)
+
+
+def _judged(dataset: Dataset) -> Placed:
+    """Raises the Refusal that fits the object."""
+    if isinstance(dataset, DamagedObject):
+        raise Undecodable(
+            f"{uid_of(dataset, 'SOPInstanceUID')}: the file is damaged in its header; send it again"
+        )
+    if "LOCALIZER" in values_of(dataset, "ImageType"):
+        raise Localizer
+    check_kind(dataset)
+    check_protocol(dataset)
+    return placed(dataset)
+
+
+def _check_size(stacks: Sequence[Stack]) -> None:
     pixels = sum(
-        integer_of(dataset, "Rows", 0) * integer_of(dataset, "Columns", 0) for dataset in images
+        integer_of(item.dataset, "Rows", 0) * integer_of(item.dataset, "Columns", 0)
+        for stack in stacks
+        for item in stack
     )
     if pixels > MOST_SERIES_PIXELS:
         raise TooLarge(
             f"{pixels} pixels in one series; a head CT has fewer than {MOST_SERIES_PIXELS}"
         )
-    for dataset in images:
-        check_protocol(dataset)
-    in_place = sorted(map(placed, images), key=order_of)
-    axial, strays = one_orientation(in_place)
-    kept, doubles = without_doubles(axial)
-    if not (single_slice and len(kept) == 1):
-        check_stack(kept)
-    return Selection(
-        study_instance_uid=study_uid,
-        series_instance_uid=series_uid,
-        kept=tuple(kept),
-        left_out=tuple(sorted([*left_out, *strays, *doubles])),
-        contrast_hint=next(filter(None, (contrast_hint(item.dataset) for item in kept)), ""),
-    )
 
 
 def _one_series(datasets: Sequence[Dataset]) -> tuple[str, str]:
@@ -83,27 +130,10 @@ def _one_series(datasets: Sequence[Dataset]) -> tuple[str, str]:
         (uid_of(dataset, "StudyInstanceUID"), uid_of(dataset, "SeriesInstanceUID"))
         for dataset in datasets
     }
+    if len(identities) > 1:  # the damage may come before the UIDs
+        identities.discard(("", ""))
     if len(identities) != 1:
         raise MixedSeries(
             f"the objects belong to {len(identities)} series; give one series at a time"
         )
     return identities.pop()
-
-
-def _distinct(datasets: Sequence[Dataset]) -> list[Dataset]:
-    """One dataset for each SOPInstanceUID: the same object may be given twice."""
-    return list({uid_of(dataset, "SOPInstanceUID"): dataset for dataset in datasets}.values())
-
-
-def _without_localizers(
-    datasets: Sequence[Dataset],
-) -> tuple[list[Dataset], list[tuple[str, str, str]]]:
-    images, left_out = [], []
-    for dataset in datasets:
-        if "LOCALIZER" in values_of(dataset, "ImageType"):
-            left_out.append((uid_of(dataset, "SOPInstanceUID"), "localizer", "localizer"))
-        else:
-            images.append(dataset)
-    if not images:
-        raise TooFewSlices("the series has only localizers")
-    return images, left_out

@@ -1,22 +1,12 @@
-"""DICOM datasets -> a head CT Series: ordered Slices in Hounsfield units, what was left out, and
-why; or a named Refusal.
+"""A head CT Series: ordered Slices in Hounsfield units, what was left out, and what of the head is
+missing.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset
-
-from ich_node.dicom.geometry import tilt_degrees
-from ich_node.series.attributes import uid_of
-from ich_node.series.hounsfield import Decode, Pixels, decode_all
-from ich_node.series.metal import shows_metal
-from ich_node.series.plausibility import check_contrast, check_head, check_hounsfield
-from ich_node.series.selection import select
-from ich_node.series.stack import Kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,52 +92,3 @@ class Series:
     metal_slices: int = 0
     missing: tuple[Missing, ...] = ()
     warnings: tuple[SeriesWarning, ...] = ()
-
-
-def read_series(
-    datasets: Iterable[Dataset], *, single_slice: bool = False, decode: Decode = decode_all
-) -> Series:
-    """Read the objects of one series, given in any order.
-
-    single_slice: one lone object is read too, to examine a slice by hand; the checks that need a
-    whole head are then not made. decode: another way to the pixels, for a caller that has decoded
-    some of the objects before. Raises a Refusal that says what is wrong with which object.
-    """
-    selection = select(list(datasets), single_slice=single_slice)
-    pixels = decode([kept.dataset for kept in selection.kept])
-    slices = tuple(
-        _slice(kept, its_pixels) for kept, its_pixels in zip(selection.kept, pixels, strict=True)
-    )
-    hu_SYX: Sequence[NDArray[np.int16] | NDArray[np.float32]] = [slice_.hu_YX for slice_ in slices]
-    spacing_mm = [slice_.pixel_spacing_mm for slice_ in slices]
-    check_hounsfield(hu_SYX, [slice_.padding_YX for slice_ in slices], spacing_mm=spacing_mm)
-    if len(slices) > 1:
-        brains = check_head(hu_SYX, spacing_mm=spacing_mm)
-        if selection.contrast_hint:
-            check_contrast(brains, selection.contrast_hint)
-    return Series(
-        study_instance_uid=selection.study_instance_uid,
-        series_instance_uid=selection.series_instance_uid,
-        slices=slices,
-        left_out=tuple(
-            LeftOut(sop_instance_uid=uid, kind=kind, reason=reason)
-            for uid, kind, reason in selection.left_out
-        ),
-        tilt_deg=tilt_degrees(slices[0].image_orientation),
-        metal_slices=sum(shows_metal(slice_.hu_YX, slice_.pixel_spacing_mm) for slice_ in slices),
-    )
-
-
-def _slice(kept: Kept, pixels: Pixels) -> Slice:
-    return Slice(
-        sop_instance_uid=kept.sop_instance_uid,
-        sop_class_uid=kept.sop_class_uid,
-        hu_YX=pixels.hu_YX,
-        padding_YX=pixels.padding_YX,
-        pixel_spacing_mm=kept.pixel_spacing_mm,
-        image_position_mm=kept.image_position_mm,
-        image_orientation=kept.image_orientation,
-        position_mm=kept.position_mm,
-        frame_of_reference_uid=uid_of(kept.dataset, "FrameOfReferenceUID") or None,
-        instance_number=kept.instance_number,
-    )

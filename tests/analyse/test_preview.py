@@ -17,7 +17,7 @@ from ich_node.ledger.receiving import MOST_ORDINARY_OBJECTS
 from ich_node.model.detector import Detector
 from ich_node.model.engines.engine import Output
 from ich_node.model.engines.torch_engine import TorchEngine
-from ich_node.series.series import read_series
+from ich_node.series.read import read_series
 from tests.support.analysing import (
     DEVICE_LOST,
     AnalysingNode,

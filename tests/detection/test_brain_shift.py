@@ -6,7 +6,8 @@ import pytest
 
 from ich_node.detection.brain_shift import MOST_SHIFT_HU, brain_shift
 from ich_node.phantom import make_study
-from ich_node.series.series import Slice, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Slice
 from tests.support.heads import head_series
 from tests.support.real import real
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ich_node.detection.slabs import to_slabs
-from ich_node.series.series import read_series
+from ich_node.series.read import read_series
 from tests.support.heads import head_slice
 
 

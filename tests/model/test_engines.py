@@ -19,7 +19,8 @@ from ich_node.model.engines.openvino_engine import OpenVinoEngine, openvino_is_i
 from ich_node.model.engines.torch_engine import TorchEngine, folded
 from ich_node.model.import_published import RULES, convert_published
 from ich_node.model.network import WIDTHS, MilNetwork, NetworkSpec
-from ich_node.series.series import Series, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Series
 from tests.support.real import FOLDER, real
 
 SIZE_PX = 64

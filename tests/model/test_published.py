@@ -13,7 +13,7 @@ import torch
 from ich_node.model.bundle import Bundle, load_bundle, pack_bundle
 from ich_node.model.detector import Detector
 from ich_node.model.import_published import convert_published
-from ich_node.series.series import read_series
+from ich_node.series.read import read_series
 from tests.support.real import FOLDER, real
 
 TOLERANCE = 1e-4

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from ich_node.cli import app
 from ich_node.errors import TooLarge
 from ich_node.ledger import Job, JobState
+from ich_node.series.read import read_series
 from ich_node.series.selection import MOST_SERIES_PIXELS
-from ich_node.series.series import read_series
 from tests.support.bombs import Bomb, bombs
 from tests.support.heads import ROOT, head_slice
 from tests.support.peers import CT, VERIFICATION, associated, by_deadline, pacs, wait_until

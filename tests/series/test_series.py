@@ -19,7 +19,8 @@ from pydicom.uid import (
 )
 
 from ich_node import errors
-from ich_node.series.series import Series, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Series
 from tests.support.heads import head_hu, head_series, head_slice
 from tests.support.real import real
 from tests.support.refusals import refusal
@@ -108,20 +109,33 @@ def test_localizers_are_left_out_with_the_reason():
     silent_scout = head_slice(41, ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
     series = read_series([scout, *head_series(), silent_scout])
     assert len(series.slices) == 12
-    assert {left.sop_instance_uid: left.reason for left in series.left_out} == {
+    assert {left.sop_instance_uid: left.kind for left in series.left_out} == {
         scout.SOPInstanceUID: "localizer",
-        silent_scout.SOPInstanceUID: "not axial, in an axial series (localizer)",
+        silent_scout.SOPInstanceUID: "not_axial",
     }
 
 
-def test_duplicate_positions_are_left_out_with_the_reason():
-    """Two objects at one place: the lower InstanceNumber is read, whatever the file order."""
-    double = head_slice(50, ImagePositionPatient=[-100.0, -100.0, 30.0])
-    for datasets in ([double, *head_series()], [*head_series(), double]):
+def test_a_slice_that_was_repeated_is_read_twice():
+    """The patient moved; whichever shows the bleed counts, and the order of the files does not."""
+    repeat = head_slice(50, ImagePositionPatient=[-100.0, -100.0, 30.0])
+    for datasets in ([repeat, *head_series()], [*head_series(), repeat]):
         series = read_series(datasets)
-        assert len(series.slices) == 12
-        assert [left.sop_instance_uid for left in series.left_out] == [double.SOPInstanceUID]
-        assert series.left_out[0].reason == f"same position as {head_slice(3).SOPInstanceUID}"
+        assert len(series.slices) == 13
+        assert [slice_.stack for slice_ in series.slices] == [0] * 12 + [1]
+        assert series.slices[12].sop_instance_uid == repeat.SOPInstanceUID
+        assert (series.left_out, series.missing) == ((), ())
+        assert [warning.kind for warning in series.warnings] == ["several_stacks"]
+
+
+def test_the_same_pixels_at_the_same_place_are_read_once():
+    """A study that was sent again under new UIDs."""
+    again = [
+        head_slice(index, SOPInstanceUID=f"1.2.3.{index + 1}", AcquisitionNumber=2)
+        for index in range(12)
+    ]
+    series = read_series([*head_series(AcquisitionNumber=1), *again])
+    assert len(series.slices) == 12
+    assert {left.kind for left in series.left_out} == {"copy"}
 
 
 def test_spacing_may_vary_inside_a_head():
@@ -291,23 +305,6 @@ def moved(datasets: list[Dataset], axis: int) -> list[Dataset]:
         ),
         (errors.NotAxial, moved(head_series(ImageOrientationPatient=CORONAL), 1)),
         (errors.NotAxial, moved(head_series(ImageOrientationPatient=SAGITTAL), 0)),
-        (
-            errors.MixedOrientations,
-            [
-                *head_series(),
-                *[head_slice(index, ImageOrientationPatient=CORONAL) for index in range(20, 30)],
-            ],
-        ),
-        (
-            errors.MixedOrientations,
-            [
-                *head_series(),
-                *[
-                    head_slice(index, ImageOrientationPatient=[1, 0, 0, 0, 0.94, -0.34])
-                    for index in (20, 21)
-                ],
-            ],
-        ),
         (errors.BoneKernel, head_series(ConvolutionKernel="BONEPLUS")),
         (errors.BoneKernel, head_series(ConvolutionKernel="H60s")),
         (errors.BoneKernel, head_series(ConvolutionKernel=["Hr64h", "3"])),

@@ -14,13 +14,14 @@ AXIAL = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 
 def head_hu(rows: int = 128, columns: int = 128, *, level: float = 0.5) -> np.ndarray:
-    """hu_YX int16: an ellipse of skull around brain. level 0..1 changes its size and texture, so
-    that slices differ.
+    """hu_YX int16: an ellipse of skull around brain. level: 0 at the skull base, 1 at the vertex,
+    where the ellipses of a whole head are small.
     """
+    size = max(0.05, 1 - 0.95 * (2 * level - 1) ** 2) ** 0.5
     row_YX, column_YX = np.meshgrid(
         np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij"
     )
-    radius_YX = np.hypot(row_YX / (0.7 + 0.15 * level), column_YX / (0.6 + 0.1 * level))
+    radius_YX = np.hypot(row_YX / (0.8 * size), column_YX / (0.67 * size))
     hu_YX = np.where(radius_YX < 1, 900.0, -1000.0)
     hu_YX = np.where(
         radius_YX < 0.9, 33 + 4 * np.sin(20 * row_YX + 7 * level) * np.cos(17 * column_YX), hu_YX

@@ -4,7 +4,7 @@ import pytest
 from pydicom import Dataset
 
 from ich_node import errors
-from ich_node.series.series import read_series
+from ich_node.series.read import read_series
 
 
 def refusal(datasets: list[Dataset]) -> errors.Refusal:

@@ -5,7 +5,7 @@ import pytest
 from pydicom import dcmread
 
 from ich_node.errors import Refusal
-from ich_node.series.series import read_series
+from ich_node.series.read import read_series
 from tests.support.heads import head_hu, head_series
 from tests.support.real import real
 from tests.support.training.dataset_trees import rsna_image, rsna_rows, rsna_tree, write_table

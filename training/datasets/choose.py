@@ -13,7 +13,7 @@ from itertools import pairwise
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Refusal
 from ich_node.series.selection import Selection, select
-from ich_node.series.stack import Kept
+from ich_node.series.placed import Placed
 from training.datasets.images import Image, ImageSeries, headers
 from training.datasets.labelled import Skip
 
@@ -98,7 +98,7 @@ def left_out(candidates: Sequence[Candidate]) -> list[Skip]:
 def _candidate(group: ImageSeries, boxed: int) -> Candidate | Skip:
     try:
         selection = select(headers(group.images), single_slice=True)
-        thickness_mm = _thickness_mm(selection.kept)
+        thickness_mm = _thickness_mm(selection.stacks[0])
     except Refusal as refusal:
         return Skip(
             what=group.series_instance_uid,
@@ -109,7 +109,7 @@ def _candidate(group: ImageSeries, boxed: int) -> Candidate | Skip:
         return Skip(
             what=group.series_instance_uid, reason="a series with a damaged file", detail=str(error)
         )
-    kept = {item.sop_instance_uid for item in selection.kept}
+    kept = {item.sop_instance_uid for item in selection.stacks[0]}
     return Candidate(
         series=group,
         usable=tuple(image for image in group.images if image.sop_instance_uid in kept),
@@ -121,10 +121,11 @@ def _candidate(group: ImageSeries, boxed: int) -> Candidate | Skip:
 
 
 def _coverage_mm(selection: Selection) -> float:
-    return selection.kept[-1].position_mm - selection.kept[0].position_mm
+    stack = selection.stacks[0]
+    return stack[-1].position_mm - stack[0].position_mm
 
 
-def _thickness_mm(kept: Sequence[Kept]) -> float:
+def _thickness_mm(kept: Sequence[Placed]) -> float:
     """Median SliceThickness; where it is missing, the median distance of the slices
     (SpacingBetweenSlices is wrong in CQ500). 0: not known.
     """

@@ -4,7 +4,8 @@ import pydicom
 from pydicom import Dataset
 
 from ich_node.dicom.unreadable import PARSING_ERRORS
-from ich_node.series.series import Series, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Series
 from training.datasets.ct_ich import volume_datasets
 from training.datasets.labelled import LabelledSeries
 from training.datasets.rsna import unwrap

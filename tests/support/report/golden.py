@@ -17,7 +17,8 @@ from ich_node.detection.slabs import to_slabs
 from ich_node.phantom import PhantomStudy, make_study
 from ich_node.report import Predecessor, ReportOptions, ResultObject, SourceSeries, write_report
 from ich_node.report.evidence import TYPE_2
-from ich_node.series.series import Series, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Series
 from tests.support.report.odd_headers import in_japanese
 from tests.support.report.report_examples import ALGORITHM, AT, finding, likelihood_of
 

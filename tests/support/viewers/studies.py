@@ -25,7 +25,8 @@ from ich_node.report import (
     write_report,
 )
 from ich_node.report.algorithm import algorithm_of
-from ich_node.series.series import Series, read_series
+from ich_node.series.read import read_series
+from ich_node.series.series import Series
 from tests.support.report.report_examples import ALGORITHM, AT, read_by_hand
 
 DIGEST = "00" * 32

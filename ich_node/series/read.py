@@ -1,0 +1,197 @@
+"""DICOM datasets -> a head CT Series, or a named Refusal."""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from ich_node.dicom.geometry import LARGEST_GAP_MM, tilt_degrees
+from ich_node.errors import (
+    BoneKernel,
+    CopyOfAnother,
+    DerivedResult,
+    Localizer,
+    NotAxial,
+    NotCT,
+)
+from ich_node.series.attributes import number_or_none, uid_of
+from ich_node.series.cranial_section import cranial_section
+from ich_node.series.hounsfield import Decode, Pixels, decode_all
+from ich_node.series.metal import shows_metal
+from ich_node.series.placed import Placed, Unread
+from ich_node.series.plausibility import check_contrast, check_head, check_hounsfield
+from ich_node.series.selection import check_enough, select
+from ich_node.series.series import LeftOut, Missing, Series, SeriesWarning, Slice
+from ich_node.series.stacks import Stack
+from ich_node.series.whole_head import BRAIN_CM2, UnreadPlace, coverage_of
+
+# Objects of these kinds are no part of the stack that is read: nothing is missing without them.
+OTHER_IMAGES = (BoneKernel, CopyOfAnother, DerivedResult, Localizer, NotAxial, NotCT)
+TRANSFER_ABORTED = Missing(
+    part="transfer", detail="the sender broke the association off: slices may not have arrived"
+)
+
+
+def read_series(
+    datasets: Iterable[Dataset],
+    *,
+    single_slice: bool = False,
+    decode: Decode = decode_all,
+    largest_gap_mm: float = LARGEST_GAP_MM,
+    transfer_aborted: bool = False,
+) -> Series:
+    """Read the objects of one series, given in any order; of an object that comes in several
+    versions the last one counts.
+
+    single_slice: one lone object is read too, to examine a slice by hand; the checks that need a
+    whole head are then not made. decode: another way to the pixels, for a caller that has decoded
+    some of the objects before. largest_gap_mm: a longer step inside the brain is a hole.
+    transfer_aborted: the sender did not end the transfer properly. Raises the Refusal that keeps
+    the series from being read.
+    """
+    selection = select(list(datasets), single_slice=single_slice)
+    stacks, slices, undecoded = _decoded(selection.stacks, decode)
+    unread = [*selection.unread, *undecoded]
+    check_enough(stacks, unread, single_slice=single_slice)
+    slices, copies = _without_copies(slices)
+    hu_SYX: Sequence[NDArray[Any]] = [slice_.hu_YX for slice_ in slices]
+    spacing_mm = [slice_.pixel_spacing_mm for slice_ in slices]
+    check_hounsfield(hu_SYX, [slice_.padding_YX for slice_ in slices], spacing_mm=spacing_mm)
+    if len(slices) > 1:
+        brains = check_head(hu_SYX, spacing_mm=spacing_mm)
+        if selection.contrast_hint:
+            check_contrast(brains, selection.contrast_hint)
+    coverage = coverage_of(slices, _places(unread), largest_gap_mm=largest_gap_mm)
+    return Series(
+        study_instance_uid=selection.study_instance_uid,
+        series_instance_uid=selection.series_instance_uid,
+        slices=tuple(slices),
+        left_out=tuple(sorted([*map(_left_out, unread), *copies], key=_by_number)),
+        tilt_deg=tilt_degrees(slices[0].image_orientation),
+        metal_slices=sum(shows_metal(slice_.hu_YX, slice_.pixel_spacing_mm) for slice_ in slices),
+        missing=(*coverage.missing, *([TRANSFER_ABORTED] if transfer_aborted else [])),
+        warnings=(*_stack_warnings(slices), *coverage.warnings),
+    )
+
+
+def _decoded(
+    stacks: Sequence[Stack], decode: Decode
+) -> tuple[list[Stack], list[Slice], list[Unread]]:
+    """The stacks without what cannot be decoded, its Slices, and what cannot."""
+    pixels = iter(decode([item.dataset for stack in stacks for item in stack]))
+    kept: list[Stack] = []
+    slices: list[Slice] = []
+    unread: list[Unread] = []
+    for stack in stacks:
+        with_pixels: Stack = []
+        for item, its_pixels in zip(stack, islice(pixels, len(stack)), strict=True):
+            if isinstance(its_pixels, Pixels):
+                with_pixels.append(item)
+                slices.append(_slice(item, its_pixels, stack=len(kept)))
+            else:
+                unread.append(Unread(dataset=item.dataset, refusal=its_pixels, place=item))
+        if with_pixels:
+            kept.append(with_pixels)
+    return kept, slices, unread
+
+
+def _slice(item: Placed, pixels: Pixels, *, stack: int) -> Slice:
+    return Slice(
+        sop_instance_uid=item.sop_instance_uid,
+        sop_class_uid=item.sop_class_uid,
+        hu_YX=pixels.hu_YX,
+        padding_YX=pixels.padding_YX,
+        pixel_spacing_mm=item.pixel_spacing_mm,
+        image_position_mm=item.image_position_mm,
+        image_orientation=item.image_orientation,
+        position_mm=item.position_mm,
+        frame_of_reference_uid=uid_of(item.dataset, "FrameOfReferenceUID") or None,
+        instance_number=item.instance_number,
+        stack=stack,
+    )
+
+
+def _without_copies(slices: Sequence[Slice]) -> tuple[list[Slice], list[LeftOut]]:
+    """Slices with the pixels and the place of another one say nothing new."""
+    first_at: dict[tuple[float, ...], list[Slice]] = {}
+    kept: list[Slice] = []
+    copies: list[LeftOut] = []
+    for slice_ in slices:
+        same_place = first_at.setdefault(slice_.image_position_mm, [])
+        original = next(
+            (other for other in same_place if np.array_equal(other.hu_YX, slice_.hu_YX)), None
+        )
+        if original is None:
+            same_place.append(slice_)
+            kept.append(slice_)
+        else:
+            copies.append(
+                LeftOut(
+                    sop_instance_uid=slice_.sop_instance_uid,
+                    kind=CopyOfAnother.reason,
+                    reason=f"the same pixels as {original.sop_instance_uid}",
+                    instance_number=slice_.instance_number,
+                    frame_number=slice_.frame_number,
+                    position_mm=slice_.position_mm,
+                )
+            )
+    return kept, copies
+
+
+def _places(unread: Sequence[Unread]) -> list[UnreadPlace]:
+    """Where the unread objects lie that may show brain."""
+    return [
+        UnreadPlace(
+            detail=f"{_named(item)} could not be read: {item.refusal.detail}",
+            position_mm=item.place.position_mm if item.place else None,
+            image_orientation=item.place.image_orientation if item.place else None,
+            instance_number=number_or_none(item.dataset, "InstanceNumber"),
+        )
+        for item in unread
+        if not isinstance(item.refusal, OTHER_IMAGES)
+        and (item.place is not None or _may_show_brain(item))
+    ]
+
+
+def _may_show_brain(item: Unread) -> bool:
+    """Of an object without a place: a page of text is no slice. True if its pixels cannot tell."""
+    (pixels,) = decode_all([item.dataset])
+    if not isinstance(pixels, Pixels):
+        return True
+    return cranial_section(pixels.hu_YX, (0.5, 0.5)).brain_cm2 >= BRAIN_CM2
+
+
+def _named(item: Unread) -> str:
+    number = number_or_none(item.dataset, "InstanceNumber")
+    return "an object" if number is None else f"image {number}"
+
+
+def _left_out(item: Unread) -> LeftOut:
+    return LeftOut(
+        sop_instance_uid=uid_of(item.dataset, "SOPInstanceUID"),
+        kind=item.refusal.reason,
+        reason=item.refusal.detail,
+        instance_number=number_or_none(item.dataset, "InstanceNumber"),
+        position_mm=item.place.position_mm if item.place else None,
+    )
+
+
+def _by_number(left: LeftOut) -> tuple[int, str]:
+    return left.instance_number or 0, left.sop_instance_uid
+
+
+def _stack_warnings(slices: Sequence[Slice]) -> list[SeriesWarning]:
+    counts = np.bincount([slice_.stack for slice_ in slices])
+    if len(counts) < 2:
+        return []
+    numbers = " and ".join(str(count) for count in counts)
+    return [
+        SeriesWarning(
+            kind="several_stacks",
+            detail=f"the series holds {len(counts)} stacks (acquisitions, tilts or repeated "
+            f"slices) of {numbers} slices; all were read, and the answer is their maximum",
+        )
+    ]
