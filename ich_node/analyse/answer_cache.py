@@ -57,4 +57,6 @@ class AnswerCache:
         self._new = []
 
     def _key(self, slab: Slab) -> str:
-        return digest_of(self._sha256_of[member.sop_instance_uid] for member in slab.members)
+        return digest_of(
+            member.image.within(self._sha256_of[member.sop_instance_uid]) for member in slab.members
+        )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pydicom import Dataset
 
-from ich_node.series.attributes import uid_of
+from ich_node.series.attributes import image_of
 from ich_node.series.hounsfield import Decode, Decoded, Pixels, decode_all
 
 # About 500 slices of 512 x 512.
@@ -14,8 +14,8 @@ BATCH = 16
 
 
 class PixelCache:
-    """Up to most_bytes of pixels, by job and hash of the object. It lives in one process; another
-    process decodes again.
+    """Up to most_bytes of pixels, by job, hash of the object and frame. It lives in one process;
+    another process decodes again.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
@@ -33,7 +33,8 @@ class PixelCache:
         """
 
         def decode_missing(datasets: Sequence[Dataset]) -> list[Decoded]:
-            hashes = [sha256_of[uid_of(dataset, "SOPInstanceUID")] for dataset in datasets]
+            images = [image_of(dataset) for dataset in datasets]
+            hashes = [image.within(sha256_of[image.sop_instance_uid]) for image in images]
             found: dict[str, Decoded] = dict(self._pixels.get(job_id, {}))
             missing = [
                 (sha256, dataset)

@@ -102,6 +102,7 @@ def explain(
 ) -> None:
     """Print what the node would read or refuse, and why, for each object; nothing is analysed."""
     from ich_node.errors import Refusal
+    from ich_node.files.answer import name_of
     from ich_node.files.find import find_series
     from ich_node.series.read import read_series
 
@@ -133,8 +134,7 @@ def explain(
                     f"tilt {series.tilt_deg:.1f} degrees"
                 ),
                 "left_out": [
-                    {"sop_instance_uid": left.sop_instance_uid, "reason": left.reason}
-                    for left in series.left_out
+                    {**name_of(left.image), "reason": left.reason} for left in series.left_out
                 ],
             }
         documents.append(document)
@@ -151,7 +151,8 @@ def explain(
         )
         typer.echo(f"series {name}, {document['objects']} objects: {outcome}: {document['detail']}")
         for left in document["left_out"]:
-            typer.echo(f"  left out {left['sop_instance_uid']}: {left['reason']}")
+            frame = f" frame {left['frame_number']}" if "frame_number" in left else ""
+            typer.echo(f"  left out {left['sop_instance_uid']}{frame}: {left['reason']}")
     for file in skipped:
         typer.echo(f"{file.path}: {file.reason}")
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ich_node.answer import Answer
 from ich_node.detection.network_input import PixelGrid
+from ich_node.dicom.image_id import ImageId
 from ich_node.series.series import LeftOut, Missing, SeriesWarning
 
 
@@ -32,6 +33,11 @@ class SliceReading:
     position_mm: float
     probability: float
     findings: tuple[Finding, ...] = ()
+    frame_number: int | None = None
+
+    @property
+    def image(self) -> ImageId:
+        return ImageId(self.sop_instance_uid, self.frame_number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,11 @@ class LikelihoodMap:
     logit: float
     likelihood_YX: NDArray[np.float32]
     grid: PixelGrid
+    frame_number: int | None = None
+
+    @property
+    def image(self) -> ImageId:
+        return ImageId(self.sop_instance_uid, self.frame_number)
 
 
 @dataclass(frozen=True, kw_only=True)

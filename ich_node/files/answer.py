@@ -5,6 +5,7 @@ from typing import Any
 
 from ich_node.detection.reading import Reading
 from ich_node.dicom.identity import RESEARCH_USE
+from ich_node.dicom.image_id import ImageId
 from ich_node.errors import Refusal
 from ich_node.report import ResultObject
 
@@ -37,7 +38,7 @@ class SeriesAnswer:
             "positive": reading.positive if reading else None,
             "slices": [
                 {
-                    "sop_instance_uid": slice_.sop_instance_uid,
+                    **name_of(slice_.image),
                     "position_mm": round(slice_.position_mm, 4),
                     "probability": round(slice_.probability, 6),
                     "findings": [
@@ -52,7 +53,7 @@ class SeriesAnswer:
                 for slice_ in (reading.slices if reading else ())
             ],
             "left_out": [
-                {"sop_instance_uid": left.sop_instance_uid, "reason": left.reason}
+                {**name_of(left.image), "reason": left.reason}
                 for left in (reading.left_out if reading else ())
             ],
         }
@@ -71,3 +72,9 @@ class SeriesAnswer:
             f"{marks} marks in {len(self.reading.slices)} slices, "
             f"{len(self.reading.left_out)} left out{tail} ({RESEARCH_USE})"
         )
+
+
+def name_of(image: ImageId) -> dict[str, Any]:
+    """The keys that name an image; frame_number only for a frame of a multi-frame object."""
+    frame = {} if image.frame_number is None else {"frame_number": image.frame_number}
+    return {"sop_instance_uid": image.sop_instance_uid, **frame}

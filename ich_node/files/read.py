@@ -81,18 +81,14 @@ def draw(series: Series, reading: Reading, detector: Detector) -> NDArray[np.uin
     """The slice with the highest probability, windowed for people, RGB (Y, X, 3). Only a positive
     series has marks.
     """
-    readings = {slice_.sop_instance_uid: slice_ for slice_ in reading.slices}
-    best = max(reading.maps, key=lambda map_: readings[map_.sop_instance_uid].probability)
-    index = next(
-        index
-        for index, slice_ in enumerate(series.slices)
-        if slice_.sop_instance_uid == best.sop_instance_uid
-    )
+    readings = {slice_.image: slice_ for slice_ in reading.slices}
+    best = max(reading.maps, key=lambda map_: readings[map_.image].probability)
+    index = next(index for index, slice_ in enumerate(series.slices) if slice_.image == best.image)
     return render_overlay(
         series.slices[index],
         detector.likelihood_on_slice(best, series.slices[index]),
         lesions_of(series, reading),
-        probability=readings[best.sop_instance_uid].probability,
+        probability=readings[best.image].probability,
         number=index + 1,
         total=len(series.slices),
         version=__version__,

@@ -35,8 +35,9 @@ def write_answer(answer: SeriesAnswer, picture: NDArray[np.uint8] | None, out: P
 
 
 def save_maps(answers: Sequence[SeriesAnswer], path: Path) -> None:
-    """Every slice's logit and low-resolution map as .npz: sop_instance_uid (N), logit (N),
-    likelihood (N, h, w); slices in the order of their position.
+    """Every slice's logit and low-resolution map as .npz: sop_instance_uid (N), frame_number
+    (N; 0 for an object of one frame), logit (N), likelihood (N, h, w); slices in the order of their
+    position.
     """
     maps = [map_ for answer in answers if answer.reading for map_ in answer.reading.maps]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,6 +45,7 @@ def save_maps(answers: Sequence[SeriesAnswer], path: Path) -> None:
         np.savez_compressed(
             file,
             sop_instance_uid=np.array([map_.sop_instance_uid for map_ in maps], dtype=np.str_),
+            frame_number=np.array([map_.frame_number or 0 for map_ in maps], dtype=np.int32),
             logit=np.array([map_.logit for map_ in maps], dtype=np.float32),
             likelihood=np.stack([map_.likelihood_YX for map_ in maps])
             if maps

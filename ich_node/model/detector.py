@@ -12,6 +12,7 @@ from ich_node.detection.network_input import grid_of, to_network_input
 from ich_node.detection.peaks import find_peaks, upsample
 from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.detection.slabs import Slab, to_slabs
+from ich_node.dicom.image_id import ImageId
 from ich_node.model.bundle import Bundle
 from ich_node.model.engines.engine import Engine
 from ich_node.model.engines.torch_engine import TorchEngine
@@ -48,7 +49,7 @@ class Detector:
         """
         slabs = to_slabs(series, self.bundle.input.slab_mm)
         shift_hu = brain_shift((slab.slice for slab in slabs), self.bundle.input.brain_hu)
-        readings: dict[str, SliceReading] = {}
+        readings: dict[ImageId, SliceReading] = {}
         maps: list[LikelihoodMap] = []
         for slab, answer in zip(
             slabs,
@@ -59,18 +60,20 @@ class Detector:
                 sop_instance_uid=slab.slice.sop_instance_uid,
                 logit=answer.logit,
                 likelihood_YX=answer.likelihood_YX,
+                frame_number=slab.slice.frame_number,
                 grid=grid_of(slab.slice, self.bundle.input),
             )
             maps.append(likelihood_map)
             probability = self.bundle.calibration.probability(likelihood_map.logit)
             for member in slab.members:
-                marked = member.sop_instance_uid == slab.slice.sop_instance_uid
-                readings[member.sop_instance_uid] = SliceReading(
+                marked = member.image == slab.slice.image
+                readings[member.image] = SliceReading(
                     sop_instance_uid=member.sop_instance_uid,
                     sop_class_uid=member.sop_class_uid,
                     position_mm=member.position_mm,
                     probability=probability,
                     findings=self._findings(likelihood_map, probability) if marked else (),
+                    frame_number=member.frame_number,
                 )
         return Reading(
             study_instance_uid=series.study_instance_uid,
@@ -78,7 +81,7 @@ class Detector:
             bundle=BundleId(name=self.bundle.name, sha256=self.bundle.sha256),
             series_probability=max(reading.probability for reading in readings.values()),
             threshold=self.bundle.operating_point.threshold,
-            slices=tuple(readings[slice_.sop_instance_uid] for slice_ in series.slices),
+            slices=tuple(readings[slice_.image] for slice_ in series.slices),
             left_out=series.left_out,
             missing=series.missing,
             warnings=series.warnings,

@@ -12,6 +12,7 @@ from pydicom.uid import UID
 
 from ich_node.detection.lesions import Lesion, Mark, find_lesions
 from ich_node.detection.reading import Finding, LikelihoodMap, Reading, SliceReading
+from ich_node.dicom.image_id import ImageId
 from ich_node.report.evidence import to_evidence
 from ich_node.report.result_header import Algorithm, ResultHeader, in_the_zone_of
 from ich_node.report.uids import UidMaker, uid_from
@@ -92,7 +93,7 @@ class Context:
     result_header: ResultHeader
     options: ReportOptions
     predecessor: Predecessor | None
-    _by_uid: dict[str, ReadSlice] = field(repr=False)
+    _by_image: dict[ImageId, ReadSlice] = field(repr=False)
 
     @property
     def positive_slices(self) -> tuple[ReadSlice, ...]:
@@ -110,11 +111,9 @@ class Context:
         """The slices that have a likelihood map. A slab of thin slices has one map, which belongs
         to the slice with the slab's marks.
         """
-        maps = {
-            likelihood_map.sop_instance_uid: likelihood_map for likelihood_map in self.reading.maps
-        }
-        uids = [(read, read.slice.sop_instance_uid) for read in self.slices]
-        return tuple((read, maps[uid]) for read, uid in uids if uid in maps)
+        maps = {likelihood_map.image: likelihood_map for likelihood_map in self.reading.maps}
+        images = [(read, read.slice.image) for read in self.slices]
+        return tuple((read, maps[image]) for read, image in images if image in maps)
 
     @property
     def shown_slices(self) -> tuple[ReadSlice, ...]:
@@ -124,7 +123,7 @@ class Context:
 
     def slice_of(self, mark: Mark) -> ReadSlice:
         """The slice on which the mark is."""
-        return self._by_uid[mark.slice.sop_instance_uid]
+        return self._by_image[mark.slice.image]
 
     def tracking_uid(self, lesion: Lesion) -> UID:
         """The same for the same place in a series, in every revision and with every bundle."""
@@ -154,12 +153,12 @@ def lesions_of(series: Series, reading: Reading) -> tuple[Lesion, ...]:
     """
     if not reading.positive:
         return ()
-    by_uid = {slice_reading.sop_instance_uid: slice_reading for slice_reading in reading.slices}
-    read_uids = {likelihood_map.sop_instance_uid for likelihood_map in reading.maps} or set(by_uid)
-    slices = [slice_ for slice_ in series.slices if slice_.sop_instance_uid in read_uids]
+    by_image = {slice_reading.image: slice_reading for slice_reading in reading.slices}
+    mapped = {likelihood_map.image for likelihood_map in reading.maps} or set(by_image)
+    slices = [slice_ for slice_ in series.slices if slice_.image in mapped]
     return find_lesions(
         slices,
-        [listed_findings(slice_, by_uid[slice_.sop_instance_uid].findings) for slice_ in slices],
+        [listed_findings(slice_, by_image[slice_.image].findings) for slice_ in slices],
     )
 
 
@@ -169,7 +168,7 @@ def marks_on(slice_: Slice, lesions: Sequence[Lesion]) -> list[tuple[Lesion, Mar
         (lesion, mark)
         for lesion in lesions
         for mark in lesion.marks
-        if mark.slice.sop_instance_uid == slice_.sop_instance_uid
+        if mark.slice.image == slice_.image
     ]
 
 
@@ -183,11 +182,9 @@ def to_context(
 ) -> Context:
     """Raises ReportError if the source has UIDs that DICOM cannot refer to."""
     headers = to_evidence(source.series, source.datasets)
-    by_uid = {slice_reading.sop_instance_uid: slice_reading for slice_reading in reading.slices}
+    by_image = {slice_reading.image: slice_reading for slice_reading in reading.slices}
     slices = tuple(
-        ReadSlice(
-            number=number, slice=slice_, header=header, reading=by_uid[slice_.sop_instance_uid]
-        )
+        ReadSlice(number=number, slice=slice_, header=header, reading=by_image[slice_.image])
         for number, (slice_, header) in enumerate(
             zip(source.series.slices, headers, strict=True), start=1
         )
@@ -207,7 +204,7 @@ def to_context(
         ),
         options=options,
         predecessor=source.predecessor,
-        _by_uid={read.slice.sop_instance_uid: read for read in slices},
+        _by_image={read.slice.image: read for read in slices},
     )
 
 

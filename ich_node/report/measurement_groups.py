@@ -125,7 +125,7 @@ def _slice_groups(context: Context, common: Sequence[Dataset]) -> list[Dataset]:
             presence(codes.PRESENT),
             image(codes.SOURCE_OF_MEASUREMENT, read.header, "CONTAINS"),
             template="1501",
-            tracking=(f"slice {read.number}", uid_from("slice", read.slice.sop_instance_uid)),
+            tracking=(f"slice {read.number}", uid_from("slice", str(read.slice.image))),
             common=common,
         )
         for read in context.positive_slices
@@ -151,10 +151,10 @@ def _likeliest(context: Context) -> ReadSlice:
     """The slice with the highest probability, which is that of the series. If several have it, the
     one with the peak of the first lesion.
     """
-    peak_of_all = context.lesions[0].peak.slice.sop_instance_uid if context.lesions else ""
+    peak_of_all = context.lesions[0].peak.slice.image if context.lesions else None
     return max(
         context.slices,
-        key=lambda read: (read.reading.probability, read.slice.sop_instance_uid == peak_of_all),
+        key=lambda read: (read.reading.probability, read.slice.image == peak_of_all),
     )
 
 

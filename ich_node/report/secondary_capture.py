@@ -87,7 +87,7 @@ def _capture(
     *,
     instance_number: int,
 ) -> hd.base.SOPClass:
-    of_slice = shown[0].slice.sop_instance_uid if kind == "overlay" else ""
+    of_slice = str(shown[0].slice.image) if kind == "overlay" else ""
     image = hd.base.SOPClass(
         study_instance_uid=context.result_header.source_header.StudyInstanceUID,
         series_instance_uid=context.result_header.uids.make("overlay series"),

@@ -79,13 +79,11 @@ def choose_tiles(context: Context) -> list[ReadSlice]:
     """At most MOST_TILES slices, in the order of the series. Those with the peak of a lesion are
     chosen first, then the most probable ones.
     """
-    peaks = {
-        lesion.peak.slice.sop_instance_uid: -lesion.number for lesion in reversed(context.lesions)
-    }
+    peaks = {lesion.peak.slice.image: -lesion.number for lesion in reversed(context.lesions)}
     order = sorted(
         context.shown_slices,
         key=lambda read: (
-            -peaks.get(read.slice.sop_instance_uid, -PAGE_PX),
+            -peaks.get(read.slice.image, -PAGE_PX),
             -read.reading.probability,
             read.number,
         ),

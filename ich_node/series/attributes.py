@@ -7,6 +7,7 @@ from typing import Any
 
 from pydicom import Dataset
 
+from ich_node.dicom.image_id import ImageId
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import NoGeometry, Undecodable
 
@@ -27,6 +28,13 @@ def value_of(dataset: Dataset, keyword: str) -> Any:
 def uid_of(dataset: Dataset, keyword: str) -> str:
     """A UID as text, '' where there is none. Raises Undecodable."""
     return str(value_of(dataset, keyword) or "")
+
+
+def image_of(dataset: Dataset) -> ImageId:
+    """What refers to this image; with the frame number if it is a frame (frames.py). Raises
+    Undecodable.
+    """
+    return ImageId(uid_of(dataset, "SOPInstanceUID"), getattr(dataset, "frame_number", None))
 
 
 def integer_of(dataset: Dataset, keyword: str, default: int) -> int:

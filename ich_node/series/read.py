@@ -17,7 +17,7 @@ from ich_node.errors import (
     NotAxial,
     NotCT,
 )
-from ich_node.series.attributes import number_or_none, uid_of
+from ich_node.series.attributes import image_of, number_or_none, uid_of
 from ich_node.series.cranial_section import cranial_section
 from ich_node.series.hounsfield import Decode, Pixels, decode_all
 from ich_node.series.metal import shows_metal
@@ -110,6 +110,7 @@ def _slice(item: Placed, pixels: Pixels, *, stack: int) -> Slice:
         position_mm=item.position_mm,
         frame_of_reference_uid=uid_of(item.dataset, "FrameOfReferenceUID") or None,
         instance_number=item.instance_number,
+        frame_number=image_of(item.dataset).frame_number,
         stack=stack,
     )
 
@@ -174,6 +175,7 @@ def _left_out(item: Unread) -> LeftOut:
         sop_instance_uid=uid_of(item.dataset, "SOPInstanceUID"),
         kind=item.refusal.reason,
         reason=item.refusal.detail,
+        frame_number=image_of(item.dataset).frame_number,
         instance_number=number_or_none(item.dataset, "InstanceNumber"),
         position_mm=item.place.position_mm if item.place else None,
     )

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ich_node.dicom.image_id import ImageId
+
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
@@ -32,6 +34,10 @@ class Slice:
     # 0-based: a series may hold several acquisitions, which are read side by side
     stack: int = 0
 
+    @property
+    def image(self) -> ImageId:
+        return ImageId(self.sop_instance_uid, self.frame_number)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
@@ -43,6 +49,10 @@ class LeftOut:
     instance_number: int | None = None
     frame_number: int | None = None
     position_mm: float | None = None
+
+    @property
+    def image(self) -> ImageId:
+        return ImageId(self.sop_instance_uid, self.frame_number)
 
 
 @dataclass(frozen=True, kw_only=True)

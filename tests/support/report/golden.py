@@ -65,10 +65,10 @@ def read(
                 (row0 + row1 - 1) / 2, (column0 + column1 - 1) / 2, 0.95 * middle - 0.1 * rank
             )
             marks.setdefault(index, []).append(mark)
-    number_of = {slice_.sop_instance_uid: index for index, slice_ in enumerate(series.slices)}
+    number_of = {slice_.image: index for index, slice_ in enumerate(series.slices)}
     readings, maps = {}, []
     for slab in to_slabs(series, slab_mm):
-        index = number_of[slab.slice.sop_instance_uid]
+        index = number_of[slab.slice.image]
         found = tuple(marks.get(index, ())) if positive else ()
         probability = max([0.04, *(mark.probability for mark in found)])
         grid = PixelGrid(row_scale=1, row_offset=0, column_scale=1, column_offset=0)
@@ -79,15 +79,17 @@ def read(
                 logit=0.0,
                 likelihood_YX=low_YX,
                 grid=grid,
+                frame_number=slab.slice.frame_number,
             )
         )
         for member in slab.members:
-            readings[member.sop_instance_uid] = SliceReading(
+            readings[member.image] = SliceReading(
                 sop_instance_uid=member.sop_instance_uid,
                 sop_class_uid=member.sop_class_uid,
                 position_mm=member.position_mm,
                 probability=probability,
-                findings=found if member.sop_instance_uid == slab.slice.sop_instance_uid else (),
+                findings=found if member.image == slab.slice.image else (),
+                frame_number=member.frame_number,
             )
     return Reading(
         study_instance_uid=series.study_instance_uid,
@@ -95,7 +97,7 @@ def read(
         bundle=BundleId(name="golden", sha256="ab" * 32),
         series_probability=max(reading.probability for reading in readings.values()),
         threshold=0.5,
-        slices=tuple(readings[slice_.sop_instance_uid] for slice_ in series.slices),
+        slices=tuple(readings[slice_.image] for slice_ in series.slices),
         maps=tuple(maps),
     )
 

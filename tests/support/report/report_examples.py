@@ -137,6 +137,7 @@ def read_by_hand(
             position_mm=slice_.position_mm,
             probability=probability,
             findings=findings.get(index, ()),
+            frame_number=slice_.frame_number,
         )
         for index, (slice_, probability) in enumerate(
             zip(source.series.slices, probabilities, strict=True)
@@ -149,6 +150,7 @@ def read_by_hand(
             logit=0.0,
             likelihood_YX=np.zeros((4, 4), np.float32),
             grid=grid,
+            frame_number=reading.frame_number,
         )
         for reading in readings
     )
@@ -166,11 +168,11 @@ def read_by_hand(
 
 def likelihood_of(reading: Reading) -> Callable[[LikelihoodMap, Slice], np.ndarray]:
     """A map with a bump at each finding."""
-    by_uid = {slice_reading.sop_instance_uid: slice_reading for slice_reading in reading.slices}
+    by_image = {slice_reading.image: slice_reading for slice_reading in reading.slices}
 
     def on_slice(likelihood_map: LikelihoodMap, slice_: Slice) -> np.ndarray:
         map_YX = np.zeros(slice_.hu_YX.shape, np.float32)
-        for finding in by_uid[likelihood_map.sop_instance_uid].findings:
+        for finding in by_image[likelihood_map.image].findings:
             map_YX = np.maximum(
                 map_YX, bump(finding.row, finding.column, slice_.hu_YX.shape, finding.probability)
             )
