@@ -22,13 +22,16 @@ NOT_FOR_CONSTRUCTORS = {"PatientName", "ReferringPhysicianName", "AcquisitionDat
 
 @dataclass(frozen=True, kw_only=True)
 class Algorithm:
-    """Software and model. version: of the software; details: operating point and peak rule."""
+    """Software and model. version: of the software; details: operating point and peak rule;
+    demonstration: the model is no model for patients, which every result says.
+    """
 
     name: str
     version: str
     bundle_name: str
     bundle_sha256: str
     details: str
+    demonstration: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
