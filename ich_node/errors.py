@@ -12,7 +12,8 @@
     │   ├── BoneKernel         ├── ContrastEnhanced     ├── TooFewSlices
     │   ├── NoGeometry         ├── NoHounsfieldUnits    ├── Monochrome1
     │   ├── TransferSyntaxRefused                       ├── Undecodable
-    │   ├── TooLarge           ├── MixedSeries          └── Localizer
+    │   ├── TooLarge           ├── MixedSeries          ├── Localizer
+    │   ├── StrayPosition      ├── CopyOfAnother        └── DemonstrationModel
     ├── DeviceLost             this process cannot use the GPU any more and ends
     └── Unavailable            try again later
         ├── SpoolFull
@@ -163,6 +164,12 @@ class StrayPosition(Refusal):
     """The object lies far away from the other slices."""
 
     reason = "stray_position"
+
+
+class DemonstrationModel(Refusal):
+    """A demonstration model does not read the heads of patients."""
+
+    reason = "demonstration_model"
 
 
 class DeviceLost(IchNodeError):

@@ -14,9 +14,9 @@ from training.presets import Preset
 from training.splits import choose_part, open_split
 
 PHANTOM = "phantom pool"
+PHANTOMS = {PHANTOM, "phantom"}  # as pools, and as series on disk
 LICENCES = {
-    PHANTOM: "Apache-2.0",
-    "phantom": "Apache-2.0",
+    **dict.fromkeys(PHANTOMS, "Apache-2.0"),
     "rsna": "trained on RSNA 2019 (non-commercial research)",
     "cq500": "trained on CQ500 (CC BY-NC-SA 4.0)",
     "bhx": "trained on CQ500 and BHX (CC BY-NC-SA 4.0)",
@@ -45,6 +45,10 @@ class TrainingData:
     facts: dict[str, Any]
     licence: str
     skipped: tuple[Skip, ...] = ()
+
+    @property
+    def is_of_phantoms(self) -> bool:
+        return self.source in PHANTOMS
 
     def reasons(self) -> dict[str, int]:
         """How many were skipped, by reason."""

@@ -107,6 +107,7 @@ def _card(
             details=details,
         ),
         licence=_licence(data, start),
+        demonstration=data.is_of_phantoms or (start is not None and start.demonstration),
     )
 
 

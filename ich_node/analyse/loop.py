@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from threading import Event
+from typing import Literal
 
 import structlog
 import torch
@@ -26,6 +27,7 @@ from ich_node.analyse.recorder import RETRY, JobRecorder
 from ich_node.analyse.results import JobResults
 from ich_node.config.destinations import Destination
 from ich_node.config.settings import AnalysisSettings
+from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError, Refusal, TooLarge, Unavailable
 from ich_node.ledger import AnalyserLedger, Job, LeaseLost
 from ich_node.model.bundle import Bundle
@@ -52,6 +54,7 @@ class Analyser:
     owner: str
     clock: Callable[[], datetime]
     stop: Event
+    demonstration_on_real_sources: Literal["refuse", "mark"] = "mark"
 
     def work(self) -> None:
         """Read job after job until asked to stop.
@@ -140,11 +143,18 @@ class Analyser:
             device=device,
             engine=choice.engine.name,
         )
+        if bundle.demonstration:
+            log.warning("demonstration_model", name=bundle.name, detail=DEMONSTRATION_MODEL)
         return Detector(bundle, choice.engine)
 
     @cached_property
     def reader(self) -> Reader:
-        return Reader(ledger=self.ledger, spool=self.spool, clock=self.clock)
+        return Reader(
+            ledger=self.ledger,
+            spool=self.spool,
+            clock=self.clock,
+            demonstration_on_real_sources=self.demonstration_on_real_sources,
+        )
 
     @cached_property
     def previewer(self) -> Previewer:

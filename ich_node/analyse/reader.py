@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 import structlog
 import torch
@@ -14,6 +15,7 @@ from ich_node.analyse.pixel_cache import BATCH, PixelCache
 from ich_node.detection.reading import Reading
 from ich_node.errors import TooLarge
 from ich_node.ledger import AnalyserLedger, Job
+from ich_node.model.demonstration import check_sources_are_phantoms
 from ich_node.model.detector import Detector
 from ich_node.model.engines.gpu_errors import first_line
 from ich_node.series.object_file import read_object
@@ -36,11 +38,17 @@ class Reader:
     """
 
     def __init__(
-        self, *, ledger: AnalyserLedger, spool: Spool, clock: Callable[[], datetime]
+        self,
+        *,
+        ledger: AnalyserLedger,
+        spool: Spool,
+        clock: Callable[[], datetime],
+        demonstration_on_real_sources: Literal["refuse", "mark"],
     ) -> None:
         self._ledger = ledger
         self._spool = spool
         self._clock = clock
+        self._demonstration_on_real_sources = demonstration_on_real_sources
         self._pixels = PixelCache()
 
     def load(self, job: Job, *, check_interrupt: Callable[[], None]) -> JobObjects:
@@ -101,6 +109,8 @@ class Reader:
             objects.job.id, sha256_of=objects.sha256_of, check_interrupt=check_interrupt
         )
         series = read_series(objects.datasets, decode=decode)
+        if detector.bundle.demonstration and self._demonstration_on_real_sources == "refuse":
+            check_sources_are_phantoms(objects.datasets, bundle_name=detector.bundle.name)
         check_interrupt()
         try:
             return series, *self._detect(

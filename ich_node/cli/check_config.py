@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,10 +29,25 @@ def check_config(context: typer.Context) -> None:
         typer.echo("sends results to nobody: add a [[destinations]] entry")
     if config.bundle.path is not None and not config.bundle.path.is_file():
         raise ConfigError(f"[bundle] path: there is no file {config.bundle.path}")
+    _print_bundle(config)
     if config.analysis.engine == "openvino":
         from ich_node.model.engines.choose import require_installed
 
         require_installed(config.analysis.engine)
+
+
+def _print_bundle(config: "Config") -> None:
+    """Raises BundleError if the file is no bundle."""
+    from ich_node.model.bundle_file import read_header, shipped_bundle
+
+    header = read_header(config.bundle.path or shipped_bundle())
+    until = "until `ich-node model activate` selects another"
+    if not header.demonstration:
+        typer.echo(f"reads with {header.name}, {until}")
+        return
+    typer.echo(f"WARNING: {DEMONSTRATION_MODEL}: reads with {header.name}, {until}")
+    if config.bundle.demonstration_on_real_sources == "refuse":
+        typer.echo("refuses series that are no phantoms as long as a demonstration model reads")
 
 
 def _print_ports(config: "Config") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ich_node.dicom.identity import RESEARCH_USE
+from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE
 
 if TYPE_CHECKING:  # imported in the bodies: `--help` must not wait for them
     from rich.table import Table
@@ -74,7 +74,7 @@ def demo(
     console.print(f"{count} result objects after {seconds}, in {folder / 'received'}", markup=False)
     if result.preview:
         console.print(f"preview: {result.preview}", markup=False)
-    console.print(f"The shipped model was trained on phantoms only. {RESEARCH_USE}")
+    console.print(f"{DEMONSTRATION_MODEL}: trained on phantoms only. {RESEARCH_USE}")
 
 
 def _table(result: "DemoResult") -> "Table":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.cli import model_rule
+from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def list_models(context: typer.Context) -> None:
         _print_activations(activations)
         raise
     typer.echo(f"reading now: {header.name} {header.sha256[:12]} ({path})")
+    if header.demonstration:
+        typer.echo(f"WARNING: {DEMONSTRATION_MODEL}")
     if activations and activations[0].sha256 != header.sha256:
         typer.echo("WARNING: this file is not the one that was activated: its sha256 differs")
     _print_activations(activations)
@@ -118,7 +121,10 @@ def show(
         open_bundle(path)
     header = read_header(path)
     card = {name: value for name, value in header.card.items() if name != "self_check_peaks"}
-    typer.echo(json.dumps({"sha256": header.sha256} | card, indent=2, ensure_ascii=False))
+    facts = {"sha256": header.sha256} | card | {"demonstration": header.demonstration}
+    typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+    if header.demonstration:
+        typer.echo(f"WARNING: {DEMONSTRATION_MODEL}", err=True)
 
 
 @app.command()
@@ -140,6 +146,8 @@ def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
         now=datetime.now(UTC),
     )
     typer.echo(f"activated {bundle.name} {bundle.sha256[:12]}")
+    if bundle.demonstration:
+        typer.echo(f"WARNING: {DEMONSTRATION_MODEL}")
 
 
 @app.command()

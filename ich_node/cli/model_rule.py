@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError
 
 if TYPE_CHECKING:  # it imports torch, which `ich-node model list` need not wait for
@@ -79,6 +80,8 @@ def set_rule(
     typer.echo(f"{out}: {revised.name}, sha256 {revised.sha256}")
     typer.echo(f"parent {parent.sha256}")
     typer.echo(f"rule {rule}")
+    if revised.demonstration:
+        typer.echo(f"WARNING: {DEMONSTRATION_MODEL}")
 
 
 def compare(

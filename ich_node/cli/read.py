@@ -74,6 +74,7 @@ def read(
                 options=ReportOptions(**config.report.model_dump()),
                 at=datetime.now(UTC),
                 with_dicom=dicom and out is not None,
+                demonstration_on_real_sources=config.bundle.demonstration_on_real_sources,
             )
             if out is not None:
                 for path in write_answer(answer, picture, out):

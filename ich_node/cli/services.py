@@ -71,6 +71,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
         spool=node.spool(),
         active_bundle=ActiveBundle(ledger=ledger.activations, configured=config.bundle.path),
         settings=config.analysis,
+        demonstration_on_real_sources=config.bundle.demonstration_on_real_sources,
         options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
         destinations=config.destinations,
         owner=_owner(),

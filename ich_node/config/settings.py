@@ -114,10 +114,12 @@ class SeriesSettings(Section):
 
 class BundleSettings(Section):
     """[bundle] path: the bundle that is used until `ich-node model activate` selects another.
-    None: the bundle that ships with ich-node.
+    None: the bundle that ships with ich-node. demonstration_on_real_sources: what a demonstration
+    bundle does with series that are no phantoms.
     """
 
     path: Path | None = None
+    demonstration_on_real_sources: Literal["refuse", "mark"] = "mark"
 
 
 class AnalysisSettings(Section):

@@ -27,6 +27,12 @@ RESEARCH_USE_LABEL = f"{RESEARCH_USE_ONLY} - not a medical device"
 RESEARCH_USE_NOTIFICATION = "For research use only. Not a medical device. Not verified by a person."
 
 
+# Of a bundle that was made to show the node at work.
+DEMONSTRATION_MODEL = "DEMONSTRATION MODEL, NOT FOR PATIENTS"
+# How a phantom names its scanner: Manufacturer is PRODUCT.
+PHANTOM_MODEL_NAME = "phantom"
+
+
 def version_name_of_file(version: str) -> str:
     """Implementation Version Name (VR SH) of a file that this version of the software made."""
     return f"{IMPLEMENTATION_VERSION_NAME}_{version}"[:16]

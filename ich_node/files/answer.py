@@ -3,26 +3,48 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ich_node.answer import Answer
 from ich_node.detection.reading import Reading
-from ich_node.dicom.identity import RESEARCH_USE
+from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE
 from ich_node.dicom.image_id import ImageId
 from ich_node.errors import Refusal
+from ich_node.model.demonstration import demonstration_warning
 from ich_node.report import ResultObject
+from ich_node.series.series import SeriesWarning
+
+SENTENCES = {
+    Answer.PRESENT: "POSITIVE",
+    Answer.ABSENT: "negative",
+    Answer.UNDETERMINED: "UNDETERMINED",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesAnswer:
     """A Reading or a Refusal. detail: what a person should know about it. bundle: its name and
-    sha256. results: the DICOM objects, if they were asked for.
+    sha256; demonstration: whether it is a demonstration model. results: the DICOM objects, if they
+    were asked for.
     """
 
     study_instance_uid: str
     series_instance_uid: str
     bundle: dict[str, str]
+    demonstration: bool = False
     reading: Reading | None = None
     refusal: Refusal | None = None
     detail: str = ""
     results: tuple[ResultObject, ...] = ()
+
+    @property
+    def answer(self) -> Answer:
+        return self.reading.answer if self.reading else Answer.NOT_ANALYSED
+
+    @property
+    def warnings(self) -> tuple[SeriesWarning, ...]:
+        """Those of the reading; of a refused series that of its model."""
+        if self.reading:
+            return self.reading.warnings
+        return (demonstration_warning(self.bundle["name"]),) if self.demonstration else ()
 
     def document(self) -> dict[str, Any]:
         """The answer as `read --json` prints it."""
@@ -53,20 +75,39 @@ class SeriesAnswer:
                 for slice_ in (reading.slices if reading else ())
             ],
             "left_out": [
-                {**name_of(left.image), "reason": left.reason}
+                {**name_of(left.image), "kind": left.kind, "reason": left.reason}
                 for left in (reading.left_out if reading else ())
+            ],
+            "answer": self.answer.value,
+            "missing": [
+                {
+                    "part": missing.part,
+                    "from_mm": missing.from_mm,
+                    "to_mm": missing.to_mm,
+                    "slices": missing.slices,
+                    "instance_numbers": list(missing.instance_numbers),
+                    "detail": missing.detail,
+                }
+                for missing in (reading.missing if reading else ())
+            ],
+            "warnings": [
+                {"kind": warning.kind, "detail": warning.detail} for warning in self.warnings
             ],
         }
 
     def sentence(self) -> str:
         """One line for a terminal."""
         name = f"series {self.series_instance_uid or '(no SeriesInstanceUID)'}"
+        if self.demonstration:
+            name = f"{DEMONSTRATION_MODEL}: {name}"
         if self.reading is None:
             reason = self.refusal.reason if self.refusal else None
             return f"{name}: refused, {reason}: {self.detail}"
         marks = sum(len(slice_.findings) for slice_ in self.reading.slices)
-        answer = "POSITIVE" if self.reading.positive else "negative"
-        tail = f"; {self.detail}" if self.detail else ""
+        answer = SENTENCES[self.reading.answer]
+        missing = [missing.detail for missing in self.reading.missing]
+        said = [self.detail] if self.detail else []
+        tail = "".join(f"; {words}" for words in (*missing, *said))
         return (
             f"{name}: {answer}, p {self.reading.series_probability:.2f}, "
             f"{marks} marks in {len(self.reading.slices)} slices, "

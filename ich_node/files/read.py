@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal, ReportError
 from ich_node.files.answer import SeriesAnswer
 from ich_node.files.find import SeriesFiles
+from ich_node.model.demonstration import check_sources_are_phantoms
 from ich_node.model.detector import Detector
 from ich_node.report import (
     ReportOptions,
@@ -37,6 +39,7 @@ def read_files(
     options: ReportOptions,
     at: datetime,
     with_dicom: bool,
+    demonstration_on_real_sources: Literal["refuse", "mark"],
 ) -> tuple[SeriesAnswer, NDArray[np.uint8] | None]:
     """The answer and the picture of `draw`; no picture of a series that is refused. A lone slice is
     read, too. at: the time that the results state.
@@ -45,10 +48,13 @@ def read_files(
         study_instance_uid=files.study_instance_uid,
         series_instance_uid=files.series_instance_uid,
         bundle={"name": detector.bundle.name, "sha256": detector.bundle.sha256},
+        demonstration=detector.bundle.demonstration,
     )
     datasets = files.datasets()
     try:
         series = read_series(datasets, single_slice=True)
+        if detector.bundle.demonstration and demonstration_on_real_sources == "refuse":
+            check_sources_are_phantoms(datasets, bundle_name=detector.bundle.name)
     except Refusal as refusal:
         return replace(unread, refusal=refusal, detail=refusal.detail), None
     reading = detector.read(series)

@@ -21,7 +21,7 @@ from torch import Tensor
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
-from ich_node.model.bundle_header import METADATA_KEY, card_document
+from ich_node.model.bundle_header import METADATA_KEY, card_document, is_shipped_demonstration
 from ich_node.model.calibration import Calibration
 from ich_node.model.card import FORMAT_VERSION, Card, OperatingPoint
 from ich_node.model.network import MilNetwork, NetworkSpec
@@ -43,6 +43,13 @@ class Bundle:
     @property
     def name(self) -> str:
         return self.card.name
+
+    @property
+    def demonstration(self) -> bool:
+        """Whether it, or a bundle that it was made from, is for demonstration only."""
+        return self.card.demonstration or is_shipped_demonstration(
+            self.sha256, self.card.provenance.details
+        )
 
     @property
     def network_spec(self) -> NetworkSpec:

@@ -7,6 +7,7 @@ library reads metadata from paths only; this reads the same bytes that are hashe
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,16 @@ from ich_node.errors import BundleError
 
 METADATA_KEY = "ich_node.bundle"
 LENGTH_BYTES = 8
+REVISIONS = "revisions"  # the key in the details of the provenance; oldest first
+# The demonstration bundles that were shipped before the card had a field for it.
+SHIPPED_DEMONSTRATIONS = frozenset(
+    {
+        "519f0d4aa367fefa584149bc7421effc35a14c242cd04335b4d255c693806196",
+        "4ad8cdd4b325251f8afad0e436568840dd9329bcf1f1f18407d7d8313bb11fea",
+        "83ffb476494c2c498fa25e1d16eb296a422251918a67ebb5fe4e08e91ddfdda7",
+        "94232e8a08905fae6a71eef373be4466447bb0a636b25c0bdd5491039f1cef2d",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +36,23 @@ class BundleHeader:
     name: str
     sha256: str
     card: dict[str, Any]
+
+    @property
+    def demonstration(self) -> bool:
+        """Whether it, or a bundle that it was made from, is for demonstration only."""
+        details = self.card.get("provenance", {}).get("details", {})
+        return bool(self.card.get("demonstration")) or is_shipped_demonstration(
+            self.sha256, details
+        )
+
+
+def is_shipped_demonstration(sha256: str, details: Mapping[str, Any]) -> bool:
+    """Whether a bundle is one of SHIPPED_DEMONSTRATIONS, or was revised or trained from one, as the
+    details of its provenance say.
+    """
+    parents = [revision.get("parent_sha256") for revision in details.get(REVISIONS, [])]
+    start = details.get("start", {}).get("sha256")
+    return not SHIPPED_DEMONSTRATIONS.isdisjoint({sha256, start, *parents})
 
 
 def card_document(data: bytes, *, origin: str) -> str:

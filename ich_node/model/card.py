@@ -32,7 +32,9 @@ class Provenance:
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """self_check_peaks: the peaks that the pipeline found on the check slice (self_check.py)."""
+    """self_check_peaks: the peaks that the pipeline found on the check slice (self_check.py).
+    demonstration: made to show the node at work, not for patients.
+    """
 
     name: str
     network_spec: NetworkSpec
@@ -42,5 +44,6 @@ class Card:
     operating_point: OperatingPoint
     provenance: Provenance
     licence: str
+    demonstration: bool = False
     self_check_peaks: tuple[Peak, ...] = ()
     format_version: int = FORMAT_VERSION

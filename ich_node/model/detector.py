@@ -14,10 +14,11 @@ from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading
 from ich_node.detection.slabs import Slab, to_slabs
 from ich_node.dicom.image_id import ImageId
 from ich_node.model.bundle import Bundle
+from ich_node.model.demonstration import demonstration_warning
 from ich_node.model.engines.engine import Engine
 from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.model.slab_answers import NoSlabAnswers, SlabAnswer, SlabAnswers
-from ich_node.series.series import Series, Slice
+from ich_node.series.series import Series, SeriesWarning, Slice
 
 NO_ANSWERS = NoSlabAnswers()
 
@@ -84,7 +85,7 @@ class Detector:
             slices=tuple(readings[slice_.image] for slice_ in series.slices),
             left_out=series.left_out,
             missing=series.missing,
-            warnings=series.warnings,
+            warnings=(*self._warnings, *series.warnings),
             engine=self._engine.name,
             metal_slices=series.metal_slices,
             shift_hu=shift_hu,
@@ -120,6 +121,10 @@ class Detector:
             sampling(size_px, columns, 1 / grid.column_scale, column)
             @ enlarging(share_YX.shape[1], size_px),
         )
+
+    @property
+    def _warnings(self) -> tuple[SeriesWarning, ...]:
+        return (demonstration_warning(self.bundle.name),) if self.bundle.demonstration else ()
 
     def _answer(
         self,

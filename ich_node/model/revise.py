@@ -8,8 +8,7 @@ from typing import Any
 from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
 from ich_node.model.bundle import Bundle, pack_bundle
-
-HISTORY = "revisions"  # the key in Provenance.details; oldest first
+from ich_node.model.bundle_header import REVISIONS
 
 
 def revise(
@@ -37,11 +36,12 @@ def revise(
     if evidence:
         revision["evidence"] = evidence
     provenance = bundle.card.provenance
-    history = [*provenance.details.get(HISTORY, []), revision]
+    history = [*provenance.details.get(REVISIONS, []), revision]
     card = replace(
         bundle.card,
         peak_rule=rule,
-        provenance=replace(provenance, details=provenance.details | {HISTORY: history}),
+        demonstration=bundle.demonstration,
+        provenance=replace(provenance, details=provenance.details | {REVISIONS: history}),
     )
     return pack_bundle(card, bundle.weights)
 

@@ -10,6 +10,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
+from ich_node.dicom.identity import PHANTOM_MODEL_NAME, PRODUCT
 from ich_node.phantom.frame import Field
 
 NAMESPACE = UUID("5e0a6c2e-5f0b-4d8e-9f3a-9c1a5a0f6d11")  # of every UID of a phantom
@@ -111,8 +112,8 @@ def _add_patient(dataset: Dataset, acquisition: Acquisition) -> None:
 
 
 def _add_acquisition(dataset: Dataset, acquisition: Acquisition) -> None:
-    dataset.Manufacturer = "ich-node"
-    dataset.ManufacturerModelName = "phantom"
+    dataset.Manufacturer = PRODUCT
+    dataset.ManufacturerModelName = PHANTOM_MODEL_NAME
     dataset.BodyPartExamined = "HEAD"
     dataset.ScanOptions = "AXIAL MODE"
     dataset.SliceThickness = f"{acquisition.slice_mm:g}"

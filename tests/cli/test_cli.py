@@ -77,9 +77,10 @@ def test_read_prints_one_json_document_and_nothing_else(phantom, tmp_path):
     (reading,) = document["readings"]
     assert list(reading) == [
         "study_instance_uid", "series_instance_uid", "outcome", "reason", "detail", "bundle",
-        "series_probability", "positive", "slices", "left_out",
+        "series_probability", "positive", "slices", "left_out", "answer", "missing", "warnings",
     ]  # fmt: skip
     assert (reading["outcome"], reading["reason"], reading["positive"]) == ("read", None, True)
+    assert reading["answer"] == "present"
     assert set(reading["bundle"]) == {"name", "sha256"}
     assert set(reading["slices"][0]) == {
         "sop_instance_uid",

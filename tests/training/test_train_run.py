@@ -34,6 +34,7 @@ def test_a_run_leaves_a_bundle_that_says_how_it_was_made(trained):
     details = card.provenance.details
     assert card.name == "phantom-pool-product-max"
     assert card.licence == "Apache-2.0"
+    assert card.demonstration  # phantoms alone
     assert (details["preset"]["name"], details["seed"], details["slices_seen"]) == (
         "product",
         0,
