@@ -8,26 +8,27 @@ has `identifiers = true`.
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from ich_node.dicom.identity import RESEARCH_USE_NOTIFICATION
+from ich_node.answer import Answer
+from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE_NOTIFICATION
 from ich_node.errors import IchNodeError
+from ich_node.percent import percent_text
 
 KIND = "notification"
-FORMAT = 1
+FORMAT = 2
+MOST_NUMBERS = 20  # named in a sentence
+# The answer in the words of the messages
+FINDINGS = {
+    Answer.PRESENT: "suspected",
+    Answer.ABSENT: "not_found",
+    Answer.UNDETERMINED: "undetermined",
+    Answer.NOT_ANALYSED: "not_analysed",
+}
 
 
 class NotANotification(IchNodeError):
     """The bytes are not a notification."""
-
-
-class Answer(StrEnum):
-    """The answer for a series."""
-
-    SUSPECTED = "suspected"
-    NOT_FOUND = "not_found"
-    NOT_ANALYSED = "not_analysed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,40 @@ class RefusedReading:
     """Why a series was not analysed. reason: one of docs/refusals.md; detail: a sentence."""
 
     reason: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnreadPart:
+    """A part of the head that was not read: the fields of `Missing` of a series."""
+
+    part: str
+    detail: str
+    from_mm: float | None = None
+    to_mm: float | None = None
+    slices: int | None = None
+    instance_numbers: tuple[int, ...] = ()
+
+    def sentence(self) -> str:
+        """What is missing and where: mm along the slice normal, and Instance Numbers."""
+        where = []
+        if self.from_mm is not None and self.to_mm is not None:
+            where.append(f"from {self.from_mm:.1f} to {self.to_mm:.1f} mm")
+        if self.slices is not None:
+            where.append(f"slices missing: {self.slices}")
+        if self.instance_numbers:
+            numbers = ", ".join(str(number) for number in self.instance_numbers[:MOST_NUMBERS])
+            more = len(self.instance_numbers) - MOST_NUMBERS
+            where.append(f"Instance Numbers {numbers}{f' and {more} more' if more > 0 else ''}")
+        detail = self.detail.rstrip(". ")
+        return f"{detail} ({'; '.join(where)})." if where else f"{detail}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingWarning:
+    """What a reader of the answer must know. kind: a word for programs; detail: a sentence."""
+
+    kind: str
     detail: str
 
 
@@ -69,11 +104,13 @@ class Identifiers:
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
-    """The answer for one revision of a series.
+    """The answer for one revision of a series, and for its study.
 
-    uid: a DICOM UID computed from the content; replaces: the uid of the notification of the
-    previous revision; at: the time of the results; report_uid: SOP Instance UID of the SR, if there
-    is one; lesions: their number. Probabilities are 0 to 1.
+    uid: a DICOM UID computed from the content; replaces: the uid of the notification that this one
+    replaces; at: the time of the results; report_uid: SOP Instance UID of the SR, if there is one;
+    lesions: their number. series_probability, threshold: 0 to 1, rounded for people (percent.py).
+    study_answer: the most severe answer of all series of the study, if known, and
+    study_answer_series: the series that gave it. demonstration: the model is not for patients.
     """
 
     uid: str
@@ -82,8 +119,14 @@ class Notification:
     series_instance_uid: str
     revision: int
     at: datetime
-    finding: Answer
+    series_answer: Answer
+    study_answer: Answer | None = None
+    study_answer_series: str | None = None
     refused: RefusedReading | None
+    missing: tuple[UnreadPart, ...] = ()
+    warnings: tuple[ReadingWarning, ...] = ()
+    series_number: int | None = None
+    slice_thickness_mm: float | None = None
     series_probability: float | None
     threshold: float | None
     lesions: int | None
@@ -92,58 +135,142 @@ class Notification:
     report_uid: str | None
     bundle_name: str
     bundle_sha256: str
+    demonstration: bool = False
     software_version: str
     identifiers: Identifiers
 
+    @property
+    def answer(self) -> Answer:
+        """What the message says: the answer for the study, never less severe than this series'."""
+        return self._study_answer_of_another or self.series_answer
+
+    @property
+    def answer_series(self) -> str:
+        """The series that gave the answer; empty if it is not this one and not known."""
+        if self._study_answer_of_another is None:
+            return self.series_instance_uid
+        return self.study_answer_series or ""
+
+    @property
+    def finding(self) -> str:
+        return FINDINGS[self.answer]
+
     def public(self) -> dict[str, Any]:
         """All fields apart from the identifiers, as JSON values."""
-        document = asdict(self) | {
-            "at": self.at.isoformat(),
+        document = self._document() | {
+            "answer": self.answer,
+            "answer_series": self.answer_series or None,
+            "finding": self.finding,
             "research_use": RESEARCH_USE_NOTIFICATION,
         }
-        del document["identifiers"]
+        for inner in ("identifiers", "study_answer", "study_answer_series"):
+            del document[inner]
         return document
 
     def encode(self) -> bytes:
         """Canonical JSON in UTF-8."""
-        document = self.public() | {"identifiers": asdict(self.identifiers), "format": FORMAT}
+        document = self._document() | {"format": FORMAT}
         return json.dumps(
             document, sort_keys=True, separators=(",", ":"), ensure_ascii=False
         ).encode()
 
     def sentence(self) -> str:
-        """The answer in one sentence."""
+        """The answer in words: that of the study first, if another series gave it."""
+        words = [self._sentence_of_series()]
+        if self._study_answer_of_another is not None:
+            where = f" ({self.answer_series})" if self.answer_series else ""
+            words = [
+                f"{_OF_ANOTHER_SERIES[self._study_answer_of_another]} another series of this study"
+                f"{where}. This series:",
+                *words,
+            ]
+        if self.demonstration:
+            words.insert(0, f"{DEMONSTRATION_MODEL}.")
+        return " ".join(words)
+
+    @property
+    def _study_answer_of_another(self) -> Answer | None:
+        """The study's answer if it is more severe than that of this series."""
+        known = self.study_answer
+        if known is None or known.severity <= self.series_answer.severity:
+            return None
+        return known
+
+    def _document(self) -> dict[str, Any]:
+        return asdict(self) | {"at": self.at.isoformat()}
+
+    def _sentence_of_series(self) -> str:
         if self.refused is not None:
             return (
-                f"The series could not be analysed ({self.refused.reason}): "
-                "whether there is hemorrhage is undetermined."
+                f"The series was not analysed ({self.refused.reason}): "
+                "whether there is hemorrhage is not known."
             )
+        score = self._score()
+        missing = "; ".join(part.detail.rstrip(". ") for part in self.missing)
+        if self.series_answer is Answer.PRESENT:
+            unread = f" Part of the head was not read: {missing}." if missing else ""
+            return (
+                f"Intracranial hemorrhage is suspected by an algorithm; {score}, "
+                f"lesions marked: {self.lesions}.{unread}"
+            )
+        if self.series_answer is Answer.UNDETERMINED:
+            return (
+                "Whether there is intracranial hemorrhage is undetermined: no hemorrhage was found "
+                f"by the algorithm, but part of the head was not read: {missing}; {score}."
+            )
+        return f"No intracranial hemorrhage was found by the algorithm; {score}."
+
+    def _score(self) -> str:
+        """Not called a probability: beside "not found" that reads as certainty."""
         assert self.series_probability is not None
-        percent = f"series probability {100 * self.series_probability:.0f} %"
-        if self.finding is Answer.NOT_FOUND:
-            return f"No intracranial hemorrhage was found by the algorithm; {percent}."
+        assert self.threshold is not None
         return (
-            f"Intracranial hemorrhage is suspected by an algorithm; {percent}, "
-            f"lesions marked: {self.lesions}."
+            f"highest slice score {percent_text(self.series_probability)}, "
+            f"threshold {percent_text(self.threshold)}"
         )
 
 
+_OF_ANOTHER_SERIES = {
+    Answer.PRESENT: "Intracranial hemorrhage is suspected by an algorithm in",
+    Answer.UNDETERMINED: "Whether there is intracranial hemorrhage is undetermined because of",
+    Answer.NOT_ANALYSED: "Whether there is hemorrhage is not known, because of",
+}
+
+
 def decode(data: bytes) -> Notification:
-    """The notification that `encode` wrote. Raises NotANotification."""
+    """The notification that `encode` wrote; also one of format 1, which may wait in the spool from
+    before an update. Raises NotANotification.
+    """
     try:
         document = json.loads(data)
-        if document.pop("format") != FORMAT:
+        version = document.pop("format")
+        if version == 1:
+            document = _from_format_1(document)
+        elif version != FORMAT:
             raise NotANotification(
                 "the notification has another format: another version of ich-node wrote it"
             )
-        del document["research_use"]
-        refused = document["refused"]
+        refused, study_answer = document["refused"], document["study_answer"]
         changes = {
             "at": datetime.fromisoformat(document["at"]),
-            "finding": Answer(document["finding"]),
+            "series_answer": Answer(document["series_answer"]),
+            "study_answer": Answer(study_answer) if study_answer else None,
             "refused": RefusedReading(**refused) if refused else None,
+            "missing": tuple(
+                UnreadPart(**part | {"instance_numbers": tuple(part["instance_numbers"])})
+                for part in document["missing"]
+            ),
+            "warnings": tuple(ReadingWarning(**warning) for warning in document["warnings"]),
             "identifiers": Identifiers(**document["identifiers"]),
         }
         return Notification(**(document | changes))
     except (ValueError, KeyError, TypeError) as error:
         raise NotANotification from error
+
+
+def _from_format_1(document: dict[str, Any]) -> dict[str, Any]:
+    """It had the words of the messages, and nothing was known of missing parts and the study."""
+    kept = {name: document[name] for name in document if name not in ("finding", "research_use")}
+    answers = {word: answer for answer, word in FINDINGS.items()}
+    added = {"series_answer": answers[document["finding"]], "study_answer": None}
+    return kept | added | {"missing": [], "warnings": []}

@@ -1,15 +1,25 @@
 """A Reading or a Refusal -> the Notification of its series."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydicom import Dataset
 
+from ich_node.answer import Answer
 from ich_node.detection.reading import Reading
+from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Refusal
-from ich_node.notification import Answer, Identifiers, Notification, RefusedReading
+from ich_node.notification import (
+    Identifiers,
+    Notification,
+    ReadingWarning,
+    RefusedReading,
+    UnreadPart,
+)
+from ich_node.percent import rounded, rounded_beside
 from ich_node.report.context import lesions_of
 from ich_node.report.evidence import clean
 from ich_node.report.result_header import Algorithm
@@ -36,7 +46,9 @@ class NotificationContext:
     """The content of a notification apart from the answer.
 
     datasets: headers of the series, empty if they could not be read; replaces: the uid of the
-    notification of the previous revision; report_uid: SOP Instance UID of the SR.
+    notification that this one replaces; report_uid: SOP Instance UID of the SR. study_answer: the
+    most severe answer of the study's series so far, and study_answer_series: the UID of the series
+    that gave it; the message speaks of the study if that is more severe than this series' answer.
     """
 
     study_instance_uid: str
@@ -47,6 +59,8 @@ class NotificationContext:
     report_uid: str | None
     algorithm: Algorithm
     at: datetime
+    study_answer: Answer | None = None
+    study_answer_series: str | None = None
 
 
 def notification_of(context: NotificationContext, series: Series, reading: Reading) -> Notification:
@@ -54,9 +68,24 @@ def notification_of(context: NotificationContext, series: Series, reading: Readi
     return _with_uid(
         replace(
             _without_answer(context),
-            finding=Answer.SUSPECTED if reading.positive else Answer.NOT_FOUND,
-            series_probability=round(reading.series_probability, 4),
-            threshold=round(reading.threshold, 4),
+            series_answer=reading.answer,
+            missing=tuple(
+                UnreadPart(
+                    part=part.part,
+                    detail=part.detail,
+                    from_mm=part.from_mm,
+                    to_mm=part.to_mm,
+                    slices=part.slices,
+                    instance_numbers=part.instance_numbers,
+                )
+                for part in reading.missing
+            ),
+            warnings=tuple(
+                ReadingWarning(kind=warning.kind, detail=warning.detail)
+                for warning in reading.warnings
+            ),
+            series_probability=rounded_beside(reading.series_probability, reading.threshold),
+            threshold=rounded(reading.threshold),
             lesions=len(lesions_of(series, reading)),
             slices=len(reading.slices),
             positive_slices=sum(
@@ -79,6 +108,8 @@ def notification_of_refusal(context: NotificationContext, refusal: Refusal) -> N
 
 
 def _without_answer(context: NotificationContext) -> Notification:
+    first = context.datasets[0] if context.datasets else Dataset()
+    series_number = _number(first, "SeriesNumber")
     return Notification(
         uid="",
         replaces=context.replaces,
@@ -86,16 +117,21 @@ def _without_answer(context: NotificationContext) -> Notification:
         series_instance_uid=context.series_instance_uid,
         revision=context.revision,
         at=context.at,
-        finding=Answer.NOT_ANALYSED,
+        series_answer=Answer.NOT_ANALYSED,
+        study_answer=context.study_answer,
+        study_answer_series=context.study_answer_series,
         refused=None,
         series_probability=None,
         threshold=None,
         lesions=None,
+        series_number=None if series_number is None else int(series_number),
+        slice_thickness_mm=_number(first, "SliceThickness"),
         slices=None,
         positive_slices=None,
         report_uid=context.report_uid,
         bundle_name=context.algorithm.bundle_name,
         bundle_sha256=context.algorithm.bundle_sha256,
+        demonstration=context.algorithm.demonstration,
         software_version=context.algorithm.version,
         identifiers=_identifiers(context.datasets[0]) if context.datasets else Identifiers(),
     )
@@ -104,6 +140,15 @@ def _without_answer(context: NotificationContext) -> Notification:
 def _with_uid(notification: Notification) -> Notification:
     content = hashlib.sha256(notification.encode()).hexdigest()
     return replace(notification, uid=str(uid_from("notification", content)))
+
+
+def _number(dataset: Dataset, keyword: str) -> float | None:
+    """None if the header has no number there that JSON can carry."""
+    try:
+        number = float(str(dataset.get(keyword)))
+    except PARSING_ERRORS:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _identifiers(dataset: Dataset) -> Identifiers:

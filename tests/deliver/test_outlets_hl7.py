@@ -12,6 +12,7 @@ from pathlib import Path
 import hl7.mllp
 import pytest
 
+from ich_node.answer import Answer
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.echo import echo
 from ich_node.deliver.outlets.oru import escaped, oru_r01, person_names
@@ -23,7 +24,7 @@ from tests.support.certificates import authority
 from tests.support.mllp_receiver import MllpReceiver, acknowledged, mllp_receiver
 from tests.support.mllp_receiver import hl7 as destination
 from tests.support.node import open_node
-from tests.support.notifications import notification, without_secrets
+from tests.support.notifications import HOLE, METAL, UNREAD, notification, without_secrets
 from tests.support.notifying import NotifyingNode
 from tests.support.peers import free_port, wait_until
 from tests.support.sending import sender_process
@@ -33,6 +34,10 @@ POSITIVE, NEGATIVE, REFUSED = (
     notification(),
     notification(positive=False),
     notification(positive=None),
+)
+
+UNDETERMINED = replace(
+    NEGATIVE, series_answer=Answer.UNDETERMINED, missing=(HOLE, UNREAD), warnings=(METAL,)
 )
 
 
@@ -58,7 +63,9 @@ def fields(message: str, segment: str, index: int = 0) -> list[str]:
     [
         (POSITIVE, "SUSPECTED", "A", "P", "P"),
         (NEGATIVE, "NOT_FOUND", "N", "P", "P"),
+        (UNDETERMINED, "UNDETERMINED", "", "P", "P"),
         (REFUSED, "NOT_ANALYSED", "", "X", "I"),
+        (replace(REFUSED, study_answer=Answer.PRESENT), "SUSPECTED", "A", "P", "P"),
         (replace(NEGATIVE, replaces="2.25.1"), "NOT_FOUND", "N", "C", "C"),
     ],
 )
@@ -86,6 +93,24 @@ def test_numbers_and_names_of_the_reading():
     assert observations["113014"][5] == POSITIVE.study_instance_uid
     assert observations["112002"][5] == POSITIVE.series_instance_uid
     assert observations["MODEL_SHA256"][5] == POSITIVE.bundle_sha256
+
+
+def test_what_is_missing_is_an_observation_of_its_own():
+    """Where it is, in mm and in Instance Numbers; warnings too."""
+    message = oru_r01(UNDETERMINED, destination(1)).decode()
+    observations = [
+        (fields(message, "OBX", index)[3].split("^")[0], fields(message, "OBX", index)[5])
+        for index in range(5)
+    ]
+    assert observations[0][1].endswith("^82334004^Indeterminate^SCT")
+    assert observations[1:4] == [
+        (
+            "MISSING",
+            f"{HOLE.detail} (from 60.0 to 155.0 mm; slices missing: 18; Instance Numbers 12, 32).",
+        ),
+        ("MISSING", "2 objects could not be decoded."),
+        ("WARNING", "metal: 3 slices that show brain show metal too"),
+    ]
 
 
 def test_nobody_is_named_by_default():

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
+from ich_node.answer import Answer
 from ich_node.config.destinations import (
     DicomDestination,
     Hl7Destination,
@@ -20,7 +21,7 @@ from ich_node.dicom.geometry import LEAST_SLICES
 from ich_node.ledger import DeliveryState, JobState
 from ich_node.model.bundle_file import open_bundle
 from ich_node.model.detector import Detector
-from ich_node.notification import KIND, Answer, NotANotification, Notification, decode
+from ich_node.notification import KIND, NotANotification, Notification, decode
 from tests.support.analysing import AnalysingNode
 from tests.support.heads import head_series
 from tests.support.mllp_receiver import MllpReceiver, acknowledged, hl7, mllp_receiver
@@ -236,7 +237,7 @@ def test_a_reading_gives_one_notification_and_its_objects(two_revisions):
     first = notifications(two_revisions)[0]
     results = two_revisions.ledger.operator.results(1)
     assert [result.kind for result in results].count(KIND) == 1
-    assert first.finding is Answer.SUSPECTED
+    assert first.answer is Answer.PRESENT
     assert first.report_uid == next(
         result.sop_instance_uid for result in results if result.kind == "sr"
     )
@@ -270,7 +271,7 @@ def test_a_refused_series_gives_a_notification_that_says_so(analysing, detector)
     assert analysing.job.state is JobState.REFUSED
     assert owed(analysing) == {"ris": {KIND}}
     (refusal,) = notifications(analysing)
-    assert refusal.finding is Answer.NOT_ANALYSED
+    assert refusal.answer is Answer.NOT_ANALYSED
     assert refusal.refused is not None
     assert refusal.refused.reason == "bone_kernel"
     assert refusal.series_probability is None

@@ -6,12 +6,14 @@ import hmac
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import standardwebhooks
 
+from ich_node.answer import Answer
 from ich_node.config.destinations import WebhookDestination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.echo import echo
@@ -21,7 +23,7 @@ from ich_node.ledger import DeliveryState
 from ich_node.network.tls import server_context
 from tests.support.certificates import authority
 from tests.support.node import open_node
-from tests.support.notifications import notification, without_secrets
+from tests.support.notifications import HOLE, METAL, notification, without_secrets
 from tests.support.notifying import NotifyingNode
 from tests.support.peers import free_port
 from tests.support.standing_clock import START
@@ -99,6 +101,30 @@ def test_the_reference_library_verifies_it_and_no_other(node, service, hook):
         standardwebhooks.Webhook(base64.b64encode(bytes(32)).decode()).verify(
             request.body, request.headers
         )
+
+
+def test_an_undetermined_answer_says_what_is_missing():
+    """An event of its own, beside the answer in the words of `read --json`."""
+    undetermined = replace(
+        notification(positive=False),
+        series_answer=Answer.UNDETERMINED,
+        missing=(HOLE,),
+        warnings=(METAL,),
+    )
+    event = json.loads(body_of(undetermined, identifiers=False))
+    assert event["type"] == "hemorrhage.undetermined"
+    assert (event["data"]["answer"], event["data"]["finding"]) == ("undetermined", "undetermined")
+    assert event["data"]["missing"] == [
+        {
+            "part": "hole",
+            "detail": HOLE.detail,
+            "from_mm": 60.0,
+            "to_mm": 155.0,
+            "slices": 18,
+            "instance_numbers": [12, 32],
+        }
+    ]
+    assert event["data"]["warnings"] == [{"kind": "metal", "detail": METAL.detail}]
 
 
 def test_with_identifiers_the_order_is_in_it():

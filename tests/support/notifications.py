@@ -1,6 +1,13 @@
 """Notifications of every kind, with identifiers that only some receivers may get."""
 
-from ich_node.notification import Answer, Identifiers, Notification, RefusedReading
+from ich_node.answer import Answer
+from ich_node.notification import (
+    Identifiers,
+    Notification,
+    ReadingWarning,
+    RefusedReading,
+    UnreadPart,
+)
 from tests.support.results import ROOT
 from tests.support.standing_clock import START
 
@@ -15,6 +22,16 @@ WHO = Identifiers(
     study_date="20251231",
     study_time="235900",
 )
+HOLE = UnreadPart(
+    part="hole",
+    detail="a gap of 95 mm between the slices with the Instance Numbers 12 and 32",
+    from_mm=60.0,
+    to_mm=155.0,
+    slices=18,
+    instance_numbers=(12, 32),
+)
+UNREAD = UnreadPart(part="unread", detail="2 objects could not be decoded")
+METAL = ReadingWarning(kind="metal", detail="3 slices that show brain show metal too")
 SECRETS = ("MRN-4711", "Nobodysname", "Zuzana", "19430607", "ACC-0815", "PLACER-77", "20251231")
 
 
@@ -22,20 +39,20 @@ def notification(
     series: int = 1, *, revision: int = 1, positive: bool | None = True, replaces: str | None = None
 ) -> Notification:
     """positive: None = the series was refused."""
-    finding = {True: Answer.SUSPECTED, False: Answer.NOT_FOUND, None: Answer.NOT_ANALYSED}[positive]
+    answer = {True: Answer.PRESENT, False: Answer.ABSENT, None: Answer.NOT_ANALYSED}[positive]
     read = {
         "series_probability": 0.97 if positive else 0.02,
         "threshold": 0.5,
         "lesions": 2 if positive else 0,
     }
     return Notification(
-        uid=f"{ROOT}{series}.9{revision}.{finding is Answer.SUSPECTED:d}",
+        uid=f"{ROOT}{series}.9{revision}.{answer is Answer.PRESENT:d}",
         replaces=replaces or None,
         study_instance_uid=f"{ROOT}{series}",
         series_instance_uid=f"{ROOT}{series}.0",
         revision=revision,
         at=START,
-        finding=finding,
+        series_answer=answer,
         refused=RefusedReading(reason="bone_kernel", detail="the kernel is 'H60s'")
         if positive is None
         else None,

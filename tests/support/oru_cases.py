@@ -4,22 +4,28 @@ ORU^R01 messages (tests/deliver/oru_messages.json).
 
 from dataclasses import replace
 
+from ich_node.answer import Answer
 from ich_node.config.destinations import Hl7Destination
 from ich_node.notification import Identifiers, Notification, RefusedReading
 from tests.support.mllp_receiver import hl7
-from tests.support.notifications import notification
+from tests.support.notifications import HOLE, METAL, UNREAD, notification
 
 SUSPECTED, NOT_FOUND, NOT_ANALYSED = (
     notification(),
     notification(positive=False),
     notification(positive=None),
 )
+UNDETERMINED = replace(
+    NOT_FOUND, series_answer=Answer.UNDETERMINED, missing=(HOLE, UNREAD), warnings=(METAL,)
+)
 ANSWERS = {
     "suspected": SUSPECTED,
     "not found": NOT_FOUND,
+    "undetermined": UNDETERMINED,
     "not analysed": NOT_ANALYSED,
     "suspected, replaces": replace(SUSPECTED, replaces="2.25.1", revision=2),
     "not found, replaces": replace(NOT_FOUND, replaces="2.25.1", revision=2),
+    "undetermined, replaces": replace(UNDETERMINED, replaces="2.25.1", revision=2),
     "not analysed, replaces": replace(NOT_ANALYSED, replaces="2.25.1", revision=2),
 }
 DELIMITERS = Identifiers(
@@ -59,6 +65,10 @@ TEXTS = {
     "a reason with delimiters": replace(
         NOT_ANALYSED, refused=RefusedReading(reason="mixed_series", detail="a|b^c & \\d~ é\n2")
     ),
+    "a long reason in lines": replace(
+        NOT_ANALYSED,
+        refused=RefusedReading(reason="mixed_series", detail=f"{'a^b ' * 60}{'&' * 400}"),
+    ),
     "a reason without words": replace(
         NOT_ANALYSED, refused=RefusedReading(reason="not_head", detail="")
     ),
@@ -67,8 +77,21 @@ TEXTS = {
     ),
 }
 
+OF_ANOTHER_SERIES = {"study_answer": Answer.PRESENT, "study_answer_series": "1.2.3.99"}
+STUDIES = {
+    "suspected in another series": replace(NOT_FOUND, **OF_ANOTHER_SERIES, series_number=4),
+    "suspected in another series, this one not analysed": replace(
+        NOT_ANALYSED, **OF_ANOTHER_SERIES
+    ),
+    "undetermined because of a series that is not known": replace(
+        NOT_FOUND, study_answer=Answer.UNDETERMINED
+    ),
+    "a demonstration": replace(SUSPECTED, demonstration=True, missing=(HOLE,)),
+    "nothing is certain": replace(NOT_FOUND, series_probability=1.0, threshold=0.0),
+}
+
 CASES: dict[str, tuple[Notification, Hl7Destination]] = {
-    **{name: (notified, hl7(1)) for name, notified in (ANSWERS | TEXTS).items()},
+    **{name: (notified, hl7(1)) for name, notified in (ANSWERS | TEXTS | STUDIES).items()},
     **{
         f"{name}, identified": (notified, hl7(1, identifiers=True))
         for name, notified in ANSWERS.items()

@@ -9,7 +9,9 @@ notification gives the same bytes.
                            identifiers; without them OBR-3 is the SeriesInstanceUID
     OBX   1  the answer    OBX-8: A or N
                            OBX-11: P; C for a revision that replaces another; X if not analysed
-          2  the series probability in %; OBX-7: the threshold
+          .. whether it is a demonstration; which series gave the answer of the study; the reason
+             of a refusal; what was not read; warnings
+          .. the highest slice score in %; OBX-7: the threshold
           .. lesions, UIDs, the bundle, a sentence, "research use only"
 
 The four segments are written here, field by field; the tests validate each message with hl7apy.
@@ -17,27 +19,34 @@ The four segments are written here, field by field; the tests validate each mess
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import wrap
 
+from ich_node.answer import Answer
 from ich_node.config.destinations import Hl7Destination
-from ich_node.dicom.identity import RESEARCH_USE_NOTIFICATION
+from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE_NOTIFICATION
 from ich_node.errors import IchNodeError
-from ich_node.notification import Answer, Identifiers, Notification
+from ich_node.notification import Identifiers, Notification
+from ich_node.percent import percent
 
 LOCAL = "99ICHNODE"
 SERVICE = f"ICH^Intracranial hemorrhage, automated reading of CT head^{LOCAL}"
 HEMORRHAGE = "1386000^Intracranial hemorrhage^SCT"
 # The answer in a word, with SNOMED CT's Present, Absent and Indeterminate beside it, as in the SR
 ANSWERS = {
-    Answer.SUSPECTED: f"SUSPECTED^Intracranial hemorrhage suspected^{LOCAL}^52101004^Present^SCT",
-    Answer.NOT_FOUND: f"NOT_FOUND^No intracranial hemorrhage found^{LOCAL}^272519000^Absent^SCT",
+    Answer.PRESENT: f"SUSPECTED^Intracranial hemorrhage suspected^{LOCAL}^52101004^Present^SCT",
+    Answer.ABSENT: f"NOT_FOUND^No intracranial hemorrhage found^{LOCAL}^272519000^Absent^SCT",
+    Answer.UNDETERMINED: (
+        f"UNDETERMINED^Part of the head was not read^{LOCAL}^82334004^Indeterminate^SCT"
+    ),
     Answer.NOT_ANALYSED: f"NOT_ANALYSED^Could not be analysed^{LOCAL}^82334004^Indeterminate^SCT",
 }
-ABNORMAL = {Answer.SUSPECTED: "A", Answer.NOT_FOUND: "N", Answer.NOT_ANALYSED: ""}  # table 0078
+ABNORMAL = {Answer.PRESENT: "A", Answer.ABSENT: "N"}  # table 0078; others have no flag
 ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})
 CONTROL_ID_LENGTH = 20  # MSH-10 in v2.5.1
+LINE_LENGTH = 199  # of ST in v2.5.1 (§2.A.69), which is what receivers have room for
 # Each segment ends with the last field that is ever filled, so that its length is always the same.
 PID_FIELDS, OBR_FIELDS, OBX_FIELDS = 8, 25, 14
 
@@ -130,7 +139,7 @@ def _obr(notification: Notification, *, with_identifiers: bool) -> str:
         22: timestamp(notification.at),
         24: "CT",  # table 0074
         # table 0123. Not X: that would cancel an order, which may be the radiologist's
-        25: "I" if notification.refused else "C" if notification.replaces else "P",
+        25: _status(notification, not_analysed="I"),
     }
     return _segment("OBR", fields, count=OBR_FIELDS)
 
@@ -144,11 +153,16 @@ def _obx(number: int, observation: Observation, notification: Notification) -> s
         6: observation.units,
         7: observation.reference_range,
         8: observation.abnormal,
-        # table 0085
-        11: "X" if notification.refused else "C" if notification.replaces else "P",
+        11: _status(notification, not_analysed="X"),  # table 0085
         14: timestamp(notification.at),
     }
     return _segment("OBX", fields, count=OBX_FIELDS)
+
+
+def _status(notification: Notification, *, not_analysed: str) -> str:
+    if notification.answer is Answer.NOT_ANALYSED:
+        return not_analysed
+    return "C" if notification.replaces else "P"
 
 
 def _observations(notification: Notification) -> list[Observation]:
@@ -156,10 +170,48 @@ def _observations(notification: Notification) -> list[Observation]:
     answer = Observation(
         kind="CWE",
         code=HEMORRHAGE,
-        value=ANSWERS[notification.finding],
-        abnormal=ABNORMAL[notification.finding],
+        value=ANSWERS[notification.answer],
+        abnormal=ABNORMAL.get(notification.answer, ""),
     )
-    return [answer, *_reason(notification), *_probability(notification), *_facts(notification)]
+    return [
+        answer,
+        *_demonstration(notification),
+        *_study(notification),
+        *_reason(notification),
+        *_missing(notification),
+        *_warnings(notification),
+        *_score(notification),
+        *_facts(notification),
+    ]
+
+
+def _demonstration(notification: Notification) -> list[Observation]:
+    if not notification.demonstration:
+        return []
+    return [_observation("TX", _local("DEMONSTRATION", "Demonstration"), f"{DEMONSTRATION_MODEL}.")]
+
+
+def _study(notification: Notification) -> list[Observation]:
+    """Which series gave the answer, if it is not the one that all other observations are about."""
+    if notification.answer_series == notification.series_instance_uid:
+        return []
+    return [
+        Observation(
+            kind="CWE",
+            code=_local("SERIES_ANSWER", "Answer of this series"),
+            value=ANSWERS[notification.series_answer],
+            abnormal=ABNORMAL.get(notification.series_answer, ""),
+        ),
+        *_known(
+            [
+                (
+                    "ST",
+                    _local("ANSWER_SERIES", "Series Instance UID of the answer"),
+                    notification.answer_series,
+                )
+            ]
+        ),
+    ]
 
 
 def _reason(notification: Notification) -> list[Observation]:
@@ -171,16 +223,30 @@ def _reason(notification: Notification) -> list[Observation]:
     ]
 
 
-def _probability(notification: Notification) -> list[Observation]:
+def _missing(notification: Notification) -> list[Observation]:
+    """One for each part of the head that was not read."""
+    code = _local("MISSING", "Part of the head that was not read")
+    return [_observation("TX", code, part.sentence()) for part in notification.missing]
+
+
+def _warnings(notification: Notification) -> list[Observation]:
+    code = _local("WARNING", "Warning")
+    return [
+        _observation("TX", code, f"{warning.kind}: {warning.detail}")
+        for warning in notification.warnings
+    ]
+
+
+def _score(notification: Notification) -> list[Observation]:
     if notification.series_probability is None or notification.threshold is None:
         return []
     return [
         Observation(
             kind="NM",
-            code=_local("PROBABILITY", "Series probability"),
-            value=_percent(notification.series_probability),
+            code=_local("PROBABILITY", "Highest slice score"),
+            value=f"{percent(notification.series_probability):g}",
             units="%^percent^UCUM",
-            reference_range=f"<{_percent(notification.threshold)}",
+            reference_range=f"<{percent(notification.threshold):g}",
         ),
         _observation("NM", _local("LESIONS", "Lesions marked"), str(notification.lesions)),
     ]
@@ -191,6 +257,7 @@ def _facts(notification: Notification) -> list[Observation]:
     facts = [
         ("ST", "113014^DICOM Study^DCM", notification.study_instance_uid),
         ("ST", "112002^Series Instance UID^DCM", notification.series_instance_uid),
+        ("NM", _local("SERIES_NUMBER", "Series Number"), _text(notification.series_number)),
         ("NM", _local("REVISION", "Revision of the reading"), str(notification.revision)),
         ("ST", _local("REPORT_UID", "SOP Instance UID of the SR"), notification.report_uid or ""),
         ("ST", _local("MODEL", "Model bundle"), notification.bundle_name),
@@ -199,20 +266,36 @@ def _facts(notification: Notification) -> list[Observation]:
         ("TX", _local("TEXT", "Answer in words"), notification.sentence()),
         ("TX", _local("RESEARCH_USE", "Intended use"), RESEARCH_USE_NOTIFICATION),
     ]
+    return _known(facts)
+
+
+def _known(facts: Iterable[tuple[str, str, str]]) -> list[Observation]:
+    """Of (kind, code, value) those with a value."""
     return [_observation(kind, code, value) for kind, code, value in facts if value]
 
 
 def _observation(kind: str, code: str, value: str) -> Observation:
-    """With its value escaped."""
-    return Observation(kind=kind, code=code, value=escaped(value))
+    """With its value escaped; a long text (TX) in lines, which are repetitions (§2.A.78)."""
+    lines = _lines(value) if kind == "TX" else [escaped(value)]
+    return Observation(kind=kind, code=code, value="~".join(lines))
+
+
+def _lines(text: str) -> list[str]:
+    """Escaped, each of at most LINE_LENGTH characters: an escaped character has three."""
+    if len(escaped(text)) <= LINE_LENGTH:
+        return [escaped(text)]
+    lines = [escaped(line) for line in wrap(text, LINE_LENGTH)]
+    if max(map(len, lines)) > LINE_LENGTH:
+        lines = [escaped(line) for line in wrap(text, LINE_LENGTH // 3)]
+    return lines
+
+
+def _text(number: int | None) -> str:
+    return "" if number is None else str(number)
 
 
 def _local(code: str, meaning: str) -> str:
     return f"{code}^{meaning}^{LOCAL}"
-
-
-def _percent(probability: float) -> str:
-    return f"{100 * probability:.4g}"
 
 
 def timestamp(at: datetime) -> str:
