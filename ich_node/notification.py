@@ -6,6 +6,7 @@ has `identifiers = true`.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -75,8 +76,8 @@ class ReadingWarning:
 
 @dataclass(frozen=True, kw_only=True)
 class Identifiers:
-    """Patient and order as in the DICOM header, empty if absent. Dates are YYYYMMDD; the components
-    of names are separated by carets.
+    """Patient and order, the same text as in the DICOM header, however illegal; empty if absent.
+    The components of names are separated by carets.
     """
 
     patient_id: str = ""
@@ -90,15 +91,19 @@ class Identifiers:
     study_date: str = ""
     study_time: str = ""
 
-    def masked_in(self, text: str) -> str:
-        """The text with these values masked: the answer of a peer may quote the patient."""
-        for value in sorted(
-            {*asdict(self).values(), *self.patient_name.replace("=", "^").split("^")},
-            key=len,
-            reverse=True,
-        ):
-            if len(value) > 1:
-                text = text.replace(value, "***")
+    def masked_in(self, text: str, *, spelled: Callable[[str], str] = str) -> str:
+        """The text with these values masked: the answer of a peer may quote the patient. spelled:
+        how the message spelled a value, if not as it is.
+        """
+        values = {*asdict(self).values(), *self.patient_name.replace("=", "^").split("^")}
+        spellings = {
+            spelling
+            for value in values
+            for spelling in (value, spelled(value), " ".join(value.split()), value.replace(".", ""))
+        }
+        for spelling in sorted(spellings, key=len, reverse=True):
+            if len(spelling) > 1:
+                text = text.replace(spelling, "***")
         return text
 
 

@@ -2,11 +2,14 @@
 
 import hashlib
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pydicom import Dataset
+from pydicom import Dataset, config
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence as PydicomSequence
 
 from ich_node.answer import Answer
 from ich_node.detection.reading import Reading
@@ -21,7 +24,6 @@ from ich_node.notification import (
 )
 from ich_node.percent import rounded, rounded_beside
 from ich_node.report.context import lesions_of
-from ich_node.report.evidence import clean
 from ich_node.report.result_header import Algorithm
 from ich_node.report.uids import uid_from
 from ich_node.series.series import Series
@@ -133,7 +135,7 @@ def _without_answer(context: NotificationContext) -> Notification:
         bundle_sha256=context.algorithm.bundle_sha256,
         demonstration=context.algorithm.demonstration,
         software_version=context.algorithm.version,
-        identifiers=_identifiers(context.datasets[0]) if context.datasets else Identifiers(),
+        identifiers=_identifiers(context.datasets),
     )
 
 
@@ -151,8 +153,22 @@ def _number(dataset: Dataset, keyword: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _identifiers(dataset: Dataset) -> Identifiers:
-    header = clean(dataset, only=[*KEYWORDS.values(), "SpecificCharacterSet"])
-    return Identifiers(
-        **{name: str(header.get(keyword) or "").strip() for name, keyword in KEYWORDS.items()}
-    )
+def _identifiers(datasets: Sequence[Dataset]) -> Identifiers:
+    """Of the first header; none if the headers name more than one patient."""
+    if len({_text(dataset, "PatientID") for dataset in datasets}) != 1:
+        return Identifiers()
+    return Identifiers(**{name: _text(datasets[0], keyword) for name, keyword in KEYWORDS.items()})
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    """The value as the header has it, without the padding; empty if it is no text."""
+    # pydicom would log a value that breaks its VR, which is data of the patient.
+    with warnings.catch_warnings(), config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        try:
+            value = dataset.get(keyword)
+            values = value if isinstance(value, MultiValue) else [value or ""]
+            text = "\\".join(str(each) for each in values)
+        except PARSING_ERRORS:
+            return ""
+    return "" if isinstance(value, (bytes, PydicomSequence)) else text.rstrip(" \0")

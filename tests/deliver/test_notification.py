@@ -1,18 +1,23 @@
 """What a notification says of a reading, a refusal and their study; both formats are read."""
 
+import io
 import json
 from dataclasses import asdict, replace
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import BaseTag
 
 from ich_node.answer import Answer
 from ich_node.detection.reading import Reading
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BoneKernel
-from ich_node.notification import Notification, decode
+from ich_node.notification import Identifiers, Notification, decode
 from ich_node.report import NotificationContext, notification_of, notification_of_refusal
 from ich_node.series.series import Missing, SeriesWarning
+from tests.support.heads import head_series
 from tests.support.notifications import HOLE, METAL, UNREAD, notification
 from tests.support.report.report_examples import (
     ALGORITHM,
@@ -123,6 +128,53 @@ def test_a_demonstration_says_so_first():
     for made in (notified(reading(0.2), algorithm=algorithm), refused):
         assert made.demonstration
         assert made.sentence().startswith(f"{DEMONSTRATION_MODEL}. ")
+
+
+ILLEGAL = {
+    "PatientID": b"4711\tA\\" + b"7" * 57 + b"\t",
+    "PatientName": "Böhm^Zoë".encode("latin-1"),
+    "AccessionNumber": b"2025-CT-000000000000123 ",
+    "PatientSex": b"U ",
+    "PatientBirthDate": b"1943.06.07",
+    "IssuerOfPatientID": b" H\x07 ",
+    "StudyDate": b"31/12/2025",
+    "StudyTime": b"23:59:01",
+}
+
+
+def headers(values: dict[str, bytes]) -> list[Dataset]:
+    """Headers as they come out of a file."""
+    sent = head_series(1)[0]
+    file = io.BytesIO()
+    sent.SpecificCharacterSet = "ISO_IR 100"
+    for keyword, value in values.items():
+        tag = BaseTag(tag_for_keyword(keyword) or 0)
+        vr = dictionary_VR(tag)
+        sent[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True, True)
+    dcmwrite(file, sent, enforce_file_format=True)
+    return [dcmread(io.BytesIO(file.getvalue()), stop_before_pixels=True)]
+
+
+def test_identifiers_are_the_text_of_the_header():
+    """However illegal; only the padding is gone, and nothing is guessed."""
+    who = notified(reading(0.9), datasets=headers(ILLEGAL)).identifiers
+    assert who == Identifiers(
+        patient_id="4711\tA\\" + "7" * 57 + "\t",
+        patient_name="Böhm^Zoë",
+        accession_number="2025-CT-000000000000123",
+        patient_sex="U",
+        patient_birth_date="1943.06.07",
+        issuer_of_patient_id=" H\x07",
+        study_date="31/12/2025",
+        study_time="23:59:01",
+    )
+
+
+def test_two_patients_are_none():
+    """One of them would be the wrong one."""
+    one, other = headers({"PatientID": b"1 "}), headers({"PatientID": b"2 "})
+    assert notified(reading(0.9), datasets=[*one, *other]).identifiers == Identifiers()
+    assert notified(reading(0.9), datasets=[*one, *one]).identifiers.patient_id == "1"
 
 
 @pytest.mark.parametrize("positive", [True, False, None])

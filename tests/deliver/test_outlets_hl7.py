@@ -15,7 +15,9 @@ import pytest
 from ich_node.answer import Answer
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.echo import echo
-from ich_node.deliver.outlets.oru import escaped, oru_r01, person_names
+from ich_node.deliver.outlets.hl7_patient import date, date_and_time, person_names
+from ich_node.deliver.outlets.hl7_text import escaped
+from ich_node.deliver.outlets.oru import oru_r01
 from ich_node.deliver.retry import RETRY_FOR
 from ich_node.ledger import DeliveryState
 from ich_node.network.tls import server_context
@@ -73,7 +75,7 @@ def test_the_first_observation_is_the_answer(notified, answer, abnormal, status,
     """OBX-5, OBX-8 and OBX-11; a later revision is a correction, a refused series is never "not
     found".
     """
-    message = oru_r01(notified, destination(1)).decode()
+    message = oru_r01(notified, destination(1)).text.decode()
     first = fields(message, "OBX")
     assert first[3].startswith("1386000^")
     assert (first[5].split("^")[0], first[8], first[11]) == (answer, abnormal, status)
@@ -83,7 +85,7 @@ def test_the_first_observation_is_the_answer(notified, answer, abnormal, status,
 
 def test_numbers_and_names_of_the_reading():
     """Probability in percent beside its threshold, lesions, UIDs and the bundle, each once."""
-    message = oru_r01(POSITIVE, destination(1)).decode()
+    message = oru_r01(POSITIVE, destination(1)).text.decode()
     observations = {
         fields(message, "OBX", index)[3].split("^")[0]: fields(message, "OBX", index)
         for index in range(12)
@@ -97,7 +99,7 @@ def test_numbers_and_names_of_the_reading():
 
 def test_what_is_missing_is_an_observation_of_its_own():
     """Where it is, in mm and in Instance Numbers; warnings too."""
-    message = oru_r01(UNDETERMINED, destination(1)).decode()
+    message = oru_r01(UNDETERMINED, destination(1)).text.decode()
     observations = [
         (fields(message, "OBX", index)[3].split("^")[0], fields(message, "OBX", index)[5])
         for index in range(5)
@@ -115,7 +117,7 @@ def test_what_is_missing_is_an_observation_of_its_own():
 
 def test_nobody_is_named_by_default():
     """Without identifiers there is no PID, and the order is the series."""
-    message = oru_r01(POSITIVE, destination(1)).decode()
+    message = oru_r01(POSITIVE, destination(1)).text.decode()
     assert without_secrets(message)
     assert "\rPID|" not in message
     assert fields(message, "OBR")[3] == POSITIVE.series_instance_uid
@@ -123,7 +125,7 @@ def test_nobody_is_named_by_default():
 
 def test_with_identifiers_patient_and_order_can_be_matched():
     """PID-3, PID-5 with suffix and prefix in HL7's order, OBR-2, OBR-3 and OBR-18."""
-    message = oru_r01(POSITIVE, destination(1, identifiers=True)).decode()
+    message = oru_r01(POSITIVE, destination(1, identifiers=True)).text.decode()
     patient, order = fields(message, "PID"), fields(message, "OBR")
     assert patient[3] == "MRN-4711-X^^^HOSP"
     assert patient[5].startswith("Nobodysname^Zuzana^^Jr^Dr")
@@ -143,11 +145,91 @@ def test_a_name_cannot_break_out_of_its_field():
     )
     message = oru_r01(
         replace(POSITIVE, identifiers=hostile), destination(1, identifiers=True)
-    ).decode()
+    ).text.decode()
     assert [line[:3] for line in message.split("\r")[:4]] == ["MSH", "PID", "OBR", "OBX"]
     assert len(fields(message, "PID")) == 9
     assert [name.split("^")[-1] for name in person_names(hostile.patient_name)] == ["A", "I", "P"]
     assert escaped("a|b\r\n") == "a\\F\\b  "
+
+
+def receivers_value(field: str) -> str:
+    """As python-hl7 unescapes it: another library than the one that wrote it."""
+    return str(hl7.parse("MSH|^~\\&|").unescape(field))
+
+
+@pytest.mark.parametrize(
+    "value", ["4711\tA", "47\\11", "A|B^C~D&E", "7" * 66, "1\rOBX|2", "é\x85ß", "a "]
+)
+def test_the_receiver_gets_the_value_of_the_header(value):
+    """However illegal: results are matched by it. Nothing is cut, and nothing made to fit."""
+    who = Identifiers(patient_id=value, accession_number=value, patient_name="Doe^J")
+    message = oru_r01(replace(POSITIVE, identifiers=who), destination(1, identifiers=True))
+    patient, order = (fields(message.text.decode(), name) for name in ("PID", "OBR"))
+    assert [receivers_value(field) for field in (patient[3], order[3], order[18])] == [value] * 3
+    assert message.left_out == ""
+
+
+def test_an_unidentified_patient_has_a_name_that_says_so():
+    """HL7 requires PID-5: no legal name, then one that is unspecified."""
+    who = Identifiers(patient_id="TRAUMA-17")
+    message = oru_r01(replace(POSITIVE, identifiers=who), destination(1, identifiers=True))
+    assert fields(message.text.decode(), "PID")[3:6] == ["TRAUMA-17", "", "~^^^^^^U"]
+    assert message.left_out == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("19430607", "19430607"),
+        ("1943.06.07", "19430607"),
+        ("1943", "1943"),
+        ("19431307", ""),
+        ("07.06.1943", ""),
+        ("19430607-", ""),
+        ("", ""),
+    ],
+)
+def test_a_date_is_right_or_not_there(text, expected):
+    """Dates with dots are those of ACR-NEMA."""
+    assert date(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("235901", "20251231235901"),
+        ("23:59:01", "20251231235901"),
+        ("235901.123", "20251231235901"),
+        ("2359", "202512312359"),
+        ("2560", "20251231"),
+        ("noon", "20251231"),
+    ],
+)
+def test_a_time_is_right_or_not_there(text, expected):
+    """Then the date stands alone."""
+    assert date_and_time("20251231", text) == expected
+
+
+def test_an_identifier_that_hl7_cannot_carry_does_not_stop_the_message(node, ris):
+    """Message, ledger and log say what is left out, and do not quote it; without the patient's
+    number nobody is named at all.
+    """
+    who = replace(POSITIVE.identifiers, accession_number="A" * 200)
+    node.owe("ris", identifiers=who)
+    sender = node.sender(destination(ris.port, identifiers=True))
+    sender.send_due()
+    said = "without an identifier: the accession number has more than 199 characters"
+    assert node.states() == [DeliveryState.SENT]
+    assert node.detail() == said
+    assert fields(ris.received[0], "PID")[3] == "MRN-4711-X^^^HOSP"
+    assert f"identifiers: this message is {said}" in ris.received[0]
+    node.owe("ris", series=2, identifiers=replace(who, patient_id="4" * 200))
+    sender.send_due()
+    said = "without identifiers: the patient id has more than 199 characters"
+    assert [delivery.detail for delivery in node.ledger.operator.deliveries(2)] == [said]
+    assert "\rPID|" not in ris.received[1]
+    assert said in ris.received[1]
+    assert without_secrets(ris.received[1])
 
 
 # --- delivery
@@ -161,7 +243,7 @@ def test_an_acknowledged_message_is_sent(node, ris, code):
     sender = node.sender(destination(ris.port))
     assert [sender.send_due(), sender.send_due()] == [1, 0]
     assert node.states() == [DeliveryState.SENT]
-    assert ris.received == [oru_r01(POSITIVE, destination(ris.port)).decode()]
+    assert ris.received == [oru_r01(POSITIVE, destination(ris.port)).text.decode()]
 
 
 @pytest.mark.parametrize("code", ["AE", "AR", "CE", "CR"])
@@ -186,6 +268,16 @@ def test_a_refusal_is_kept_in_the_receivers_words(node, ris, code):
     node.ledger.operator.retry(1, now=node.clock.now)
     sender.send_due()
     assert node.states() == [DeliveryState.SENT]
+
+
+def test_a_complaint_in_hl7_s_own_spelling_is_masked_too(node, ris):
+    """As the message wrote the value, or with the control character as a space."""
+    node.owe("ris", identifiers=Identifiers(patient_id="47\t11&A", patient_birth_date="1943.06.07"))
+    ris.answer = lambda message: acknowledged(
+        message, "AE", "47\\X09\\11\\T\\A; 47\t11&A; born 19430607"
+    )
+    node.sender(destination(ris.port, identifiers=True)).send_due()
+    assert node.detail() == "the peer refuses the message: AE (***; ***; born ***)"
 
 
 def test_a_complaint_does_not_carry_the_patient_into_the_ledger(node, ris):
@@ -273,7 +365,7 @@ def test_python_hl7_s_server_takes_it(node):
         stop.set()
         thread.join()
     assert node.states() == [DeliveryState.SENT]
-    assert received == [oru_r01(POSITIVE, destination(port)).decode()]
+    assert received == [oru_r01(POSITIVE, destination(port)).text.decode()]
 
 
 # --- TLS, echo, kill

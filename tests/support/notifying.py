@@ -1,13 +1,13 @@
 """A node with readings whose notification is owed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ich_node.ledger import Instance, Job, Result
-from ich_node.notification import KIND, Notification
-from tests.support.notifications import notification
+from ich_node.notification import KIND, Identifiers, Notification
+from tests.support.notifications import WHO, notification
 from tests.support.results import ROOT
 from tests.support.sending import SendingNode
 
@@ -47,11 +47,17 @@ class NotifyingNode(SendingNode):
         return job
 
     def owe(
-        self, *to: str, series: int = 1, positive: bool | None = True, replaces: str = ""
+        self,
+        *to: str,
+        series: int = 1,
+        positive: bool | None = True,
+        replaces: str = "",
+        identifiers: Identifiers = WHO,
     ) -> Notification:
         """A series was read (positive=None: refused), and these destinations get a notification."""
         job = self._claim(series)
         made = notification(series, revision=job.revision, positive=positive, replaces=replaces)
+        made = replace(made, identifiers=identifiers)
         results, now = [self._keep(made)], self.clock.now
         if positive is None:
             self.ledger.reading.refuse(

@@ -49,6 +49,30 @@ WITH_IDENTIFIERS = {
         patient_birth_date="1943",
         study_time="235959.123",
     ),
+    "illegal identity": Identifiers(
+        patient_id="4711\t\\A" + "7" * 59,
+        patient_name="Böhm^Zoë",
+        accession_number="2025-CT-000000000000123",
+        patient_sex="U",
+        patient_birth_date="1943.06.07",
+        study_date="2025.12.31",
+        study_time="23:59:01",
+        issuer_of_patient_id="Hospital of the Holy Ghost",
+    ),
+    "no name": Identifiers(patient_id="P1"),
+    "no name and no number": Identifiers(accession_number="ACC"),
+    "dates that are none": replace(
+        SUSPECTED.identifiers,
+        patient_birth_date="19431307",
+        study_date="20250230",
+        study_time="2559",
+        patient_sex="female",
+    ),
+    "nobody": Identifiers(),
+    "a number without an end": Identifiers(patient_id="9" * 200, patient_name="Doe"),
+    "a name in another character set": Identifiers(
+        patient_id="P1", patient_name="M\N{REPLACEMENT CHARACTER}"
+    ),
     "a study without a date": replace(SUSPECTED.identifiers, study_date=""),
 }
 SETTINGS = {

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from ich_node.config.destinations import Hl7Destination
 from ich_node.config.settings import TlsSettings
+from ich_node.deliver.outlets.hl7_text import faithful
 from ich_node.deliver.outlets.mllp import Mllp, mllp_with
-from ich_node.deliver.outlets.oru import NoPatientName, control_id, oru_r01
+from ich_node.deliver.outlets.oru import control_id, oru_r01
 from ich_node.deliver.outlets.outlet import NotSent, Outcome, Sent
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
@@ -46,19 +47,16 @@ class Hl7Connection:
     def send(self, _delivery: Delivery, data: bytes, /) -> Outcome:
         """See Connection."""
         notification = decode(data)
-        try:
-            message = oru_r01(notification, self.destination)
-        except NoPatientName as error:
-            return NotSent(reason=error.detail)
-        acknowledgement = Acknowledgement.read(self.mllp.exchange(message))
+        message = oru_r01(notification, self.destination)
+        acknowledgement = Acknowledgement.read(self.mllp.exchange(message.text))
         code = acknowledgement.code
         if acknowledgement.control_id != control_id(notification):
             raise PeerUnavailable("the peer acknowledges another message than ours")
         if code in ACCEPTED:
-            return Sent()
+            return Sent(warning=message.left_out)
         if code not in REFUSED:
             raise PeerUnavailable("the peer's acknowledgement has no code that HL7 knows")
-        words = notification.identifiers.masked_in(acknowledgement.words)
+        words = notification.identifiers.masked_in(acknowledgement.words, spelled=faithful)
         quoted = f" ({words})" if words else ""
         return NotSent(reason=f"the peer refuses the message: {code}{quoted}")
 

@@ -20,15 +20,15 @@ The four segments are written here, field by field; the tests validate each mess
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from textwrap import wrap
 
 from ich_node.answer import Answer
 from ich_node.config.destinations import Hl7Destination
+from ich_node.deliver.outlets.hl7_patient import obr_fields, pid_fields, sendable
+from ich_node.deliver.outlets.hl7_text import escaped, lines
 from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE_NOTIFICATION
-from ich_node.errors import IchNodeError
-from ich_node.notification import Identifiers, Notification
+from ich_node.notification import Identifiers, Notification, ReadingWarning
 from ich_node.percent import percent
 
 LOCAL = "99ICHNODE"
@@ -44,15 +44,9 @@ ANSWERS = {
     Answer.NOT_ANALYSED: f"NOT_ANALYSED^Could not be analysed^{LOCAL}^82334004^Indeterminate^SCT",
 }
 ABNORMAL = {Answer.PRESENT: "A", Answer.ABSENT: "N"}  # table 0078; others have no flag
-ESCAPES = str.maketrans({"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"})
 CONTROL_ID_LENGTH = 20  # MSH-10 in v2.5.1
-LINE_LENGTH = 199  # of ST in v2.5.1 (§2.A.69), which is what receivers have room for
 # Each segment ends with the last field that is ever filled, so that its length is always the same.
 PID_FIELDS, OBR_FIELDS, OBX_FIELDS = 8, 25, 14
-
-
-class NoPatientName(IchNodeError):
-    """HL7 requires a patient name (PID-5), and the header of the series has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +67,32 @@ def control_id(notification: Notification) -> str:
     return base64.b32encode(digest).decode()[:CONTROL_ID_LENGTH]
 
 
-def oru_r01(notification: Notification, destination: Hl7Destination) -> bytes:
-    """The message in UTF-8. Raises NoPatientName if identifiers are asked for and there is none."""
+@dataclass(frozen=True, kw_only=True)
+class OruMessage:
+    """text: in UTF-8. left_out: which identifiers it does not have although the destination asks
+    for them, and why; empty if it has them all.
+    """
+
+    text: bytes
+    left_out: str = ""
+
+
+def oru_r01(notification: Notification, destination: Hl7Destination) -> OruMessage:
+    """An identifier that HL7 cannot carry costs the identifier, not the message, which says so."""
+    if not destination.identifiers:
+        return OruMessage(text=_encoded(notification, destination, Identifiers()))
+    who, left_out = sendable(notification.identifiers)
+    if left_out:
+        warning = ReadingWarning(kind="identifiers", detail=f"this message is {left_out}")
+        notification = replace(notification, warnings=(*notification.warnings, warning))
+    return OruMessage(text=_encoded(notification, destination, who), left_out=left_out)
+
+
+def _encoded(notification: Notification, destination: Hl7Destination, who: Identifiers) -> bytes:
     segments = [_msh(notification, destination)]
-    if destination.identifiers:
-        segments.append(_pid(notification.identifiers))
-    segments.append(_obr(notification, with_identifiers=destination.identifiers))
+    if who != Identifiers():
+        segments.append(_segment("PID", pid_fields(who), count=PID_FIELDS))
+    segments.append(_obr(notification, who))
     segments += [
         _obx(number, observation, notification)
         for number, observation in enumerate(_observations(notification), start=1)
@@ -111,31 +125,10 @@ def _msh(notification: Notification, destination: Hl7Destination) -> str:
     return "|".join(["MSH", *fields])
 
 
-def _pid(who: Identifiers) -> str:
-    names = person_names(who.patient_name)
-    if not names:
-        raise NoPatientName
-    fields = {
+def _obr(notification: Notification, who: Identifiers) -> str:
+    fields = obr_fields(who, otherwise=notification.series_instance_uid) | {
         1: "1",
-        3: f"{escaped(who.patient_id)}^^^{escaped(who.issuer_of_patient_id)}".rstrip("^"),
-        5: "~".join(names),
-        7: escaped(who.patient_birth_date),
-        8: escaped(who.patient_sex),
-    }
-    return _segment("PID", fields, count=PID_FIELDS)
-
-
-def _obr(notification: Notification, *, with_identifiers: bool) -> str:
-    who = notification.identifiers if with_identifiers else Identifiers()
-    filler = who.filler_order_number or who.accession_number or notification.series_instance_uid
-    studied_at = f"{who.study_date}{who.study_time[:6]}" if who.study_date else ""
-    fields = {
-        1: "1",
-        2: escaped(who.placer_order_number),
-        3: escaped(filler),
         4: SERVICE,
-        7: escaped(studied_at),
-        18: escaped(who.accession_number),
         22: timestamp(notification.at),
         24: "CT",  # table 0074
         # table 0123. Not X: that would cancel an order, which may be the radiologist's
@@ -276,18 +269,8 @@ def _known(facts: Iterable[tuple[str, str, str]]) -> list[Observation]:
 
 def _observation(kind: str, code: str, value: str) -> Observation:
     """With its value escaped; a long text (TX) in lines, which are repetitions (§2.A.78)."""
-    lines = _lines(value) if kind == "TX" else [escaped(value)]
-    return Observation(kind=kind, code=code, value="~".join(lines))
-
-
-def _lines(text: str) -> list[str]:
-    """Escaped, each of at most LINE_LENGTH characters: an escaped character has three."""
-    if len(escaped(text)) <= LINE_LENGTH:
-        return [escaped(text)]
-    lines = [escaped(line) for line in wrap(text, LINE_LENGTH)]
-    if max(map(len, lines)) > LINE_LENGTH:
-        lines = [escaped(line) for line in wrap(text, LINE_LENGTH // 3)]
-    return lines
+    parts = lines(value) if kind == "TX" else [escaped(value)]
+    return Observation(kind=kind, code=code, value="~".join(parts))
 
 
 def _text(number: int | None) -> str:
@@ -301,25 +284,3 @@ def _local(code: str, meaning: str) -> str:
 def timestamp(at: datetime) -> str:
     """TS, with its zone."""
     return at.strftime("%Y%m%d%H%M%S%z")
-
-
-def escaped(text: str) -> str:
-    """HL7 v2.5.1 §2.7: delimiters become escape sequences, control characters become spaces. A
-    value of spaces alone is empty.
-    """
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    return printable.translate(ESCAPES) if printable.strip(" ") else ""
-
-
-def person_names(name: str) -> list[str]:
-    """PN of PS3.5 §6.2 as XPN: suffix and prefix change places; each of the component groups
-    (alphabetic, ideographic, phonetic) becomes a repetition with its XPN-8.
-    """
-    repetitions = []
-    for group, code in zip(name.split("="), "AIP", strict=False):
-        if group.strip("^ "):
-            family, given, middle, prefix, suffix = (
-                escaped(part) for part in (group.split("^") + [""] * 5)[:5]
-            )
-            repetitions.append(f"{family}^{given}^{middle}^{suffix}^{prefix}^^^{code}")
-    return repetitions
