@@ -41,7 +41,8 @@ def _joins(group: list[Slice], slice_: Slice, slab_mm: float) -> bool:
     """
     step_mm = slice_.position_mm - group[-1].position_mm
     return (
-        slice_.hu_YX.shape == group[0].hu_YX.shape
+        slice_.stack == group[0].stack
+        and slice_.hu_YX.shape == group[0].hu_YX.shape
         and slice_.position_mm - group[0].position_mm + step_mm <= slab_mm + 1e-3
     )
 

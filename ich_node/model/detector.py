@@ -12,6 +12,7 @@ from ich_node.detection.network_input import grid_of, to_network_input
 from ich_node.detection.peaks import find_peaks, upsample
 from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.detection.slabs import Slab, to_slabs
+from ich_node.detection.upright import Turn, upright
 from ich_node.dicom.image_id import ImageId
 from ich_node.model.bundle import Bundle
 from ich_node.model.demonstration import demonstration_warning
@@ -141,15 +142,22 @@ class Detector:
         }
         unanswered = iter([index for index in range(len(slabs)) if index not in answers])
         while batch := list(islice(unanswered, self._engine.batch)):
+            turns = [Turn.of(slabs[index].slice.image_orientation) for index in batch]
             inputs = [
-                to_network_input(slabs[index].slice, self.bundle.input, shift_hu=shift_hu)
-                for index in batch
+                to_network_input(
+                    upright(slabs[index].slice, turn), self.bundle.input, shift_hu=shift_hu
+                )
+                for index, turn in zip(batch, turns, strict=True)
             ]
             logit_B, likelihood_BYX = self._engine.run(
                 np.stack([network_input.image_CYX for network_input in inputs])
             )
-            for index, logit, likelihood_YX in zip(batch, logit_B, likelihood_BYX, strict=True):
-                answers[index] = SlabAnswer(logit=float(logit), likelihood_YX=likelihood_YX)
+            for index, turn, logit, likelihood_YX in zip(
+                batch, turns, logit_B, likelihood_BYX, strict=True
+            ):
+                answers[index] = SlabAnswer(
+                    logit=float(logit), likelihood_YX=turn.undo(likelihood_YX)
+                )
                 known.put(slabs[index], shift_hu, answers[index])
             progress(len(answers), len(slabs))
         return [answers[index] for index in range(len(slabs))]
