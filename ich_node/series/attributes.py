@@ -84,6 +84,15 @@ def values_of(dataset: Dataset, keyword: str) -> list[str]:
     return [" ".join(str(part).upper().split()) for part in values]
 
 
+def raw_text_of(dataset: Dataset, keyword: str) -> str:
+    """All values of a text attribute in one string, as they were written. Raises Undecodable."""
+    value = value_of(dataset, keyword)
+    try:
+        return str(value) if isinstance(value, str) else " ".join(map(str, value or ()))
+    except TypeError as error:
+        raise Undecodable(f"{uid_of(dataset, 'SOPInstanceUID')}: {keyword} is not text") from error
+
+
 def text_of(dataset: Dataset, keyword: str) -> str:
     """All values of a text attribute in one string. Raises Undecodable."""
     return " ".join(values_of(dataset, keyword))

@@ -1,5 +1,6 @@
 """Soft tissue inside closed bone: where the brain is, without a model."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,22 @@ SMALLEST_CM2 = 15.0
 LARGEST_CM2 = 350.0
 
 
-def brain_tissue(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> NDArray[Any] | None:
-    """HU of the pixels of the largest region inside closed bone, without its rim, coarsely sampled.
+@dataclass(frozen=True, kw_only=True)
+class BrainRegion:
+    """The largest region inside closed bone, without its rim, in every step-th pixel."""
 
-    None if there is no such region, or if it is too small or too large for brain (a neck, an open
-    base, a table).
+    mask_YX: NDArray[np.bool_]
+    step: int
+    coarse_mm: float
+
+    def inner(self, rim_mm: float) -> NDArray[np.bool_]:
+        """Without another rim: the brain without its cortex."""
+        return eroded(self.mask_YX, in_pixels(rim_mm, self.coarse_mm))
+
+
+def brain_region(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> BrainRegion | None:
+    """None if there is no such region, or if it is too small or too large for brain (a neck, an
+    open base, a table).
     """
     step = in_pixels(COARSE_MM, min(pixel_spacing_mm))
     coarse_YX, coarse_mm = hu_YX[::step, ::step], step * min(pixel_spacing_mm)
@@ -32,12 +44,21 @@ def brain_tissue(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> 
     if count == 0:
         return None
     largest = 1 + int(np.argmax(np.bincount(regions_YX.ravel())[1:]))
+    mask_YX = np.zeros(coarse_YX.shape, dtype=bool)
     window = ndimage.find_objects(regions_YX, max_label=largest)[-1]
     region_YX = regions_YX[window] == largest
     # with what is as dense as bone inside it: calcifications, and vessels full of contrast agent
-    values: NDArray[Any] = coarse_YX[window][region_YX | holes(region_YX)]
-    area_cm2 = values.size * step**2 * pixel_spacing_mm[0] * pixel_spacing_mm[1] / 100
-    return values if SMALLEST_CM2 <= area_cm2 <= LARGEST_CM2 else None
+    mask_YX[window] = region_YX | holes(region_YX)
+    pixel_cm2 = step**2 * pixel_spacing_mm[0] * pixel_spacing_mm[1] / 100
+    if not SMALLEST_CM2 <= np.count_nonzero(mask_YX) * pixel_cm2 <= LARGEST_CM2:
+        return None
+    return BrainRegion(mask_YX=mask_YX, step=step, coarse_mm=coarse_mm)
+
+
+def brain_tissue(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> NDArray[Any] | None:
+    """HU of the pixels of the brain's region, coarsely sampled; None if there is none."""
+    region = brain_region(hu_YX, pixel_spacing_mm)
+    return None if region is None else hu_YX[:: region.step, :: region.step][region.mask_YX]
 
 
 def _closed_bone(bone_YX: NDArray[np.bool_], gap_px: int) -> NDArray[np.bool_]:

@@ -32,7 +32,7 @@ def check_hounsfield(
     Raises NoHounsfieldUnits.
     """
     samples = []
-    for index in _sample(len(hu_SYX)):
+    for index in sample(len(hu_SYX)):
         step = in_pixels(SAMPLED_MM, min(spacing_mm[index]))
         seen_YX = ~padding_SYX[index][::step, ::step]
         samples.append(hu_SYX[index][::step, ::step][seen_YX])
@@ -61,11 +61,18 @@ def check_head(
     """
     enclosed = [
         tissue
-        for index in _sample(len(hu_SYX))
+        for index in sample(len(hu_SYX))
         if (tissue := brain_tissue(hu_SYX[index], spacing_mm[index])) is not None
     ]
     if not enclosed:
         raise NotHead("no slice shows soft tissue enclosed by a skull")
+    return check_brain(enclosed)
+
+
+def check_brain(enclosed: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """enclosed: HU of what bone encloses, one array for each slice; at least one. Returns those
+    with the density of brain. Raises NoHounsfieldUnits if there is none.
+    """
     brains = [
         tissue for tissue in enclosed if BRAIN_HU[0] <= float(np.median(tissue)) <= BRAIN_HU[1]
     ]
@@ -88,7 +95,7 @@ def check_contrast(brains: Sequence[NDArray[Any]], hint: str) -> None:
         )
 
 
-def _sample(count: int) -> list[int]:
+def sample(count: int) -> list[int]:
     """Up to SAMPLED_SLICES indices, evenly spread."""
     spread = np.linspace(0, count - 1, SAMPLED_SLICES).round().astype(int)
     return [int(index) for index in np.unique(spread)]

@@ -1,0 +1,39 @@
+"""Which part of the body the words of a header name."""
+
+from dataclasses import dataclass
+
+from pydicom import Dataset
+
+from ich_node.series.attributes import raw_text_of
+from ich_node.series.words.body_parts import HEAD, OTHER
+from ich_node.series.words.phrases import Phrases
+
+KEYWORDS = ("BodyPartExamined", "SeriesDescription", "ProtocolName", "StudyDescription")
+HEAD_WORDS, OTHER_WORDS = Phrases(HEAD), Phrases(OTHER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyPart:
+    """The attribute that names the head, and one that names only another part, each with the word;
+    '' if none does.
+    """
+
+    head: str = ""
+    other: str = ""
+
+
+NO_PART = BodyPart()
+
+
+def body_part(dataset: Dataset) -> BodyPart:
+    """What BodyPartExamined and the descriptions name. Words only hint: whether it is a head is for
+    the pixels to say.
+    """
+    head = other = ""
+    for keyword in KEYWORDS:
+        text = raw_text_of(dataset, keyword)
+        if word := HEAD_WORDS.find(text):
+            head = head or f"{keyword} {word}"
+        elif word := OTHER_WORDS.find(text):
+            other = other or f"{keyword} {word}"
+    return BodyPart(head=head, other=other)

@@ -1,0 +1,85 @@
+"""Whether the words of a header name a sharp (bone, lung) or a soft reconstruction kernel."""
+
+import re
+from typing import Literal
+
+from pydicom import Dataset
+
+from ich_node.series.attributes import raw_text_of, text_of
+from ich_node.series.words.kernels import SHARP, SOFT
+from ich_node.series.words.phrases import Phrases
+
+SHARP_WORDS, SOFT_WORDS = Phrases(SHARP), Phrases(SOFT)
+DESCRIPTIONS = ("SeriesDescription", "ProtocolName")
+
+# Siemens by strength (H31s, Hr64, J70h, Br40d, B80f, U90u); Canon FC21; Philips by letters
+SIEMENS = re.compile(r"\b[BDHIJQSTUV][A-Z]?(\d\d)[A-Z]?\b")
+SIEMENS_SHARP_FROM = 60
+# without the letters that stand for other things in descriptions: T12, S04, V20
+SIEMENS_IN_TEXT = re.compile(r"\b(?:[BHJQU]|[BHQ][A-Z])(\d\d)[A-Z]?\b")
+CANON = re.compile(r"\bFC(\d)\d\b")
+CANON_SHARP = "358"
+PHILIPS_SHARP = re.compile(r"^(D|E|L|Y[DE])\b")
+PHILIPS_SOFT = re.compile(r"^(A|B|UA|UB|UC)\b")
+
+Kernel = Literal["sharp", "soft", "unknown"]
+
+
+def kernel(dataset: Dataset) -> Kernel:
+    """What ConvolutionKernel says; where it is absent, what the descriptions say. The pixels decide
+    where neither speaks.
+    """
+    if name := text_of(dataset, "ConvolutionKernel"):
+        return _of_name(name)
+    for keyword in DESCRIPTIONS:
+        if (said := _of_text(raw_text_of(dataset, keyword))) != "unknown":
+            return said
+    return "unknown"
+
+
+def bone_kernel(dataset: Dataset) -> str:
+    """The words that name a sharp kernel; '' if none does."""
+    if kernel(dataset) != "sharp":
+        return ""
+    if name := text_of(dataset, "ConvolutionKernel"):
+        return name
+    return next(
+        f"unnamed, {keyword} {word}"
+        for keyword in DESCRIPTIONS
+        if (word := _sharp_word(raw_text_of(dataset, keyword)))
+    )
+
+
+def _of_name(name: str) -> Kernel:
+    code = SIEMENS.match(name)
+    if SHARP_WORDS.find(name) or PHILIPS_SHARP.match(name) or _is_sharp_code(name, SIEMENS):
+        return "sharp"
+    if SOFT_WORDS.find(name) or PHILIPS_SOFT.match(name) or code or CANON.search(name):
+        return "soft"
+    return "unknown"
+
+
+def _of_text(text: str) -> Kernel:
+    sharp = bool(_sharp_word(text))
+    upper = text.upper()
+    soft = bool(SOFT_WORDS.find(text)) or (
+        bool(SIEMENS_IN_TEXT.search(upper) or CANON.search(upper))
+        and not _is_sharp_code(upper, SIEMENS_IN_TEXT)
+    )
+    if sharp == soft:  # both: a title for two reconstructions
+        return "unknown"
+    return "sharp" if sharp else "soft"
+
+
+def _sharp_word(text: str) -> str:
+    return SHARP_WORDS.find(text) or _is_sharp_code(text.upper(), SIEMENS_IN_TEXT)
+
+
+def _is_sharp_code(text: str, siemens: re.Pattern[str]) -> str:
+    for code in siemens.finditer(text):
+        if int(code[1]) >= SIEMENS_SHARP_FROM:
+            return code[0]
+    for code in CANON.finditer(text):
+        if code[1] in CANON_SHARP:
+            return code[0]
+    return ""
