@@ -8,14 +8,11 @@ are flipped and transposed, never interpolated, so that a supine slice stays bit
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ich_node.series.series import Slice
-
-Value = TypeVar("Value", bound=np.generic)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +30,16 @@ class Turn:
         left, back = (along_column, along_row) if transposes else (along_row, along_column)
         return cls(transposes=transposes, flips_rows=back[1] < 0, flips_columns=left[0] < 0)
 
-    def apply(self, image_YX: NDArray[Value]) -> NDArray[Value]:
+    def apply(self, image_YX: NDArray[Any]) -> NDArray[Any]:
         """A view."""
         return self._flipped(image_YX.T if self.transposes else image_YX)
 
-    def undo(self, image_YX: NDArray[Value]) -> NDArray[Value]:
+    def undo(self, image_YX: NDArray[Any]) -> NDArray[Any]:
         """A view: what `apply` was given."""
         flipped_YX = self._flipped(image_YX)
         return flipped_YX.T if self.transposes else flipped_YX
 
-    def _flipped(self, image_YX: NDArray[Value]) -> NDArray[Value]:
+    def _flipped(self, image_YX: NDArray[Any]) -> NDArray[Any]:
         return image_YX[:: -1 if self.flips_rows else 1, :: -1 if self.flips_columns else 1]
 
 

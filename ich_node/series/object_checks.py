@@ -13,23 +13,17 @@ from pydicom.uid import (
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from ich_node.errors import (
     BoneKernel,
-    ContrastEnhanced,
     DerivedResult,
     EnhancedMultiFrame,
     Monochrome1,
     NotCT,
-    NotHead,
     TooLarge,
     TransferSyntaxRefused,
     Undecodable,
 )
 from ich_node.series.attributes import integer_of, text_of, transfer_syntax_of, uid_of
-from ich_node.series.descriptions import (
-    bone_kernel,
-    contrast_statement,
-    derived_image_type,
-    other_body_part,
-)
+from ich_node.series.derived import derived_image_type
+from ich_node.series.kernel import bone_kernel
 
 MOST_PIXELS = 2_048 * 2_048
 LEAST_PIXELS_A_SIDE = 64
@@ -90,22 +84,12 @@ def _check_size(dataset: Dataset, uid: str) -> None:
 
 
 def check_protocol(dataset: Dataset) -> None:
-    """What the scanner says about the acquisition. Raises DerivedResult, NotHead, BoneKernel or
-    ContrastEnhanced.
-    """
+    """What the scanner says about the reconstruction. Raises DerivedResult or BoneKernel."""
     uid = uid_of(dataset, "SOPInstanceUID")
     if kind := derived_image_type(dataset):
-        raise DerivedResult(
-            f"{uid}: ImageType {kind} is derived from another series; send the acquisition"
-        )
-    if part := other_body_part(dataset):
-        raise NotHead(f"{uid}: the header says {part}")
+        raise DerivedResult(f"{uid}: {kind} is derived from another series; send the acquisition")
     if kernel := bone_kernel(dataset):
         raise BoneKernel(f"{uid}: kernel {kernel} is for bone; send the soft-tissue reconstruction")
-    if contrast := contrast_statement(dataset):
-        raise ContrastEnhanced(
-            f"{uid}: {contrast}; contrast looks like blood, send the plain series"
-        )
 
 
 def sop_class_of(dataset: Dataset) -> str:

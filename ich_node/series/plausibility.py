@@ -1,4 +1,4 @@
-"""Whether the pixels are what the header says: Hounsfield units, a head, no contrast agent."""
+"""Whether the pixels are what the header says: Hounsfield units, brain of its density."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ich_node.errors import ContrastEnhanced, NoHounsfieldUnits, NotHead
-from ich_node.series.brain_region import brain_tissue
+from ich_node.errors import NoHounsfieldUnits
 from ich_node.series.morphology import in_pixels
 
 SAMPLED_MM = 1.9  # every so many mm of a slice is enough for a histogram
@@ -17,8 +16,6 @@ AIR_HU = (-1150.0, -850.0)
 AIR_BIN_HU = 10.0
 LEAST_AIR = 0.005  # of the pixels; a head always has air beside it
 BRAIN_HU = (10.0, 60.0)
-VESSEL_HU = 150.0
-CONTRAST_SHARE = 0.002  # plain heads here: at most 0.0012 in any slice, calcifications included
 
 
 def check_hounsfield(
@@ -51,24 +48,6 @@ def check_hounsfield(
         )
 
 
-def check_head(
-    hu_SYX: Sequence[NDArray[Any]], *, spacing_mm: Sequence[tuple[float, float]]
-) -> list[NDArray[Any]]:
-    """At least one slice must show brain: soft tissue that bone encloses. Returns the HU of brain,
-    one array for each slice that shows it.
-
-    Raises NotHead, or NoHounsfieldUnits if the enclosed tissue has not the density of brain.
-    """
-    enclosed = [
-        tissue
-        for index in sample(len(hu_SYX))
-        if (tissue := brain_tissue(hu_SYX[index], spacing_mm[index])) is not None
-    ]
-    if not enclosed:
-        raise NotHead("no slice shows soft tissue enclosed by a skull")
-    return check_brain(enclosed)
-
-
 def check_brain(enclosed: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
     """enclosed: HU of what bone encloses, one array for each slice; at least one. Returns those
     with the density of brain. Raises NoHounsfieldUnits if there is none.
@@ -83,16 +62,6 @@ def check_brain(enclosed: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
             f"brain has {BRAIN_HU[0]:.0f} to {BRAIN_HU[1]:.0f}"
         )
     return brains
-
-
-def check_contrast(brains: Sequence[NDArray[Any]], hint: str) -> None:
-    """The description speaks of an injection: do the vessels show it? Raises ContrastEnhanced."""
-    share = float(np.mean(np.concatenate(brains) > VESSEL_HU))
-    if share > CONTRAST_SHARE:
-        raise ContrastEnhanced(
-            f"SeriesDescription {hint}, and {share:.1%} of the brain is brighter than "
-            f"{VESSEL_HU:.0f} HU"
-        )
 
 
 def sample(count: int) -> list[int]:

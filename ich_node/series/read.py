@@ -22,11 +22,12 @@ from ich_node.series.cranial_section import cranial_section
 from ich_node.series.hounsfield import Decode, Pixels, decode_all
 from ich_node.series.metal import shows_metal
 from ich_node.series.placed import Placed, Unread
-from ich_node.series.plausibility import check_contrast, check_head, check_hounsfield
+from ich_node.series.plausibility import check_hounsfield
 from ich_node.series.selection import check_enough, select
 from ich_node.series.series import LeftOut, Missing, Series, SeriesWarning, Slice
 from ich_node.series.stacks import Stack
 from ich_node.series.whole_head import BRAIN_CM2, UnreadPlace, coverage_of
+from ich_node.series.words_and_pixels import check_words
 
 # Objects of these kinds are no part of the stack that is read: nothing is missing without them.
 OTHER_IMAGES = (BoneKernel, CopyOfAnother, DerivedResult, Localizer, NotAxial, NotCT)
@@ -60,10 +61,7 @@ def read_series(
     hu_SYX: Sequence[NDArray[Any]] = [slice_.hu_YX for slice_ in slices]
     spacing_mm = [slice_.pixel_spacing_mm for slice_ in slices]
     check_hounsfield(hu_SYX, [slice_.padding_YX for slice_ in slices], spacing_mm=spacing_mm)
-    if len(slices) > 1:
-        brains = check_head(hu_SYX, spacing_mm=spacing_mm)
-        if selection.contrast_hint:
-            check_contrast(brains, selection.contrast_hint)
+    doubts = check_words(selection.words, slices) if len(slices) > 1 else ()
     coverage = coverage_of(slices, _places(unread), largest_gap_mm=largest_gap_mm)
     return Series(
         study_instance_uid=selection.study_instance_uid,
@@ -73,7 +71,7 @@ def read_series(
         tilt_deg=tilt_degrees(slices[0].image_orientation),
         metal_slices=sum(shows_metal(slice_.hu_YX, slice_.pixel_spacing_mm) for slice_ in slices),
         missing=(*coverage.missing, *([TRANSFER_ABORTED] if transfer_aborted else [])),
-        warnings=(*_stack_warnings(slices), *coverage.warnings),
+        warnings=(*doubts, *_stack_warnings(slices), *coverage.warnings),
     )
 
 

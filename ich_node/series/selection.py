@@ -14,7 +14,7 @@ from pydicom import Dataset
 from ich_node.dicom.geometry import LEAST_COVERAGE_MM, LEAST_SLICES
 from ich_node.errors import Localizer, MixedSeries, Refusal, TooFewSlices, TooLarge, Undecodable
 from ich_node.series.attributes import integer_of, uid_of, values_of
-from ich_node.series.descriptions import contrast_hint
+from ich_node.series.header_words import HeaderWords, header_words
 from ich_node.series.object_checks import check_kind, check_protocol
 from ich_node.series.object_file import DamagedObject
 from ich_node.series.placed import Placed, Unread, placed
@@ -29,15 +29,14 @@ MOST_SERIES_PIXELS = 1 << 29
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """stacks: the objects of a series that are read, each ordered by position, the largest first.
-    unread: those that are not. contrast_hint: words about contrast agent that only the pixels can
-    confirm; '' if there are none.
+    unread: those that are not. words: what the headers say that only the pixels can confirm.
     """
 
     study_instance_uid: str
     series_instance_uid: str
     stacks: tuple[Stack, ...]
     unread: tuple[Unread, ...]
-    contrast_hint: str
+    words: HeaderWords
 
 
 def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
@@ -71,7 +70,7 @@ def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
         series_instance_uid=series_uid,
         stacks=tuple(stacks),
         unread=tuple(unread),
-        contrast_hint=next(filter(None, (contrast_hint(item.dataset) for item in stacks[0])), ""),
+        words=header_words(item.dataset for stack in stacks for item in stack),
     )
 
 

@@ -12,8 +12,8 @@ from itertools import pairwise
 
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Refusal
-from ich_node.series.selection import Selection, select
 from ich_node.series.placed import Placed
+from ich_node.series.selection import Selection, select
 from training.datasets.images import Image, ImageSeries, headers
 from training.datasets.labelled import Skip
 
@@ -114,7 +114,7 @@ def _candidate(group: ImageSeries, boxed: int) -> Candidate | Skip:
         series=group,
         usable=tuple(image for image in group.images if image.sop_instance_uid in kept),
         boxed=boxed,
-        hint=selection.contrast_hint,
+        hint=selection.words.contrast.text,
         thickness_mm=thickness_mm,
         coverage_mm=_coverage_mm(selection),
     )
