@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from benchmarks.pictures import new_picture, save
 from benchmarks.side_by_side import write_table
+from ich_node.answer import Answer
 from ich_node.ledger import Instance, Ledger, Result, open_ledger, tables
 
 SIZES = [
@@ -41,10 +42,11 @@ OPERATIONS = (
 # Ended long ago, each with a result that was delivered, and one object.
 FILL = (
     """INSERT INTO jobs (id, state, study_instance_uid, series_instance_uid, revision, attempts,
-       max_attempts, ready_at, ready_by, first_received_at, last_received_at, content_at, positive,
-       series_probability, bundle_sha256, source, swept_at, lane, objects, objects_looked_at)
+       max_attempts, ready_at, ready_by, first_received_at, last_received_at, content_at, answer,
+       series_probability, bundle_sha256, source, swept_at, lane, objects, objects_looked_at,
+       transfer_aborted)
        SELECT n, 'DONE', '2.25.9' || n, '2.25.8' || n, 1, 1, 3, '{day}', '{day}', '{day}', '{day}',
-       '{day}', {true}, 0.5, 'b', 'ct', '{day}', 2, 30, 30 FROM numbers""",
+       '{day}', 'present', 0.5, 'b', 'ct', '{day}', 2, 30, 30, {false} FROM numbers""",
     """INSERT INTO instances (id, sop_instance_uid, sop_class_uid, study_instance_uid,
        series_instance_uid, transfer_syntax_uid, sha256, path, size_bytes, source, received_at,
        revision)
@@ -105,7 +107,7 @@ def fill(engine: sa.Engine, more: int) -> None:
     is_sqlite = engine.dialect.name == "sqlite"
     values = {
         "day": "2025-06-01 12:00:00.000000" if is_sqlite else "2025-06-01 12:00:00+00",
-        "true": "1" if is_sqlite else "true",
+        "false": "0" if is_sqlite else "false",
     }
     with engine.begin() as connection:
         highest = max(
@@ -204,7 +206,7 @@ def finish(ledger: Ledger, job: object, results: Sequence[Result]) -> None:
     ledger.reading.finish(
         job,  # type: ignore[arg-type]
         now=NOW,
-        positive=True,
+        answer=Answer.PRESENT,
         series_probability=0.9,
         bundle_sha256="b",
         results=results,

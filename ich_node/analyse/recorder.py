@@ -79,7 +79,7 @@ class JobRecorder:
         self.ledger.finish(
             job,
             now=self.clock(),
-            positive=reading.positive,
+            answer=reading.answer,
             series_probability=reading.series_probability,
             bundle_sha256=reading.bundle.sha256,
             results=outcome.results,
@@ -87,7 +87,7 @@ class JobRecorder:
         )
         log.info(
             "series_read",
-            positive=reading.positive,
+            answer=reading.answer,
             series_probability=round(reading.series_probability, 4),
             slices=len(reading.slices),
             left_out=len(reading.left_out),
@@ -103,10 +103,8 @@ class JobRecorder:
             now=self.clock(),
             reason=reason,
             detail=detail,
-            results=outcome.results,
-            **self._recipients(job, positive=False),
         )
-        log.info("series_refused", reason=reason, detail=detail, results=len(outcome.results))
+        log.info("series_refused", reason=reason, detail=detail)
 
     def _recipients(self, job: Job, *, positive: bool) -> dict[str, list[str]]:
         """The names of those who get the objects, and of those who get the notification."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
 app = typer.Typer(
     no_args_is_help=True, help="What was received, what became of it, and what is still to be sent."
 )
-State = Literal["waiting", "reading", "done", "refused", "failed", "cancelled"]  # of JobState
+# of JobState
+State = Literal["waiting", "reading", "done", "refused", "failed", "cancelled", "set_aside"]
 JobId = Annotated[int, typer.Argument(help="The number in `jobs list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -140,13 +141,20 @@ def _state(job: "Job", now: datetime) -> str:
     from ich_node.ledger import JobState, Lane
 
     if job.state is not JobState.WAITING:
-        return job.state.lower()
+        return job.state.words
     seconds = (job.ready_at - now).total_seconds()
     state = "ready" if seconds <= 0 else f"waiting {seconds:.0f} s"
     return state if job.lane is Lane.ORDINARY else f"{state}, {job.lane.name.lower()}"
 
 
 def _answer(job: "Job") -> str:
-    if job.positive is None:
+    """In words. The score is named: beside "absent" a bare percentage says the opposite."""
+    from ich_node.answer import Answer
+
+    if job.answer is None:
         return ""
-    return f"{'positive' if job.positive else 'negative'} {job.series_probability:.2f}"
+    word = job.answer.replace("_", " ")
+    if job.series_probability is None:
+        return word
+    side = "above" if job.answer is Answer.PRESENT else "below"
+    return f"{word}, score {job.series_probability:.2f} is {side} the threshold"

@@ -26,6 +26,7 @@ from ich_node.ledger.rows import (
     Result,
 )
 from ich_node.ledger.states import Added, DeliveryState, JobState, Lane
+from ich_node.ledger.telling import TellerLedger
 
 __all__ = [
     "Activation",
@@ -49,5 +50,6 @@ __all__ = [
     "ReceiverLedger",
     "Result",
     "SenderLedger",
+    "TellerLedger",
     "open_ledger",
 ]

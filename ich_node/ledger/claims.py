@@ -6,20 +6,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from ich_node.ledger.endings import NO_LEASE, put_back, without_answer
 from ich_node.ledger.journal import note
 from ich_node.ledger.rows import Job
 from ich_node.ledger.states import JobState, Lane
 from ich_node.ledger.tables import columns_of, jobs
 
-NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 CRASHED = "crashed"
 # A large series lets ordinary ones pass for this long; then it is served before them.
 PATIENCE = timedelta(minutes=1)
 _other = jobs.alias("other")
-SERIES_IS_BEING_READ = (
+STUDY_IS_BEING_READ = (
     sa.select(_other.c.id)
     .where(
-        _other.c.series_instance_uid == jobs.c.series_instance_uid,
         _other.c.study_instance_uid == jobs.c.study_instance_uid,
         _other.c.state == JobState.READING,
         _other.c.id != jobs.c.id,
@@ -50,7 +49,7 @@ TURNS = (
 WHOSE_TURN = sa.select(
     sa.case(
         *(
-            (sa.select(jobs.c.id).where(turn, ~SERIES_IS_BEING_READ).exists(), sa.literal(number))
+            (sa.select(jobs.c.id).where(turn, ~STUDY_IS_BEING_READ).exists(), sa.literal(number))
             for number, turn in enumerate(TURNS)
         ),
         else_=None,
@@ -64,7 +63,7 @@ READY_IN_LANES = (
         jobs.c.state == JobState.WAITING,
         jobs.c.lane.in_(sa.bindparam("lanes", expanding=True)),
         jobs.c.ready_at <= NOW,
-        ~SERIES_IS_BEING_READ,
+        ~STUDY_IS_BEING_READ,
     )
     .limit(1)
 )
@@ -73,7 +72,7 @@ READY_IN_LANES = (
 def _longest_ready(turn: sa.ColumnElement[bool]) -> sa.Select[int]:
     return (
         sa.select(jobs.c.id)
-        .where(turn, ~SERIES_IS_BEING_READ)
+        .where(turn, ~STUDY_IS_BEING_READ)
         .order_by(jobs.c.ready_at, jobs.c.id)
         .limit(1)
     )
@@ -120,6 +119,7 @@ def fail_crashed(connection: sa.Connection, now: datetime, max_attempts: int) ->
             state=JobState.FAILED,
             reason=CRASHED,
             detail="the analyser crashed or hung on every attempt",
+            **without_answer(now),
             **NO_LEASE,
         )
         .returning(jobs.c.id, jobs.c.attempts)
@@ -132,3 +132,4 @@ def fail_crashed(connection: sa.Connection, now: datetime, max_attempts: int) ->
             event="failed",
             detail=f"{CRASHED} {row.attempts} times",
         )
+        put_back(connection, row.id, now)

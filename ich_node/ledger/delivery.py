@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ich_node.answer import Answer
 from ich_node.ledger.changes import Changes
 from ich_node.ledger.commitments import CommitmentLedger
 from ich_node.ledger.database import Database
@@ -241,14 +242,12 @@ def _urgent_first(priorities: Mapping[str, int]) -> list[sa.ColumnElement[Any]]:
         if priorities
         else []
     )
-    return [*by_destination, sa.case((jobs.c.positive, 0), else_=1)]
+    return [*by_destination, sa.case((jobs.c.answer == Answer.PRESENT, 0), else_=1)]
 
 
 def _supersede(connection: sa.Connection, ids: Collection[int], now: datetime) -> set[int]:
     """Settle the notifications among the deliveries for which the same destination has a delivery
-    of a newer notification about the same series; their ids.
-
-    A notification about a later revision is newer, whichever revision was read first.
+    of a newer notification about the same study; their ids.
     """
     newer_delivery, newer_result, newer_job = deliveries.alias(), results.alias(), jobs.alias()
     newer = (
@@ -258,10 +257,8 @@ def _supersede(connection: sa.Connection, ids: Collection[int], now: datetime) -
         .where(
             newer_delivery.c.destination == deliveries.c.destination,
             newer_result.c.kind == NOTIFICATION,
-            newer_job.c.series_instance_uid == jobs.c.series_instance_uid,
             newer_job.c.study_instance_uid == jobs.c.study_instance_uid,
-            (newer_job.c.revision > jobs.c.revision)
-            | ((newer_job.c.id == jobs.c.id) & (newer_result.c.id > results.c.id)),
+            newer_result.c.id > results.c.id,
         )
     )
     outdated = (

@@ -8,6 +8,7 @@ from ich_node.ledger.migrate import update_schema
 from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
+from ich_node.ledger.telling import TellerLedger
 
 
 class Ledger:
@@ -20,6 +21,7 @@ class Ledger:
         self.database = database
         self.receiving = ReceiverLedger(database=database)
         self.reading = AnalyserLedger(database=database)
+        self.telling = TellerLedger(database=database)
         self.delivery = SenderLedger(database=database)
         self.maintenance = MaintenanceLedger(database=database)
         self.operator = OperatorLedger(database=database)

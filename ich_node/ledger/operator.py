@@ -9,13 +9,15 @@ import sqlalchemy as sa
 from ich_node.errors import ConfigError
 from ich_node.ledger.database import Database
 from ich_node.ledger.delivery import DELIVERY_ROWS
+from ich_node.ledger.endings import UNREAD, put_back
 from ich_node.ledger.instances import instances_of
 from ich_node.ledger.journal import events_of, note
 from ich_node.ledger.rows import Delivery, Instance, Job, JobEvent, Result
 from ich_node.ledger.states import DeliveryState, JobState
+from ich_node.ledger.studies import jobs_of_study
 from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results
 
-UNREAD = (JobState.FAILED, JobState.REFUSED, JobState.CANCELLED)
+UNANSWERED = (JobState.FAILED, JobState.REFUSED, JobState.CANCELLED)
 
 
 class OperatorLedger:
@@ -42,6 +44,11 @@ class OperatorLedger:
         """The newest version of each object that this revision of the series covers."""
         with self._database.read() as connection:
             return instances_of(connection, job)
+
+    def study(self, job: Job) -> builtins.list[Job]:
+        """All jobs of its study, the oldest first."""
+        with self._database.read() as connection:
+            return jobs_of_study(connection, job.study_instance_uid)
 
     def results(self, job_id: int) -> builtins.list[Result]:
         query = (
@@ -76,14 +83,8 @@ class OperatorLedger:
                     f"the files of job {job_id} were removed after their time; send the series"
                     " again"
                 )
-            fresh = {
-                "state": JobState.WAITING,
-                "attempts": 0,
-                "ready_at": now,
-                "reason": None,
-                "detail": None,
-            }
-            if _update(connection, job_id, UNREAD, **fresh):
+            if _update(connection, job_id, UNANSWERED, **UNREAD, ready_at=now):
+                _owe_again(connection, job_id, now)
                 note(
                     connection, job_id=job_id, at=now, event="retried", detail="by hand: read again"
                 )
@@ -110,6 +111,7 @@ class OperatorLedger:
                     f"{_described(connection, job_id)}: only a waiting job can be cancelled"
                 )
             note(connection, job_id=job_id, at=now, event="cancelled", detail="by hand")
+            put_back(connection, job_id, now)
 
     def close(self, job_id: int, *, now: datetime) -> None:
         """Make a waiting job ready now. Raises ConfigError if it is not waiting."""
@@ -152,4 +154,4 @@ def _is_swept(connection: sa.Connection, job_id: int) -> bool:
 
 def _described(connection: sa.Connection, job_id: int) -> str:
     job = _get(connection, job_id)
-    return f"there is no job {job_id}" if job is None else f"job {job_id} is {job.state.lower()}"
+    return f"there is no job {job_id}" if job is None else f"job {job_id} is {job.state.words}"

@@ -32,14 +32,6 @@ def owe_all(
         )
 
 
-def is_known(connection: sa.Connection, result: Result) -> bool:
-    """Whether a result with these bytes is in the ledger."""
-    return (
-        connection.execute(sa.select(results.c.id).where(results.c.sha256 == result.sha256)).first()
-        is not None
-    )
-
-
 def _owe(
     connection: sa.Connection,
     *,

@@ -1,15 +1,16 @@
 """The analyser's part of the ledger: claim a job, keep its lease, record what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from ich_node.answer import Answer
+from ich_node.ledger import earlier
 from ich_node.ledger.changes import Changes
 from ich_node.ledger.claims import (
     CLAIMS,
-    NO_LEASE,
     PATIENCE,
     READY_IN_LANES,
     WHOSE_TURN,
@@ -17,13 +18,15 @@ from ich_node.ledger.claims import (
     fail_crashed,
 )
 from ich_node.ledger.database import Database
+from ich_node.ledger.endings import NO_LEASE, put_back, without_answer
 from ich_node.ledger.instances import instances_of
 from ich_node.ledger.journal import events_of, note
-from ich_node.ledger.owed import is_known, owe_all
+from ich_node.ledger.owed import owe_all
 from ich_node.ledger.previews import PreviewLedger
 from ich_node.ledger.rows import Instance, Job, JobEvent, LeaseLost, Result
 from ich_node.ledger.states import JobState, Lane
-from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results
+from ich_node.ledger.studies import jobs_of_study, lock_study
+from ich_node.ledger.tables import as_values, columns_of, jobs
 
 
 class AnalyserLedger:
@@ -70,8 +73,8 @@ class AnalyserLedger:
                         detail=f"try {job.attempts}, by {owner}",
                     )
         except sa.exc.IntegrityError:
-            # PostgreSQL: another analyser claimed another revision of the same series at this
-            # moment (unique index on READING); ours waits
+            # PostgreSQL: another analyser claimed another job of the same study at this moment
+            # (unique index on READING); ours waits
             return None
         return claimed[0] if claimed else None
 
@@ -131,27 +134,40 @@ class AnalyserLedger:
         job: Job,
         *,
         now: datetime,
-        positive: bool,
+        answer: Answer,
         series_probability: float,
         bundle_sha256: str,
         results: Sequence[Result],
         destinations: Sequence[str],
         notify: Sequence[str] = (),
+        detail: str | None = None,
+        replaces: Collection[int] = (),
+        in_favour_of: int | None = None,
     ) -> None:
         """The job is DONE. Each resulting object is owed to each of `destinations`, a notification
         to each of `notify`. Raises LeaseLost.
 
+        detail: what people should know about the answer. replaces: jobs whose answer stands no
+        longer. in_favour_of: the job whose answer stands, if this one is not told.
+
         One transaction: a crash between DONE and the deliveries would lose a report for ever.
         """
         with self._database.write() as connection:
-            answer = {
-                "positive": positive,
+            lock_study(connection, job.study_instance_uid)
+            values = {
+                "answer": answer,
                 "series_probability": series_probability,
                 "bundle_sha256": bundle_sha256,
+                "reason": None,
+                "detail": detail,
+                "in_favour_of": in_favour_of,
             }
-            _update_held(
-                connection, job, state=JobState.DONE, reason=None, detail=None, **answer, **NO_LEASE
+            _update_held(connection, job, state=JobState.DONE, **values, **NO_LEASE)
+            connection.execute(
+                sa.update(jobs).where(jobs.c.id.in_(replaces)).values(in_favour_of=job.id)
             )
+            if answer is Answer.UNDETERMINED:
+                put_back(connection, job.id, now)
             owe_all(
                 connection,
                 results,
@@ -176,56 +192,51 @@ class AnalyserLedger:
         now: datetime,
         reason: str,
         detail: str,
-        results: Sequence[Result] = (),
-        destinations: Sequence[str] = (),
-        notify: Sequence[str] = (),
     ) -> None:
-        """The series is not one that this node reads; the job is REFUSED. `results`, if any, are
-        documents that say so, owed as by `finish`. Raises LeaseLost.
+        """The series is not one that this node reads; the job is REFUSED, and somebody has to be
+        told (telling.py). Raises LeaseLost.
+        """
+        with self._database.write() as connection:
+            lock_study(connection, job.study_instance_uid)
+            values = {"reason": reason, "detail": detail, **without_answer(now)}
+            _update_held(connection, job, state=JobState.REFUSED, **values, **NO_LEASE)
+            note(connection, job_id=job.id, at=now, event="refused", detail=f"{reason}: {detail}")
+            put_back(connection, job.id, now)
 
-        A job that is retried and refused for the same reason makes the same document again: its
-        deliveries exist already.
+    def set_aside(self, job: Job, *, now: datetime, in_favour_of: int, detail: str) -> None:
+        """Another job is read instead, or was; the job is SET_ASIDE, and the attempt does not
+        count. Raises LeaseLost.
         """
         with self._database.write() as connection:
             _update_held(
-                connection, job, state=JobState.REFUSED, reason=reason, detail=detail, **NO_LEASE
-            )
-            owe_all(
                 connection,
-                (result for result in results if not is_known(connection, result)),
-                job_id=job.id,
-                destinations=destinations,
-                notify=notify,
-                now=now,
+                job,
+                state=JobState.SET_ASIDE,
+                attempts=job.attempts - 1,
+                detail=detail,
+                in_favour_of=in_favour_of,
+                **NO_LEASE,
             )
-            note(connection, job_id=job.id, at=now, event="refused", detail=f"{reason}: {detail}")
+            note(connection, job_id=job.id, at=now, event="set aside", detail=detail)
 
-    def previous_result(self, job: Job, kind: str) -> Result | None:
-        """The newest result of this kind ("sr", "notification") that an earlier revision of the
-        same series gave.
-        """
-        earlier = (
-            sa.select(*columns_of(Result, results))
-            .join(jobs, jobs.c.id == results.c.job_id)
-            .where(_earlier_revision(job), results.c.kind == kind)
-            .order_by(jobs.c.revision.desc(), results.c.id.desc())
-            .limit(1)
-        )
+    def study(self, job: Job) -> list[Job]:
+        """All jobs of its study, the oldest first."""
         with self._database.read() as connection:
-            found = as_values(Result, connection.execute(earlier))
-        return found[0] if found else None
+            return jobs_of_study(connection, job.study_instance_uid)
 
-    def earlier_destinations(self, job: Job) -> set[str]:
-        """The destinations that have a delivery, in any state, of an earlier revision of the same
-        series.
-        """
-        query = (
-            sa.select(deliveries.c.destination)
-            .join(jobs, jobs.c.id == deliveries.c.job_id)
-            .where(_earlier_revision(job))
-        )
+    def previous_result(
+        self, job: Job, kind: str, *, replaces: Collection[int] = ()
+    ) -> Result | None:
+        """See `earlier.previous_result`."""
         with self._database.read() as connection:
-            return set(connection.execute(query.distinct()).scalars())
+            return earlier.previous_result(connection, job, kind, replaces=replaces)
+
+    def earlier_destinations(
+        self, job: Job, kind: str, *, replaces: Collection[int] = ()
+    ) -> set[str]:
+        """See `earlier.destinations`."""
+        with self._database.read() as connection:
+            return earlier.destinations(connection, job, kind, replaces=replaces)
 
     def fail(
         self, job: Job, *, now: datetime, reason: str, detail: str, retry_at: datetime | None
@@ -234,28 +245,20 @@ class AnalyserLedger:
         allowed, else ready again at retry_at. Raises LeaseLost.
         """
         with self._database.write() as connection:
-            is_last = jobs.c.attempts >= jobs.c.max_attempts
-            state: Any = JobState.FAILED
-            values: dict[str, Any] = {}
-            if retry_at is not None:
-                state = sa.case(
-                    (is_last, sa.literal(JobState.FAILED, jobs.c.state.type)),
-                    else_=JobState.WAITING,
-                )
-                values["ready_at"] = retry_at
-            left = _update_held(
-                connection, job, state=state, reason=reason, detail=detail, **values, **NO_LEASE
-            )
-            event = "failed" if left.state is JobState.FAILED else "try failed"
+            lock_study(connection, job.study_instance_uid)
+            # set by the claim that this process holds
+            allowed = connection.execute(
+                sa.select(jobs.c.max_attempts).where(jobs.c.id == job.id)
+            ).scalar_one()
+            said = {"reason": reason, "detail": detail, **NO_LEASE}
+            if retry_at is not None and job.attempts < allowed:
+                event = "try failed"
+                _update_held(connection, job, state=JobState.WAITING, ready_at=retry_at, **said)
+            else:
+                event = "failed"
+                _update_held(connection, job, state=JobState.FAILED, **said, **without_answer(now))
+                put_back(connection, job.id, now)
             note(connection, job_id=job.id, at=now, event=event, detail=f"{reason}: {detail}")
-
-
-def _earlier_revision(job: Job) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        jobs.c.series_instance_uid == job.series_instance_uid,
-        jobs.c.study_instance_uid == job.study_instance_uid,
-        jobs.c.revision < job.revision,
-    )
 
 
 def _update_held(connection: sa.Connection, job: Job, **values: Any) -> Job:

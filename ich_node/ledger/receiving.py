@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -202,15 +203,26 @@ class ReceiverLedger:
                     found[instance.sop_instance_uid] = instance
         return list(found.values())
 
-    def set_ready(self, series_instance_uids: Collection[str], *, ready_at: datetime) -> None:
+    def set_ready(
+        self,
+        series_instance_uids: Collection[str],
+        *,
+        ready_at: datetime,
+        aborted: bool | None = None,
+    ) -> None:
         """Set the time at which these series count as complete, but not later than max_wait allows
         (see `add`).
+
+        aborted: whether the association that brought them broke; None leaves what is known.
         """
+        values: dict[str, Any] = {"ready_at": _capped(sa.literal(ready_at, jobs.c.ready_at.type))}
+        if aborted is not None:
+            values["transfer_aborted"] = aborted
         with self._database.write() as connection:
             connection.execute(
                 sa.update(jobs)
                 .where(jobs.c.series_instance_uid.in_(series_instance_uids), IS_OPEN)
-                .values(ready_at=_capped(sa.literal(ready_at, jobs.c.ready_at.type)))
+                .values(values)
             )
 
 
@@ -263,6 +275,7 @@ def _open_job(connection: sa.Connection, arrival: Arrival, *, revision: int, obj
             lane=_first_lane(urgent=arrival.urgent, objects=objects),
             objects=objects,
             objects_looked_at=0,
+            transfer_aborted=False,
         )
         .returning(jobs.c.id)
     ).scalar_one()

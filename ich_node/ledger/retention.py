@@ -10,7 +10,7 @@ from ich_node.ledger.journal import note
 from ich_node.ledger.states import SETTLED, JobState
 from ich_node.ledger.tables import deliveries, instances, job_events, jobs, results
 
-ENDED = (JobState.DONE, JobState.REFUSED, JobState.CANCELLED)
+ENDED = (JobState.DONE, JobState.REFUSED, JobState.CANCELLED, JobState.SET_ASIDE)
 # FAILED jobs may be retried: they expire by age only, never to make room.
 ENDED_OR_FAILED = (*ENDED, JobState.FAILED)
 

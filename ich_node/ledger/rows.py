@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ich_node.answer import Answer
 from ich_node.errors import IchNodeError
 from ich_node.ledger.states import DeliveryState, JobState, Lane
 
@@ -38,7 +39,12 @@ class Job:
     """One revision of a series: all objects that had arrived when it was first claimed.
 
     content_at: time of the first claim; later claims keep it, so that a second reading writes the
-    same bytes. objects: how many this revision covers.
+    same bytes. objects: how many this revision covers. detail: why there is no answer; of a job
+    that is DONE what is missing, warnings, or why nobody was told.
+
+    transfer_aborted: an association that brought some of its objects broke. in_favour_of: the job
+    that is read instead of this one, or whose answer stands instead of this one's. told_at: when
+    it was told that there is no answer; overdue_told_at: when it was told that the answer is late.
     """
 
     id: int
@@ -55,12 +61,16 @@ class Job:
     lease_until: datetime | None
     reason: str | None
     detail: str | None
-    positive: bool | None
+    answer: Answer | None
     series_probability: float | None
     bundle_sha256: str | None
     source: str
     lane: Lane
     objects: int
+    transfer_aborted: bool
+    in_favour_of: int | None
+    told_at: datetime | None
+    overdue_told_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,9 +18,13 @@
         │   └───┘                 │
         ├── finish ──► DONE       │
         ├── refuse ──► REFUSED ───┤
-        └── fail, or the lease    │
-            of the last attempt   │
-            expired ─► FAILED ────┘
+        ├── fail, or the lease    │
+        │   of the last attempt   │
+        │   expired ─► FAILED ────┘
+        └── set_aside ─► SET_ASIDE
+                           │ the job that is read instead ends without an
+                           │ answer, as undetermined, or is cancelled
+                           └─► WAITING
 
     Delivery
 
@@ -42,7 +46,7 @@ Where storage commitment is requested, SENT comes later::
        └ claim_uncommitted ─┘  answered: not committed, or no answer in time;
                                then postpone or give_up
 
-A notification is not sent any more if the same destination gets a newer one about the series::
+A notification is not sent any more if the same destination gets a newer one about the study::
 
     PENDING ── claim_deliveries ──► SUPERSEDED
 
@@ -63,6 +67,13 @@ class JobState(StrEnum):
     REFUSED = "REFUSED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+    SET_ASIDE = "SET_ASIDE"
+    """Another reconstruction of the same acquisition is read instead."""
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.lower().replace("_", " ")
 
 
 class DeliveryState(StrEnum):
@@ -75,7 +86,7 @@ class DeliveryState(StrEnum):
     SENT = "SENT"
     FAILED = "FAILED"
     SUPERSEDED = "SUPERSEDED"
-    """A newer notification about the same series is sent instead; the old one must not arrive after
+    """A newer notification about the same study is sent instead; the old one must not arrive after
     it.
     """
 

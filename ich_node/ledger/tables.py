@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from typing_extensions import override
 
+from ich_node.answer import Answer
 from ich_node.ledger.states import DeliveryState, JobState, Lane
 
 Value = TypeVar("Value")
@@ -71,7 +72,14 @@ class LaneNumber(sa.types.TypeDecorator[Lane]):
 
 
 def _state(kind: type[StrEnum]) -> sa.Enum:
-    return sa.Enum(kind, native_enum=False, create_constraint=False, length=16)
+    """As its value, which is one of a few words."""
+    return sa.Enum(
+        kind,
+        native_enum=False,
+        create_constraint=False,
+        length=16,
+        values_callable=lambda words: [word.value for word in words],
+    )
 
 
 jobs = sa.Table(
@@ -93,7 +101,7 @@ jobs = sa.Table(
     sa.Column("lease_until", UtcDateTime),
     sa.Column("reason", sa.Text),
     sa.Column("detail", sa.Text),
-    sa.Column("positive", sa.Boolean),
+    sa.Column("answer", _state(Answer)),
     sa.Column("series_probability", sa.Float),
     sa.Column("bundle_sha256", sa.Text),
     sa.Column("source", sa.Text, nullable=False),
@@ -104,16 +112,24 @@ jobs = sa.Table(
     sa.Column("objects", sa.Integer, nullable=False),
     sa.Column("objects_looked_at", sa.Integer, nullable=False),
     sa.Column("looked_at_until", UtcDateTime),
+    sa.Column("transfer_aborted", sa.Boolean, nullable=False),
+    # the job that is read instead of this one, or whose answer was told instead
+    sa.Column("in_favour_of", ID),
+    # untold_since: since when the job has been without an answer of which nobody was told; told_at:
+    # when that was told; overdue_told_at: when it was told that the answer is late
+    sa.Column("untold_since", UtcDateTime),
+    sa.Column("told_at", UtcDateTime),
+    sa.Column("overdue_told_at", UtcDateTime),
     sa.UniqueConstraint("series_instance_uid", "study_instance_uid", "revision"),
     # the queue: finds what has been ready for longest in a lane in one step, however long the table
     sa.Index("ix_jobs_state_lane_ready_at", "state", "lane", "ready_at"),
     sa.Index("ix_jobs_state_lease_until", "state", "lease_until"),
     sa.Index("ix_jobs_swept_at", "swept_at"),
+    sa.Index("ix_jobs_study_instance_uid", "study_instance_uid"),
 )
-# The database itself prevents two readings of one series at a time.
+# The database itself prevents two readings of one study at a time: they may be of one acquisition.
 sa.Index(
     "uq_jobs_reading",
-    jobs.c.series_instance_uid,
     jobs.c.study_instance_uid,
     unique=True,
     sqlite_where=jobs.c.state == JobState.READING,
@@ -126,6 +142,12 @@ sa.Index(
     jobs.c.last_received_at,
     sqlite_where=jobs.c.swept_at.is_(None),
     postgresql_where=jobs.c.swept_at.is_(None),
+)
+sa.Index(
+    "ix_jobs_untold",
+    jobs.c.untold_since,
+    sqlite_where=jobs.c.untold_since.is_not(None),
+    postgresql_where=jobs.c.untold_since.is_not(None),
 )
 
 instances = sa.Table(

@@ -59,11 +59,13 @@ class Completion:
 
     def released(self, association: Association, source: Source) -> None:
         """The sender has sent all it wanted to."""
-        self._ended(association, source, trust_geometry=True)
+        self._ended(association, source, aborted=False)
 
     def aborted(self, association: Association, source: Source) -> None:
-        """The association broke; what was acknowledged stays."""
-        self._ended(association, source, trust_geometry=False)
+        """The association broke; what was acknowledged stays, and the series is not known to be
+        whole until another association brings it to its end.
+        """
+        self._ended(association, source, aborted=True)
 
     def committed(self, association: Association, instances: Collection[Instance]) -> None:
         """The sender asked for commitment of these objects: series without any others are ready."""
@@ -81,9 +83,11 @@ class Completion:
                     continue
                 if self._ledger.open_instances(series_instance_uid) <= uids:
                     self._brought.get(association, {}).pop(series_instance_uid, None)
-                    self._ledger.set_ready([series_instance_uid], ready_at=self._clock())
+                    self._ledger.set_ready(
+                        [series_instance_uid], ready_at=self._clock(), aborted=False
+                    )
 
-    def _ended(self, association: Association, source: Source, *, trust_geometry: bool) -> None:
+    def _ended(self, association: Association, source: Source, *, aborted: bool) -> None:
         # The lock is held to the end: an object that arrives meanwhile must extend the wait after
         # it was shortened here, not before.
         with self._lock:
@@ -94,14 +98,14 @@ class Completion:
             now = self._clock()
             for series_instance_uid in sorted(mine.keys() - set().union(*self._brought.values())):
                 wait = self._quiet_time(source)
-                if trust_geometry and stack_is_complete(
+                if not aborted and stack_is_complete(
                     self._ledger.series_positions(series_instance_uid)
                 ):
                     open_instances = self._ledger.open_instances(series_instance_uid)
                     brought_alone = open_instances <= mine[series_instance_uid]
                     grace = timedelta(seconds=self._series.grace_seconds)
                     wait = timedelta(0) if brought_alone else grace
-                self._ledger.set_ready([series_instance_uid], ready_at=now + wait)
+                self._ledger.set_ready([series_instance_uid], ready_at=now + wait, aborted=aborted)
 
     def _quiet_time(self, source: Source) -> timedelta:
         own = source.quiet_seconds

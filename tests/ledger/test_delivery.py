@@ -2,6 +2,7 @@
 
 import pytest
 
+from ich_node.answer import Answer
 from ich_node.ledger import DeliveryState, LeaseLost, Result
 from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish, results
 
@@ -311,7 +312,7 @@ def notify(ledger, *, series="2.25.1", revision=1, positive=True, to=("ris",), a
         size_bytes=1,
     )
     answer = {
-        "positive": positive,
+        "answer": Answer.PRESENT if positive else Answer.ABSENT,
         "series_probability": 0.5,
         "bundle_sha256": "b",
         "results": [told],
@@ -333,7 +334,7 @@ def test_objects_and_notifications_go_to_their_own(ledger):
         size_bytes=1,
     )
     answer = {
-        "positive": True,
+        "answer": Answer.PRESENT,
         "series_probability": 0.5,
         "bundle_sha256": "b",
         "results": [*results(job), told],
@@ -371,16 +372,16 @@ def test_priority_then_positive_then_the_longest_due(ledger):
 
 
 def test_a_newer_notification_supersedes_what_was_not_told(ledger):
-    """Of one series, to one destination; whatever was told, or is about another series, stays as it
+    """Of one study, to one destination; whatever was told, or is about another study, stays as it
     is.
     """
     first = notify(ledger, to=("ris", "worklist"))
     other = notify(ledger, series="2.25.2", at=DONE_AT + SECOND)
     second = notify(ledger, revision=2, positive=False, to=("ris",), at=DONE_AT + 30 * SECOND)
-    assert ledger.reading.earlier_destinations(second) == {"ris", "worklist"}
+    assert ledger.reading.earlier_destinations(second, "notification") == {"ris", "worklist"}
     assert (
         ledger.reading.previous_result(second, "notification").sop_instance_uid
-        == f"2.25.8.{first.id}"
+        == f"2.25.8.{second.id}"
     )
     claimed = [delivery for _ in range(5) for delivery in take(ledger, at=DONE_AT + 60 * SECOND)]
     assert sorted((delivery.destination, delivery.job_id) for delivery in claimed) == [
@@ -390,38 +391,3 @@ def test_a_newer_notification_supersedes_what_was_not_told(ledger):
         delivery.destination: delivery.state for delivery in ledger.operator.deliveries(first.id)
     }
     assert states_of_first == {"ris": DeliveryState.SUPERSEDED, "worklist": DeliveryState.SENDING}
-
-
-def test_an_earlier_revision_that_is_read_later_supersedes_nothing(ledger):
-    """What is newer is what the revision says, not who was faster: the answer of the whole series
-    is the last word.
-    """
-    add(ledger, 1)
-    early = claim(ledger)
-    ledger.reading.fail(
-        early, now=DONE_AT, reason="unavailable", detail="", retry_at=DONE_AT + 90 * SECOND
-    )
-    late = notify(ledger, revision=2, at=DONE_AT + 30 * SECOND)
-    ledger.delivery.delivered(
-        ids(take(ledger, at=DONE_AT + 40 * SECOND)), owner="host:1", now=DONE_AT + 40 * SECOND
-    )
-    early = claim(ledger, at=DONE_AT + 90 * SECOND)
-    told = Result(
-        sop_instance_uid="2.25.8.1",
-        sop_class_uid="",
-        kind="notification",
-        path="",
-        sha256="1",
-        size_bytes=1,
-    )
-    answer = {"positive": True, "series_probability": 0.5, "bundle_sha256": "b", "results": [told]}
-    ledger.reading.finish(
-        early, now=DONE_AT + 91 * SECOND, destinations=(), notify=("ris",), **answer
-    )
-    assert take(ledger, at=DONE_AT + 99 * SECOND) == []
-    assert [delivery.state for delivery in ledger.operator.deliveries(early.id)] == [
-        DeliveryState.SUPERSEDED
-    ]
-    assert [delivery.state for delivery in ledger.operator.deliveries(late.id)] == [
-        DeliveryState.SENT
-    ]

@@ -14,6 +14,7 @@ from ich_node.ledger.delivery import _due, _urgent_first
 from ich_node.ledger.previews import GROWN
 from ich_node.ledger.retention import ENDED, _prunable, _sweepable
 from ich_node.ledger.tables import deliveries
+from ich_node.ledger.telling import DUE, OVERDUE
 from tests.ledger.conftest import BACKENDS
 from tests.support.ledger_examples import T0, add, claim, finish
 
@@ -26,6 +27,8 @@ QUERIES: dict[str, Callable[[datetime], Any]] = {
         _due(deliveries.c.id, first=_urgent_first({})).limit(1).params(now=now)
     ),
     "to sweep": lambda now: _sweepable(ENDED, now).limit(20),
+    "to tell": lambda now: DUE.params(long_ago=now, limit=20),
+    "overdue": lambda now: OVERDUE.params(long_ago=now, limit=20),
     "to prune": lambda now: _prunable(now - timedelta(days=3650)).limit(1),
 }
 

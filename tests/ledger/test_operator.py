@@ -23,6 +23,8 @@ def bring_to(ledger, state):
         ledger.reading.refuse(job, now=T0 + QUIET, reason="not_head", detail="a chest")
     elif state is JobState.FAILED:
         ledger.reading.fail(job, now=T0 + QUIET, reason="bug", detail="ValueError", retry_at=None)
+    elif state is JobState.SET_ASIDE:
+        ledger.reading.set_aside(job, now=T0 + QUIET, in_favour_of=7, detail="job 7 is read")
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.REFUSED, JobState.CANCELLED])
@@ -80,12 +82,12 @@ def test_close(ledger):
         ("retry", JobState.READING, "job 1 is reading: there is nothing to try again"),
         ("retry", JobState.DONE, "job 1 is done: there is nothing to try again"),
         *(
-            ("cancel", state, f"job 1 is {state.lower()}: only a waiting job can be cancelled")
+            ("cancel", state, f"job 1 is {state.words}: only a waiting job can be cancelled")
             for state in JobState
             if state is not JobState.WAITING
         ),
         *(
-            ("close", state, f"job 1 is {state.lower()}: only a waiting job can be closed")
+            ("close", state, f"job 1 is {state.words}: only a waiting job can be closed")
             for state in JobState
             if state is not JobState.WAITING
         ),

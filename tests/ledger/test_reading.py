@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from ich_node.answer import Answer
 from ich_node.ledger import DeliveryState, JobState, LeaseLost
 from tests.support.ledger_examples import (
     LEASE,
@@ -138,7 +139,11 @@ def test_finish(ledger):
     job = claim(ledger)
     finish(ledger, job, at=READY + SECOND, destinations=("pacs", "archive"))
     done = ledger.operator.get(job.id)
-    assert (done.state, done.positive, done.series_probability) == (JobState.DONE, True, 0.875)
+    assert (done.state, done.answer, done.series_probability) == (
+        JobState.DONE,
+        Answer.PRESENT,
+        0.875,
+    )
     assert (done.bundle_sha256, done.lease_owner, done.lease_until) == ("b" * 64, None, None)
     assert ledger.operator.results(job.id) == results(job)
     owed = ledger.operator.deliveries(job.id)
@@ -160,7 +165,7 @@ def test_finish_is_one_transaction(ledger):
         ledger.reading.finish(
             job,
             now=READY,
-            positive=False,
+            answer=Answer.ABSENT,
             series_probability=0.1,
             bundle_sha256="b" * 64,
             results=[result, result],

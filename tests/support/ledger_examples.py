@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 
+from ich_node.answer import Answer
 from ich_node.ledger import Added, Instance, Job, Ledger, Result, open_ledger
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -19,9 +20,12 @@ EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 
 
 def instance(
-    number=1, *, series="2.25.1", study="2.25.9", data="", at=T0, orientation=None, position_mm=None
+    number=1, *, series="2.25.1", study="", data="", at=T0, orientation=None, position_mm=None
 ) -> Instance:
-    """The object `number` of a series; other `data` makes another version of it."""
+    """The object `number` of a series, by default of a study of its own; other `data` makes another
+    version of it.
+    """
+    study = study or ("2.25.9" if series == "2.25.1" else f"{series}.9")
     sop = f"{series}.{number}"
     sha256 = hashlib.sha256(f"{study}{sop}{data}".encode()).hexdigest()
     return Instance(
@@ -71,7 +75,7 @@ def finish(ledger: Ledger, job: Job, *, at=T0 + QUIET, destinations=("pacs",), c
     ledger.reading.finish(
         job,
         now=at,
-        positive=True,
+        answer=Answer.PRESENT,
         series_probability=0.875,
         bundle_sha256="b" * 64,
         results=results(job, count),

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from pydicom.uid import ExplicitVRLittleEndian
 
+from ich_node.answer import Answer
 from ich_node.ledger import Instance, Job, Result
 from ich_node.notification import KIND, Identifiers, Notification
 from tests.support.notifications import WHO, notification
@@ -60,19 +61,15 @@ class NotifyingNode(SendingNode):
         made = replace(made, identifiers=identifiers)
         results, now = [self._keep(made)], self.clock.now
         if positive is None:
-            self.ledger.reading.refuse(
-                job,
-                now=now,
-                reason="bone_kernel",
-                detail="the kernel is 'H60s'",
-                results=results,
-                notify=to,
-            )
+            reading, telling = self.ledger.reading, self.ledger.telling
+            reading.refuse(job, now=now, reason="bone_kernel", detail="the kernel is 'H60s'")
+            seen = telling.study(job.study_instance_uid)
+            assert telling.told([job], seen=seen, now=now, by=job, results=results, notify=to)
         else:
             self.ledger.reading.finish(
                 job,
                 now=now,
-                positive=positive,
+                answer=Answer.PRESENT if positive else Answer.ABSENT,
                 series_probability=0.97,
                 bundle_sha256="b",
                 results=results,

@@ -7,6 +7,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from ich_node.answer import Answer
 from ich_node.ledger import Instance, Ledger, Result
 from ich_node.spool import Spool
 from tests.support.peers import SECONDARY_CAPTURE
@@ -70,7 +71,7 @@ def give_results(
     ledger.reading.finish(
         job,
         now=now,
-        positive=True,
+        answer=Answer.PRESENT,
         series_probability=0.9,
         bundle_sha256="b",
         results=results,
