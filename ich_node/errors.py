@@ -13,7 +13,8 @@
     │   ├── NoGeometry         ├── NoHounsfieldUnits    ├── Monochrome1
     │   ├── TransferSyntaxRefused                       ├── Undecodable
     │   ├── TooLarge           ├── MixedSeries          ├── Localizer
-    │   ├── StrayPosition      ├── CopyOfAnother        └── DemonstrationModel
+    │   ├── StrayPosition      ├── CopyOfAnother        ├── DemonstrationModel
+    │   └── MixedPatients
     ├── DeviceLost             this process cannot use the GPU any more and ends
     └── Unavailable            try again later
         ├── SpoolFull
@@ -50,18 +51,22 @@ class Refusal(IchNodeError):
     """The series is not ours to read."""
 
     reason: ClassVar[str] = "refused"
+    # whether somebody may wait for an answer: the series may show a head
+    about_a_head: ClassVar[bool] = True
 
 
 class NotCT(Refusal):
     """The objects are not CT Image Storage."""
 
     reason = "not_ct"
+    about_a_head = False
 
 
 class DerivedResult(Refusal):
     """The objects are results (ours or another system's), not an acquisition."""
 
     reason = "derived_result"
+    about_a_head = False
 
 
 class EnhancedMultiFrame(Refusal):
@@ -74,12 +79,14 @@ class NotHead(Refusal):
     """The series does not show a head."""
 
     reason = "not_head"
+    about_a_head = False
 
 
 class NotAxial(Refusal):
     """The slices are not an axial acquisition."""
 
     reason = "not_axial"
+    about_a_head = False
 
 
 class BoneKernel(Refusal):
@@ -140,6 +147,13 @@ class MixedSeries(Refusal):
     """The objects belong to more than one series."""
 
     reason = "mixed_series"
+    about_a_head = False
+
+
+class MixedPatients(Refusal):
+    """The objects of the series are of more than one patient."""
+
+    reason = "mixed_patients"
 
 
 class SharedUid(Refusal):

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.uid import UID
 
 from ich_node import __version__
 from ich_node.detection.reading import Reading
@@ -27,6 +26,7 @@ from ich_node.report import (
     write_report,
 )
 from ich_node.report.algorithm import algorithm_of
+from ich_node.report.evidence import check_uids
 from ich_node.report.uids import digest_of
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
@@ -74,7 +74,7 @@ def read_files(
                 )
             )
         else:
-            _check_uids(series)
+            check_uids(series)
     except ReportError as error:
         details.append(f"read, but it cannot be reported as DICOM: {error.detail}")
     if reading.metal_slices:
@@ -104,14 +104,3 @@ def draw(series: Series, reading: Reading, detector: Detector) -> NDArray[np.uin
 def _source(files: SeriesFiles, series: Series, datasets: Sequence[Dataset]) -> SourceSeries:
     hashes = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files.paths)
     return SourceSeries(series=series, datasets=datasets, digest=digest_of(hashes), revision=1)
-
-
-def _check_uids(series: Series) -> None:
-    """Where no DICOM is written: raises ReportError if it could not be, as `write_report` would."""
-    for uid in (
-        series.study_instance_uid,
-        series.series_instance_uid,
-        *(slice_.sop_instance_uid for slice_ in series.slices),
-    ):
-        if not UID(uid).is_valid:
-            raise ReportError(f"{uid!r} is not a legal UID; results cannot refer to it")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.uid import UID
 
+from ich_node.dicom.legal_uid import is_legal_uid
 from ich_node.files.answer import SeriesAnswer
 
 
@@ -54,10 +54,7 @@ def save_maps(answers: Sequence[SeriesAnswer], path: Path) -> None:
 
 
 def _folder_name(series_instance_uid: str) -> str:
-    """A legal UID is the folder's name; anything else could be a path and is hashed."""
-    uid = UID(series_instance_uid)
-    return (
-        str(uid)
-        if uid.is_valid
-        else f"series-{hashlib.sha256(series_instance_uid.encode()).hexdigest()[:12]}"
-    )
+    """The UID, if it is digits and dots; anything else could be a path and is hashed."""
+    if is_legal_uid(series_instance_uid):
+        return series_instance_uid
+    return f"series-{hashlib.sha256(series_instance_uid.encode()).hexdigest()[:12]}"

@@ -1,9 +1,11 @@
 """Source headers as received -> headers from which results can be built.
 
-Results copy patient and study from their source. A value that breaks its VR would make the results
-invalid, too: it is left out, and attributes of type 2 are left empty.
+Results copy patient and study from their source. What identifies them is copied as it came, legal
+or not (`identity.py`). Any other value that breaks its VR would make the results invalid: it is
+left out. Attributes of type 2 that are missing are empty.
 """
 
+import math
 import re
 import warnings
 from collections.abc import Collection, Sequence
@@ -16,26 +18,15 @@ from pydicom.uid import UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLoss
 from pydicom.valuerep import DSfloat, validate_value
 
 from ich_node.dicom.unreadable import PARSING_ERRORS
-from ich_node.errors import ReportError
+from ich_node.errors import NoHounsfieldUnits, ReportError
+from ich_node.report.identity import IDENTITY_TAGS, TYPE_2, identity_element
+from ich_node.series.attributes import uid_of
+from ich_node.series.hounsfield import rescale_of
 from ich_node.series.series import Series, Slice
 
-# PS3.3 Table C.7-1 and C.7-3, type 2.
-TYPE_2 = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
-    "StudyID",
-    "AccessionNumber",
-)
 # Attributes that differ between slices and are not in a Slice.
 OF_A_SLICE = (
     "SliceThickness",
-    "RescaleIntercept",
-    "RescaleSlope",
     "RescaleType",
     "PositionReferenceIndicator",
     "LossyImageCompression",
@@ -45,7 +36,6 @@ OF_A_SLICE = (
 # JPEG 2000 (.91) is not among them: it may be with or without loss.
 ALWAYS_LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 ENUMERATED = {
-    "PatientSex": {"M", "F", "O"},
     "PatientIdentityRemoved": {"YES", "NO"},
     "QualityControlSubject": {"YES", "NO"},
 }
@@ -73,21 +63,16 @@ def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
 
     Patient and study are in the first header alone: they are the same in all, and are copied once.
 
-    Raises ReportError if the source has UIDs that DICOM cannot refer to.
+    Raises ReportError if the source lacks a UID that the results refer to.
     """
     by_uid = {str(dataset.SOPInstanceUID): dataset for dataset in datasets}
-    _check_uid("StudyInstanceUID", series.study_instance_uid)
-    _check_uid("SeriesInstanceUID", series.series_instance_uid)
-    for slice_ in series.slices:
-        _check_uid("SOPInstanceUID", slice_.sop_instance_uid)
-        _check_uid("SOPClassUID", slice_.sop_class_uid)
+    check_uids(series)
     return [
         _header(
             series,
             slice_,
-            _with_lossy_compression(
-                clean(by_uid[slice_.sop_instance_uid], only=wanted), by_uid[slice_.sop_instance_uid]
-            ),
+            clean(by_uid[slice_.sop_instance_uid], only=wanted),
+            by_uid[slice_.sop_instance_uid],
         )
         for slice_, wanted in zip(
             series.slices, [(), *repeat(OF_A_SLICE, len(series.slices) - 1)], strict=True
@@ -101,26 +86,45 @@ def to_bare_evidence(
     """One clean header per object of a series that was not read: UIDs, patient and study, without
     geometry.
 
-    Raises ReportError if the source has UIDs that DICOM cannot refer to.
+    An object without a UID is left out. Raises ReportError if the source lacks a UID that the
+    results refer to.
     """
     _check_uid("StudyInstanceUID", study_instance_uid)
     _check_uid("SeriesInstanceUID", series_instance_uid)
     headers = []
     for dataset in datasets:
-        uid = str(dataset.get("SOPInstanceUID") or "")
-        _check_uid("SOPInstanceUID", uid)
+        uid, sop_class = (
+            str(uid_of(dataset, keyword)) for keyword in ("SOPInstanceUID", "SOPClassUID")
+        )
+        if not (uid and sop_class):
+            continue
         header = _with_type_2(clean(dataset))
-        header.StudyInstanceUID, header.SeriesInstanceUID = study_instance_uid, series_instance_uid
-        header.SOPInstanceUID, header.SOPClassUID = uid, dataset.SOPClassUID
+        _set_uid(header, "StudyInstanceUID", study_instance_uid)
+        _set_uid(header, "SeriesInstanceUID", series_instance_uid)
+        _set_uid(header, "SOPInstanceUID", uid)
+        _set_uid(header, "SOPClassUID", sop_class)
         headers.append(header)
+    _check_uid("SOPInstanceUID", headers[0].SOPInstanceUID if headers else "")
     return headers
 
 
-def clean(dataset: Dataset, only: Collection[str] = ()) -> Dataset:
-    """A copy in UTF-8, without invalid values, private attributes and bulk data.
+def check_uids(series: Series) -> None:
+    """Raises ReportError if the series lacks a UID that results refer to. Any other text is used as
+    it came: archives find objects by the same text.
+    """
+    _check_uid("StudyInstanceUID", series.study_instance_uid)
+    _check_uid("SeriesInstanceUID", series.series_instance_uid)
+    for slice_ in series.slices:
+        _check_uid("SOPInstanceUID", slice_.sop_instance_uid)
+        _check_uid("SOPClassUID", slice_.sop_class_uid)
 
-    An attribute whose value breaks its VR is left out, and so is a sequence with such an attribute
-    in an item. only: the keywords to keep; all if empty.
+
+def clean(dataset: Dataset, only: Collection[str] = ()) -> Dataset:
+    """A copy in UTF-8, without private attributes and bulk data.
+
+    What identifies patient and study is kept as it came. Any other attribute whose value breaks its
+    VR is left out, and so is a sequence with such an attribute in an item. only: the keywords to
+    keep; all if empty.
     """
     wanted = {tag_for_keyword(keyword) for keyword in only}
     # pydicom would log each invalid value, which may be data of the patient.
@@ -130,7 +134,8 @@ def clean(dataset: Dataset, only: Collection[str] = ()) -> Dataset:
         for tag in list(dataset.keys()):
             if wanted and tag not in wanted:
                 continue
-            element = _clean_element(dataset, tag)
+            copied = identity_element if tag in IDENTITY_TAGS else _clean_element
+            element = copied(dataset, tag)
             if element is not None:
                 kept.add(element)
     kept.SpecificCharacterSet = "ISO_IR 192"
@@ -138,35 +143,52 @@ def clean(dataset: Dataset, only: Collection[str] = ()) -> Dataset:
 
 
 def _check_uid(attribute: str, uid: str) -> None:
-    if not UID(uid).is_valid:
-        raise ReportError(f"{attribute} {uid!r} is not a legal UID; results cannot refer to it")
+    if not uid:
+        raise ReportError(f"{attribute} is missing; results cannot refer to the source")
 
 
-def _with_lossy_compression(header: Dataset, dataset: Dataset) -> Dataset:
+def _set_uid(header: Dataset, keyword: str, uid: str) -> None:
+    """As it came; pydicom would warn of an illegal one."""
+    header.add(DataElement(tag_for_keyword(keyword), "UI", uid, validation_mode=config.IGNORE))
+
+
+def _add_rescale(header: Dataset, dataset: Dataset) -> None:
+    """The numbers by which the slice was read, as short decimal strings."""
+    try:
+        slope, intercept = rescale_of(dataset)
+    except NoHounsfieldUnits:
+        return
+    header.RescaleSlope, header.RescaleIntercept = _decimals((slope, intercept))
+
+
+def _add_lossy_compression(header: Dataset, dataset: Dataset) -> None:
     """Lossy Image Compression stays 01 once pixels were compressed with loss (PS3.3 C.7.6.1.1.5),
     also if only the transfer syntax of the source shows it.
     """
     syntax = getattr(dataset, "file_meta", Dataset()).get("TransferSyntaxUID")
     if "LossyImageCompression" not in header and syntax in ALWAYS_LOSSY:
         header.LossyImageCompression = "01"
-    return header
 
 
-def _header(series: Series, slice_: Slice, cleaned: Dataset) -> Dataset:
+def _header(series: Series, slice_: Slice, cleaned: Dataset, dataset: Dataset) -> Dataset:
     header = _with_type_2(cleaned)
-    header.StudyInstanceUID = series.study_instance_uid
-    header.SeriesInstanceUID = series.series_instance_uid
-    header.SOPInstanceUID = slice_.sop_instance_uid
-    header.SOPClassUID = slice_.sop_class_uid
+    _add_lossy_compression(header, dataset)
+    _add_rescale(header, dataset)
+    _set_uid(header, "StudyInstanceUID", series.study_instance_uid)
+    _set_uid(header, "SeriesInstanceUID", series.series_instance_uid)
+    _set_uid(header, "SOPInstanceUID", slice_.sop_instance_uid)
+    _set_uid(header, "SOPClassUID", slice_.sop_class_uid)
     header.Rows, header.Columns = slice_.hu_YX.shape
     header.PixelSpacing = _decimals(slice_.pixel_spacing_mm)
     header.ImagePositionPatient = _decimals(slice_.image_position_mm)
     header.ImageOrientationPatient = _decimals(slice_.image_orientation)
     header.pop("FrameOfReferenceUID", None)
-    if slice_.frame_of_reference_uid and UID(slice_.frame_of_reference_uid).is_valid:
-        header.FrameOfReferenceUID = slice_.frame_of_reference_uid
-    if not _is_thickness(header.get("SliceThickness")):
-        header.pop("SliceThickness", None)
+    if slice_.frame_of_reference_uid:
+        _set_uid(header, "FrameOfReferenceUID", slice_.frame_of_reference_uid)
+    header.pop("SliceThickness", None)
+    thickness_mm = _thickness_mm(dataset)
+    if thickness_mm:
+        header.SliceThickness = DSfloat(thickness_mm, auto_format=True)
     return header
 
 
@@ -191,8 +213,13 @@ def _decimals(numbers: Sequence[float]) -> list[DSfloat]:
     return [DSfloat(number, auto_format=True) for number in numbers]
 
 
-def _is_thickness(value: object) -> bool:
-    return isinstance(value, (int, float)) and value > 0
+def _thickness_mm(dataset: Dataset) -> float | None:
+    """None if it is missing or no positive number."""
+    try:
+        value = float(dataset.get("SliceThickness"))  # type: ignore[arg-type]
+    except PARSING_ERRORS:
+        return None
+    return value if 0 < value < math.inf else None
 
 
 def _clean_element(dataset: Dataset, tag: BaseTag) -> DataElement | None:

@@ -12,12 +12,13 @@ from pydicom.uid import UID
 from pydicom.valuerep import DA, DT, TM
 
 from ich_node.dicom.identity import PRODUCT
+from ich_node.report.identity import TYPE_2
 from ich_node.report.result import name_implementation
 from ich_node.report.uids import UidMaker, uid_from
 
-# highdicom prints unusual names in warnings, and would write the acquisition time as the time at
-# which the scanner contributed to our object.
-NOT_FOR_CONSTRUCTORS = {"PatientName", "ReferringPhysicianName", "AcquisitionDateTime"}
+# highdicom prints unusual names in warnings, raises for illegal values, and would write the
+# acquisition time as the time at which the scanner contributed to our object.
+NOT_FOR_CONSTRUCTORS = {"AcquisitionDateTime", *TYPE_2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +90,13 @@ class ResultHeader:
 
 
 def without_person(header: Dataset) -> Dataset:
-    """The header for highdicom's constructors; `ResultHeader.finish` adds the patient."""
+    """The header for highdicom's constructors; `ResultHeader.finish` adds patient and study."""
     kept = Dataset()
     for element in header:
         if element.keyword not in NOT_FOR_CONSTRUCTORS:
             kept.add(element)
-    kept.PatientName = kept.ReferringPhysicianName = ""
+    for keyword in TYPE_2:
+        setattr(kept, keyword, "")
     return kept
 
 

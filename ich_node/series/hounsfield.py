@@ -61,7 +61,7 @@ def to_hounsfield(dataset: Dataset) -> tuple[NDArray[Any], NDArray[np.int16] | N
 
     Raises Undecodable or NoHounsfieldUnits.
     """
-    slope, intercept = _rescale(dataset)
+    slope, intercept = rescale_of(dataset)
     stored_YX = _stored(dataset)
     if slope == 1 and intercept.is_integer():
         shift = int(intercept)
@@ -83,13 +83,14 @@ def padding_mask(
         return mask_YX
     limit = _padding_value(dataset, "PixelPaddingRangeLimit")
     low, high = sorted((padding, padding if limit is None else limit))
-    slope, intercept = _rescale(dataset)
+    slope, intercept = rescale_of(dataset)
     if high * slope + intercept <= PADDING_AT_MOST_HU:
         mask_YX |= (stored_YX >= low) & (stored_YX <= high)
     return mask_YX
 
 
-def _rescale(dataset: Dataset) -> tuple[float, float]:
+def rescale_of(dataset: Dataset) -> tuple[float, float]:
+    """RescaleSlope and RescaleIntercept, as the pixels are read. Raises NoHounsfieldUnits."""
     uid = uid_of(dataset, "SOPInstanceUID")
     try:
         slope, intercept = (

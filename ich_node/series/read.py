@@ -21,6 +21,7 @@ from ich_node.series.attributes import image_of, number_or_none, uid_of
 from ich_node.series.cranial_section import cranial_section
 from ich_node.series.hounsfield import Decode, Pixels, decode_all
 from ich_node.series.metal import shows_metal
+from ich_node.series.patients import check_one_patient
 from ich_node.series.placed import Placed, Unread
 from ich_node.series.plausibility import check_hounsfield
 from ich_node.series.selection import check_enough, select
@@ -53,7 +54,9 @@ def read_series(
     transfer_aborted: the sender did not end the transfer properly. Raises the Refusal that keeps
     the series from being read.
     """
-    selection = select(list(datasets), single_slice=single_slice)
+    given = list(datasets)
+    check_one_patient(given)
+    selection = select(given, single_slice=single_slice)
     stacks, slices, undecoded = _decoded(selection.stacks, decode)
     unread = [*selection.unread, *undecoded]
     check_enough(stacks, unread, single_slice=single_slice)

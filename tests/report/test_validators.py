@@ -11,7 +11,7 @@ import pytest
 from pydicom import Dataset
 
 from ich_node.report import Predecessor, ReportOptions, ResultObject, SourceSeries
-from ich_node.report.evidence import TYPE_2
+from ich_node.report.identity import TYPE_2
 from ich_node.series.series import Series, Slice
 from tests.support.report.odd_headers import in_japanese, invalidate
 from tests.support.report.report_examples import (

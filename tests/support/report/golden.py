@@ -16,7 +16,7 @@ from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading
 from ich_node.detection.slabs import to_slabs
 from ich_node.phantom import PhantomStudy, make_study
 from ich_node.report import Predecessor, ReportOptions, ResultObject, SourceSeries, write_report
-from ich_node.report.evidence import TYPE_2
+from ich_node.report.identity import TYPE_2
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
 from tests.support.report.odd_headers import in_japanese
