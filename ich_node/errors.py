@@ -70,7 +70,7 @@ class DerivedResult(Refusal):
 
 
 class EnhancedMultiFrame(Refusal):
-    """Enhanced multi-frame CT is not supported; send the classic single-frame series."""
+    """Several frames in an object whose class has one; send Enhanced CT, or one slice an object."""
 
     reason = "enhanced_multi_frame"
 

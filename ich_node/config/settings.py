@@ -21,8 +21,8 @@ class ScpSettings(Section):
     port: Port = 11112
     max_associations: int = Field(25, ge=1)
     max_pdu_bytes: int = Field(131_072, ge=4_096, le=16_777_216)
-    max_object_bytes: int = Field(67_108_864, ge=1_048_576)
-    max_bytes_in_flight: int = Field(536_870_912, ge=2_097_152)
+    max_object_bytes: int = Field(268_435_456, ge=1_048_576)
+    max_bytes_in_flight: int = Field(2_147_483_648, ge=2_097_152)
     acse_timeout_seconds: float = Field(10, gt=0)
     dimse_timeout_seconds: float = Field(60, gt=0)
     idle_timeout_seconds: float = Field(60, gt=0)

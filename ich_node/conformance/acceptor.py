@@ -60,8 +60,9 @@ def acceptor_lines() -> list[str]:
             " association is aborted, objects that were acknowledged are kept.",
             "Priority (0000,0700) HIGH makes the series urgent: it is read before others. MEDIUM"
             " and LOW have the same effect.",
-            "Enhanced CT Image Storage is stored; the analysis refuses it as"
-            " `enhanced_multi_frame`.",
+            "Enhanced and Legacy Converted Enhanced CT are read like the classic series: by the"
+            " position, orientation and rescale of each frame. Dimension indices and stacks are"
+            " ignored, and the parts of a concatenation are one series. Results refer to frames.",
             "A failure status has a sentence in Error Comment (0000,0902). There are no warnings."
             " [c-store-status.md](c-store-status.md) names the test of each answer.",
         ),

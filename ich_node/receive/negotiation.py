@@ -1,8 +1,5 @@
-"""Which presentation contexts this node accepts: Verification, CT and Enhanced CT Image Storage,
-and storage commitment.
-
-Enhanced CT is accepted so that the analyser can refuse it by name; a modality whose context is
-rejected would only report a failure.
+"""Which presentation contexts this node accepts: Verification, CT Image Storage in its classic and
+its multi-frame forms, and storage commitment.
 """
 
 from pydicom.uid import (
@@ -10,6 +7,7 @@ from pydicom.uid import (
     EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    LegacyConvertedEnhancedCTImageStorage,
 )
 from pynetdicom import AE
 
@@ -19,7 +17,11 @@ from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from ich_node.network.entity import application_entity
 from ich_node.network.storage_commitment import PUSH_MODEL
 
-ACCEPTED_SOP_CLASSES = (CTImageStorage, EnhancedCTImageStorage)
+ACCEPTED_SOP_CLASSES = (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+)
 # The waiting room and the admission hold the limits, and log which one was reached.
 NO_LIMIT = 1_000_000
 

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage, EnhancedCTImageStorage
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+)
 
 from ich_node.errors import Refusal
 from ich_node.report import codes
@@ -26,7 +30,11 @@ from ich_node.report.sr import report_root, sr_object
 from ich_node.report.tree import image
 from ich_node.report.uids import UidMaker
 
-CT_CLASSES = {CTImageStorage, EnhancedCTImageStorage}
+CT_CLASSES = {
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,21 @@ DERIVED_TYPES = frozenset(
         "DOSE",
         "DOSE_INFO",
         "DOSE REPORT",
+        # of enhanced CT (PS3.3 C.8.16.2): projections, and arithmetic between images
+        "ADDITION",
+        "CURVED_MPR",
+        "DIVISION",
+        "MASKED",
+        "MAXIMUM",
+        "MAX_IP",
+        "MINIMUM",
+        "MIN_IP",
+        "MULTIPLICATION",
+        "QUANTITY",
+        "STD_DEVIATION",
+        "SUBTRACTION",
+        "SURFACE_RENDER",
+        "VOLUME_RENDER",
     }
 )
 # Pages that some scanners send as CT images with the type of an acquisition

@@ -14,6 +14,7 @@ from ich_node.errors import NoHounsfieldUnits, Refusal, Undecodable
 from ich_node.series.attributes import integer_of, text_of, uid_of, value_of
 from ich_node.series.codestream import CodestreamSize, size_of
 from ich_node.series.decoders import decode
+from ich_node.series.frames import with_pixels
 from ich_node.series.parallel import in_order
 
 PADDING_BELOW_HU = -1100
@@ -49,6 +50,7 @@ def decode_all(datasets: Sequence[Dataset]) -> list[Decoded]:
 
 def _pixels(dataset: Dataset) -> Decoded:
     try:
+        dataset = with_pixels(dataset)
         stored_YX, hu_YX = to_hounsfield(dataset)
     except (Undecodable, NoHounsfieldUnits) as refusal:
         return refusal

@@ -3,12 +3,7 @@ syntax, size, protocol.
 """
 
 from pydicom import Dataset
-from pydicom.uid import (
-    UID,
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
-)
+from pydicom.uid import UID, CTImageStorage
 
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from ich_node.errors import (
@@ -23,6 +18,7 @@ from ich_node.errors import (
 )
 from ich_node.series.attributes import integer_of, text_of, transfer_syntax_of, uid_of
 from ich_node.series.derived import derived_image_type
+from ich_node.series.frames import Frame
 from ich_node.series.kernel import bone_kernel
 
 MOST_PIXELS = 2_048 * 2_048
@@ -48,16 +44,14 @@ def check_kind(dataset: Dataset) -> None:
             "send uncompressed or a lossless JPEG form"
         )
     sop_class = sop_class_of(dataset)
-    if (
-        sop_class in (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
-        or integer_of(dataset, "NumberOfFrames", 1) > 1
-    ):
+    if integer_of(dataset, "NumberOfFrames", 1) > 1:
         raise EnhancedMultiFrame(
-            f"{uid}: multi-frame CT is not read here; send the classic single-frame series"
+            f"{uid}: multi-frame, but {_class_name(sop_class)} holds one frame an object; "
+            "send Enhanced CT, or the classic single-frame series"
         )
     if any(sop_class == result or sop_class.startswith(result + ".") for result in RESULT_CLASSES):
         raise DerivedResult(f"{uid}: {_class_name(sop_class)} is a result, not an acquisition")
-    if sop_class != CTImageStorage:
+    if sop_class != CTImageStorage and not isinstance(dataset, Frame):
         raise NotCT(
             f"{uid}: {_class_name(sop_class) or 'an object without SOPClassUID'} "
             "is not CT Image Storage"
@@ -72,7 +66,7 @@ def check_kind(dataset: Dataset) -> None:
 
 
 def _check_size(dataset: Dataset, uid: str) -> None:
-    if "PixelData" not in dataset:
+    if "PixelData" not in dataset and not isinstance(dataset, Frame):
         raise Undecodable(f"{uid}: the object has no pixel data")
     rows, columns = integer_of(dataset, "Rows", 0), integer_of(dataset, "Columns", 0)
     if rows * columns > MOST_PIXELS:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from pydicom import Dataset
 
-from ich_node.errors import IchNodeError, SharedUid
+from ich_node.errors import IchNodeError, Refusal, SharedUid
 from ich_node.series.attributes import uid_of, value_of
+from ich_node.series.frames import frames_of, with_pixels
 from ich_node.series.hounsfield import to_hounsfield
 
 # What decides which image it is, and where in the patient.
@@ -50,11 +51,21 @@ def _is_one(newest: Dataset, other: Dataset) -> bool:
     """Whether two versions of an object differ in their headers alone."""
     if newest is other:
         return True
+    try:
+        frames, others = frames_of(newest), frames_of(other)
+    except Refusal:
+        return False
+    return len(frames) == len(others) and all(map(_is_one_image, frames, others))
+
+
+def _is_one_image(newest: Dataset, other: Dataset) -> bool:
     if any(_value(newest, keyword) != _value(other, keyword) for keyword in PLACE):
         return False
-    if _value(newest, "PixelData") == _value(other, "PixelData"):
-        return True
-    try:  # the same image may come in another transfer syntax
+    try:
+        newest, other = with_pixels(newest), with_pixels(other)
+        if _value(newest, "PixelData") == _value(other, "PixelData"):
+            return True
+        # the same image may come in another transfer syntax
         return bool((to_hounsfield(newest)[1] == to_hounsfield(other)[1]).all())
     except IchNodeError:
         return False

@@ -14,6 +14,7 @@ from pydicom import Dataset
 from ich_node.dicom.geometry import LEAST_COVERAGE_MM, LEAST_SLICES
 from ich_node.errors import Localizer, MixedSeries, Refusal, TooFewSlices, TooLarge, Undecodable
 from ich_node.series.attributes import integer_of, uid_of, values_of
+from ich_node.series.frames import frames_of
 from ich_node.series.header_words import HeaderWords, header_words
 from ich_node.series.object_checks import check_kind, check_protocol
 from ich_node.series.object_file import DamagedObject
@@ -47,14 +48,12 @@ def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
     """
     if not datasets:
         raise TooFewSlices("the series has no objects")
-    if len(datasets) > MOST_OBJECTS:
-        raise TooLarge(
-            f"{len(datasets)} objects in one series; a head CT has fewer than {MOST_OBJECTS}"
-        )
+    _check_count(datasets)
     study_uid, series_uid = _one_series(datasets)
+    images, unread = _images(newest_of_each(datasets))
+    _check_count(images)
     usable: list[Placed] = []
-    unread: list[Unread] = []
-    for dataset in newest_of_each(datasets):
+    for dataset in images:
         try:
             usable.append(_judged(dataset))
         except Refusal as refusal:
@@ -97,6 +96,27 @@ def check_enough(stacks: Sequence[Stack], unread: Sequence[Unread], *, single_sl
             example = next(item.refusal for item in unread if type(item.refusal) is kind)
             raise kind(f"{words}. {example.detail}")
     raise TooFewSlices(words)
+
+
+def _images(datasets: Sequence[Dataset]) -> tuple[list[Dataset], list[Unread]]:
+    """Each frame of a multi-frame object as an object of its own, and the objects without frames
+    that can be told apart.
+    """
+    images: list[Dataset] = []
+    unread: list[Unread] = []
+    for dataset in datasets:
+        try:
+            images += [dataset] if isinstance(dataset, DamagedObject) else frames_of(dataset)
+        except Refusal as refusal:
+            unread.append(Unread.of(dataset, refusal))
+    return images, unread
+
+
+def _check_count(images: Sequence[Dataset]) -> None:
+    if len(images) > MOST_OBJECTS:
+        raise TooLarge(
+            f"{len(images)} images in one series; a head CT has fewer than {MOST_OBJECTS}"
+        )
 
 
 def _judged(dataset: Dataset) -> Placed:
