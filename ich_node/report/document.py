@@ -9,7 +9,7 @@ from pydicom.charset import convert_encodings
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ich_node.report.result_header import ResultHeader
-from ich_node.report.tree import reference_to
+from ich_node.report.tree import objects_of
 
 
 def to_document(
@@ -58,7 +58,7 @@ def _evidence(result_header: ResultHeader, evidence: Sequence[Dataset]) -> Datas
     """The study with its series and their objects (PS3.3 C.17.2.1); all are of one series."""
     study, series = Dataset(), Dataset()
     series.SeriesInstanceUID = result_header.source_header.SeriesInstanceUID
-    series.ReferencedSOPSequence = [reference_to(header) for header in evidence]
+    series.ReferencedSOPSequence = objects_of(evidence)
     study.StudyInstanceUID = result_header.source_header.StudyInstanceUID
     study.ReferencedSeriesSequence = [series]
     return study

@@ -17,10 +17,12 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 from pydicom.valuerep import DSfloat, validate_value
 
+from ich_node.dicom.image_id import ImageId
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import NoHounsfieldUnits, ReportError
 from ich_node.report.identity import IDENTITY_TAGS, TYPE_2, identity_element
-from ich_node.series.attributes import uid_of
+from ich_node.series.attributes import image_of, uid_of
+from ich_node.series.frames import frames_of
 from ich_node.series.hounsfield import rescale_of
 from ich_node.series.series import Series, Slice
 
@@ -65,19 +67,30 @@ def to_evidence(series: Series, datasets: Sequence[Dataset]) -> list[Dataset]:
 
     Raises ReportError if the source lacks a UID that the results refer to.
     """
-    by_uid = {str(dataset.SOPInstanceUID): dataset for dataset in datasets}
+    by_image = _by_image(series, datasets)
     check_uids(series)
     return [
         _header(
             series,
             slice_,
-            clean(by_uid[slice_.sop_instance_uid], only=wanted),
-            by_uid[slice_.sop_instance_uid],
+            clean(by_image[slice_.image], only=wanted),
+            by_image[slice_.image],
         )
         for slice_, wanted in zip(
             series.slices, [(), *repeat(OF_A_SLICE, len(series.slices) - 1)], strict=True
         )
     ]
+
+
+def _by_image(series: Series, datasets: Sequence[Dataset]) -> dict[ImageId, Dataset]:
+    """The headers of the objects that were read, a multi-frame object's as one for each frame."""
+    read = {slice_.sop_instance_uid for slice_ in series.slices}
+    return {
+        image_of(frame): frame
+        for dataset in datasets
+        if str(dataset.SOPInstanceUID) in read
+        for frame in frames_of(dataset)
+    }
 
 
 def to_bare_evidence(
@@ -178,6 +191,9 @@ def _header(series: Series, slice_: Slice, cleaned: Dataset, dataset: Dataset) -
     _set_uid(header, "SeriesInstanceUID", series.series_instance_uid)
     _set_uid(header, "SOPInstanceUID", slice_.sop_instance_uid)
     _set_uid(header, "SOPClassUID", slice_.sop_class_uid)
+    header.pop("ReferencedFrameNumber", None)
+    if slice_.frame_number is not None:
+        header.ReferencedFrameNumber = slice_.frame_number
     header.Rows, header.Columns = slice_.hu_YX.shape
     header.PixelSpacing = _decimals(slice_.pixel_spacing_mm)
     header.ImagePositionPatient = _decimals(slice_.image_position_mm)

@@ -19,7 +19,7 @@ from ich_node.report.context import Context, ReadSlice
 from ich_node.report.drawing import percent
 from ich_node.report.measurement_groups import column_row
 from ich_node.report.result import ResultObject
-from ich_node.report.tree import reference_to
+from ich_node.report.tree import reference_to, references_to
 
 SERIES_NUMBER = 9004
 SERIES_DESCRIPTION = series_description("markers")
@@ -86,7 +86,7 @@ def _write(context: Context, reads: Sequence[ReadSlice], number: int) -> ResultO
 def _series(reads: Sequence[ReadSlice]) -> Dataset:
     series = Dataset()
     series.SeriesInstanceUID = reads[0].header.SeriesInstanceUID
-    series.ReferencedImageSequence = [reference_to(read.header) for read in reads]
+    series.ReferencedImageSequence = references_to(read.header for read in reads)
     return series
 
 

@@ -17,7 +17,7 @@ from ich_node.report.context import Context, ReadSlice, ReportOptions
 from ich_node.report.overlay import render_overlay
 from ich_node.report.result import ResultObject
 from ich_node.report.summary import Tile, render_summary
-from ich_node.report.tree import code_item, reference_to
+from ich_node.report.tree import code_item, objects_of, references_to
 
 SERIES_NUMBER = 9002
 SERIES_DESCRIPTION = series_description("overlay")
@@ -141,9 +141,9 @@ def _add_lossy_compression(image: Dataset, headers: Sequence[Dataset]) -> None:
 def _add_references(image: Dataset, headers: Sequence[Dataset]) -> None:
     series = Dataset()
     series.SeriesInstanceUID = headers[0].SeriesInstanceUID
-    series.ReferencedInstanceSequence = [reference_to(header) for header in headers]
+    series.ReferencedInstanceSequence = objects_of(headers)
     image.ReferencedSeriesSequence = [series]
-    image.SourceImageSequence = [reference_to(header) for header in headers]
+    image.SourceImageSequence = references_to(headers)
     for item in image.SourceImageSequence:
         item.PurposeOfReferenceCodeSequence = [code_item(codes.SOURCE_IMAGE)]
 

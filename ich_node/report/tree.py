@@ -134,7 +134,35 @@ def image(
 
 
 def reference_to(source: Dataset) -> Dataset:
-    """The item of a reference sequence: SOP class and instance UID."""
+    """The item of a reference sequence: SOP class and instance UID, and the number of a frame."""
+    item = _object_of(source)
+    if "ReferencedFrameNumber" in source:
+        item.ReferencedFrameNumber = source.ReferencedFrameNumber
+    return item
+
+
+def references_to(sources: Iterable[Dataset]) -> list[Dataset]:
+    """An item for each object, in the order of the sources, with the numbers of all frames of it
+    that are among them.
+    """
+    items: dict[str, Dataset] = {}
+    frames: dict[str, list[int]] = {}
+    for source in sources:
+        uid = str(source.SOPInstanceUID)
+        items.setdefault(uid, _object_of(source))
+        if "ReferencedFrameNumber" in source:
+            frames.setdefault(uid, []).append(source.ReferencedFrameNumber)
+    for uid, numbers in frames.items():
+        items[uid].ReferencedFrameNumber = sorted(numbers)
+    return list(items.values())
+
+
+def objects_of(sources: Iterable[Dataset]) -> list[Dataset]:
+    """An item for each object, without frames, where DICOM lists objects."""
+    return list({str(source.SOPInstanceUID): _object_of(source) for source in sources}.values())
+
+
+def _object_of(source: Dataset) -> Dataset:
     item = _dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = (
         source.SOPClassUID,

@@ -70,7 +70,9 @@ def frames_of(dataset: Dataset) -> list[Dataset]:
 
     No pixels are copied. Raises TooLarge or Undecodable.
     """
-    return list(_frames(dataset)) if is_multi_frame(dataset) else [dataset]
+    if isinstance(dataset, Frame) or not is_multi_frame(dataset):
+        return [dataset]
+    return list(_frames(dataset))
 
 
 def with_pixels(dataset: Dataset) -> Dataset:

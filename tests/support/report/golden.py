@@ -19,6 +19,7 @@ from ich_node.report import Predecessor, ReportOptions, ResultObject, SourceSeri
 from ich_node.report.identity import TYPE_2
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
+from tests.support.enhanced import concatenation, to_enhanced
 from tests.support.report.odd_headers import in_japanese
 from tests.support.report.report_examples import ALGORITHM, AT, finding, likelihood_of
 
@@ -164,6 +165,13 @@ def thin() -> Golden:
     return write(study(thin=True), datasets(study(thin=True)), slab_mm=SLAB_MM)
 
 
+def enhanced() -> Golden:
+    """One Enhanced CT object, its frames not in the order of their positions, and two rescales."""
+    classic = datasets(study())
+    order = [*range(1, len(classic), 2), *range(0, len(classic), 2)]
+    return write(study(), [to_enhanced(classic, order=order, intercepts=(-1024, -1000))])
+
+
 STUDIES: dict[str, Callable[[], Golden]] = {
     "positive": plain,
     "negative": lambda: plain(positive=False),
@@ -173,6 +181,8 @@ STUDIES: dict[str, Callable[[], Golden]] = {
     "late slices": late,
     "JPEG 2000": lambda: plain(to_jpeg_2000),
     "thin": thin,
+    "enhanced": enhanced,
+    "concatenation": lambda: write(study(), concatenation(datasets(study()), [16, 16])),
     "no frame of reference": lambda: plain(lambda dataset: dataset.pop("FrameOfReferenceUID")),
 }
 
