@@ -11,6 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 from ich_node.dicom.identity import series_description
 from ich_node.report import codes
 from ich_node.report.context import Context, ReadSlice
+from ich_node.report.frame_sources import as_classic, refer_to_frames
 from ich_node.report.result import ResultObject
 from ich_node.report.result_header import without_person
 
@@ -40,7 +41,7 @@ def write_parametric_map(
     )
     result_header = context.result_header
     parametric_map = hd.pm.ParametricMap(
-        source_images=headers,
+        source_images=as_classic(headers),
         pixel_array=stored_NYX,
         series_instance_uid=result_header.uids.make("parametric map series"),
         series_number=SERIES_NUMBER,
@@ -58,6 +59,7 @@ def write_parametric_map(
         derived_pixel_contrast="NONE",
         **result_header.equipment(),
     )
+    refer_to_frames(parametric_map, headers)
     parametric_map.BodyPartExamined = "HEAD"
     _name_dimensions(parametric_map, str(result_header.uids.make("parametric map dimensions")))
     result_header.finish(parametric_map)

@@ -138,7 +138,7 @@ def test_localizer_frames_are_left_out() -> None:
     series = read_series([enhanced])
 
     assert len(series.slices) == 10
-    assert [left.reason for left in series.left_out] == ["localizer"] * 2
+    assert [left.kind for left in series.left_out] == ["localizer"] * 2
 
 
 def test_header_of_a_frame_is_that_of_a_classic_slice() -> None:
@@ -292,10 +292,8 @@ def test_damaged_tables_of_offsets(has_table: bool) -> None:
 
 
 def test_several_frames_of_the_classic_class_are_refused() -> None:
-    classic = head_series()
-    classic[0].NumberOfFrames = 2
     with pytest.raises(EnhancedMultiFrame, match="multi-frame, but CT Image Storage"):
-        read_series(classic)
+        read_series(head_series(NumberOfFrames=2))
 
 
 def test_no_copy_of_all_pixels() -> None:
