@@ -17,8 +17,11 @@ from PIL import Image
 from pydicom import Dataset
 
 from ich_node.detection.lesions import to_patient
+from ich_node.dicom.image_id import ImageId
 from ich_node.report import lesions_of
 from ich_node.report.overlay import render_overlay
+from ich_node.series.attributes import image_of
+from ich_node.series.frames import frames_of
 from ich_node.series.series import Slice
 from tests.support.peers import orthanc
 from tests.support.report.golden import STUDIES, Golden, golden
@@ -114,12 +117,13 @@ def test_report_state_and_picture_point_at_one_place(name: str) -> None:
     independently transformed.
     """
     study = golden(name)
-    headers = {str(dataset.SOPInstanceUID): dataset for dataset in study.datasets}
-    slices = {slice_.sop_instance_uid: slice_ for slice_ in study.series.slices}
+    frames = [frame for dataset in study.datasets for frame in frames_of(dataset)]
+    headers = {image_of(frame): frame for frame in frames}
+    slices = {slice_.image: slice_ for slice_ in study.series.slices}
     lesions = lesions_of(study.series, study.reading)
     expected = {
         (
-            mark.slice.sop_instance_uid,
+            mark.slice.image,
             lesion.number,
             round(mark.finding.column, 2),
             round(mark.finding.row, 2),
@@ -127,33 +131,40 @@ def test_report_state_and_picture_point_at_one_place(name: str) -> None:
         for lesion in lesions
         for mark in lesion.marks
     }
-    (sr,), (state,) = of_kind(study.results, "sr"), of_kind(study.results, "presentation_state")
+    (sr,), states = of_kind(study.results, "sr"), of_kind(study.results, "presentation_state")
     assert points_of_report(sr) == expected
-    assert points_of_state(state) == expected
+    # one for each rescale
+    assert set().union(*map(points_of_state, states)) == expected
+    assert len(states) == len({header.RescaleIntercept for header in frames})
     for dataset in of_kind(study.results, "overlay"):
-        slice_ = slices[dataset.SourceImageSequence[0].ReferencedSOPInstanceUID]
-        for uid, _, column, row in expected:
-            if uid != slice_.sop_instance_uid:
+        slice_ = slices[image_named_by(dataset.SourceImageSequence[0])]
+        for image, _, column, row in expected:
+            if image != slice_.image:
                 continue
             assert centre_of_cross(dataset, study, slice_, row, column) == pytest.approx(
                 (row, column), abs=0.5
             )
-            place_mm = in_millimetres(headers[uid], column, row)
+            place_mm = in_millimetres(headers[image], column, row)
             assert to_patient(slice_, row, column) == pytest.approx(place_mm, abs=0.02)
             if "ImagePositionPatient" in dataset:
                 assert in_millimetres(dataset, column, row) == pytest.approx(place_mm, abs=0.02)
 
 
-def points_of_report(document: Dataset) -> set[tuple[str, int, float, float]]:
+def image_named_by(reference: Dataset) -> ImageId:
+    """By the item of a reference sequence, which names one image."""
+    return ImageId(reference.ReferencedSOPInstanceUID, reference.get("ReferencedFrameNumber"))
+
+
+def points_of_report(document: Dataset) -> set[tuple[ImageId, int, float, float]]:
     """Source image, lesion, and index of the pixel."""
     found = set()
     for group in groups(document):
         for region in regions(group):
             column, row = region.GraphicData
-            uid = region.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+            image = image_named_by(region.ContentSequence[0].ReferencedSOPSequence[0])
             found.add(
                 (
-                    uid,
+                    image,
                     int(tracking(group)[0].split()[1]),
                     round(column - 0.5, 2),
                     round(row - 0.5, 2),
@@ -162,16 +173,16 @@ def points_of_report(document: Dataset) -> set[tuple[str, int, float, float]]:
     return found
 
 
-def points_of_state(state: Dataset) -> set[tuple[str, int, float, float]]:
+def points_of_state(state: Dataset) -> set[tuple[ImageId, int, float, float]]:
     found = set()
     for annotation in state.GraphicAnnotationSequence:
-        uid = annotation.ReferencedImageSequence[0].ReferencedSOPInstanceUID
+        image = image_named_by(annotation.ReferencedImageSequence[0])
         for graphic in annotation.get("GraphicObjectSequence", []):
             if graphic.GraphicType == "POINT":
                 column, row = graphic.GraphicData
                 found.add(
                     (
-                        uid,
+                        image,
                         int(graphic.TrackingID.split()[1]),
                         round(column - 0.5, 2),
                         round(row - 0.5, 2),
