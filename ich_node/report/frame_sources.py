@@ -19,9 +19,7 @@ def as_classic(headers: Sequence[Dataset]) -> list[Dataset]:
 
 def refer_to_frames(image: Dataset, headers: Sequence[Dataset]) -> None:
     """The image was made from `as_classic(headers)`: its references name the frames instead."""
-    frames = {
-        _own_uid(header): header for header in headers if "ReferencedFrameNumber" in header
-    }
+    frames = {_own_uid(header): header for header in headers if "ReferencedFrameNumber" in header}
     if not frames:
         return
     for series in image.ReferencedSeriesSequence:
