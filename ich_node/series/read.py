@@ -14,10 +14,11 @@ from ich_node.errors import (
     CopyOfAnother,
     DerivedResult,
     Localizer,
+    NoGeometry,
     NotAxial,
     NotCT,
 )
-from ich_node.series.attributes import image_of, number_or_none, uid_of
+from ich_node.series.attributes import image_of, number_or_none, numbers_of, uid_of
 from ich_node.series.cranial_section import cranial_section
 from ich_node.series.hounsfield import Decode, Pixels, decode_all
 from ich_node.series.metal import shows_metal
@@ -32,6 +33,7 @@ from ich_node.series.words_and_pixels import check_words
 
 # Objects of these kinds are no part of the stack that is read: nothing is missing without them.
 OTHER_IMAGES = (BoneKernel, CopyOfAnother, DerivedResult, Localizer, NotAxial, NotCT)
+USUAL_PIXEL_MM = 0.5
 TRANSFER_ABORTED = Missing(
     part="transfer", detail="the sender broke the association off: slices may not have arrived"
 )
@@ -122,7 +124,8 @@ def _without_copies(slices: Sequence[Slice]) -> tuple[list[Slice], list[LeftOut]
     kept: list[Slice] = []
     copies: list[LeftOut] = []
     for slice_ in slices:
-        same_place = first_at.setdefault(slice_.image_position_mm, [])
+        plane = (*slice_.image_position_mm, *slice_.image_orientation)
+        same_place = first_at.setdefault(plane, [])
         original = next(
             (other for other in same_place if np.array_equal(other.hu_YX, slice_.hu_YX)), None
         )
@@ -163,7 +166,11 @@ def _may_show_brain(item: Unread) -> bool:
     (pixels,) = decode_all([item.dataset])
     if not isinstance(pixels, Pixels):
         return True
-    return cranial_section(pixels.hu_YX, (0.5, 0.5)).brain_cm2 >= BRAIN_CM2
+    try:
+        row_mm, column_mm = numbers_of(item.dataset, "PixelSpacing", 2)
+    except NoGeometry:
+        row_mm = column_mm = USUAL_PIXEL_MM
+    return cranial_section(pixels.hu_YX, (row_mm, column_mm)).brain_cm2 >= BRAIN_CM2
 
 
 def _named(item: Unread) -> str:
