@@ -299,7 +299,7 @@ def test_a_complaint_does_not_carry_the_patient_into_the_ledger(node, ris):
         (lambda _: b"\x0bMSH|^~\\&|RIS\rNTE|1\r\x1c\r", "the peer's answer has no MSA segment"),
         (
             lambda message: acknowledged(message, control_id="OTHER"),
-            "the peer acknowledges another message than ours",
+            "the peer does not acknowledge within 0.3 s; it acknowledged another message than ours",
         ),
         (
             lambda message: acknowledged(message, "YES"),
@@ -318,6 +318,64 @@ def test_whatever_else_comes_back_is_no_acknowledgement(node, ris, answer, words
     node.sender(destination(ris.port, timeout_seconds=0.3)).send_due()
     assert node.states() == [DeliveryState.PENDING]
     assert node.detail() == words
+
+
+ACK = "MSH|^~\\&|RIS|HOSP|||20260101||ACK|1|P|2.3\rMSA|{code}|{id}\r"
+
+
+def ack(message: str, code: str = "AA", control_id: str = "") -> bytes:
+    return ACK.format(code=code, id=control_id or message.split("|")[9]).encode()
+
+
+FRAMES = {
+    "FS without CR": lambda message: b"\x0b" + ack(message) + b"\x1c",
+    "FS with LF": lambda message: b"\x0b" + ack(message) + b"\x1c\n",
+    "no FS": lambda message: b"\x0b" + ack(message),
+    "no VT": lambda message: ack(message) + b"\x1c\r",
+    "no frame": ack,
+    "no frame, no last CR": lambda message: ack(message).rstrip(b"\r"),
+    "no frame, line feeds": lambda message: ack(message).replace(b"\r", b"\r\n"),
+    "a late one before it": lambda message: (
+        b"\x0b" + ack(message, "AE", "LATE") + b"\x1c\r\x0b" + ack(message) + b"\x1c\r"
+    ),
+    "a late one without a frame before it": lambda message: (
+        ack(message, "AE", "LATE") + b"\x0b" + ack(message) + b"\x1c\r"
+    ),
+    "one of the transport and one of the application": lambda message: (
+        b"\x0b" + ack(message, "CA") + b"\x1c\r\x0b" + ack(message) + b"\x1c\r"
+    ),
+}
+
+
+@pytest.mark.parametrize("stays_open", [True, False])
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+def test_an_acknowledgement_as_receivers_frame_it(node, ris, frame, stays_open):
+    """Two messages, each acknowledged once or twice."""
+    ris.answer, ris.stays_open = frame, stays_open
+    for series in (1, 2):
+        node.owe("ris", series=series)
+    sender = node.sender(destination(ris.port, timeout_seconds=5))
+    while sender.send_due():
+        node.clock.now += timedelta(minutes=1)
+    assert node.states() == [DeliveryState.SENT] * 2
+    assert len(ris.received) == 2
+
+
+def test_a_late_acknowledgement_is_not_that_of_the_next_message(node, ris):
+    """The receiver refuses the first message a second time, before it takes the second."""
+    first: list[str] = []
+
+    def answer(message: str) -> bytes:
+        first.append(message)
+        again = ack(first[0], "AR") if len(first) > 1 else b""
+        return b"\x0b" + again + b"\x1c\r\x0b" + ack(message) + b"\x1c\r"
+
+    ris.answer, ris.stays_open = answer, True
+    node.owe("ris", series=1)
+    node.owe("ris", series=2)
+    sender = node.sender(destination(ris.port, timeout_seconds=5))
+    assert [sender.send_due(), sender.send_due(), sender.send_due()] == [1, 1, 0]
+    assert node.states() == [DeliveryState.SENT] * 2
 
 
 def test_a_receiver_that_is_down_is_tried_with_one_batch(node):

@@ -165,9 +165,51 @@ def test_a_warning_is_sent_and_remembered(node, archive):
     assert node.detail() == "stored with a warning: data elements were coerced (0xB000)"
 
 
+def says(text: str, status: int = 409):
+    """A text about the object of the request ({uid})."""
+
+    def answer(request):
+        uid = str(stored_object(request).SOPInstanceUID)
+        return status, {}, text.format(uid=uid).encode()
+
+    return answer
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
+        (answers(FAILED, 409, reason=0xB00E), "already there: 0xB00E"),
+        (answers(FAILED, 200, reason=0xB00E), "already there: 0xB00E"),
+        (answers(FAILED, 409, reason=0x0111), "already there: 0x0111"),
+        (answers(REFERENCED, 202, warning=0xB00E), "already there: 0xB00E"),
+        (says("SOP instance {uid} already exists."), "already there: status 409"),
+        (says('{{"error": "Duplicate instance", "uid": "{uid}"}}'), "already there: status 409"),
+    ],
+)
+def test_what_is_already_there_is_sent(node, archive, answer, words):
+    """The archive has stored the object, and its answer was lost: it refuses the repetition."""
+    owe(node)
+    archive.answer = answer
+    node.sender(stow(archive.url)).send_due()
+    assert node.states() == [DeliveryState.SENT]
+    assert node.detail() == words
+
+
+def answers_about_another(request):
+    """A duplicate that is not ours."""
+    status, headers, body = answers(FAILED, 409, reason=0xB00E)(request)
+    uid = str(stored_object(request).SOPInstanceUID)
+    return status, headers, body.replace(uid.encode(), b"1.2.3")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (answers_about_another, "the peer refuses the object: for another reason (0xB00E)"),
+        (says("the patient of {uid} has another name"), "the peer answers 409, and not in DICOM"),
+        (says("{uid}.7 already exists"), "the peer answers 409, and not in DICOM"),
+        (says("the study already exists"), "the peer answers 409, and not in DICOM"),
+        (says("{uid} already exists", 400), "the peer answers 400, and not in DICOM"),
         (
             answers(FAILED, 409, reason=0xA700),
             "the peer refuses the object: out of resources (0xA700)",

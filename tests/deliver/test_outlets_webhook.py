@@ -188,6 +188,23 @@ def test_any_other_status_is_not_sent(node, service, hook, status, words):
     assert node.states() == [DeliveryState.FAILED]
 
 
+def test_a_message_that_is_already_there_is_sent(node, service, hook):
+    """The first answer was lost, and the receiver says that it has this message. Another conflict
+    is a refusal.
+    """
+    notified = node.owe("worklist")
+    service.answer = lambda _: (409, {}, b"another person edits this study")
+    sender = node.sender(hook(service.url))
+    sender.send_due()
+    assert "status 409 (another person edits this study)" in node.detail()
+    text = f'{{"error": "webhook-id msg_{notified.uid} already received"}}'
+    service.answer = lambda _: (409, {}, text.encode())
+    node.clock.now += timedelta(minutes=1)
+    sender.send_due()
+    assert node.states() == [DeliveryState.SENT]
+    assert node.detail() == "already there: status 409"
+
+
 def test_a_service_that_says_nothing_or_too_much(node, service, hook):
     """Time and size are limited."""
     node.owe("worklist")

@@ -85,6 +85,15 @@ def test_a_warning_is_sent_and_remembered(node: SendingNode, peer: Pacs) -> None
     )
 
 
+def test_what_is_already_there_is_sent(node: SendingNode, peer: Pacs) -> None:
+    """The PACS has stored the object, and the answer was lost: it refuses the repetition."""
+    uids = node.finish(2)
+    peer.answers[uids[0]] = 0x0111
+    node.sender(*pacs_at(peer.port)).send_due()
+    assert node.states() == [DeliveryState.SENT] * 2
+    assert node.deliveries()[0].detail == "already there: status 0x0111"
+
+
 @pytest.mark.parametrize("status", [0xA700, 0xA900, 0xC000, 0x0110, 0x0122, 0x0107])
 def test_any_other_status_is_not_sent(node: SendingNode, peer: Pacs, status: int) -> None:
     """An object that the PACS refuses waits with the status in words; the others of the batch are

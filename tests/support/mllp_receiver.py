@@ -23,12 +23,13 @@ def acknowledged(
 @dataclass
 class MllpReceiver:
     """Keeps the messages. answer: to a message, in a frame; None = no answer; bytes are sent
-    unchanged.
+    unchanged, and then the connection is closed unless stays_open.
     """
 
     port: int = 0
     received: list[str] = field(default_factory=list)
     answer: Callable[[str], str | bytes | None] = acknowledged
+    stays_open: bool = False
 
     def serve(self, connection: socket.socket) -> None:
         received = b""
@@ -43,7 +44,8 @@ class MllpReceiver:
                     connection.sendall(b"\x0b" + answer.encode() + b"\x1c\r")
                 elif answer is not None:
                     connection.sendall(answer)
-                    return
+                    if not self.stays_open:
+                        return
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Objects by C-STORE: a batch is one association. The peer has an object only if its status is
-0x0000 or a warning (0xBxxx).
+0x0000, a warning (0xBxxx), or 0x0111: it has one of this UID already, and our UIDs are made from
+the content.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,13 +18,15 @@ from pynetdicom.association import Association
 from ich_node.config.destinations import DicomDestination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets.commitment_user import CommitmentRequests
-from ich_node.deliver.outlets.outlet import AwaitsCommitment, NotSent, Outcome, Sent
+from ich_node.deliver.outlets.outlet import ALREADY_THERE, AwaitsCommitment, NotSent, Outcome, Sent
 from ich_node.dicom.identity import VERIFICATION
 from ich_node.dicom.transfer_syntaxes import SENT_TRANSFER_SYNTAXES
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
 from ich_node.network.requestor import association_with
 from ich_node.network.storage_commitment import PUSH_MODEL
+
+DUPLICATE = 0x0111  # PS3.7 C.5.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,4 +164,6 @@ def c_store(association: Association, ds: Dataset) -> Sent | NotSent:
         return Sent()
     if status >> 12 == 0xB:
         return Sent(warning=f"stored with a warning: {words}")
+    if status == DUPLICATE:
+        return Sent(warning=f"{ALREADY_THERE}: {words}")
     return NotSent(reason=f"the peer refuses the object: {words}")

@@ -48,10 +48,12 @@ class Hl7Connection:
         """See Connection."""
         notification = decode(data)
         message = oru_r01(notification, self.destination)
-        acknowledgement = Acknowledgement.read(self.mllp.exchange(message.text))
+        ours = control_id(notification)
+        answer = self.mllp.exchange(
+            message.text, lambda answer: Acknowledgement.read(answer).control_id == ours
+        )
+        acknowledgement = Acknowledgement.read(answer)
         code = acknowledgement.code
-        if acknowledgement.control_id != control_id(notification):
-            raise PeerUnavailable("the peer acknowledges another message than ours")
         if code in ACCEPTED:
             return Sent(warning=message.left_out)
         if code not in REFUSED:

@@ -36,6 +36,8 @@ class NotSent:
     reason: str
 
 
+ALREADY_THERE = "already there"  # the beginning of the warning of a result that is a duplicate
+
 Outcome = Sent | AwaitsCommitment | NotSent
 
 

@@ -1,8 +1,8 @@
 """Objects by STOW-RS (PS3.18 §10.5), one object in each request, so that every answer is about one
 object.
 
-An object is stored if the Referenced SOP Sequence of the answer names it: a status of 200 alone is
-no proof.
+An object is stored if the answer names it: in its Referenced SOP Sequence, or as already there. A
+status of 200 alone is no proof.
 """
 
 import json
@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from ich_node.config.destinations import StowDestination
 from ich_node.config.settings import TlsSettings
-from ich_node.deliver.outlets.outlet import NotSent, Outcome, Sent
+from ich_node.deliver.outlets.outlet import ALREADY_THERE, NotSent, Outcome, Sent
 from ich_node.deliver.outlets.secret import read_secret
 from ich_node.deliver.outlets.web import HttpResponse, Web, web_client
 from ich_node.errors import PeerUnavailable
@@ -43,6 +43,9 @@ WARNINGS = {
     0xB006: "data elements were discarded",
     0xB007: "the data set does not match its SOP class",
 }
+# Our UIDs are made from the content: the peer has the same object. 0xB00E is in no table of the
+# standard; DICOM services in the cloud answer it with status 409.
+DUPLICATES = {0x0111, 0xB00E}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,18 +150,26 @@ def _outcome(sop_instance_uid: str, response: HttpResponse) -> Outcome:
     try:
         module = _response_module(response.body)
     except Exception as error:  # noqa: BLE001 - the library's parser on a peer's bytes
+        if response.says_already_there(sop_instance_uid):
+            return Sent(warning=f"{ALREADY_THERE}: status {response.status}")
         kind = type(error).__name__
         return NotSent(reason=f"the peer answers {response.status}, and not in DICOM JSON ({kind})")
     for item in module.get("FailedSOPSequence") or ():
         code = item.get("FailureReason")
+        if code in DUPLICATES and item.get("ReferencedSOPInstanceUID") == sop_instance_uid:
+            return Sent(warning=f"{ALREADY_THERE}: 0x{code:04X}")
         reason = f"the peer refuses the object: {_words(code, FAILURES)}"
         is_syntax = code == NO_TRANSFER_SYNTAX
         return TransferSyntaxNotSupported(reason=reason) if is_syntax else NotSent(reason=reason)
     for item in module.get("ReferencedSOPSequence") or ():
         if item.get("ReferencedSOPInstanceUID") == sop_instance_uid:
             code = item.get("WarningReason")
+            if code in DUPLICATES:
+                return Sent(warning=f"{ALREADY_THERE}: 0x{code:04X}")
             warning = "" if code is None else f"stored with a warning: {_words(code, WARNINGS)}"
             return Sent(warning=warning)
+    if response.says_already_there(sop_instance_uid):
+        return Sent(warning=f"{ALREADY_THERE}: status {response.status}")
     return NotSent(
         reason=f"the peer answers {response.status} and does not say that it has stored the object"
     )

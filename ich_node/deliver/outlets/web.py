@@ -2,6 +2,7 @@
 for every failure.
 """
 
+import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,10 @@ from ich_node.network.tls import explained, web_context
 CONNECT_SECONDS = 5.0
 MOST_ANSWER_BYTES = 1 << 20
 MOST_QUOTED = 200
+CONFLICT = 409
+IS_DUPLICATE = re.compile(
+    r"\bduplicate|\balready (been )?(exist|stored|there|present|received|known|processed)", re.I
+)
 # These are not about this result: the address, the credentials or the service are at fault, so the
 # next result would fail, too.
 ABOUT_THE_SERVICE = {
@@ -43,6 +48,14 @@ class HttpResponse:
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+    def says_already_there(self, uid: str) -> bool:
+        """Whether it is a conflict (409), and its text names this UID as a duplicate. Other
+        conflicts are failures.
+        """
+        text = self.body.decode(errors="replace")
+        names_it = re.search(rf"(?<![\d.]){re.escape(uid)}(?!\.?\d)", text)
+        return self.status == CONFLICT and bool(names_it and IS_DUPLICATE.search(text))
 
     def quoted(self) -> str:
         """The beginning of the body as text, in one line."""

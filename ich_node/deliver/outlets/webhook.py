@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from ich_node.config.destinations import WebhookDestination
 from ich_node.config.settings import TlsSettings
-from ich_node.deliver.outlets.outlet import NotSent, Outcome, Sent
+from ich_node.deliver.outlets.outlet import ALREADY_THERE, NotSent, Outcome, Sent
 from ich_node.deliver.outlets.secret import read_webhook_secret
 from ich_node.deliver.outlets.web import HttpResponse, Web, web_client
 from ich_node.errors import PeerUnavailable
@@ -64,6 +64,8 @@ class WebhookConnection:
         )
         if response.ok:
             return Sent()
+        if response.says_already_there(notification.uid):
+            return Sent(warning=f"{ALREADY_THERE}: status {response.status}")
         words = notification.identifiers.masked_in(response.quoted())
         quoted = f" ({words})" if words else ""
         return NotSent(
