@@ -7,7 +7,7 @@ from pydicom.sr.coding import Code
 from ich_node.conformance.example import Example, example
 from ich_node.conformance.markdown import bullets, table, uid
 from ich_node.report import ReportOptions, codes
-from ich_node.report.context import MAX_FINDINGS_PER_SLICE
+from ich_node.report.context import MAX_MARKS_PER_SLICE
 from ich_node.report.sr import SR_CLASSES
 
 WHAT = {
@@ -46,7 +46,7 @@ def created_lines() -> list[str]:
             f"The SR class is one of {', '.join(uid(each) for each in SR_CLASSES.values())}; by"
             " default"
             f" {uid(SR_CLASSES[ReportOptions().sr_class])}. All coordinates are SCOORD.",
-            f"By default, at most {MAX_FINDINGS_PER_SLICE} marks of a slice are listed and"
+            f"By default, at most {MAX_MARKS_PER_SLICE} marks of a slice are listed and"
             f" {ReportOptions().max_overlays} overlays are created.",
             "[results.md](results.md) explains the objects and how viewers show them.",
         ),

@@ -1,22 +1,18 @@
-"""Marks -> Lesions: a bleed reaches through several slices and is marked in each of them; people
-count it once.
+"""Marks -> Lesions: one connected region of the likelihood map through neighbouring slices is one
+lesion, with one mark on each slice.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ich_node.detection.reading import Finding
+from ich_node.detection.reading import Finding, LikelihoodMap
+from ich_node.detection.regions import Region, connected, regions_of
 from ich_node.series.series import Slice
 
-# The peak of a long bleed moves along it from slice to slice, further than a bleed is wide. Bleeds
-# on both sides of the head are further apart than this.
-IN_PLANE_MM = 20.0
-# One slice of 5 mm without a mark does not end a bleed. Of thicker slices only the next one is a
-# neighbour.
-THROUGH_PLANE_MM = 10.0
+Steps = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +29,17 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Lesion:
-    """Marks that belong together. number: 1 is the most certain. marks: the peak first, then in the
+    """A bleed. number: 1 is the most certain. marks: one on a slice, the peak first, then in the
     order of the slices. extent_mm: along the slice normal, from the first to the last marked slice
-    with half a step on either side.
+    with half a step on either side. regions: its parts, also on slices between and beside the
+    marked ones. size_mm3: of the regions, which are larger than the blood: for the order alone.
     """
 
     number: int
     marks: tuple[Mark, ...]
     extent_mm: float
+    regions: tuple[Region, ...] = field(default=(), repr=False, compare=False)
+    size_mm3: float = 0.0
 
     @property
     def peak(self) -> Mark:
@@ -58,11 +57,15 @@ class Lesion:
 
 
 def find_lesions(
-    slices: Sequence[Slice], findings: Sequence[Sequence[Finding]]
+    slices: Sequence[Slice],
+    findings: Sequence[Sequence[Finding]],
+    maps: Sequence[LikelihoodMap] = (),
 ) -> tuple[Lesion, ...]:
-    """Link marks of neighbouring slices that lie close together; the most certain Lesion first.
+    """The most certain Lesion first; of equally certain ones, in whole percent, the largest.
 
-    slices: ordered by position. findings: for each of them.
+    slices: ordered by stack and position. findings: for each of them. maps: of slices, in any
+    order; a finding outside of all regions of its map, or on a slice without a map, is a region of
+    its own.
     """
     marks = [
         Mark(
@@ -74,20 +77,40 @@ def find_lesions(
         for index, (slice_, found) in enumerate(zip(slices, findings, strict=True))
         for finding in found
     ]
+    if not marks:
+        return ()
     steps_mm = _steps(slices)
-    groups = [_peak_first([marks[index] for index in group]) for group in _linked(marks)]
-    groups.sort(
-        key=lambda group: (
-            -group[0].finding.probability,
-            -len(group),
-            group[0].slice.position_mm,
-            group[0].patient_mm,
+    marked = _marked_regions(slices, marks, maps)
+    usual_mm = {
+        stack: float(
+            np.median(
+                [
+                    step
+                    for slice_, step in zip(slices, steps_mm, strict=True)
+                    if slice_.stack == stack
+                ]
+            )
+        )
+        for stack in {slice_.stack for slice_ in slices}
+    }
+    groups = connected([region for region, _ in marked], step_mm=usual_mm)
+    marks_of = {id(region): its_marks for region, its_marks in marked}
+    lesions = []
+    for regions in groups:
+        its_marks = [mark for region in regions for mark in marks_of[id(region)]]
+        if its_marks:
+            lesions.append(_lesion(its_marks, regions, steps_mm))
+    lesions.sort(
+        key=lambda lesion: (
+            -round(100 * lesion.certainty),
+            -lesion.size_mm3,
+            -lesion.certainty,
+            -len(lesion.marks),
+            lesion.peak.slice_index,
+            lesion.peak.patient_mm,
         )
     )
-    return tuple(
-        Lesion(number=number, marks=tuple(group), extent_mm=_extent(group, steps_mm))
-        for number, group in enumerate(groups, start=1)
-    )
+    return tuple(replace(lesion, number=number) for number, lesion in enumerate(lesions, start=1))
 
 
 def to_patient(slice_: Slice, row: float, column: float) -> tuple[float, float, float]:
@@ -104,57 +127,71 @@ def to_patient(slice_: Slice, row: float, column: float) -> tuple[float, float, 
     return float(x), float(y), float(z)
 
 
-def _linked(marks: Sequence[Mark]) -> list[list[int]]:
-    """The connected components of the graph of links, as indices into marks."""
-    group_of = list(range(len(marks)))
-    for later, mark in enumerate(marks):
-        for earlier in range(later):
-            if group_of[earlier] != group_of[later] and _are_neighbours(marks[earlier], mark):
-                old, new = group_of[later], group_of[earlier]
-                group_of = [new if group == old else group for group in group_of]
-    return [
-        [index for index, own in enumerate(group_of) if own == group]
-        for group in sorted(set(group_of))
-    ]
+def _marked_regions(
+    slices: Sequence[Slice], marks: Sequence[Mark], maps: Sequence[LikelihoodMap]
+) -> list[tuple[Region, list[Mark]]]:
+    """Every region with its marks, also regions without any, in the order of the slices."""
+    map_of = {likelihood_map.image: likelihood_map for likelihood_map in maps}
+    marked: list[tuple[Region, list[Mark]]] = []
+    for index, slice_ in enumerate(slices):
+        likelihood_map = map_of.get(slice_.image)
+        found = regions_of(likelihood_map, slice_, index) if likelihood_map else []
+        its_marks: list[list[Mark]] = [[] for _ in found]
+        for mark in marks:
+            if mark.slice_index != index:
+                continue
+            place = next(
+                (
+                    place
+                    for place, region in enumerate(found)
+                    if region.contains(mark.finding.row, mark.finding.column)
+                ),
+                None,
+            )
+            if place is None:
+                found.append(Region.of_point(slice_, index, mark.finding))
+                its_marks.append([mark])
+            else:
+                its_marks[place].append(mark)
+        marked += zip(found, its_marks, strict=True)
+    return marked
 
 
-def _are_neighbours(one: Mark, other: Mark) -> bool:
-    """Whether they lie in different slices, next to each other or nearly so, and close in the
-    plane.
-
-    The distance is split into parts along the slice normal and in the plane, so that a tilted
-    gantry links the same marks as an upright one.
-    """
-    if one.slice_index == other.slice_index:
-        return False
-    through_mm = abs(one.slice.position_mm - other.slice.position_mm)
-    distance_mm = float(np.linalg.norm(np.subtract(one.patient_mm, other.patient_mm)))
-    in_plane_mm = max(0.0, distance_mm**2 - through_mm**2) ** 0.5
-    is_next = abs(one.slice_index - other.slice_index) == 1
-    return in_plane_mm <= IN_PLANE_MM and (is_next or through_mm <= THROUGH_PLANE_MM)
-
-
-def _peak_first(group: list[Mark]) -> list[Mark]:
-    peak = max(
-        group,
-        key=lambda mark: (mark.finding.probability, mark.finding.likelihood, -mark.slice_index),
+def _lesion(marks: Sequence[Mark], regions: Sequence[Region], steps_mm: Steps) -> Lesion:
+    best: dict[int, Mark] = {}
+    for mark in sorted(marks, key=_rank):
+        best.setdefault(mark.slice_index, mark)
+    peak = min(best.values(), key=_rank)
+    others = [best[index] for index in sorted(best) if best[index] is not peak]
+    return Lesion(
+        number=0,
+        marks=(peak, *others),
+        extent_mm=_extent(list(best.values()), steps_mm),
+        regions=tuple(regions),
+        size_mm3=sum(region.area_mm2 * float(steps_mm[region.slice_index]) for region in regions),
     )
-    return [peak, *(mark for mark in group if mark is not peak)]
 
 
-def _steps(slices: Sequence[Slice]) -> NDArray[np.float64]:
-    """For each slice the mean distance to its neighbours; 0 for a lone slice."""
-    positions_mm = np.array([slice_.position_mm for slice_ in slices])
-    if len(positions_mm) < 2:
-        return np.zeros(len(positions_mm))
-    gaps_mm = np.diff(positions_mm)
-    steps_mm: NDArray[np.float64] = (
-        np.append(gaps_mm, gaps_mm[-1]) + np.insert(gaps_mm, 0, gaps_mm[0])
-    ) / 2
+def _rank(mark: Mark) -> tuple[float, float, int, tuple[float, float, float]]:
+    """The best mark first."""
+    finding = mark.finding
+    return -finding.probability, -finding.likelihood, mark.slice_index, mark.patient_mm
+
+
+def _steps(slices: Sequence[Slice]) -> Steps:
+    """For each slice the mean distance to its neighbours in its stack; 0 for a lone slice."""
+    steps_mm = np.zeros(len(slices))
+    for stack in {slice_.stack for slice_ in slices}:
+        index_N = [index for index, slice_ in enumerate(slices) if slice_.stack == stack]
+        gaps_mm = np.diff([slices[index].position_mm for index in index_N])
+        if len(gaps_mm):
+            steps_mm[index_N] = (
+                np.append(gaps_mm, gaps_mm[-1]) + np.insert(gaps_mm, 0, gaps_mm[0])
+            ) / 2
     return steps_mm
 
 
-def _extent(group: Sequence[Mark], steps_mm: NDArray[np.float64]) -> float:
+def _extent(group: Sequence[Mark], steps_mm: Steps) -> float:
     first, last = (choose(group, key=lambda mark: mark.slice_index) for choose in (min, max))
     ends_mm = (steps_mm[first.slice_index] + steps_mm[last.slice_index]) / 2
     return float(last.slice.position_mm - first.slice.position_mm + ends_mm)

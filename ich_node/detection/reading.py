@@ -43,13 +43,16 @@ class SliceReading:
 @dataclass(frozen=True, kw_only=True)
 class LikelihoodMap:
     """The network's output for one slice, before upsampling. likelihood_YX: in the unit of the
-    bundle's head (logit, or attention weight).
+    bundle's head (logit, or attention weight). grid: from the network's input of size_px x size_px
+    to the slice. region_from: the value from which a place belongs to a region (regions.py).
     """
 
     sop_instance_uid: str
     logit: float
     likelihood_YX: NDArray[np.float32]
     grid: PixelGrid
+    size_px: int = 256
+    region_from: float = np.inf
     frame_number: int | None = None
 
     @property

@@ -24,3 +24,9 @@ class Calibration:
         # exp of a negative number only: no overflow for any logit
         decay = np.exp(-np.abs(scaled))
         return np.where(scaled >= 0, 1 / (1 + decay), decay / (1 + decay))
+
+    def logit(self, probability: float) -> float:
+        """The logit of a probability below 1."""
+        least = max(probability, float(np.finfo(np.float64).tiny))  # a very low logit becomes 0
+        odds = float(np.log(least) - np.log1p(-least))
+        return self.temperature * odds - self.shift

@@ -64,6 +64,8 @@ class Detector:
                 likelihood_YX=answer.likelihood_YX,
                 frame_number=slab.slice.frame_number,
                 grid=grid_of(slab.slice, self.bundle.input),
+                size_px=self.bundle.input.size_px,
+                region_from=self._region_from(answer),
             )
             maps.append(likelihood_map)
             probability = self.bundle.calibration.probability(likelihood_map.logit)
@@ -161,6 +163,23 @@ class Detector:
                 known.put(slabs[index], shift_hu, answers[index])
             progress(len(answers), len(slabs))
         return [answers[index] for index in range(len(slabs))]
+
+    def _region_from(self, answer: SlabAnswer) -> float:
+        """Half of the least likelihood that makes a mark: there the flank of the faintest peak has
+        fallen to half its height, and every peak lies in a region.
+
+        Max head: in terms of probabilities, of T. Attention head: of the operating point, since a
+        weight alone says nothing; as a weight of this map.
+        """
+        calibration = self.bundle.calibration
+        if self.bundle.network_spec.head == "max":
+            return calibration.logit(
+                calibration.probability(self.bundle.peak_rule.min_likelihood) / 2
+            )
+        probability = calibration.probability(answer.logit)
+        least = self.bundle.operating_point.threshold / 2
+        highest = float(answer.likelihood_YX.max())
+        return highest * least / probability if probability >= least else np.inf
 
     def _findings(
         self, likelihood_map: LikelihoodMap, slice_probability: float

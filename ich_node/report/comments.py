@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ich_node.detection.lesions import Lesion
-from ich_node.report.context import MAX_FINDINGS_PER_SLICE, Context
+from ich_node.report.context import MAX_MARKS_PER_SLICE, Context
 from ich_node.report.measurement_groups import certainty_percent, column_row
 
 
@@ -52,10 +52,8 @@ def _limits(context: Context) -> Iterator[str]:
             f"{reading.metal_slices} slices that show brain show metal too: "
             "its streaks may look like blood."
         )
-    listed = sum(len(lesion.marks) for lesion in context.lesions)
-    unlisted = sum(len(read.reading.findings) for read in context.positive_slices) - listed
-    if unlisted:
+    if context.unlisted_marks:
         yield (
-            f"{unlisted} findings are not listed: more than {MAX_FINDINGS_PER_SLICE} on a slice, "
-            "or outside of the image."
+            f"{context.unlisted_marks} marks are not listed: more than {MAX_MARKS_PER_SLICE} on a "
+            "slice, or outside of the image."
         )

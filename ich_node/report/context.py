@@ -2,8 +2,9 @@
 them are shown, and the lesion of each mark.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Literal
 
@@ -20,9 +21,8 @@ from ich_node.series.series import Series, Slice
 
 SrClass = Literal["comprehensive3d", "comprehensive", "enhanced"]
 # More marks on a slice add no information.
-MAX_FINDINGS_PER_SLICE = 5
+MAX_MARKS_PER_SLICE = 5
 # Grid of the places that tracking UIDs are made from: a peak that moves by a pixel keeps its UID.
-# Marks of two lesions are never this close (detection/lesions.py), so lesions do not share a UID.
 SAME_PLACE_MM = 5.0
 
 
@@ -85,11 +85,15 @@ class ReadSlice:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """Everything that a result object is written from. slices: in the order of the Series."""
+    """Everything that a result object is written from. slices: in the order of the Series.
+    unlisted_marks: how many are beyond the first MAX_MARKS_PER_SLICE of a slice, or outside of the
+    image.
+    """
 
     reading: Reading
     slices: tuple[ReadSlice, ...]
     lesions: tuple[Lesion, ...]
+    unlisted_marks: int
     result_header: ResultHeader
     options: ReportOptions
     predecessor: Predecessor | None
@@ -97,13 +101,11 @@ class Context:
 
     @property
     def positive_slices(self) -> tuple[ReadSlice, ...]:
-        """Slices over the threshold or with a mark; none in a negative reading."""
-        if not self.reading.positive:
-            return ()
+        """Slices at or above the threshold: there are some if and only if the series is positive.
+        Lesions are marked on these slices alone.
+        """
         return tuple(
-            read
-            for read in self.slices
-            if read.reading.probability >= self.reading.threshold or read.reading.findings
+            read for read in self.slices if read.reading.probability >= self.reading.threshold
         )
 
     @property
@@ -126,40 +128,90 @@ class Context:
         return self._by_image[mark.slice.image]
 
     def tracking_uid(self, lesion: Lesion) -> UID:
-        """The same for the same place in a series, in every revision and with every bundle."""
-        place = (str(round(mm / SAME_PLACE_MM)) for mm in lesion.peak.patient_mm)
-        return uid_from("lesion", self.reading.series_instance_uid, *place)
+        """The same for the same place in a series, in every revision and with every bundle; never
+        the same for two lesions.
+        """
+        place = _place(lesion)
+        earlier = [each for each in self.lesions if each.number < lesion.number]
+        twins = sum(_place(each) == place for each in earlier)
+        ordinal = [f"lesion {twins + 1} here"] if twins else []
+        return uid_from("lesion", self.reading.series_instance_uid, *place, *ordinal)
 
     def marks_on(self, read: ReadSlice) -> list[tuple[Lesion, Mark]]:
         """The marks of one slice with their lesions, the most certain lesion first."""
         return marks_on(read.slice, self.lesions)
 
 
-def listed_findings(slice_: Slice, findings: Sequence[Finding]) -> list[Finding]:
-    """The findings inside the image, the most likely first, at most MAX_FINDINGS_PER_SLICE."""
-    rows, columns = slice_.hu_YX.shape
-    inside = [
-        finding
-        for finding in findings
-        if -0.5 <= finding.row <= rows - 0.5 and -0.5 <= finding.column <= columns - 0.5
-    ]
-    return sorted(inside, key=lambda finding: -finding.likelihood)[:MAX_FINDINGS_PER_SLICE]
-
-
 def lesions_of(series: Series, reading: Reading) -> tuple[Lesion, ...]:
     """The Lesions of a positive Reading, numbered as in every object; none of a negative Reading.
 
-    A slab of thin slices counts as one slice, the one with its marks.
+    They are marked on the slices at or above the threshold. A slab of thin slices counts as one
+    slice, the one with its marks.
     """
+    return _listed(_all_lesions(series, reading))
+
+
+def _all_lesions(series: Series, reading: Reading) -> tuple[Lesion, ...]:
     if not reading.positive:
         return ()
     by_image = {slice_reading.image: slice_reading for slice_reading in reading.slices}
     mapped = {likelihood_map.image for likelihood_map in reading.maps} or set(by_image)
     slices = [slice_ for slice_ in series.slices if slice_.image in mapped]
+    readings = [by_image[slice_.image] for slice_ in slices]
     return find_lesions(
         slices,
-        [listed_findings(slice_, by_image[slice_.image].findings) for slice_ in slices],
+        [
+            _inside(slice_, each.findings) if each.probability >= reading.threshold else []
+            for slice_, each in zip(slices, readings, strict=True)
+        ],
+        reading.maps,
     )
+
+
+def _inside(slice_: Slice, findings: Sequence[Finding]) -> list[Finding]:
+    rows, columns = slice_.hu_YX.shape
+    return [
+        finding
+        for finding in findings
+        if -0.5 <= finding.row <= rows - 0.5 and -0.5 <= finding.column <= columns - 0.5
+    ]
+
+
+def _listed(lesions: Sequence[Lesion]) -> tuple[Lesion, ...]:
+    """The lesions without their marks beyond the first MAX_MARKS_PER_SLICE of a slice, and without
+    those that have no other mark; numbered anew.
+    """
+    counts: Counter[ImageId] = Counter()
+    listed = []
+    for lesion in lesions:
+        marks = []
+        for mark in lesion.marks:
+            counts[mark.slice.image] += 1
+            if counts[mark.slice.image] <= MAX_MARKS_PER_SLICE:
+                marks.append(mark)
+        if marks and marks[0] is lesion.peak:
+            listed.append(replace(lesion, number=len(listed) + 1, marks=tuple(marks)))
+    return tuple(listed)
+
+
+def _count_marks(lesions: Sequence[Lesion]) -> int:
+    return sum(len(lesion.marks) for lesion in lesions)
+
+
+def _count_outside(slices: Sequence[ReadSlice], reading: Reading) -> int:
+    """Findings on the slices at or above the threshold."""
+    return sum(
+        len(read.reading.findings) - len(_inside(read.slice, read.reading.findings))
+        for read in slices
+        if read.reading.probability >= reading.threshold
+    )
+
+
+def _place(lesion: Lesion) -> tuple[str, ...]:
+    """Where its peak lies, on a grid; the stack, too, if it is not the first."""
+    place = tuple(str(round(mm / SAME_PLACE_MM)) for mm in lesion.peak.patient_mm)
+    stack = lesion.peak.slice.stack
+    return (*place, f"stack {stack}") if stack else place
 
 
 def marks_on(slice_: Slice, lesions: Sequence[Lesion]) -> list[tuple[Lesion, Mark]]:
@@ -189,10 +241,15 @@ def to_context(
             zip(source.series.slices, headers, strict=True), start=1
         )
     )
+    lesions = _all_lesions(source.series, reading)
+    listed = _listed(lesions)
     return Context(
         reading=reading,
         slices=slices,
-        lesions=lesions_of(source.series, reading),
+        lesions=listed,
+        unlisted_marks=_count_marks(lesions)
+        - _count_marks(listed)
+        + _count_outside(slices, reading),
         result_header=ResultHeader(
             algorithm=algorithm,
             ae_title=options.ae_title,

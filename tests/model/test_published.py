@@ -13,6 +13,7 @@ import torch
 from ich_node.model.bundle import Bundle, load_bundle, pack_bundle
 from ich_node.model.detector import Detector
 from ich_node.model.import_published import convert_published
+from ich_node.report import lesions_of
 from ich_node.series.read import read_series
 from tests.support.real import FOLDER, real
 
@@ -69,6 +70,23 @@ def test_positive_series_are_positive_and_negative_ones_negative(folder, bundles
     reading = Detector(bundles["MaxPool"]).read(series)
     assert reading.threshold == 0.75
     assert reading.positive == folder.startswith("positive")
+
+
+def test_lesions_are_the_bleeds_that_people_count(bundles):
+    """The extradural bleed is one lesion, though the head moved and its slices were repeated; the
+    subdural bleeds of both sides stay two, with the occipital one.
+    """
+    lesions = {}
+    for folder in ("positive/rsna-edh-cce87b8761", "positive/cq500-sdh-412"):
+        series = read_series([pydicom.dcmread(path) for path in sorted(real(folder).iterdir())])
+        lesions[folder] = lesions_of(series, Detector(bundles["MaxPool"]).read(series))
+        for lesion in lesions[folder]:
+            assert len(lesion.slice_indices) == len(lesion.marks)  # one mark a slice
+    edh, sdh = lesions.values()
+    assert len(edh) == 1
+    assert len(sdh) == 3
+    sides = [{mark.patient_mm[0] > 0 for mark in lesion.marks} for lesion in sdh[:2]]
+    assert sides == [{False}, {True}]
 
 
 def expert_boxes() -> dict[str, list[dict[str, float]]]:

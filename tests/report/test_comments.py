@@ -15,7 +15,7 @@ from tests.support.report.sr_tree import (
 )
 
 
-def test_findings_are_cut_at_five_and_those_outside_are_dropped_aloud():
+def test_marks_are_cut_at_five_and_those_outside_are_dropped_aloud():
     """The highest five of a slice are listed, none outside of the image, and a comment counts the
     rest.
     """
@@ -25,7 +25,7 @@ def test_findings_are_cut_at_five_and_those_outside_are_dropped_aloud():
     document = sr_of(source, read_by_hand(source, [0.9, 0.1], {0: (*many, outside)}))
     assert faults(document, source.series) == []
     assert sum(bool(regions(group)) for group in groups(document)) == 5
-    assert [text for text in texts(document) if text.startswith("3 findings are not listed")]
+    assert [text for text in texts(document) if text.startswith("3 marks are not listed")]
 
 
 def test_comments_say_research_use_and_what_was_left_out(positive):

@@ -24,6 +24,7 @@ from tests.support.report.odd_headers import in_japanese
 from tests.support.report.report_examples import ALGORITHM, AT, finding, likelihood_of
 
 EVERYTHING = ReportOptions(max_overlays=4, parametric_map=True)
+CELLS = 32  # of the edge of a map
 THIN_MM = 1.25
 SLAB_MM = 5.0
 
@@ -59,8 +60,14 @@ def read(
 ) -> Reading:
     """The planted bleeds, marked in the middle of their boxes; of a slab, on its middle slice."""
     marks: dict[int, list[Finding]] = {}
+    blood: dict[int, np.ndarray] = {}
     for rank, bleed in enumerate(planted.bleeds):
         for index, (row0, column0, row1, column1) in bleed.boxes.items():
+            low_YX = blood.setdefault(index, np.zeros((CELLS, CELLS), np.float32))
+            cell_px = series.slices[0].hu_YX.shape[0] // CELLS
+            low_YX[
+                row0 // cell_px : -(-row1 // cell_px), column0 // cell_px : -(-column1 // cell_px)
+            ] = 1
             middle = 1 - abs(index - np.mean(bleed.slice_indices)) / 40
             mark = finding(
                 (row0 + row1 - 1) / 2, (column0 + column1 - 1) / 2, 0.95 * middle - 0.1 * rank
@@ -73,14 +80,15 @@ def read(
         found = tuple(marks.get(index, ())) if positive else ()
         probability = max([0.04, *(mark.probability for mark in found)])
         grid = PixelGrid(row_scale=1, row_offset=0, column_scale=1, column_offset=0)
-        low_YX = np.zeros((4, 4), np.float32)
         maps.append(
             LikelihoodMap(
                 sop_instance_uid=slab.slice.sop_instance_uid,
                 logit=0.0,
-                likelihood_YX=low_YX,
+                likelihood_YX=blood.get(index, np.zeros((CELLS, CELLS), np.float32)),
                 grid=grid,
                 frame_number=slab.slice.frame_number,
+                size_px=series.slices[0].hu_YX.shape[0],
+                region_from=0.5,
             )
         )
         for member in slab.members:
