@@ -3,6 +3,7 @@ attribute.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from pydicom import Dataset
@@ -84,13 +85,17 @@ def values_of(dataset: Dataset, keyword: str) -> list[str]:
     return [" ".join(str(part).upper().split()) for part in values]
 
 
-def raw_text_of(dataset: Dataset, keyword: str) -> str:
-    """All values of a text attribute in one string, as they were written. Raises Undecodable."""
-    value = value_of(dataset, keyword)
+def words_of(dataset: Dataset, keyword: str) -> str:
+    """All values of a text attribute that only hints at something, as they were written; '' where
+    it is missing or damaged.
+    """
     try:
-        return str(value) if isinstance(value, str) else " ".join(map(str, value or ()))
-    except TypeError as error:
-        raise Undecodable(f"{uid_of(dataset, 'SOPInstanceUID')}: {keyword} is not text") from error
+        value = value_of(dataset, keyword)
+    except Undecodable:
+        return ""
+    if isinstance(value, str):
+        return value
+    return " ".join(map(str, value)) if isinstance(value, Iterable) else ""
 
 
 def text_of(dataset: Dataset, keyword: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
-from ich_node.series.attributes import raw_text_of
+from ich_node.series.attributes import words_of
 from ich_node.series.words.body_parts import HEAD, OTHER
 from ich_node.series.words.phrases import Phrases
 
@@ -31,7 +31,7 @@ def body_part(dataset: Dataset) -> BodyPart:
     """
     head = other = ""
     for keyword in KEYWORDS:
-        text = raw_text_of(dataset, keyword)
+        text = words_of(dataset, keyword)
         if word := HEAD_WORDS.find(text):
             head = head or f"{keyword} {word}"
         elif word := OTHER_WORDS.find(text):

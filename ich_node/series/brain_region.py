@@ -25,6 +25,11 @@ class BrainRegion:
     step: int
     coarse_mm: float
 
+    def values(self, hu_YX: NDArray[Any]) -> NDArray[Any]:
+        """The pixels of the region."""
+        found: NDArray[Any] = hu_YX[:: self.step, :: self.step][self.mask_YX]
+        return found
+
     def inner(self, rim_mm: float) -> NDArray[np.bool_]:
         """Without another rim: the brain without its cortex."""
         return eroded(self.mask_YX, in_pixels(rim_mm, self.coarse_mm))
@@ -58,7 +63,7 @@ def brain_region(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> 
 def brain_tissue(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> NDArray[Any] | None:
     """HU of the pixels of the brain's region, coarsely sampled; None if there is none."""
     region = brain_region(hu_YX, pixel_spacing_mm)
-    return None if region is None else hu_YX[:: region.step, :: region.step][region.mask_YX]
+    return None if region is None else region.values(hu_YX)
 
 
 def _closed_bone(bone_YX: NDArray[np.bool_], gap_px: int) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from pydicom import Dataset
 
-from ich_node.series.attributes import raw_text_of, value_of
+from ich_node.series.attributes import value_of, words_of
 from ich_node.series.words.contrast import (
     AGENT,
     BOTH,
@@ -61,7 +61,7 @@ NO_WORDS = ContrastWords()
 
 def contrast_words(dataset: Dataset) -> ContrastWords:
     """What the agent, the description of the series and the protocol say, in this order."""
-    description = raw_text_of(dataset, "SeriesDescription")
+    description = words_of(dataset, "SeriesDescription")
     agent = _agent(dataset)
     if agent:
         # protocols leave their agent in the header of the plain series, too
@@ -72,22 +72,22 @@ def contrast_words(dataset: Dataset) -> ContrastWords:
         return NO_WORDS
     if word := _hint(description):
         return ContrastWords(text=f"SeriesDescription {word}")
-    if word := _contrast(raw_text_of(dataset, "ProtocolName")):
+    if word := _contrast(words_of(dataset, "ProtocolName")):
         return ContrastWords(text=f"ProtocolName {word}")
     return NO_WORDS
 
 
 def _agent(dataset: Dataset) -> str:
     """The attribute that names an agent for the vessels."""
-    route = raw_text_of(dataset, "ContrastBolusRoute")
+    route = words_of(dataset, "ContrastBolusRoute")
     if GUT_AGENTS.find(route) and not VESSEL_WORDS.find(route):
         return ""
-    name = raw_text_of(dataset, "ContrastBolusAgent")
+    name = words_of(dataset, "ContrastBolusAgent")
     if not is_none(name):
         return f"ContrastBolusAgent {plain(name)}"
     items = value_of(dataset, "ContrastBolusAgentSequence") or ()
     for item in items if not isinstance(items, str | bytes) else ():
-        meaning = raw_text_of(item, "CodeMeaning")
+        meaning = words_of(item, "CodeMeaning")
         if not is_none(meaning):
             return f"ContrastBolusAgentSequence {plain(meaning)}"
     return ""

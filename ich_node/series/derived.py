@@ -2,7 +2,7 @@
 
 from pydicom import Dataset
 
-from ich_node.series.attributes import raw_text_of, values_of
+from ich_node.series.attributes import values_of, words_of
 from ich_node.series.words.phrases import Phrases
 
 DERIVED_TYPES = frozenset(
@@ -63,5 +63,5 @@ def derived_image_type(dataset: Dataset) -> str:
     words = {word for value in values[2:] for word in (value, *value.split())}
     if values[:2] == ["DERIVED", "SECONDARY"] or words & DERIVED_TYPES:
         return "ImageType " + "\\".join(values)
-    page = PAGES.find(raw_text_of(dataset, "SeriesDescription"))
+    page = PAGES.find(words_of(dataset, "SeriesDescription"))
     return f"SeriesDescription {page}" if page else ""

@@ -20,7 +20,7 @@ class HeaderWords:
 
 
 def header_words(datasets: Iterable[Dataset]) -> HeaderWords:
-    """What any of the objects says. Raises Undecodable if an attribute is damaged."""
+    """What any of the objects says."""
     head = other = ""
     contrast = NO_WORDS
     kernel_named = True

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydicom import Dataset
 
-from ich_node.series.attributes import raw_text_of, text_of
+from ich_node.series.attributes import text_of, words_of
 from ich_node.series.words.kernels import SHARP, SOFT
 from ich_node.series.words.phrases import Phrases
 
@@ -32,7 +32,7 @@ def kernel(dataset: Dataset) -> Kernel:
     if name := text_of(dataset, "ConvolutionKernel"):
         return _of_name(name)
     for keyword in DESCRIPTIONS:
-        if (said := _of_text(raw_text_of(dataset, keyword))) != "unknown":
+        if (said := _of_text(words_of(dataset, keyword))) != "unknown":
             return said
     return "unknown"
 
@@ -46,7 +46,7 @@ def bone_kernel(dataset: Dataset) -> str:
     return next(
         f"unnamed, {keyword} {word}"
         for keyword in DESCRIPTIONS
-        if (word := _sharp_word(raw_text_of(dataset, keyword)))
+        if (word := _sharp_word(words_of(dataset, keyword)))
     )
 
 

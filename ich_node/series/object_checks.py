@@ -78,10 +78,12 @@ def _check_size(dataset: Dataset, uid: str) -> None:
 
 
 def check_protocol(dataset: Dataset) -> None:
-    """What the scanner says about the reconstruction. Raises DerivedResult or BoneKernel."""
+    """What the scanner says about the image. Raises DerivedResult or BoneKernel."""
     uid = uid_of(dataset, "SOPInstanceUID")
     if kind := derived_image_type(dataset):
-        raise DerivedResult(f"{uid}: {kind} is derived from another series; send the acquisition")
+        raise DerivedResult(
+            f"{uid}: {kind} is not an image of an acquisition; send the acquisition"
+        )
     if kernel := bone_kernel(dataset):
         raise BoneKernel(f"{uid}: kernel {kernel} is for bone; send the soft-tissue reconstruction")
 

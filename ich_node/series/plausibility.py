@@ -1,4 +1,4 @@
-"""Whether the pixels are what the header says: Hounsfield units, brain of its density."""
+"""Whether the pixel values are Hounsfield units."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom import Dataset
 
 from ich_node.dicom.geometry import LARGEST_GAP_MM, tilt_degrees
@@ -29,7 +27,7 @@ from ich_node.series.selection import check_enough, select
 from ich_node.series.series import LeftOut, Missing, Series, SeriesWarning, Slice
 from ich_node.series.stacks import Stack
 from ich_node.series.whole_head import BRAIN_CM2, UnreadPlace, coverage_of
-from ich_node.series.words_and_pixels import check_words
+from ich_node.series.words_and_pixels import check_lone_slice, check_words
 
 # Objects of these kinds are no part of the stack that is read: nothing is missing without them.
 OTHER_IMAGES = (BoneKernel, CopyOfAnother, DerivedResult, Localizer, NotAxial, NotCT)
@@ -63,10 +61,13 @@ def read_series(
     unread = [*selection.unread, *undecoded]
     check_enough(stacks, unread, single_slice=single_slice)
     slices, copies = _without_copies(slices)
-    hu_SYX: Sequence[NDArray[Any]] = [slice_.hu_YX for slice_ in slices]
-    spacing_mm = [slice_.pixel_spacing_mm for slice_ in slices]
-    check_hounsfield(hu_SYX, [slice_.padding_YX for slice_ in slices], spacing_mm=spacing_mm)
-    doubts = check_words(selection.words, slices) if len(slices) > 1 else ()
+    check_hounsfield(
+        [slice_.hu_YX for slice_ in slices],
+        [slice_.padding_YX for slice_ in slices],
+        spacing_mm=[slice_.pixel_spacing_mm for slice_ in slices],
+    )
+    check = check_words if len(slices) > 1 else check_lone_slice
+    doubts = check(selection.words, slices)
     coverage = coverage_of(slices, _places(unread), largest_gap_mm=largest_gap_mm)
     return Series(
         study_instance_uid=selection.study_instance_uid,
@@ -76,7 +77,7 @@ def read_series(
         tilt_deg=tilt_degrees(slices[0].image_orientation),
         metal_slices=sum(shows_metal(slice_.hu_YX, slice_.pixel_spacing_mm) for slice_ in slices),
         missing=(*coverage.missing, *([TRANSFER_ABORTED] if transfer_aborted else [])),
-        warnings=(*doubts, *_stack_warnings(slices), *coverage.warnings),
+        warnings=(*_stack_warnings(slices), *coverage.warnings, *doubts),
     )
 
 

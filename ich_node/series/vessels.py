@@ -13,6 +13,7 @@ from ich_node.series.series import SeriesWarning
 
 # Clots reach about 90 HU, vessels with agent 100 to 500; brighter is bone or metal.
 VESSEL_HU = (100.0, 150.0, 700.0)
+LEAST_SLICES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,22 @@ WITH_WORDS = Vessels(enhanced=0.0030, bright=0.0025, typical=0.0010)
 WITHOUT_WORDS = Vessels(enhanced=0.0035, bright=0.0030, typical=0.0015)
 
 
-def vessels(brains: Sequence[NDArray[Any]]) -> Vessels:
-    """brains: the HU of brain, one array for each slice that shows it."""
+def vessels(stacks: Sequence[Sequence[NDArray[Any]]]) -> Vessels:
+    """stacks: the HU of brain, one array for each slice that shows it; at least one. The brightest
+    stack counts: of two acquisitions one may be the one with contrast agent.
+    """
+    return max(
+        (_of_one_stack(brains) for brains in _large(stacks)), key=lambda measured: measured.typical
+    )
+
+
+def _large(stacks: Sequence[Sequence[NDArray[Any]]]) -> Sequence[Sequence[NDArray[Any]]]:
+    """A few slices alone, of the skull base for example, say nothing."""
+    large = [brains for brains in stacks if len(brains) >= LEAST_SLICES]
+    return large or [[brain for brains in stacks for brain in brains]]
+
+
+def _of_one_stack(brains: Sequence[NDArray[Any]]) -> Vessels:
     shares = np.array([_shares(brain) for brain in brains])
     sizes = np.array([brain.size for brain in brains])
     enhanced, bright = sizes @ shares / sizes.sum()

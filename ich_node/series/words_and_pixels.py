@@ -1,55 +1,75 @@
 """Words only hint; the pixels decide whether it is a head, with contrast agent, and how sharp."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from numpy.typing import NDArray
 
 from ich_node.errors import BoneKernel, NotHead
+from ich_node.series.body_part import BodyPart
 from ich_node.series.brain_region import BrainRegion, brain_region
 from ich_node.series.header_words import HeaderWords
 from ich_node.series.plausibility import check_brain, sample
 from ich_node.series.series import SeriesWarning, Slice
-from ich_node.series.sharpness import Sharpness, is_sharp, sharpness
+from ich_node.series.sharpness import is_sharp, sharpness
 from ich_node.series.vessels import check_contrast, vessels
 
 # A spine or a face with a part of the brain is lower; real heads show 87 to 140 mm of brain.
 LEAST_BRAIN_MM = 60.0
 
+WithBrain = list[tuple[Slice, BrainRegion]]
+
 
 def check_words(words: HeaderWords, slices: Sequence[Slice]) -> tuple[SeriesWarning, ...]:
-    """The doubts with which the series is read.
+    """slices: of all stacks, in order. Returns the doubts with which the series is read.
 
     Raises NotHead, NoHounsfieldUnits, ContrastEnhanced, BoneKernel.
     """
-    regions = _brain_regions(slices)
-    warnings = list(_body_part(words, [slice_ for slice_, _ in regions]))
-    tissues = [
-        slice_.hu_YX[:: region.step, :: region.step][region.mask_YX] for slice_, region in regions
+    stacks = [
+        with_brain
+        for _, stack in groupby(slices, key=lambda slice_: slice_.stack)
+        if (with_brain := _with_brain(list(stack)))
     ]
-    brains = check_brain(tissues)
-    warnings += check_contrast(words.contrast, vessels(brains))
-    measured = sharpness(
-        [(slice_.hu_YX, slice_.pixel_spacing_mm, region) for slice_, region in regions]
-    )
-    if measured is not None:
-        _check_kernel(measured, named=words.kernel_named)
-    return tuple(warnings)
+    warnings = _check_body_part(words.body_part, [slice_ for s in stacks for slice_, _ in s])
+    for stack in stacks:
+        if not words.kernel_named:
+            _check_kernel(stack)
+    check_brain(_tissues([pair for stack in stacks for pair in stack]))
+    measured = vessels([_tissues(stack) for stack in stacks])
+    return (*warnings, *check_contrast(words.contrast, measured))
 
 
-def _brain_regions(slices: Sequence[Slice]) -> list[tuple[Slice, BrainRegion]]:
-    """Of some slices, evenly spread."""
+def check_lone_slice(words: HeaderWords, slices: Sequence[Slice]) -> tuple[SeriesWarning, ...]:
+    """For a slice that is examined by hand, which may show the skull base: raises NotHead if words
+    and pixels agree that it is none of a head.
+    """
+    other = words.body_part.other
+    if other and not words.body_part.head and not _with_brain(slices):
+        raise NotHead(f"the header names {other}, and the slice shows no brain")
+    return ()
+
+
+def _with_brain(stack: Sequence[Slice]) -> WithBrain:
+    """Of some slices of a stack, evenly spread, those that show brain."""
     return [
-        (slices[index], region)
-        for index in sample(len(slices))
-        if (region := brain_region(slices[index].hu_YX, slices[index].pixel_spacing_mm)) is not None
+        (stack[index], region)
+        for index in sample(len(stack))
+        if (region := brain_region(stack[index].hu_YX, stack[index].pixel_spacing_mm)) is not None
     ]
 
 
-def _body_part(words: HeaderWords, with_brain: Sequence[Slice]) -> tuple[SeriesWarning, ...]:
-    part = words.body_part
-    only_other = part.other if not part.head else ""
-    named = f"; the header names {only_other}" if only_other else ""
+def _tissues(with_brain: WithBrain) -> list[NDArray[Any]]:
+    return [region.values(slice_.hu_YX) for slice_, region in with_brain]
+
+
+def _check_body_part(part: BodyPart, with_brain: Sequence[Slice]) -> tuple[SeriesWarning, ...]:
+    """Raises NotHead."""
+    other = part.other if not part.head else ""
+    named = f"; the header names {other}" if other else ""
     if not with_brain:
         raise NotHead(f"no slice shows soft tissue enclosed by a skull{named}")
-    if not only_other:
+    if not other:
         return ()
     positions_mm = [slice_.position_mm for slice_ in with_brain]
     height_mm = max(positions_mm) - min(positions_mm)
@@ -58,16 +78,19 @@ def _body_part(words: HeaderWords, with_brain: Sequence[Slice]) -> tuple[SeriesW
     return (
         SeriesWarning(
             kind="body_part",
-            detail=f"the header names {only_other}, but the pixels show "
-            f"{height_mm:.0f} mm of brain",
+            detail=f"the header names {other}, but the pixels show {height_mm:.0f} mm of brain",
         ),
     )
 
 
-def _check_kernel(measured: Sharpness, *, named: bool) -> None:
-    if not named and is_sharp(measured):
+def _check_kernel(stack: WithBrain) -> None:
+    """Raises BoneKernel."""
+    measured = sharpness(
+        [(slice_.hu_YX, slice_.pixel_spacing_mm, region) for slice_, region in stack]
+    )
+    if measured is not None and is_sharp(measured):
         raise BoneKernel(
-            f"no kernel is named, and the texture is that of a bone kernel (noise "
+            f"no kernel is named, and the texture is that of a bone kernel (noise of "
             f"{measured.noise_hu:.0f} HU, {measured.ratio:.0%} of it within 1 mm); "
             "send the soft-tissue reconstruction"
         )

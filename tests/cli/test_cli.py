@@ -130,7 +130,8 @@ def test_illegal_uids_are_read_but_cannot_be_reported(tmp_path, untrained_bundle
 
 
 def test_a_refused_series_is_an_answer(tmp_path, untrained_bundle):
-    folder = save(head_series(BodyPartExamined="CHEST"), tmp_path / "chest")
+    air = (np.full((128, 128), -990) + 1024).astype("<i2").tobytes()
+    folder = save(head_series(BodyPartExamined="CHEST", PixelData=air), tmp_path / "chest")
     done = ich_node("read", folder, "--json", "--bundle", untrained_bundle)
     (reading,) = json.loads(done.stdout)["readings"]
     assert done.exit_code == 0

@@ -3,7 +3,6 @@
 from functools import lru_cache
 
 import numpy as np
-import pydicom
 import pytest
 import torch
 
@@ -21,7 +20,7 @@ from ich_node.model.import_published import RULES, convert_published
 from ich_node.model.network import WIDTHS, MilNetwork, NetworkSpec
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
-from tests.support.real import FOLDER, real
+from tests.support.real import FOLDER, real, real_series
 
 SIZE_PX = 64
 SPECS = [
@@ -171,7 +170,7 @@ def test_openvino_gives_what_the_network_gives(spec):
 @lru_cache(maxsize=1)
 def read(folder: str) -> Series:
     """Cached: one series' tests follow each other, and the thin one takes seconds to decode."""
-    return read_series([pydicom.dcmread(path) for path in sorted(real(folder).iterdir())])
+    return read_series(real_series(folder))
 
 
 def real_bundle(name: str) -> Bundle:

@@ -4,7 +4,6 @@
 
 from contextlib import suppress
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -17,7 +16,7 @@ from ich_node import errors
 from ich_node.files.find import find_series
 from ich_node.series.read import read_series
 from tests.support.heads import head_series
-from tests.support.real import real
+from tests.support.real import real, real_series
 from tests.support.refusals import refusal
 
 LOSSLESS = [
@@ -114,7 +113,7 @@ def test_unsigned_padding_in_a_signed_image():
 
 @pytest.mark.parametrize(
     ("name", "error"),
-    [("eCT_Supplemental.dcm", errors.DerivedResult), ("bad_sequence.dcm", errors.NotHead)],
+    [("eCT_Supplemental.dcm", errors.DerivedResult), ("bad_sequence.dcm", errors.TooFewSlices)],
 )
 def test_odd_real_files_are_refused_by_name(name, error):
     assert type(refusal([pydicom.dcmread(real("odd", name))])) is error
@@ -133,11 +132,12 @@ def test_odd_real_files_are_refused_by_name(name, error):
     ],
 )
 def test_real_head_ct_is_read(folder, slices, tilt_deg):
-    """Illegal UIDs, missing tags, JPEG Lossless, JPEG 2000, tilt, a description that speaks of an
-    injection.
+    """Illegal UIDs, missing tags, JPEG Lossless, JPEG 2000, tilt. The thin one shows contrast
+    agent: where no word says so, it is read with a warning.
     """
-    paths: list[Path] = sorted(real(folder).iterdir())
-    series = read_series([pydicom.dcmread(path) for path in paths])
+    series = read_series(real_series(folder))
+    kinds = [warning.kind for warning in series.warnings]
+    assert ("contrast_suspected" in kinds) == (folder == "thin/cq500-0")
     assert len(series.slices) == slices
     assert series.left_out == ()
     assert series.tilt_deg == pytest.approx(tilt_deg, abs=0.1)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from pydicom import Dataset
 
 from tests.support.real import FOLDER, real
 
@@ -20,11 +21,28 @@ def _module(path: Path) -> ModuleType:
     return module
 
 
-def write_case(name: str, out: Path) -> Path:
-    """Write the series of the case into `out`; skips the test where there is none."""
+def _cases() -> ModuleType:
+    """Skips the test where there are none."""
     path = FOLDER.parent / "cases" / "cases.py"
     if not path.exists():
         pytest.skip(f"no cases: {path}")
     real("positive")
-    _module(path).write(name, out)
+    return _module(path)
+
+
+def case(name: str) -> list[Dataset]:
+    """The objects of one series."""
+    objects: list[Dataset] = _cases().CASES[name]()
+    return objects
+
+
+def real_head(kind: str, **attributes: object) -> list[Dataset]:
+    """The objects of a real head with other header values; None removes one."""
+    objects: list[Dataset] = _cases().head(kind, "words", **attributes)
+    return objects
+
+
+def write_case(name: str, out: Path) -> Path:
+    """Write the series of the case into `out`; skips the test where there is none."""
+    _cases().write(name, out)
     return out

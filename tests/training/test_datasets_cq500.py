@@ -60,7 +60,7 @@ def test_a_study_gives_its_soft_plain_series_of_five_millimetres(tmp_path):
     assert reasons == {
         f"{ROOT}7.2": "another series of the study is better",
         f"{ROOT}7.3": "a series not to be read: bone_kernel",
-        f"{ROOT}7.4": "a series not to be read: contrast_enhanced",
+        f"{ROOT}7.4": "another series of the study is better",
         f"{ROOT}7.5": "a series not to be read: not_axial",
         f"{ROOT}7.6": "another series of the study is better",
     }

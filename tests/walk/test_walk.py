@@ -30,7 +30,7 @@ from tests.support.peers import (
     pacs,
     wait_until,
 )
-from tests.support.real import real
+from tests.support.real import real, real_series
 from tests.support.running import CONFIG, is_running, running_node, send
 
 SECRETS = ("MRN-4711", "Zuzana", "Nobodysname", "ACC-0815", "19430607")
@@ -223,7 +223,7 @@ def test_dcmtk_sends_real_ct_and_orthanc_lists_the_results_in_its_study(tmp_path
                 "+sd",
                 "127.0.0.1",
                 str(node.port),
-                str(real(folder)),
+                str(write(real_series(folder), tmp_path / folder)),
             ]
             subprocess.run(command, check=True, capture_output=True)
         wait_until(lambda: node.job_states() == ["DONE", "DONE"], seconds=240, what="both readings")
@@ -245,6 +245,13 @@ def test_dcmtk_sends_real_ct_and_orthanc_lists_the_results_in_its_study(tmp_path
             for result in node.ledger.operator.results(job.id)
         ]
         check_with_validators(files)
+
+
+def write(datasets: Sequence[Dataset], folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for number, dataset in enumerate(datasets):
+        dataset.save_as(folder / f"{number:03d}.dcm")
+    return folder
 
 
 def check_with_validators(files: Sequence[str]) -> None:
