@@ -79,6 +79,16 @@ class Source(Section):
     urgent: bool = False
     storage_commitment: bool = False
     commitment_port: Port | None = None
+    other_classes: Literal["reject", "discard"] = "reject"
+
+    @model_validator(mode="after")
+    def _what_is_discarded_is_not_committed(self) -> "Source":
+        if self.other_classes == "discard" and self.storage_commitment:
+            raise ValueError(
+                f"[[sources]] {self.name}: other_classes 'discard' cannot be used with"
+                " storage_commitment: the sender could delete what this node did not keep"
+            )
+        return self
 
     @field_validator("hosts")
     @classmethod

@@ -5,12 +5,16 @@ from ich_node.conformance.markdown import bullets, table, uid
 from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from ich_node.network.storage_commitment import PUSH_MODEL
 from ich_node.receive.admission import Rejection
+from ich_node.receive.discard import PRIVATE_STORAGE, STORAGE_ROOT
 from ich_node.receive.negotiation import acceptor
 from ich_node.receive.status import Status
 
 # Meaning, and what the sender should do (PS3.4 B.2.3, PS3.7 C).
 MEANINGS: dict[Status, tuple[str, str]] = {
-    Status.SUCCESS: ("on disk and in the ledger", "nothing"),
+    Status.SUCCESS: (
+        "on disk and in the ledger; or discarded (`other_classes`, 2.1)",
+        "nothing",
+    ),
     Status.PROCESSING_FAILURE: ("a bug of this node", "send again, inform the administrator"),
     Status.SOP_CLASS_NOT_SUPPORTED: (
         "the SOP class is not that of its presentation context",
@@ -50,6 +54,13 @@ def acceptor_lines() -> list[str]:
         " that is listed here. There is no extended negotiation.",
         "",
         *table(("abstract syntax", "transfer syntaxes", "role"), _contexts()),
+        'From sources with `other_classes = "discard"` the node also accepts the other storage SOP'
+        f" classes of PS3.6 (all under `{STORAGE_ROOT}`, and the few elsewhere) and"
+        f" {len(PRIVATE_STORAGE)} of manufacturers, as SCP with any transfer syntax. It answers"
+        " Success to their objects and does not keep them. It is for senders that give up a whole"
+        " study if one presentation context is rejected, and that keep their own copies. Such a"
+        " source cannot have `storage_commitment`; its N-ACTION is answered with 0x0124.",
+        "",
         "### 2.2 C-STORE",
         "",
         *bullets(

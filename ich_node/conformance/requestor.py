@@ -4,7 +4,8 @@ from pydicom.uid import RLELossless
 
 from ich_node.conformance.markdown import bullets, table, uid
 from ich_node.deliver.loop import MOST_IN_ONE_ASSOCIATION
-from ich_node.deliver.outlets.stow import FAILURES, WARNINGS
+from ich_node.deliver.outlets.dicom import DUPLICATE
+from ich_node.deliver.outlets.stow import DUPLICATES, FAILURES, WARNINGS
 from ich_node.deliver.retry import FIRST_RETRY, LONGEST_RETRY, RETRY_FOR
 from ich_node.dicom.identity import VERIFICATION
 from ich_node.dicom.transfer_syntaxes import SENT_COMPRESSED, SENT_TRANSFER_SYNTAXES
@@ -48,6 +49,10 @@ def requestor_lines() -> list[str]:
                     "delivered; with `storage_commitment`: accepted, not yet committed",
                 ),
                 ("C-STORE 0xBxxx", "the same; the warning is recorded"),
+                (
+                    f"C-STORE 0x{DUPLICATE:04X}",
+                    "the same: the peer has this object already, as UIDs are made from the content",
+                ),
                 ("C-STORE any other status, or none", "not delivered; retried as above"),
                 (
                     "N-ACTION 0x0000",
@@ -66,7 +71,7 @@ def requestor_lines() -> list[str]:
         "The node sends objects to destinations of kind `stow` with Store Instances (STOW-RS,"
         " PS3.18 10.5), as user agent: one object in each request, in a multipart of"
         " `application/dicom`. An object is delivered if the answer names it in its Referenced SOP"
-        " Sequence.",
+        " Sequence, or as already there; also if a status 409 names its UID as a duplicate.",
         "",
         *table(
             ("reason in the answer", "meaning"),
@@ -74,6 +79,10 @@ def requestor_lines() -> list[str]:
                 *(
                     (f"Failure Reason 0x{reason:04X}", f"{words}; retried")
                     for reason, words in FAILURES.items()
+                ),
+                *(
+                    (f"Failure or Warning Reason 0x{reason:04X}", "already there; delivered")
+                    for reason in sorted(DUPLICATES)
                 ),
                 *(
                     (f"Warning Reason 0x{reason:04X}", f"{words}; delivered, and recorded")

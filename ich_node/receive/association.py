@@ -1,7 +1,8 @@
 """One admitted association: what the node does from its request to its end."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import structlog
@@ -11,12 +12,14 @@ from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.config.settings import Source
 from ich_node.ledger import ReceiverLedger
-from ich_node.network.acceptor.service import CStoreEvent
+from ich_node.network.acceptor.service import CStoreEvent, StoreOperation
+from ich_node.network.acceptor.transfer_syntaxes import accept_also
 from ich_node.network.storage_commitment import record_answer
 from ich_node.receive.admission import Admission, Caller, Place
 from ich_node.receive.commitment_provider import CommitmentProvider
 from ich_node.receive.completion import Completion
-from ich_node.receive.store import ObjectStore, StoreService
+from ich_node.receive.discard import DiscardedObject, is_other_storage
+from ich_node.receive.store import StoreService
 
 log = structlog.get_logger(__name__)
 
@@ -35,11 +38,14 @@ class Services:
 
 @dataclass(frozen=True, kw_only=True)
 class AdmittedAssociation:
-    """An association with its source: the acceptor's AssociationService."""
+    """An association with its source: the acceptor's AssociationService. discarded: the number of
+    objects that were answered with Success and not kept, by SOP class.
+    """
 
     caller: Caller
     place: Place
     services: Services
+    discarded: Counter[str] = field(default_factory=Counter)
 
     @property
     def source(self) -> Source:
@@ -54,7 +60,11 @@ class AdmittedAssociation:
             (evt.EVT_ABORTED, self._on_aborted),
         ]
 
-    def begin_store(self, event: CStoreEvent) -> ObjectStore:
+    def begin_store(self, event: CStoreEvent) -> StoreOperation:
+        sop_class_uid = event.context.abstract_syntax
+        if self.source.other_classes == "discard" and is_other_storage(sop_class_uid):
+            self.discarded[sop_class_uid] += 1
+            return DiscardedObject.begin(event, self.services.store.scp)
         return self.services.store.begin(event, self.source)
 
     def started(self, association: Association) -> None:
@@ -63,9 +73,11 @@ class AdmittedAssociation:
     def failed(self) -> None:
         self.services.admission.give_back(self.place)
 
-    def _on_requested(self, _: Event) -> None:
+    def _on_requested(self, event: Event) -> None:
         """EVT_REQUESTED: the request was decoded."""
         log.info("association_admitted", source=self.source.name, **asdict(self.caller))
+        if self.source.other_classes == "discard":
+            accept_also(event.assoc, is_other_storage)
 
     def _on_commitment_request(self, event: Event) -> tuple[int, None]:
         """EVT_N_ACTION: the source asks whether we keep its objects."""
@@ -88,6 +100,13 @@ class AdmittedAssociation:
         if not self.services.admission.give_back(self.place):
             return  # upstream may report the end of an association twice
         log.info(name, source=self.source.name, calling_ae=self.caller.calling_ae)
+        for sop_class_uid, count in self.discarded.items():
+            log.info(
+                "objects_discarded",
+                source=self.source.name,
+                sop_class_uid=sop_class_uid,
+                count=count,
+            )
         try:
             close_series(event.assoc, self.source)
         # Upstream would swallow it. The series become ready at the time that their last object

@@ -70,3 +70,14 @@ def test_no_file_is_all_defaults():
         11112,
         20,
     )
+
+
+def test_what_is_discarded_is_never_committed(tmp_path):
+    """A source that gets Success for objects that are not kept must not ask whether they are."""
+    path = tmp_path / "config.toml"
+    source = '[[sources]]\nname = "pacs"\nae_title = "PACS"\nother_classes = "discard"\n'
+    path.write_text(source)
+    assert load_config(path).config.sources[0].other_classes == "discard"
+    path.write_text(f"{source}storage_commitment = true\n")
+    with pytest.raises(ConfigError, match="pacs: other_classes 'discard' cannot be used with"):
+        load_config(path)

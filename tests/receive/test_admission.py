@@ -88,6 +88,22 @@ def test_outsiders_are_rejected_with_the_reason(
         assert reason_of(assoc) == reason
 
 
+@pytest.mark.parametrize("padding", [b"\0", b"\0 \0", b" \0junk"])
+def test_titles_padded_with_nul(node: ListeningNode, padding: bytes) -> None:
+    """Both titles are those before the first NUL, as in a C string: the association is accepted,
+    and another title stays another.
+    """
+
+    def kind_of_answer(calling: bytes) -> int:
+        request = bytearray(associate_rq())
+        request[10:26] = (b"ICHNODE" + padding).ljust(16, padding[:1])
+        request[26:42] = (calling + padding).ljust(16, padding[:1])
+        with connect(node.port, bytes(request)) as connection:
+            return answer(connection)[0]
+
+    assert [kind_of_answer(title) for title in (b"CT1", b"CT2", b"")] == [0x02, 0x03, 0x03]
+
+
 def test_one_association_too_many_is_rejected_for_the_moment(start_node: StartNode) -> None:
     """Over max_associations the rejection is transient; a place that is given back is free."""
     node = start_node(max_associations=1)

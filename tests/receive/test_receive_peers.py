@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
@@ -12,9 +13,10 @@ from pydicom import dcmread
 from ich_node.ledger import open_ledger
 from ich_node.spool import Spool
 from tests.support.heads import head_series
-from tests.support.listening import ListeningNode
+from tests.support.listening import CT1, ListeningNode, StartNode
 from tests.support.peers import free_port, need, running
 from tests.support.real import real
+from tests.support.results import result_object
 
 RECEIVER = """
 import sys, threading
@@ -59,6 +61,26 @@ def test_storescu_sends_a_real_series(node: ListeningNode, folder: str, option: 
             dcmread(node.spool.absolute(instance.path)).PixelData
             == files[instance.sop_instance_uid].PixelData
         )
+
+
+@pytest.mark.parametrize(("other_classes", "arrive"), [("reject", 0), ("discard", 12)])
+def test_storescu_gives_up_a_study_with_another_class_unless_it_is_discarded(
+    start_node: StartNode, tmp_path: Path, other_classes: Any, arrive: int
+) -> None:
+    """DCMTK's storescu stops at the first object that it cannot send, here a secondary capture."""
+    tool, study = need("storescu"), tmp_path / "study"
+    study.mkdir()
+    result_object(0).save_as(study / "0.dcm", enforce_file_format=True)
+    for ds in head_series(12):
+        ds.save_as(study / f"{ds.InstanceNumber:04d}.dcm", enforce_file_format=True)
+    node = start_node(sources=(CT1.model_copy(update={"other_classes": other_classes}),))
+    command = [tool, "-aet", "CT1", "-aec", "ICHNODE", "127.0.0.1", str(node.port)]
+    sent = subprocess.run(
+        [*command, *sorted(map(str, study.iterdir()))], capture_output=True, text=True, check=False
+    )
+    assert (sent.returncode == 0) == (other_classes == "discard"), sent.stderr
+    jobs = node.ledger.operator.list()
+    assert sum(len(node.ledger.operator.instances(job)) for job in jobs) == arrive
 
 
 def test_echoscu_is_answered_and_a_stranger_is_not(node: ListeningNode) -> None:

@@ -34,7 +34,6 @@ FAILURES = {
     0xC000: "cannot be understood",
     0xC122: "its transfer syntax is not supported",
     0x0110: "processing failure",
-    0x0111: "duplicate SOP instance",
     0x0122: "its SOP class is not supported",
     0x0124: "not authorised",
 }
@@ -45,7 +44,7 @@ WARNINGS = {
 }
 # Our UIDs are made from the content: the peer has the same object. 0xB00E is in no table of the
 # standard; DICOM services in the cloud answer it with status 409.
-DUPLICATES = {0x0111, 0xB00E}
+DUPLICATES = frozenset({0x0111, 0xB00E})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,7 @@ association.Association
   read      requestor              its request, its AE title for the log
 
 association.ServiceUser
-  set       supported_contexts     their transfer syntaxes in the sender's order
+  set       supported_contexts     in the sender's order; more for some senders
   read      primitive              the A-ASSOCIATE request; None if it was not decoded
   read      ae_title               for the log
 

@@ -19,8 +19,18 @@ from ich_node.network.acceptor.waiting_room import ListeningSocket, WaitingRoom
 from ich_node.network.tls import explained
 
 BACKLOG = 1_024
+TITLES_AT = (10, 26)  # of the called and the calling AE title
 
 log = structlog.get_logger(__name__)
+
+
+def with_padded_titles(request: bytes) -> bytes:
+    """The A-ASSOCIATE-RQ with AE titles that end at their first NUL and are padded with spaces, as
+    PS3.8 table 9-11 asks: some senders leave the NUL of a C string in.
+    """
+    titles = (request[at : at + 16].partition(b"\0")[0].ljust(16) for at in TITLES_AT)
+    called, calling = titles
+    return request[:10] + called + calling + request[42:] if len(request) >= 42 else request
 
 
 class AdmittedConnectionHandler(RequestHandler):
@@ -75,6 +85,7 @@ class Server(ThreadedAssociationServer):
         """
 
         def request_complete(received: bytes) -> bytes:
+            received = with_padded_titles(received)
             admitted = self.admit(received, client_address[0], connection)
             if isinstance(admitted, bytes):
                 return admitted
