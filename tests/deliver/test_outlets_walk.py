@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import BaseTag
 
 from ich_node.dicom.geometry import LEAST_SLICES
 from tests.support.heads import head_series
@@ -35,6 +38,22 @@ secret_file = "{secret}"
 only_if_positive = true
 """
 SECRETS = ("MRN-4711", "Zuzana", "Nobodysname", "ACC-0815", "19430607")
+
+
+IDENTIFIED = """
+[[destinations]]
+name = "ris"
+kind = "hl7"
+host = "127.0.0.1"
+port = {mllp}
+identifiers = true
+[[destinations]]
+name = "worklist"
+kind = "webhook"
+url = "{hook}"
+secret_file = "{secret}"
+identifiers = true
+"""
 
 
 def get(url: str) -> Any:
@@ -100,3 +119,47 @@ def test_all_four_kinds_get_what_is_theirs(tmp_path: Path, untrained_bundle: Pat
     assert not [word for word in SECRETS if word in said]
     first_sent = next(line for line in node.log if line["event"] == "delivered")
     assert first_sent["kind"] == "notification", "what orders a worklist is sent first"
+
+
+@pytest.mark.timeout(900)
+def test_an_illegal_identity_arrives_as_it_is(tmp_path: Path, untrained_bundle: Path) -> None:
+    """A tab, a backslash, 66 characters, an accession number of 23, a date with dots, the sex U:
+    the receivers get the values of the header, and the log gets none.
+    """
+    secret, patient_id = tmp_path / "secret", "4711\tA\\" + "7" * 59
+    secret.write_text(base64.b64encode(bytes(32)).decode())
+    head = head_series(LEAST_SLICES + 1)
+    for dataset in head:
+        for keyword, value in {
+            "PatientID": patient_id,
+            "PatientName": "",
+            "AccessionNumber": "2025-CT-000000000000123",
+            "PatientBirthDate": "1943.06.07",
+            "PatientSex": "U",
+        }.items():
+            tag = BaseTag(tag_for_keyword(keyword) or 0)
+            data = value.encode() + b" " * (len(value) % 2)
+            vr = dictionary_VR(tag)
+            dataset[tag] = RawDataElement(tag, vr, len(data), data, 0, False, True, True)
+    with (
+        pacs() as peer,
+        mllp_receiver() as ris,
+        web_receiver() as worklist,
+        running_node(
+            tmp_path / "node",
+            peer.port,
+            bundle=untrained_bundle,
+            more=IDENTIFIED.format(mllp=ris.port, hook=worklist.url, secret=secret),
+        ) as node,
+    ):
+        assert len(send(head, node.port)) == len(head)
+        wait_until(lambda: ris.received and worklist.requests, seconds=240, what="the messages")
+    fields = [segment.split("|") for segment in ris.received[0].split("\r")]
+    patient, order = fields[1], fields[2]
+    assert patient[3] == "4711\\X09\\A\\E\\" + "7" * 59
+    assert patient[5:9] == ["~^^^^^^U", "", "19430607", "U"]
+    assert order[18] == "2025-CT-000000000000123"
+    who = worklist.requests[0].json["data"]["identifiers"]
+    assert (who["patient_id"], who["patient_birth_date"]) == (patient_id, "1943.06.07")
+    log = (tmp_path / "node" / "log").read_text()
+    assert not [word for word in ("4711", "777777", "2025-CT", "1943") if word in log]

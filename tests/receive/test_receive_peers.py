@@ -63,6 +63,30 @@ def test_storescu_sends_a_real_series(node: ListeningNode, folder: str, option: 
         )
 
 
+@pytest.mark.parametrize("option", ["-xe", "-xi", "-xb"])
+def test_uids_with_leading_zeros_are_kept_as_they_came(
+    node: ListeningNode, tmp_path: Path, option: str
+) -> None:
+    """Illegal and common: results must refer to the same text. In all encodings."""
+    tool, (ds,) = need("storescu"), head_series(1)
+    uids = ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = (
+        "1.2.0840.01.1",
+        "1.2.0840.01.2",
+        "1.2.0840.01.003",
+    )
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    path = tmp_path / "0.dcm"
+    ds.save_as(path, enforce_file_format=True)
+    command = [tool, option, "-aet", "CT1", "-aec", "ICHNODE", "127.0.0.1", str(node.port)]
+    subprocess.run([*command, str(path)], check=True, capture_output=True)
+    (job,) = node.ledger.operator.list()
+    (instance,) = node.ledger.operator.instances(job)
+    kept = dcmread(node.spool.absolute(instance.path))
+    assert uids == (job.study_instance_uid, job.series_instance_uid, instance.sop_instance_uid)
+    assert uids == (kept.StudyInstanceUID, kept.SeriesInstanceUID, kept.SOPInstanceUID)
+    assert kept.file_meta.MediaStorageSOPInstanceUID == ds.SOPInstanceUID
+
+
 @pytest.mark.parametrize(("other_classes", "arrive"), [("reject", 0), ("discard", 12)])
 def test_storescu_gives_up_a_study_with_another_class_unless_it_is_discarded(
     start_node: StartNode, tmp_path: Path, other_classes: Any, arrive: int
