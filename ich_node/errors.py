@@ -166,6 +166,7 @@ class Localizer(Refusal):
     """The object is a localizer, which shows where the slices lie."""
 
     reason = "localizer"
+    about_a_head = False
 
 
 class CopyOfAnother(Refusal):

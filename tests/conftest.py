@@ -19,3 +19,11 @@ def untrained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("bundle") / "untrained.safetensors"
     write_untrained_bundle(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def calm_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Calls nothing positive."""
+    path: Path = tmp_path_factory.mktemp("bundle") / "calm.safetensors"
+    write_untrained_bundle(path, threshold=0.999)
+    return path

@@ -18,23 +18,23 @@ import structlog
 import torch
 
 from ich_node.analyse.active_bundle import ActiveBundle
-from ich_node.analyse.job_objects import JobObjects
 from ich_node.analyse.lease import JobLease
-from ich_node.analyse.outcome import Outcome, ReadJob, RefusedJob
+from ich_node.analyse.outcome import JobSetAside, Outcome, ReadJob, RefusedJob
 from ich_node.analyse.preview import Previewer
 from ich_node.analyse.reader import Reader
 from ich_node.analyse.recorder import RETRY, JobRecorder
 from ich_node.analyse.results import JobResults
 from ich_node.config.destinations import Destination
-from ich_node.config.settings import AnalysisSettings
+from ich_node.config.settings import AnalysisSettings, StudySettings
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
-from ich_node.errors import BundleError, Refusal, TooLarge, Unavailable
+from ich_node.errors import BundleError, Refusal, Unavailable
 from ich_node.ledger import AnalyserLedger, Job, LeaseLost
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device, load_engine
 from ich_node.report import ReportOptions
 from ich_node.spool import Spool
+from ich_node.study.choice import Chooser
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +49,7 @@ class Analyser:
     spool: Spool
     active_bundle: ActiveBundle
     settings: AnalysisSettings
+    study: StudySettings
     options: ReportOptions
     destinations: Sequence[Destination]
     owner: str
@@ -112,19 +113,19 @@ class Analyser:
         lease = JobLease(
             ledger=self.ledger, job=job, duration=self._lease, clock=self.clock, stop=self.stop
         )
-        results = self._results_of(job, detector)
+        choice = self.chooser.consider(job)
+        if choice.set_aside is not None:
+            return JobSetAside(instead=choice.set_aside)
         try:
             objects = self.reader.load(job, check_interrupt=lease.check)
-        except TooLarge as refusal:
-            unloaded = JobObjects(job=job)
-            return RefusedJob(refusal=refusal, results=results.of_refusal(refusal, unloaded))
-        try:
             series, reading = self.reader.read(
                 objects, detector=detector, check_interrupt=lease.check
             )
         except Refusal as refusal:
-            return RefusedJob(refusal=refusal, results=results.of_refusal(refusal, objects))
-        return ReadJob(reading=reading, results=results.of_reading(reading, series, objects))
+            return RefusedJob(refusal=refusal)
+        verdict = choice.verdict(reading.answer)
+        results = self._results_of(job, detector).of_reading(reading, series, objects, verdict)
+        return ReadJob(reading=reading, verdict=verdict, results=results)
 
     def load_detector(self, bundle: Bundle) -> Detector:
         """Raises Unavailable if the GPU is not there or has no memory for the model, DeviceLost,
@@ -146,6 +147,10 @@ class Analyser:
         if bundle.demonstration:
             log.warning("demonstration_model", name=bundle.name, detail=DEMONSTRATION_MODEL)
         return Detector(bundle, choice.engine)
+
+    @cached_property
+    def chooser(self) -> Chooser:
+        return Chooser(ledger=self.ledger, spool=self.spool, settings=self.study, clock=self.clock)
 
     @cached_property
     def reader(self) -> Reader:

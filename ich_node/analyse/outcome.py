@@ -1,4 +1,4 @@
-"""What the reading of a job gave: an answer, or a refusal. Both are results and end the job."""
+"""What a claimed job came to: an answer, a refusal, or another job that is read instead."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,24 +6,32 @@ from dataclasses import dataclass
 from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal
 from ich_node.ledger import Result
+from ich_node.study.choice import SetAside, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadJob:
-    """The series was read. results: its objects and notification, in the spool."""
+    """The series was read. results: its objects and notification, in the spool; none if the
+    verdict is that nobody is told.
+    """
 
     reading: Reading
+    verdict: Verdict
     results: Sequence[Result]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RefusedJob:
-    """The series is not ours to read. results: the documents that say so, in the spool, if any
-    are wanted.
-    """
+    """The series is not ours to read; the teller says so."""
 
     refusal: Refusal
-    results: Sequence[Result]
 
 
-Outcome = ReadJob | RefusedJob
+@dataclass(frozen=True, kw_only=True)
+class JobSetAside:
+    """Another job is read instead, or was."""
+
+    instead: SetAside
+
+
+Outcome = ReadJob | RefusedJob | JobSetAside

@@ -108,7 +108,9 @@ class Reader:
         decode = self._pixels.decoder(
             objects.job.id, sha256_of=objects.sha256_of, check_interrupt=check_interrupt
         )
-        series = read_series(objects.datasets, decode=decode)
+        series = read_series(
+            objects.datasets, decode=decode, transfer_aborted=objects.job.transfer_aborted
+        )
         if detector.bundle.demonstration and self._demonstration_on_real_sources == "refuse":
             check_sources_are_phantoms(objects.datasets, bundle_name=detector.bundle.name)
         check_interrupt()

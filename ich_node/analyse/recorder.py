@@ -9,11 +9,14 @@ import structlog
 import torch
 
 from ich_node.analyse.interrupted import Interrupted
-from ich_node.analyse.outcome import Outcome, ReadJob, RefusedJob
+from ich_node.analyse.outcome import JobSetAside, Outcome, ReadJob, RefusedJob
+from ich_node.answer import Answer
 from ich_node.config.destinations import Destination
 from ich_node.errors import ReportError, Unavailable
 from ich_node.ledger import AnalyserLedger, Job, LeaseLost
 from ich_node.model.engines.gpu_errors import device_lost, first_line
+from ich_node.notification import KIND
+from ich_node.report import unread_part
 
 RETRY = timedelta(seconds=30)
 GPU_LOST = "GPU lost"
@@ -41,6 +44,8 @@ class JobRecorder:
                 self._record_reading(job, outcome, seconds=seconds)
             case RefusedJob():
                 self._record_refusal(job, outcome)
+            case JobSetAside():
+                self._record_set_aside(job, outcome)
 
     def record_error(self, job: Job, error: Exception) -> None:
         """To be called while the error is handled. Returns if the analyser can go on with the next
@@ -83,7 +88,10 @@ class JobRecorder:
             series_probability=reading.series_probability,
             bundle_sha256=reading.bundle.sha256,
             results=outcome.results,
-            **self._recipients(job, positive=reading.positive),
+            detail=_words(outcome),
+            replaces=outcome.verdict.replaces,
+            in_favour_of=outcome.verdict.in_favour_of,
+            **self._recipients(job, outcome),
         )
         log.info(
             "series_read",
@@ -92,6 +100,7 @@ class JobRecorder:
             slices=len(reading.slices),
             left_out=len(reading.left_out),
             shift_hu=round(reading.shift_hu, 1),
+            told=outcome.verdict.told,
             results=len(outcome.results),
             seconds=round(seconds, 2),
         )
@@ -106,17 +115,42 @@ class JobRecorder:
         )
         log.info("series_refused", reason=reason, detail=detail)
 
-    def _recipients(self, job: Job, *, positive: bool) -> dict[str, list[str]]:
-        """The names of those who get the objects, and of those who get the notification."""
-        earlier_destinations = self.ledger.earlier_destinations(job)
-        wanting = [
-            each
-            for each in self.destinations
-            if each.should_receive(positive=positive, earlier_destinations=earlier_destinations)
-        ]
+    def _record_set_aside(self, job: Job, outcome: JobSetAside) -> None:
+        instead = outcome.instead
+        self.ledger.set_aside(
+            job, now=self.clock(), in_favour_of=instead.in_favour_of, detail=instead.words
+        )
+        log.info("series_set_aside", in_favour_of=instead.in_favour_of, detail=instead.words)
+
+    def _recipients(self, job: Job, outcome: ReadJob) -> dict[str, list[str]]:
+        """The names of those who get the objects, and of those who get the notification: it speaks
+        of the study.
+        """
+        verdict, answer = outcome.verdict, outcome.reading.answer
+        if not verdict.told:
+            return {"destinations": [], "notify": []}
+        got_objects, got_notification = (
+            self.ledger.earlier_destinations(job, kind, replaces=verdict.replaces)
+            for kind in ("object", KIND)
+        )
         return {
-            "destinations": [each.name for each in wanting if each.gets == "objects"],
-            "notify": [each.name for each in wanting if each.gets == "notifications"],
+            "destinations": [
+                each.name
+                for each in self.destinations
+                if each.gets == "objects"
+                and each.should_receive(
+                    positive=answer is Answer.PRESENT, earlier_destinations=got_objects
+                )
+            ],
+            "notify": [
+                each.name
+                for each in self.destinations
+                if each.gets == "notifications"
+                and each.should_receive(
+                    positive=verdict.study_answer is Answer.PRESENT,
+                    earlier_destinations=got_notification,
+                )
+            ],
         }
 
     def _release(self, job: Job, *, why: str) -> None:
@@ -150,3 +184,16 @@ class JobRecorder:
             self._fail_attempt(job, "device", detail)
         else:
             self._release(job, why=detail)
+
+
+def _words(outcome: ReadJob) -> str | None:
+    """What people should know about the answer: why nobody is told or what it replaces, what of the
+    head is missing and where, warnings.
+    """
+    reading = outcome.reading
+    words = [
+        outcome.verdict.words,
+        *(unread_part(part).sentence() for part in reading.missing),
+        *(warning.detail for warning in reading.warnings),
+    ]
+    return "; ".join(each.rstrip(". ") for each in words if each) or None

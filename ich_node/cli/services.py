@@ -47,6 +47,7 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
         scp=config.scp,
         sources=config.sources,
         series=config.series,
+        study=config.study,
         spool=node.spool(),
         ledger=node.ledger().receiving,
         clock=_watched_clock(STALL_SECONDS),
@@ -71,6 +72,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
         spool=node.spool(),
         active_bundle=ActiveBundle(ledger=ledger.activations, configured=config.bundle.path),
         settings=config.analysis,
+        study=config.study,
         demonstration_on_real_sources=config.bundle.demonstration_on_real_sources,
         options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
         destinations=config.destinations,
@@ -84,10 +86,14 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
 
 def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Deliver results to the destinations."""
+    from ich_node.analyse.active_bundle import active_path
     from ich_node.deliver.loop import Sender
     from ich_node.deliver.retry import LONGEST_RETRY
-    from ich_node.maintenance import Maintenance, housekeeping
+    from ich_node.maintenance import Maintenance, Task, housekeeping
     from ich_node.processes.systemd import READY, tell_systemd
+    from ich_node.report import ReportOptions
+    from ich_node.report.algorithm import algorithm_of_file
+    from ich_node.study.teller import Teller
 
     node: CliContext = context.obj
     stop = _begin(node, process="send", with_parent=stop_with_parent)
@@ -103,6 +109,15 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
         stop=stop,
         tls=config.tls,
     )
+    teller = Teller(
+        ledger=ledger.telling,
+        spool=spool,
+        settings=config.study,
+        options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
+        destinations=config.destinations,
+        algorithm=lambda: algorithm_of_file(active_path(ledger.activations, config.bundle.path)),
+    )
+    second, ten_seconds = timedelta(seconds=1), timedelta(seconds=10)
     tasks = housekeeping(
         ledger=ledger.maintenance,
         spool=spool,
@@ -110,6 +125,10 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
         keep_days=config.database.keep_days,
         longest_wait=max(_longest_wait(config), LONGEST_RETRY),
         clock=now,
+        more=[
+            Task(name="tell_not_analysed", every=second, run=teller.tell_refused),
+            Task(name="tell_overdue", every=ten_seconds, run=teller.tell_overdue),
+        ],
     )
     with Maintenance(
         tasks=tasks, clock=_watched_clock(STALL_SECONDS, loop="maintenance")

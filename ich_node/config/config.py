@@ -26,6 +26,7 @@ from ich_node.config.settings import (
     SeriesSettings,
     Source,
     SpoolSettings,
+    StudySettings,
     TlsSettings,
 )
 
@@ -47,6 +48,7 @@ class Config(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     spool: SpoolSettings = SpoolSettings()
     series: SeriesSettings = SeriesSettings()
+    study: StudySettings = StudySettings()
     bundle: BundleSettings = BundleSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     report: ReportSettings = ReportSettings()

@@ -6,7 +6,7 @@ that they always match its weights.
 
 import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -122,6 +122,19 @@ class SeriesSettings(Section):
     max_wait_seconds: Seconds = 900
 
 
+class StudySettings(Section):
+    """[study]: one answer a study.
+
+    reconstructions: which of several reconstructions of one acquisition is read; wait_seconds: for
+    how long a complete series waits for a better one.
+    """
+
+    reconstructions: Literal["best", "all"] = "best"
+    wait_seconds: Seconds = 0
+    refusal_wait_seconds: Seconds = 300
+    overdue_minutes: float = Field(30, gt=0)
+
+
 class BundleSettings(Section):
     """[bundle] path: the bundle that is used until `ich-node model activate` selects another.
     None: the bundle that ships with ich-node. demonstration_on_real_sources: what a demonstration
@@ -161,7 +174,14 @@ class ReportSettings(Section):
     key_objects: bool = True
     parametric_map: bool = False
     compression: Literal["rle", "none"] = "rle"
-    refused: bool = False
+    refused: Literal["heads", "all", "none"] = "heads"
+
+    @field_validator("refused", mode="before")
+    @classmethod
+    def _was_true_or_false(cls, refused: Any) -> Any:
+        """As older configurations have it."""
+        older = {"true": "all", "false": "none"}
+        return older.get(str(refused).lower(), refused)
 
 
 class LogSettings(Section):

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPICursor
 
+from ich_node.answer import Answer
 from ich_node.errors import Unavailable
 from ich_node.ledger.commitments import CommitmentLedger
 from ich_node.ledger.database import Database
@@ -224,6 +225,58 @@ class ReceiverLedger:
                 .where(jobs.c.series_instance_uid.in_(series_instance_uids), IS_OPEN)
                 .values(values)
             )
+
+    def transfer_completed(self, series_instance_uid: str, *, now: datetime) -> None:
+        """An association that brought objects of the series was released. If one broke before, the
+        series was read as one that may lack slices, and nothing new came since, it is read again:
+        the next revision covers the same objects.
+        """
+        newest = sa.select(sa.func.max(OTHERS.c.revision)).where(
+            OTHERS.c.series_instance_uid == jobs.c.series_instance_uid,
+            OTHERS.c.study_instance_uid == jobs.c.study_instance_uid,
+        )
+        doubtful = sa.select(*(column for column in jobs.columns if column.name != "id")).where(
+            jobs.c.series_instance_uid == series_instance_uid,
+            jobs.c.revision == newest.scalar_subquery(),
+            jobs.c.transfer_aborted.is_(True),
+            jobs.c.answer == Answer.UNDETERMINED,
+            jobs.c.swept_at.is_(None),
+        )
+        with self._database.write() as connection:
+            for row in connection.execute(doubtful).mappings().all():
+                kept = {
+                    name: row[name]
+                    for name in (
+                        "study_instance_uid",
+                        "series_instance_uid",
+                        "ready_by",
+                        "first_received_at",
+                        "last_received_at",
+                        "source",
+                        "lane",
+                        "objects",
+                        "objects_looked_at",
+                    )
+                }
+                job_id = connection.execute(
+                    sa.insert(jobs)
+                    .values(
+                        **kept,
+                        state=JobState.WAITING,
+                        revision=row["revision"] + 1,
+                        attempts=0,
+                        ready_at=now,
+                        transfer_aborted=False,
+                    )
+                    .returning(jobs.c.id)
+                ).scalar_one()
+                note(
+                    connection,
+                    job_id=job_id,
+                    at=now,
+                    event="received",
+                    detail=f"revision {row['revision'] + 1}: the transfer was completed",
+                )
 
 
 def _add(connection: sa.Connection, arrival: Arrival) -> Added:

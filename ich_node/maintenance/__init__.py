@@ -10,7 +10,7 @@
     clock_watch.py    whether the system clock was set
 """
 
-from ich_node.maintenance.loop import Maintenance
+from ich_node.maintenance.loop import Maintenance, Task
 from ich_node.maintenance.tasks import housekeeping
 
-__all__ = ["Maintenance", "housekeeping"]
+__all__ = ["Maintenance", "Task", "housekeeping"]

@@ -1,7 +1,8 @@
 """Every task of maintenance, with its name and its period."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ich_node.config.settings import SpoolSettings
@@ -27,11 +28,12 @@ def housekeeping(
     longest_wait: timedelta,
     clock: Callable[[], datetime],
     ticks: Callable[[], float] = time.monotonic,
+    more: Sequence[Task] = (),
 ) -> list[Task]:
     """keep_days: the rows of a series stay for this long after its files were removed.
 
     longest_wait: the longest wait that any setting gives; a longer one comes from a clock that was
-    set back since. ticks: seconds that nobody can set.
+    set back since. ticks: seconds that nobody can set. more: other tasks that judge by age.
     """
     clock_watch = ClockWatch(now=clock(), ticks=ticks)
     retention = Retention(ledger=ledger, spool=spool, settings=settings)
@@ -62,4 +64,5 @@ def housekeeping(
         Task(name="remove_files_without_row", every=MINUTE, run=orphans.run),
         Task(name="prune_ledger", every=MINUTE, run=by_age(prune_ledger)),
         Task(name="forget_network_answers", every=MINUTE, run=by_age(forget_answers)),
+        *(replace(task, run=by_age(task.run)) for task in more),
     ]

@@ -3,7 +3,8 @@
 While an association is open its series wait. When it is released, a geometrically complete stack
 that it brought alone is ready at once. If other associations brought some of it, it waits a short
 grace time, because yet another one may bring more. Any other stack waits the quiet time. After an
-abort the quiet time always holds, because the sender will send again. A slice that comes later
+abort the quiet time always holds, because the sender will send again; without blood the answer is
+then undetermined, until an association that brings the series is released. A slice that comes later
 makes a new revision. The ledger limits every wait.
 
 Nothing here must survive a crash: each object wrote a time to the ledger at which its series is
@@ -17,7 +18,7 @@ from datetime import datetime, timedelta
 
 from pynetdicom.association import Association
 
-from ich_node.config.settings import SeriesSettings, Source
+from ich_node.config.settings import SeriesSettings, Source, StudySettings
 from ich_node.dicom.geometry import stack_is_complete
 from ich_node.ledger import Instance, ReceiverLedger
 
@@ -30,11 +31,15 @@ class Completion:
         *,
         ledger: ReceiverLedger,
         series: SeriesSettings,
+        study: StudySettings,
         idle_timeout_seconds: float,
         clock: Callable[[], datetime],
     ) -> None:
         self._ledger = ledger
         self._series = series
+        # a better reconstruction of the same acquisition may follow
+        waits = study.reconstructions == "best"
+        self._for_a_better = timedelta(seconds=study.wait_seconds if waits else 0)
         self._idle_timeout = timedelta(seconds=idle_timeout_seconds)
         self._clock = clock
         # for each open association the SOP Instance UIDs that it brought, by Series Instance UID
@@ -83,9 +88,8 @@ class Completion:
                     continue
                 if self._ledger.open_instances(series_instance_uid) <= uids:
                     self._brought.get(association, {}).pop(series_instance_uid, None)
-                    self._ledger.set_ready(
-                        [series_instance_uid], ready_at=self._clock(), aborted=False
-                    )
+                    ready_at = self._clock() + self._for_a_better
+                    self._ledger.set_ready([series_instance_uid], ready_at=ready_at, aborted=False)
 
     def _ended(self, association: Association, source: Source, *, aborted: bool) -> None:
         # The lock is held to the end: an object that arrives meanwhile must extend the wait after
@@ -105,7 +109,10 @@ class Completion:
                     brought_alone = open_instances <= mine[series_instance_uid]
                     grace = timedelta(seconds=self._series.grace_seconds)
                     wait = timedelta(0) if brought_alone else grace
-                self._ledger.set_ready([series_instance_uid], ready_at=now + wait, aborted=aborted)
+                ready_at = now + wait + self._for_a_better
+                self._ledger.set_ready([series_instance_uid], ready_at=ready_at, aborted=aborted)
+                if not aborted:
+                    self._ledger.transfer_completed(series_instance_uid, now=now)
 
     def _quiet_time(self, source: Source) -> timedelta:
         own = source.quiet_seconds

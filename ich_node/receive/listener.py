@@ -15,7 +15,13 @@ from typing import Any, Self, TypeVar
 import structlog
 from pynetdicom import AE
 
-from ich_node.config.settings import ScpSettings, SeriesSettings, Source, TlsSettings
+from ich_node.config.settings import (
+    ScpSettings,
+    SeriesSettings,
+    Source,
+    StudySettings,
+    TlsSettings,
+)
 from ich_node.errors import ConfigError
 from ich_node.ledger import ReceiverLedger
 from ich_node.network.acceptor.server import Server, TlsServer
@@ -39,6 +45,7 @@ TEMPORARY_FILES_FOR = timedelta(hours=1)
 LARGE_OBJECT_WAIT_SECONDS = 10.0
 
 TLS_OFF = TlsSettings()
+ONE_ANSWER = StudySettings()
 TICK_SECONDS = 0.5
 CERTIFICATE_CHECK = timedelta(days=1)
 
@@ -56,6 +63,7 @@ def receive_forever(
     stop: threading.Event,
     reload: threading.Event,
     tls: TlsSettings = TLS_OFF,
+    study: StudySettings = ONE_ANSWER,
 ) -> None:
     """Listen until stop is set; load the certificates again when reload is set.
 
@@ -64,7 +72,14 @@ def receive_forever(
     gc.freeze()  # imported objects stay: each collection looks only at what associations left
     spool.sweep_temporaries(clock() - TEMPORARY_FILES_FOR)
     with Listener(
-        scp=scp, sources=sources, series=series, spool=spool, ledger=ledger, clock=clock, tls=tls
+        scp=scp,
+        sources=sources,
+        series=series,
+        spool=spool,
+        ledger=ledger,
+        clock=clock,
+        tls=tls,
+        study=study,
     ) as listener:
         tell_systemd(READY)
         checked_at = None
@@ -90,6 +105,7 @@ class Listener:
         ledger: ReceiverLedger,
         clock: Callable[[], datetime],
         tls: TlsSettings = TLS_OFF,
+        study: StudySettings = ONE_ANSWER,
         large_object_wait_seconds: float = LARGE_OBJECT_WAIT_SECONDS,
     ) -> None:
         self._scp = scp
@@ -100,6 +116,7 @@ class Listener:
         completion = Completion(
             ledger=ledger,
             series=series,
+            study=study,
             idle_timeout_seconds=scp.idle_timeout_seconds,
             clock=clock,
         )

@@ -7,6 +7,7 @@ from ich_node.report.notification_content import (
     NotificationContext,
     notification_of,
     notification_of_refusal,
+    unread_part,
 )
 from ich_node.report.overlay import render_overlay
 from ich_node.report.refusal_report import RefusedSeries, write_refusal
@@ -27,6 +28,7 @@ __all__ = [
     "notification_of",
     "notification_of_refusal",
     "render_overlay",
+    "unread_part",
     "write_refusal",
     "write_report",
 ]

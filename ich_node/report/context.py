@@ -30,8 +30,8 @@ SAME_PLACE_MM = 5.0
 class ReportOptions:
     """Which objects are made, and how.
 
-    max_overlays: the most overlays of one series; refused: whether a refused series gets an SR,
-    too; ae_title: this node's name in the objects.
+    max_overlays: the most overlays of one series; refused: which series without an answer
+    get an SR that says so; ae_title: this node's name in the objects.
     """
 
     sr_class: SrClass = "comprehensive3d"
@@ -40,7 +40,7 @@ class ReportOptions:
     gsps: bool = True
     key_objects: bool = True
     parametric_map: bool = False
-    refused: bool = False
+    refused: Literal["heads", "all", "none"] = "heads"
     compression: Literal["rle", "none"] = "rle"
     ae_title: str = "ICHNODE"
 

@@ -26,7 +26,7 @@ from ich_node.percent import rounded, rounded_beside
 from ich_node.report.context import lesions_of
 from ich_node.report.result_header import Algorithm
 from ich_node.report.uids import uid_from
-from ich_node.series.series import Series
+from ich_node.series.series import Missing, Series
 
 # Field of Identifiers -> keyword (PS3.3 C.7.1.1, C.7.2.1, C.4.16)
 KEYWORDS = {
@@ -71,17 +71,7 @@ def notification_of(context: NotificationContext, series: Series, reading: Readi
         replace(
             _without_answer(context),
             series_answer=reading.answer,
-            missing=tuple(
-                UnreadPart(
-                    part=part.part,
-                    detail=part.detail,
-                    from_mm=part.from_mm,
-                    to_mm=part.to_mm,
-                    slices=part.slices,
-                    instance_numbers=part.instance_numbers,
-                )
-                for part in reading.missing
-            ),
+            missing=tuple(map(unread_part, reading.missing)),
             warnings=tuple(
                 ReadingWarning(kind=warning.kind, detail=warning.detail)
                 for warning in reading.warnings
@@ -106,6 +96,18 @@ def notification_of_refusal(context: NotificationContext, refusal: Refusal) -> N
             _without_answer(context),
             refused=RefusedReading(reason=refusal.reason, detail=refusal.detail),
         )
+    )
+
+
+def unread_part(missing: Missing) -> UnreadPart:
+    """The same in a notification, and in words."""
+    return UnreadPart(
+        part=missing.part,
+        detail=missing.detail,
+        from_mm=missing.from_mm,
+        to_mm=missing.to_mm,
+        slices=missing.slices,
+        instance_numbers=missing.instance_numbers,
     )
 
 

@@ -10,6 +10,7 @@ import torch
 from structlog.testing import capture_logs
 
 from ich_node.analyse.active_bundle import ActiveBundle
+from ich_node.answer import Answer
 from ich_node.config.settings import AnalysisSettings
 from ich_node.errors import DeviceLost, SpoolFull, Unavailable
 from ich_node.ledger import JobState
@@ -33,8 +34,8 @@ def test_a_reading_is_done_with_its_results_owed_to_each_destination(node):
     job = node.receive(head_series())
     assert node.read_next()
     assert node.job.state is JobState.DONE
-    assert (node.job.positive, node.job.bundle_sha256) == (
-        True,
+    assert (node.job.answer, node.job.bundle_sha256) == (
+        Answer.PRESENT,
         node.active_bundle.current().sha256,
     )
     results, deliveries = (

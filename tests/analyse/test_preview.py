@@ -141,7 +141,8 @@ def test_a_long_reading_is_interrupted_for_a_short_one_and_goes_on_after_it(node
     for index, dataset in enumerate(long):
         dataset.ImagePositionPatient = [-100.0, -100.0, 1.5 * index]
     node.receive(long)
-    engine, detector = counting(node, lambda: node.receive(head_series(SeriesInstanceUID="1.2.3")))
+    other = head_series(StudyInstanceUID="1.2", SeriesInstanceUID="1.2.3")
+    engine, detector = counting(node, lambda: node.receive(other))
     assert node.analyser.read_next(detector)
     states = {
         job.series_instance_uid: (job.state, job.attempts) for job in node.ledger.operator.list()

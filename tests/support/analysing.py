@@ -1,24 +1,35 @@
 """A node that analyses."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import torch
 from pydicom import Dataset
 
 from ich_node.analyse.active_bundle import ActiveBundle
 from ich_node.analyse.loop import Analyser
-from ich_node.config.destinations import DicomDestination
-from ich_node.config.settings import AnalysisSettings
+from ich_node.config.destinations import Destination, DicomDestination
+from ich_node.config.settings import AnalysisSettings, StudySettings
+from ich_node.dicom.geometry import orientation_key, slice_position
 from ich_node.ledger import Instance, Job
 from ich_node.model.detector import Detector
 from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.report import ReportOptions
+from ich_node.report.algorithm import algorithm_of_file
+from ich_node.study.teller import Teller
 from tests.support.node import Node
 
+STUDY = StudySettings()
+OPTIONS = ReportOptions(max_overlays=2)
+DESTINATIONS = tuple(
+    DicomDestination(name=name, ae_title="PACS", host="127.0.0.1", port=104)
+    for name in ("pacs", "archive")
+)
+MINUTE = timedelta(minutes=1)
 DEVICE_LOST = torch.AcceleratorError(
     "CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later"
 )
@@ -29,6 +40,8 @@ class AnalysingNode(Node):
     """`receive` stores a series as the listener does."""
 
     bundle: Path
+    study: StudySettings = STUDY
+    destinations: Sequence[Destination] = DESTINATIONS
     active_bundle: ActiveBundle = field(init=False)
     analyser: Analyser = field(init=False)
 
@@ -42,14 +55,23 @@ class AnalysingNode(Node):
             spool=self.spool,
             active_bundle=self.active_bundle,
             settings=AnalysisSettings(lease_seconds=60, max_attempts=2),
-            options=ReportOptions(max_overlays=2),
-            destinations=[
-                DicomDestination(name=name, ae_title="PACS", host="127.0.0.1", port=104)
-                for name in ("pacs", "archive")
-            ],
+            study=self.study,
+            options=OPTIONS,
+            destinations=self.destinations,
             owner=owner,
             clock=clock,
             stop=self.stop,
+        )
+
+    def make_teller(self, refused: Literal["heads", "all", "none"] = "heads") -> Teller:
+        """Of the process that sends."""
+        return Teller(
+            ledger=self.ledger.telling,
+            spool=self.spool,
+            settings=self.study,
+            options=replace(OPTIONS, refused=refused),
+            destinations=self.destinations,
+            algorithm=lambda: algorithm_of_file(self.bundle),
         )
 
     def receive(
@@ -72,6 +94,7 @@ class AnalysingNode(Node):
         urgent: bool = False,
     ) -> None:
         stored = self.spool.put(data)
+        is_placed = "ImagePositionPatient" in dataset
         instance = Instance(
             sop_instance_uid=str(dataset.SOPInstanceUID),
             sop_class_uid=str(dataset.SOPClassUID),
@@ -83,6 +106,12 @@ class AnalysingNode(Node):
             size_bytes=stored.size_bytes,
             source="modality",
             received_at=self.clock.now,
+            orientation=orientation_key(dataset.ImageOrientationPatient) if is_placed else None,
+            position_mm=slice_position(
+                dataset.ImagePositionPatient, dataset.ImageOrientationPatient
+            )
+            if is_placed
+            else None,
         )
         self.ledger.receiving.add(
             instance,

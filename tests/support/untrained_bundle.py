@@ -12,9 +12,9 @@ from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.model.network import MilNetwork, NetworkSpec
 
 
-def write_untrained_bundle(path: Path, *, size_px: int = 64) -> None:
-    """Untrained weights that call everything positive, for tests in which the reading itself does
-    not matter. The small input keeps the network quick.
+def write_untrained_bundle(path: Path, *, size_px: int = 64, threshold: float = 0.0) -> None:
+    """Untrained weights, for tests in which the reading itself does not matter; by default they
+    call everything positive. The small input keeps the network quick.
     """
     spec = NetworkSpec(architecture="published", head="max")
     torch.manual_seed(1)
@@ -24,7 +24,7 @@ def write_untrained_bundle(path: Path, *, size_px: int = 64) -> None:
         input=InputSpec(size_px=size_px),
         peak_rule=PeakRule(min_distance_px=64, min_likelihood=-100.0, min_prominence=0.0),
         calibration=Calibration(),
-        operating_point=OperatingPoint(threshold=0.0),
+        operating_point=OperatingPoint(threshold=threshold),
         provenance=Provenance(source="a test", created="2026-01-01"),
         licence="Apache-2.0",
     )

@@ -1,0 +1,10 @@
+"""What is read and told of a study, as one thing: which reconstruction of an acquisition is read,
+whose answer is told, and who is told that there is none.
+
+::
+
+    facts.py      what a series' headers and positions say about its acquisition and quality
+    headers.py    the headers of a job, from the spool
+    choice.py     whether a claimed job is read, and whether its answer is told
+    teller.py     "not analysed" and "overdue", once a study
+"""

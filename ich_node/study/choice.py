@@ -1,0 +1,211 @@
+"""One answer a study: whether a claimed job is read, and whether its answer is told.
+
+Reconstructions of one acquisition are one thing: the best that is there is read, and its answer
+stands until a more severe one comes. Other acquisitions, and everything whose headers do not say
+to which acquisition it belongs, are read and told by themselves.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ich_node.answer import Answer
+from ich_node.config.settings import StudySettings
+from ich_node.ledger import AnalyserLedger, Job, JobState
+from ich_node.spool import Spool
+from ich_node.study.facts import SeriesFacts, is_better, same_acquisition
+from ich_node.study.headers import JobHeaders
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What becomes of an answer.
+
+    told: its results are owed. replaces: the jobs whose answer stands no longer. in_favour_of: the
+    job whose answer stands, if this one is not told. words: why not, or what it replaces; may be
+    empty. study_answer: the most severe answer of the study, and the series that gave it.
+    """
+
+    told: bool
+    replaces: tuple[int, ...] = ()
+    in_favour_of: int | None = None
+    words: str = ""
+    study_answer: Answer
+    study_answer_series: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetAside:
+    """Another job is read instead, or was."""
+
+    in_favour_of: int
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A claimed job among the series of its study.
+
+    set_aside: it is not read. own: earlier revisions of its series whose answer stands. standing:
+    the job whose answer about the same acquisition stands, with its name. others: jobs of the study
+    whose answers stand beside it. is_best: of the reconstructions that are known.
+    """
+
+    job: Job
+    set_aside: SetAside | None = None
+    own: tuple[Job, ...] = ()
+    standing: tuple[Job, str] | None = None
+    others: tuple[Job, ...] = ()
+    is_best: bool = True
+
+    def verdict(self, answer: Answer) -> Verdict:
+        """Whether this answer is told."""
+        if self.standing is None:
+            return self._told(answer, replaces=self.own)
+        before, name = self.standing
+        assert before.answer is not None
+        is_news = answer.severity > before.answer.severity or (
+            before.answer is Answer.UNDETERMINED
+            and (self.is_best or answer is not Answer.UNDETERMINED)
+        )
+        if is_news:
+            words = f"replaces the answer '{before.answer}' of {name}"
+            return self._told(answer, replaces=(before,), words=words)
+        agrees = answer is before.answer
+        words = (
+            f"agrees with {name}, which was reported"
+            if agrees
+            else f"{name} was reported as '{before.answer}', which stands"
+        )
+        study_answer, series = most_severe([*self._answers(self.others), *self._answers([before])])
+        return Verdict(
+            told=False,
+            in_favour_of=before.id,
+            words=words,
+            study_answer=study_answer,
+            study_answer_series=series,
+        )
+
+    def _told(self, answer: Answer, *, replaces: Sequence[Job], words: str = "") -> Verdict:
+        mine = (answer, self.job.series_instance_uid)
+        study_answer, series = most_severe([mine, *self._answers(self.others)])
+        return Verdict(
+            told=True,
+            replaces=tuple(job.id for job in replaces),
+            words=words,
+            study_answer=study_answer,
+            study_answer_series=series,
+        )
+
+    @staticmethod
+    def _answers(jobs: Sequence[Job]) -> list[tuple[Answer, str]]:
+        return [(job.answer, job.series_instance_uid) for job in jobs if job.answer is not None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chooser:
+    """One process has one; each method raises Unavailable."""
+
+    ledger: AnalyserLedger
+    spool: Spool
+    settings: StudySettings
+    clock: Callable[[], datetime]
+
+    def consider(self, job: Job) -> Choice:
+        """While the job is held: nobody else reads a job of its study, so what is found stays true
+        until it ends.
+        """
+        study = self.ledger.study(job)
+        later = _answered_later(job, study)
+        if later is not None:
+            words = f"revision {later.revision} of this series was read"
+            return Choice(job=job, set_aside=SetAside(in_favour_of=later.id, words=words))
+        answered = standing(study)
+        own = tuple(each for each in answered if _is_of_series(each, job))
+        others = tuple(each for each in answered if not _is_of_series(each, job))
+        mine = self._headers.facts(job) if self._compares and not own else None
+        if mine is None or not mine.may_be_read:
+            return Choice(job=job, own=own, others=others)
+        before = self._same(mine, others)
+        if before:
+            return self._beside(job, mine, before[0], others)
+        waiting = self._same(mine, _ready(study, job, self.clock()))
+        better = [(each, facts) for each, facts in waiting if is_better(facts, mine)]
+        if better:
+            best, facts = better[0]
+            for each, other in better[1:]:
+                if is_better(other, facts):
+                    best, facts = each, other
+            words = f"{facts.name} of the same acquisition is read instead"
+            return Choice(job=job, set_aside=SetAside(in_favour_of=best.id, words=words))
+        return Choice(job=job, others=others)
+
+    def _beside(
+        self, job: Job, mine: SeriesFacts, before: tuple[Job, SeriesFacts], others: Sequence[Job]
+    ) -> Choice:
+        """An answer about the same acquisition stands."""
+        first, facts = before
+        is_best = is_better(mine, facts)
+        if not is_best and first.answer is not Answer.UNDETERMINED:
+            words = f"{facts.name} of the same acquisition was read instead"
+            return Choice(job=job, set_aside=SetAside(in_favour_of=first.id, words=words))
+        return Choice(
+            job=job,
+            standing=(first, facts.name),
+            others=tuple(each for each in others if each.id != first.id),
+            is_best=is_best,
+        )
+
+    def _same(self, mine: SeriesFacts, jobs: Sequence[Job]) -> list[tuple[Job, SeriesFacts]]:
+        """Those of the jobs that are of the same acquisition."""
+        known = ((each, self._headers.facts(each)) for each in jobs)
+        return [
+            (each, facts)
+            for each, facts in known
+            if facts is not None and facts.may_be_read and same_acquisition(mine, facts)
+        ]
+
+    @property
+    def _compares(self) -> bool:
+        return self.settings.reconstructions == "best"
+
+    @property
+    def _headers(self) -> JobHeaders:
+        return JobHeaders(spool=self.spool, instances=self.ledger.instances)
+
+
+def standing(study: Sequence[Job]) -> list[Job]:
+    """The jobs whose answers were told, and stand."""
+    return [job for job in study if job.state is JobState.DONE and job.in_favour_of is None]
+
+
+def _is_of_series(job: Job, other: Job) -> bool:
+    return job.series_instance_uid == other.series_instance_uid
+
+
+def _answered_later(job: Job, study: Sequence[Job]) -> Job | None:
+    """A later revision of the series, which covers all objects of this one, with an answer."""
+    return next(
+        (
+            each
+            for each in study
+            if _is_of_series(each, job)
+            and each.revision > job.revision
+            and each.state is JobState.DONE
+        ),
+        None,
+    )
+
+
+def _ready(study: Sequence[Job], job: Job, now: datetime) -> list[Job]:
+    """The other series of the study that are complete and wait, each in its newest revision."""
+    newest = {each.series_instance_uid: each for each in study}  # the oldest come first
+    return [
+        each
+        for each in newest.values()
+        if not _is_of_series(each, job) and each.state is JobState.WAITING and each.ready_at <= now
+    ]
+
+
+def most_severe(answers: Sequence[tuple[Answer, str]]) -> tuple[Answer, str]:
+    return max(answers, key=lambda one: one[0].severity)

@@ -1,0 +1,60 @@
+"""The headers of a job's objects, from the spool."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pydicom
+import structlog
+from pydicom import Dataset
+
+from ich_node.dicom.unreadable import PARSING_ERRORS
+from ich_node.ledger import Instance, Job
+from ich_node.spool import Spool
+from ich_node.study.facts import KEYWORDS, SeriesFacts, facts_of
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobHeaders:
+    """instances: the objects of a job, from the ledger. Its methods raise Unavailable."""
+
+    spool: Spool
+    instances: Callable[[Job], Sequence[Instance]]
+
+    def facts(self, job: Job) -> SeriesFacts | None:
+        """From the headers of the lowest and the highest slice; None if they cannot be read."""
+        instances = self.instances(job)
+        placed = [each for each in instances if each.position_mm is not None]
+        placed.sort(key=lambda each: each.position_mm or 0.0)
+        headers = self._read(placed[:1] + placed[-1:], only=KEYWORDS)
+        return facts_of(headers, [(each.orientation, each.position_mm) for each in instances])
+
+    def all(self, job: Job) -> tuple[list[Instance], list[Dataset]]:
+        """The objects whose headers can be read, and these, without pixels."""
+        readable: list[Instance] = []
+        headers: list[Dataset] = []
+        for instance in self.instances(job):
+            for header in self._read([instance]):
+                readable.append(instance)
+                headers.append(header)
+        return readable, headers
+
+    def _read(self, instances: Sequence[Instance], only: Sequence[str] = ()) -> list[Dataset]:
+        headers: list[Dataset] = []
+        for instance in instances:
+            try:
+                data = io.BytesIO(self.spool.read(instance.path))
+                header = pydicom.dcmread(
+                    data, stop_before_pixels=True, specific_tags=list(only) or None
+                )
+            except PARSING_ERRORS as error:  # an OSError among them: the file is gone
+                log.info(
+                    "header_unreadable",
+                    sop_instance_uid=instance.sop_instance_uid,
+                    error=type(error).__name__,
+                )
+                continue
+            headers.append(header)
+        return headers

@@ -1,0 +1,307 @@
+"""Tells everybody who would have got an answer that there is none, or that it is late.
+
+Once a study: it waits until no series of the study is pending, but not for ever, and speaks of the
+series that looks most like a head. What every study of a head has beside the series that is read
+(bone, reformats, localizers) is told only where the study has no answer. A crash before the ledger
+knows repeats the work and makes the same objects.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypedDict
+
+import structlog
+
+from ich_node.answer import Answer
+from ich_node.config.destinations import Destination
+from ich_node.config.settings import StudySettings
+from ich_node.dicom.unreadable import PARSING_ERRORS
+from ich_node.errors import Refusal, ReportError
+from ich_node.ledger import Job, Result, TellerLedger
+from ich_node.notification import KIND
+from ich_node.report import (
+    Algorithm,
+    NotificationContext,
+    RefusedSeries,
+    ReportOptions,
+    ResultObject,
+    notification_of_refusal,
+    write_refusal,
+)
+from ich_node.report.uids import digest_of
+from ich_node.spool import Spool
+from ich_node.study.choice import most_severe, standing
+from ich_node.study.facts import SeriesFacts, same_acquisition
+from ich_node.study.headers import JobHeaders
+from ich_node.study.no_answer import EXPECTED_BESIDE_AN_ANSWER, Overdue, refusal_of
+from ich_node.study.results import predecessor_of, store_notification, store_object
+
+MOST_STUDIES, MOST_LATE_JOBS = 20, 1000
+
+log = structlog.get_logger(__name__)
+
+
+class Recipients(TypedDict):
+    """The names of those who get the SR, and of those who get the notification."""
+
+    destinations: list[str]
+    notify: list[str]
+
+
+class Told(NamedTuple):
+    """The job that is told, and whether the series may show a head; or nobody, and why."""
+
+    job: Job | None
+    of_a_head: bool = False
+    why_not: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teller:
+    """algorithm: what the results say about the model that was to read. Its methods return how
+    many studies were told of, and raise Unavailable.
+    """
+
+    ledger: TellerLedger
+    spool: Spool
+    settings: StudySettings
+    options: ReportOptions
+    destinations: Sequence[Destination]
+    algorithm: Callable[[], Algorithm]
+    # pending jobs that are late and no heads, in the size that they had
+    _no_heads: set[tuple[int, int]] = field(default_factory=set, repr=False)
+
+    def tell_refused(self, now: datetime) -> int:
+        """Of series that were refused or failed."""
+        wait = timedelta(seconds=self.settings.refusal_wait_seconds)
+        studies = self.ledger.due_studies(long_ago=now - wait, limit=MOST_STUDIES)
+        return sum(self._tell_refused(study, now) for study in studies)
+
+    def tell_overdue(self, now: datetime) -> int:
+        """Of heads that nobody has read in time."""
+        wait = timedelta(minutes=self.settings.overdue_minutes)
+        late = self.ledger.overdue(long_ago=now - wait, limit=MOST_LATE_JOBS)
+        self._no_heads.intersection_update((job.id, job.objects) for job in late)
+        told = 0
+        for study_instance_uid in dict.fromkeys(job.study_instance_uid for job in late):
+            of_study = [job for job in late if job.study_instance_uid == study_instance_uid]
+            told += self._tell_overdue(study_instance_uid, of_study, now)
+        return told
+
+    def _tell_refused(self, study_instance_uid: str, now: datetime) -> int:
+        seen = self.ledger.study(study_instance_uid)
+        untold = self.ledger.untold(study_instance_uid)
+        if not untold:
+            return 0
+        told = self._choose(seen, untold)
+        if told.job is None:
+            self.ledger.told(untold, seen=seen, now=now, by=None, why_not=told.why_not)
+            return 0
+        refusal = refusal_of(told.job)
+        replaces = [each for each in standing(seen) if _is_outdated(each, told.job)]
+        results, recipients = self._results(
+            told, refusal, seen, replaces=replaces, at=told.job.content_at or now
+        )
+        done = self.ledger.told(
+            untold,
+            seen=seen,
+            now=now,
+            by=told.job,
+            results=results,
+            replaces=[each.id for each in replaces],
+            **recipients,
+        )
+        if done:
+            _log("not_analysed_told", told.job, refusal, results)
+        return int(done)
+
+    def _tell_overdue(self, study_instance_uid: str, late: Sequence[Job], now: datetime) -> int:
+        seen = self.ledger.study(study_instance_uid)
+        heads = [job for job in late if self._is_unanswered_head(job, seen)]
+        if not heads:
+            return 0
+        job = max(heads, key=lambda each: (each.objects, -each.id))
+        if any(each.overdue_told_at for each in seen):
+            self.ledger.told_overdue(heads, seen=seen, now=now, by=None)
+            return 0
+        minutes = timedelta(minutes=self.settings.overdue_minutes)
+        results, recipients = self._results(
+            Told(job, of_a_head=True), Overdue(), seen, at=job.last_received_at + minutes
+        )
+        done = self.ledger.told_overdue(
+            heads, seen=seen, now=now, by=job, results=results, **recipients
+        )
+        if done:
+            _log("overdue_told", job, Overdue(), results)
+        return int(done)
+
+    def _choose(self, seen: Sequence[Job], untold: Sequence[Job]) -> Told:
+        """The job that looks most like a head."""
+        new = [job for job in untold if job.told_at is None]
+        if not new:
+            return Told(None, why_not="it was told before")
+        answered = standing(seen)
+        heads = [job for job in new if self._may_be_a_head(job)]
+        if answered:
+            heads = [job for job in heads if self._is_news_beside(job, answered, seen)]
+            if not heads:
+                return Told(None, why_not="the study has an answer")
+            return Told(_largest(heads), of_a_head=True)
+        before = [job for job in seen if job.told_at and job.answer is Answer.NOT_ANALYSED]
+        if any(map(self._may_be_a_head, before)) or (before and not heads):
+            return Told(None, why_not="another series of the study was told")
+        return Told(_largest(heads or new), of_a_head=bool(heads))
+
+    def _may_be_a_head(self, job: Job) -> bool:
+        facts = self._headers.facts(job)
+        of_another_part = facts is not None and facts.is_of_another_part
+        return refusal_of(job).about_a_head and not of_another_part
+
+    def _is_news_beside(self, job: Job, answered: Sequence[Job], seen: Sequence[Job]) -> bool:
+        """Whether a refusal is to be told in a study that has an answer: the answer was about less
+        of the same series, or about another acquisition.
+        """
+        revisions = [each for each in seen if each.series_instance_uid == job.series_instance_uid]
+        if any(each.revision > job.revision and each in answered for each in revisions):
+            return False
+        if any(each in answered for each in revisions):
+            return True
+        facts = self._headers.facts(job)
+        return job.reason not in EXPECTED_BESIDE_AN_ANSWER and not self._is_among(facts, answered)
+
+    def _is_unanswered_head(self, job: Job, seen: Sequence[Job]) -> bool:
+        if (job.id, job.objects) in self._no_heads:
+            return False
+        facts = self._headers.facts(job)
+        if facts is None or not facts.looks_like_a_head:
+            self._no_heads.add((job.id, job.objects))
+            return False
+        answered = standing(seen)
+        is_answered = any(each.series_instance_uid == job.series_instance_uid for each in answered)
+        return not is_answered and not self._is_among(facts, answered)
+
+    def _is_among(self, facts: SeriesFacts | None, jobs: Sequence[Job]) -> bool:
+        """Whether one of the jobs is of the same acquisition."""
+        others = (self._headers.facts(job) for job in jobs)
+        return facts is not None and any(
+            same_acquisition(facts, other) for other in others if other is not None
+        )
+
+    @property
+    def _headers(self) -> JobHeaders:
+        return JobHeaders(spool=self.spool, instances=self.ledger.instances)
+
+    def _results(
+        self,
+        told: Told,
+        refusal: Refusal,
+        seen: Sequence[Job],
+        *,
+        at: datetime,
+        replaces: Sequence[Job] = (),
+    ) -> tuple[list[Result], Recipients]:
+        """In the spool: the SR, if one is wanted, and the notification; and who gets them."""
+        job = told.job
+        assert job is not None
+        replaced = [each.id for each in replaces]
+        recipients: Recipients = {
+            "destinations": self._recipients(told, "objects", replaced),
+            "notify": self._recipients(told, "notifications", replaced),
+        }
+        instances, headers = self._headers.all(job)
+        if not headers:
+            refusal = _without_headers(refusal)
+        algorithm = self.algorithm()
+        results: list[Result] = []
+        is_wanted = self.options.refused == "all" or (
+            self.options.refused == "heads" and told.of_a_head
+        )
+        if is_wanted and headers and recipients["destinations"]:
+            previous = self.ledger.previous_result(job, "sr", replaces=replaced)
+            series = RefusedSeries(
+                study_instance_uid=job.study_instance_uid,
+                series_instance_uid=job.series_instance_uid,
+                datasets=headers,
+                digest=digest_of(instance.sha256 for instance in instances),
+                revision=job.revision,
+                predecessor=predecessor_of(self.spool, previous),
+            )
+            document = self._document(series, refusal, algorithm, at)
+            results += [store_object(self.spool, document)] if document else []
+        if recipients["notify"]:
+            previous = self.ledger.previous_result(job, KIND)
+            others = [each for each in standing(seen) if each.id not in replaced]
+            study_answer, study_answer_series = most_severe(
+                [
+                    (Answer.NOT_ANALYSED, job.series_instance_uid),
+                    *((each.answer, each.series_instance_uid) for each in others if each.answer),
+                ]
+            )
+            context = NotificationContext(
+                study_instance_uid=job.study_instance_uid,
+                series_instance_uid=job.series_instance_uid,
+                datasets=headers,
+                revision=job.revision,
+                replaces=previous.sop_instance_uid if previous else None,
+                report_uid=results[0].sop_instance_uid if results else None,
+                algorithm=algorithm,
+                at=at,
+                study_answer=study_answer,
+                study_answer_series=study_answer_series,
+            )
+            results.append(
+                store_notification(self.spool, notification_of_refusal(context, refusal))
+            )
+        return results, recipients
+
+    def _document(
+        self, series: RefusedSeries, refusal: Refusal, algorithm: Algorithm, at: datetime
+    ) -> ResultObject | None:
+        """None if the headers do not allow an SR."""
+        try:
+            return write_refusal(series, refusal, algorithm=algorithm, options=self.options, at=at)
+        except (ReportError, *PARSING_ERRORS) as error:
+            detail = error.detail if isinstance(error, ReportError) else type(error).__name__
+            log.warning("refusal_not_reportable", detail=detail)
+            return None
+
+    def _recipients(self, told: Told, gets: str, replaces: Sequence[int]) -> list[str]:
+        """For a head everybody: who wants positive results only waits for one, too."""
+        assert told.job is not None
+        kind = KIND if gets == "notifications" else "object"
+        earlier = self.ledger.earlier_destinations(told.job, kind, replaces=replaces)
+        return [
+            each.name
+            for each in self.destinations
+            if each.gets == gets
+            and each.should_receive(positive=told.of_a_head, earlier_destinations=earlier)
+        ]
+
+
+def _largest(jobs: Sequence[Job]) -> Job:
+    return max(jobs, key=lambda job: (job.objects, job.id))
+
+
+def _is_outdated(earlier: Job, job: Job) -> bool:
+    """An answer about less of the same series, which is not known to hold for the whole."""
+    return (
+        earlier.series_instance_uid == job.series_instance_uid
+        and earlier.revision < job.revision
+        and earlier.answer is not Answer.PRESENT
+    )
+
+
+def _without_headers(refusal: Refusal) -> Refusal:
+    unknown = "No header of the series could be read: patient and order are not known."
+    return type(refusal)(f"{refusal.detail.rstrip('. ')}. {unknown}")
+
+
+def _log(event: str, job: Job, refusal: Refusal, results: Sequence[Result]) -> None:
+    log.info(
+        event,
+        job=job.id,
+        series_instance_uid=job.series_instance_uid,
+        reason=refusal.reason,
+        results=len(results),
+    )
