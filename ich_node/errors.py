@@ -14,7 +14,7 @@
     │   ├── TransferSyntaxRefused                       ├── Undecodable
     │   ├── TooLarge           ├── MixedSeries          ├── Localizer
     │   ├── StrayPosition      ├── CopyOfAnother        ├── DemonstrationModel
-    │   └── MixedPatients
+    │   ├── MixedPatients      └── TooYoung
     ├── DeviceLost             this process cannot use the GPU any more and ends
     └── Unavailable            try again later
         ├── SpoolFull
@@ -179,6 +179,12 @@ class StrayPosition(Refusal):
     """The object lies far away from the other slices."""
 
     reason = "stray_position"
+
+
+class TooYoung(Refusal):
+    """The patient is younger than the node may read."""
+
+    reason = "too_young"
 
 
 class DemonstrationModel(Refusal):

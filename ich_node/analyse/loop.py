@@ -33,6 +33,7 @@ from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device, load_engine
 from ich_node.report import ReportOptions
+from ich_node.series.rules import USUAL_RULES, SelectionRules
 from ich_node.spool import Spool
 from ich_node.study.choice import Chooser
 
@@ -56,6 +57,7 @@ class Analyser:
     clock: Callable[[], datetime]
     stop: Event
     demonstration_on_real_sources: Literal["refuse", "mark"] = "mark"
+    rules: SelectionRules = USUAL_RULES
 
     def work(self) -> None:
         """Read job after job until asked to stop.
@@ -159,6 +161,7 @@ class Analyser:
             spool=self.spool,
             clock=self.clock,
             demonstration_on_real_sources=self.demonstration_on_real_sources,
+            rules=self.rules,
         )
 
     @cached_property

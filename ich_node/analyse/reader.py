@@ -20,6 +20,7 @@ from ich_node.model.detector import Detector
 from ich_node.model.engines.gpu_errors import first_line
 from ich_node.series.object_file import read_object
 from ich_node.series.read import read_series
+from ich_node.series.rules import SelectionRules
 from ich_node.series.series import Series
 from ich_node.spool import Spool
 
@@ -44,11 +45,13 @@ class Reader:
         spool: Spool,
         clock: Callable[[], datetime],
         demonstration_on_real_sources: Literal["refuse", "mark"],
+        rules: SelectionRules,
     ) -> None:
         self._ledger = ledger
         self._spool = spool
         self._clock = clock
         self._demonstration_on_real_sources = demonstration_on_real_sources
+        self._rules = rules
         self._pixels = PixelCache()
 
     def load(self, job: Job, *, check_interrupt: Callable[[], None]) -> JobObjects:
@@ -109,7 +112,10 @@ class Reader:
             objects.job.id, sha256_of=objects.sha256_of, check_interrupt=check_interrupt
         )
         series = read_series(
-            objects.datasets, decode=decode, transfer_aborted=objects.job.transfer_aborted
+            objects.datasets,
+            decode=decode,
+            rules=self._rules,
+            transfer_aborted=objects.job.transfer_aborted,
         )
         if detector.bundle.demonstration and self._demonstration_on_real_sources == "refuse":
             check_sources_are_phantoms(objects.datasets, bundle_name=detector.bundle.name)

@@ -51,6 +51,7 @@ def read(
     from ich_node.model.detector import Detector
     from ich_node.model.engines.choose import choose_engine
     from ich_node.report import ReportOptions
+    from ich_node.series.rules import SelectionRules
 
     config = context.obj.config
     opened = open_bundle(bundle or config.bundle.path or shipped_bundle())
@@ -75,6 +76,7 @@ def read(
                 at=datetime.now(UTC),
                 with_dicom=dicom and out is not None,
                 demonstration_on_real_sources=config.bundle.demonstration_on_real_sources,
+                rules=SelectionRules(**config.selection.model_dump()),
             )
             if out is not None:
                 for path in write_answer(answer, picture, out):
@@ -98,6 +100,7 @@ def read(
 
 
 def explain(
+    context: typer.Context,
     paths: Paths,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -106,7 +109,9 @@ def explain(
     from ich_node.files.answer import name_of
     from ich_node.files.find import find_series
     from ich_node.series.read import read_series
+    from ich_node.series.rules import SelectionRules
 
+    rules = SelectionRules(**context.obj.config.selection.model_dump())
     series_files, skipped = find_series(paths)
     documents: list[dict[str, Any]] = []
     for files in series_files:
@@ -116,7 +121,7 @@ def explain(
             "objects": len(files.paths),
         }
         try:
-            series = read_series(files.datasets())
+            series = read_series(files.datasets(), rules=rules)
         except Refusal as refusal:
             document |= {
                 "outcome": "refused",

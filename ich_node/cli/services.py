@@ -63,6 +63,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     from ich_node.analyse.loop import Analyser
     from ich_node.processes.systemd import READY, tell_systemd
     from ich_node.report import ReportOptions
+    from ich_node.series.rules import SelectionRules
 
     node: CliContext = context.obj
     stop = _begin(node, process="analyse", with_parent=stop_with_parent)
@@ -74,6 +75,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
         settings=config.analysis,
         study=config.study,
         demonstration_on_real_sources=config.bundle.demonstration_on_real_sources,
+        rules=SelectionRules(**config.selection.model_dump()),
         options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
         destinations=config.destinations,
         owner=_owner(),

@@ -23,6 +23,7 @@ from ich_node.config.settings import (
     LogSettings,
     ReportSettings,
     ScpSettings,
+    SelectionSettings,
     SeriesSettings,
     Source,
     SpoolSettings,
@@ -48,6 +49,7 @@ class Config(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     spool: SpoolSettings = SpoolSettings()
     series: SeriesSettings = SeriesSettings()
+    selection: SelectionSettings = SelectionSettings()
     study: StudySettings = StudySettings()
     bundle: BundleSettings = BundleSettings()
     analysis: AnalysisSettings = AnalysisSettings()

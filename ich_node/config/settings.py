@@ -135,6 +135,15 @@ class StudySettings(Section):
     overdue_minutes: float = Field(30, gt=0)
 
 
+class SelectionSettings(Section):
+    """[selection]: which series are read. minimum_age: in years; 0 reads patients of any age.
+    largest_gap_mm: a longer step between two slices inside the brain is a hole.
+    """
+
+    minimum_age: float = Field(0, ge=0, le=120)
+    largest_gap_mm: float = Field(12, gt=0, le=50)
+
+
 class BundleSettings(Section):
     """[bundle] path: the bundle that is used until `ich-node model activate` selects another.
     None: the bundle that ships with ich-node. demonstration_on_real_sources: what a demonstration

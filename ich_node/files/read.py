@@ -29,6 +29,7 @@ from ich_node.report.algorithm import algorithm_of
 from ich_node.report.evidence import check_uids
 from ich_node.report.uids import digest_of
 from ich_node.series.read import read_series
+from ich_node.series.rules import USUAL_RULES, SelectionRules
 from ich_node.series.series import Series
 
 
@@ -40,6 +41,7 @@ def read_files(
     at: datetime,
     with_dicom: bool,
     demonstration_on_real_sources: Literal["refuse", "mark"],
+    rules: SelectionRules = USUAL_RULES,
 ) -> tuple[SeriesAnswer, NDArray[np.uint8] | None]:
     """The answer and the picture of `draw`; no picture of a series that is refused. A lone slice is
     read, too. at: the time that the results state.
@@ -52,7 +54,7 @@ def read_files(
     )
     datasets = files.datasets()
     try:
-        series = read_series(datasets, single_slice=True)
+        series = read_series(datasets, single_slice=True, rules=rules)
         if detector.bundle.demonstration and demonstration_on_real_sources == "refuse":
             check_sources_are_phantoms(datasets, bundle_name=detector.bundle.name)
     except Refusal as refusal:

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, with_config
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import Peak, PeakRule
 from ich_node.model.calibration import Calibration
+from ich_node.model.learned_from import ADULTS, LearnedFrom
 from ich_node.model.network import NetworkSpec
 
 FORMAT_VERSION = 1
@@ -33,7 +34,8 @@ class Provenance:
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """self_check_peaks: the peaks that the pipeline found on the check slice (self_check.py).
-    demonstration: made to show the node at work, not for patients.
+    demonstration: made to show the node at work, not for patients. learned_from: other heads are
+    read with a warning.
     """
 
     name: str
@@ -45,5 +47,6 @@ class Card:
     provenance: Provenance
     licence: str
     demonstration: bool = False
+    learned_from: LearnedFrom = ADULTS
     self_check_peaks: tuple[Peak, ...] = ()
     format_version: int = FORMAT_VERSION

@@ -18,6 +18,7 @@ from ich_node.model.bundle import Bundle
 from ich_node.model.demonstration import demonstration_warning
 from ich_node.model.engines.engine import Engine
 from ich_node.model.engines.torch_engine import TorchEngine
+from ich_node.model.learned_from import unlike_training
 from ich_node.model.slab_answers import NoSlabAnswers, SlabAnswer, SlabAnswers
 from ich_node.series.series import Series, SeriesWarning, Slice
 
@@ -88,7 +89,11 @@ class Detector:
             slices=tuple(readings[slice_.image] for slice_ in series.slices),
             left_out=series.left_out,
             missing=series.missing,
-            warnings=(*self._warnings, *series.warnings),
+            warnings=(
+                *self._warnings,
+                *series.warnings,
+                *unlike_training(series, self.bundle.card.learned_from),
+            ),
             engine=self._engine.name,
             metal_slices=series.metal_slices,
             shift_hu=shift_hu,

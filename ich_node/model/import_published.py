@@ -16,6 +16,7 @@ from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
 from ich_node.model.calibration import Calibration
 from ich_node.model.card import Card, OperatingPoint, Provenance
+from ich_node.model.learned_from import LearnedFrom
 from ich_node.model.network import NetworkSpec
 
 # Position in their module list -> place in PublishedLevel. The positions that are missing here are
@@ -96,6 +97,8 @@ def convert_published(
                 "training_data": "RSNA Intracranial Hemorrhage Detection 2019",
             },
         ),
+        # Flanders 2020 (doi 10.1148/ryai.2020190211) lists the data set under "adults"
+        learned_from=LearnedFrom(source="adults, RSNA 2019"),
         licence=(
             "none granted by the authors: do not redistribute; "
             "trained on RSNA 2019 (non-commercial research)"

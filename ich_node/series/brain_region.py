@@ -24,6 +24,7 @@ class BrainRegion:
     mask_YX: NDArray[np.bool_]
     step: int
     coarse_mm: float
+    area_cm2: float
 
     def values(self, hu_YX: NDArray[Any]) -> NDArray[Any]:
         """The pixels of the region."""
@@ -55,9 +56,10 @@ def brain_region(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> 
     # with what is as dense as bone inside it: calcifications, and vessels full of contrast agent
     mask_YX[window] = region_YX | holes(region_YX)
     pixel_cm2 = step**2 * pixel_spacing_mm[0] * pixel_spacing_mm[1] / 100
-    if not SMALLEST_CM2 <= np.count_nonzero(mask_YX) * pixel_cm2 <= LARGEST_CM2:
+    area_cm2 = float(np.count_nonzero(mask_YX)) * pixel_cm2
+    if not SMALLEST_CM2 <= area_cm2 <= LARGEST_CM2:
         return None
-    return BrainRegion(mask_YX=mask_YX, step=step, coarse_mm=coarse_mm)
+    return BrainRegion(mask_YX=mask_YX, step=step, coarse_mm=coarse_mm, area_cm2=area_cm2)
 
 
 def brain_tissue(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> NDArray[Any] | None:

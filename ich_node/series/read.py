@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 from pydicom import Dataset
 
-from ich_node.dicom.geometry import LARGEST_GAP_MM, tilt_degrees
+from ich_node.dicom.geometry import tilt_degrees
 from ich_node.errors import (
     BoneKernel,
     CopyOfAnother,
@@ -16,6 +16,7 @@ from ich_node.errors import (
     NotAxial,
     NotCT,
 )
+from ich_node.series.age import age_years, check_age
 from ich_node.series.attributes import image_of, number_or_none, numbers_of, uid_of
 from ich_node.series.cranial_section import cranial_section
 from ich_node.series.hounsfield import Decode, Pixels, decode_all
@@ -23,6 +24,7 @@ from ich_node.series.metal import shows_metal
 from ich_node.series.patients import check_one_patient
 from ich_node.series.placed import Placed, Unread
 from ich_node.series.plausibility import check_hounsfield
+from ich_node.series.rules import USUAL_RULES, SelectionRules
 from ich_node.series.selection import check_enough, select
 from ich_node.series.series import LeftOut, Missing, Series, SeriesWarning, Slice
 from ich_node.series.stacks import Stack
@@ -42,7 +44,7 @@ def read_series(
     *,
     single_slice: bool = False,
     decode: Decode = decode_all,
-    largest_gap_mm: float = LARGEST_GAP_MM,
+    rules: SelectionRules = USUAL_RULES,
     transfer_aborted: bool = False,
 ) -> Series:
     """Read the objects of one series, given in any order; of an object that comes in several
@@ -50,13 +52,14 @@ def read_series(
 
     single_slice: one lone object is read too, to examine a slice by hand; the checks that need a
     whole head are then not made. decode: another way to the pixels, for a caller that has decoded
-    some of the objects before. largest_gap_mm: a longer step inside the brain is a hole.
-    transfer_aborted: the sender did not end the transfer properly. Raises the Refusal that keeps
-    the series from being read.
+    some of the objects before. transfer_aborted: the sender did not end the transfer properly.
+    Raises the Refusal that keeps the series from being read.
     """
     given = list(datasets)
     check_one_patient(given)
     selection = select(given, single_slice=single_slice)
+    years = age_years(given)
+    doubts = list(check_age(years, minimum_years=rules.minimum_age))
     stacks, slices, undecoded = _decoded(selection.stacks, decode)
     unread = [*selection.unread, *undecoded]
     check_enough(stacks, unread, single_slice=single_slice)
@@ -66,9 +69,13 @@ def read_series(
         [slice_.padding_YX for slice_ in slices],
         spacing_mm=[slice_.pixel_spacing_mm for slice_ in slices],
     )
-    check = check_words if len(slices) > 1 else check_lone_slice
-    doubts = check(selection.words, slices)
-    coverage = coverage_of(slices, _places(unread), largest_gap_mm=largest_gap_mm)
+    brain = None
+    if len(slices) > 1:
+        brain, found = check_words(selection.words, slices)
+        doubts += found
+    else:
+        check_lone_slice(selection.words, slices[0])
+    coverage = coverage_of(slices, _places(unread), largest_gap_mm=rules.largest_gap_mm)
     return Series(
         study_instance_uid=selection.study_instance_uid,
         series_instance_uid=selection.series_instance_uid,
@@ -78,6 +85,8 @@ def read_series(
         metal_slices=sum(shows_metal(slice_.hu_YX, slice_.pixel_spacing_mm) for slice_ in slices),
         missing=(*coverage.missing, *([TRANSFER_ABORTED] if transfer_aborted else [])),
         warnings=(*_stack_warnings(slices), *coverage.warnings, *doubts),
+        age_years=years,
+        brain=brain,
     )
 
 

@@ -86,12 +86,24 @@ class Missing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BrainMeasures:
+    """Of the slices that show brain: its median HU, the deviation of neighbouring pixels (None: the
+    pixels are too coarse), and the area of the widest slice.
+    """
+
+    hu: float
+    noise_hu: float | None
+    widest_cm2: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Series:
     """Slices ordered by stack, then by position along their common normal (feet to head for a
     supine head-first patient).
 
     metal_slices: how many of them show brain and metal. missing: empty if the whole head, from
-    the skull base to the vertex, is in the slices.
+    the skull base to the vertex, is in the slices. age_years: None if the header does not say it.
+    brain: None for a lone slice.
     """
 
     study_instance_uid: str
@@ -102,3 +114,5 @@ class Series:
     metal_slices: int = 0
     missing: tuple[Missing, ...] = ()
     warnings: tuple[SeriesWarning, ...] = ()
+    age_years: float | None = None
+    brain: BrainMeasures | None = None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ich_node.errors import BoneKernel, NotHead
@@ -11,8 +12,8 @@ from ich_node.series.body_part import BodyPart
 from ich_node.series.brain_region import BrainRegion, brain_region
 from ich_node.series.header_words import HeaderWords
 from ich_node.series.plausibility import check_brain, sample
-from ich_node.series.series import SeriesWarning, Slice
-from ich_node.series.sharpness import is_sharp, sharpness
+from ich_node.series.series import BrainMeasures, SeriesWarning, Slice
+from ich_node.series.sharpness import Sharpness, is_sharp, sharpness
 from ich_node.series.vessels import check_contrast, vessels
 
 # A spine or a face with a part of the brain is lower; real heads show 87 to 140 mm of brain.
@@ -21,8 +22,11 @@ LEAST_BRAIN_MM = 60.0
 WithBrain = list[tuple[Slice, BrainRegion]]
 
 
-def check_words(words: HeaderWords, slices: Sequence[Slice]) -> tuple[SeriesWarning, ...]:
-    """slices: of all stacks, in order. Returns the doubts with which the series is read.
+def check_words(
+    words: HeaderWords, slices: Sequence[Slice]
+) -> tuple[BrainMeasures, list[SeriesWarning]]:
+    """slices: of all stacks, in order. Returns what the brain looks like, and the doubts with which
+    the series is read.
 
     Raises NotHead, NoHounsfieldUnits, ContrastEnhanced, BoneKernel.
     """
@@ -31,23 +35,29 @@ def check_words(words: HeaderWords, slices: Sequence[Slice]) -> tuple[SeriesWarn
         for _, stack in groupby(slices, key=lambda slice_: slice_.stack)
         if (with_brain := _with_brain(list(stack)))
     ]
-    warnings = _check_body_part(words.body_part, [slice_ for s in stacks for slice_, _ in s])
-    for stack in stacks:
-        if not words.kernel_named:
+    every = [pair for stack in stacks for pair in stack]
+    warnings = _check_body_part(words.body_part, [slice_ for slice_, _ in every])
+    if not words.kernel_named:
+        for stack in stacks:
             _check_kernel(stack)
-    check_brain(_tissues([pair for stack in stacks for pair in stack]))
+    brains = check_brain(_tissues(every))
     measured = vessels([_tissues(stack) for stack in stacks])
-    return (*warnings, *check_contrast(words.contrast, measured))
+    texture = _sharpness(every)
+    brain = BrainMeasures(
+        hu=float(np.median([np.median(tissue) for tissue in brains])),
+        noise_hu=texture.noise_hu if texture else None,
+        widest_cm2=max(region.area_cm2 for _, region in every),
+    )
+    return brain, [*warnings, *check_contrast(words.contrast, measured)]
 
 
-def check_lone_slice(words: HeaderWords, slices: Sequence[Slice]) -> tuple[SeriesWarning, ...]:
+def check_lone_slice(words: HeaderWords, slice_: Slice) -> None:
     """For a slice that is examined by hand, which may show the skull base: raises NotHead if words
     and pixels agree that it is none of a head.
     """
     other = words.body_part.other
-    if other and not words.body_part.head and not _with_brain(slices):
+    if other and not words.body_part.head and not _with_brain([slice_]):
         raise NotHead(f"the header names {other}, and the slice shows no brain")
-    return ()
 
 
 def _with_brain(stack: Sequence[Slice]) -> WithBrain:
@@ -83,11 +93,15 @@ def _check_body_part(part: BodyPart, with_brain: Sequence[Slice]) -> tuple[Serie
     )
 
 
+def _sharpness(with_brain: WithBrain) -> Sharpness | None:
+    return sharpness(
+        [(slice_.hu_YX, slice_.pixel_spacing_mm, region) for slice_, region in with_brain]
+    )
+
+
 def _check_kernel(stack: WithBrain) -> None:
     """Raises BoneKernel."""
-    measured = sharpness(
-        [(slice_.hu_YX, slice_.pixel_spacing_mm, region) for slice_, region in stack]
-    )
+    measured = _sharpness(stack)
     if measured is not None and is_sharp(measured):
         raise BoneKernel(
             f"no kernel is named, and the texture is that of a bone kernel (noise of "

@@ -14,7 +14,9 @@ from ich_node.dicom.geometry import LEAST_COVERAGE_MM, LEAST_SLICES, slice_norma
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Refusal
 from ich_node.series.attributes import text_of, value_of
-from ich_node.series.descriptions import bone_kernel, derived_image_type, other_body_part
+from ich_node.series.body_part import body_part
+from ich_node.series.derived import derived_image_type
+from ich_node.series.kernel import bone_kernel
 from ich_node.series.placed import AXIAL_COSINE
 
 BEST_THICKNESS_MM = 5.0
@@ -111,6 +113,7 @@ def facts_of(
     header = headers[0]
     try:
         kernel = text_of(header, "ConvolutionKernel")
+        part = body_part(header)
         return SeriesFacts(
             number=_whole(header, "SeriesNumber"),
             thickness_mm=_number(header, "SliceThickness") or _step_mm(positions),
@@ -122,7 +125,7 @@ def facts_of(
             is_axial=_is_axial(orientation),
             is_soft=not bone_kernel(header),
             is_reformat=bool(derived_image_type(header)),
-            is_of_another_part=bool(other_body_part(header)),
+            is_of_another_part=bool(part.other and not part.head),
             slices=len(positions),
             lowest_mm=min(positions),
             highest_mm=max(positions),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ich_node.errors import Refusal
 from ich_node.series.cranial_section import cranial_section
 from ich_node.series.read import read_series
+from ich_node.series.rules import SelectionRules
 from tests.support.heads import head_hu, head_slice
 from tests.support.real import real
 
@@ -75,7 +76,7 @@ def test_one_slice_that_never_came_is_a_warning_two_are_a_hole():
 
 def test_the_limit_is_a_setting():
     with_gap = head([*range(9), *range(10, COUNT)])
-    assert missing(with_gap, largest_gap_mm=8.0) == [("hole", 40.0, 50.0, 1)]
+    assert missing(with_gap, rules=SelectionRules(largest_gap_mm=8.0)) == [("hole", 40.0, 50.0, 1)]
 
 
 def test_an_aborted_transfer_is_missing_whatever_the_slices_show():
