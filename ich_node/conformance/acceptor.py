@@ -73,7 +73,8 @@ def acceptor_lines() -> list[str]:
             " and LOW have the same effect.",
             "Enhanced and Legacy Converted Enhanced CT are read like the classic series: by the"
             " position, orientation and rescale of each frame. Dimension indices and stacks are"
-            " ignored, and the parts of a concatenation are one series. Results refer to frames.",
+            " ignored, and the parts of a concatenation are one series. Results refer to frames."
+            " Such a series is complete `[series] quiet_seconds` after its association has ended.",
             "A failure status has a sentence in Error Comment (0000,0902). There are no warnings."
             " [c-store-status.md](c-store-status.md) names the test of each answer.",
         ),

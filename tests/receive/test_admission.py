@@ -15,6 +15,7 @@ from pydicom.uid import (
     EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
+    LegacyConvertedEnhancedCTImageStorage,
 )
 from pynetdicom import AE
 from pynetdicom.association import Association
@@ -320,10 +321,17 @@ def test_the_sender_s_first_choice_wins(node: ListeningNode) -> None:
         assert assoc.accepted_contexts[0].transfer_syntax == [JPEG2000Lossless]
 
 
-def test_enhanced_ct_is_taken_so_that_it_can_be_refused_by_name(node: ListeningNode) -> None:
-    """A multi-frame object is stored; the analyser says enhanced_multi_frame."""
-    ds = head_slice(0, SOPClassUID=EnhancedCTImageStorage)
-    contexts = ((EnhancedCTImageStorage, (ExplicitVRLittleEndian,)),)
+@pytest.mark.parametrize(
+    "sop_class", [EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage]
+)
+def test_multi_frame_ct_is_stored(node: ListeningNode, sop_class: UID) -> None:
+    """In every transfer syntax of classic CT."""
+    ds = head_slice(0, SOPClassUID=sop_class)
+    proposed = [(sop_class, (syntax,)) for syntax in ACCEPTED_TRANSFER_SYNTAXES]
+    with associated(node.port, contexts=proposed) as assoc:
+        accepted = {context.transfer_syntax[0] for context in assoc.accepted_contexts}
+    assert accepted == set(ACCEPTED_TRANSFER_SYNTAXES)
+    contexts = ((sop_class, (ExplicitVRLittleEndian,)),)
     assert store(node, ds, contexts=contexts)[0].Status == 0x0000
 
 

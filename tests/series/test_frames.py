@@ -15,13 +15,13 @@ from pydicom.uid import (
 )
 
 from ich_node.errors import (
-    ContrastEnhanced,
     DerivedResult,
     EnhancedMultiFrame,
     NoHounsfieldUnits,
     TooLarge,
     Undecodable,
 )
+from ich_node.series.contrast_words import NO_WORDS, contrast_words
 from ich_node.series.frames import Frame, frames_of
 from ich_node.series.hounsfield import Pixels, decode_all
 from ich_node.series.read import read_series
@@ -236,7 +236,6 @@ def no_pixels(enhanced: Dataset) -> None:
 @pytest.mark.parametrize(
     ("change", "refusal", "words"),
     [
-        (contrast, ContrastEnhanced, "ContrastBolusAgentSequence"),
         (perfusion, DerivedResult, "PERFUSION"),
         (flow_values, NoHounsfieldUnits, "ML/100ML/S"),
         (projection, DerivedResult, "MAX_IP"),
@@ -254,13 +253,15 @@ def test_refusals(change: Callable[[Dataset], None], refusal: type[Exception], w
         read_series([enhanced])
 
 
-def test_frames_without_contrast_agent_beside_some_with_it() -> None:
+def test_a_frame_says_whether_it_shows_the_contrast_agent_of_the_object() -> None:
     enhanced = to_enhanced(head_series())
     contrast(enhanced)
     usage = Dataset()
     usage.ContrastBolusAgentNumber, usage.ContrastBolusAgentAdministered = 1, "NO"
-    enhanced.SharedFunctionalGroupsSequence[0].ContrastBolusUsageSequence = [usage]
-    assert len(read_series([enhanced]).slices) == 12
+    enhanced.PerFrameFunctionalGroupsSequence[1].ContrastBolusUsageSequence = [usage]
+    with_agent, without = frames_of(enhanced)[:2]
+    assert contrast_words(with_agent).text == "ContrastBolusAgentSequence IOHEXOL"
+    assert contrast_words(without) == NO_WORDS
 
 
 def test_only_the_frames_behind_the_end_of_the_pixels_are_undecodable() -> None:
