@@ -1,4 +1,4 @@
-"""A browser without a window, and an Orthanc that holds the three studies."""
+"""A browser without a window, and an Orthanc that holds the studies."""
 
 import json
 import os
@@ -43,7 +43,12 @@ def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancPeer]:
     """Orthanc with its DICOMweb and, where it is installed, its web viewer."""
     folder = tmp_path_factory.mktemp("pacs") / "orthanc"
     with orthanc(folder, DefaultEncoding="Utf8", UnknownSopClassAccepted=True) as peer:
-        for study in (studies.positive(), studies.negative(), studies.refused()):
+        for study in (
+            studies.positive(),
+            studies.enhanced(),
+            studies.negative(),
+            studies.refused(),
+        ):
             for file in study.files():
                 with urllib.request.urlopen(
                     urllib.request.Request(f"{peer.url}/instances", data=file, method="POST")

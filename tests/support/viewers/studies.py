@@ -27,6 +27,7 @@ from ich_node.report import (
 from ich_node.report.algorithm import algorithm_of
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
+from tests.support.enhanced import to_enhanced
 from tests.support.report.report_examples import ALGORITHM, AT, read_by_hand
 
 DIGEST = "00" * 32
@@ -69,14 +70,25 @@ def as_file(dataset: Dataset) -> bytes:
 @cache
 def positive() -> Positive:
     """Two planted bleeds, read by the bundle that comes with the node."""
-    datasets = make_study(7, bleeds=("IPH", "SDH"), tilt_deg=0.0).datasets()
+    return _read(make_study(7, bleeds=("IPH", "SDH"), tilt_deg=0.0).datasets())
+
+
+@cache
+def enhanced() -> Positive:
+    """The same bleeds in another head, whose slices are the frames of one object, out of order."""
+    classic = make_study(10, bleeds=("IPH", "SDH"), tilt_deg=0.0).datasets()
+    order = [*range(1, len(classic), 2), *range(0, len(classic), 2)]
+    return _read([to_enhanced(classic, order=order)])
+
+
+def _read(datasets: list[Dataset]) -> Positive:
     series = read_series(datasets)
     detector = Detector(open_bundle(shipped_bundle()))
     reading = detector.read(series)
     results = write_report(
         SourceSeries(series=series, datasets=datasets, digest=DIGEST, revision=1),
-        reading,
-        detector.likelihood_on_slice,
+        reading=reading,
+        likelihood_on_slice=detector.likelihood_on_slice,
         algorithm=algorithm_of(detector.bundle),
         options=ReportOptions(max_overlays=30),
         at=AT,
