@@ -12,12 +12,14 @@ from ich_node.report.uids import digest_of
 @dataclass(frozen=True, kw_only=True)
 class JobObjects:
     """One row of the ledger and one dataset per object, in the same order; none of a job whose
-    objects are too large to be loaded.
+    objects are too large to be loaded. older: what came before under the same SOP Instance UIDs,
+    oldest first.
     """
 
     job: Job
     instances: Sequence[Instance] = ()
     datasets: Sequence[Dataset] = ()
+    older: Sequence[Dataset] = ()
 
     @property
     def digest(self) -> str:

@@ -1,12 +1,13 @@
 """The objects of a job -> Series -> Reading, with the pixels and answers that are cached."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
 import structlog
 import torch
+from pydicom import Dataset
 
 from ich_node.analyse.answer_cache import AnswerCache
 from ich_node.analyse.interrupted import Interrupted
@@ -14,7 +15,7 @@ from ich_node.analyse.job_objects import JobObjects
 from ich_node.analyse.pixel_cache import BATCH, PixelCache
 from ich_node.detection.reading import Reading
 from ich_node.errors import TooLarge
-from ich_node.ledger import AnalyserLedger, Job
+from ich_node.ledger import AnalyserLedger, Instance, Job
 from ich_node.model.demonstration import check_sources_are_phantoms
 from ich_node.model.detector import Detector
 from ich_node.model.engines.gpu_errors import first_line
@@ -56,24 +57,31 @@ class Reader:
 
     def load(self, job: Job, *, check_interrupt: Callable[[], None]) -> JobObjects:
         """The job's objects from the spool. Raises TooLarge, Unavailable, OSError."""
-        instances = self._ledger.instances(job)
-        size_bytes = sum(instance.size_bytes for instance in instances)
+        instances, older = self._ledger.instances(job), self._ledger.older_versions(job)
+        size_bytes = sum(instance.size_bytes for instance in [*instances, *older])
         if size_bytes > MOST_SERIES_BYTES:
             raise TooLarge(
-                f"{len(instances)} objects of {size_bytes} bytes; "
+                f"{len(instances) + len(older)} objects of {size_bytes} bytes; "
                 f"a head CT has less than {MOST_SERIES_BYTES}"
             )
-        datasets = []
+        loaded = list(self._loaded([*instances, *older], check_interrupt))
+        return JobObjects(
+            job=job,
+            instances=instances,
+            datasets=loaded[: len(instances)],
+            older=loaded[len(instances) :],
+        )
+
+    def _loaded(
+        self, instances: Sequence[Instance], check_interrupt: Callable[[], None]
+    ) -> Iterator[Dataset]:
         for number, instance in enumerate(instances):
             if number % BATCH == 0:
                 check_interrupt()
-            datasets.append(
-                read_object(
-                    io.BytesIO(self._spool.read(instance.path)),
-                    sop_instance_uid=instance.sop_instance_uid,
-                )
+            yield read_object(
+                io.BytesIO(self._spool.read(instance.path)),
+                sop_instance_uid=instance.sop_instance_uid,
             )
-        return JobObjects(job=job, instances=instances, datasets=datasets)
 
     def read(
         self, objects: JobObjects, *, detector: Detector, check_interrupt: Callable[[], None]
@@ -112,7 +120,7 @@ class Reader:
             objects.job.id, sha256_of=objects.sha256_of, check_interrupt=check_interrupt
         )
         series = read_series(
-            objects.datasets,
+            [*objects.older, *objects.datasets],
             decode=decode,
             rules=self._rules,
             transfer_aborted=objects.job.transfer_aborted,

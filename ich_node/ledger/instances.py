@@ -16,18 +16,32 @@ def instances_of(connection: sa.Connection, job: Job) -> list[Instance]:
     """The newest version of each SOP Instance UID that had arrived for this revision of the
     series.
     """
-    newest = (
-        sa.select(sa.func.max(instances.c.id))
-        .where(
-            instances.c.series_instance_uid == job.series_instance_uid,
-            instances.c.study_instance_uid == job.study_instance_uid,
-            instances.c.revision <= job.revision,
-        )
-        .group_by(instances.c.sop_instance_uid)
-    )
+    return _selected(connection, instances.c.id.in_(_newest(job)))
+
+
+def older_versions_of(connection: sa.Connection, job: Job) -> list[Instance]:
+    """The other versions, which came before under the same SOP Instance UIDs; oldest first."""
+    return _selected(connection, sa.and_(_of_revision(job), instances.c.id.not_in(_newest(job))))
+
+
+def _selected(connection: sa.Connection, chosen: sa.ColumnElement[bool]) -> list[Instance]:
     rows = connection.execute(
-        sa.select(*columns_of(Instance, instances))
-        .where(instances.c.id.in_(newest))
-        .order_by(instances.c.id)
+        sa.select(*columns_of(Instance, instances)).where(chosen).order_by(instances.c.id)
     )
     return as_values(Instance, rows)
+
+
+def _of_revision(job: Job) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        instances.c.series_instance_uid == job.series_instance_uid,
+        instances.c.study_instance_uid == job.study_instance_uid,
+        instances.c.revision <= job.revision,
+    )
+
+
+def _newest(job: Job) -> sa.Select[tuple[int]]:
+    return (
+        sa.select(sa.func.max(instances.c.id))
+        .where(_of_revision(job))
+        .group_by(instances.c.sop_instance_uid)
+    )

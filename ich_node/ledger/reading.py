@@ -19,7 +19,7 @@ from ich_node.ledger.claims import (
 )
 from ich_node.ledger.database import Database
 from ich_node.ledger.endings import NO_LEASE, put_back, without_answer
-from ich_node.ledger.instances import instances_of
+from ich_node.ledger.instances import instances_of, older_versions_of
 from ich_node.ledger.journal import events_of, note
 from ich_node.ledger.owed import owe_all
 from ich_node.ledger.previews import PreviewLedger
@@ -99,6 +99,11 @@ class AnalyserLedger:
         """The newest version of each object that this revision of the series covers."""
         with self._database.read() as connection:
             return instances_of(connection, job)
+
+    def older_versions(self, job: Job) -> list[Instance]:
+        """What came before them under the same SOP Instance UIDs; oldest first."""
+        with self._database.read() as connection:
+            return older_versions_of(connection, job)
 
     def events(self, job_id: int) -> list[JobEvent]:
         """The job's events, oldest first."""

@@ -19,7 +19,7 @@ from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device
 from ich_node.spool import Spool
 from tests.support.analysing import DEVICE_LOST, AnalysingNode, detector_that_raises
-from tests.support.heads import head_series
+from tests.support.heads import head_series, head_slice
 from tests.support.node import open_node
 from tests.support.standing_clock import START
 
@@ -273,3 +273,19 @@ def test_the_lease_is_kept_when_the_clock_is_set_back(node):
     assert node.make_analyser("first", clock).read_next(Detector(node.active_bundle.current()))
     assert node.job.state is JobState.DONE
     assert START - timedelta(hours=3) + timedelta(seconds=60) in leases
+
+
+def test_different_images_under_one_uid_are_refused(node):
+    """Both came, both are kept; nobody knows which of them a reference would mean."""
+    datasets = head_series()
+    datasets[4].SOPInstanceUID = datasets[5].SOPInstanceUID
+    node.receive(datasets)
+    assert node.read_next()
+    assert (node.job.state, node.job.reason) == (JobState.REFUSED, "shared_uid")
+
+
+def test_a_corrected_header_is_read_in_its_newest_version(node):
+    corrected = head_slice(5, PatientPosition="HFP")
+    node.receive([*head_series(), corrected])
+    assert node.read_next()
+    assert node.job.state is JobState.DONE

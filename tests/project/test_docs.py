@@ -161,7 +161,7 @@ def test_the_checks_find_what_is_missing() -> None:
 
 
 def test_every_refusal_has_its_row_and_every_row_its_test():
-    """docs/refusals.md: in its first table one row per reason code, each naming tests that exist."""
+    """docs/refusals.md: its first table has a row per reason code, each with tests that exist."""
     table = rows(REPOSITORY / "docs" / "refusals.md", before="## ")
     assert sorted(row[0].strip("`") for row in table) == sorted(
         refusal.reason for refusal in Refusal.__subclasses__()
