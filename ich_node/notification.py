@@ -96,11 +96,10 @@ class Identifiers:
         how the message spelled a value, if not as it is.
         """
         values = {*asdict(self).values(), *self.patient_name.replace("=", "^").split("^")}
-        spellings = {
-            spelling
-            for value in values
-            for spelling in (value, spelled(value), " ".join(value.split()), value.replace(".", ""))
-        }
+        dates = {self.patient_birth_date.replace(".", ""), self.study_date.replace(".", "")}
+        spellings = dates.union(
+            *({value, spelled(value), " ".join(value.split())} for value in values)
+        )
         for spelling in sorted(spellings, key=len, reverse=True):
             if len(spelling) > 1:
                 text = text.replace(spelling, "***")

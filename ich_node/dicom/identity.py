@@ -25,11 +25,7 @@ RESEARCH_USE_ONLY = "RESEARCH USE ONLY"
 RESEARCH_USE_LABEL = f"{RESEARCH_USE_ONLY} - not a medical device"
 # In notifications, which are read without the document that says "unverified".
 RESEARCH_USE_NOTIFICATION = "For research use only. Not a medical device. Not verified by a person."
-# Wherever a result of a model is shown whose card says that it is a demonstration.
-DEMONSTRATION_MODEL = "DEMONSTRATION MODEL, NOT FOR PATIENTS"
-
-
-# Of a bundle that was made to show the node at work.
+# Wherever a result is shown of a bundle that was made to show the node at work.
 DEMONSTRATION_MODEL = "DEMONSTRATION MODEL, NOT FOR PATIENTS"
 # How a phantom names its scanner: Manufacturer is PRODUCT.
 PHANTOM_MODEL_NAME = "phantom"

@@ -17,6 +17,7 @@ from ich_node.config.destinations import (
     OutletSettings,
     WebhookDestination,
 )
+from ich_node.deliver.outlets.oru import oru_r01
 from ich_node.dicom.geometry import LEAST_SLICES
 from ich_node.ledger import DeliveryState, JobState
 from ich_node.model.bundle_file import open_bundle
@@ -26,7 +27,7 @@ from tests.support.analysing import AnalysingNode
 from tests.support.heads import head_series
 from tests.support.mllp_receiver import MllpReceiver, acknowledged, hl7, mllp_receiver
 from tests.support.node import open_node
-from tests.support.notifications import SECRETS
+from tests.support.notifications import SECRETS, in_format_1
 from tests.support.notifying import NotifyingNode
 from tests.support.peers import pacs
 from tests.support.results import give_results, result_object
@@ -151,6 +152,16 @@ def test_bytes_that_are_no_notification_wait_with_a_reason(node, ris):
     assert node.detail() == "The bytes are not a notification."
     with pytest.raises(NotANotification, match="another version of ich-node"):
         decode(b'{"format": 99}')
+
+
+def test_what_waited_during_an_update_is_sent(node, ris):
+    """A notification in the format of earlier versions, under its control id."""
+    made = node.owe("ris", positive=None)
+    (delivery,) = node.deliveries()
+    node.spool.absolute(delivery.path).write_bytes(in_format_1(made))
+    node.sender(hl7(ris.port)).send_due()
+    assert node.states() == [DeliveryState.SENT]
+    assert ris.received == [oru_r01(made, hl7(ris.port)).text.decode()]
 
 
 # --- from the analyser

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import Dataset
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import BaseTag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 from pynetdicom import AE, evt
 
@@ -74,3 +77,30 @@ def test_pixels_arrive_as_they_are_in_the_syntax_that_the_peer_takes(takes_rle, 
     )
     assert received.SOPInstanceUID == ds.SOPInstanceUID
     np.testing.assert_array_equal(received.pixel_array, ds.pixel_array)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless])
+def test_an_illegal_identity_arrives_byte_by_byte(syntax, node):
+    """The PACS matches by it; also where the object is encoded anew, or decompressed for it."""
+    ds, values = (
+        picture(),
+        {"PatientID": b"47\t11\\" + b"7" * 60, "AccessionNumber": b"A" * 23 + b" "},
+    )
+    for keyword, value in values.items():
+        tag = BaseTag(tag_for_keyword(keyword) or 0)
+        vr = dictionary_VR(tag)
+        ds[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True, True)
+    received: list[Dataset] = []
+    entity = AE("PACS")
+    entity.add_supported_context(SECONDARY_CAPTURE, syntax)
+    handlers = [
+        (evt.EVT_CONN_OPEN, close_in_the_end),
+        (evt.EVT_C_STORE, lambda event: received.append(event.dataset) or 0x0000),
+    ]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    try:
+        give_results(node.ledger, node.spool, [ds], ("pacs",), node.clock.now)
+        node.sender(*pacs_at(server.server_address[1])).send_due()
+    finally:
+        entity.shutdown()
+    assert {keyword: received[0].get_item(keyword).value for keyword in values} == values

@@ -1,5 +1,7 @@
 """Notifications of every kind, with identifiers that only some receivers may get."""
 
+import json
+
 from ich_node.answer import Answer
 from ich_node.notification import (
     Identifiers,
@@ -65,6 +67,24 @@ def notification(
         identifiers=WHO,
         **(read if positive is not None else dict.fromkeys(read)),
     )
+
+
+def in_format_1(made: Notification) -> bytes:
+    """As earlier versions of this node wrote it into the spool."""
+    document = json.loads(made.encode())
+    for name in (
+        "series_answer",
+        "study_answer",
+        "study_answer_series",
+        "missing",
+        "warnings",
+        "series_number",
+        "slice_thickness_mm",
+        "demonstration",
+    ):
+        del document[name]
+    words = {"finding": made.finding, "research_use": "For research use only.", "format": 1}
+    return json.dumps(document | words).encode()
 
 
 def without_secrets(*texts: str) -> bool:
