@@ -1,5 +1,7 @@
 """Replaces the service providers of a new association: DIMSE, upper layer (DUL) and transport."""
 
+from typing import Any
+
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
@@ -48,4 +50,5 @@ def _on_connection_closed(event: Event) -> None:
     acse_timeout_seconds.
     """
     if event.assoc.requestor.primitive is None:
-        event.assoc.dul.to_user_queue.put(None)
+        primitives: Any = event.assoc.dul.to_user_queue  # upstream types it without the None
+        primitives.put(None)
