@@ -1,7 +1,7 @@
 """The documents about a series that changed, and about one that is refused."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import Literal
 
 import pydicom
 import pytest
@@ -11,6 +11,8 @@ from ich_node.ledger import JobState
 from tests.support.analysing import AnalysingNode
 from tests.support.heads import head_series
 from tests.support.node import open_node
+
+Refused = Literal["heads", "all", "none"]
 
 
 @pytest.fixture
@@ -42,8 +44,10 @@ def texts(document: Dataset) -> list[str]:
     return [item.TextValue for item in document.ContentSequence[-1].ContentSequence]
 
 
-def write_refusals(node: AnalysingNode) -> None:
-    node.analyser = replace(node.analyser, options=replace(node.analyser.options, refused=True))
+def read_and_tell(node: AnalysingNode, refused: Refused = "heads") -> None:
+    """The newest job, by the analyser and the sender."""
+    node.read_next()
+    node.make_teller(refused).tell_refused(node.clock.now)
 
 
 def test_late_slices_give_a_report_that_names_the_one_before(node):
@@ -75,16 +79,15 @@ def test_a_predecessor_whose_file_is_missing_does_not_stop_the_report(node):
 
 
 def test_a_refused_series_gets_a_document_only_if_it_is_wanted(node):
-    """By default the refusal stays in the ledger; with [report] refused = true each destination
-    gets a document.
+    """With [report] refused = "none" the refusal stays in the ledger; else each destination gets a
+    document.
     """
     node.receive(head_series(ConvolutionKernel="H70h"))
-    node.read_next()
+    read_and_tell(node, "none")
     assert node.job.state is JobState.REFUSED
     assert node.ledger.operator.results(node.job.id) == []
-    node.ledger.operator.retry(node.job.id, now=node.clock.now)
-    write_refusals(node)
-    node.read_next()
+    node.receive(head_series(ConvolutionKernel="H70h", StudyInstanceUID="1.2"))
+    read_and_tell(node)
     (document,) = reports(node)
     assert any(text.startswith("Reason (bone_kernel):") for text in texts(document))
     assert sorted(
@@ -97,23 +100,21 @@ def test_a_refused_series_gets_a_document_only_if_it_is_wanted(node):
 
 def test_a_refusal_that_is_retried_is_reported_once(node):
     """The same document again makes no second result and no second delivery."""
-    write_refusals(node)
     node.receive(head_series(ConvolutionKernel="H70h"))
-    node.read_next()
+    read_and_tell(node)
     node.ledger.operator.retry(node.job.id, now=node.clock.now)
-    node.read_next()
+    read_and_tell(node)
     assert node.job.state is JobState.REFUSED
     assert len(node.ledger.operator.results(node.job.id)) == 1
 
 
 def test_an_answer_after_a_refusal_replaces_it(node):
     """Too few slices at first, the rest late: the answer refers to the refusal's document."""
-    write_refusals(node)
     slices = head_series(12)
     node.receive(slices[:5])
-    node.read_next()
+    read_and_tell(node)
     node.receive(slices[5:])
-    node.read_next()
+    read_and_tell(node)
     refusal, answer = reports(node)
     assert any(text.startswith("Reason (too_few_slices):") for text in texts(refusal))
     assert predecessors(answer) == [refusal.SOPInstanceUID]

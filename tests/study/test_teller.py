@@ -57,9 +57,9 @@ def test_a_refused_head_is_told_to_everybody_who_waits(calm):
     assert (message.at, message.identifiers.patient_id) == (calm.job.content_at, "P1")
     assert told_to(calm) == [EVERYBODY]
     (document,) = documents_of(calm)
-    texts = str(pydicom.dcmread(calm.spool.absolute(document)))
-    assert "Reason (bone_kernel)" in texts
-    assert message.report_uid in texts
+    report = pydicom.dcmread(calm.spool.absolute(document))
+    assert "Reason (bone_kernel)" in report.to_json()
+    assert message.report_uid == report.SOPInstanceUID
     assert tell(calm) == 0, "once"
 
 
@@ -166,7 +166,7 @@ def test_what_a_study_of_a_head_has_beside_its_answer_says_nothing(calm, beside)
     read_all(calm)
     calm.receive(beside)
     read_all(calm)
-    assert jobs_of(calm)[3].state is JobState.REFUSED
+    assert jobs_of(calm)[3].state in (JobState.REFUSED, JobState.SET_ASIDE)
     assert tell(calm) == 0
     assert len(told(calm)) == len(documents_of(calm)) == 1
 
@@ -260,7 +260,7 @@ def test_a_crash_of_the_teller_makes_the_same_results_again(calm, monkeypatch):
     lost = []
     teller = calm.make_teller()
     with monkeypatch.context() as killed:
-        killed.setattr(teller.ledger, "told", lambda *_, results, **__: lost.extend(results))
+        killed.setattr(teller.ledger, "told", lambda *_, results, **__: bool(lost.extend(results)))
         teller.tell_refused(calm.clock.now)
     calm.clock.now += HOUR
     tell(calm)
