@@ -17,6 +17,7 @@ from ich_node.ledger import JobState
 from ich_node.model.bundle_file import open_bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device
+from ich_node.series.rules import SelectionRules
 from ich_node.spool import Spool
 from tests.support.analysing import DEVICE_LOST, AnalysingNode, detector_that_raises
 from tests.support.heads import head_series, head_slice
@@ -289,3 +290,11 @@ def test_a_corrected_header_is_read_in_its_newest_version(node):
     node.receive([*head_series(), corrected])
     assert node.read_next()
     assert node.job.state is JobState.DONE
+
+
+def test_a_child_ends_as_refused_where_a_minimum_age_is_set(node):
+    node.analyser = replace(node.analyser, rules=SelectionRules(minimum_age=18))
+    node.receive(head_series(PatientAge="007Y"))
+    assert node.read_next()
+    assert (node.job.state, node.job.reason) == (JobState.REFUSED, "too_young")
+    assert "younger than 18 years" in node.job.detail

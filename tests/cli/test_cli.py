@@ -325,3 +325,14 @@ def test_phantom_writes_the_same_bytes_for_the_same_seed(phantom, tmp_path):
     wrong = ich_node("phantom", "--out", tmp_path / "x", "--bleed", "ABC")
     assert wrong.exit_code == 2
     assert "IPH, IVH, SAH, SDH, EDH" in wrong.stderr
+
+
+def test_read_and_explain_refuse_children_where_a_minimum_age_is_set(tmp_path, untrained_bundle):
+    config = tmp_path / "config.toml"
+    config.write_text("[selection]\nminimum_age = 18\n")
+    folder = save(head_series(PatientAge="007Y"), tmp_path / "child")
+    done = ich_node("read", folder, "--json", "--bundle", untrained_bundle, config=config)
+    (reading,) = json.loads(done.stdout)["readings"]
+    assert (reading["outcome"], reading["reason"]) == ("refused", "too_young")
+    assert "would be refused (too_young)" in ich_node("explain", folder, config=config).stdout
+    assert "would be read" in ich_node("explain", folder).stdout

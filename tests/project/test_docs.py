@@ -169,6 +169,18 @@ def test_every_refusal_has_its_row_and_every_row_its_test():
     assert all("`test_" in row[-1] for row in table)
 
 
+def test_every_warning_has_its_row_and_every_row_its_test():
+    """docs/warnings.md: one row per kind of SeriesWarning, each naming a test."""
+    table = rows(REPOSITORY / "docs" / "warnings.md")
+    kinds = {
+        kind
+        for path in (REPOSITORY / "ich_node").rglob("*.py")
+        for kind in re.findall(r'SeriesWarning\(\s*kind="(\w+)"', path.read_text(encoding="utf-8"))
+    }
+    assert sorted(row[0].strip("`") for row in table) == sorted(kinds)
+    assert all("`test_" in row[-1] for row in table)
+
+
 def test_every_c_store_status_has_its_test():
     """docs/c-store-status.md names tests that exist, one at least in every row."""
     table = rows(REPOSITORY / "docs" / "c-store-status.md")

@@ -386,20 +386,3 @@ def test_big_endian_is_read(tmp_path):
         dataset.save_as(path, enforce_file_format=True)
         forms.append(pydicom.dcmread(path))
     assert same(read_series(forms), read_series(head_series()))
-
-
-def test_different_images_under_one_uid_are_refused():
-    """Nobody knows which of them a reference would mean."""
-    datasets = head_series()
-    datasets[4].SOPInstanceUID = datasets[5].SOPInstanceUID
-    found = refusal(datasets)
-    assert isinstance(found, errors.SharedUid)
-    assert "2 objects with different pixels or positions share 1 SOP Instance UID" in found.detail
-
-
-def test_a_corrected_header_is_the_same_image():
-    """The newest version counts."""
-    corrected = head_slice(4, InstanceNumber=77)
-    series = read_series([*head_series(), corrected])
-    assert len(series.slices) == 12
-    assert series.slices[4].instance_number == 77
