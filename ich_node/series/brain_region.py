@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ich_node.series.morphology import closed, eroded, holes, in_pixels
+from ich_node.series.morphology import closed, dilated, eroded, holes, in_pixels
 
 BONE_HU = 150  # thin bone and the partial volume of its rim, still above any fresh clot
 COARSE_MM = 0.9  # pixels of about this size are enough to see a skull
@@ -34,6 +34,10 @@ class BrainRegion:
     def inner(self, rim_mm: float) -> NDArray[np.bool_]:
         """Without another rim: the brain without its cortex."""
         return eroded(self.mask_YX, in_pixels(rim_mm, self.coarse_mm))
+
+    def outer(self, rim_mm: float) -> NDArray[np.bool_]:
+        """What lies around it, towards the skull."""
+        return dilated(self.mask_YX, in_pixels(rim_mm, self.coarse_mm)) & ~self.mask_YX
 
 
 def brain_region(hu_YX: NDArray[Any], pixel_spacing_mm: tuple[float, float]) -> BrainRegion | None:

@@ -13,7 +13,7 @@ from ich_node.series.brain_region import BrainRegion, brain_region
 from ich_node.series.header_words import HeaderWords
 from ich_node.series.plausibility import check_brain, sample
 from ich_node.series.series import BrainMeasures, SeriesWarning, Slice
-from ich_node.series.sharpness import Sharpness, is_sharp, sharpness
+from ich_node.series.sharpness import Sharpness, judged, sharpness
 from ich_node.series.vessels import check_contrast, vessels
 
 # A spine or a face with a part of the brain is lower; real heads show 87 to 140 mm of brain.
@@ -36,10 +36,10 @@ def check_words(
         if (with_brain := _with_brain(list(stack)))
     ]
     every = [pair for stack in stacks for pair in stack]
-    warnings = _check_body_part(words.body_part, [slice_ for slice_, _ in every])
+    warnings = list(_check_body_part(words.body_part, [slice_ for slice_, _ in every]))
     if not words.kernel_named:
         for stack in stacks:
-            _check_kernel(stack)
+            warnings += _check_kernel(stack)
     brains = check_brain(_tissues(every))
     measured = vessels([_tissues(stack) for stack in stacks])
     texture = _sharpness(every)
@@ -99,12 +99,24 @@ def _sharpness(with_brain: WithBrain) -> Sharpness | None:
     )
 
 
-def _check_kernel(stack: WithBrain) -> None:
-    """Raises BoneKernel."""
+def _check_kernel(stack: WithBrain) -> tuple[SeriesWarning, ...]:
+    """Where no kernel is named. Raises BoneKernel."""
     measured = _sharpness(stack)
-    if measured is not None and is_sharp(measured):
+    judgement = judged(measured) if measured else "soft"
+    if measured is None or judgement == "soft":
+        return ()
+    seen = (
+        f"noise of {measured.noise_hu:.0f} HU, {measured.ratio:.0%} of it within 1 mm; beside the "
+        f"skull the brain is {measured.undershoot_hu:.0f} HU darker"
+    )
+    if judgement == "sharp":
         raise BoneKernel(
-            f"no kernel is named, and the texture is that of a bone kernel (noise of "
-            f"{measured.noise_hu:.0f} HU, {measured.ratio:.0%} of it within 1 mm); "
+            f"no kernel is named, and the pixels show a bone kernel ({seen}); "
             "send the soft-tissue reconstruction"
         )
+    return (
+        SeriesWarning(
+            kind="sharp_kernel",
+            detail=f"no kernel is named, and the noise is that of a sharp one ({seen})",
+        ),
+    )
