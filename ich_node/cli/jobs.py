@@ -82,6 +82,7 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
     results = ledger.results(job.id)
     deliveries = ledger.deliveries(job.id)
     events = ledger.events(job.id)
+    others = [other for other in ledger.study(job) if other.id != job.id]
     if as_json:
         _print_json(
             {
@@ -90,6 +91,7 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
                 "results": [asdict(result) for result in results],
                 "deliveries": [asdict(delivery) for delivery in deliveries],
                 "events": [asdict(event) for event in events],
+                "study": [asdict(other) for other in others],
             }
         )
         return
@@ -98,8 +100,15 @@ def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None
     typer.echo(f"series {job.series_instance_uid}")
     typer.echo(f"study  {job.study_instance_uid}")
     typer.echo(f"{len(instances)} instances")
+    if job.transfer_aborted:
+        typer.echo("an association that brought its objects broke")
     if job.reason or job.detail:
         typer.echo(": ".join(filter(None, (job.reason, job.detail))))
+    for words in _stands(job):
+        typer.echo(words)
+    for other in others:
+        typer.echo(f"same study: job {other.id}, {_outcome(other)}")
+        typer.echo(f"  series {other.series_instance_uid}")
     for result in results:
         typer.echo(f"result {result.kind} {result.sop_instance_uid}")
     for delivery in deliveries:
@@ -147,9 +156,31 @@ def _state(job: "Job", now: datetime) -> str:
     return state if job.lane is Lane.ORDINARY else f"{state}, {job.lane.name.lower()}"
 
 
+def _stands(job: "Job") -> list[str]:
+    """What was told of it, and whether that stands."""
+    from ich_node.ledger import JobState
+
+    words = []
+    if job.overdue_told_at:
+        words.append(f"told as overdue at {job.overdue_told_at:%Y-%m-%d %H:%M:%S}Z")
+    if job.told_at:
+        words.append(f"told as not analysed at {job.told_at:%Y-%m-%d %H:%M:%S}Z")
+    if job.in_favour_of is not None:
+        what = "read instead" if job.state is JobState.SET_ASIDE else "the answer that stands"
+        words.append(f"{what}: job {job.in_favour_of}")
+    return words
+
+
+def _outcome(job: "Job") -> str:
+    """State, answer and reason in one line."""
+    state = f"revision {job.revision}, {_state(job, datetime.now(UTC))}"
+    return "; ".join(filter(None, (state, _answer(job), job.reason, job.detail)))
+
+
 def _answer(job: "Job") -> str:
     """In words. The score is named: beside "absent" a bare percentage says the opposite."""
     from ich_node.answer import Answer
+    from ich_node.percent import percent_text
 
     if job.answer is None:
         return ""
@@ -157,4 +188,4 @@ def _answer(job: "Job") -> str:
     if job.series_probability is None:
         return word
     side = "above" if job.answer is Answer.PRESENT else "below"
-    return f"{word}, score {job.series_probability:.2f} is {side} the threshold"
+    return f"{word}, score {percent_text(job.series_probability)} is {side} the threshold"

@@ -16,10 +16,12 @@ import pytest
 from pydicom import Dataset
 
 from ich_node import __version__
+from ich_node.answer import Answer
 from ich_node.cli.jobs import State
 from ich_node.ledger import Instance, JobState, open_ledger
 from tests.support.command_line import ich_node
 from tests.support.heads import head_series
+from tests.support.node import opened_ledger
 from tests.support.peers import pacs
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -292,6 +294,42 @@ def test_jobs_can_be_listed_by_every_state():
 def test_jobs_that_wait_in_another_lane_are_shown_so(tmp_path, config):
     add_job(tmp_path, "1.2.3", urgent=True)
     assert " s, urgent" in ich_node("jobs", "show", 1, config=config).stdout
+
+
+def test_the_jobs_of_a_study_say_which_was_read_and_why_the_others_were_not(tmp_path, config):
+    """The answer in a word, its score beside the threshold, what is missing, what stands."""
+    for series in ("1.2.3", "1.2.4", "1.2.5"):
+        add_job(tmp_path, series)
+    with opened_ledger(f"sqlite:///{tmp_path}/ledger.sqlite") as ledger:
+        for number in (1, 2, 3):
+            ledger.operator.close(number, now=NOW)
+        held = {"owner": "test", "now": NOW, "lease": timedelta(hours=1), "max_attempts": 3}
+        aside = ledger.reading.claim(**held)
+        words = "series 3 (5 mm, H31S) of the same acquisition is read instead"
+        ledger.reading.set_aside(aside, now=NOW, in_favour_of=2, detail=words)
+        ledger.reading.finish(
+            ledger.reading.claim(**held),
+            now=NOW,
+            answer=Answer.PRESENT,
+            series_probability=0.9123,
+            bundle_sha256="b",
+            results=[],
+            destinations=[],
+            detail="a hole (from 20.0 to 60.0 mm; Instance Numbers 4, 9)",
+        )
+        refused = ledger.reading.claim(**held)
+        ledger.reading.refuse(refused, now=NOW, reason="bone_kernel", detail="kernel H70H")
+    listed = " ".join(ich_node("jobs", "list", config=config).stdout.split())
+    assert "set aside" in listed
+    assert "not analysed" in listed
+    shown = ich_node("jobs", "show", 2, config=config).stdout
+    assert "done present, score 91.2 % is above the threshold" in shown
+    assert "a hole (from 20.0 to 60.0 mm; Instance Numbers 4, 9)" in shown
+    assert f"same study: job 1, revision 1, set aside; {words}" in shown
+    assert "same study: job 3, revision 1, refused; not analysed; bone_kernel; kernel H70H" in shown
+    assert "read instead: job 2" in ich_node("jobs", "show", 1, config=config).stdout
+    others = run_json(config, "jobs", "show", 2)["study"]
+    assert [(job["id"], job["answer"]) for job in others] == [(1, None), (3, "not_analysed")]
 
 
 def test_a_model_is_activated_and_rolled_back(tmp_path, config, untrained_bundle):

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -180,8 +179,7 @@ def open_analysing_node(
     folder: Path, bundle: Path, destinations=NOTIFIED
 ) -> Iterator[AnalysingNode]:
     """Its bundle calls everything positive."""
-    with open_node(folder, AnalysingNode, bundle=bundle) as node:
-        node.analyser = replace(node.analyser, destinations=destinations)
+    with open_node(folder, AnalysingNode, bundle=bundle, destinations=destinations) as node:
         yield node
 
 
@@ -273,14 +271,17 @@ def test_reading_twice_gives_the_same_notification(two_revisions, analysing, det
 
 
 def test_a_refused_series_gives_a_notification_that_says_so(analysing, detector):
-    """To the destinations that get everything; with the reason, and never as "not found"."""
+    """Also to who wants positive results only, and waits for one; with the reason, and never as
+    "not found".
+    """
     datasets = identified_head()
     for dataset in datasets:
         dataset.ConvolutionKernel = "H60s"
     analysing.receive(datasets)
     analysing.analyser.read_next(detector)
+    analysing.make_teller().tell_refused(analysing.clock.now)
     assert analysing.job.state is JobState.REFUSED
-    assert owed(analysing) == {"ris": {KIND}}
+    assert owed(analysing) == {"pacs": {"sr"}, "ris": {KIND}, "worklist": {KIND}}
     (refusal,) = notifications(analysing)
     assert refusal.answer is Answer.NOT_ANALYSED
     assert refusal.refused is not None

@@ -18,6 +18,7 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
+from ich_node.answer import Answer
 from ich_node.demo.play import marks_of
 from ich_node.phantom import make_study
 from tests.support.command_line import ich_node
@@ -238,7 +239,8 @@ def test_dcmtk_sends_real_ct_and_orthanc_lists_the_results_in_its_study(tmp_path
         for job in jobs:
             series = get(f"{peer.url}/dicom-web/studies/{job.study_instance_uid}/series")
             modalities = sorted(item["00080060"]["Value"][0] for item in series)
-            assert modalities == (["KO", "OT", "PR", "SR"] if job.positive else ["SR"])
+            bleeds = job.answer is Answer.PRESENT
+            assert modalities == (["KO", "OT", "PR", "SR"] if bleeds else ["SR"])
         files = [
             str(node.spool.absolute(result.path))
             for job in jobs
