@@ -14,7 +14,9 @@
     │   ├── TransferSyntaxRefused                       ├── Undecodable
     │   ├── TooLarge           ├── MixedSeries          ├── Localizer
     │   ├── StrayPosition      ├── CopyOfAnother        ├── DemonstrationModel
-    │   ├── MixedPatients      └── TooYoung
+    │   ├── MixedPatients      ├── TooYoung             ├── Overdue
+    │   ├── Crashed            ├── NotReportable        ├── NotLoadable
+    │   └── DeviceFailed
     ├── DeviceLost             this process cannot use the GPU any more and ends
     └── Unavailable            try again later
         ├── SpoolFull
@@ -191,6 +193,36 @@ class DemonstrationModel(Refusal):
     """A demonstration model does not read the heads of patients."""
 
     reason = "demonstration_model"
+
+
+class Overdue(Refusal):
+    """The series has arrived and was not read in time; its answer follows when it has been read."""
+
+    reason = "overdue"
+
+
+class Crashed(Refusal):
+    """The analysis of the series crashed; the log of the node has more."""
+
+    reason = "crashed"
+
+
+class NotReportable(Refusal):
+    """The series was read, and its results cannot be written as DICOM objects."""
+
+    reason = "not_reportable"
+
+
+class NotLoadable(Refusal):
+    """Objects of the series could not be loaded."""
+
+    reason = "unavailable"
+
+
+class DeviceFailed(Refusal):
+    """The processor that runs the model failed on the series."""
+
+    reason = "device"
 
 
 class DeviceLost(IchNodeError):

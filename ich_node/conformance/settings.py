@@ -10,6 +10,7 @@ from ich_node.config.settings import (
     SeriesSettings,
     Source,
     SpoolSettings,
+    StudySettings,
     TlsSettings,
 )
 from ich_node.conformance.markdown import table
@@ -18,6 +19,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[scp]": ScpSettings,
     "[tls]": TlsSettings,
     "[series]": SeriesSettings,
+    "[study]": StudySettings,
     "[spool]": SpoolSettings,
     "[report]": ReportSettings,
     "[[sources]]": Source,

@@ -2,12 +2,12 @@
 in a sentence that says nothing of this machine.
 """
 
-from collections.abc import Iterator
-
 from ich_node.errors import (
     BoneKernel,
     ContrastEnhanced,
+    Crashed,
     DerivedResult,
+    Localizer,
     NotAxial,
     NotCT,
     NotHead,
@@ -16,43 +16,6 @@ from ich_node.errors import (
 )
 from ich_node.ledger import Job, JobState
 
-
-class Overdue(Refusal):
-    """The series has arrived and was not read in time; its answer follows when it has been read."""
-
-    reason = "overdue"
-
-
-class Failed(Refusal):
-    """The series could not be analysed: the node failed on it. The log of the node has more."""
-
-    reason = "failed"
-
-
-class Crashed(Failed):
-    """The analysis of the series crashed. The log of the node has more."""
-
-    reason = "crashed"
-
-
-class NotReportable(Failed):
-    """The series was read, and its results cannot be written as DICOM objects."""
-
-    reason = "not_reportable"
-
-
-class ObjectsUnavailable(Failed):
-    """Objects of the series could not be loaded."""
-
-    reason = "unavailable"
-
-
-class DeviceFailed(Failed):
-    """The processor that runs the model failed on the series."""
-
-    reason = "device"
-
-
 # Series that a study of a head is expected to have beside the one that is read.
 EXPECTED_BESIDE_AN_ANSWER = frozenset(
     refusal.reason
@@ -60,6 +23,7 @@ EXPECTED_BESIDE_AN_ANSWER = frozenset(
         BoneKernel,
         ContrastEnhanced,
         DerivedResult,
+        Localizer,
         NotAxial,
         NotCT,
         NotHead,
@@ -70,11 +34,6 @@ EXPECTED_BESIDE_AN_ANSWER = frozenset(
 
 def refusal_of(job: Job) -> Refusal:
     """Of a job that ended without an answer."""
-    known = next((kind for kind in _kinds(Refusal) if kind.reason == job.reason), Failed)
+    kinds = {kind.reason: kind for kind in Refusal.__subclasses__()}
+    known = kinds.get(job.reason or "", Crashed)
     return known(job.detail or "") if job.state is JobState.REFUSED else known()
-
-
-def _kinds(kind: type[Refusal]) -> Iterator[type[Refusal]]:
-    for inner in kind.__subclasses__():
-        yield inner
-        yield from _kinds(inner)

@@ -17,7 +17,7 @@ from ich_node.answer import Answer
 from ich_node.config.destinations import Destination
 from ich_node.config.settings import StudySettings
 from ich_node.dicom.unreadable import PARSING_ERRORS
-from ich_node.errors import Refusal, ReportError
+from ich_node.errors import Overdue, Refusal, ReportError
 from ich_node.ledger import Job, Result, TellerLedger
 from ich_node.notification import KIND
 from ich_node.report import (
@@ -34,7 +34,7 @@ from ich_node.spool import Spool
 from ich_node.study.choice import most_severe, standing
 from ich_node.study.facts import SeriesFacts, same_acquisition
 from ich_node.study.headers import JobHeaders
-from ich_node.study.no_answer import EXPECTED_BESIDE_AN_ANSWER, Overdue, refusal_of
+from ich_node.study.no_answer import EXPECTED_BESIDE_AN_ANSWER, refusal_of
 from ich_node.study.results import predecessor_of, store_notification, store_object
 
 MOST_STUDIES, MOST_LATE_JOBS = 20, 1000
