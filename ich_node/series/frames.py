@@ -68,7 +68,7 @@ def is_multi_frame(dataset: Dataset) -> bool:
 def frames_of(dataset: Dataset) -> list[Dataset]:
     """The frames of a multi-frame object as objects of their own; any other object as it is.
 
-    No pixels are copied. Raises TooLarge or Undecodable.
+    No pixels are copied, and none are needed. Raises TooLarge or Undecodable.
     """
     if isinstance(dataset, Frame) or not is_multi_frame(dataset):
         return [dataset]
@@ -95,8 +95,6 @@ def _frames(dataset: Dataset) -> Iterator[Frame]:
         raise Undecodable(
             f"{name}: {count} frames stated, functional groups of {len(per_frame)} described"
         )
-    if "PixelData" not in dataset:
-        raise Undecodable(f"{name}: the object has no pixel data")
     shared = _items(dataset, SHARED)[:1]
     pixels = FramePixels(dataset, count)
     offset = integer_of(dataset, "ConcatenationFrameOffsetNumber", 0)

@@ -1,15 +1,19 @@
 """The headers of a job's objects, from the spool."""
 
-import io
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pydicom
 import structlog
 from pydicom import Dataset
 
+from ich_node.dicom.geometry import orientation_key
 from ich_node.dicom.unreadable import PARSING_ERRORS
+from ich_node.errors import Refusal
 from ich_node.ledger import Instance, Job
+from ich_node.series.frames import MULTI_FRAME_CLASSES, frames_of
+from ich_node.series.placed import Placed, placed
 from ich_node.spool import Spool
 from ich_node.study.facts import KEYWORDS, SeriesFacts, facts_of
 
@@ -26,10 +30,30 @@ class JobHeaders:
     def facts(self, job: Job) -> SeriesFacts | None:
         """From the headers of the lowest and the highest slice; None if they cannot be read."""
         instances = self.instances(job)
+        multi_frame = [each for each in instances if each.sop_class_uid in MULTI_FRAME_CLASSES]
+        if multi_frame:
+            return self._facts_of_frames(multi_frame)
         placed = [each for each in instances if each.position_mm is not None]
         placed.sort(key=lambda each: each.position_mm or 0.0)
         headers = self._read(placed[:1] + placed[-1:], only=KEYWORDS)
         return facts_of(headers, [(each.orientation, each.position_mm) for each in instances])
+
+    def _facts_of_frames(self, instances: Sequence[Instance]) -> SeriesFacts | None:
+        """The same of multi-frame objects, whose positions the ledger does not have."""
+        found: list[Placed] = []
+        for header in self._read(instances):
+            try:
+                frames = frames_of(header)
+            except Refusal:
+                continue
+            for frame in frames:
+                with suppress(Refusal):  # a localizer, or a frame without a place
+                    found.append(placed(frame))
+        found.sort(key=lambda each: each.position_mm)
+        return facts_of(
+            [each.dataset for each in found[:1] + found[-1:]],
+            [(orientation_key(each.image_orientation), each.position_mm) for each in found],
+        )
 
     def all(self, job: Job) -> tuple[list[Instance], list[Dataset]]:
         """The objects whose headers can be read, and these, without pixels."""
@@ -45,9 +69,10 @@ class JobHeaders:
         headers: list[Dataset] = []
         for instance in instances:
             try:
-                data = io.BytesIO(self.spool.read(instance.path))
                 header = pydicom.dcmread(
-                    data, stop_before_pixels=True, specific_tags=list(only) or None
+                    self.spool.absolute(instance.path),
+                    stop_before_pixels=True,
+                    specific_tags=list(only) or None,
                 )
             except PARSING_ERRORS as error:  # an OSError among them: the file is gone
                 log.info(
