@@ -27,7 +27,9 @@ def read_object(file: BinaryIO, *, sop_instance_uid: str = "") -> Dataset:
     Raises InvalidDicomError if it is no DICOM file and not known.
     """
     try:
-        return pydicom.dcmread(file)
+        dataset = pydicom.dcmread(file)
+        dataset.buffer = None  # else it keeps all bytes of the file beside its values
+        return dataset
     except InvalidDicomError:
         if not sop_instance_uid:
             raise

@@ -1,6 +1,8 @@
 """Multi-frame CT is read like the classic series that it was made from."""
 
+import weakref
 from collections.abc import Callable
+from io import BytesIO
 
 import numpy as np
 import pydicom
@@ -24,6 +26,7 @@ from ich_node.errors import (
 from ich_node.series.contrast_words import NO_WORDS, contrast_words
 from ich_node.series.frames import Frame, frames_of
 from ich_node.series.hounsfield import Pixels, decode_all
+from ich_node.series.object_file import read_object
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
 from tests.support.enhanced import (
@@ -308,3 +311,14 @@ def test_perfusion_map_from_the_world_is_refused_as_one() -> None:
     path = real("odd", "eCT_Supplemental.dcm")
     with pytest.raises(DerivedResult, match="PERFUSION"):
         read_series([pydicom.dcmread(path)], single_slice=True)
+
+
+def test_the_bytes_of_the_file_are_not_kept_beside_the_pixels() -> None:
+    buffer = BytesIO()
+    to_enhanced(head_series()).save_as(buffer, enforce_file_format=True)
+    buffer.seek(0)
+    kept = weakref.ref(buffer)
+    dataset = read_object(buffer)
+    del buffer
+    assert kept() is None
+    assert len(read_series([dataset]).slices) == 12
