@@ -18,6 +18,7 @@ from tests.support.heads import head_series
 from tests.support.mllp_receiver import mllp_receiver
 from tests.support.peers import need, orthanc, pacs, wait_until
 from tests.support.running import running_node, send
+from tests.support.untrained_bundle import write_untrained_bundle
 from tests.support.web_receiver import web_receiver
 
 OUTLETS = """
@@ -163,3 +164,36 @@ def test_an_illegal_identity_arrives_as_it_is(tmp_path: Path, untrained_bundle: 
     assert (who["patient_id"], who["patient_birth_date"]) == (patient_id, "1943.06.07")
     log = (tmp_path / "node" / "log").read_text()
     assert not [word for word in ("4711", "777777", "2025-CT", "1943") if word in log]
+
+
+@pytest.mark.timeout(900)
+def test_a_head_with_a_hole_is_undetermined_for_every_receiver(tmp_path: Path) -> None:
+    """Without blood in what was read: the messages say what is missing and where."""
+    secret, bundle = tmp_path / "secret", tmp_path / "negative.safetensors"
+    secret.write_text(base64.b64encode(bytes(32)).decode())
+    write_untrained_bundle(bundle, threshold=0.9999)
+    head = head_series(14)
+    with (
+        pacs() as peer,
+        mllp_receiver() as ris,
+        web_receiver() as worklist,
+        running_node(
+            tmp_path / "node",
+            peer.port,
+            bundle=bundle,
+            more=IDENTIFIED.format(mllp=ris.port, hook=worklist.url, secret=secret),
+        ) as node,
+    ):
+        send(head[:5] + head[9:], node.port)
+        wait_until(lambda: ris.received and worklist.requests, seconds=240, what="the messages")
+    answer, *others = [
+        segment.split("|") for segment in ris.received[0].split("\r") if segment[:3] == "OBX"
+    ]
+    assert answer[5].startswith("UNDETERMINED^")
+    missing = [fields[5] for fields in others if fields[3].startswith("MISSING^")]
+    assert any("Instance Numbers 5, 10" in text for text in missing), missing
+    (event,) = (request.json for request in worklist.requests)
+    assert event["type"] == "hemorrhage.undetermined"
+    hole = next(part for part in event["data"]["missing"] if part["part"] == "hole")
+    assert hole["to_mm"] - hole["from_mm"] == pytest.approx(50)
+    assert hole["instance_numbers"] == [5, 10]
