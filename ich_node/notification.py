@@ -54,8 +54,8 @@ class UnreadPart:
     def sentence(self) -> str:
         """What is missing and where: mm along the slice normal, and Instance Numbers."""
         where = []
-        if self.from_mm is not None and self.to_mm is not None:
-            where.append(f"from {self.from_mm:.1f} to {self.to_mm:.1f} mm")
+        if place := self._place():
+            where.append(place)
         if self.slices is not None:
             where.append(f"slices missing: {self.slices}")
         if self.instance_numbers:
@@ -64,6 +64,16 @@ class UnreadPart:
             where.append(f"Instance Numbers {numbers}{f' and {more} more' if more > 0 else ''}")
         detail = self.detail.rstrip(". ")
         return f"{detail} ({'; '.join(where)})." if where else f"{detail}."
+
+    def _place(self) -> str:
+        """Feet to head, as positions along the slice normal have it."""
+        if self.from_mm is None:
+            return "" if self.to_mm is None else f"below {self.to_mm:.1f} mm"
+        if self.to_mm is None:
+            return f"above {self.from_mm:.1f} mm"
+        if self.from_mm == self.to_mm:
+            return f"at {self.from_mm:.1f} mm"
+        return f"from {self.from_mm:.1f} to {self.to_mm:.1f} mm"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from ich_node.answer import Answer
 from ich_node.detection.reading import Reading
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BoneKernel
-from ich_node.notification import Identifiers, Notification, decode
+from ich_node.notification import Identifiers, Notification, UnreadPart, decode
 from ich_node.report import NotificationContext, notification_of, notification_of_refusal
 from ich_node.series.series import Missing, SeriesWarning
 from tests.support.heads import head_series
@@ -91,6 +91,24 @@ def test_a_hole_makes_it_undetermined_and_says_where():
     positive = notified(reading(0.9, missing=(hole,)))
     assert positive.answer is Answer.PRESENT
     assert positive.sentence().endswith(f"Part of the head was not read: {HOLE.detail}.")
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ({"from_mm": 1.0, "to_mm": 9.26}, " (from 1.0 to 9.3 mm)."),
+        ({"from_mm": 120.0}, " (above 120.0 mm)."),
+        ({"to_mm": -3.0, "instance_numbers": (1,)}, " (below -3.0 mm; Instance Numbers 1)."),
+        ({"from_mm": 5.0, "to_mm": 5.0, "slices": 1}, " (at 5.0 mm; slices missing: 1)."),
+        ({"instance_numbers": tuple(range(22))}, ", 18, 19 and 2 more)."),
+        ({}, "the vertex."),
+    ],
+)
+def test_a_missing_part_has_its_place(place, words):
+    """As far as it is known."""
+    part = UnreadPart(part="vertex", detail="the vertex.", **place)
+    assert part.sentence().startswith("the vertex")
+    assert part.sentence().endswith(words)
 
 
 def test_facts_of_the_series():
