@@ -13,10 +13,10 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
+from ich_node.percent import percent as percent_of
 from ich_node.report import codes
 from ich_node.report.context import Context, ReadSlice
 from ich_node.report.measurement_groups import (
-    certainty_percent,
     column_row,
     series_tracking,
 )
@@ -121,7 +121,7 @@ def _common(context: Context, tracking: tuple[str, UID]) -> dict[str, Any]:
 
 
 def _certainty(probability: float, inferred_from: ReadSlice | None = None) -> templates.Measurement:
-    percent = certainty_percent(probability)
+    percent = percent_of(probability)
     if inferred_from is None:
         return _measurement(codes.CERTAINTY_OF_FINDING, percent, codes.PERCENT)
     right, bottom = inferred_from.header.Columns, inferred_from.header.Rows

@@ -13,6 +13,8 @@ IMPLEMENTATION_CLASS_UID = "2.25.90632643035486148973607933431381615073"
 # Without a number: an object received before and after an update must give the same file.
 IMPLEMENTATION_VERSION_NAME = "ICHNODE"
 
+MOST_CHARACTERS = 64  # of VR LO
+
 # The Verification SOP class (PS3.4 A.4); pydicom has a constant for storage classes alone.
 VERIFICATION = "1.2.840.10008.1.1"
 
@@ -36,6 +38,28 @@ def version_name_of_file(version: str) -> str:
     return f"{IMPLEMENTATION_VERSION_NAME}_{version}"[:16]
 
 
-def series_description(what: str) -> str:
-    """Series Description of a series of results; every one says what it is for."""
-    return f"ICH AI {what} (research use only)"
+def series_description(
+    what: str, *, number: str = "", description: str = "", revision: int = 1, replaced: str = ""
+) -> str:
+    """Series Description of a series of results: what it is, which series it is about, and that it
+    is for research. At most 64 characters (VR LO); the longest form that fits.
+
+    number, description: of the source; replaced: the time of the result that this one replaces.
+    """
+    later = f" rev {revision}" if revision > 1 else ""
+    replaces, repl = (f", {word} {replaced}" if replaced else "" for word in ("replaces", "repl."))
+    series, ser, short = (
+        (f", series {number}", f", ser. {number}", f", s{number}") if number else ("", "", "")
+    )
+    described = f"{series or ','} {description}" if description else series
+    forms = (
+        described + later + replaces,
+        series + later + replaces,
+        ser + later + repl,
+        short + (f" r{revision}" if later else "") + repl,
+        later + repl,
+        later,
+        "",
+    )
+    texts = [f"ICH AI {what}{form} (research use only)" for form in forms]
+    return next(text for text in texts if len(text) <= MOST_CHARACTERS)

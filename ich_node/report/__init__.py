@@ -2,7 +2,7 @@
 configuration.
 """
 
-from ich_node.report.context import Predecessor, ReportOptions, SourceSeries, lesions_of
+from ich_node.report.context import ReportOptions, SourceSeries, lesions_of
 from ich_node.report.notification_content import (
     NotificationContext,
     notification_of,
@@ -10,6 +10,7 @@ from ich_node.report.notification_content import (
     unread_part,
 )
 from ich_node.report.overlay import render_overlay
+from ich_node.report.predecessor import Predecessor
 from ich_node.report.refusal_report import RefusedSeries, write_refusal
 from ich_node.report.result import ResultObject
 from ich_node.report.result_header import Algorithm

@@ -65,6 +65,7 @@ INTRACRANIAL = Code(
     "1101003", "SCT", "Intracranial"
 )  # CID 4; "Brain" would exclude blood outside of it
 CERTAINTY_OF_FINDING = Code("111012", "DCM", "Certainty of Finding")  # CID 6048
+NUMBER_OF_FRAMES = Code("121140", "DCM", "Number of Frames")
 HEIGHT = Code("121207", "DCM", "Height")  # CID 7470, "vertical measurement value"
 SOURCE_OF_MEASUREMENT = Code("121112", "DCM", "Source of Measurement")
 IMAGE_REGION = Code("111030", "DCM", "Image Region")
@@ -89,4 +90,5 @@ PERCENT = Code("%", "UCUM", "Percent")
 MILLIMETRE = Code("mm", "UCUM", "mm")
 PIXELS = Code("{pixels}", "UCUM", "Pixels")
 COSINE = Code("{-1:1}", "UCUM", "{-1:1}")
+FRAMES = Code("{frames}", "UCUM", "frames")
 NO_UNITS = Code("1", "UCUM", "no units")

@@ -15,7 +15,9 @@ from ich_node.detection.lesions import Lesion, Mark, find_lesions
 from ich_node.detection.reading import Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.dicom.image_id import ImageId
 from ich_node.report.evidence import to_evidence
+from ich_node.report.predecessor import Predecessor
 from ich_node.report.result_header import Algorithm, ResultHeader, in_the_zone_of
+from ich_node.report.source_words import source_words
 from ich_node.report.uids import UidMaker, uid_from
 from ich_node.series.series import Series, Slice
 
@@ -44,18 +46,13 @@ class ReportOptions:
     compression: Literal["rle", "none"] = "rle"
     ae_title: str = "ICHNODE"
 
+    def wants_refusal(self, *, about_a_head: bool) -> bool:
+        """Whether a series that was not analysed gets an SR."""
+        return self.refused == "all" or (self.refused == "heads" and about_a_head)
+
     def facts(self) -> tuple[str, ...]:
         """What makes other objects of the same reading: part of their UIDs."""
         return tuple(f"{option.name}={getattr(self, option.name)}" for option in fields(self))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Predecessor:
-    """The SR of an earlier revision of the same series, which the new one replaces."""
-
-    series_instance_uid: str
-    sop_class_uid: str
-    sop_instance_uid: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,8 +229,9 @@ def to_context(
     options: ReportOptions,
     at: datetime,
 ) -> Context:
-    """Raises ReportError if the source has UIDs that DICOM cannot refer to."""
+    """Raises ReportError if the source lacks a UID that the results refer to."""
     headers = to_evidence(source.series, source.datasets)
+    at = in_the_zone_of(headers[0], at)
     by_image = {slice_reading.image: slice_reading for slice_reading in reading.slices}
     slices = tuple(
         ReadSlice(number=number, slice=slice_, header=header, reading=by_image[slice_.image])
@@ -257,7 +255,10 @@ def to_context(
                 facts=_facts(source, reading=reading, algorithm=algorithm, options=options, at=at)
             ),
             source_header=headers[0],
-            at=in_the_zone_of(headers[0], at),
+            source=source_words(
+                headers[0], revision=source.revision, predecessor=source.predecessor, at=at
+            ),
+            at=at,
         ),
         options=options,
         predecessor=source.predecessor,
@@ -281,7 +282,11 @@ def _facts(
         source.predecessor.sop_instance_uid if source.predecessor else "",
         algorithm.bundle_sha256,
         algorithm.version,
+        algorithm.details,
+        str(algorithm.demonstration),
         reading.engine,  # engines may differ in the last digit
+        *(part.detail for part in reading.missing),
+        *(warning.detail for warning in reading.warnings),
         *options.facts(),
         at.isoformat(),
     )

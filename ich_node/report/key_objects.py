@@ -2,7 +2,7 @@
 
 from pydicom.uid import KeyObjectSelectionDocumentStorage
 
-from ich_node.dicom.identity import RESEARCH_USE, series_description
+from ich_node.dicom.identity import RESEARCH_USE
 from ich_node.report import codes
 from ich_node.report.context import Context
 from ich_node.report.document import to_document
@@ -11,7 +11,6 @@ from ich_node.report.result import ResultObject
 from ich_node.report.tree import container, image, text
 
 SERIES_NUMBER = 9006
-SERIES_DESCRIPTION = series_description("key slices")
 
 
 def write_key_objects(context: Context) -> ResultObject:
@@ -38,6 +37,6 @@ def write_key_objects(context: Context) -> ResultObject:
         modality="KO",
         kind="key objects",
         series_number=SERIES_NUMBER,
-        series_description=SERIES_DESCRIPTION,
+        series_description=context.result_header.source.of_results("key slices"),
     )
     return ResultObject(kind="key_objects", dataset=document)

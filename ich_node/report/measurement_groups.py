@@ -2,17 +2,23 @@
 
 ::
 
-    the series          Present | Absent | Undetermined, certainty,             TID 1501
-                        inferred from the whole image of its likeliest slice
-    each positive slice Present, certainty, inferred from its whole image       TID 1501
-    each lesion         a group for each of its marks, the peak first: POINT    TID 1410
-                        on its slice, certainty; the peak also has the height
+    the series          Present, certainty | Absent or Undetermined, number of slices   TID 1501
+    each positive slice Present, certainty, inferred from its image                     TID 1501
+    each lesion         Present, certainty inferred from the POINT of its peak, height  TID 1501
+    each of its marks   POINT on its slice; certainty, unless it is the peak            TID 1410
 
-The groups of one lesion share its tracking UID. OHIF shows groups with one tracking UID as one
-measurement, and draws the first of them, which is the peak.
+Each group has a comment in words.
 
-OHIF opens no document in which a measurement group has no coordinates. For that reason the
-certainty of a slice or of the series refers to a polyline around the whole image.
+OHIF 3.13 decides the form of the groups:
+
+- It opens no document in which a group has no number with coordinates. So the number of a series
+  or slice is inferred from a line in the margin of an image, also where there is no blood.
+- It writes beside the right end of the coordinates, and does not wrap. So the line is at the left,
+  that of a slice below that of the series.
+- It shows comments of TID 1501, and none of TID 1410, where it writes the code of the Finding Site
+  instead. So each lesion has a group of TID 1501, and the Finding Site of a mark is a modifier of
+  its Finding. The mark of the peak has no number: its text would cover that of the lesion.
+- It takes groups with one tracking UID for one, and draws the first. So each mark has its own.
 """
 
 from collections.abc import Sequence
@@ -21,28 +27,38 @@ from pydicom import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import UID
 
+from ich_node.answer import Answer
 from ich_node.detection.lesions import Lesion, Mark
+from ich_node.detection.reading import Reading
+from ich_node.dicom.identity import DEMONSTRATION_MODEL
+from ich_node.percent import percent, percent_text, rounded_beside
 from ich_node.report import codes
 from ich_node.report.context import Context, ReadSlice
 from ich_node.report.observer import algorithm_identification
 from ich_node.report.result_header import Algorithm
+from ich_node.report.slice_name import slice_name
 from ich_node.report.tree import (
     coded,
     container,
     image,
+    margin_line,
     number,
     point,
     text,
     uid_reference,
-    whole_image,
 )
 from ich_node.report.uids import uid_from
 
-LEAST_PERCENT = 0.1  # of certainty; the most is 100 minus this
+PRESENCE = {
+    Answer.PRESENT: codes.PRESENT,
+    Answer.ABSENT: codes.ABSENT,
+    Answer.UNDETERMINED: codes.UNDETERMINED,
+    Answer.NOT_ANALYSED: codes.UNDETERMINED,
+}
 
 
 def measurement_groups(context: Context) -> list[Dataset]:
-    """Of the series, of each positive slice, and of each mark of each lesion, in this order."""
+    """Of the series, of each positive slice, and of each lesion with its marks, in this order."""
     common = common_items(context.result_header.algorithm)
     return [
         _series_group(context, common),
@@ -51,13 +67,17 @@ def measurement_groups(context: Context) -> list[Dataset]:
     ]
 
 
-def common_items(algorithm: Algorithm) -> list[Dataset]:
+def common_items(algorithm: Algorithm, *, of_a_mark: bool = False) -> list[Dataset]:
     """What every group says: finding, finding site and algorithm. All groups hold the same items,
     since their construction would take a third of the time that a group takes.
     """
+    finding = coded(codes.FINDING, codes.INTRACRANIAL_HEMORRHAGE, "CONTAINS")
+    site = coded(codes.FINDING_SITE, codes.INTRACRANIAL, "HAS CONCEPT MOD")
+    if of_a_mark:
+        finding.ContentSequence = [site]
     return [
-        coded(codes.FINDING, codes.INTRACRANIAL_HEMORRHAGE, "CONTAINS"),
-        coded(codes.FINDING_SITE, codes.INTRACRANIAL, "HAS CONCEPT MOD"),
+        finding,
+        *([] if of_a_mark else [site]),
         *algorithm_identification(algorithm),
     ]
 
@@ -97,23 +117,37 @@ def column_row(mark: Mark) -> tuple[float, float]:
     return round(mark.finding.column + 0.5, 2), round(mark.finding.row + 0.5, 2)
 
 
-def certainty_percent(probability: float) -> float:
-    """With one decimal; 0 and 100 are for probabilities of exactly 0 and 1."""
-    rounded = round(100 * float(probability), 1)
-    return min(max(rounded, LEAST_PERCENT), 100 - LEAST_PERCENT) if 0 < probability < 1 else rounded
+def scores(reading: Reading) -> str:
+    """In words, because the score of a head without blood is not the certainty of its answer."""
+    score = percent_text(rounded_beside(reading.series_probability, reading.threshold))
+    return f"highest slice score {score}, threshold {percent_text(reading.threshold)}"
+
+
+def comment(words: str) -> Dataset:
+    """What viewers write beside the coordinates of a group."""
+    return text(codes.COMMENT, words, "CONTAINS")
 
 
 def _series_group(context: Context, common: Sequence[Dataset]) -> Dataset:
-    positive = context.reading.positive
+    reading = context.reading
     sources = context.positive_slices or context.slices
+    likeliest = _likeliest(context)
+    if reading.positive:
+        count = len(context.positive_slices)
+        words = f"Hemorrhage present: {count} of {len(context.slices)} slices; {scores(reading)}"
+        score = _certainty(reading.series_probability, _inferred_from(likeliest))
+    else:
+        undetermined = reading.answer is Answer.UNDETERMINED
+        why = f"undetermined: {reading.missing[0].detail}" if undetermined else "absent"
+        words = f"Hemorrhage {why}; {scores(reading)}"
+        score = number_of_frames(len(context.slices), likeliest.header)
     return measurement_group(
-        # Viewers that draw the frame of the whole image write this text beside it.
-        *([] if positive else [text(codes.COMMENT, "Hemorrhage absent", "CONTAINS")]),
-        _certainty(context.reading.series_probability, _inferred_from(_likeliest(context))),
-        presence(codes.PRESENT if positive else codes.ABSENT),
+        comment(words + _demonstration(context)),
+        score,
+        presence(PRESENCE[reading.answer]),
         *(image(codes.SOURCE_OF_MEASUREMENT, read.header, "CONTAINS") for read in sources),
         template="1501",
-        tracking=series_tracking(context.reading.series_instance_uid),
+        tracking=series_tracking(reading.series_instance_uid),
         common=common,
     )
 
@@ -121,30 +155,82 @@ def _series_group(context: Context, common: Sequence[Dataset]) -> Dataset:
 def _slice_groups(context: Context, common: Sequence[Dataset]) -> list[Dataset]:
     return [
         measurement_group(
-            _certainty(read.reading.probability, _inferred_from(read)),
+            comment(
+                f"Hemorrhage present, {_name(read)}{_lesions_on(context, read)}"
+                f"{_demonstration(context)}"
+            ),
+            _certainty(read.reading.probability, _inferred_from(read, line=1)),
             presence(codes.PRESENT),
             image(codes.SOURCE_OF_MEASUREMENT, read.header, "CONTAINS"),
             template="1501",
-            tracking=(f"slice {read.number}", uid_from("slice", str(read.slice.image))),
+            tracking=(_name(read), uid_from("slice", str(read.slice.image))),
             common=common,
         )
         for read in context.positive_slices
     ]
 
 
+def _demonstration(context: Context) -> str:
+    return f" ({DEMONSTRATION_MODEL})" if context.result_header.algorithm.demonstration else ""
+
+
+def _name(read: ReadSlice) -> str:
+    return slice_name(read.slice, read.number)
+
+
+def _lesions_on(context: Context, read: ReadSlice) -> str:
+    numbers = list(dict.fromkeys(str(lesion.number) for lesion, _ in context.marks_on(read)))
+    if not numbers:
+        return ""
+    return f": {'lesion' if len(numbers) == 1 else 'lesions'} {', '.join(numbers)}"
+
+
 def _lesion_groups(context: Context, common: Sequence[Dataset]) -> list[Dataset]:
+    of_marks = common_items(context.result_header.algorithm, of_a_mark=True)
     return [
-        measurement_group(
-            _certainty(mark.finding.probability),
-            *([_height(lesion)] if mark is lesion.peak and lesion.extent_mm > 0 else []),
-            _point(context, mark),
-            template="1410",
-            tracking=(f"lesion {lesion.number}", context.tracking_uid(lesion)),
-            common=common,
-        )
+        group
         for lesion in context.lesions
-        for mark in lesion.marks
+        for group in (
+            _lesion_group(context, lesion, common),
+            *(_mark_group(context, lesion, index, of_marks) for index in range(len(lesion.marks))),
+        )
     ]
+
+
+def _lesion_group(context: Context, lesion: Lesion, common: Sequence[Dataset]) -> Dataset:
+    peak = point(
+        codes.SOURCE,
+        column_row(lesion.peak),
+        source=context.slice_of(lesion.peak).header,
+        relationship="INFERRED FROM",
+    )
+    reads = {read.number: read for read in map(context.slice_of, lesion.marks)}
+    return measurement_group(
+        comment(f"Hemorrhage present, lesion {lesion.number}"),
+        _certainty(lesion.certainty, peak),
+        *([_height(lesion)] if lesion.extent_mm > 0 else []),
+        presence(codes.PRESENT),
+        *(image(codes.SOURCE_OF_MEASUREMENT, read.header, "CONTAINS") for read in reads.values()),
+        template="1501",
+        tracking=(f"lesion {lesion.number}", context.tracking_uid(lesion)),
+        common=common,
+    )
+
+
+def _mark_group(context: Context, lesion: Lesion, index: int, common: Sequence[Dataset]) -> Dataset:
+    mark = lesion.marks[index]
+    read = context.slice_of(mark)
+    name = f"lesion {lesion.number}, {_name(read)}"
+    lesion_uid = context.tracking_uid(lesion)
+    return measurement_group(
+        comment(f"Hemorrhage present, {name}"),
+        *([] if mark is lesion.peak else [_certainty(mark.finding.probability)]),
+        presence(codes.PRESENT),
+        point(codes.IMAGE_REGION, column_row(mark), source=read.header, relationship="CONTAINS"),
+        template="1410",
+        tracking=(name, uid_from("mark", str(lesion_uid), str(read.slice.image), str(index))),
+        common=common,
+    )
 
 
 def _likeliest(context: Context) -> ReadSlice:
@@ -158,26 +244,30 @@ def _likeliest(context: Context) -> ReadSlice:
     )
 
 
-def _inferred_from(read: ReadSlice) -> Dataset:
-    """The whole image, from which the probability of a slice was computed."""
-    return whole_image(codes.SOURCE, read.header, "INFERRED FROM")
-
-
-def _point(context: Context, mark: Mark) -> Dataset:
-    return point(
-        codes.IMAGE_REGION,
-        column_row(mark),
-        source=context.slice_of(mark).header,
-        relationship="CONTAINS",
-    )
+def _inferred_from(read: ReadSlice, *, line: int = 0) -> Dataset:
+    """The image as a whole, from which the probability of a slice was computed."""
+    return margin_line(codes.SOURCE, read.header, "INFERRED FROM", line=line)
 
 
 def _certainty(probability: float, *children: Dataset) -> Dataset:
     return number(
         codes.CERTAINTY_OF_FINDING,
-        certainty_percent(probability),
+        percent(probability),
         *children,
         unit=codes.PERCENT,
+        relationship="CONTAINS",
+    )
+
+
+def number_of_frames(count: int, shown: Dataset) -> Dataset:
+    """How many images an answer rests on that is not Present, with one of them to show. The
+    score of such an answer is in words: as a certainty it would say the opposite.
+    """
+    return number(
+        codes.NUMBER_OF_FRAMES,
+        count,
+        margin_line(codes.SOURCE, shown, "INFERRED FROM"),
+        unit=codes.FRAMES,
         relationship="CONTAINS",
     )
 

@@ -3,7 +3,7 @@
 from highdicom import sr as templates
 from pydicom import Dataset
 
-from ich_node.dicom.identity import PRODUCT
+from ich_node.dicom.identity import DEMONSTRATION_MODEL, PRODUCT
 from ich_node.report import codes
 from ich_node.report.result_header import Algorithm, ResultHeader
 from ich_node.report.tree import as_plain_items
@@ -34,7 +34,7 @@ def algorithm_identification(algorithm: Algorithm) -> list[Dataset]:
     """
     return as_plain_items(
         templates.AlgorithmIdentification(
-            name=algorithm.name,
+            name=algorithm.name + (f" ({DEMONSTRATION_MODEL})" if algorithm.demonstration else ""),
             version=algorithm.version,
             parameters=[
                 algorithm.details,

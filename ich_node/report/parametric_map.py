@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
-from ich_node.dicom.identity import series_description
 from ich_node.report import codes
 from ich_node.report.context import Context, ReadSlice
 from ich_node.report.frame_sources import as_classic, refer_to_frames
@@ -16,7 +15,6 @@ from ich_node.report.result import ResultObject
 from ich_node.report.result_header import without_person
 
 SERIES_NUMBER = 9005
-SERIES_DESCRIPTION = series_description("likelihood map")
 TRANSFER_SYNTAXES = {"rle": RLELossless, "none": ExplicitVRLittleEndian}
 STEPS = 10_000  # stored value of 100 %
 
@@ -45,7 +43,7 @@ def write_parametric_map(
         pixel_array=stored_NYX,
         series_instance_uid=result_header.uids.make("parametric map series"),
         series_number=SERIES_NUMBER,
-        series_description=SERIES_DESCRIPTION,
+        series_description=result_header.source.of_results("map"),
         sop_instance_uid=result_header.uids.make("parametric map"),
         instance_number=1,
         contains_recognizable_visual_features=False,

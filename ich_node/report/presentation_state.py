@@ -14,7 +14,7 @@ from pydicom.valuerep import DA, TM
 
 from ich_node.detection.lesions import Lesion, Mark
 from ich_node.detection.network_input import BRAIN
-from ich_node.dicom.identity import RESEARCH_USE, RESEARCH_USE_ONLY, series_description
+from ich_node.dicom.identity import RESEARCH_USE, RESEARCH_USE_ONLY
 from ich_node.report.context import Context, ReadSlice
 from ich_node.report.drawing import percent
 from ich_node.report.measurement_groups import column_row
@@ -22,7 +22,6 @@ from ich_node.report.result import ResultObject
 from ich_node.report.tree import reference_to, references_to
 
 SERIES_NUMBER = 9004
-SERIES_DESCRIPTION = series_description("markers")
 CONTENT_LABEL = "ICH_AI_MARKERS"
 LAYER = "ICH_AI"
 ORANGE_CIELAB = [48000, 40000, 52000]  # PS3.3 C.10.7.1.1: scaled to 16 bits
@@ -52,7 +51,7 @@ def _write(context: Context, reads: Sequence[ReadSlice], number: int) -> ResultO
         study_instance_uid=result_header.source_header.StudyInstanceUID,
         series_instance_uid=result_header.uids.make("presentation state series"),
         series_number=SERIES_NUMBER,
-        series_description=SERIES_DESCRIPTION,
+        series_description=result_header.source.of_results("markers"),
         sop_instance_uid=result_header.uids.make("presentation state", index=number),
         sop_class_uid=GrayscaleSoftcopyPresentationStateStorage,
         instance_number=number,

@@ -3,7 +3,7 @@ the source of their UIDs.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 import highdicom as hd
@@ -13,7 +13,9 @@ from pydicom.valuerep import DA, DT, TM
 
 from ich_node.dicom.identity import PRODUCT
 from ich_node.report.identity import TYPE_2
+from ich_node.report.predecessor import zone_of
 from ich_node.report.result import name_implementation
+from ich_node.report.source_words import SourceWords
 from ich_node.report.uids import UidMaker, uid_from
 
 # highdicom prints unusual names in warnings, raises for illegal values, and would write the
@@ -38,13 +40,15 @@ class Algorithm:
 @dataclass(frozen=True, kw_only=True)
 class ResultHeader:
     """ae_title: this node's name in the objects; source_header: the clean header of the first
-    source object; at: the time of all objects, in the time zone of the source.
+    source object; source: its series in words; at: the time of all objects, in the time zone of the
+    source.
     """
 
     algorithm: Algorithm
     ae_title: str
     uids: UidMaker
     source_header: Dataset
+    source: SourceWords
     at: datetime
 
     @property
@@ -108,10 +112,5 @@ def in_the_zone_of(header: Dataset, at: datetime) -> datetime:
     """
     if at.utcoffset() is None:
         raise ValueError("the time of a report needs its time zone")
-    offset = str(header.get("TimezoneOffsetFromUTC", ""))
-    if not offset:
-        return at
-    sign = -1 if offset[0] == "-" else 1
-    return at.astimezone(
-        timezone(sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[3:])))
-    )
+    zone = zone_of(header)
+    return at if zone is None else at.astimezone(zone)

@@ -11,7 +11,7 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless, SecondaryCaptureImageStorage
 from pydicom.valuerep import DA, TM
 
-from ich_node.dicom.identity import RESEARCH_USE, series_description
+from ich_node.dicom.identity import RESEARCH_USE
 from ich_node.report import codes
 from ich_node.report.context import Context, ReadSlice, ReportOptions
 from ich_node.report.overlay import render_overlay
@@ -20,7 +20,6 @@ from ich_node.report.summary import Tile, render_summary
 from ich_node.report.tree import code_item, objects_of, references_to
 
 SERIES_NUMBER = 9002
-SERIES_DESCRIPTION = series_description("overlay")
 OVERLAY_DERIVATION = (
     "CT slice in the brain window (40/80 HU), likelihood of hemorrhage in colour, "
     "lesions as numbered x"
@@ -92,7 +91,7 @@ def _capture(
         study_instance_uid=context.result_header.source_header.StudyInstanceUID,
         series_instance_uid=context.result_header.uids.make("overlay series"),
         series_number=SERIES_NUMBER,
-        series_description=SERIES_DESCRIPTION,
+        series_description=context.result_header.source.of_results("overlay"),
         sop_instance_uid=context.result_header.uids.make(kind, of_slice),
         sop_class_uid=SecondaryCaptureImageStorage,
         instance_number=instance_number,

@@ -3,6 +3,7 @@
 ::
 
     Imaging Measurement Report
+    ├── the verdict, as a comment     first, for people who read the document as text
     ├── observer (Device), Procedure reported, Image Library
     ├── Imaging Measurements          the groups of measurement_groups.py
     └── Qualitative Evaluations       comments for people, comments.py
@@ -15,20 +16,20 @@ from collections.abc import Sequence
 from pydicom import Dataset
 from pydicom.uid import UID, Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
 
-from ich_node.dicom.identity import RESEARCH_USE, series_description
+from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE
 from ich_node.report import codes
-from ich_node.report.comments import comments
-from ich_node.report.context import Context, Predecessor, SrClass
+from ich_node.report.comments import comments, verdict
+from ich_node.report.context import Context, SrClass
 from ich_node.report.document import to_document
 from ich_node.report.image_library import image_library
 from ich_node.report.measurement_groups import measurement_groups
 from ich_node.report.observer import device_observer
+from ich_node.report.predecessor import Predecessor
 from ich_node.report.result import ResultObject
 from ich_node.report.result_header import ResultHeader
 from ich_node.report.tree import coded, container, reference_to, text
 
 SERIES_NUMBER = 9001
-SERIES_DESCRIPTION = series_description("result - SR")
 # All coordinates are SCOORD, so the same tree is legal in each of these classes.
 SR_CLASSES: dict[SrClass, UID] = {
     "comprehensive3d": Comprehensive3DSRStorage,
@@ -44,6 +45,7 @@ def write_sr(context: Context) -> ResultObject:
         context.result_header,
         library=image_library(library),
         groups=measurement_groups(context),
+        verdict=verdict(context),
         remarks=comments(context),
     )
     return sr_object(
@@ -62,8 +64,12 @@ def sr_object(
     evidence: Sequence[Dataset],
     sr_class: SrClass,
     predecessor: Predecessor | None,
+    what: str = "SR",
 ) -> ResultObject:
-    """The document: complete, preliminary and unverified, since no person has seen it."""
+    """The document: complete, preliminary and unverified, since no person has seen it.
+
+    what: the beginning of its Series Description.
+    """
     document = to_document(
         root,
         result_header=result_header,
@@ -72,7 +78,7 @@ def sr_object(
         modality="SR",
         kind="sr",
         series_number=SERIES_NUMBER,
-        series_description=SERIES_DESCRIPTION,
+        series_description=result_header.source.of_results(what),
     )
     document.CompletionFlag = "COMPLETE"
     document.VerificationFlag = "UNVERIFIED"
@@ -88,19 +94,25 @@ def report_root(
     *,
     library: Dataset,
     groups: Sequence[Dataset],
+    verdict: str,
     remarks: Sequence[str],
 ) -> Dataset:
-    """The content tree of TID 1500."""
+    """The content tree of TID 1500. The verdict is an addition: the template is extensible."""
+    demonstration = [DEMONSTRATION_MODEL] if result_header.algorithm.demonstration else []
     return container(
         codes.IMAGING_MEASUREMENT_REPORT,
         coded(codes.LANGUAGE, codes.ENGLISH, "HAS CONCEPT MOD"),
+        text(codes.COMMENT, verdict, "CONTAINS"),
         *device_observer(result_header),
         coded(codes.PROCEDURE_REPORTED, codes.CT_PROCEDURE, "HAS CONCEPT MOD"),
         library,
         container(codes.IMAGING_MEASUREMENTS, *groups, continuous=True),
         container(
             codes.QUALITATIVE_EVALUATIONS,
-            *(text(codes.COMMENT, remark, "CONTAINS") for remark in (RESEARCH_USE, *remarks)),
+            *(
+                text(codes.COMMENT, remark, "CONTAINS")
+                for remark in (RESEARCH_USE, *demonstration, *remarks)
+            ),
         ),
         template="1500",
         relationship=None,

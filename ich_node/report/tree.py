@@ -31,6 +31,8 @@ from pydicom.tag import Tag
 from pydicom.uid import UID
 from pydicom.valuerep import DSfloat
 
+LINES = 14  # of text, over the height of an image
+
 Relationship = Literal[
     "CONTAINS",
     "HAS OBS CONTEXT",
@@ -110,14 +112,16 @@ def point(
     return item
 
 
-def whole_image(name: Code, source: Dataset, relationship: Relationship) -> Dataset:
-    """SCOORD POLYLINE, closed, around all pixels of the image with the header `source`."""
+def margin_line(
+    name: Code, source: Dataset, relationship: Relationship, *, line: int = 0
+) -> Dataset:
+    """SCOORD POLYLINE for the image with the header `source` as a whole: a short line in its upper
+    left margin, where a head CT shows air. Viewers write beside it. line: 0 along the first row, 1
+    below.
+    """
     item = _item("SCOORD", name, relationship)
-    right, bottom = source.Columns, source.Rows
-    item.GraphicType, item.GraphicData = (
-        "POLYLINE",
-        [0, 0, right, 0, right, bottom, 0, bottom, 0, 0],
-    )
+    row = round(line * source.Rows / LINES)
+    item.GraphicType, item.GraphicData = "POLYLINE", [0, row, source.Columns // 8, row]
     item.ContentSequence = [image(None, source, "SELECTED FROM")]
     return item
 

@@ -8,6 +8,7 @@ import structlog
 from ich_node.ledger import Result
 from ich_node.notification import KIND, Notification
 from ich_node.report import Predecessor, ResultObject
+from ich_node.report.predecessor import KEYWORDS, predecessor_in
 from ich_node.spool import Spool, Stored
 
 log = structlog.get_logger(__name__)
@@ -31,16 +32,12 @@ def predecessor_of(spool: Spool, previous: Result | None) -> Predecessor | None:
         return None
     try:
         header = pydicom.dcmread(
-            io.BytesIO(spool.read(previous.path)), specific_tags=["SeriesInstanceUID"]
+            io.BytesIO(spool.read(previous.path)), specific_tags=list(KEYWORDS)
         )
     except FileNotFoundError:
         log.warning("predecessor_lost", sop_instance_uid=previous.sop_instance_uid)
         return None
-    return Predecessor(
-        series_instance_uid=str(header.SeriesInstanceUID),
-        sop_class_uid=previous.sop_class_uid,
-        sop_instance_uid=previous.sop_instance_uid,
-    )
+    return predecessor_in(header)
 
 
 def _row(kind: str, uid: str, sop_class_uid: str, stored: Stored) -> Result:

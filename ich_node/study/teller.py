@@ -214,9 +214,7 @@ class Teller:
             refusal = _without_headers(refusal)
         algorithm = self.algorithm()
         results: list[Result] = []
-        is_wanted = self.options.refused == "all" or (
-            self.options.refused == "heads" and told.of_a_head
-        )
+        is_wanted = self.options.wants_refusal(about_a_head=told.of_a_head)
         if is_wanted and headers and recipients["destinations"]:
             previous = self.ledger.previous_result(job, "sr", replaces=replaced)
             series = RefusedSeries(
@@ -260,7 +258,14 @@ class Teller:
     ) -> ResultObject | None:
         """None if the headers do not allow an SR."""
         try:
-            return write_refusal(series, refusal, algorithm=algorithm, options=self.options, at=at)
+            return write_refusal(
+                series,
+                reason=refusal.reason,
+                detail=refusal.detail,
+                algorithm=algorithm,
+                options=self.options,
+                at=at,
+            )
         except (ReportError, *PARSING_ERRORS) as error:
             detail = error.detail if isinstance(error, ReportError) else type(error).__name__
             log.warning("refusal_not_reportable", detail=detail)

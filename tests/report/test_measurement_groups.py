@@ -6,10 +6,14 @@ import highdicom as hd
 import pytest
 from pydicom import Dataset
 
+from ich_node.dicom.identity import DEMONSTRATION_MODEL
+from ich_node.series.series import Missing
 from tests.support.report.report_examples import (
     ALGORITHM,
     finding,
     make_source,
+    negative_reading,
+    positive_reading,
     read_by_hand,
     sr_of,
 )
@@ -27,29 +31,40 @@ from tests.support.report.sr_tree import (
 )
 
 
-def test_positive_reading(positive):
-    """One group of the series, one a positive slice, one POINT a mark: certainty in percent, of a
-    peak also the height in mm.
-    """
-    document = positive[0].dataset
-    assert len(groups(document)) == 1 + 3 + 3
-    assert [group for group in groups(document) if regions(group)] == groups(document)[4:]
-    numbers = [
-        item.MeasuredValueSequence[0].NumericValue
-        for group in groups(document)
+def numbers(group: Dataset) -> list[float]:
+    return [
+        float(item.MeasuredValueSequence[0].NumericValue)
         for item in items(group)
         if item.ValueType == "NUM"
     ]
-    assert [float(value) for value in numbers] == [
-        97.4,
-        81.0,
-        97.4,
-        90.0,
-        97.0,
-        10.0,
-        97.0,
-        55.0,
-        5.0,
+
+
+def comment_of(group: Dataset) -> str:
+    (comment,) = [item.TextValue for item in items(group) if name(item) == ("121106", "DCM")]
+    return comment
+
+
+def test_positive_reading(positive):
+    """A group of the series, one a positive slice, one a lesion and one POINT a mark: certainty in
+    percent, of a lesion also the height in mm; and each says in words what it is.
+    """
+    document = positive[0].dataset
+    marks = [group for group in groups(document) if regions(group)]
+    others = [group for group in groups(document) if not regions(group)]
+    assert [(comment_of(group), numbers(group)) for group in others][:4] == [
+        ("Hemorrhage present: 3 of 6 slices; highest slice score 97.4 %, threshold 75 %", [97.4]),
+        ("Hemorrhage present, image 3: lesion 1", [81.0]),
+        ("Hemorrhage present, image 4: lesions 1, 2", [97.4]),
+        ("Hemorrhage present, image 5", [90.0]),
+    ]
+    assert [(comment_of(group), numbers(group)) for group in others][4:] == [
+        ("Hemorrhage present, lesion 1", [97.0, 10.0]),
+        ("Hemorrhage present, lesion 2", [55.0, 5.0]),
+    ]
+    assert [(comment_of(group), numbers(group)) for group in marks] == [
+        ("Hemorrhage present, lesion 1, image 3", []),
+        ("Hemorrhage present, lesion 1, image 4", [97.0]),
+        ("Hemorrhage present, lesion 2, image 4", []),
     ]
     assert (document.CompletionFlag, document.PreliminaryFlag, document.VerificationFlag) == (
         "COMPLETE",
@@ -72,7 +87,7 @@ def test_a_point_is_the_centre_of_its_pixel():
 
 def test_every_group_of_an_answer_has_coordinates(positive, negative):
     """A viewer in use opens no document with a group that has none: what is said of slices is
-    inferred from whole pictures.
+    inferred from a line in their margin.
     """
     for results in (positive, negative):
         for group in groups(results[0].dataset):
@@ -122,7 +137,7 @@ def test_values_are_rounded():
 
 
 @pytest.mark.parametrize(
-    ("probability", "percent"), [(0.99999, 99.9), (0.00001, 0.1), (0.5, 50.0), (1.0, 100.0)]
+    ("probability", "percent"), [(0.99999, 99.9), (0.75001, 75.0), (0.9, 90.0), (1.0, 99.9)]
 )
 def test_what_is_not_certain_is_not_called_so(probability, percent):
     """Rounding makes no certainty of 99.999 %."""
@@ -144,22 +159,22 @@ def test_lesions_come_by_certainty_with_all_their_marks():
     )
     document = sr_of(source, reading)
     assert faults(document, source.series) == []
-    planar_groups = [group for group in groups(document) if regions(group)]
-    assert [tracking(group)[0] for group in planar_groups] == [
+    of_lesions = [group for group in groups(document) if tracking(group)[0].startswith("lesion")]
+    assert [tracking(group)[0] for group in of_lesions] == [
         "lesion 1",
+        "lesion 1, image 4",
         "lesion 2",
-        "lesion 2",
-        "lesion 2",
+        "lesion 2, image 3",
+        "lesion 2, image 2",
+        "lesion 2, image 4",
     ]
-    assert [certainty(group) for group in planar_groups] == [95.0, 70.0, 60.0, 65.0]
+    assert [certainty(group) for group in of_lesions] == [95.0, -1.0, 70.0, -1.0, 60.0, 65.0]
     sentences = [text for text in texts(document) if text.startswith("Lesion")]
     assert sentences == [
-        "Lesion 1: certainty 95.0 %, slice 4 of 6, 5.0 mm high; peak on slice 4 at column 320.5,"
-        " row 300.5 "
-        "(x 29.0, y 20.0, z 20.0 mm).",
-        "Lesion 2: certainty 70.0 %, slices 2 to 4 of 6, 15.0 mm high; peak on slice 3 at column"
-        " 120.5, row 100.5 "
-        "(x -61.0, y -70.0, z 15.0 mm).",
+        "Lesion 1: certainty 95 %, image 4, 5.0 mm high; peak on image 4 (20.0 mm) at column 320.5,"
+        " row 300.5 (x 29.0, y 20.0, z 20.0 mm).",
+        "Lesion 2: certainty 70 %, images 2 to 4, 15.0 mm high; peak on image 3 (15.0 mm) at column"
+        " 120.5, row 100.5 (x -61.0, y -70.0, z 15.0 mm).",
     ]
 
 
@@ -184,7 +199,7 @@ def test_a_lesion_keeps_its_tracking_uid_in_the_next_revision():
     uids = [dict(trackings(document)) for document in documents]
     assert uids[0]["series"] == uids[1]["series"]
     assert (uids[0]["lesion 1"], uids[0]["lesion 2"]) == (uids[1]["lesion 2"], uids[1]["lesion 1"])
-    assert uids[0]["slice 2"] == uids[1]["slice 2"]
+    assert uids[0]["image 2"] == uids[1]["image 2"]
     assert documents[0].SOPInstanceUID != documents[1].SOPInstanceUID
 
 
@@ -194,8 +209,59 @@ def test_highdicom_reads_it_back(positive, tmp_path):
     path.write_bytes(positive[0].encode())
     planar_groups = hd.sr.srread(path).content.get_planar_roi_measurement_groups()
     assert [group.tracking_identifier for group in planar_groups] == [
-        "lesion 1",
-        "lesion 1",
-        "lesion 2",
+        "lesion 1, image 3",
+        "lesion 1, image 4",
+        "lesion 2, image 4",
     ]
     assert all(group.roi.GraphicType == "POINT" for group in planar_groups)
+
+
+HOLE = Missing(
+    part="hole",
+    detail="no slice between image 2 (10.0 mm) and image 3 (105.0 mm): 95 mm, about 18 slices",
+    from_mm=10.0,
+    to_mm=105.0,
+    slices=18,
+    instance_numbers=(2, 3),
+)
+
+
+@pytest.mark.parametrize(
+    ("missing", "code", "words"),
+    [
+        ((), "272519000", "Hemorrhage absent; highest slice score 74.9 %, threshold 75 %"),
+        ((HOLE,), "373068000", f"Hemorrhage undetermined: {HOLE.detail}; highest slice score 74.9"),
+    ],
+)
+def test_an_answer_without_blood_has_no_certainty(missing, code, words):
+    """The score of a slice is the certainty of blood: beside Absent it would say the opposite. It
+    is in words, and never looks equal to the threshold.
+    """
+    source = make_source(3)
+    reading = replace(read_by_hand(source, [0.1, 0.74999, 0.2], {}), missing=missing)
+    document = sr_of(source, reading)
+    assert faults(document, source.series) == []
+    (group,) = groups(document)
+    assert certainty(group) == -1.0
+    assert numbers(group) == [3.0]
+    assert comment_of(group).startswith(words)
+    values = [
+        item.ConceptCodeSequence[0].CodeValue
+        for item in items(group)
+        if name(item) == ("1386000", "SCT")
+    ]
+    assert values == [code]
+
+
+def test_a_demonstration_model_says_so_where_a_viewer_shows_it():
+    """In the verdict, the comments that OHIF shows, and the name of the algorithm."""
+    source = make_source(6)
+    algorithm = replace(ALGORITHM, demonstration=True)
+    for reading in (positive_reading(source), negative_reading(source)):
+        document = sr_of(source, reading, algorithm=algorithm)
+        said = [text for text in texts(document) if DEMONSTRATION_MODEL in text]
+        assert said[0].startswith("Intracranial hemorrhage: ")
+        assert DEMONSTRATION_MODEL in comment_of(groups(document)[0])
+        assert f"ICH MIL ({DEMONSTRATION_MODEL})" in said
+        assert DEMONSTRATION_MODEL in said
+        assert DEMONSTRATION_MODEL not in "".join(texts(sr_of(source, reading)))

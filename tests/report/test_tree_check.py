@@ -41,14 +41,18 @@ def multipoint(document: Dataset) -> None:
 
 def number(document: Dataset) -> Dataset:
     return next(
-        item for item in items(planar(document)) if item.ValueType == "NUM"
+        item for item in items(groups(document)[0]) if item.ValueType == "NUM"
     ).MeasuredValueSequence[0]
 
 
-def coded(document: Dataset, concept: tuple[str, str]) -> Dataset:
-    return next(
-        item for item in items(planar(document)) if name(item) == concept
-    ).ConceptCodeSequence[0]
+def coded_item(
+    document: Dataset, concept: tuple[str, str], group: Dataset | None = None
+) -> Dataset:
+    return next(item for item in items(group or planar(document)) if name(item) == concept)
+
+
+def coded(document: Dataset, concept: tuple[str, str], group: Dataset | None = None) -> Dataset:
+    return coded_item(document, concept, group).ConceptCodeSequence[0]
 
 
 def same_tracking(document: Dataset) -> None:
@@ -57,24 +61,16 @@ def same_tracking(document: Dataset) -> None:
             item.UID = "1.2.3"
 
 
-def turned_round(document: Dataset) -> None:
-    """The peak of the first lesion is less sure than its other mark."""
-    number(document).NumericValue = "12"
-
-
-def apart(document: Dataset) -> None:
-    """A mark of the first lesion at the end, behind the second lesion."""
-    measurements = next(item for item in items(document) if name(item) == ("126010", "DCM"))
-    sequence = list(measurements.ContentSequence)
-    first = next(index for index, group in enumerate(sequence) if regions(group))
-    measurements.ContentSequence = [*sequence[:first], *sequence[first + 1 :], sequence[first]]
-
-
 MUTATIONS: dict[str, Callable[[Dataset], object]] = {
     "no tracking UID": lambda document: remove(planar(document), ("112040", "DCM")),
     "one tracking UID for all": same_tracking,
-    "the peak of a lesion is not its first mark": turned_round,
-    "the marks of a lesion stand apart": apart,
+    "no comment": lambda document: remove(planar(document), ("121106", "DCM")),
+    "a Finding Site that a viewer would write as a code": lambda document: planar(
+        document
+    ).ContentSequence.append(coded_item(document, ("121071", "DCM")).ContentSequence[0]),
+    "a certainty beside Absent": lambda document: setattr(
+        coded(document, ("1386000", "SCT"), groups(document)[0]), "CodeValue", "272519000"
+    ),
     "MULTIPOINT in a planar group": multipoint,
     "bad UCUM unit": lambda document: setattr(
         number(document).MeasurementUnitsCodeSequence[0], "CodeValue", "percent"
@@ -94,7 +90,7 @@ MUTATIONS: dict[str, Callable[[Dataset], object]] = {
     "a picture that is not whole": lambda document: setattr(
         next(item for item in walk(document) if item.get("GraphicType") == "POLYLINE"),
         "GraphicData",
-        [0, 0, 9, 0, 9, 9, 0, 9, 0, 0],
+        [0, 5, 9, 5],
     ),
     "point on a foreign image": lambda document: setattr(
         regions(planar(document))[0].ContentSequence[0].ReferencedSOPSequence[0],

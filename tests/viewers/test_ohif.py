@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from ich_node.report.measurement_groups import certainty_percent
+from ich_node.percent import percent
 from tests.support.report.sr_tree import groups, tracking
 from tests.support.viewers.pictures import pixels, shown_at
 from tests.support.viewers.studies import Study, negative, positive, refused
@@ -48,7 +48,7 @@ def opened(
     # a page that is still busy does not hear the first double click
     for _ in range(OPEN_MS // AGAIN_MS):
         page.locator(
-            '[data-cy="study-browser-thumbnail-no-image"]', has_text="ICH AI result"
+            '[data-cy="study-browser-thumbnail-no-image"]', has_text="ICH AI SR"
         ).dblclick()
         page.wait_for_timeout(AGAIN_MS)
         if page.evaluate(until):
@@ -102,10 +102,11 @@ def test_a_lesion_is_pointed_at_where_the_report_says(
         canvas = page.locator(".cornerstone-canvas").first
         box = canvas.bounding_box()
         png = page.screenshot()
-        assert (
-            f"Certainty of Finding: {certainty_percent(peak.finding.probability):.2f} %"
-            in words_beside(page)
+        assert f"Certainty of Finding: {percent(peak.finding.probability):.2f} %" in words_beside(
+            page
         )
+        assert "Hemorrhage present, lesion 1" in words_beside(page)
+        assert "363698007" not in words_beside(page)
         assert page.complaints == []
     keep(png, "ohif-lesion.png")
     x, y = shown_at(
@@ -134,30 +135,40 @@ def test_a_positive_report_opens_on_its_likeliest_slice(browser: Any, viewer: st
             for slice_ in positive().reading.slices
             if slice_.probability == likeliest.probability
         )
-        assert "Certainty of Finding" in words_beside(page)
+        words = words_beside(page)
+        count = len(groups_of(sr_of(positive()), "image"))
+        assert f"Hemorrhage present: {count} of {len(positive().reading.slices)} slices" in words
+        assert "Hemorrhage present, image" in words
+        assert "Certainty of Finding" in words
         assert page.complaints == []
+
+
+def groups_of(document: Dataset, name: str) -> list[Dataset]:
+    """Those whose tracking identifier begins so."""
+    return [group for group in groups(document) if tracking(group)[0].startswith(name)]
 
 
 def test_a_negative_report_opens_and_says_so(
     browser: Any, viewer: str, keep: Callable[[bytes, str], None]
 ) -> None:
-    """The likeliest slice in its frame, and beside it: absent, with the certainty."""
+    """The likeliest slice in its frame, and beside it: absent, and the score in words."""
     with opened(browser, viewer, negative()) as page:
         keep(page.screenshot(), "ohif-negative.png")
-        assert "Hemorrhage absent" in words_beside(page)
-        assert "Certainty of Finding: 4.00 %" in words_beside(page)
+        words = words_beside(page)
+        assert "Hemorrhage absent; highest slice score 4 %, threshold 75 %" in words
+        assert "Certainty" not in words
+        assert "363698007" not in words
         assert page.complaints == []
 
 
-def test_a_report_of_a_refused_series_stays_empty_in_ohif(browser: Any, viewer: str) -> None:
-    """Its own doing: it has no coordinates, and OHIF 3.13 reads those of every measurement unasked.
-    docs/results.md says so.
-    """
-    with opened(browser, viewer, refused(), until=f"{SHOWN_IMAGE} === ''") as page:
-        page.wait_for_timeout(3000)
-        assert page.evaluate(SHOWN_IMAGE) == ""
-        assert words_beside(page) == ""
-        page.reload()
-        page.wait_for_function(
-            f"{SHOWN_IMAGE} !== ''", timeout=OPEN_MS
-        )  # the series itself is shown as ever
+def test_a_report_of_a_refused_series_opens_and_says_why(
+    browser: Any, viewer: str, keep: Callable[[bytes, str], None]
+) -> None:
+    """On an image of the series in its frame, and without a certainty."""
+    with opened(browser, viewer, refused()) as page:
+        keep(page.screenshot(), "ohif-refused.png")
+        words = words_beside(page)
+        assert "Hemorrhage NOT ANALYSED: kernel H70h" in words
+        assert "Certainty" not in words
+        assert page.evaluate(SHOWN_IMAGE) != ""
+        assert page.complaints == []

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ich_node.report.measurement_groups import certainty_percent
+from ich_node.percent import percent
 from tests.support.viewers.pictures import pixels, shown_at
 from tests.support.viewers.studies import enhanced
 from tests.viewers.test_ohif import (
@@ -37,7 +37,7 @@ def test_a_lesion_is_pointed_at_on_its_frame(
         page.wait_for_timeout(1000)  # drawn
         box = page.locator(".cornerstone-canvas").first.bounding_box()
         png = page.screenshot()
-        assert f"{certainty_percent(peak.finding.probability):.2f} %" in words_beside(page)
+        assert f"{percent(peak.finding.probability):.2f} %" in words_beside(page)
         assert page.complaints == []
     keep(png, "ohif-frame.png")
     x, y = shown_at(

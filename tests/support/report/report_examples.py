@@ -234,5 +234,11 @@ def refused(source: SourceSeries, **changes: object) -> ResultObject | None:
         "revision": source.revision,
     }
     unread = RefusedSeries(**{**facts, **changes})
-    refusal = BoneKernel("kernel H70h")
-    return write_refusal(unread, refusal, algorithm=ALGORITHM, options=ReportOptions(), at=AT)
+    return write_refusal(
+        unread,
+        reason=BoneKernel.reason,
+        detail="kernel H70h",
+        algorithm=ALGORITHM,
+        options=ReportOptions(),
+        at=AT,
+    )

@@ -1,7 +1,6 @@
 """What no validator sees in our SR: every fault of a tree, in words."""
 
 from collections.abc import Iterator
-from itertools import groupby, pairwise
 
 from pydicom import Dataset
 
@@ -9,6 +8,11 @@ from ich_node.series.series import Series
 
 CERTAINTY, PERCENT = ("111012", "DCM"), ("%", "UCUM")
 HEIGHT, MILLIMETRE = ("121207", "DCM"), ("mm", "UCUM")
+NUMBER_OF_FRAMES, FRAMES = ("121140", "DCM"), ("{frames}", "UCUM")
+UNITS = {CERTAINTY: PERCENT, HEIGHT: MILLIMETRE, NUMBER_OF_FRAMES: FRAMES}
+MOST = {CERTAINTY: 100, HEIGHT: 2000, NUMBER_OF_FRAMES: 100_000}
+COMMENT = ("121106", "DCM")
+PRESENT = ("52101004", "SCT")
 TRACKING_IDENTIFIER, TRACKING_UID = ("112039", "DCM"), ("112040", "DCM")
 HEMORRHAGE = ("1386000", "SCT")
 PRESENCE = {("52101004", "SCT"), ("272519000", "SCT"), ("373068000", "SCT")}
@@ -82,25 +86,11 @@ def trackings(document: Dataset) -> list[tuple[str, str]]:
 
 
 def tracking_faults(all_groups: list[Dataset]) -> list[str]:
-    """Groups share a UID only as marks of one lesion: then they have its name, stand together, and
-    the highest comes first.
-    """
-    found = []
+    """Each group has its own UID."""
     pairs = [tracking(group) for group in all_groups]
-    if not all(identifier and uid for identifier, uid in pairs) or len(set(pairs)) != len(
-        {uid for _, uid in pairs}
-    ):
-        found.append("tracking UIDs")
-    if len(set(pairs)) != 1 + sum(one != other for one, other in pairwise(pairs)):
-        found.append("groups of one lesion apart")
-    for _, together in groupby(all_groups, tracking):
-        certainties = [certainty(group) for group in together]
-        if len(certainties) > 1 and certainties[0] != max(certainties):
-            found.append("the peak is not first")
-    shared = [group for group, pair in zip(all_groups, pairs, strict=True) if pairs.count(pair) > 1]
-    if [group for group in shared if not regions(group)]:
-        found.append("tracking UIDs")
-    return found
+    if not all(identifier and uid for identifier, uid in pairs):
+        return ["tracking UIDs"]
+    return ["tracking UIDs"] if len({uid for _, uid in pairs}) != len(pairs) else []
 
 
 def certainty(group: Dataset) -> float:
@@ -115,41 +105,47 @@ def certainty(group: Dataset) -> float:
 
 def group_faults(group: Dataset) -> list[str]:
     found = []
-    pairs = [
-        (name(item), code(item.get("ConceptCodeSequence")))
-        for item in items(group)
-        if item.ValueType == "CODE"
-    ]
+    coded = [item for item in items(group) if item.ValueType == "CODE"]
+    pairs = [(name(item), code(item.get("ConceptCodeSequence"))) for item in coded]
+    # viewers in use write the code of a Finding Site beside a region
+    finding = next((item for item in coded if name(item) == ("121071", "DCM")), Dataset())
+    below = [(name(item), code(item.get("ConceptCodeSequence"))) for item in items(finding)]
+    sites = (pairs.count(SITE), below.count(SITE))
     found += [
-        f"no {row}"
-        for row in ((("121071", "DCM"), HEMORRHAGE), FAMILY, SITE)
-        if pairs.count(row) != 1
+        f"no {row}" for row in ((("121071", "DCM"), HEMORRHAGE), FAMILY) if pairs.count(row) != 1
     ]
-    if (
-        not regions(group)
-        and [value for key, value in pairs if key == HEMORRHAGE and value in PRESENCE] == []
-    ):
+    if sites != ((0, 1) if regions(group) else (1, 0)):
+        found.append(f"no {SITE}")
+    values = [value for key, value in pairs if key == HEMORRHAGE and value in PRESENCE]
+    if len(values) != 1:
         found.append("neither present nor absent")
+    if sum(name(item) == COMMENT for item in items(group)) != 1:
+        found.append("no comment")
     if len(regions(group)) > 1:
         found.append("more than one region")
     numbers = [item for item in items(group) if item.ValueType == "NUM"]
-    undetermined = (HEMORRHAGE, ("373068000", "SCT")) in pairs
-    if [name(item) for item in numbers if name(item) != HEIGHT] != (
-        [] if undetermined else [CERTAINTY]
-    ):
+    if not _numbers_fit([name(item) for item in numbers], PRESENT in values, bool(regions(group))):
         found.append("certainty")
     for item in numbers:
         measured = item.MeasuredValueSequence[0]
-        is_height = name(item) == HEIGHT
-        if code(measured.MeasurementUnitsCodeSequence) != (MILLIMETRE if is_height else PERCENT):
+        if code(measured.MeasurementUnitsCodeSequence) != UNITS[name(item)]:
             found.append("unit")
-        if not 0 <= float(measured.NumericValue) <= (2000 if is_height else 100):
+        if not 0 < float(measured.NumericValue) < MOST[name(item)]:
             found.append("value")
     return found
 
 
+def _numbers_fit(names: list[tuple[str, str]], present: bool, at_a_mark: bool) -> bool:
+    """A certainty beside Present alone; the mark of a peak has none."""
+    if at_a_mark:
+        return names in ([], [CERTAINTY])
+    if present:
+        return names in ([CERTAINTY], [CERTAINTY, HEIGHT])
+    return names in ([], [NUMBER_OF_FRAMES])
+
+
 def coordinate_faults(item: Dataset, series: Series) -> list[str]:
-    """An Image Region is one point, anything else a whole picture."""
+    """One point, or a line in the upper left margin for a whole picture."""
     sources = [child for child in items(item) if child.ValueType == "IMAGE"]
     if len(sources) != 1 or sources[0].RelationshipType != "SELECTED FROM":
         return ["a point without its image"]
@@ -158,13 +154,10 @@ def coordinate_faults(item: Dataset, series: Series) -> list[str]:
     if uid not in shapes:
         return ["a point on a foreign image"]
     rows, columns = shapes[uid]
-    if name(item) != IMAGE_REGION:
-        around = [0, 0, columns, 0, columns, rows, 0, rows, 0, 0]
-        return (
-            []
-            if (item.GraphicType, list(item.GraphicData)) == ("POLYLINE", around)
-            else ["not a whole picture"]
-        )
+    if item.GraphicType == "POLYLINE":
+        left, top, right, bottom = item.GraphicData
+        whole = (left, right) == (0, columns // 8) and top == bottom in (0, round(rows / 14))
+        return [] if whole and name(item) != IMAGE_REGION else ["not a whole picture"]
     if item.GraphicType != "POINT" or len(item.GraphicData) != 2:
         return ["not one point"]
     column, row = item.GraphicData

@@ -137,9 +137,13 @@ def refused() -> Study:
         digest=DIGEST,
         revision=1,
     )
-    options = ReportOptions(refused=True)
     document = write_refusal(
-        unread, BoneKernel("kernel H70h"), algorithm=ALGORITHM, options=options, at=AT
+        unread,
+        reason=BoneKernel.reason,
+        detail="kernel H70h",
+        algorithm=ALGORITHM,
+        options=ReportOptions(),
+        at=AT,
     )
     assert document is not None
     return Study(datasets=datasets, results=[document])
