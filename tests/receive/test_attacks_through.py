@@ -124,7 +124,14 @@ def test_a_series_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
     """Each slice may be as large as a slice can be; all together must fit into memory."""
     side, count = 2_048, MOST_SERIES_PIXELS // 2_048**2 + 1
     slices = [
-        head_slice(index, count=count, Rows=side, Columns=side, PixelData=b"\x00\x00")
+        head_slice(
+            index,
+            count=count,
+            Rows=side,
+            Columns=side,
+            PixelData=b"\x00\x00",
+            ImagePositionPatient=[-110, -110, index],  # as thin as in a head of so many slices
+        )
         for index in range(count)
     ]
     with pytest.raises(TooLarge, match="pixels in one series"):
