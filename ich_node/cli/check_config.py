@@ -80,6 +80,11 @@ def _print_sources(config: "Config") -> None:
     for source in config.sources:
         hosts = ", ".join(source.hosts) or "any host"
         typer.echo(f"accepts {source.ae_title} ({source.name}) from {hosts}")
+        if source.other_classes == "discard":
+            typer.echo(
+                f"WARNING: objects of {source.name} that are no CT are answered with Success and"
+                " not kept (other_classes)"
+            )
     if not config.sources:
         typer.echo("accepts nobody: add a [[sources]] entry for each AE that may send")
 

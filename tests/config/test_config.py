@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ich_node.cli import app
 from ich_node.config.config import Config
 from ich_node.config.load import load_config
 from ich_node.errors import ConfigError
@@ -78,6 +80,8 @@ def test_what_is_discarded_is_never_committed(tmp_path):
     source = '[[sources]]\nname = "pacs"\nae_title = "PACS"\nother_classes = "discard"\n'
     path.write_text(source)
     assert load_config(path).config.sources[0].other_classes == "discard"
+    said = CliRunner().invoke(app, ["--config", str(path), "check-config"])
+    assert "WARNING: objects of pacs that are no CT are answered with Success" in said.output
     path.write_text(f"{source}storage_commitment = true\n")
     with pytest.raises(ConfigError, match="pacs: other_classes 'discard' cannot be used with"):
         load_config(path)
