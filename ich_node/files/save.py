@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,8 +28,10 @@ def write_answer(answer: SeriesAnswer, picture: NDArray[np.uint8] | None, out: P
     if picture is not None:
         written.append(folder / "preview.png")
         Image.fromarray(picture).save(written[-1])
+    kinds = Counter(result.kind for result in answer.results)
     for result in answer.results:
-        number = f"-{result.dataset.InstanceNumber:03d}" if result.kind == "overlay" else ""
+        several = result.kind == "overlay" or kinds[result.kind] > 1
+        number = f"-{result.dataset.InstanceNumber:03d}" if several else ""
         written.append(folder / f"{result.kind.replace('_', '-')}{number}.dcm")
         written[-1].write_bytes(result.encode())
     return written

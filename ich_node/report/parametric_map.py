@@ -1,6 +1,6 @@
 """The likelihood itself as data: Parametric Map, 16 bits, with the mapping to 0..1."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import highdicom as hd
 import numpy as np
@@ -19,15 +19,31 @@ TRANSFER_SYNTAXES = {"rle": RLELossless, "none": ExplicitVRLittleEndian}
 STEPS = 10_000  # stored value of 100 %
 
 
-def write_parametric_map(
+def write_parametric_maps(
     context: Context, likelihood_of: Callable[[ReadSlice], NDArray[np.float32]]
-) -> ResultObject | None:
-    """The map of every slice that was read. None if the IOD cannot be written: without a frame of
+) -> list[ResultObject]:
+    """The map of every slice that was read: an object for each stack, since an object has each
+    position once. No object for a stack for which the IOD cannot be written: without a frame of
     reference, without slice thickness, or with several matrices.
 
     likelihood_of: the likelihood, 0 to 1, in the pixels of a slice.
     """
-    reads = [read for read, _ in context.mapped_slices]
+    stacks: dict[int, list[ReadSlice]] = {}
+    for read, _ in context.mapped_slices:
+        stacks.setdefault(read.slice.stack, []).append(read)
+    maps = [
+        _write(context, reads, likelihood_of, number)
+        for number, reads in enumerate(stacks.values(), start=1)
+    ]
+    return [written for written in maps if written]
+
+
+def _write(
+    context: Context,
+    reads: Sequence[ReadSlice],
+    likelihood_of: Callable[[ReadSlice], NDArray[np.float32]],
+    number: int,
+) -> ResultObject | None:
     headers = [without_person(read.header) for read in reads]
     if not _can_be_mapped(headers):
         return None
@@ -44,8 +60,8 @@ def write_parametric_map(
         series_instance_uid=result_header.uids.make("parametric map series"),
         series_number=SERIES_NUMBER,
         series_description=result_header.source.of_results("map"),
-        sop_instance_uid=result_header.uids.make("parametric map"),
-        instance_number=1,
+        sop_instance_uid=result_header.uids.make("parametric map", index=number - 1),
+        instance_number=number,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[_mapping()],
         voi_lut_transformations=[
@@ -59,7 +75,8 @@ def write_parametric_map(
     )
     refer_to_frames(parametric_map, headers)
     parametric_map.BodyPartExamined = "HEAD"
-    _name_dimensions(parametric_map, str(result_header.uids.make("parametric map dimensions")))
+    dimensions = result_header.uids.make("parametric map dimensions", index=number - 1)
+    _name_dimensions(parametric_map, str(dimensions))
     result_header.finish(parametric_map)
     return ResultObject(kind="parametric_map", dataset=parametric_map)
 

@@ -16,7 +16,7 @@ from pydicom.uid import (
 from ich_node.detection.reading import LikelihoodMap, Reading
 from ich_node.report.context import Context, ReadSlice, ReportOptions, SourceSeries, to_context
 from ich_node.report.key_objects import write_key_objects
-from ich_node.report.parametric_map import write_parametric_map
+from ich_node.report.parametric_map import write_parametric_maps
 from ich_node.report.presentation_state import write_presentation_states
 from ich_node.report.result import ResultObject
 from ich_node.report.result_header import Algorithm
@@ -76,9 +76,7 @@ def _objects(context: Context, likelihood_of: LikelihoodOf) -> Iterator[ResultOb
     if context.options.key_objects:
         yield write_key_objects(context)
     if context.options.parametric_map:
-        parametric_map = write_parametric_map(context, likelihood_of)
-        if parametric_map:
-            yield parametric_map
+        yield from write_parametric_maps(context, likelihood_of)
 
 
 def _resampled_once(context: Context, likelihood_on_slice: LikelihoodOnSlice) -> LikelihoodOf:

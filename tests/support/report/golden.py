@@ -4,6 +4,7 @@ made of them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from hashlib import sha256
 
@@ -20,7 +21,7 @@ from ich_node.report.identity import TYPE_2
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
 from tests.support.enhanced import concatenation, to_enhanced
-from tests.support.report.odd_headers import in_japanese
+from tests.support.report.odd_headers import in_japanese, with_illegal_identity
 from tests.support.report.report_examples import ALGORITHM, AT, finding, likelihood_of
 
 EVERYTHING = ReportOptions(max_overlays=4, parametric_map=True)
@@ -56,9 +57,17 @@ def datasets(
 
 
 def read(
-    planted: PhantomStudy, series: Series, *, slab_mm: float = 0.0, positive: bool = True
+    planted: PhantomStudy,
+    series: Series,
+    *,
+    slab_mm: float = 0.0,
+    positive: bool = True,
+    before: int = 0,
 ) -> Reading:
-    """The planted bleeds, marked in the middle of their boxes; of a slab, on its middle slice."""
+    """The planted bleeds, marked in the middle of their boxes; of a slab, on its middle slice.
+
+    before: slices of another acquisition before those of the planted study.
+    """
     marks: dict[int, list[Finding]] = {}
     blood: dict[int, np.ndarray] = {}
     for rank, bleed in enumerate(planted.bleeds):
@@ -73,7 +82,7 @@ def read(
                 (row0 + row1 - 1) / 2, (column0 + column1 - 1) / 2, 0.95 * middle - 0.1 * rank
             )
             marks.setdefault(index, []).append(mark)
-    number_of = {slice_.image: index for index, slice_ in enumerate(series.slices)}
+    number_of = {slice_.image: index - before for index, slice_ in enumerate(series.slices)}
     readings, maps = {}, []
     for slab in to_slabs(series, slab_mm):
         index = number_of[slab.slice.image]
@@ -107,6 +116,9 @@ def read(
         series_probability=max(reading.probability for reading in readings.values()),
         threshold=0.5,
         slices=tuple(readings[slice_.image] for slice_ in series.slices),
+        left_out=series.left_out,
+        missing=series.missing,
+        warnings=series.warnings,
         maps=tuple(maps),
     )
 
@@ -117,11 +129,12 @@ def write(
     *,
     slab_mm: float = 0.0,
     positive: bool = True,
+    before: int = 0,
     revision: int = 1,
     predecessor: Predecessor | None = None,
 ) -> Golden:
     series = read_series(sent)
-    reading = read(planted, series, slab_mm=slab_mm, positive=positive)
+    reading = read(planted, series, slab_mm=slab_mm, positive=positive, before=before)
     digest = sha256(b"".join(dataset.PixelData for dataset in sent)).hexdigest()
     source = SourceSeries(
         series=series, datasets=sent, digest=digest, revision=revision, predecessor=predecessor
@@ -148,6 +161,7 @@ def late() -> Golden:
         series_instance_uid=report.SeriesInstanceUID,
         sop_class_uid=report.SOPClassUID,
         sop_instance_uid=report.SOPInstanceUID,
+        at=AT - timedelta(minutes=31),
     )
     return write(planted, datasets(planted), revision=2, predecessor=predecessor)
 
@@ -180,6 +194,26 @@ def enhanced() -> Golden:
     return write(study(), [to_enhanced(classic, order=order, intercepts=(-1024, -1000))])
 
 
+def hole() -> Golden:
+    """The middle of the head did not come, and no blood was found in the rest."""
+    whole = datasets(study())
+    middle = len(whole) // 2
+    return write(study(), [*whole[: middle - 6], *whole[middle + 6 :]], positive=False)
+
+
+def two_acquisitions() -> Golden:
+    """One series, each position twice: the second time it bleeds."""
+    bleeding = datasets(study())
+    calm = make_study(7, bleeds=(), rows=256, tilt_deg=0.0).datasets()
+    for number, (first, second) in enumerate(zip(calm, bleeding, strict=True), start=1):
+        for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
+            first[keyword] = second[keyword]
+        first.SOPInstanceUID = f"{second.SOPInstanceUID[:50]}.{number}"
+        first.AcquisitionNumber, second.AcquisitionNumber = 1, 2
+        first.InstanceNumber, second.InstanceNumber = number, len(calm) + number
+    return write(study(), [*calm, *bleeding], before=len(calm))
+
+
 STUDIES: dict[str, Callable[[], Golden]] = {
     "positive": plain,
     "negative": lambda: plain(positive=False),
@@ -191,6 +225,9 @@ STUDIES: dict[str, Callable[[], Golden]] = {
     "thin": thin,
     "enhanced": enhanced,
     "concatenation": lambda: write(study(), concatenation(datasets(study()), [16, 16])),
+    "hole": hole,
+    "two acquisitions": two_acquisitions,
+    "illegal identity": lambda: plain(with_illegal_identity),
     "no frame of reference": lambda: plain(lambda dataset: dataset.pop("FrameOfReferenceUID")),
 }
 
