@@ -40,8 +40,12 @@ ALLOWED = {
         "the 2022 edition of TID 1501 has no row for qualitative evaluations"
     ),
     f'{GROUP}/TEXT (121106,DCM,"Comment"): Content Item not in template': (
-        "TID 1501 may be extended"
+        "TID 1501 and 1410 may be extended"
     ),
+    f'{GROUP}/CODE (121071,DCM,"Finding")/CODE (363698007,SCT,"Finding Site"): '
+    "Content Item not in template": "a modifier of its own place; TID 1410 may be extended",
+    'Warning: /CONTAINER (126000,DCM,"Imaging Measurement Report")/TEXT (121106,DCM,"Comment"): '
+    "Content Item not in template": "the verdict, first; TID 1500 may be extended",
 }
 # What is said of the golden study of an illegal identity, whose values are the source's.
 NO_DATE = "Value invalid for this VR [DA]"
