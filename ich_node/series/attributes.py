@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pydicom import Dataset
+from pydicom.sequence import Sequence
 
 from ich_node.dicom.image_id import ImageId
 from ich_node.dicom.unreadable import PARSING_ERRORS
@@ -93,9 +94,18 @@ def words_of(dataset: Dataset, keyword: str) -> str:
         value = value_of(dataset, keyword)
     except Undecodable:
         return ""
-    if isinstance(value, str):
-        return value
-    return " ".join(map(str, value)) if isinstance(value, Iterable) else ""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return "" if value is None else str(value)
+    return " ".join(map(str, value))
+
+
+def items_of(dataset: Dataset, keyword: str) -> Iterable[Dataset]:
+    """The items of a sequence that only hints at something; none where it is missing or damaged."""
+    try:
+        value = value_of(dataset, keyword)
+    except Undecodable:
+        return ()
+    return value if isinstance(value, Sequence) else ()
 
 
 def text_of(dataset: Dataset, keyword: str) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from pydicom import Dataset
 
-from ich_node.series.attributes import value_of, words_of
+from ich_node.series.attributes import items_of, words_of
 from ich_node.series.words.contrast import (
     AGENT,
     BOTH,
@@ -18,6 +18,7 @@ from ich_node.series.words.contrast import (
     HARMLESS,
     NAMES,
     NEGATION,
+    NOT_GIVEN,
     NOTHING,
     PLAIN,
     VESSEL,
@@ -28,12 +29,16 @@ AGENT_WORDS, EXAMINATION_WORDS = Phrases(AGENT, NAMES), Phrases(EXAMINATION)
 NEGATIONS, PLAIN_WORDS, BOTH_WORDS = Phrases(NEGATION), Phrases(PLAIN), Phrases(BOTH)
 GUT_WORDS, VESSEL_WORDS = Phrases(GUT), Phrases(VESSEL)
 GUT_AGENTS = Phrases(GUT, GUT_IN_AGENTS)
-HARMLESS_WORDS, AGENT_NAMES = Phrases(HARMLESS), Phrases(NAMES)
+HARMLESS_WORDS, NOT_GIVEN_WORDS = Phrases(HARMLESS), Phrases(NOT_GIVEN)
 # NO IV CONTRAST, OHNE KM, SANS INJECTION DE PRODUIT DE CONTRASTE: up to two words between
 NEGATED = re.compile(
     rf"(?<![A-Z])(?:{NEGATIONS.pattern}) (?:[A-Z]+ ){{0,2}}?"
     rf"(?:(?:{AGENT_WORDS.pattern}|CON)(?![A-Z]) ?)+"
 )
+# IV, NO ORAL
+NEGATED_GUT = re.compile(rf"(?<![A-Z])(?:{NEGATIONS.pattern}) (?:{GUT_AGENTS.pattern})(?![A-Z])")
+VOLUME = "ContrastBolusVolume"
+AMOUNT = re.compile(r"\s*0*[1-9]")
 INJECTION = re.compile(r"\d+ ?(CC|ML)\b")  # a rate or a volume
 # HEAD POST, POST 5MM, HEAD W; not POST OP, POST FALL
 AT_THE_END = re.compile(r"(?<![A-Z])(POST|W)(?= ?(?:[0-9 ]*(?:MM)?|AX[A-Z]*|HEAD|BRAIN)$)")
@@ -72,6 +77,8 @@ def contrast_words(dataset: Dataset) -> ContrastWords:
         return NO_WORDS
     if word := _hint(description):
         return ContrastWords(text=f"SeriesDescription {word}")
+    if AMOUNT.match(words_of(dataset, VOLUME)) and not words_of(dataset, "ContrastBolusAgent"):
+        return ContrastWords(text=VOLUME)
     if word := _contrast(words_of(dataset, "ProtocolName")):
         return ContrastWords(text=f"ProtocolName {word}")
     return NO_WORDS
@@ -85,8 +92,7 @@ def _agent(dataset: Dataset) -> str:
     name = words_of(dataset, "ContrastBolusAgent")
     if not is_none(name):
         return f"ContrastBolusAgent {plain(name)}"
-    items = value_of(dataset, "ContrastBolusAgentSequence") or ()
-    for item in items if not isinstance(items, str | bytes) else ():
+    for item in items_of(dataset, "ContrastBolusAgentSequence"):
         meaning = words_of(item, "CodeMeaning")
         if not is_none(meaning):
             return f"ContrastBolusAgentSequence {plain(meaning)}"
@@ -97,14 +103,17 @@ def _agent(dataset: Dataset) -> str:
 def is_none(agent: str) -> bool:
     """Whether the text of an agent says that there was none for the vessels."""
     text = HARMLESS_WORDS.without(agent)
-    if text in NOTHING:
+    if not text or text in NOTHING:
         # what is left of "non-ionic" is an agent
         return not plain(agent) or plain(agent) in NOTHING
-    if GUT_AGENTS.find(text) and not VESSEL_WORDS.find(text):
+    if NOT_GIVEN_WORDS.find(text):
         return True
-    if AGENT_NAMES.find(text) and not NEGATED.search(text):
+    rest = PLAIN_WORDS.without(NEGATED.sub(" ", NEGATED_GUT.sub(" ", text)))
+    if GUT_AGENTS.find(rest) and not VESSEL_WORDS.find(rest):
+        return True
+    if AGENT_WORDS.find(rest) or VESSEL_WORDS.find(rest):
         return False
-    return bool(NEGATIONS.find(text) or PLAIN_WORDS.find(text))
+    return rest != text or bool(NEGATIONS.find(rest))
 
 
 @lru_cache(maxsize=1024)

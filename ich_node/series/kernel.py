@@ -6,10 +6,11 @@ from typing import Literal
 from pydicom import Dataset
 
 from ich_node.series.attributes import text_of, words_of
-from ich_node.series.words.kernels import SHARP, SOFT
+from ich_node.series.words.kernels import SHARP, SHARP_NAMES, SOFT, SOFT_NAMES
 from ich_node.series.words.phrases import Phrases
 
 SHARP_WORDS, SOFT_WORDS = Phrases(SHARP), Phrases(SOFT)
+SHARP_KERNELS, SOFT_KERNELS = Phrases(SHARP, SHARP_NAMES), Phrases(SOFT, SOFT_NAMES)
 DESCRIPTIONS = ("SeriesDescription", "ProtocolName")
 
 # Siemens by strength (H31s, Hr64, J70h, Br40d, B80f, U90u); Canon FC21; Philips by letters
@@ -51,12 +52,13 @@ def bone_kernel(dataset: Dataset) -> str:
 
 
 def _of_name(name: str) -> Kernel:
-    code = SIEMENS.match(name)
-    if SHARP_WORDS.find(name) or PHILIPS_SHARP.match(name) or _is_sharp_code(name, SIEMENS):
+    sharp = bool(SHARP_KERNELS.find(name) or PHILIPS_SHARP.match(name))
+    soft = bool(SOFT_KERNELS.find(name) or PHILIPS_SOFT.match(name))
+    if _is_sharp_code(name, SIEMENS) or (sharp and not soft):
         return "sharp"
-    if SOFT_WORDS.find(name) or PHILIPS_SOFT.match(name) or code or CANON.search(name):
-        return "soft"
-    return "unknown"
+    if sharp:  # "Brain Sharp": the pixels decide
+        return "unknown"
+    return "soft" if soft or SIEMENS.match(name) or CANON.search(name) else "unknown"
 
 
 def _of_text(text: str) -> Kernel:

@@ -4,7 +4,9 @@ it.
 
 import pytest
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 
 from ich_node.series.contrast_words import ContrastWords, contrast_words
 
@@ -59,6 +61,8 @@ def item(**attributes) -> Dataset:
         "OHNE KM",
         "o. KM",
         "kein Kontrastmittel",
+        "Omnipaque not given",
+        "ORAL ONLY, NO IV",
         "nativ",
         "nein",
         "SANS",
@@ -99,6 +103,8 @@ def test_an_agent_that_says_that_there_was_none_is_none(agent):
         "YES",
         "APPLIED",
         "Oral & IV",
+        "IV, no oral",
+        "Iohexol w/o reaction",
         "Ultravist 370 80ml",
         "Imeron 400 i.v.",
         "KM",
@@ -156,6 +162,10 @@ def test_an_item_of_the_sequence_counts_if_it_says_something(items, stated):
         "POST FOSSA",
         "Enhanced iDose4",
         "Edge enhanced",
+        "HEAD 10 CM",
+        "Head 12.5cm FOV",
+        "Head cont.",
+        "Linea media",
         "Head W/O 5mm",
         "HEAD WO",
         "CT HEAD WITHOUT IV CONTRAST",
@@ -253,6 +263,21 @@ def test_some_words_only_ask(description):
     found = words_of(SeriesDescription=description)
     assert found
     assert not found.stated
+
+
+def test_a_volume_only_asks():
+    assert words_of(ContrastBolusVolume="100") == ContrastWords(text="ContrastBolusVolume")
+    assert not words_of(ContrastBolusVolume="0")
+    assert not words_of(ContrastBolusVolume="100", ContrastBolusAgent="NONE")
+
+
+def test_a_damaged_attribute_says_nothing():
+    dataset = Dataset()
+    dataset.add_new("ContrastBolusAgentSequence", "SQ", [])
+    dataset[0x00180012] = RawDataElement(
+        Tag("ContrastBolusAgentSequence"), "SQ", 7, b"damaged", 0, True, True
+    )
+    assert not contrast_words(dataset)
 
 
 def test_a_protocol_only_asks_and_yields_to_the_description():

@@ -111,7 +111,6 @@ def test_a_sharp_reconstruction_is_known_by_its_description(description):
         "Head 3.0 Hr38",
         "Head 5.0 J30s",
         "Neuro FC26",
-        "HEAD STD 5MM",
         "Soft Tissue",
         "Weichteil 5.0",
         "Schädel WT",
@@ -128,6 +127,22 @@ def test_a_soft_reconstruction_is_known_by_its_description(description):
     assert kernel(dataset_with(SeriesDescription=description)) == "soft"
 
 
-@pytest.mark.parametrize("description", ["", "HEAD 5mm", "T12", "POST OP", "Head soft and bone"])
+@pytest.mark.parametrize(
+    "description",
+    [
+        "",
+        "HEAD 5mm",
+        "T12",
+        "POST OP",
+        "Head soft and bone",
+        "ULTRA LOW DOSE",
+        "BRAIN 1.25",
+        "Schädel Standard",
+    ],
+)
 def test_where_nothing_is_said_the_kernel_is_unknown(description):
     assert kernel(dataset_with(SeriesDescription=description)) == "unknown"
+
+
+def test_a_brain_kernel_that_is_called_sharp_is_left_to_the_pixels():
+    assert kernel(dataset_with(ConvolutionKernel="Brain Sharp")) == "unknown"

@@ -2,15 +2,14 @@
 
 # What is given, in descriptions
 AGENT = {
-    "en": "contrast*, cont, contr, IV, CE, CM, enhanced, enhancement, inj, injected, "
-    "injection, media, dye, agent",
+    "en": "contrast*, contr, IV, enhanced, enhancement, inj, injected, injection, dye",
     "de": "KM, Kontrastmittel*, Kontrast*, i.v.",
-    "fr": "contraste, produit de contraste, PDC, PCI, inj*, injecté, injection, iode",
+    "fr": "contraste, produit de contraste, PDC, inj*, injecté, injection, iode",
     "es": "contraste, CIV, C.I.V., medio de contraste, MDC",
     "it": "contrasto, mezzo di contrasto, MDC, m.d.c.",
     "pt": "contraste, meio de contraste, EV, E.V.",
-    "cs": "kontrast*, kontrastní*, k.l., KL, JKL",
-    "pl": "kontrast*, kontraści*, kontr, środek*, środk*, śr. kontr, ś.k.",
+    "cs": "kontrast*, kontrastní*, k.l., JKL",
+    "pl": "kontrast*, kontraści*, kontr",
 }
 
 # Words of an examination that needs an agent
@@ -37,6 +36,18 @@ NEGATION = {
     "pt": "sem, não, nenhum, antes do",
     "cs": "bez, před, ne, žádný, žádná, žádné, nepodán*, nepodan*",
     "pl": "bez, brak, nie, przed, żaden, nie podano",
+}
+
+# After the name of the agent, too
+NOT_GIVEN = {
+    "en": "not given, not administered, not used, not applicable, not injected, refused",
+    "de": "nicht gegeben, nicht verabreicht, nicht appliziert",
+    "fr": "non administré, non injecté, pas injecté",
+    "es": "no administrado, no se administró",
+    "it": "non somministrato, non iniettato",
+    "pt": "não administrado, não injetado",
+    "cs": "nepodán*, nepodan*, neaplikov*",
+    "pl": "nie podano, nie podany",
 }
 
 # Alone they say that there is no agent

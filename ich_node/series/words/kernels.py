@@ -1,24 +1,26 @@
 """Words for sharp and soft reconstructions; * stands for any letters."""
 
-# In ConvolutionKernel and in descriptions
 SHARP = {
-    "en": "bone*, edge, ultra, lung, sharp*, very sharp, high resolution bone",
-    "de": "Knochen*, *knochen, Kno, scharf, Hartkern, hart",
-    "fr": "os, osseux, osseuse, filtre dur, dur",
-    "es": "hueso*, óseo, ósea, duro",
-    "it": "osso, ossa, osseo, ossea, duro",
-    "pt": "osso, ossos, ósseo, óssea, duro",
-    "cs": "kost*, kosti, kostní, ostr*",
-    "pl": "kość, kości, kostn*, kostne, ostr*",
+    "en": "bone*, sharp*, lung",
+    "de": "Knochen*, *knochen, Kno, scharf, Hartkern",
+    "fr": "os, osseux, osseuse, filtre dur",
+    "es": "hueso*, óseo, ósea",
+    "it": "osso, ossa, osseo, ossea",
+    "pt": "osso, ossos, ósseo, óssea",
+    "cs": "kost*, ostr*",
+    "pl": "kość, kości, kostn*, ostr*",
+}
+SOFT = {
+    "en": "soft*, smooth, parenchyma",
+    "de": "Weichteil*, Hirnparenchym, weich*, WT",
+    "fr": "mou, mous, parties molles, parenchyme, doux",
+    "es": "blando*, blanda*, partes blandas, parénquima",
+    "it": "molli, parti molli, tessuti molli, parenchima, morbido",
+    "pt": "moles, partes moles, mole, parênquima",
+    "cs": "měkk*",
+    "pl": "miękk*",
 }
 
-SOFT = {
-    "en": "soft*, standard, std, stnd, smooth, brain, parenchyma, medium smooth",
-    "de": "Weichteil*, Hirn, Hirnparenchym, weich, WT",
-    "fr": "mou, mous, parties molles, parenchyme, doux",
-    "es": "blando*, blanda*, partes blandas, estándar, parénquima",
-    "it": "molli, parti molli, tessuti molli, parenchima, morbido",
-    "pt": "moles, partes moles, mole, padrão, parênquima",
-    "cs": "měkk*, měkké tkáně, mozek, mozkov*",
-    "pl": "miękk*, tkanki miękkie, mózg*, mózgow*",
-}
+# Names of kernels that mean other things in descriptions: ULTRA LOW DOSE, HEAD STANDARD, BRAIN
+SHARP_NAMES = {"all": "edge, ultra"}
+SOFT_NAMES = {"all": "standard, std, stnd, brain"}
