@@ -10,6 +10,7 @@ import pydicom
 import pytest
 from pydicom import Dataset
 
+from ich_node.answer import Answer
 from ich_node.model.bundle_file import open_bundle, shipped_bundle
 from ich_node.model.detector import Detector
 from ich_node.phantom import make_study
@@ -91,7 +92,7 @@ def test_through_orthanc_and_back(form: str, tmp_path: Path) -> None:
     series = read_series(classic)
     reading = detector.read(series)
     assert reading.positive
-    assert job.positive
+    assert job.answer is Answer.PRESENT
     (report,) = (ds for ds in results if ds.SOPClassUID == COMPREHENSIVE_3D_SR)
     assert marks(report, frames) == sorted(
         (
