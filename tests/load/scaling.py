@@ -60,7 +60,7 @@ lease_seconds = 60
 """
 )
 MOST_JOBS = 100_000
-ENDED = (JobState.DONE, JobState.REFUSED, JobState.FAILED)
+ENDED = (JobState.DONE, JobState.REFUSED, JobState.FAILED, JobState.SET_ASIDE)
 
 
 @dataclass(kw_only=True)
