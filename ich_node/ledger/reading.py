@@ -210,7 +210,7 @@ class AnalyserLedger:
 
     def set_aside(self, job: Job, *, now: datetime, in_favour_of: int, detail: str) -> None:
         """Another job is read instead, or was; the job is SET_ASIDE, and the attempt does not
-        count. Raises LeaseLost.
+        count. The other one waits in this one's lane, if that is earlier. Raises LeaseLost.
         """
         with self._database.write() as connection:
             _update_held(
@@ -223,6 +223,17 @@ class AnalyserLedger:
                 **NO_LEASE,
             )
             note(connection, job_id=job.id, at=now, event="set aside", detail=detail)
+            connection.execute(
+                sa.update(jobs)
+                .where(
+                    jobs.c.id == in_favour_of,
+                    jobs.c.state == JobState.WAITING,
+                    jobs.c.lane > job.lane,
+                    # it would keep ordinary ones waiting
+                    (jobs.c.lane != Lane.LARGE) | sa.literal(job.lane is Lane.URGENT),
+                )
+                .values(lane=job.lane)
+            )
 
     def study(self, job: Job) -> list[Job]:
         """All jobs of its study, the oldest first."""

@@ -123,13 +123,15 @@ class Chooser:
         answered = standing(study)
         own = tuple(each for each in answered if _is_of_series(each, job))
         others = tuple(each for each in answered if not _is_of_series(each, job))
-        mine = self._headers.facts(job) if self._compares and not own else None
+        ready = _ready(study, job, self.clock())
+        is_compared = self.settings.reconstructions == "best" and not own and (others or ready)
+        mine = self._headers.facts(job) if is_compared else None
         if mine is None or not mine.may_be_read:
             return Choice(job=job, own=own, others=others)
         before = self._same(mine, others)
         if before:
             return self._beside(job, mine, before[0], others)
-        waiting = self._same(mine, _ready(study, job, self.clock()))
+        waiting = self._same(mine, ready)
         better = [(each, facts) for each, facts in waiting if is_better(facts, mine)]
         if better:
             best, facts = better[0]
@@ -164,10 +166,6 @@ class Chooser:
             for each, facts in known
             if facts is not None and facts.may_be_read and same_acquisition(mine, facts)
         ]
-
-    @property
-    def _compares(self) -> bool:
-        return self.settings.reconstructions == "best"
 
     @property
     def _headers(self) -> JobHeaders:

@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from ich_node.answer import Answer
-from ich_node.ledger import Job, JobState, LeaseLost, Ledger, Result, open_ledger
+from ich_node.ledger import Job, JobState, Lane, LeaseLost, Ledger, Result, open_ledger
 from tests.support.ledger_examples import (
     LEASE,
     QUIET,
@@ -144,6 +144,29 @@ def test_a_job_that_was_set_aside_stays_so_beside_an_answer(study):
     study.reading.set_aside(claim(study), now=READY, in_favour_of=2, detail="")
     finish(study, claim(study))
     assert states(study) == [JobState.SET_ASIDE, JobState.DONE, JobState.WAITING]
+
+
+@pytest.mark.parametrize(
+    ("aside", "objects", "lane"),
+    [
+        (Lane.SUSPECTED, 1, Lane.SUSPECTED),
+        (Lane.SUSPECTED, 101, Lane.LARGE),
+        (Lane.URGENT, 101, Lane.URGENT),
+    ],
+)
+def test_the_lane_goes_to_the_job_that_is_read_instead(ledger, aside, objects, lane):
+    """What looked positive while it arrived is still read before ordinary ones; a large series
+    overtakes nobody but by urgency.
+    """
+    add(ledger, series="2.25.1", study=STUDY, urgent=aside is Lane.URGENT)
+    for number in range(objects):
+        add(ledger, number, series="2.25.2", study=STUDY)
+    if aside is Lane.SUSPECTED:
+        ledger.reading.previews.finish(ledger.operator.get(1), objects=1, suspected=True)
+    job = claim(ledger)
+    assert job.lane is aside
+    ledger.reading.set_aside(job, now=READY, in_favour_of=2, detail="")
+    assert ledger.operator.get(2).lane is lane
 
 
 def test_set_aside_needs_the_lease(study):
