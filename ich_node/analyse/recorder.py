@@ -139,7 +139,7 @@ class JobRecorder:
                 for each in self.destinations
                 if each.gets == "objects"
                 and each.should_receive(
-                    positive=answer is Answer.PRESENT, earlier_destinations=got_objects
+                    is_negative=answer is Answer.ABSENT, earlier_destinations=got_objects
                 )
             ],
             "notify": [
@@ -147,7 +147,7 @@ class JobRecorder:
                 for each in self.destinations
                 if each.gets == "notifications"
                 and each.should_receive(
-                    positive=verdict.study_answer is Answer.PRESENT,
+                    is_negative=verdict.study_answer is Answer.ABSENT,
                     earlier_destinations=got_notification,
                 )
             ],

@@ -95,7 +95,7 @@ def _described(destination: "Destination") -> str:
     details = [
         " over TLS" if getattr(destination, "tls", False) else "",
         " with patient and order" if identified else "",
-        ", of positive readings only" if destination.only_if_positive else "",
+        ", but no negative results" if destination.only_if_positive else "",
         f", priority {destination.priority}" if destination.priority else "",
     ]
     to = f"{destination.name} ({destination.address})"

@@ -40,13 +40,15 @@ class OutletSettings(Section):
     only_if_positive: bool = False
     priority: Priority = 0
 
-    def should_receive(self, *, positive: bool, earlier_destinations: Collection[str]) -> bool:
+    def should_receive(self, *, is_negative: bool, earlier_destinations: Collection[str]) -> bool:
         """Whether this destination gets the results of a series.
 
+        is_negative: nobody needs to look. A head whose answer is undetermined, or that was not
+        analysed, is not negative: who waits for positive results must not take silence for calm.
         earlier_destinations: names of those that get the results of an earlier revision: they also
         get the results that replace them.
         """
-        return positive or not self.only_if_positive or self.name in earlier_destinations
+        return not (is_negative and self.only_if_positive) or self.name in earlier_destinations
 
 
 class DicomDestination(OutletSettings):

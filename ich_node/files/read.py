@@ -40,7 +40,7 @@ def read_files(
     options: ReportOptions,
     at: datetime,
     with_dicom: bool,
-    demonstration_on_real_sources: Literal["refuse", "mark"],
+    demonstration_on_real_sources: Literal["refuse", "mark"] = "mark",
     rules: SelectionRules = USUAL_RULES,
 ) -> tuple[SeriesAnswer, NDArray[np.uint8] | None]:
     """The answer and the picture of `draw`; no picture of a series that is refused. A lone slice is

@@ -280,7 +280,7 @@ class Teller:
             each.name
             for each in self.destinations
             if each.gets == gets
-            and each.should_receive(positive=told.of_a_head, earlier_destinations=earlier)
+            and each.should_receive(is_negative=not told.of_a_head, earlier_destinations=earlier)
         ]
 
 

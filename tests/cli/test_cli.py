@@ -95,7 +95,7 @@ def test_read_prints_one_json_document_and_nothing_else(phantom, tmp_path):
     positions = [slice_["position_mm"] for slice_ in reading["slices"]]
     assert positions == sorted(positions)
     maps = np.load(tmp_path / "maps.npz")
-    assert sorted(maps) == ["likelihood", "logit", "sop_instance_uid"]
+    assert sorted(maps) == ["frame_number", "likelihood", "logit", "sop_instance_uid"]
     assert (
         len(maps["logit"])
         == len(maps["sop_instance_uid"])
@@ -118,17 +118,16 @@ def test_read_without_json_says_it_in_a_sentence_with_the_research_label(
     assert "Research use only. Not a medical device." in done.stdout
 
 
-def test_illegal_uids_are_read_but_cannot_be_reported(tmp_path, untrained_bundle):
-    """RSNA's files have no UIDs that DICOM could refer to."""
+def test_uids_that_are_none_are_referred_to_as_they_came(tmp_path, untrained_bundle):
+    """RSNA's files have such UIDs, and their archive finds the results by them."""
     folder = save(head_series(SeriesInstanceUID="ID_a57913c212"), tmp_path / "rsna")
     out = tmp_path / "out"
     done = ich_node("read", folder, "--json", "--out", out, "--bundle", untrained_bundle)
     (reading,) = json.loads(done.stdout)["readings"]
     assert done.exit_code == 0
     assert reading["outcome"] == "read"
-    assert "cannot be reported as DICOM" in reading["detail"]
-    assert "ID_a57913c212" in reading["detail"]
-    assert not list(out.rglob("*.dcm"))
+    (sr,) = out.rglob("sr.dcm")
+    assert b"ID_a57913c212" in sr.read_bytes()
 
 
 def test_a_refused_series_is_an_answer(tmp_path, untrained_bundle):

@@ -88,7 +88,7 @@ def test_a_destination_with_a_higher_priority_is_served_first(node, ris):
     assert order == ["fast", "fast", "slow", "slow", "pacs"]
 
 
-def test_only_if_positive_gets_no_negative_and_no_refused_result():
+def test_only_if_positive_gets_no_negative_result():
     """Unless it got those of an earlier revision: a worklist that got "suspected" must get the
     correction, too.
     """
@@ -97,10 +97,10 @@ def test_only_if_positive_gets_no_negative_and_no_refused_result():
         name="w", kind="webhook", url="https://h/", secret_file="s", only_if_positive=True
     )
     everything = Hl7Destination(name="r", kind="hl7", host="h", port=1)
-    assert rule(picky, positive=True, earlier_destinations=())
-    assert not rule(picky, positive=False, earlier_destinations={"r"})
-    assert rule(picky, positive=False, earlier_destinations={"w"})
-    assert rule(everything, positive=False, earlier_destinations=())
+    assert rule(picky, is_negative=False, earlier_destinations=())
+    assert not rule(picky, is_negative=True, earlier_destinations={"r"})
+    assert rule(picky, is_negative=True, earlier_destinations={"w"})
+    assert rule(everything, is_negative=True, earlier_destinations=())
 
 
 def test_a_notification_that_waited_is_superseded_by_the_newer_one(node, ris):
