@@ -142,7 +142,7 @@ def test_check_config_says_where_results_go(tmp_path):
     )
     said = CliRunner().invoke(app, ["--config", str(path), "check-config"]).output
     assert (
-        "sends notifications to a (webhook at https://h:443), of positive readings only,"
+        "sends notifications to a (webhook at https://h:443), but no negative results,"
         " priority 10" in said
     )
     assert "sends notifications to ris (HL7 at h:2575) with patient and order, priority 10" in said
