@@ -34,7 +34,14 @@ def read(name: str, folder: Path) -> tuple[list[Path], list[Dataset], SeriesAnsw
     sources = write_case(name, folder / "source")
     (files,), skipped = find_series([sources])
     assert skipped == []
-    answer, picture = read_files(files, detector(), options=OPTIONS, at=AT, with_dicom=True)
+    answer, picture = read_files(
+        files,
+        detector(),
+        options=OPTIONS,
+        at=AT,
+        with_dicom=True,
+        demonstration_on_real_sources="mark",
+    )
     assert answer.reading is not None, answer.detail
     written = write_answer(answer, picture, folder / "results")
     results = [pydicom.dcmread(path) for path in written if path.suffix == ".dcm"]

@@ -50,8 +50,12 @@ def test_marks_bear_the_tracking_uids_of_the_report():
     source = make_source()
     results = report(source, positive_reading(source))
     (sr,), (state,) = of_kind(results, "sr"), of_kind(results, "presentation_state")
+    uids = dict(tracking(group) for group in groups(sr))
+    marks = [group for group in groups(sr) if regions(group)]
+    lesions = [tracking(group)[0].partition(",")[0] for group in marks]
     said = Counter(
-        (*tracking(group), *regions(group)[0].GraphicData) for group in groups(sr) if regions(group)
+        (lesion, uids[lesion], *regions(group)[0].GraphicData)
+        for lesion, group in zip(lesions, marks, strict=True)
     )
     drawn = Counter(
         (graphic.TrackingID, graphic.TrackingUID, *graphic.GraphicData)
