@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
-from ich_node.series.attributes import words_of
+from ich_node.series.attributes import items_of, words_of
 from ich_node.series.words.body_parts import HEAD, OTHER
 from ich_node.series.words.phrases import Phrases
 
 KEYWORDS = ("BodyPartExamined", "SeriesDescription", "ProtocolName", "StudyDescription")
+REGION = "AnatomicRegionSequence"
 HEAD_WORDS, OTHER_WORDS = Phrases(HEAD), Phrases(OTHER)
 
 
@@ -26,12 +27,14 @@ NO_PART = BodyPart()
 
 
 def body_part(dataset: Dataset) -> BodyPart:
-    """What BodyPartExamined and the descriptions name. Words only hint: whether it is a head is for
-    the pixels to say.
+    """What BodyPartExamined, the anatomic region and the descriptions name. Words only hint:
+    whether it is a head is for the pixels to say.
     """
     head = other = ""
-    for keyword in KEYWORDS:
-        text = words_of(dataset, keyword)
+    texts = [(keyword, words_of(dataset, keyword)) for keyword in KEYWORDS] + [
+        (REGION, words_of(region, "CodeMeaning")) for region in items_of(dataset, REGION)
+    ]
+    for keyword, text in texts:
         if word := HEAD_WORDS.find(text):
             head = head or f"{keyword} {word}"
         elif word := OTHER_WORDS.find(text):

@@ -123,6 +123,15 @@ def test_only_the_word_is_quoted_never_the_description():
     assert found.other == "StudyDescription THORAX"
 
 
+def test_the_anatomic_region_is_understood():
+    for meaning, found in (("Head", ("AnatomicRegionSequence HEAD", "")), ("Chest", ("", "CHEST"))):
+        region = Dataset()
+        region.CodeMeaning = meaning
+        part = part_of(AnatomicRegionSequence=[region])
+        assert part.head == found[0]
+        assert part.other.endswith(found[1])
+
+
 def test_head_and_neck_is_a_head():
     assert part_of(BodyPartExamined="HEADNECK") == part_of(
         BodyPartExamined="HEADNECK", StudyDescription="CT HEAD AND NECK"
