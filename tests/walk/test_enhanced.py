@@ -1,6 +1,7 @@
 """A PACS forwards multi-frame CT and gets results that refer to its frames."""
 
 import json
+import re
 import urllib.request
 from io import BytesIO
 from pathlib import Path
@@ -36,7 +37,9 @@ def marks(document: Dataset, frames: dict[tuple[str, int], int]) -> list[tuple[s
         for region in regions(group):
             (item,) = region.ContentSequence[0].ReferencedSOPSequence
             index = frames[item.ReferencedSOPInstanceUID, int(item.ReferencedFrameNumber)]
-            found.append((tracking(group)[0], index, round(region.GraphicData[0], 2)))
+            lesion = re.match(r"lesion \d+", tracking(group)[0])
+            assert lesion
+            found.append((lesion[0], index, round(region.GraphicData[0], 2)))
     return sorted(found)
 
 
