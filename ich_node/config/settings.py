@@ -177,7 +177,10 @@ class ReportSettings(Section):
     """[report]: which objects are made. The fields are those of ich_node.report.ReportOptions."""
 
     sr_class: Literal["comprehensive3d", "comprehensive", "enhanced"] = "comprehensive3d"
-    summary: bool = True
+    summary: tuple[Literal["present", "absent", "undetermined", "not_analysed"], ...] = (
+        "present",
+        "undetermined",
+    )
     max_overlays: int = Field(20, ge=0)
     gsps: bool = True
     key_objects: bool = True
@@ -191,6 +194,14 @@ class ReportSettings(Section):
         """As older configurations have it."""
         older = {"true": "all", "false": "none"}
         return older.get(str(refused).lower(), refused)
+
+    @field_validator("summary", mode="before")
+    @classmethod
+    def _summary_was_yes_or_no(cls, summary: object) -> object:
+        """Of configurations written before it became a list."""
+        if isinstance(summary, bool):
+            return ("present", "undetermined") if summary else ()
+        return summary
 
 
 class LogSettings(Section):

@@ -44,7 +44,8 @@ class SliceReading:
 class LikelihoodMap:
     """The network's output for one slice, before upsampling. likelihood_YX: in the unit of the
     bundle's head (logit, or attention weight). grid: from the network's input of size_px x size_px
-    to the slice. region_from: the value from which a place belongs to a region (regions.py).
+    to the slice. region_from: the value from which a place belongs to a region (regions.py);
+    contour: the same as a likelihood, 0 to 1, as people see it.
     """
 
     sop_instance_uid: str
@@ -53,6 +54,7 @@ class LikelihoodMap:
     grid: PixelGrid
     size_px: int = 256
     region_from: float = np.inf
+    contour: float = 0.5
     frame_number: int | None = None
 
     @property

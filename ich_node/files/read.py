@@ -12,6 +12,7 @@ from pydicom import Dataset
 
 from ich_node import __version__
 from ich_node.detection.reading import Reading
+from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Refusal, ReportError
 from ich_node.files.answer import SeriesAnswer
 from ich_node.files.find import SeriesFiles
@@ -21,12 +22,17 @@ from ich_node.report import (
     ReportOptions,
     ResultObject,
     SourceSeries,
+    label_lines,
     lesions_of,
     render_overlay,
     write_report,
 )
 from ich_node.report.algorithm import algorithm_of
-from ich_node.report.evidence import check_uids
+from ich_node.report.evidence import check_uids, clean
+from ich_node.report.page import render_page
+from ich_node.report.slice_name import slice_place
+from ich_node.report.source_words import SourceWords, source_words
+from ich_node.report.summary import refusal_page
 from ich_node.report.uids import digest_of
 from ich_node.series.read import read_series
 from ich_node.series.rules import USUAL_RULES, SelectionRules
@@ -42,9 +48,9 @@ def read_files(
     with_dicom: bool,
     demonstration_on_real_sources: Literal["refuse", "mark"] = "mark",
     rules: SelectionRules = USUAL_RULES,
-) -> tuple[SeriesAnswer, NDArray[np.uint8] | None]:
-    """The answer and the picture of `draw`; no picture of a series that is refused. A lone slice is
-    read, too. at: the time that the results state.
+) -> tuple[SeriesAnswer, NDArray[np.uint8]]:
+    """The answer and the picture of `draw`; of a series that is refused, the page that says so. A
+    lone slice is read, too. at: the time that the results state.
     """
     unread = SeriesAnswer(
         study_instance_uid=files.study_instance_uid,
@@ -58,7 +64,13 @@ def read_files(
         if detector.bundle.demonstration and demonstration_on_real_sources == "refuse":
             check_sources_are_phantoms(datasets, bundle_name=detector.bundle.name)
     except Refusal as refusal:
-        return replace(unread, refusal=refusal, detail=refusal.detail), None
+        page = refusal_page(
+            refusal.reason,
+            source=_words_of(datasets[0], at),
+            algorithm=algorithm_of(detector.bundle),
+            objects=len(datasets),
+        )
+        return replace(unread, refusal=refusal, detail=refusal.detail), render_page(page)
     reading = detector.read(series)
     results: tuple[ResultObject, ...] = ()
     details = []
@@ -86,21 +98,34 @@ def read_files(
 
 
 def draw(series: Series, reading: Reading, detector: Detector) -> NDArray[np.uint8]:
-    """The slice with the highest probability, windowed for people, RGB (Y, X, 3). Only a positive
-    series has marks.
+    """The slice with the highest probability, windowed for people, with the answer, RGB (Y, X, 3).
+    Only a positive series has marks.
     """
     readings = {slice_.image: slice_ for slice_ in reading.slices}
     best = max(reading.maps, key=lambda map_: readings[map_.image].probability)
     index = next(index for index, slice_ in enumerate(series.slices) if slice_.image == best.image)
+    slice_ = series.slices[index]
     return render_overlay(
-        series.slices[index],
-        detector.likelihood_on_slice(best, series.slices[index]),
+        slice_,
+        detector.likelihood_on_slice(best, slice_),
         lesions_of(series, reading),
-        probability=readings[best.image].probability,
-        number=index + 1,
-        total=len(series.slices),
+        contour=best.contour,
+        top=label_lines(
+            slice_place(slice_, index + 1),
+            readings[best.image].probability,
+            demonstration=detector.bundle.demonstration,
+            answer=reading.answer,
+        ),
         version=__version__,
     )
+
+
+def _words_of(dataset: Dataset, at: datetime) -> SourceWords:
+    """No words of a damaged header."""
+    try:
+        return source_words(clean(dataset), revision=1, predecessor=None, at=at)
+    except PARSING_ERRORS:
+        return SourceWords()
 
 
 def _source(files: SeriesFiles, series: Series, datasets: Sequence[Dataset]) -> SourceSeries:

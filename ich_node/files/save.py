@@ -14,10 +14,10 @@ from ich_node.dicom.legal_uid import is_legal_uid
 from ich_node.files.answer import SeriesAnswer
 
 
-def write_answer(answer: SeriesAnswer, picture: NDArray[np.uint8] | None, out: Path) -> list[Path]:
+def write_answer(answer: SeriesAnswer, picture: NDArray[np.uint8], out: Path) -> list[Path]:
     """reading.json, preview.png and the DICOM objects, in a folder named after the series.
 
-    picture: RGB (Y, X, 3), or None. Returns the files that were written.
+    picture: RGB (Y, X, 3). Returns the files that were written.
     """
     folder = out / _folder_name(answer.series_instance_uid)
     folder.mkdir(parents=True, exist_ok=True)
@@ -25,9 +25,8 @@ def write_answer(answer: SeriesAnswer, picture: NDArray[np.uint8] | None, out: P
     written[0].write_text(
         json.dumps(answer.document(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    if picture is not None:
-        written.append(folder / "preview.png")
-        Image.fromarray(picture).save(written[-1])
+    written.append(folder / "preview.png")
+    Image.fromarray(picture).save(written[-1])
     kinds = Counter(result.kind for result in answer.results)
     for result in answer.results:
         several = result.kind == "overlay" or kinds[result.kind] > 1

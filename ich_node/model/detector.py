@@ -67,6 +67,7 @@ class Detector:
                 grid=grid_of(slab.slice, self.bundle.input),
                 size_px=self.bundle.input.size_px,
                 region_from=self._region_from(answer),
+                contour=self._contour,
             )
             maps.append(likelihood_map)
             probability = self.bundle.calibration.probability(likelihood_map.logit)
@@ -169,22 +170,24 @@ class Detector:
             progress(len(answers), len(slabs))
         return [answers[index] for index in range(len(slabs))]
 
-    def _region_from(self, answer: SlabAnswer) -> float:
+    @property
+    def _contour(self) -> float:
         """Half of the least likelihood that makes a mark: there the flank of the faintest peak has
-        fallen to half its height, and every peak lies in a region.
-
-        Max head: in terms of probabilities, of T. Attention head: of the operating point, since a
-        weight alone says nothing; as a weight of this map.
+        fallen to half its height, and every peak lies in a region. Attention head: half of the
+        operating point, since its weights have no scale of their own.
         """
-        calibration = self.bundle.calibration
         if self.bundle.network_spec.head == "max":
-            return calibration.logit(
-                calibration.probability(self.bundle.peak_rule.min_likelihood) / 2
-            )
-        probability = calibration.probability(answer.logit)
-        least = self.bundle.operating_point.threshold / 2
-        highest = float(answer.likelihood_YX.max())
-        return highest * least / probability if probability >= least else np.inf
+            return self.bundle.calibration.probability(self.bundle.peak_rule.min_likelihood) / 2
+        return self.bundle.operating_point.threshold / 2
+
+    def _region_from(self, answer: SlabAnswer) -> float:
+        """The contour in the unit of the map."""
+        if self.bundle.network_spec.head == "max":
+            return self.bundle.calibration.logit(self._contour)
+        probability = self.bundle.calibration.probability(answer.logit)
+        if probability < self._contour:
+            return np.inf
+        return float(answer.likelihood_YX.max()) * self._contour / probability
 
     def _findings(
         self, likelihood_map: LikelihoodMap, slice_probability: float

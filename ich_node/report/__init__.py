@@ -9,8 +9,9 @@ from ich_node.report.notification_content import (
     notification_of_refusal,
     unread_part,
 )
-from ich_node.report.overlay import render_overlay
+from ich_node.report.overlay import label_lines, render_overlay
 from ich_node.report.predecessor import Predecessor
+from ich_node.report.refusal_page import write_refusal_page
 from ich_node.report.refusal_report import RefusedSeries, write_refusal
 from ich_node.report.result import ResultObject
 from ich_node.report.result_header import Algorithm
@@ -25,11 +26,13 @@ __all__ = [
     "ReportOptions",
     "ResultObject",
     "SourceSeries",
+    "label_lines",
     "lesions_of",
     "notification_of",
     "notification_of_refusal",
     "render_overlay",
     "unread_part",
     "write_refusal",
+    "write_refusal_page",
     "write_report",
 ]

@@ -21,6 +21,7 @@ from ich_node.report.source_words import source_words
 from ich_node.report.uids import UidMaker, uid_from
 from ich_node.series.series import Series, Slice
 
+AnswerWord = Literal["present", "absent", "undetermined", "not_analysed"]
 SrClass = Literal["comprehensive3d", "comprehensive", "enhanced"]
 # More marks on a slice add no information.
 MAX_MARKS_PER_SLICE = 5
@@ -32,13 +33,14 @@ SAME_PLACE_MM = 5.0
 class ReportOptions:
     """Which objects are made, and how.
 
-    max_overlays: the most overlays of one series; refused: which series without an answer
-    get an SR that says so; ae_title: this node's name in the objects.
+    max_overlays: the most overlays of one series; summary: the answers that get a page; refused:
+    which series without an answer get an SR that says so; ae_title: this node's name in the
+    objects.
     """
 
     sr_class: SrClass = "comprehensive3d"
     max_overlays: int = 20
-    summary: bool = True
+    summary: tuple[AnswerWord, ...] = ("present", "undetermined")
     gsps: bool = True
     key_objects: bool = True
     parametric_map: bool = False

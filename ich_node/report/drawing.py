@@ -1,9 +1,9 @@
 """Drawing of pictures: a slice in grey, likelihood as transparent colour with a contour, lesions as
-numbered crosses.
+numbered arrows beside them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -32,11 +32,13 @@ CONTOUR_COLOUR = np.array((90, 225, 255), float)
 # Tissues can be told apart under the strongest colour.
 MAX_OPACITY = 0.4
 VISIBLE_FROM = 0.05  # likelihood below which there is no colour
-HIGHEST_CONTOUR = 0.5
 CONTOUR_PX = 1.3
+# In heights of the number of an arrow.
+ARROW_LENGTH = 1.3
+NUMBER_FROM_TIP = 1.95
 WHITE = (255, 255, 255)
 BLACK = (0, 0, 0)
-FINER = 4  # crosses are drawn this many times larger and then reduced
+FINER = 4  # arrows are drawn this many times larger and then reduced
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -50,27 +52,52 @@ def left_side(slice_: Slice) -> str:
     return "RAF"[axis] if along_row[axis] > 0 else "LPH"[axis]
 
 
-def percent(probability: float) -> str:
-    """Whole percent; 0 % and 100 % are for probabilities of exactly 0 and 1."""
-    rounded = round(100 * probability)
-    if rounded == 100 and probability < 1:
-        return "> 99 %"
-    return "< 1 %" if rounded == 0 and probability > 0 else f"{rounded} %"
-
-
 @cache
 def font_of(size_px: int) -> Font:
     """Pillow's own outline font, cached: loading takes longer than drawing a line of text."""
     return ImageFont.load_default(size_px)
 
 
+def wrapped(text: str, width: int, size_px: int) -> list[str]:
+    """Lines that are at most this wide, if each word is."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if font_of(size_px).getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [line for line in lines if line] or [""]
+
+
+def fitted(text: str, size_px: int, width: int) -> str:
+    """The text, cut with an ellipsis where it is wider."""
+    if font_of(size_px).getlength(text) <= width:
+        return text
+    while text and font_of(size_px).getlength(f"{text}\u2026") > width:
+        text = text[:-1]
+    return f"{text.rstrip()}\u2026"
+
+
 @dataclass(frozen=True, kw_only=True)
-class Cross:
-    """A numbered cross. x, y: in pixels of the picture; 0, 0 is the centre of the first pixel."""
+class Arrow:
+    """A numbered arrow that points at a place from beside it. tip, at: x, y in pixels of the
+    picture; 0, 0 is the centre of the first pixel.
+    """
 
     number: int
-    x: float
-    y: float
+    tip: tuple[float, float]
+    at: tuple[float, float]
+
+    def moved(self, to: Callable[[float, float], tuple[float, float]]) -> "Arrow":
+        return replace(self, tip=to(*self.tip), at=to(*self.at))
+
+    @property
+    def direction(self) -> tuple[float, float]:
+        """From the tip to the place; of length 1."""
+        x, y = self.at[0] - self.tip[0], self.at[1] - self.tip[1]
+        length = max(float(np.hypot(x, y)), 1e-6)
+        return x / length, y / length
 
 
 def grey(slice_: Slice) -> NDArray[np.float32]:
@@ -91,13 +118,10 @@ def colour_of(share: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
     ).astype(np.float32)
 
 
-def contour_level(likelihood_YX: NDArray[np.float32]) -> float:
-    """50 %, or half of the highest likelihood if that is lower, so that every map has a contour."""
-    return min(HIGHEST_CONTOUR, float(likelihood_YX.max()) / 2)
-
-
-def blend(grey_YX: NDArray[np.float32], likelihood_YX: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Colour over grey, and the contour over both. RGB (Y, X, 3)."""
+def blend(
+    grey_YX: NDArray[np.float32], likelihood_YX: NDArray[np.float32], contour: float
+) -> NDArray[np.uint8]:
+    """Colour over grey, and over both the line where the likelihood is `contour`. RGB (Y, X, 3)."""
     rgb_YXC = np.repeat(grey_YX[..., None], 3, axis=-1)
     box = _where_visible(likelihood_YX)
     if box is None:
@@ -107,7 +131,7 @@ def blend(grey_YX: NDArray[np.float32], likelihood_YX: NDArray[np.float32]) -> N
     opacity_YX = np.float32(MAX_OPACITY) * np.sqrt(
         np.clip((share_YX - VISIBLE_FROM) / (1 - VISIBLE_FROM), 0, 1)
     )
-    line_YX = _line(share_YX, contour_level(likelihood_YX))
+    line_YX = _line(share_YX, contour)
     coloured_YXC = _over(rgb_YXC[box], colour_of(share_YX), opacity_YX)
     rgb_YXC[box] = _over(coloured_YXC, CONTOUR_COLOUR.astype(np.float32), line_YX)
     return rgb_YXC.astype(np.uint8)
@@ -143,42 +167,44 @@ def _over(
     return below_YXC * (1 - opacity_YX1) + colour * opacity_YX1
 
 
-def draw_crosses(picture: Image.Image, crosses: Sequence[Cross], size_px: int, font: Font) -> None:
-    """White arms with a dark rim around the marked pixel, which stays visible, and the number of
-    the lesion.
-    """
-    for cross in crosses:
-        _stamp(picture, cross, size_px)
+def draw_arrows(picture: Image.Image, arrows: Sequence[Arrow], size_px: int, font: Font) -> None:
+    """White with a dark rim, and the number of the lesion at the end of the shaft."""
+    for arrow in arrows:
+        _stamp(picture, arrow, size_px)
     draw = ImageDraw.Draw(picture)
-    for cross in crosses:
-        place = (cross.x + size_px * 0.9, cross.y - size_px * 0.45)
+    for arrow in arrows:
+        x, y = arrow.direction
+        reach = NUMBER_FROM_TIP * size_px
         draw.text(
-            place,
-            str(cross.number),
+            (arrow.tip[0] - x * reach, arrow.tip[1] - y * reach),
+            str(arrow.number),
             font=font,
             fill=WHITE,
-            anchor="ls",
+            anchor="mm",
             stroke_width=max(1, size_px // 8),
             stroke_fill=BLACK,
         )
 
 
-def _stamp(picture: Image.Image, cross: Cross, size_px: int) -> None:
-    """Draw the cross enlarged on a picture of its own and reduce that, for smooth edges."""
-    reach = size_px + 2
-    left, top = int(np.floor(cross.x)) - reach, int(np.floor(cross.y)) - reach
+def _stamp(picture: Image.Image, arrow: Arrow, size_px: int) -> None:
+    """Draw the arrow enlarged on a picture of its own and reduce that, for smooth edges."""
+    reach = round(ARROW_LENGTH * size_px) + 4
+    left, top = int(np.floor(arrow.tip[0])) - reach, int(np.floor(arrow.tip[1])) - reach
     sheet = Image.new("RGBA", ((2 * reach + 1) * FINER,) * 2)
     draw = ImageDraw.Draw(sheet)
-    inner, outer = FINER * size_px / 4, FINER * size_px * 0.7
-    x, y = (cross.x - left + 0.5) * FINER, (cross.y - top + 0.5) * FINER
-    for colour, share in ((BLACK, 0.3), (WHITE, 0.13)):
-        width = round(FINER * share * max(size_px, 14))
-        for right, down in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-            draw.line(
-                [(x + right * inner, y + down * inner), (x + right * outer, y + down * outer)],
-                fill=colour,
-                width=width,
-            )
+    tip = np.array([arrow.tip[0] - left + 0.5, arrow.tip[1] - top + 0.5]) * FINER
+    along = np.array(arrow.direction) * size_px * FINER
+    across = np.array([-along[1], along[0]])
+    for colour, rim in ((BLACK, 0.1), (WHITE, 0.0)):
+        start = tip - along * (ARROW_LENGTH + rim)
+        width = FINER * (0.16 + 2 * rim) * size_px
+        neck = tip - along * 0.5
+        draw.line([tuple(start), tuple(neck)], fill=colour, width=max(1, round(width)))
+        base = tip - along * (0.6 + 1.2 * rim)
+        side = across * (0.3 + 1.6 * rim)
+        draw.polygon(
+            [tuple(tip + along * 1.6 * rim), tuple(base + side), tuple(base - side)], fill=colour
+        )
     reduced = sheet.reduce(FINER)
     picture.paste(reduced, (left, top), mask=reduced)
 

@@ -15,8 +15,8 @@ from pydicom.valuerep import DA, TM
 from ich_node.detection.lesions import Lesion, Mark
 from ich_node.detection.network_input import BRAIN
 from ich_node.dicom.identity import RESEARCH_USE, RESEARCH_USE_ONLY
+from ich_node.percent import percent_text
 from ich_node.report.context import Context, ReadSlice
-from ich_node.report.drawing import percent
 from ich_node.report.measurement_groups import column_row
 from ich_node.report.result import ResultObject
 from ich_node.report.tree import reference_to, references_to
@@ -124,7 +124,7 @@ def _annotation(context: Context, read: ReadSlice) -> Dataset:
     annotation.ReferencedImageSequence = [reference_to(read.header)]
     marks = context.marks_on(read)
     annotation.TextObjectSequence = [
-        _label(f"AI: p {percent(read.reading.probability)}. {RESEARCH_USE_ONLY}"),
+        _label(f"AI: p {percent_text(read.reading.probability)}. {RESEARCH_USE_ONLY}"),
         *(_number(lesion, mark, read.header) for lesion, mark in marks),
     ]
     if marks:

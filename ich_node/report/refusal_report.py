@@ -71,27 +71,12 @@ def write_refusal(
 
     Raises ReportError if the source lacks a UID that the SR refers to.
     """
-    images = [dataset for dataset in series.datasets if _is_ct(dataset)]
-    if not images:
-        return None
-    headers = to_bare_evidence(series.study_instance_uid, series.series_instance_uid, images)
-    # A damaged header has no patient, and its document would lie under none.
-    identified = next((header for header in headers if header.PatientID), headers[0])
-    at = in_the_zone_of(identified, at)
-    result_header = ResultHeader(
-        algorithm=algorithm,
-        ae_title=options.ae_title,
-        uids=UidMaker(
-            facts=_facts(
-                series, reason=reason, detail=detail, algorithm=algorithm, options=options, at=at
-            )
-        ),
-        source_header=identified,
-        source=source_words(
-            identified, revision=series.revision, predecessor=series.predecessor, at=at
-        ),
-        at=at,
+    found = refused_header(
+        series, reason=reason, detail=detail, algorithm=algorithm, options=options, at=at
     )
+    if found is None:
+        return None
+    result_header, headers = found
     group = measurement_group(
         comment(f"Hemorrhage NOT ANALYSED: {detail}"),
         *_images_not_analysed(headers),
@@ -120,6 +105,42 @@ def write_refusal(
         predecessor=series.predecessor,
         what="SR, not analysed",
     )
+
+
+def refused_header(
+    series: RefusedSeries,
+    *,
+    reason: str,
+    detail: str,
+    algorithm: Algorithm,
+    options: ReportOptions,
+    at: datetime,
+) -> tuple[ResultHeader, list[Dataset]] | None:
+    """What all results of a series that was not analysed have in common, and the clean headers of
+    its CT images. None if it has none. Raises ReportError as `write_refusal` does.
+    """
+    images = [dataset for dataset in series.datasets if _is_ct(dataset)]
+    if not images:
+        return None
+    headers = to_bare_evidence(series.study_instance_uid, series.series_instance_uid, images)
+    # A damaged header has no patient, and its document would lie under none.
+    identified = next((header for header in headers if header.PatientID), headers[0])
+    at = in_the_zone_of(identified, at)
+    result_header = ResultHeader(
+        algorithm=algorithm,
+        ae_title=options.ae_title,
+        uids=UidMaker(
+            facts=_facts(
+                series, reason=reason, detail=detail, algorithm=algorithm, options=options, at=at
+            )
+        ),
+        source_header=identified,
+        source=source_words(
+            identified, revision=series.revision, predecessor=series.predecessor, at=at
+        ),
+        at=at,
+    )
+    return result_header, headers
 
 
 def _is_ct(dataset: Dataset) -> bool:

@@ -20,9 +20,9 @@ from ich_node.report.parametric_map import write_parametric_maps
 from ich_node.report.presentation_state import write_presentation_states
 from ich_node.report.result import ResultObject
 from ich_node.report.result_header import Algorithm
-from ich_node.report.secondary_capture import write_overlay, write_summary
+from ich_node.report.secondary_capture import write_overlay, write_page
 from ich_node.report.sr import SR_CLASSES, write_sr
-from ich_node.report.summary import Tile, choose_tiles
+from ich_node.report.summary import summary_page
 from ich_node.series.series import Slice
 
 # The SOP classes of all results, with any options.
@@ -62,15 +62,15 @@ def write_report(
 
 def _objects(context: Context, likelihood_of: LikelihoodOf) -> Iterator[ResultObject]:
     yield write_sr(context)
+    if context.reading.answer.value in context.options.summary:
+        page = summary_page(context, likelihood_of)
+        headers = [read.header for read in context.positive_slices or context.slices]
+        yield write_page(context.result_header, context.options, page, headers)
     if not context.positive_slices:
         return
-    if context.options.summary:
-        tiles = [
-            Tile(read=read, likelihood_YX=likelihood_of(read)) for read in choose_tiles(context)
-        ]
-        yield write_summary(context, tiles)
+    contours = {read.number: each.contour for read, each in context.mapped_slices}
     for read in _slices_of_overlays(context):
-        yield write_overlay(context, read, likelihood_of(read))
+        yield write_overlay(context, read, likelihood_of(read), contours[read.number])
     if context.options.gsps:
         yield from write_presentation_states(context)
     if context.options.key_objects:

@@ -1,5 +1,5 @@
-"""The pictures as Secondary Captures in one series: the summary page first, then the overlays with
-the position of their slices.
+"""The pictures as Secondary Captures: the page in a series of its own, and the overlays, with the
+position of their slices, in another one.
 """
 
 from collections.abc import Sequence
@@ -14,36 +14,53 @@ from pydicom.valuerep import DA, TM
 from ich_node.dicom.identity import RESEARCH_USE
 from ich_node.report import codes
 from ich_node.report.context import Context, ReadSlice, ReportOptions
-from ich_node.report.overlay import render_overlay
+from ich_node.report.overlay import label_lines, render_overlay
+from ich_node.report.page import Page, render_page
 from ich_node.report.result import ResultObject
-from ich_node.report.summary import Tile, render_summary
+from ich_node.report.result_header import ResultHeader
+from ich_node.report.slice_name import slice_place
 from ich_node.report.tree import code_item, objects_of, references_to
 
-SERIES_NUMBER = 9002
+OVERLAY_SERIES_NUMBER = 9002
+PAGE_SERIES_NUMBER = 9003
 OVERLAY_DERIVATION = (
     "CT slice in the brain window (40/80 HU), likelihood of hemorrhage in colour, "
-    "lesions as numbered x"
+    "lesions as numbered arrows"
 )
-SUMMARY_DERIVATION = (
-    "Summary page: the answer, lesions, probability of each slice, "
-    "positive slices with likelihood in colour"
+PAGE_DERIVATION = (
+    "Summary page: the answer, what was not read, lesions, score of each slice, "
+    "slices with likelihood in colour"
 )
 
 
 def write_overlay(
-    context: Context, read: ReadSlice, likelihood_YX: NDArray[np.float32]
+    context: Context, read: ReadSlice, likelihood_YX: NDArray[np.float32], contour: float
 ) -> ResultObject:
-    """likelihood_YX: 0 to 1, in the pixels of the slice."""
+    """likelihood_YX: 0 to 1, in the pixels of the slice. contour: where its line is."""
+    algorithm = context.result_header.algorithm
     rgb_YXC = render_overlay(
         read.slice,
         likelihood_YX,
         context.lesions,
-        probability=read.reading.probability,
-        number=read.number,
-        total=len(context.slices),
-        version=context.result_header.algorithm.version,
+        contour=contour,
+        top=label_lines(
+            slice_place(read.slice, read.number),
+            read.reading.probability,
+            demonstration=algorithm.demonstration,
+        ),
+        version=algorithm.version,
     )
-    image = _capture(context, rgb_YXC, "overlay", [read], instance_number=read.number + 1)
+    image = _capture(
+        context.result_header,
+        context.options,
+        rgb_YXC,
+        [read.header],
+        kind="overlay",
+        of_slice=str(read.slice.image),
+        series_number=OVERLAY_SERIES_NUMBER,
+        instance_number=read.number + 1,
+    )
+    image.PatientOrientation = list(patient_orientation(read.slice.image_orientation))
     image.DerivationDescription = OVERLAY_DERIVATION
     image.ImageComments = _comments(context, read)
     image.PixelSpacing = list(read.header.PixelSpacing)
@@ -51,16 +68,21 @@ def write_overlay(
     return ResultObject(kind="overlay", dataset=image)
 
 
-def write_summary(context: Context, tiles: Sequence[Tile]) -> ResultObject:
-    """The summary page. It shows several slices, so it has no position."""
+def write_page(
+    result_header: ResultHeader, options: ReportOptions, page: Page, headers: Sequence[Dataset]
+) -> ResultObject:
+    """headers: of what it is about. It shows several slices, so it has no position."""
     image = _capture(
-        context,
-        render_summary(context, tiles),
-        "summary",
-        context.positive_slices,
+        result_header,
+        options,
+        render_page(page),
+        headers,
+        kind="summary",
+        series_number=PAGE_SERIES_NUMBER,
         instance_number=1,
     )
-    image.DerivationDescription = SUMMARY_DERIVATION
+    image.PatientOrientation = ""
+    image.DerivationDescription = PAGE_DERIVATION
     image.ImageComments = RESEARCH_USE
     return ResultObject(kind="summary", dataset=image)
 
@@ -79,40 +101,42 @@ def _direction(cosines: tuple[float, ...]) -> str:
 
 
 def _capture(
-    context: Context,
+    result_header: ResultHeader,
+    options: ReportOptions,
     rgb_YXC: NDArray[np.uint8],
-    kind: str,
-    shown: Sequence[ReadSlice],
+    headers: Sequence[Dataset],
     *,
+    kind: str,
+    of_slice: str = "",
+    series_number: int,
     instance_number: int,
 ) -> hd.base.SOPClass:
-    of_slice = str(shown[0].slice.image) if kind == "overlay" else ""
     image = hd.base.SOPClass(
-        study_instance_uid=context.result_header.source_header.StudyInstanceUID,
-        series_instance_uid=context.result_header.uids.make("overlay series"),
-        series_number=SERIES_NUMBER,
-        series_description=context.result_header.source.of_results("overlay"),
-        sop_instance_uid=context.result_header.uids.make(kind, of_slice),
+        study_instance_uid=result_header.source_header.StudyInstanceUID,
+        series_instance_uid=result_header.uids.make(f"{kind} series"),
+        series_number=series_number,
+        series_description=result_header.source.of_results(kind),
+        sop_instance_uid=result_header.uids.make(kind, of_slice),
         sop_class_uid=SecondaryCaptureImageStorage,
         instance_number=instance_number,
         modality="OT",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        **context.result_header.equipment(),
+        **result_header.equipment(),
     )
-    _add_pixels(image, rgb_YXC, context.options)
-    image.PatientOrientation = list(patient_orientation(shown[0].slice.image_orientation))
+    _add_pixels(image, rgb_YXC, options)
     image.ImageType = ["DERIVED", "SECONDARY", "AXIAL", f"ICH_{kind.upper()}"]
     image.ConversionType = "WSD"
     image.BodyPartExamined = "HEAD"
-    image.BurnedInAnnotation = "YES"
+    # nothing that identifies the patient is in the pixels
+    image.BurnedInAnnotation = "NO"
     image.RecognizableVisualFeatures = "NO"
-    _add_lossy_compression(image, [read.header for read in shown])
+    _add_lossy_compression(image, headers)
     image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = (
-        DA(context.result_header.date),
-        TM(context.result_header.time),
+        DA(result_header.date),
+        TM(result_header.time),
     )
-    _add_references(image, [read.header for read in shown])
-    context.result_header.finish(image)
+    _add_references(image, headers)
+    result_header.finish(image)
     return image
 
 

@@ -1,285 +1,296 @@
-"""The summary page: the answer, the lesions, the probability of each slice, and the positive slices
-side by side.
+"""The summary page of a series: what is written on it (page.py draws it)."""
 
-::
-
-    ┌──────────────────────────────────────┐
-    │ INTRACRANIAL HEMORRHAGE PRESENT 97 % │   the answer
-    │ series, model         │ lesions      │   facts
-    │ ▁▁▂▇█▇▅▂▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁ │   probability of each slice, feet to head, with the
-    threshold │ ▢ ▢ ▢ ▢                              │   montage │ ▢ ▢ ▢ ▢
-    │ │ RESEARCH USE ONLY                    │ └──────────────────────────────────────┘
-
-It contains no data of the patient. The smallest type is 13 pixels high where the page is shown at
-512 pixels.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
-from scipy import ndimage
 
-from ich_node.detection.lesions import Lesion
+from ich_node.answer import Answer
 from ich_node.dicom.identity import PRODUCT, RESEARCH_USE_LABEL
-from ich_node.report.context import Context, ReadSlice, marks_on
-from ich_node.report.drawing import (
-    BLACK,
-    WHITE,
-    Cross,
-    blend,
-    draw_crosses,
-    font_of,
-    grey,
-    left_side,
-    percent,
-)
-from ich_node.series.series import Slice
+from ich_node.errors import Refusal
+from ich_node.percent import percent_text, rounded_beside
+from ich_node.report.context import Context, ReadSlice
+from ich_node.report.page import Page, Tile
+from ich_node.report.result_header import Algorithm
+from ich_node.report.slice_name import position_words, slice_name, slices_name
+from ich_node.report.source_words import SourceWords
+from ich_node.report.strip import Bar, Strip
+from ich_node.series.series import Missing, Slice
 
-PAGE_PX = 1024
-MARGIN = 28
-TITLE, TEXT, SMALL = 44, 27, 26
-QUIET = (150, 150, 150)
-BELOW = (95, 120, 150)
-# Orange and blue differ with every kind of colour vision.
-ABOVE = (249, 160, 30)
-STRIP_TOP, STRIP_BOTTOM = 352, 446
-MONTAGE_TOP, MONTAGE_BOTTOM = 502, 972
-MOST_TILES = 8
+MOST_PAIRS = 6
+MOST_PLAIN = 8
 MOST_LESIONS = 5
-GAP = 8
-CROSS = 15
-TISSUE_HU = -300
-COARSE = 4  # the head is searched for in every fourth pixel
+MOST_LARGE = 3
+LONGEST_NAME = 22  # of a model
+LONGEST_KERNEL = 16  # Convolution Kernel has VR SH
+HEADLINES = {
+    Answer.PRESENT: "Hemorrhage PRESENT",
+    Answer.ABSENT: "Hemorrhage ABSENT",
+    Answer.UNDETERMINED: "UNDETERMINED",
+    Answer.NOT_ANALYSED: "NOT ANALYSED",
+}
+# The words of a warning may quote the header; the page has words of its own.
+WARNINGS = {
+    "contrast_suspected": "contrast agent suspected: bright vessels may look like blood",
+    "several_stacks": "several acquisitions: all were read, the answer is their maximum",
+    "gap": "a single slice seems to be missing",
+    "body_part": "the header names another body part; the pixels show a head",
+}
+ON_ITS_OWN_BAND = "demonstration_model"
+
+LikelihoodOf = Callable[[ReadSlice], NDArray[np.float32]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tile:
-    """A slice of the montage. likelihood_YX: 0 to 1, in the pixels of the slice."""
+def summary_page(context: Context, likelihood_of: LikelihoodOf) -> Page:
+    """Of a series that was read. Bars, count, lesions and slices in colour follow one rule: the
+    threshold.
+    """
+    reading = context.reading
+    return Page(
+        answer=reading.answer,
+        headline=headline(context),
+        demonstration=context.result_header.algorithm.demonstration,
+        large=large_lines(context),
+        warnings=warning_lines(context),
+        facts=fact_lines(context),
+        lesions=lesion_rows(context),
+        strip=_strip(context),
+        tiles=_tiles(context, likelihood_of),
+        last_line=_last_line(context.result_header.algorithm),
+    )
 
-    read: ReadSlice
-    likelihood_YX: NDArray[np.float32]
 
-
-def render_summary(context: Context, tiles: Sequence[Tile]) -> NDArray[np.uint8]:
-    """RGB (PAGE_PX, PAGE_PX, 3). tiles: the slices to show, in the order of the series."""
-    page = Image.new("RGB", (PAGE_PX, PAGE_PX))
-    draw = ImageDraw.Draw(page)
-    _write_answer(draw, context)
-    _write_columns(draw, context)
-    _draw_strip(draw, context)
-    _draw_montage(page, context, tiles)
-    _write(draw, (MARGIN, PAGE_PX - 24), label_line(context), SMALL, WHITE, anchor="lm")
-    return np.array(page)
+def refusal_page(reason: str, *, source: SourceWords, algorithm: Algorithm, objects: int) -> Page:
+    """Of a series that was not analysed. The sentence is that of the reason: the one of this
+    refusal may quote the header.
+    """
+    return Page(
+        answer=Answer.NOT_ANALYSED,
+        headline=HEADLINES[Answer.NOT_ANALYSED],
+        demonstration=algorithm.demonstration,
+        large=(*_sentence(reason), "Whether there is hemorrhage is not known."),
+        facts=(
+            f"reason {reason}: the report says more",
+            f"{objects} {'object' if objects == 1 else 'objects'} received",
+            *_source_lines(source),
+            _model_words(algorithm),
+        ),
+        last_line=_last_line(algorithm),
+    )
 
 
 def choose_tiles(context: Context) -> list[ReadSlice]:
-    """At most MOST_TILES slices, in the order of the series. Those with the peak of a lesion are
-    chosen first, then the most probable ones.
+    """At most MOST_PAIRS slices at or above the threshold, in the order of the series. Those with
+    the peak of a lesion are chosen first, then the most probable ones.
     """
     peaks = {lesion.peak.slice.image: -lesion.number for lesion in reversed(context.lesions)}
     order = sorted(
         context.shown_slices,
         key=lambda read: (
-            -peaks.get(read.slice.image, -PAGE_PX),
+            -peaks.get(read.slice.image, -len(context.slices)),
             -read.reading.probability,
             read.number,
         ),
     )
-    return sorted(order[:MOST_TILES], key=lambda read: read.number)
+    return sorted(order[:MOST_PAIRS], key=lambda read: read.number)
 
 
-def label_line(context: Context) -> str:
-    """The last line."""
-    return f"{PRODUCT} {context.result_header.algorithm.version}  {RESEARCH_USE_LABEL}"
-
-
-def answer_line(context: Context) -> str:
-    """The first line."""
-    return f"Hemorrhage PRESENT   {percent(context.reading.series_probability)}"
-
-
-def fact_lines(context: Context) -> list[str]:
-    """Facts of the series and the model, nothing of the patient."""
-    positions_mm = [read.slice.position_mm for read in context.slices]
-    algorithm = context.result_header.algorithm
-    facts = [
-        f"{len(context.positive_slices)} of {len(context.slices)} slices positive",
-        f"{np.ptp(positions_mm):.0f} mm" + _step_words(positions_mm),
-        f"threshold {100 * context.reading.threshold:.0f} %",
-        f"model {_short(algorithm.bundle_name, 22)}",
-        f"sha256 {algorithm.bundle_sha256[:12]}",
-    ]
-    left_out = len(context.reading.left_out)
-    return (
-        [*facts, f"{left_out} {'object' if left_out == 1 else 'objects'} not read"]
-        if left_out
-        else facts
-    )
-
-
-def lesion_lines(context: Context) -> list[tuple[str, ...]]:
-    """A row for each of the first MOST_LESIONS lesions: number, certainty, slices, height."""
-    rows: list[tuple[str, ...]] = []
-    for lesion in context.lesions[:MOST_LESIONS]:
-        numbers = [context.slice_of(mark).number for mark in lesion.marks]
-        first, last = min(numbers), max(numbers)
-        slices = f"{first}" if first == last else f"{first}-{last}"
-        rows.append(
-            (str(lesion.number), percent(lesion.certainty), slices, f"{lesion.extent_mm:.0f} mm")
-        )
-    return rows
-
-
-def _write_answer(draw: ImageDraw.ImageDraw, context: Context) -> None:
-    draw.rectangle([0, 0, PAGE_PX, 78], fill=(60, 38, 0))
-    _write(draw, (MARGIN, 40), answer_line(context), TITLE, ABOVE, anchor="lm")
-    _write(draw, (PAGE_PX - MARGIN, 40), "AI, not verified", SMALL, WHITE, anchor="rm")
-
-
-def _write_columns(draw: ImageDraw.ImageDraw, context: Context) -> None:
-    top, pitch = 116, 36
-    for index, line in enumerate(fact_lines(context)):
-        _write(draw, (MARGIN, top + index * pitch), line, TEXT, WHITE, anchor="lm")
-    columns = (506, 600, 742, 884)
-    rows: list[tuple[str, ...]] = [
-        ("lesion", "certainty", "slices", "height"),
-        *lesion_lines(context),
-    ]
-    if len(rows) == 1:
-        rows = [("", "no lesion can be pointed at", "", "")]
-    for index, row in enumerate(rows):
-        for left, words in zip(columns, row, strict=True):
-            _write(
-                draw,
-                (left, top + index * pitch),
-                words,
-                TEXT,
-                WHITE if index else QUIET,
-                anchor="lm",
-            )
-    more = len(context.lesions) - MOST_LESIONS
-    if more > 0:
-        _write(
-            draw,
-            (columns[1], top + len(rows) * pitch),
-            f"and {more} more: see the report",
-            SMALL,
-            QUIET,
-            anchor="lm",
-        )
-
-
-def _draw_strip(draw: ImageDraw.ImageDraw, context: Context) -> None:
-    """A bar for the probability of each slice, the slice nearest to the feet at the left."""
-    left, right = MARGIN + 74, PAGE_PX - MARGIN
-    probabilities = [read.reading.probability for read in context.slices]
-    edges = np.linspace(left, right, len(probabilities) + 1)
-    height = STRIP_BOTTOM - STRIP_TOP
-    for probability, start, end in zip(probabilities, edges[:-1], edges[1:], strict=True):
-        top = STRIP_BOTTOM - max(2, round(probability * height))
-        colour = ABOVE if probability >= context.reading.threshold else BELOW
-        space = 2 if end - start > 6 else 0
-        draw.rectangle([start, top, max(start, end - 1 - space), STRIP_BOTTOM], fill=colour)
-    line = STRIP_BOTTOM - round(context.reading.threshold * height)
-    draw.line([(left, line), (right, line)], fill=WHITE, width=2)
-    _write(
-        draw,
-        (left - 10, line),
-        f"{100 * context.reading.threshold:.0f} %",
-        SMALL,
-        WHITE,
-        anchor="rm",
-    )
-    below = STRIP_BOTTOM + 24
-    _write(draw, (left, below), "1  base", SMALL, QUIET, anchor="lm")
-    _write(
-        draw, ((left + right) // 2, below), "probability of each slice", SMALL, QUIET, anchor="mm"
-    )
-    _write(draw, (right, below), f"vertex  {len(probabilities)}", SMALL, QUIET, anchor="rm")
-
-
-def _draw_montage(page: Image.Image, context: Context, tiles: Sequence[Tile]) -> None:
-    if not tiles:
-        return
-    columns = next(count for count in (1, 2, 3, 4) if count * max(1, count // 2) >= len(tiles))
-    rows = -(-len(tiles) // columns)
-    width = (PAGE_PX - 2 * MARGIN - (columns - 1) * GAP) // columns
-    height = (MONTAGE_BOTTOM - MONTAGE_TOP - (rows - 1) * GAP) // rows
-    for index, tile in enumerate(tiles):
-        down, right = divmod(index, columns)
-        place = (MARGIN + right * (width + GAP), MONTAGE_TOP + down * (height + GAP))
-        page.paste(_draw_tile(tile, context.lesions, (width, height)), place)
-
-
-def _draw_tile(tile: Tile, lesions: Sequence[Lesion], size: tuple[int, int]) -> Image.Image:
-    """The part of the slice that shows the head, enlarged to the tile, with square pixels."""
-    slice_ = tile.read.slice
-    rows, columns = _head_box(slice_)
-    rgb_YXC = blend(grey(slice_), tile.likelihood_YX)[rows, columns]
-    row_mm, column_mm = slice_.pixel_spacing_mm
-    wide_mm, high_mm = rgb_YXC.shape[1] * column_mm, rgb_YXC.shape[0] * row_mm
-    per_mm = min(size[0] / wide_mm, size[1] / high_mm)
-    fitted = (max(1, round(wide_mm * per_mm)), max(1, round(high_mm * per_mm)))
-    picture = Image.new("RGB", size, BLACK)
-    left, top = (size[0] - fitted[0]) // 2, (size[1] - fitted[1]) // 2
-    picture.paste(Image.fromarray(rgb_YXC).resize(fitted, Image.Resampling.BILINEAR), (left, top))
-    across, down = fitted[0] / rgb_YXC.shape[1], fitted[1] / rgb_YXC.shape[0]
-    crosses = [
-        Cross(
-            number=lesion.number,
-            x=left + (mark.finding.column - columns.start + 0.5) * across - 0.5,
-            y=top + (mark.finding.row - rows.start + 0.5) * down - 0.5,
-        )
-        for lesion, mark in marks_on(slice_, lesions)
-    ]
-    draw_crosses(picture, crosses, CROSS, font_of(SMALL))
-    draw = ImageDraw.Draw(picture)
-    _write(draw, (4, 0), f"{tile.read.number}", SMALL, WHITE, anchor="la")
-    _write(
-        draw, (4, size[1] - 2), percent(tile.read.reading.probability), SMALL, WHITE, anchor="ld"
-    )
-    _write(draw, (4, size[1] // 2), left_side(slice_), SMALL, QUIET, anchor="lm")
-    return picture
-
-
-def _head_box(slice_: Slice) -> tuple[slice, slice]:
-    """Rows and columns of the largest connected tissue, with a margin; smaller ones are the head
-    holder.
+def headline(context: Context) -> str:
+    """The first line. A score stands beside "present" alone: beside "absent" it says the
+    opposite.
     """
-    tissue_YX = ((slice_.hu_YX > TISSUE_HU) & ~slice_.padding_YX)[::COARSE, ::COARSE]
-    bodies_YX, count = ndimage.label(tissue_YX)
-    if count == 0:
-        return slice(0, slice_.hu_YX.shape[0]), slice(0, slice_.hu_YX.shape[1])
-    largest = int(np.argmax(np.bincount(bodies_YX.ravel())[1:]))
-    rows, columns = ndimage.find_objects(bodies_YX)[largest]
-    return _widened(rows, slice_.hu_YX.shape[0]), _widened(columns, slice_.hu_YX.shape[1])
+    words = HEADLINES[context.reading.answer]
+    score = percent_text(context.reading.series_probability)
+    return f"{words}   {score}" if context.reading.answer is Answer.PRESENT else words
 
 
-def _widened(coarse: slice, length: int) -> slice:
-    """The coarse range in pixels, with a margin, within the matrix."""
-    return slice(max(0, (coarse.start - 2) * COARSE), min(length, (coarse.stop + 2) * COARSE))
+def large_lines(context: Context) -> tuple[str, ...]:
+    """What of the head was not read."""
+    missing = context.reading.missing
+    if not missing:
+        return ()
+    words = [_missing_words(each) for each in missing[:MOST_LARGE]]
+    count = len(missing) - MOST_LARGE
+    more = [f"and {count} more: see the report"] if count > 0 else []
+    return ("NOT THE WHOLE HEAD WAS READ", *words, *more)
 
 
-def _step_words(positions_mm: Sequence[float]) -> str:
+def warning_lines(context: Context) -> tuple[str, ...]:
+    reading = context.reading
+    lines = []
+    if reading.metal_slices:
+        slices = "slice" if reading.metal_slices == 1 else "slices"
+        lines.append(f"metal in {reading.metal_slices} {slices}: its streaks may look like blood")
+    for kind in dict.fromkeys(warning.kind for warning in reading.warnings):
+        if kind != ON_ITS_OWN_BAND:
+            lines.append(WARNINGS.get(kind, f"{kind.replace('_', ' ')}: see the report"))
+    return tuple(lines)
+
+
+def fact_lines(context: Context) -> tuple[str, ...]:
+    """Facts of the series and the model, nothing of the patient."""
+    left_out = len(context.reading.left_out)
+    threshold = percent_text(context.reading.threshold)
+    positive, total = len(context.positive_slices), len(context.slices)
     return (
-        f", slices every {np.median(np.diff(positions_mm)):.1f} mm" if len(positions_mm) > 1 else ""
+        f"{positive} of {total} slices at or above {threshold}"
+        if positive
+        else f"{total} slices, all below {threshold}",
+        _coverage_words([read.slice for read in context.slices]),
+        *_source_lines(context.result_header.source),
+        _model_words(context.result_header.algorithm),
+        *([f"{left_out} {'object' if left_out == 1 else 'objects'} not read"] if left_out else []),
     )
 
 
-def _short(words: str, length: int) -> str:
-    return words if len(words) <= length else words[: length - 1] + "\u2026"
+def lesion_rows(context: Context) -> tuple[tuple[str, ...], ...]:
+    """The heads, and a row for each of the first MOST_LESIONS lesions; none if there is none."""
+    if not context.reading.positive:
+        return ()
+    heads = ("lesion", "score", "images", "height")
+    if not context.lesions:
+        return (heads, ("", "no place can be pointed at", "", ""))
+    rows = []
+    for lesion in context.lesions[:MOST_LESIONS]:
+        marked = [context.slice_of(mark) for mark in lesion.marks]
+        names = slices_name([read.slice for read in marked], [read.number for read in marked])
+        rows.append(
+            (
+                str(lesion.number),
+                percent_text(lesion.certainty),
+                names.partition(" ")[2].replace(" to ", "-"),
+                f"{lesion.extent_mm:.0f} mm",
+            )
+        )
+    more = len(context.lesions) - MOST_LESIONS
+    return (heads, *rows, *([("", f"and {more} more: see the report", "", "")] if more > 0 else []))
 
 
-def _write(
-    draw: ImageDraw.ImageDraw,
-    place: tuple[int, int],
-    words: str,
-    size: int,
-    colour: tuple[int, int, int],
-    *,
-    anchor: str,
-) -> None:
-    draw.text(place, words, font=font_of(size), fill=colour, anchor=anchor)
+def _tiles(context: Context, likelihood_of: LikelihoodOf) -> tuple[Tile, ...]:
+    """The slices at or above the threshold; if there are none, plain ones from base to vertex."""
+    chosen = choose_tiles(context)
+    if not chosen:
+        count = min(MOST_PLAIN, len(context.slices))
+        places = np.unique(np.linspace(0, len(context.slices) - 1, count).round().astype(int))
+        return tuple(_plain_tile(context.slices[place]) for place in places)
+    contours = {read.number: each.contour for read, each in context.mapped_slices}
+    return tuple(
+        _coloured_tile(context, read, likelihood_of(read), contours[read.number]) for read in chosen
+    )
+
+
+def _coloured_tile(
+    context: Context, read: ReadSlice, likelihood_YX: NDArray[np.float32], contour: float
+) -> Tile:
+    return replace(
+        _plain_tile(read),
+        score=percent_text(read.reading.probability),
+        likelihood_YX=likelihood_YX,
+        contour=contour,
+        lesions=context.lesions,
+    )
+
+
+def _plain_tile(read: ReadSlice) -> Tile:
+    slice_ = read.slice
+    numbers = (slice_.frame_number, slice_.instance_number, read.number)
+    return Tile(
+        slice=slice_,
+        name=slice_name(slice_, read.number),
+        short_name=str(next(number for number in numbers if number is not None)),
+        place=position_words(slice_.position_mm),
+    )
+
+
+def _strip(context: Context) -> Strip:
+    threshold = context.reading.threshold
+    first, last = context.slices[0], context.slices[-1]
+    return Strip(
+        bars=tuple(
+            Bar(
+                stack=read.slice.stack,
+                position_mm=read.slice.position_mm,
+                probability=rounded_beside(read.reading.probability, threshold),
+            )
+            for read in context.slices
+        ),
+        threshold=threshold,
+        first=slice_name(first.slice, first.number),
+        last=slice_name(last.slice, last.number),
+        holes_mm=tuple(
+            (each.from_mm, each.to_mm)
+            for each in context.reading.missing
+            if each.from_mm is not None and each.to_mm is not None and each.from_mm < each.to_mm
+        ),
+    )
+
+
+def _missing_words(missing: Missing) -> str:
+    """The words of `detail` may quote the header."""
+    numbers = [str(number) for number in missing.instance_numbers]
+    match missing.part:
+        case "base":
+            return "the skull base is not in the series"
+        case "vertex":
+            return "the vertex is not in the series"
+        case "transfer":
+            return "the sender broke off: slices may not have arrived"
+        case "unread":
+            return (
+                f"image {', '.join(numbers)} could not be read"
+                if numbers
+                else ("an image could not be read")
+            )
+        case "hole":
+            between = f" between images {' and '.join(numbers)}" if len(numbers) == 2 else ""
+            length = (
+                f"{missing.to_mm - missing.from_mm:.0f} mm"
+                if missing.from_mm is not None and missing.to_mm is not None
+                else "a part"
+            )
+            return f"{length} without slices{between}"
+
+
+def _coverage_words(slices: Sequence[Slice]) -> str:
+    positions_mm = [slice_.position_mm for slice_ in slices if slice_.stack == slices[0].stack]
+    if len(positions_mm) < 2:
+        return "one slice"
+    step_mm = np.median(np.diff(positions_mm))
+    height_mm = max(each.position_mm for each in slices) - min(each.position_mm for each in slices)
+    return f"{height_mm:.0f} mm, slices every {step_mm:.1f} mm"
+
+
+def _source_lines(source: SourceWords) -> list[str]:
+    """Number, thickness and kernel of the series, and what this result replaces. No description: it
+    may say anything.
+    """
+    kernel = "".join(letter for letter in source.kernel if letter.isascii())[:LONGEST_KERNEL]
+    known = [
+        *([f"source series {source.number}"] if source.number else []),
+        *([f"{source.thickness_mm:g} mm"] if source.thickness_mm is not None else []),
+        *([kernel] if kernel else []),
+    ]
+    of = f" of {source.replaced_at:%H:%M}" if source.replaced_at else ""
+    return [
+        *([", ".join(known)] if known else []),
+        *([f"revision {source.revision}: replaces the result{of}"] if source.replaces else []),
+    ]
+
+
+def _sentence(reason: str) -> list[str]:
+    """The general sentence of a refusal with this reason; none of a failure."""
+    kinds = [Refusal]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return [kind().detail for kind in kinds if kind.reason == reason][:1]
+
+
+def _model_words(algorithm: Algorithm) -> str:
+    name = algorithm.bundle_name
+    short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}\u2026"
+    return f"model {short} {algorithm.bundle_sha256[:8]}"
+
+
+def _last_line(algorithm: Algorithm) -> str:
+    return f"{PRODUCT} {algorithm.version}  {RESEARCH_USE_LABEL}"

@@ -4,7 +4,7 @@ allowed by their exact text.
 
 import json
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from PIL import Image
 from pydicom import Dataset
 
 from ich_node.answer import Answer
-from ich_node.detection.lesions import to_patient
+from ich_node.detection.lesions import Lesion, to_patient
 from ich_node.dicom.image_id import ImageId
 from ich_node.report import lesions_of
-from ich_node.report.overlay import render_overlay
+from ich_node.report.arrows import arrows_on
 from ich_node.series.attributes import image_of
 from ich_node.series.frames import frames_of
 from ich_node.series.series import Slice
@@ -169,9 +169,7 @@ def test_report_state_and_picture_point_at_one_place(name: str) -> None:
         for image, _, column, row in expected:
             if image != slice_.image:
                 continue
-            assert centre_of_cross(dataset, study, slice_, row, column) == pytest.approx(
-                (row, column), abs=0.5
-            )
+            assert_arrow_points_at(dataset, slice_, lesions, row, column)
             place_mm = in_millimetres(headers[image], column, row)
             assert to_patient(slice_, row, column) == pytest.approx(place_mm, abs=0.02)
             if "ImagePositionPatient" in dataset:
@@ -219,32 +217,18 @@ def points_of_state(state: Dataset) -> set[tuple[ImageId, int, float, float]]:
     return found
 
 
-def centre_of_cross(
-    dataset: Dataset, study: Golden, slice_: Slice, row: float, column: float
-) -> tuple[float, float]:
-    """Of what the crosses changed in the picture, in a window around the place that holds no
-    number.
-    """
-    likelihood_YX = np.zeros(slice_.hu_YX.shape, np.float32)
-    plain_YXC = render_overlay(
-        slice_, likelihood_YX, (), probability=0.5, number=1, total=1, version="0.1.0"
+def assert_arrow_points_at(
+    dataset: Dataset, slice_: Slice, lesions: Sequence[Lesion], row: float, column: float
+) -> None:
+    """One arrow of the slice does, and its head is in the picture."""
+    size_px = max(8, round(min(slice_.hu_YX.shape) / 36))
+    (arrow,) = (
+        arrow
+        for arrow in arrows_on(slice_, lesions, size_px)
+        if arrow.at == pytest.approx((column, row), abs=0.02)
     )
-    marked_YXC = render_overlay(
-        slice_,
-        likelihood_YX,
-        lesions_of(study.series, study.reading),
-        probability=0.5,
-        number=1,
-        total=1,
-        version="0.1.0",
-    )
-    reach = round(max(8, min(slice_.hu_YX.shape) / 36) * 0.6)
-    top, left = round(row) - reach, round(column) - reach
-    window = (slice(top, top + 2 * reach + 1), slice(left, left + 2 * reach + 1))
-    changed_YX = (plain_YXC != marked_YXC).any(axis=-1)[window]
-    white_YX = (dataset.pixel_array[window].min(axis=-1) > 150) & changed_YX
-    rows, columns = np.nonzero(white_YX)
-    return (rows.min() + rows.max()) / 2 + top, (columns.min() + columns.max()) / 2 + left
+    x, y = np.array(arrow.tip) - np.array(arrow.direction) * 0.4 * size_px
+    assert dataset.pixel_array[round(y), round(x)].min() > 150
 
 
 def in_millimetres(header: Dataset, column: float, row: float) -> tuple[float, ...]:

@@ -11,11 +11,16 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSNearLossless, RLELossless
 
+from ich_node.answer import Answer
 from ich_node.detection.lesions import find_lesions
+from ich_node.detection.network_input import PixelGrid
+from ich_node.detection.reading import LikelihoodMap
 from ich_node.report import ReportOptions, render_overlay
-from ich_node.report.drawing import colour_of, contour_level, left_side, percent
-from ich_node.report.overlay import label_lines
+from ich_node.report.arrows import arrows_on
+from ich_node.report.drawing import NUMBER_FROM_TIP, colour_of, left_side
+from ich_node.report.overlay import bottom_line, label_lines
 from ich_node.report.secondary_capture import patient_orientation
+from ich_node.report.slice_name import slice_place
 from tests.support.report.report_examples import (
     bump,
     finding,
@@ -28,28 +33,38 @@ from tests.support.report.report_examples import (
 )
 from tests.support.report.sr_tree import groups, tracking
 
+TOP = label_lines("image 12 (62.0 mm)", 0.974, demonstration=False)
+
 
 def render(slice_, findings=(), likelihood_YX=None, **changes):
     """The findings of the slice as lesions of their own."""
     likelihood_YX = (
         np.zeros(slice_.hu_YX.shape, np.float32) if likelihood_YX is None else likelihood_YX
     )
-    words = {"probability": 0.97, "number": 12, "total": 34, "version": "0.1.0", **changes}
+    words = {"contour": 0.5, "top": TOP, "version": "0.1.0", **changes}
     return render_overlay(slice_, likelihood_YX, find_lesions([slice_], [findings]), **words)
 
 
 def test_the_label_says_what_it_is_and_no_more():
-    """Product, version, research use, p and place in the series: the whole burned-in text."""
-    assert label_lines(0.974, 12, 34, "0.1.0") == (
-        "p 97 %  |  image 12 of 34",
-        "ich-node 0.1.0  RESEARCH USE ONLY - not a medical device",
-    )
+    """The image and its place, its score, product, version, research use: the whole burned-in
+    text.
+    """
+    assert TOP == ("image 12 (62.0 mm)  |  score of this slice 97.4 %",)
+    assert bottom_line("0.1.0") == "ich-node 0.1.0  RESEARCH USE ONLY - not a medical device"
 
 
-def test_what_is_not_certain_is_not_rounded_to_it():
-    """A reader takes 100 % for certain, and 0 % for excluded."""
-    said = [percent(probability) for probability in (0.0, 0.0001, 0.5, 0.974, 0.9999, 1.0)]
-    assert said == ["0 %", "< 1 %", "50 %", "97 %", "> 99 %", "100 %"]
+def test_a_picture_that_stands_alone_says_the_answer():
+    """And every picture of a demonstration model says so first."""
+    lines = {
+        answer: label_lines("image 1 (0.0 mm)", 0.1, demonstration=True, answer=answer)
+        for answer in (Answer.PRESENT, Answer.ABSENT, Answer.UNDETERMINED)
+    }
+    assert {words[0] for words in lines.values()} == {"DEMONSTRATION MODEL, NOT FOR PATIENTS"}
+    assert [words[1] for words in lines.values()] == [
+        "Hemorrhage PRESENT",
+        "Hemorrhage ABSENT",
+        "UNDETERMINED: not the whole head was read",
+    ]
 
 
 def test_the_side_of_the_patient_is_named():
@@ -106,18 +121,49 @@ def test_more_likelihood_is_more_colour():
     assert (np.diff(luminance) > 0).all()
 
 
-def test_a_cross_marks_the_finding():
-    """White arms with a dark rim around the finding, the marked pixel itself left as it was."""
+def test_an_arrow_points_at_the_finding_from_beside_the_blood():
+    """White with a dark rim; the region is left as it was, and the ray of the arrow meets the
+    mark.
+    """
     slice_ = replace(head_slice(1), hu_YX=np.full((512, 512), 40, np.int16))
-    plain_YXC, marked_YXC = render(slice_), render(slice_, (finding(200, 300, 0.9),))
-    changed_YX = (plain_YXC != marked_YXC).any(axis=2)
-    rows, columns = np.nonzero(changed_YX[185:216, 285:311])
-    assert (rows.mean() + 185, columns.mean() + 285) == (
-        pytest.approx(200, abs=1.5),
-        pytest.approx(300, abs=2.5),
+    mark = finding(200, 300, 0.9)
+    likelihood_YX = np.zeros((512, 512), np.float32)
+    likelihood_YX[180:220, 290:340] = 1
+    region = LikelihoodMap(
+        sop_instance_uid=slice_.sop_instance_uid,
+        logit=0.0,
+        likelihood_YX=likelihood_YX,
+        grid=PixelGrid(row_scale=1, row_offset=0, column_scale=1, column_offset=0),
+        size_px=512,
+        region_from=0.5,
     )
-    assert not changed_YX[199:202, 299:302].any()
-    assert marked_YXC[185:216, 285:316].max() > 240
+    lesions = find_lesions([slice_], [[mark]], [region])
+    words = {"contour": 0.5, "top": TOP, "version": "0.1.0"}
+    none_YX = np.zeros((512, 512), np.float32)
+    plain_YXC = render_overlay(slice_, none_YX, (), **words)
+    marked_YXC = render_overlay(slice_, none_YX, lesions, **words)
+    changed_YX = (plain_YXC != marked_YXC).any(axis=2)
+    assert not changed_YX[180:220, 290:340].any()
+    rows, columns = np.nonzero(changed_YX)
+    assert np.hypot(rows - 200, columns - 300).min() < 20
+    assert marked_YXC[rows, columns].max() == 255
+    (arrow,) = arrows_on(slice_, lesions, 14)
+    assert arrow.at == (300, 200)
+    away = np.array([columns.mean() - 300, rows.mean() - 200])
+    assert away / np.linalg.norm(away) @ arrow.direction == pytest.approx(-1, abs=0.05)
+
+
+def test_arrows_of_two_lesions_do_not_hide_each_other():
+    """Two marks side by side: their numbers are apart, and within the picture."""
+    slice_ = head_slice(1)
+    lesions = find_lesions([slice_], [[finding(20, 250, 0.9), finding(20, 256, 0.8)]])
+    first, second = arrows_on(slice_, lesions, 14)
+    numbers = [
+        np.array(arrow.tip) - np.array(arrow.direction) * NUMBER_FROM_TIP * 14
+        for arrow in (first, second)
+    ]
+    assert np.linalg.norm(numbers[0] - numbers[1]) >= 1.5 * 14
+    assert min(number[1] for number in numbers) > 0
 
 
 @pytest.mark.parametrize("shape", [(128, 128), (256, 320), (512, 512), (768, 1024), (100, 300)])
@@ -192,7 +238,7 @@ def test_an_overlay_lies_where_its_slice_does(positive):
         assert dataset.PatientOrientation == ["L", "P"]
         assert dataset.SeriesDescription == "ICH AI overlay (research use only)"
         assert dataset.ImageComments.startswith("Research use only. Not a medical device.")
-        assert dataset.BurnedInAnnotation == "YES"
+        assert dataset.BurnedInAnnotation == "NO"
 
 
 def test_without_a_frame_of_reference_an_overlay_claims_no_place():
@@ -216,9 +262,8 @@ def test_pixels_are_the_rendered_picture():
     mark = finding(200, 180, 0.9)
     (dataset,) = of_kind(report(source, read_by_hand(source, [0.9], {0: (mark,)})), "overlay")
     slice_ = source.series.slices[0]
-    expected_YXC = render(
-        slice_, (mark,), bump(200, 180, (512, 512), 0.9), probability=0.9, number=1, total=1
-    )
+    top = label_lines(slice_place(slice_), 0.9, demonstration=False)
+    expected_YXC = render(slice_, (mark,), bump(200, 180, (512, 512), 0.9), top=top)
     np.testing.assert_array_equal(dataset.pixel_array, expected_YXC)
 
 
@@ -236,18 +281,16 @@ def test_patient_orientation_follows_the_image_orientation(orientation, expected
     assert patient_orientation(orientation) == expected
 
 
-def test_a_contour_runs_where_the_likelihood_is_one_half():
-    """Blue beside every other pixel, on the line and nowhere else; where nothing reaches 50 %, at
-    half of the highest.
-    """
+def test_a_contour_runs_where_the_regions_end():
+    """Blue beside every other pixel, on the line and nowhere else."""
     slice_ = replace(head_slice(1), hu_YX=np.full((512, 512), 30, np.int16))
     ramp_YX = np.tile(np.linspace(0, 1, 512, dtype=np.float32), (512, 1))
     for highest, level in ((1.0, 0.5), (0.4, 0.2)):
-        row_XC = render(slice_, likelihood_YX=highest * ramp_YX)[256].astype(int)[:440]
+        rgb_YXC = render(slice_, likelihood_YX=highest * ramp_YX, contour=level)
+        row_XC = rgb_YXC[256].astype(int)[:440]
         blue_X = row_XC[:, 2] - row_XC[:, 0] > 60
         assert np.flatnonzero(blue_X).mean() == pytest.approx(511 * level / highest, abs=1.5)
         assert 1 <= blue_X.sum() <= 3
-        assert contour_level(highest * ramp_YX) == pytest.approx(level)
 
 
 def test_nothing_is_hidden_under_the_colour():

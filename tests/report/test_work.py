@@ -42,8 +42,8 @@ def test_a_map_is_resampled_once_for_all_objects_and_only_if_it_is_shown():
     source, reading = source_of(positive=6, marks_per_slice=1)
     for options, slices in (
         (ReportOptions(), 6),
-        (ReportOptions(max_overlays=2, summary=False), 2),
-        (ReportOptions(max_overlays=0, summary=False), 0),
+        (ReportOptions(max_overlays=2, summary=()), 2),
+        (ReportOptions(max_overlays=0, summary=()), 0),
         (ReportOptions(parametric_map=True), SLICES),
     ):
         resampled: Counter[str] = Counter()
