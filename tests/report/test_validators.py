@@ -109,7 +109,7 @@ def positive_second_revision(**options: object) -> list[ResultObject]:
     return report(
         second,
         positive_reading(second),
-        options=ReportOptions(max_overlays=0, summary=False, **options),
+        options=ReportOptions(max_overlays=0, summary=(), **options),
     )
 
 
