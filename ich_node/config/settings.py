@@ -185,6 +185,7 @@ class ReportSettings(Section):
     gsps: bool = True
     key_objects: bool = True
     parametric_map: bool = False
+    segmentation: bool = False
     compression: Literal["rle", "none"] = "rle"
     refused: Literal["heads", "all", "none"] = "heads"
 

@@ -17,6 +17,7 @@ WHAT = {
     "presentation_state": "Marks over the original slices",
     "key_objects": "Key slices (TID 2010)",
     "parametric_map": "Likelihood map",
+    "segmentation": "Regions of the lesions",
 }
 SHOWN_CHARACTERS = 80
 HEADS = ("attribute", "tag", "VR", "value")

@@ -59,7 +59,7 @@ def example(number: int) -> Example:
         reading=reading,
         likelihood_on_slice=_flat,
         algorithm=algorithm,
-        options=ReportOptions(parametric_map=True, ae_title=f"AE{number}"),
+        options=ReportOptions(parametric_map=True, segmentation=True, ae_title=f"AE{number}"),
         at=datetime(2000, 1, number, 12, 0, number, tzinfo=timezone(timedelta(hours=number))),
     )
     return Example(header=headers[0], results=list(results))
@@ -146,8 +146,10 @@ def _map(slice_: Slice) -> LikelihoodMap:
     return LikelihoodMap(
         sop_instance_uid=slice_.sop_instance_uid,
         logit=0.0,
-        likelihood_YX=np.zeros((4, 4), np.float32),
+        likelihood_YX=np.ones((4, 4), np.float32),
         grid=grid,
+        size_px=SIDE_PX,
+        region_from=0.5,
     )
 
 

@@ -98,9 +98,16 @@ class Region:
         size_px = self.likelihood_map.size_px
         inside_YX = np.zeros((size_px, size_px), dtype=bool)
         inside_YX[tuple(self.pixel_N2.astype(int).T)] = True
-        rows, columns = (np.arange(length) for length in mask_YX.shape)
-        row_N, column_N = self.likelihood_map.grid.to_input(rows, columns)
-        row_N, column_N = np.rint(row_N).astype(int), np.rint(column_N).astype(int)
+        grid = self.likelihood_map.grid
+        row_N, column_N = (
+            np.rint((np.arange(length) - offset) / scale).astype(int)
+            for length, offset, scale in zip(
+                mask_YX.shape,
+                (grid.row_offset, grid.column_offset),
+                (grid.row_scale, grid.column_scale),
+                strict=True,
+            )
+        )
         row_in_N, column_in_N = (
             (place_N >= 0) & (place_N < size_px) for place_N in (row_N, column_N)
         )

@@ -26,7 +26,6 @@ def algorithm_of(bundle: "Bundle") -> Algorithm:
         version=__version__,
         bundle_name=bundle.name,
         bundle_sha256=bundle.sha256,
-        demonstration=bundle.demonstration,
         details=(
             f"{bundle.network_spec.head} head; "
             f"positive from {bundle.operating_point.threshold:g}; "

@@ -92,3 +92,6 @@ PIXELS = Code("{pixels}", "UCUM", "Pixels")
 COSINE = Code("{-1:1}", "UCUM", "{-1:1}")
 FRAMES = Code("{frames}", "UCUM", "frames")
 NO_UNITS = Code("1", "UCUM", "no units")
+
+# Segmentation
+ALTERED_STRUCTURE = Code("49755003", "SCT", "Morphologically Altered Structure")  # CID 7150

@@ -44,6 +44,7 @@ class ReportOptions:
     gsps: bool = True
     key_objects: bool = True
     parametric_map: bool = False
+    segmentation: bool = False
     refused: Literal["heads", "all", "none"] = "heads"
     compression: Literal["rle", "none"] = "rle"
     ae_title: str = "ICHNODE"
@@ -181,7 +182,7 @@ def _listed(lesions: Sequence[Lesion]) -> tuple[Lesion, ...]:
     those that have no other mark; numbered anew.
     """
     counts: Counter[ImageId] = Counter()
-    listed = []
+    listed: list[Lesion] = []
     for lesion in lesions:
         marks = []
         for mark in lesion.marks:

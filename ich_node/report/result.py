@@ -9,7 +9,15 @@ from pydicom.uid import UID
 
 from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID, version_name_of_file
 
-Kind = Literal["sr", "summary", "overlay", "presentation_state", "key_objects", "parametric_map"]
+Kind = Literal[
+    "sr",
+    "summary",
+    "overlay",
+    "presentation_state",
+    "key_objects",
+    "parametric_map",
+    "segmentation",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

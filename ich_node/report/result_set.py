@@ -11,6 +11,7 @@ from pydicom.uid import (
     KeyObjectSelectionDocumentStorage,
     ParametricMapStorage,
     SecondaryCaptureImageStorage,
+    SegmentationStorage,
 )
 
 from ich_node.detection.reading import LikelihoodMap, Reading
@@ -21,6 +22,7 @@ from ich_node.report.presentation_state import write_presentation_states
 from ich_node.report.result import ResultObject
 from ich_node.report.result_header import Algorithm
 from ich_node.report.secondary_capture import write_overlay, write_page
+from ich_node.report.segmentation import write_segmentations
 from ich_node.report.sr import SR_CLASSES, write_sr
 from ich_node.report.summary import summary_page
 from ich_node.series.series import Slice
@@ -32,6 +34,7 @@ RESULT_SOP_CLASSES: tuple[UID, ...] = (
     GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
     ParametricMapStorage,
+    SegmentationStorage,
 )
 
 LikelihoodOnSlice = Callable[[LikelihoodMap, Slice], NDArray[np.float32]]
@@ -77,6 +80,8 @@ def _objects(context: Context, likelihood_of: LikelihoodOf) -> Iterator[ResultOb
         yield write_key_objects(context)
     if context.options.parametric_map:
         yield from write_parametric_maps(context, likelihood_of)
+    if context.options.segmentation:
+        yield from write_segmentations(context)
 
 
 def _resampled_once(context: Context, likelihood_on_slice: LikelihoodOnSlice) -> LikelihoodOf:

@@ -28,6 +28,7 @@ from ich_node.report import (
     ResultObject,
     notification_of_refusal,
     write_refusal,
+    write_refusal_page,
 )
 from ich_node.report.uids import digest_of
 from ich_node.spool import Spool
@@ -225,8 +226,10 @@ class Teller:
                 revision=job.revision,
                 predecessor=predecessor_of(self.spool, previous),
             )
-            document = self._document(series, refusal, algorithm, at)
-            results += [store_object(self.spool, document)] if document else []
+            results += [
+                store_object(self.spool, document)
+                for document in self._documents(series, refusal, algorithm, at)
+            ]
         if recipients["notify"]:
             previous = self.ledger.previous_result(job, KIND)
             others = [each for each in standing(seen) if each.id not in replaced]
@@ -253,23 +256,27 @@ class Teller:
             )
         return results, recipients
 
-    def _document(
+    def _documents(
         self, series: RefusedSeries, refusal: Refusal, algorithm: Algorithm, at: datetime
-    ) -> ResultObject | None:
-        """None if the headers do not allow an SR."""
+    ) -> list[ResultObject]:
+        """The SR, and the page if it is wanted; none if the headers do not allow any."""
         try:
-            return write_refusal(
-                series,
-                reason=refusal.reason,
-                detail=refusal.detail,
-                algorithm=algorithm,
-                options=self.options,
-                at=at,
-            )
+            made = [
+                write(
+                    series,
+                    reason=refusal.reason,
+                    detail=refusal.detail,
+                    algorithm=algorithm,
+                    options=self.options,
+                    at=at,
+                )
+                for write in (write_refusal, write_refusal_page)
+            ]
         except (ReportError, *PARSING_ERRORS) as error:
             detail = error.detail if isinstance(error, ReportError) else type(error).__name__
             log.warning("refusal_not_reportable", detail=detail)
-            return None
+            return []
+        return [document for document in made if document]
 
     def _recipients(self, told: Told, gets: str, replaces: Sequence[int]) -> list[str]:
         """For a head everybody: who wants positive results only waits for one, too."""

@@ -115,11 +115,20 @@ def test_the_tree_has_no_fault_that_validators_do_not_see(name: str) -> None:
 def test_each_golden_study_is_what_it_is_called() -> None:
     """Else the other tests would hold nothing."""
     kinds = {name: sorted({result.kind for result in golden(name).results}) for name in STUDIES}
-    whole = ["key_objects", "overlay", "parametric_map", "presentation_state", "sr", "summary"]
+    whole = [
+        "key_objects",
+        "overlay",
+        "parametric_map",
+        "presentation_state",
+        "segmentation",
+        "sr",
+        "summary",
+    ]
+    in_space = {"parametric_map", "segmentation"}
     assert kinds == dict.fromkeys(STUDIES, whole) | {
         "negative": ["sr"],
-        "hole": ["sr"],
-        "no frame of reference": [kind for kind in whole if kind != "parametric_map"],
+        "hole": ["sr", "summary"],
+        "no frame of reference": [kind for kind in whole if kind not in in_space],
     }
     assert golden("tilted").series.tilt_deg == pytest.approx(17, abs=0.01)
     assert str(golden("Japanese names").results[0].dataset.PatientName) == JAPANESE

@@ -24,7 +24,7 @@ from tests.support.enhanced import concatenation, to_enhanced
 from tests.support.report.odd_headers import in_japanese, with_illegal_identity
 from tests.support.report.report_examples import ALGORITHM, AT, finding, likelihood_of
 
-EVERYTHING = ReportOptions(max_overlays=4, parametric_map=True)
+EVERYTHING = ReportOptions(max_overlays=4, parametric_map=True, segmentation=True)
 CELLS = 32  # of the edge of a map
 THIN_MM = 1.25
 SLAB_MM = 5.0
