@@ -106,7 +106,7 @@ def explain(
 ) -> None:
     """Print what the node would read or refuse, and why, for each object; nothing is analysed."""
     from ich_node.errors import Refusal
-    from ich_node.files.answer import name_of
+    from ich_node.files.answer import left_out_document, missing_document, warnings_document
     from ich_node.files.find import find_series
     from ich_node.series.read import read_series
     from ich_node.series.rules import SelectionRules
@@ -128,6 +128,8 @@ def explain(
                 "reason": refusal.reason,
                 "detail": refusal.detail,
                 "left_out": [],
+                "missing": [],
+                "warnings": [],
             }
         else:
             positions_mm = [slice_.position_mm for slice_ in series.slices]
@@ -139,9 +141,9 @@ def explain(
                     f"{len(positions_mm)} slices over {height_mm:.0f} mm, "
                     f"tilt {series.tilt_deg:.1f} degrees"
                 ),
-                "left_out": [
-                    {**name_of(left.image), "reason": left.reason} for left in series.left_out
-                ],
+                "left_out": left_out_document(series.left_out),
+                "missing": missing_document(series.missing),
+                "warnings": warnings_document(series.warnings),
             }
         documents.append(document)
     if as_json:
@@ -156,6 +158,10 @@ def explain(
             else f"would be refused ({document['reason']})"
         )
         typer.echo(f"series {name}, {document['objects']} objects: {outcome}: {document['detail']}")
+        for part in document["missing"]:
+            typer.echo(f"  not the whole head: {part['detail']}")
+        for warning in document["warnings"]:
+            typer.echo(f"  warning: {warning['detail']}")
         for left in document["left_out"]:
             frame = f" frame {left['frame_number']}" if "frame_number" in left else ""
             typer.echo(f"  left out {left['sop_instance_uid']}{frame}: {left['reason']}")

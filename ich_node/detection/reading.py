@@ -86,7 +86,6 @@ class Reading:
     missing: tuple[Missing, ...] = ()
     warnings: tuple[SeriesWarning, ...] = ()
     engine: str = ""
-    metal_slices: int = 0
     shift_hu: float = 0.0  # was added to every HU before the network
     maps: tuple[LikelihoodMap, ...] = field(default=(), repr=False, compare=False)
 

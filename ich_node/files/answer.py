@@ -1,5 +1,6 @@
 """The answer about one series from files: as a JSON document and as a sentence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +10,16 @@ from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE
 from ich_node.dicom.image_id import ImageId
 from ich_node.errors import Refusal
 from ich_node.model.demonstration import demonstration_warning
+from ich_node.percent import percent_text, rounded_beside
 from ich_node.report import ResultObject
-from ich_node.series.series import SeriesWarning
+from ich_node.series.series import LeftOut, Missing, SeriesWarning
 
 SENTENCES = {
     Answer.PRESENT: "POSITIVE",
     Answer.ABSENT: "negative",
     Answer.UNDETERMINED: "UNDETERMINED",
 }
+SAID_FIRST = "demonstration_model"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +59,13 @@ class SeriesAnswer:
             "reason": self.refusal.reason if self.refusal else None,
             "detail": self.detail,
             "bundle": self.bundle,
-            "series_probability": round(reading.series_probability, 6) if reading else None,
+            "series_probability": _digits(reading.series_probability) if reading else None,
             "positive": reading.positive if reading else None,
             "slices": [
                 {
                     **name_of(slice_.image),
                     "position_mm": round(slice_.position_mm, 4),
-                    "probability": round(slice_.probability, 6),
+                    "probability": _digits(slice_.probability),
                     "findings": [
                         {
                             "row": round(finding.row, 2),
@@ -74,25 +77,10 @@ class SeriesAnswer:
                 }
                 for slice_ in (reading.slices if reading else ())
             ],
-            "left_out": [
-                {**name_of(left.image), "kind": left.kind, "reason": left.reason}
-                for left in (reading.left_out if reading else ())
-            ],
+            "left_out": left_out_document(reading.left_out if reading else ()),
             "answer": self.answer.value,
-            "missing": [
-                {
-                    "part": missing.part,
-                    "from_mm": missing.from_mm,
-                    "to_mm": missing.to_mm,
-                    "slices": missing.slices,
-                    "instance_numbers": list(missing.instance_numbers),
-                    "detail": missing.detail,
-                }
-                for missing in (reading.missing if reading else ())
-            ],
-            "warnings": [
-                {"kind": warning.kind, "detail": warning.detail} for warning in self.warnings
-            ],
+            "missing": missing_document(reading.missing if reading else ()),
+            "warnings": warnings_document(self.warnings),
         }
 
     def sentence(self) -> str:
@@ -105,14 +93,47 @@ class SeriesAnswer:
             return f"{name}: refused, {reason}: {self.detail}"
         marks = sum(len(slice_.findings) for slice_ in self.reading.slices)
         answer = SENTENCES[self.reading.answer]
+        limit = self.reading.threshold
+        score = rounded_beside(self.reading.series_probability, limit)
         missing = [missing.detail for missing in self.reading.missing]
-        said = [self.detail] if self.detail else []
+        doubts = [warning.detail for warning in self.warnings if warning.kind != SAID_FIRST]
+        said = [*doubts, self.detail] if self.detail else doubts
         tail = "".join(f"; {words}" for words in (*missing, *said))
         return (
-            f"{name}: {answer}, p {self.reading.series_probability:.2f}, "
+            f"{name}: {answer}, highest slice score {percent_text(score)}, "
+            f"threshold {percent_text(limit)}, "
             f"{marks} marks in {len(self.reading.slices)} slices, "
             f"{len(self.reading.left_out)} left out{tail} ({RESEARCH_USE})"
         )
+
+
+def left_out_document(left_out: Sequence[LeftOut]) -> list[dict[str, Any]]:
+    """Which objects were not read, and why."""
+    return [{**name_of(left.image), "kind": left.kind, "reason": left.reason} for left in left_out]
+
+
+def missing_document(missing: Sequence[Missing]) -> list[dict[str, Any]]:
+    """What of the head was not read."""
+    return [
+        {
+            "part": each.part,
+            "from_mm": each.from_mm,
+            "to_mm": each.to_mm,
+            "slices": each.slices,
+            "instance_numbers": list(each.instance_numbers),
+            "detail": each.detail,
+        }
+        for each in missing
+    ]
+
+
+def warnings_document(warnings: Sequence[SeriesWarning]) -> list[dict[str, str]]:
+    return [{"kind": warning.kind, "detail": warning.detail} for warning in warnings]
+
+
+def _digits(probability: float) -> float:
+    """Six digits, as scripts compare them; never 0 or 1 (percent.py)."""
+    return min(max(round(probability, 6), 1e-6), 1 - 1e-6)
 
 
 def name_of(image: ImageId) -> dict[str, Any]:

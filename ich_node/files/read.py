@@ -91,8 +91,6 @@ def read_files(
             check_uids(series)
     except ReportError as error:
         details.append(f"read, but it cannot be reported as DICOM: {error.detail}")
-    if reading.metal_slices:
-        details.append(f"metal in {reading.metal_slices} slices, its streaks may look like blood")
     answer = replace(unread, reading=reading, detail="; ".join(details), results=results)
     return answer, draw(series, reading, detector)
 

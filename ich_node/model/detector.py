@@ -96,7 +96,6 @@ class Detector:
                 *unlike_training(series, self.bundle.card.learned_from),
             ),
             engine=self._engine.name,
-            metal_slices=series.metal_slices,
             shift_hu=shift_hu,
             maps=tuple(maps),
         )

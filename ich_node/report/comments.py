@@ -100,12 +100,6 @@ def _limits(context: Context) -> Iterator[str]:
     for warning in reading.warnings:
         if warning.kind != SAID_BEFORE:
             yield f"Warning: {warning.detail}."
-    if reading.metal_slices:
-        count = reading.metal_slices
-        yield (
-            f"Warning: {count} {'slice shows' if count == 1 else 'slices show'} metal beside "
-            "brain; its streaks may look like blood."
-        )
     if reading.left_out:
         yield left_out_words(reading.left_out)
     if context.unlisted_marks:

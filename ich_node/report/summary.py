@@ -32,6 +32,7 @@ HEADLINES = {
 }
 # The words of a warning may quote the header; the page has words of its own.
 WARNINGS = {
+    "metal": "metal beside the brain: its streaks may look like blood",
     "contrast_suspected": "contrast agent suspected: bright vessels may look like blood",
     "several_stacks": "several acquisitions: all were read, the answer is their maximum",
     "gap": "a single slice seems to be missing",
@@ -119,9 +120,6 @@ def large_lines(context: Context) -> tuple[str, ...]:
 def warning_lines(context: Context) -> tuple[str, ...]:
     reading = context.reading
     lines = []
-    if reading.metal_slices:
-        slices = "slice" if reading.metal_slices == 1 else "slices"
-        lines.append(f"metal in {reading.metal_slices} {slices}: its streaks may look like blood")
     for kind in dict.fromkeys(warning.kind for warning in reading.warnings):
         if kind != ON_ITS_OWN_BAND:
             lines.append(WARNINGS.get(kind, f"{kind.replace('_', ' ')}: see the report"))

@@ -82,9 +82,8 @@ def read_series(
         slices=tuple(slices),
         left_out=tuple(sorted([*map(_left_out, unread), *copies], key=_by_number)),
         tilt_deg=tilt_degrees(slices[0].image_orientation),
-        metal_slices=sum(shows_metal(slice_.hu_YX, slice_.pixel_spacing_mm) for slice_ in slices),
         missing=(*coverage.missing, *([TRANSFER_ABORTED] if transfer_aborted else [])),
-        warnings=(*_stack_warnings(slices), *coverage.warnings, *doubts),
+        warnings=(*_metal(slices), *_stack_warnings(slices), *coverage.warnings, *doubts),
         age_years=years,
         brain=brain,
     )
@@ -201,6 +200,14 @@ def _left_out(item: Unread) -> LeftOut:
 
 def _by_number(left: LeftOut) -> tuple[int, str]:
     return left.instance_number or 0, left.sop_instance_uid
+
+
+def _metal(slices: Sequence[Slice]) -> list[SeriesWarning]:
+    count = sum(shows_metal(slice_.hu_YX, slice_.pixel_spacing_mm) for slice_ in slices)
+    if not count:
+        return []
+    where = f"in {count} {'slice' if count == 1 else 'slices'}"
+    return [SeriesWarning(kind="metal", detail=f"metal {where}: its streaks may look like blood")]
 
 
 def _stack_warnings(slices: Sequence[Slice]) -> list[SeriesWarning]:

@@ -101,8 +101,7 @@ class Series:
     """Slices ordered by stack, then by position along their common normal (feet to head for a
     supine head-first patient).
 
-    metal_slices: how many of them show brain and metal. missing: empty if the whole head, from
-    the skull base to the vertex, is in the slices. age_years: None if the header does not say it.
+    missing: empty if the whole head, from the skull base to the vertex, is in the slices. age_years: None if the header does not say it.
     brain: None for a lone slice.
     """
 
@@ -111,7 +110,6 @@ class Series:
     slices: tuple[Slice, ...]
     left_out: tuple[LeftOut, ...] = ()
     tilt_deg: float = 0.0
-    metal_slices: int = 0
     missing: tuple[Missing, ...] = ()
     warnings: tuple[SeriesWarning, ...] = ()
     age_years: float | None = None

@@ -106,16 +106,15 @@ def test_a_positive_answer_says_what_was_not_read_too():
 
 
 def test_all_warnings_are_told():
-    """Metal, and what the series warns of; which model reads is in the verdict."""
+    """What the series warns of; which model reads is in the verdict."""
     source = make_source(6)
     warnings = (
         SeriesWarning(kind="contrast_suspected", detail="vessels are bright"),
         SeriesWarning(kind="demonstration_model", detail="said elsewhere"),
     )
-    reading = replace(negative_reading(source), warnings=warnings, metal_slices=2)
+    reading = replace(negative_reading(source), warnings=warnings)
     comments = texts(sr_of(source, reading))
     assert "Warning: vessels are bright." in comments
-    assert "Warning: 2 slices show metal beside brain; its streaks may look like blood." in comments
     assert "said elsewhere" not in "".join(comments)
 
 

@@ -180,16 +180,15 @@ def test_every_warning_is_on_the_page():
     quote = "SeriesDescription 'Meyer, Hans' says so"
     reading = replace(
         positive_reading(source),
-        metal_slices=3,
         warnings=tuple(
             SeriesWarning(kind=kind, detail=quote)
-            for kind in ("demonstration_model", "contrast_suspected", "young_age")
+            for kind in ("demonstration_model", "metal", "contrast_suspected", "young_age")
         ),
     )
     said = page_of(source, reading, replace(ALGORITHM, demonstration=True))
     assert said.demonstration
     assert said.warnings == (
-        "metal in 3 slices: its streaks may look like blood",
+        "metal beside the brain: its streaks may look like blood",
         "contrast agent suspected: bright vessels may look like blood",
         "young age: see the report",
     )
