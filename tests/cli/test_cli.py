@@ -79,7 +79,7 @@ def test_read_prints_one_json_document_and_nothing_else(phantom, tmp_path):
     (reading,) = document["readings"]
     assert list(reading) == [
         "study_instance_uid", "series_instance_uid", "outcome", "reason", "detail", "bundle",
-        "series_probability", "positive", "slices", "left_out", "answer", "missing", "warnings",
+        "series_probability", "positive", "slices", "answer", "left_out", "missing", "warnings",
     ]  # fmt: skip
     assert (reading["outcome"], reading["reason"], reading["positive"]) == ("read", None, True)
     assert reading["answer"] == "present"
@@ -166,6 +166,22 @@ def test_explain_says_what_would_be_read_or_refused_and_why(tmp_path):
         "read",
         "refused",
     }
+
+
+def test_explain_and_read_say_what_is_missing_and_doubtful(tmp_path, untrained_bundle):
+    """A head without its vertex, under the label of a chest."""
+    folder = save(head_series(BodyPartExamined="CHEST")[:9], tmp_path / "head")
+    done = ich_node("explain", folder)
+    assert "would be read: 9 slices" in done.stdout
+    assert "  missing: " in done.stdout
+    assert "  warning: the header names BodyPartExamined CHEST" in done.stdout
+    (item,) = json.loads(ich_node("explain", folder, "--json").stdout)["series"]
+    assert [missing["part"] for missing in item["missing"]] == ["vertex"]
+    assert [warning["kind"] for warning in item["warnings"]] == ["body_part"]
+    assert (
+        "the header names BodyPartExamined CHEST"
+        in ich_node("read", folder, "--bundle", untrained_bundle).stdout
+    )
 
 
 def test_a_bundle_that_is_none_is_a_sentence(phantom, tmp_path):
