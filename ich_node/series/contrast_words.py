@@ -72,7 +72,8 @@ def contrast_words(dataset: Dataset) -> ContrastWords:
         # protocols leave their agent in the header of the plain series, too
         return ContrastWords(text=agent, stated=not _is_plain(description))
     if word := _contrast(description):
-        return ContrastWords(text=f"SeriesDescription {word}", stated=True)
+        stated = not BOTH_WORDS.find(description)
+        return ContrastWords(text=f"SeriesDescription {word}", stated=stated)
     if _is_plain(description):
         return NO_WORDS
     if word := _hint(description):

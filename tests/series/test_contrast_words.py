@@ -225,7 +225,6 @@ def test_a_plain_description_does_not_speak_of_contrast(description):
         "CTP Head",
         "Cerebral venous",
         "ENHANCED HEAD",
-        "HEAD W/WO",
         "Kopf mit KM",
         "Kopf m. KM",
         "CCT nativ + KM",
@@ -256,10 +255,18 @@ def test_a_description_speaks_of_contrast(description):
 
 
 @pytest.mark.parametrize(
-    "description", ["4cc sec 150cc D3D on", "HEAD POST", "Head Post 5mm", "HEAD W"]
+    "description",
+    [
+        "4cc sec 150cc D3D on",
+        "HEAD POST",
+        "Head Post 5mm",
+        "HEAD W",
+        "HEAD W/WO",
+        "mit und ohne KM",
+    ],
 )
 def test_some_words_only_ask(description):
-    """A rate, or a POST that nothing follows: the pixels are asked, nothing is stated."""
+    """A rate, a POST that nothing follows, with and without: the pixels are asked."""
     found = words_of(SeriesDescription=description)
     assert found
     assert not found.stated
