@@ -101,8 +101,8 @@ class Series:
     """Slices ordered by stack, then by position along their common normal (feet to head for a
     supine head-first patient).
 
-    missing: empty if the whole head, from the skull base to the vertex, is in the slices. age_years: None if the header does not say it.
-    brain: None for a lone slice.
+    missing: empty if the whole head, from the skull base to the vertex, is in the slices.
+    age_years: None if the header does not say it. brain: None for a lone slice.
     """
 
     study_instance_uid: str
