@@ -29,7 +29,7 @@ def verdict(context: Context) -> str:
     match reading.answer:
         case Answer.PRESENT:
             count = len(context.positive_slices)
-            rest = f"{count} of {total} slices positive ({_ranges(context.positive_slices)})"
+            rest = f"{count} of {total} slices positive ({slice_ranges(context.positive_slices)})"
         case Answer.UNDETERMINED:
             rest = (
                 f"none was found in the {total} slices that were read, but a part of the head was "
@@ -83,7 +83,7 @@ def _span(reads: Sequence[ReadSlice]) -> str:
     return slices_name([read.slice for read in reads], [read.number for read in reads])
 
 
-def _ranges(reads: Sequence[ReadSlice]) -> str:
+def slice_ranges(reads: Sequence[ReadSlice]) -> str:
     """Neighbours together: 'images 12 to 14, image 20'."""
     runs = [
         [read for _, read in run]

@@ -162,7 +162,7 @@ def _check_uid(attribute: str, uid: str) -> None:
 
 def _set_uid(header: Dataset, keyword: str, uid: str) -> None:
     """As it came; pydicom would warn of an illegal one."""
-    header.add(DataElement(tag_for_keyword(keyword), "UI", uid, validation_mode=config.IGNORE))
+    header.add(DataElement(keyword, "UI", uid, validation_mode=config.IGNORE))
 
 
 def _add_rescale(header: Dataset, dataset: Dataset) -> None:
@@ -232,7 +232,7 @@ def _decimals(numbers: Sequence[float]) -> list[DSfloat]:
 def _thickness_mm(dataset: Dataset) -> float | None:
     """None if it is missing or no positive number."""
     try:
-        value = float(dataset.get("SliceThickness"))  # type: ignore[arg-type]
+        value = float(dataset.get("SliceThickness"))
     except PARSING_ERRORS:
         return None
     return value if 0 < value < math.inf else None

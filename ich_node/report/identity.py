@@ -7,7 +7,7 @@ complaint about an illegal value is about its source.
 
 from pydicom import DataElement, Dataset, config
 from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import TEXT_VR_DELIMS, PersonName
@@ -27,7 +27,7 @@ TYPE_2 = (
     "AccessionNumber",
 )
 IDENTITY = (*TYPE_2, "IssuerOfPatientID", "StudyDescription")
-IDENTITY_TAGS = frozenset(Tag(tag_for_keyword(keyword)) for keyword in IDENTITY)
+IDENTITY_TAGS = frozenset(Tag(keyword) for keyword in IDENTITY)
 TEXT_VRS = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC"}
 TEXT_VRS |= {"UN", "UT"}
 # These are text in the character set of the object; the others are ASCII.

@@ -2,8 +2,9 @@
 
 from pydicom.uid import KeyObjectSelectionDocumentStorage
 
-from ich_node.dicom.identity import RESEARCH_USE
+from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE
 from ich_node.report import codes
+from ich_node.report.comments import slice_ranges
 from ich_node.report.context import Context
 from ich_node.report.document import to_document
 from ich_node.report.observer import device_observer
@@ -16,9 +17,12 @@ SERIES_NUMBER = 9006
 def write_key_objects(context: Context) -> ResultObject:
     """For a positive reading; a selection must have at least one image."""
     headers = [read.header for read in context.positive_slices]
+    algorithm = context.result_header.algorithm
+    demonstration = f"{DEMONSTRATION_MODEL}. " if algorithm.demonstration else ""
     description = (
         f"Slices on which intracranial hemorrhage was detected: {len(headers)} of "
-        f"{len(context.slices)}. {RESEARCH_USE}"
+        f"{len(context.slices)} ({slice_ranges(context.positive_slices)}). "
+        f"{demonstration}{RESEARCH_USE}"
     )
     root = container(
         codes.OF_INTEREST,

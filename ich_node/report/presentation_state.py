@@ -14,11 +14,12 @@ from pydicom.valuerep import DA, TM
 
 from ich_node.detection.lesions import Lesion, Mark
 from ich_node.detection.network_input import BRAIN
-from ich_node.dicom.identity import RESEARCH_USE, RESEARCH_USE_ONLY
+from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE, RESEARCH_USE_ONLY
 from ich_node.percent import percent_text
 from ich_node.report.context import Context, ReadSlice
 from ich_node.report.measurement_groups import column_row
 from ich_node.report.result import ResultObject
+from ich_node.report.slice_name import slice_name
 from ich_node.report.tree import reference_to, references_to
 
 SERIES_NUMBER = 9004
@@ -124,7 +125,7 @@ def _annotation(context: Context, read: ReadSlice) -> Dataset:
     annotation.ReferencedImageSequence = [reference_to(read.header)]
     marks = context.marks_on(read)
     annotation.TextObjectSequence = [
-        _label(f"AI: p {percent_text(read.reading.probability)}. {RESEARCH_USE_ONLY}"),
+        _label(_words(context, read)),
         *(_number(lesion, mark, read.header) for lesion, mark in marks),
     ]
     if marks:
@@ -132,6 +133,14 @@ def _annotation(context: Context, read: ReadSlice) -> Dataset:
             part for lesion, mark in marks for part in _cross(context, lesion, mark, read.header)
         ]
     return annotation
+
+
+def _words(context: Context, read: ReadSlice) -> str:
+    algorithm = context.result_header.algorithm
+    demonstration = f"{DEMONSTRATION_MODEL}. " if algorithm.demonstration else ""
+    name = slice_name(read.slice, read.number)
+    score = percent_text(read.reading.probability)
+    return f"AI: {name}, p {score}. {demonstration}{RESEARCH_USE_ONLY}"
 
 
 def _label(text: str) -> Dataset:

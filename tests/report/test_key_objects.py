@@ -32,8 +32,8 @@ def test_the_positive_slices_are_selected():
         if item.get("TextValue", "").startswith("Slices")
     ]
     assert description == (
-        "Slices on which intracranial hemorrhage was detected: 3 of 6. Research use only. Not a"
-        " medical device."
+        "Slices on which intracranial hemorrhage was detected: 3 of 6 (images 3 to 5). Research"
+        " use only. Not a medical device."
     )
 
 

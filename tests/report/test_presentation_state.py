@@ -71,7 +71,7 @@ def test_research_use_is_said_on_every_slice_and_no_name_is():
     source = make_source()
     (state,) = states(source, positive_reading(source))
     texts = [item.TextObjectSequence[0] for item in state.GraphicAnnotationSequence]
-    assert texts[0].UnformattedTextValue == "AI: p 81 %. RESEARCH USE ONLY"
+    assert texts[0].UnformattedTextValue == "AI: image 3, p 81 %. RESEARCH USE ONLY"
     assert {text.BoundingBoxAnnotationUnits for text in texts} == {"DISPLAY"}
     everything = str(state.GraphicAnnotationSequence)
     assert "Eva" not in everything
