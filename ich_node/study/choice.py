@@ -15,6 +15,7 @@ from ich_node.ledger import AnalyserLedger, Job, JobState
 from ich_node.spool import Spool
 from ich_node.study.facts import SeriesFacts, is_better, same_acquisition
 from ich_node.study.headers import JobHeaders
+from ich_node.study.no_answer import is_unread_head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,8 @@ class Choice:
 
     set_aside: it is not read. own: earlier revisions of its series whose answer stands. standing:
     the job whose answer about the same acquisition stands, with its name. others: jobs of the study
-    whose answers stand beside it. is_best: of the reconstructions that are known.
+    whose answers stand beside it, and heads that were not analysed. is_best: of the reconstructions
+    that are known.
     """
 
     job: Job
@@ -124,13 +126,17 @@ class Chooser:
         own = tuple(each for each in answered if _is_of_series(each, job))
         others = tuple(each for each in answered if not _is_of_series(each, job))
         ready = _ready(study, job, self.clock())
-        is_compared = self.settings.reconstructions == "best" and not own and (others or ready)
-        mine = self._headers.facts(job) if is_compared else None
-        if mine is None or not mine.may_be_read:
-            return Choice(job=job, own=own, others=others)
+        unanswered = _unanswered(study, job)
+        is_alone = not (others or ready or unanswered)
+        mine = None if is_alone else self._headers.facts(job)
+        unread = tuple(each for each in unanswered if self._is_unread(each, mine))
+        is_compared = self.settings.reconstructions == "best" and not own
+        if mine is None or not mine.may_be_read or not is_compared:
+            return Choice(job=job, own=own, others=(*others, *unread))
         before = self._same(mine, others)
         if before:
-            return self._beside(job, mine, before[0], others)
+            first = max(before, key=lambda one: one[0].answer.severity if one[0].answer else -1)
+            return self._beside(job, mine, first, (*others, *unread))
         waiting = self._same(mine, ready)
         better = [(each, facts) for each, facts in waiting if is_better(facts, mine)]
         if better:
@@ -140,7 +146,7 @@ class Chooser:
                     best, facts = each, other
             words = f"{facts.name} of the same acquisition is read instead"
             return Choice(job=job, set_aside=SetAside(in_favour_of=best.id, words=words))
-        return Choice(job=job, others=others)
+        return Choice(job=job, others=(*others, *unread))
 
     def _beside(
         self, job: Job, mine: SeriesFacts, before: tuple[Job, SeriesFacts], others: Sequence[Job]
@@ -157,6 +163,12 @@ class Chooser:
             others=tuple(each for each in others if each.id != first.id),
             is_best=is_best,
         )
+
+    def _is_unread(self, job: Job, mine: SeriesFacts | None) -> bool:
+        """Whether a head was not analysed that `mine` says nothing about."""
+        facts = self._headers.facts(job)
+        is_same = mine is not None and facts is not None and same_acquisition(mine, facts)
+        return is_unread_head(job, facts) and not is_same
 
     def _same(self, mine: SeriesFacts, jobs: Sequence[Job]) -> list[tuple[Job, SeriesFacts]]:
         """Those of the jobs that are of the same acquisition."""
@@ -193,6 +205,16 @@ def _answered_later(job: Job, study: Sequence[Job]) -> Job | None:
         ),
         None,
     )
+
+
+def _unanswered(study: Sequence[Job], job: Job) -> list[Job]:
+    """The other series of the study without an answer, each in its newest revision."""
+    newest = {each.series_instance_uid: each for each in study}  # the oldest come first
+    return [
+        each
+        for each in newest.values()
+        if not _is_of_series(each, job) and each.answer is Answer.NOT_ANALYSED
+    ]
 
 
 def _ready(study: Sequence[Job], job: Job, now: datetime) -> list[Job]:

@@ -13,6 +13,7 @@ from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Refusal
 from ich_node.ledger import Instance, Job
 from ich_node.series.frames import MULTI_FRAME_CLASSES, frames_of
+from ich_node.series.object_file import read_object
 from ich_node.series.placed import Placed, placed
 from ich_node.spool import Spool
 from ich_node.study.facts import KEYWORDS, SeriesFacts, facts_of
@@ -66,20 +67,25 @@ class JobHeaders:
         return readable, headers
 
     def _read(self, instances: Sequence[Instance], only: Sequence[str] = ()) -> list[Dataset]:
-        headers: list[Dataset] = []
-        for instance in instances:
-            try:
-                header = pydicom.dcmread(
-                    self.spool.absolute(instance.path),
-                    stop_before_pixels=True,
-                    specific_tags=list(only) or None,
-                )
-            except PARSING_ERRORS as error:  # an OSError among them: the file is gone
-                log.info(
-                    "header_unreadable",
-                    sop_instance_uid=instance.sop_instance_uid,
-                    error=type(error).__name__,
-                )
-                continue
-            headers.append(header)
-        return headers
+        headers = [self._header(instance, only) for instance in instances]
+        return [header for header in headers if header is not None]
+
+    def _header(self, instance: Instance, only: Sequence[str]) -> Dataset | None:
+        """What comes before the damage, of a file that cannot be read to its pixels; None if that
+        does not say whose it is.
+        """
+        path = self.spool.absolute(instance.path)
+        try:
+            return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(only) or None)
+        except PARSING_ERRORS as error:  # an OSError among them: the file is gone
+            log.info(
+                "header_unreadable",
+                sop_instance_uid=instance.sop_instance_uid,
+                error=type(error).__name__,
+            )
+        try:
+            with path.open("rb") as file:
+                damaged = read_object(file, sop_instance_uid=instance.sop_instance_uid)
+        except PARSING_ERRORS:
+            return None
+        return damaged if "StudyInstanceUID" in damaged else None

@@ -35,7 +35,7 @@ from ich_node.spool import Spool
 from ich_node.study.choice import most_severe, standing
 from ich_node.study.facts import SeriesFacts, same_acquisition
 from ich_node.study.headers import JobHeaders
-from ich_node.study.no_answer import EXPECTED_BESIDE_AN_ANSWER, refusal_of
+from ich_node.study.no_answer import is_unread_head, may_be_a_head, refusal_of
 from ich_node.study.results import predecessor_of, store_notification, store_object
 
 MOST_STUDIES, MOST_LATE_JOBS = 20, 1000
@@ -155,9 +155,7 @@ class Teller:
         return Told(_largest(heads or new), of_a_head=bool(heads))
 
     def _may_be_a_head(self, job: Job) -> bool:
-        facts = self._headers.facts(job)
-        of_another_part = facts is not None and facts.is_of_another_part
-        return refusal_of(job).about_a_head and not of_another_part
+        return may_be_a_head(job, self._headers.facts(job))
 
     def _is_news_beside(self, job: Job, answered: Sequence[Job], seen: Sequence[Job]) -> bool:
         """Whether a refusal is to be told in a study that has an answer: the answer was about less
@@ -169,7 +167,7 @@ class Teller:
         if any(each in answered for each in revisions):
             return True
         facts = self._headers.facts(job)
-        return job.reason not in EXPECTED_BESIDE_AN_ANSWER and not self._is_among(facts, answered)
+        return is_unread_head(job, facts) and not self._is_among(facts, answered)
 
     def _is_unanswered_head(self, job: Job, seen: Sequence[Job]) -> bool:
         if (job.id, job.objects) in self._no_heads:

@@ -65,6 +65,7 @@ def test_a_poison_series_is_set_aside_and_blocks_nobody(
     behind, poison, before = ledger.operator.list()
     assert (before.state, behind.state) == (JobState.DONE, JobState.DONE)
     assert (poison.state, poison.reason, poison.attempts) == (JobState.FAILED, "crashed", 2)
+    assert ledger.telling.untold(poison.study_instance_uid) == [poison], "who waits is told"
     assert len(analysers) >= 3
     ledger.dispose()
 

@@ -1,9 +1,11 @@
 """Nobody waits in silence: a study without an answer is told as such, once; a late one, too."""
 
+import struct
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from io import BytesIO
 
 import pydicom
 import pytest
@@ -21,7 +23,7 @@ from tests.support.study_answers import (
     told,
     told_to,
 )
-from tests.support.study_series import reconstruction
+from tests.support.study_series import chest, reconstruction
 
 HOUR = timedelta(hours=1)
 EVERYBODY = {"ris", "phone"}
@@ -70,7 +72,7 @@ def test_a_refused_head_is_told_to_everybody_who_waits(calm):
 def test_which_refusals_get_an_sr(calm, refused, of_head, of_other):
     """[report] refused."""
     calm.receive(bone(2))
-    calm.receive(reconstruction(3, 10, StudyInstanceUID="1.2.3", BodyPartExamined="CHEST"))
+    calm.receive(chest(3, StudyInstanceUID="1.2.3"))
     read_all(calm)
     assert tell(calm, refused) == 2
     kinds = {
@@ -85,7 +87,7 @@ def test_which_refusals_get_an_sr(calm, refused, of_head, of_other):
 
 def test_a_chest_is_told_only_to_who_wants_everything(calm):
     """Nobody waits for the head in it."""
-    calm.receive(reconstruction(3, 10, BodyPartExamined="CHEST"))
+    calm.receive(chest(3))
     read_all(calm)
     tell(calm)
     assert told_to(calm) == [{"ris"}]
@@ -94,7 +96,7 @@ def test_a_chest_is_told_only_to_who_wants_everything(calm):
 def test_three_series_of_one_study_are_one_message(calm):
     """It speaks of the series that looks most like a head."""
     calm.receive(bone(2))
-    calm.receive(reconstruction(3, 5, BodyPartExamined="CHEST"))
+    calm.receive(chest(3, 5))
     calm.receive(reconstruction(4, 10)[:3])
     read_all(calm)
     assert tell(calm) == 1
@@ -138,7 +140,7 @@ def test_a_refusal_does_not_wait_for_ever_and_a_later_answer_replaces_it(calm):
 
 def test_a_second_refusal_of_a_study_says_nothing_new(calm):
     """Unless the first was about no head, and this one is."""
-    calm.receive(reconstruction(2, 10, BodyPartExamined="CHEST"))
+    calm.receive(chest(2))
     read_all(calm)
     tell(calm)
     for number in (3, 4):
@@ -155,13 +157,13 @@ def test_a_second_refusal_of_a_study_says_nothing_new(calm):
     [
         bone(3),
         reconstruction(3, 10, ImageOrientationPatient=[1.0, 0.0, 0.0, 0.0, 0.0, -1.0]),
-        reconstruction(3, 10, ContrastBolusAgent="IOPROMIDE", at="113000"),
+        chest(3, at="113000"),
         reconstruction(3, 10)[:2],
     ],
-    ids=["bone", "coronal", "contrast", "localizer"],
+    ids=["bone", "coronal", "chest", "localizer"],
 )
 def test_what_a_study_of_a_head_has_beside_its_answer_says_nothing(calm, beside):
-    """Bone, reformats, contrast phases, localizers."""
+    """Bone, reformats, other parts, localizers."""
     calm.receive(reconstruction(2, 10))
     read_all(calm)
     calm.receive(beside)
@@ -182,6 +184,22 @@ def test_another_head_of_an_answered_study_that_crashes_is_told(calm):
     assert (crash.answer, crash.replaces) == (Answer.NOT_ANALYSED, answer.uid)
     assert crash.series_number == 3
     assert told_to(calm) == [{"ris"}, EVERYBODY]
+
+
+def test_an_answer_beside_a_head_that_crashed_is_not_calm_about_the_study(calm):
+    """Whichever came first: the study is as it was told, and its last series has its own answer."""
+    calm.receive(reconstruction(3, 10, at="113000"))
+    crash_with(calm)
+    tell(calm)
+    calm.receive(reconstruction(2, 10))
+    read_all(calm)
+    crash, answer = told(calm)
+    assert (answer.series_answer, answer.answer) == (Answer.ABSENT, Answer.NOT_ANALYSED)
+    assert answer.answer_series == crash.series_instance_uid
+    calm.receive(reconstruction(4, 5, at="113000"))
+    read_all(calm)
+    *_, last = told(calm)
+    assert (last.series_answer, last.answer) == (Answer.ABSENT, Answer.ABSENT)
 
 
 def test_another_reconstruction_that_crashes_is_not_told(calm):
@@ -219,13 +237,37 @@ def test_a_late_slice_after_which_a_series_cannot_be_read_is_told(calm):
 
 
 def test_a_series_that_cannot_be_reported_is_told(calm):
-    """Its UIDs are no UIDs: there is no SR, but a message."""
-    calm.receive(reconstruction(2, 10, StudyInstanceUID="1.2.ID"))
-    read_all(calm)
-    assert (calm.job.state, calm.job.reason) == (JobState.FAILED, "not_reportable")
+    """Its results could not be written: there is a message all the same."""
+    calm.receive(reconstruction(2, 10))
+    held = {"owner": "one", "now": calm.clock.now, "lease": HOUR, "max_attempts": 1}
+    job = calm.ledger.reading.claim(**held)
+    calm.ledger.reading.fail(
+        job, now=calm.clock.now, reason="not_reportable", detail="why", retry_at=None
+    )
     assert tell(calm) == 1
-    assert [message.answer for message in told(calm)] == [Answer.NOT_ANALYSED]
-    assert documents_of(calm) == []
+    (message,) = told(calm)
+    assert message.refused is not None
+    assert (message.answer, message.refused.reason) == (Answer.NOT_ANALYSED, "not_reportable")
+    assert "why" not in message.refused.detail
+
+
+def test_headers_that_end_in_damage_say_whose_they_are(calm):
+    """A sequence without an end before the pixels: undecodable, with patient and order."""
+    for dataset in reconstruction(2, 10):
+        buffer = BytesIO()
+        dataset.save_as(buffer, enforce_file_format=True)
+        data = buffer.getvalue()
+        pixels = data.rindex(b"\xe0\x7f\x10\x00OW")
+        endless = struct.pack("<HH2sHL", 0x0029, 0x1001, b"SQ", 0, 0xFFFFFFFF)
+        item = struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF)
+        calm.receive_bytes(dataset, data[:pixels] + endless + item + data[pixels:])
+    read_all(calm)
+    assert (calm.job.state, calm.job.reason) == (JobState.REFUSED, "undecodable")
+    assert tell(calm) == 1
+    (message,) = told(calm)
+    assert message.identifiers.patient_id == "P1"
+    assert told_to(calm) == [EVERYBODY]
+    assert len(documents_of(calm)) == 1
 
 
 def test_headers_that_cannot_be_read_give_a_message_without_identifiers(calm):
@@ -327,7 +369,7 @@ def test_a_head_whose_reader_hangs_is_told_as_overdue(calm):
     [
         reconstruction(2, 10)[:5],
         bone(2),
-        reconstruction(2, 10, BodyPartExamined="CHEST"),
+        chest(2),
     ],
     ids=["few", "bone", "chest"],
 )

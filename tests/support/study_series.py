@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 from pydicom import Dataset
 
 from tests.support.heads import ROOT, head_series
 
 HEAD_MM = 110.0
+# as stored, with an intercept of -1024
+BONE, SOFT = 1024 + 200, 1024 + 40
 
 
 def reconstruction(
@@ -24,6 +27,15 @@ def reconstruction(
         dataset.AcquisitionDate, dataset.AcquisitionTime = "20260101", at
         dataset.ImagePositionPatient = [-100.0, -100.0, thickness_mm * index]
         dataset.setdefault("ConvolutionKernel", "H31s")
+    return datasets
+
+
+def chest(number: int, thickness_mm: float = 10.0, **attributes: Any) -> list[Dataset]:
+    """Soft tissue without a skull, under the name of another part."""
+    datasets = reconstruction(number, thickness_mm, BodyPartExamined="CHEST", **attributes)
+    for dataset in datasets:
+        stored_YX = np.frombuffer(dataset.PixelData, "<i2")
+        dataset.PixelData = np.where(stored_YX > BONE, SOFT, stored_YX).astype("<i2").tobytes()
     return datasets
 
 
