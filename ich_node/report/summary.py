@@ -287,7 +287,7 @@ def _sentence(reason: str) -> list[str]:
 def _model_words(algorithm: Algorithm) -> str:
     name = algorithm.bundle_name
     short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}\u2026"
-    return f"model {short} {algorithm.bundle_sha256[:8]}"
+    return f"model {short} {algorithm.bundle_sha256[:6]}"
 
 
 def _last_line(algorithm: Algorithm) -> str:
