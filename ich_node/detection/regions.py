@@ -99,14 +99,10 @@ class Region:
         inside_YX = np.zeros((size_px, size_px), dtype=bool)
         inside_YX[tuple(self.pixel_N2.astype(int).T)] = True
         grid = self.likelihood_map.grid
-        row_N, column_N = (
-            np.rint((np.arange(length) - offset) / scale).astype(int)
-            for length, offset, scale in zip(
-                mask_YX.shape,
-                (grid.row_offset, grid.column_offset),
-                (grid.row_scale, grid.column_scale),
-                strict=True,
-            )
+        rows, columns = mask_YX.shape
+        row_N = np.rint((np.arange(rows) - grid.row_offset) / grid.row_scale).astype(int)
+        column_N = np.rint((np.arange(columns) - grid.column_offset) / grid.column_scale).astype(
+            int
         )
         row_in_N, column_in_N = (
             (place_N >= 0) & (place_N < size_px) for place_N in (row_N, column_N)
