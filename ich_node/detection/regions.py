@@ -90,7 +90,7 @@ class Region:
 
     def mask_YX(self) -> NDArray[np.bool_]:
         """The region in the pixels of the slice."""
-        mask_YX = np.zeros(self.slice.hu_YX.shape, dtype=bool)
+        mask_YX: NDArray[np.bool_] = np.zeros(self.slice.hu_YX.shape, dtype=bool)
         if self.likelihood_map is None:
             row, column = np.rint(self.pixel_N2[0]).astype(int)
             mask_YX[row, column] = True
