@@ -71,6 +71,8 @@ def source_words(
 
 
 def _text(header: Dataset, keyword: str) -> str:
+    """The first value: a second one of the kernel is its strength."""
     value = header.get(keyword)
-    values = [value] if value is None or isinstance(value, (str, int)) else list(value)
-    return " ".join("/".join("" if part is None else str(part) for part in values).split())
+    several = not isinstance(value, (str, int, type(None)))
+    first = next(iter(value), None) if several else value
+    return "" if first is None else " ".join(str(first).split())
