@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
+from io import BytesIO
 
 import pytest
 import torch
@@ -86,14 +88,16 @@ def test_our_own_and_other_results_are_never_read(node):
 
 
 def test_a_reading_that_cannot_be_reported_fails_with_its_reason(node):
-    node.receive(head_series(SeriesInstanceUID="1.2.3.ID"))
-    while node.read_next():
-        pass
-    failed = next(
-        job for job in node.ledger.operator.list() if job.series_instance_uid == "1.2.3.ID"
-    )
-    assert (failed.state, failed.reason) == (JobState.FAILED, "not_reportable")
-    assert "1.2.3.ID" in failed.detail
+    """The files do not say of which study they are."""
+    for dataset in head_series():
+        named = deepcopy(dataset)
+        del dataset.StudyInstanceUID
+        buffer = BytesIO()
+        dataset.save_as(buffer, enforce_file_format=True)
+        node.receive_bytes(named, buffer.getvalue())
+    assert node.read_next()
+    assert (node.job.state, node.job.reason) == (JobState.FAILED, "not_reportable")
+    assert "StudyInstanceUID is missing" in node.job.detail
 
 
 def test_an_object_that_is_missing_from_the_spool_is_retried_then_fails(node):
@@ -116,14 +120,14 @@ def test_an_object_that_is_missing_from_the_spool_is_retried_then_fails(node):
 
 
 def test_a_bug_counts_as_an_attempt_and_does_not_stop_the_loop(node):
-    """A file in the spool that is not DICOM must not take the process down."""
-    dataset = head_series()[0]
-    node.receive_bytes(dataset, b"not a DICOM file")
+    """An error that nobody expects does not take the process down; its words may quote a patient."""
+    node.receive(head_series())
+    buggy = detector_that_raises(node, ZeroDivisionError("of Jane Doe"))
     for _ in range(2):
-        assert node.read_next()
+        assert node.analyser.read_next(buggy)
         node.clock.now += timedelta(seconds=31)
     assert (node.job.state, node.job.reason) == (JobState.FAILED, "crashed")
-    assert "InvalidDicomError" in node.job.detail
+    assert node.job.detail.startswith("ZeroDivisionError: see the log")
 
 
 def test_a_process_that_stops_releases_its_job_and_counts_no_attempt(node):
