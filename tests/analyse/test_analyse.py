@@ -120,7 +120,7 @@ def test_an_object_that_is_missing_from_the_spool_is_retried_then_fails(node):
 
 
 def test_a_bug_counts_as_an_attempt_and_does_not_stop_the_loop(node):
-    """An error that nobody expects does not take the process down; its words may quote a patient."""
+    """An unexpected error does not take the process down; its words may quote a patient."""
     node.receive(head_series())
     buggy = detector_that_raises(node, ZeroDivisionError("of Jane Doe"))
     for _ in range(2):
