@@ -20,6 +20,7 @@ from ich_node.report.measurement_groups import (
     column_row,
     series_tracking,
 )
+from ich_node.report.slice_name import slice_name
 from ich_node.report.uids import uid_from
 
 
@@ -32,7 +33,9 @@ def image_library_of(headers: Sequence[Dataset]) -> Dataset:
 
 
 def measurement_groups_of(context: Context) -> list[Dataset]:
-    """The groups of a positive reading, with the content of `measurement_groups`."""
+    """The groups of a positive reading, with the content of `measurement_groups` but for what
+    highdicom has no place for: the comments, and the Finding Site as a modifier of the Finding.
+    """
     likeliest = max(context.positive_slices, key=lambda read: read.reading.probability)
     of_series = _group(
         context,
@@ -44,7 +47,7 @@ def measurement_groups_of(context: Context) -> list[Dataset]:
     of_slices = [
         _group(
             context,
-            (f"slice {read.number}", uid_from("slice", read.slice.sop_instance_uid)),
+            (slice_name(read.slice, read.number), uid_from("slice", str(read.slice.image))),
             probability=read.reading.probability,
             inferred_from=read,
             sources=[read],
@@ -57,22 +60,44 @@ def measurement_groups_of(context: Context) -> list[Dataset]:
 def _lesion_groups(context: Context) -> list[Dataset]:
     groups = []
     for lesion in context.lesions:
-        for mark in lesion.marks:
-            measurements = [_certainty(mark.finding.probability)]
-            if mark is lesion.peak and lesion.extent_mm > 0:
-                height = round(lesion.extent_mm, 1)
-                measurements.append(_measurement(codes.HEIGHT, height, codes.MILLIMETRE))
+        tracking = (f"lesion {lesion.number}", context.tracking_uid(lesion))
+        peak = templates.CoordinatesForMeasurement(
+            graphic_type="POINT",
+            graphic_data=np.array([column_row(lesion.peak)]),
+            source_image=_source_of_region(context.slice_of(lesion.peak)),
+        )
+        percent = percent_of(lesion.certainty)
+        measurements = [
+            _measurement(codes.CERTAINTY_OF_FINDING, percent, codes.PERCENT, peak),
+            _measurement(codes.HEIGHT, round(lesion.extent_mm, 1), codes.MILLIMETRE),
+        ]
+        groups.append(
+            templates.MeasurementsAndQualitativeEvaluations(
+                **_common(context, tracking),
+                measurements=measurements,
+                qualitative_evaluations=[_present()],
+            )[0]
+        )
+        for index, mark in enumerate(lesion.marks):
             region = templates.ImageRegion(
                 graphic_type="POINT",
                 graphic_data=np.array([column_row(mark)]),
                 source_image=_source_of_region(context.slice_of(mark)),
             )
-            tracking = (f"lesion {lesion.number}", context.tracking_uid(lesion))
+            of_mark = (f"{tracking[0]}, {index}", uid_from("mark", str(tracking[1]), str(index)))
+            is_peak = mark is lesion.peak
             group = templates.PlanarROIMeasurementsAndQualitativeEvaluations(
-                **_common(context, tracking), measurements=measurements, referenced_region=region
+                **_common(context, of_mark),
+                measurements=[] if is_peak else [_certainty(mark.finding.probability)],
+                qualitative_evaluations=[_present()],
+                referenced_region=region,
             )
             groups.append(group[0])
     return groups
+
+
+def _present() -> templates.QualitativeEvaluation:
+    return templates.QualitativeEvaluation(codes.INTRACRANIAL_HEMORRHAGE, codes.PRESENT)
 
 
 def _group(
@@ -86,9 +111,7 @@ def _group(
     group: Dataset = templates.MeasurementsAndQualitativeEvaluations(
         **_common(context, tracking),
         measurements=[_certainty(probability, inferred_from)],
-        qualitative_evaluations=[
-            templates.QualitativeEvaluation(codes.INTRACRANIAL_HEMORRHAGE, codes.PRESENT)
-        ],
+        qualitative_evaluations=[_present()],
         source_images=[
             templates.SourceImageForMeasurementGroup(
                 read.header.SOPClassUID, read.header.SOPInstanceUID
@@ -124,11 +147,10 @@ def _certainty(probability: float, inferred_from: ReadSlice | None = None) -> te
     percent = percent_of(probability)
     if inferred_from is None:
         return _measurement(codes.CERTAINTY_OF_FINDING, percent, codes.PERCENT)
-    right, bottom = inferred_from.header.Columns, inferred_from.header.Rows
-    around = np.array([[0, 0], [right, 0], [right, bottom], [0, bottom], [0, 0]])
+    line = np.array([[0, 0], [inferred_from.header.Columns // 8, 0]])
     coordinates = templates.CoordinatesForMeasurement(
         graphic_type="POLYLINE",
-        graphic_data=around,
+        graphic_data=line,
         source_image=_source_of_region(inferred_from),
     )
     return _measurement(codes.CERTAINTY_OF_FINDING, percent, codes.PERCENT, coordinates)
