@@ -177,6 +177,12 @@ class CopyOfAnother(Refusal):
     reason = "copy"
 
 
+class NoHeadShown(Refusal):
+    """The object shows no head where its neighbours do."""
+
+    reason = "no_head_shown"
+
+
 class StrayPosition(Refusal):
     """The object lies far away from the other slices."""
 

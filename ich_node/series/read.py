@@ -13,8 +13,10 @@ from ich_node.errors import (
     DerivedResult,
     Localizer,
     NoGeometry,
+    NoHeadShown,
     NotAxial,
     NotCT,
+    Refusal,
 )
 from ich_node.series.age import age_years, check_age
 from ich_node.series.attributes import image_of, number_or_none, numbers_of, uid_of
@@ -76,11 +78,14 @@ def read_series(
     else:
         check_lone_slice(selection.words, slices[0])
     coverage = coverage_of(slices, _places(unread), largest_gap_mm=rules.largest_gap_mm)
+    empty = {slice_.image for slice_ in coverage.empty}
+    slices = [slice_ for slice_ in slices if slice_.image not in empty]
+    left_out = [*map(_left_out, unread), *copies, *map(_empty, coverage.empty)]
     return Series(
         study_instance_uid=selection.study_instance_uid,
         series_instance_uid=selection.series_instance_uid,
         slices=tuple(slices),
-        left_out=tuple(sorted([*map(_left_out, unread), *copies], key=_by_number)),
+        left_out=tuple(sorted(left_out, key=_by_number)),
         tilt_deg=tilt_degrees(slices[0].image_orientation),
         missing=(*coverage.missing, *([TRANSFER_ABORTED] if transfer_aborted else [])),
         warnings=(*_metal(slices), *_stack_warnings(slices), *coverage.warnings, *doubts),
@@ -142,17 +147,24 @@ def _without_copies(slices: Sequence[Slice]) -> tuple[list[Slice], list[LeftOut]
             same_place.append(slice_)
             kept.append(slice_)
         else:
-            copies.append(
-                LeftOut(
-                    sop_instance_uid=slice_.sop_instance_uid,
-                    kind=CopyOfAnother.reason,
-                    reason=f"the same pixels as {original.sop_instance_uid}",
-                    instance_number=slice_.instance_number,
-                    frame_number=slice_.frame_number,
-                    position_mm=slice_.position_mm,
-                )
-            )
+            reason = CopyOfAnother(f"the same pixels as {original.sop_instance_uid}")
+            copies.append(_left_out_slice(slice_, reason))
     return kept, copies
+
+
+def _empty(slice_: Slice) -> LeftOut:
+    return _left_out_slice(slice_, NoHeadShown())
+
+
+def _left_out_slice(slice_: Slice, refusal: Refusal) -> LeftOut:
+    return LeftOut(
+        sop_instance_uid=slice_.sop_instance_uid,
+        kind=refusal.reason,
+        reason=refusal.detail,
+        instance_number=slice_.instance_number,
+        frame_number=slice_.frame_number,
+        position_mm=slice_.position_mm,
+    )
 
 
 def _places(unread: Sequence[Unread]) -> list[UnreadPlace]:

@@ -49,13 +49,13 @@ class UnreadPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """missing: empty if the head is whole. blank: slices that show no head between others that
-    do.
+    """missing: empty if the head is whole. empty: slices that show no head at all between others
+    that do: a page of text, pixels that were lost.
     """
 
     missing: tuple[Missing, ...]
     warnings: tuple[SeriesWarning, ...] = ()
-    blank: tuple[Slice, ...] = ()
+    empty: tuple[Slice, ...] = ()
 
 
 def coverage_of(
@@ -110,9 +110,10 @@ def _of_one_tilt(
             )
         )
     bounds = _brain_bounds(slices, sections, seen)
+    widest_outline = max(sections[index].outline_cm2 for index in seen)
     blanks = [
         UnreadPlace(
-            detail=f"{named(slices[index])} shows no head where its neighbours do",
+            detail=f"{named(slices[index])} shows no brain where its neighbours do",
             position_mm=slices[index].position_mm,
             image_orientation=slices[index].image_orientation,
             instance_number=slices[index].instance_number,
@@ -127,7 +128,11 @@ def _of_one_tilt(
             *_unread_inside([*unread, *blanks], kept, bounds, step_mm),
         ),
         warnings=tuple(_gaps(kept, bounds, step_mm, largest_gap_mm)),
-        blank=tuple(slices[index] for index in sorted(blank)),
+        empty=tuple(
+            slices[index]
+            for index in sorted(blank)
+            if sections[index].outline_cm2 < SHOWN_SHARE * widest_outline
+        ),
     )
 
 

@@ -117,7 +117,8 @@ def test_localizers_are_left_out_with_the_reason():
 
 def test_a_slice_that_was_repeated_is_read_twice():
     """The patient moved; whichever shows the bleed counts, and the order of the files does not."""
-    repeat = head_slice(50, ImagePositionPatient=[-100.0, -100.0, 30.0])
+    repeat = head_slice(3, SOPInstanceUID="1.2.3", AcquisitionNumber=2)
+    repeat.PixelData = (head_hu(level=3 / 11) + 1024 + 2).astype("<i2").tobytes()
     for datasets in ([repeat, *head_series()], [*head_series(), repeat]):
         series = read_series(datasets)
         assert len(series.slices) == 13

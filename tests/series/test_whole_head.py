@@ -122,6 +122,17 @@ def test_a_slice_without_a_place_is_missing_and_a_page_of_text_is_not():
     assert missing([*head(), slice_]) == [("unread", None, None, 1)]
 
 
+def test_a_page_of_text_among_the_slices_is_left_out():
+    """It has the geometry of a slice; the network must not read letters."""
+    page = head([12], SOPInstanceUID="1.2.3", InstanceNumber=999, AcquisitionNumber=9)[0]
+    text_YX = np.where(np.indices((128, 128)).sum(0) % 40 == 0, 200, -1000)
+    page.PixelData = (text_YX + 1024).astype("<i2").tobytes()
+    series = read_series([*head(), page])
+    assert len(series.slices) == COUNT
+    assert [left.kind for left in series.left_out] == ["no_head_shown"]
+    assert series.missing == ()
+
+
 def test_slices_after_a_blank_end_do_not_make_a_vertex():
     """Cut in the middle of the brain, and the last object holds no pixels that mean anything."""
     datasets = head(range(15))
