@@ -6,7 +6,7 @@ complaint about an illegal value is about its source.
 """
 
 from pydicom import DataElement, Dataset, config
-from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.charset import convert_encodings, decode_bytes, default_encoding
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag, Tag
@@ -45,9 +45,8 @@ def identity_element(dataset: Dataset, tag: BaseTag) -> DataElement | None:
         element = dataset.get_item(tag)
         if element is None or (element.VR and element.VR not in TEXT_VRS):
             return None
-        encodings = convert_encodings(dataset.get("SpecificCharacterSet"))
         if isinstance(element, RawDataElement):
-            value = _text(element.value or b"", encodings, vr)
+            value = _text(element.value or b"", _encodings(dataset), vr)
         else:
             value = _parsed(dataset[tag])
     except PARSING_ERRORS:
@@ -56,6 +55,14 @@ def identity_element(dataset: Dataset, tag: BaseTag) -> DataElement | None:
         value = value.encode(UTF_8)  # pydicom would drop a "=" at the end of a str
     written = PersonName(value, [UTF_8], validation_mode=config.IGNORE) if vr == "PN" else value
     return DataElement(tag, vr, written, validation_mode=config.IGNORE)
+
+
+def _encodings(dataset: Dataset) -> list[str]:
+    """Latin, if nothing usable is stated."""
+    try:
+        return convert_encodings(dataset.get("SpecificCharacterSet"))
+    except PARSING_ERRORS:
+        return [default_encoding]
 
 
 def _text(raw: bytes, encodings: list[str], vr: str) -> str | bytes:

@@ -174,6 +174,14 @@ def test_identity_in_another_character_set_has_the_same_value(charset, text):
         assert dataset.get_item("PatientID").value.rstrip() == text.encode()
 
 
+def test_a_damaged_character_set_costs_no_identity():
+    """The bytes of its value are no text."""
+    raw = {"SpecificCharacterSet": ("FD", b"12345"), "PatientID": ("LO", b"4711")}
+    source = make_small_source(change=lambda dataset: with_raw_values(dataset, raw))
+    for dataset in read_back(source):
+        assert dataset.get_item("PatientID").value == b"4711"
+
+
 def test_bytes_that_their_character_set_does_not_explain_are_kept():
     """Latin-1 that calls itself UTF-8, as exporters write it."""
     raw = {

@@ -11,7 +11,9 @@ from pydicom.sr.coding import Code
 
 from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID
 from ich_node.report import Predecessor, ReportOptions, codes
+from ich_node.report.predecessor import KEYWORDS, predecessor_in
 from tests.support.report.report_examples import (
+    AT,
     finding,
     make_source,
     negative_reading,
@@ -127,6 +129,23 @@ def test_a_new_revision_names_its_predecessor():
         first.SOPClassUID,
         first.SOPInstanceUID,
     )
+
+
+def test_a_report_can_be_named_as_predecessor_with_its_time():
+    """Read back from its file, in the zone of the source."""
+    source = make_source(
+        2, change=lambda dataset: dataset.update({"TimezoneOffsetFromUTC": "-0330"})
+    )
+    written = report(source, negative_reading(source))[0]
+    document = pydicom.dcmread(io.BytesIO(written.encode()), specific_tags=list(KEYWORDS))
+    named = predecessor_in(document)
+    assert (named.sop_instance_uid, named.sop_class_uid, named.series_instance_uid) == (
+        written.sop_instance_uid,
+        written.sop_class_uid,
+        written.dataset.SeriesInstanceUID,
+    )
+    assert named.at == AT
+    assert f"{named.at:%H:%M %z}" == "11:00 -0330"
 
 
 @pytest.mark.parametrize(
