@@ -87,7 +87,9 @@ def slice_ranges(reads: Sequence[ReadSlice]) -> str:
     """Neighbours together: 'images 12 to 14, image 20'."""
     runs = [
         [read for _, read in run]
-        for _, run in groupby(enumerate(reads), lambda pair: pair[1].number - pair[0])
+        for _, run in groupby(
+            enumerate(reads), lambda pair: (pair[1].slice.stack, pair[1].number - pair[0])
+        )
     ]
     more = [f"and {len(runs) - MOST_RANGES} more places"] if len(runs) > MOST_RANGES else []
     return ", ".join([*map(_span, runs[:MOST_RANGES]), *more])

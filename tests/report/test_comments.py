@@ -81,6 +81,17 @@ def test_the_verdict_stands_first():
     )
 
 
+def test_slices_of_two_acquisitions_are_not_one_range():
+    """The last of the first one stands beside the first of the second, but does not lie there."""
+    source = make_source(6)
+    slices = tuple(
+        replace(slice_, stack=index // 3) for index, slice_ in enumerate(source.series.slices)
+    )
+    source = replace(source, series=replace(source.series, slices=slices))
+    document = sr_of(source, positive_reading(source))
+    assert "3 of 6 slices positive (image 3, images 4 to 5)" in first_sentence(document)
+
+
 def test_less_than_a_head_is_undetermined_and_says_what_is_missing():
     """In the verdict the first part and how many more, in the comments each with its place."""
     source = make_source(6)
