@@ -27,7 +27,9 @@ def refer_to_frames(image: Dataset, headers: Sequence[Dataset]) -> None:
             frames[item.ReferencedSOPInstanceUID] for item in series.ReferencedInstanceSequence
         )
     for reference in _sources_of_frames(image):
-        reference.update(reference_to(frames[reference.ReferencedSOPInstanceUID]))
+        # frames of several segments share one reference, which is then written already
+        if reference.ReferencedSOPInstanceUID in frames:
+            reference.update(reference_to(frames[reference.ReferencedSOPInstanceUID]))
     sources = image.SourceImageSequence
     image.SourceImageSequence = references_to(
         frames[reference.ReferencedSOPInstanceUID] for reference in sources

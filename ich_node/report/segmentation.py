@@ -18,6 +18,11 @@ from ich_node.report.result import ResultObject
 from ich_node.report.result_header import Algorithm, without_person
 
 SERIES_NUMBER = 9007
+# Of the segments in viewers: orange, blue, yellow, violet.
+COLOURS = tuple(
+    hd.color.CIELabColor(*lab)
+    for lab in ((75.0, 25.0, 70.0), (70.0, -10.0, -40.0), (92.0, -5.0, 75.0), (60.0, 50.0, -45.0))
+)
 
 
 def write_segmentations(context: Context) -> list[ResultObject]:
@@ -56,6 +61,7 @@ def _write(context: Context, lesions: Sequence[Lesion], number: int) -> ResultOb
                 algorithm_identification=_algorithm(result_header.algorithm),
                 tracking_uid=context.tracking_uid(lesion),
                 tracking_id=f"Lesion {lesion.number}",
+                display_color=COLOURS[(segment - 1) % len(COLOURS)],
             )
             for segment, lesion in enumerate(lesions, start=1)
         ],

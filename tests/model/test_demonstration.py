@@ -17,7 +17,7 @@ from ich_node.model.bundle_header import SHIPPED_DEMONSTRATIONS
 from ich_node.model.detector import Detector
 from ich_node.model.revise import revise
 from ich_node.phantom import make_study
-from ich_node.series.series import read_series
+from ich_node.series.read import read_series
 from tests.support.analysing import AnalysingNode
 from tests.support.heads import head_series
 from tests.support.node import open_node

@@ -127,6 +127,22 @@ def test_parametric_map(name: str) -> None:
     assert place_of == {}
 
 
+@pytest.mark.parametrize("name", STUDIES)
+def test_segmentation(name: str) -> None:
+    """Each of its frames names the source frame at its place."""
+    study = golden(name)
+    (segmentation,) = of_kind(study.results, "segmentation")
+    place_of = {
+        (slice_.sop_instance_uid, slice_.frame_number): slice_.image_position_mm
+        for slice_ in study.series.slices
+    }
+    assert set(referred(segmentation.SourceImageSequence)) <= images_of(study)
+    for group in segmentation.PerFrameFunctionalGroupsSequence:
+        (source,) = referred(group.DerivationImageSequence[0].SourceImageSequence)
+        place_mm = group.PlanePositionSequence[0].ImagePositionPatient
+        assert tuple(place_mm) == pytest.approx(place_of[source])
+
+
 def test_what_is_said_of_the_head_is_that_of_the_classic_series() -> None:
     """The comments of the SR, apart from the names of the images."""
     classic, frames = golden("positive"), golden("concatenation")

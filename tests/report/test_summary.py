@@ -208,14 +208,14 @@ def test_a_page_that_replaces_another_says_so():
 
 
 def test_the_source_is_named_by_numbers():
-    """Series number, thickness and kernel; an impossible kernel is cut."""
+    """Series number, thickness and kernel; all parts of a kernel."""
     source = make_source(
         6,
         change=lambda dataset: dataset.update(
             {"SeriesNumber": 4, "SliceThickness": "5.0", "ConvolutionKernel": ["H31s", "3"]}
         ),
     )
-    assert "source series 4, 5 mm, H31s" in page_of(source, positive_reading(source)).facts
+    assert "source series 4, 5 mm, H31s/3" in page_of(source, positive_reading(source)).facts
 
 
 def test_the_montage_shows_the_peak_of_every_lesion_first():

@@ -90,7 +90,7 @@ def _read(datasets: list[Dataset]) -> Positive:
         reading=reading,
         likelihood_on_slice=detector.likelihood_on_slice,
         algorithm=algorithm_of(detector.bundle),
-        options=ReportOptions(max_overlays=30),
+        options=ReportOptions(max_overlays=30, segmentation=True),
         at=AT,
     )
     return Positive(datasets=datasets, results=list(results), series=series, reading=reading)
