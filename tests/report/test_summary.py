@@ -215,7 +215,7 @@ def test_the_source_is_named_by_numbers():
             {"SeriesNumber": 4, "SliceThickness": "5.0", "ConvolutionKernel": ["H31s", "3"]}
         ),
     )
-    assert "source series 4, 5 mm, H31s/3" in page_of(source, positive_reading(source)).facts
+    assert "source series 4, 5 mm, H31s" in page_of(source, positive_reading(source)).facts
 
 
 def test_the_montage_shows_the_peak_of_every_lesion_first():
