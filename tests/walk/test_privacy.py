@@ -53,8 +53,8 @@ ODD = (
 
 
 def test_no_patient_is_named_anywhere(tmp_path: Path) -> None:
-    """A full run at log level debug: read, refused, unreportable and undeliverable series, hostile
-    callers, impossible values.
+    """A full run at log level debug: read, refused and undeliverable series, hostile callers,
+    impossible values.
     """
     with pacs() as good, pacs(sop_classes=(), verification=True) as poor:
         wrong = free_port()
@@ -85,12 +85,8 @@ def test_no_patient_is_named_anywhere(tmp_path: Path) -> None:
             states = {job.state for job in node.ledger.operator.list(limit=200)}
     assert states >= {JobState.DONE, JobState.REFUSED}
     log = (tmp_path / "node" / "log").read_text()
-    assert {json.loads(line)["level"] for line in log.splitlines()} >= {
-        "debug",
-        "info",
-        "warning",
-        "error",
-    }
+    levels = {json.loads(line)["level"] for line in log.splitlines()}
+    assert levels >= {"debug", "info", "warning"}
     names = "\n".join(str(path) for path in tmp_path.rglob("*"))
     ledger = "\n".join(sqlite3.connect(tmp_path / "node" / "ledger.sqlite").iterdump())
     for where, text in {"log": log, "file name": names, "ledger": ledger, "command": said}.items():
