@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ich_node.config.settings import ScpSettings, SeriesSettings, Source
+from ich_node.config.settings import ScpSettings, SeriesSettings, Source, StudySettings
 from ich_node.receive import Listener
 from ich_node.spool import Spool
 from tests.support.listening import CT1, ListeningNode, StartNode
@@ -15,12 +15,13 @@ from tests.support.node import Node, open_node
 from tests.support.standing_clock import Clock
 
 LARGE_OBJECT_WAIT_SECONDS = 0.5
+ONE_ANSWER = StudySettings()
 
 
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Starts a node on a free port, on the ledger of the others; keyword arguments are [scp]
-    settings, `sources` and `spool` replace those.
+    settings, `sources`, `spool` and `study` replace those.
     """
     with open_node(tmp_path, Node, busy_seconds=1) as shared, ExitStack() as listeners:
 
@@ -28,6 +29,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
             *,
             sources: tuple[Source, ...] = (CT1,),
             spool: Spool = shared.spool,
+            study: StudySettings = ONE_ANSWER,
             **scp: Any,
         ) -> ListeningNode:
             clock = Clock()
@@ -38,6 +40,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
                 spool=spool,
                 ledger=shared.ledger.receiving,
                 clock=clock,
+                study=study,
                 large_object_wait_seconds=LARGE_OBJECT_WAIT_SECONDS,
             )
             return ListeningNode(

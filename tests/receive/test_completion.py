@@ -1,9 +1,11 @@
 """When a series is complete."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
-from ich_node.config.settings import Source
+import pytest
+
+from ich_node.config.settings import Source, StudySettings
 from ich_node.ledger import JobState
 from tests.support.heads import head_series, head_slice
 from tests.support.listening import EXPLICIT, ListeningNode, StartNode, store
@@ -89,6 +91,32 @@ def test_an_aborted_association_is_not_trusted(node: ListeningNode) -> None:
     wait_until(lambda: released(node), what="the abort")
     assert only_job(node).ready_at == START + timedelta(seconds=20)
     assert len(node.ledger.operator.instances(only_job(node))) == 16
+
+
+def test_a_broken_transfer_is_known_until_the_series_is_sent_again(node: ListeningNode) -> None:
+    """The sender breaks off and comes back with all of it; that it had arrived already is no
+    matter.
+    """
+    slices = head_series(16)
+    with associated(node.port, contexts=EXPLICIT) as assoc:
+        for ds in slices:
+            assoc.send_c_store(ds)
+        assoc.abort()
+    wait_until(lambda: only_job(node).transfer_aborted, what="the abort")
+    store(node, *slices)
+    wait_until(lambda: not only_job(node).transfer_aborted, what="the release")
+    assert only_job(node).ready_at == START
+
+
+@pytest.mark.parametrize(("reconstructions", "seconds"), [("best", 7), ("all", 0)])
+def test_a_complete_series_waits_for_a_better_reconstruction(
+    start_node: StartNode, reconstructions: Literal["best", "all"], seconds: float
+) -> None:
+    """[study] wait_seconds; where all reconstructions are read, there is nothing to wait for."""
+    node = start_node(study=StudySettings(wait_seconds=7, reconstructions=reconstructions))
+    store(node, *head_series(16))
+    wait_until(lambda: released(node), what="the release")
+    assert only_job(node).ready_at == START + timedelta(seconds=seconds)
 
 
 def test_another_open_association_with_the_series_holds_it(node: ListeningNode) -> None:
