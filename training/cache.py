@@ -33,6 +33,7 @@ import numpy as np
 
 from ich_node.detection.brain_shift import brain_shift
 from ich_node.detection.slabs import to_slabs
+from ich_node.detection.upright import Turn, upright
 from ich_node.series.series import Series
 from training.datasets import LabelledSeries, Skip
 from training.errors import DataError
@@ -41,7 +42,7 @@ from training.predictions import load_or_skip
 from training.presets import SLAB_MM
 from training.workers import use_one_core
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PIXELS, INDEX = "slices.bin", "index.jsonl"
 UNREADABLE = "unreadable"  # the reason that `load_or_skip` gives
 AHEAD = 2  # series a worker may be ahead of the writer
@@ -171,11 +172,14 @@ def _read(labelled: LabelledSeries) -> _Read:
 
 
 def _packed(series: Series) -> tuple[list[dict[str, Any]], bytes]:
-    """A description of every slice for the index, and the bytes of all."""
+    """A description of every slice for the index, and the bytes of all: as the network sees them,
+    in the direction of a supine head.
+    """
     parts: list[bytes] = []
     slices = []
     offset = 0
-    for slice_ in series.slices:
+    for original in series.slices:
+        slice_ = upright(original, Turn.of(original.image_orientation))
         hu, padding = (
             np.ascontiguousarray(slice_.hu_YX).tobytes(),
             np.packbits(slice_.padding_YX).tobytes(),
