@@ -4,8 +4,9 @@ While an association is open its series wait. When it is released, a geometrical
 that it brought alone is ready at once. If other associations brought some of it, it waits a short
 grace time, because yet another one may bring more. Any other stack waits the quiet time. After an
 abort the quiet time always holds, because the sender will send again; without blood the answer is
-then undetermined, until an association that brings the series is released. A slice that comes later
-makes a new revision. The ledger limits every wait.
+then undetermined, until an association that brings the series is released. An association that fell
+silent after a complete stack is no broken transfer: some senders never release. A slice that comes
+later makes a new revision. The ledger limits every wait.
 
 Nothing here must survive a crash: each object wrote a time to the ledger at which its series is
 ready if this process never reports the end of the association.
@@ -44,6 +45,7 @@ class Completion:
         self._clock = clock
         # for each open association the SOP Instance UIDs that it brought, by Series Instance UID
         self._brought: dict[Association, dict[str, set[str]]] = {}
+        self._last_at: dict[Association, datetime] = {}
         self._lock = threading.Lock()
 
     def object_arrives(
@@ -55,6 +57,7 @@ class Completion:
         with self._lock:
             series = self._brought.setdefault(association, {})
             series.setdefault(series_instance_uid, set()).add(sop_instance_uid)
+            self._last_at[association] = self._clock()
 
     def ready_while_open(self, source: Source, now: datetime) -> datetime:
         """When a series is ready if its association falls silent: after the idle timeout and the
@@ -100,17 +103,21 @@ class Completion:
                 other: series for other, series in self._brought.items() if other.is_alive()
             }
             now = self._clock()
+            fell_silent = now - self._last_at.pop(association, now) >= self._idle_timeout
+            self._last_at = {
+                other: at for other, at in self._last_at.items() if other in self._brought
+            }
             for series_instance_uid in sorted(mine.keys() - set().union(*self._brought.values())):
                 wait = self._quiet_time(source)
-                if not aborted and stack_is_complete(
-                    self._ledger.series_positions(series_instance_uid)
-                ):
+                is_complete = stack_is_complete(self._ledger.series_positions(series_instance_uid))
+                broke_off = aborted and not (fell_silent and is_complete)
+                if not aborted and is_complete:
                     open_instances = self._ledger.open_instances(series_instance_uid)
                     brought_alone = open_instances <= mine[series_instance_uid]
                     grace = timedelta(seconds=self._series.grace_seconds)
                     wait = timedelta(0) if brought_alone else grace
                 ready_at = now + wait + self._for_a_better
-                self._ledger.set_ready([series_instance_uid], ready_at=ready_at, aborted=aborted)
+                self._ledger.set_ready([series_instance_uid], ready_at=ready_at, aborted=broke_off)
                 if not aborted:
                     self._ledger.transfer_completed(series_instance_uid, now=now)
 

@@ -13,6 +13,7 @@ from tests.support.peers import associated, wait_until
 from tests.support.standing_clock import START
 
 LEASE = timedelta(minutes=1)
+QUIET = timedelta(seconds=20)
 
 
 def only_job(node: ListeningNode) -> Any:
@@ -106,6 +107,17 @@ def test_a_broken_transfer_is_known_until_the_series_is_sent_again(node: Listeni
     store(node, *slices)
     wait_until(lambda: not only_job(node).transfer_aborted, what="the release")
     assert only_job(node).ready_at == START
+
+
+def test_a_sender_that_never_releases_has_not_broken_off(node: ListeningNode) -> None:
+    """A complete stack, and then silence until the association is ended for it."""
+    with associated(node.port, contexts=EXPLICIT) as assoc:
+        for ds in head_series(16):
+            assoc.send_c_store(ds)
+        node.clock.now += timedelta(minutes=2)
+        assoc.abort()
+    wait_until(lambda: only_job(node).ready_at == node.clock.now + QUIET, what="the abort")
+    assert not only_job(node).transfer_aborted
 
 
 @pytest.mark.parametrize(("reconstructions", "seconds"), [("best", 7), ("all", 0)])
