@@ -54,12 +54,11 @@ class DemoError(IchNodeError):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportedMark:
-    """A point of the SR: pixel centre indices in a source image, and its certainty in percent."""
+    """A point of the SR: pixel centre indices in a source image."""
 
     sop_instance_uid: str
     row: float
     column: float
-    certainty: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,7 +252,6 @@ def marks_of(path: Path) -> list[ReportedMark]:
                 ),
                 row=float(row) - 0.5,
                 column=float(column) - 0.5,
-                certainty=float(group.get_measurements()[0].value),
             )
         )
     return marks

@@ -79,7 +79,7 @@ def test_read_prints_one_json_document_and_nothing_else(phantom, tmp_path):
     (reading,) = document["readings"]
     assert list(reading) == [
         "study_instance_uid", "series_instance_uid", "outcome", "reason", "detail", "bundle",
-        "series_probability", "positive", "slices", "answer", "left_out", "missing", "warnings",
+        "series_probability", "positive", "slices", "left_out", "answer", "missing", "warnings",
     ]  # fmt: skip
     assert (reading["outcome"], reading["reason"], reading["positive"]) == ("read", None, True)
     assert reading["answer"] == "present"
@@ -173,7 +173,7 @@ def test_explain_and_read_say_what_is_missing_and_doubtful(tmp_path, untrained_b
     folder = save(head_series(BodyPartExamined="CHEST")[:9], tmp_path / "head")
     done = ich_node("explain", folder)
     assert "would be read: 9 slices" in done.stdout
-    assert "  missing: " in done.stdout
+    assert "  not the whole head: " in done.stdout
     assert "  warning: the header names BodyPartExamined CHEST" in done.stdout
     (item,) = json.loads(ich_node("explain", folder, "--json").stdout)["series"]
     assert [missing["part"] for missing in item["missing"]] == ["vertex"]

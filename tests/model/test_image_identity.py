@@ -7,7 +7,7 @@ from ich_node.dicom.image_id import ImageId
 from ich_node.model.bundle_file import open_bundle
 from ich_node.model.detector import Detector
 from ich_node.report import lesions_of
-from ich_node.series.series import read_series
+from ich_node.series.read import read_series
 from tests.support.heads import head_series
 from tests.support.untrained_bundle import write_untrained_bundle
 

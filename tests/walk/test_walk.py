@@ -240,7 +240,7 @@ def test_dcmtk_sends_real_ct_and_orthanc_lists_the_results_in_its_study(tmp_path
             series = get(f"{peer.url}/dicom-web/studies/{job.study_instance_uid}/series")
             modalities = sorted(item["00080060"]["Value"][0] for item in series)
             bleeds = job.answer is Answer.PRESENT
-            assert modalities == (["KO", "OT", "PR", "SR"] if bleeds else ["SR"])
+            assert modalities == (["KO", "OT", "OT", "PR", "SR"] if bleeds else ["SR"])
         files = [
             str(node.spool.absolute(result.path))
             for job in jobs
