@@ -53,7 +53,7 @@ MOMENT = re.compile(r"(\d{8})(\d{2,6}(?:\.\d+)?)")  # of a DT
 HOUNSFIELD = "[HNSF'U]"  # the code of UCUM, upper case
 
 
-class Frame(Dataset):
+class FrameHeader(Dataset):
     """A frame's header. frame_number: 1-based; pixels: of all frames of the object."""
 
     frame_number: int
@@ -70,22 +70,24 @@ def frames_of(dataset: Dataset) -> list[Dataset]:
 
     No pixels are copied, and none are needed. Raises TooLarge or Undecodable.
     """
-    if isinstance(dataset, Frame) or not is_multi_frame(dataset):
+    if isinstance(dataset, FrameHeader) or not is_multi_frame(dataset):
         return [dataset]
     return list(_frames(dataset))
 
 
 def with_pixels(dataset: Dataset) -> Dataset:
-    """An object with the pixels of one frame: a Frame with its own, any other object as it is.
+    """An object with the pixels of one frame: of a FrameHeader its own, any other object as it is.
 
     Raises Undecodable if the object ends before the frame does.
     """
     return (
-        dataset.pixels.of(dataset, dataset.frame_number) if isinstance(dataset, Frame) else dataset
+        dataset.pixels.of(dataset, dataset.frame_number)
+        if isinstance(dataset, FrameHeader)
+        else dataset
     )
 
 
-def _frames(dataset: Dataset) -> Iterator[Frame]:
+def _frames(dataset: Dataset) -> Iterator[FrameHeader]:
     name = uid_of(dataset, "SOPInstanceUID")
     count = integer_of(dataset, "NumberOfFrames", 1)
     if not 1 <= count <= MOST_FRAMES:
@@ -106,7 +108,7 @@ def _frames(dataset: Dataset) -> Iterator[Frame]:
     for group in shared:
         _lift_macros(group, of_all)
     for number, own in enumerate(per_frame, start=1):
-        frame = Frame()
+        frame = FrameHeader()
         frame.frame_number, frame.pixels = number, pixels
         if meta is not None:
             frame.file_meta = meta
@@ -150,7 +152,7 @@ def _lift(item: Dataset, frame: Dataset, *, replace: bool) -> None:
             frame[tag] = element
 
 
-def _set_image_type(frame: Frame, frame_type: Dataset) -> None:
+def _set_image_type(frame: FrameHeader, frame_type: Dataset) -> None:
     """FrameType, with what says that it is a localizer or a projection in words of their own."""
     words = values_of(frame_type, "FrameType") or values_of(frame, "ImageType")
     technique = text_of(frame_type, "VolumeBasedCalculationTechnique")
@@ -162,14 +164,14 @@ def _set_image_type(frame: Frame, frame_type: Dataset) -> None:
         _set(frame, "ImageType", words)
 
 
-def _set_kernel(frame: Frame) -> None:
+def _set_kernel(frame: FrameHeader) -> None:
     """With its group (BRAIN, SOFT_TISSUE, LUNG, BONE), which says what the name only hints at."""
     kernel = [*values_of(frame, "ConvolutionKernel"), *values_of(frame, "ConvolutionKernelGroup")]
     if any(kernel):
         _set(frame, "ConvolutionKernel", [word for word in kernel if word])
 
 
-def _set_body_part(frame: Frame, anatomy: Dataset) -> None:
+def _set_body_part(frame: FrameHeader, anatomy: Dataset) -> None:
     """The region's name where the object has no BodyPartExamined."""
     if text_of(frame, "BodyPartExamined"):
         return
@@ -178,7 +180,7 @@ def _set_body_part(frame: Frame, anatomy: Dataset) -> None:
             _set(frame, "BodyPartExamined", meaning)
 
 
-def _set_acquisition(frame: Frame) -> None:
+def _set_acquisition(frame: FrameHeader) -> None:
     if number := integer_of(frame, "FrameAcquisitionNumber", 0):
         _set(frame, "AcquisitionNumber", number)
     moment = text_of(frame, "FrameAcquisitionDateTime") or text_of(frame, "FrameReferenceDateTime")
@@ -188,7 +190,7 @@ def _set_acquisition(frame: Frame) -> None:
         _set(frame, "AcquisitionTime", found[2])
 
 
-def _drop_contrast(frame: Frame, groups: Sequence[Dataset]) -> None:
+def _drop_contrast(frame: FrameHeader, groups: Sequence[Dataset]) -> None:
     """The object lists the agents of all its frames; this one may say that it shows none."""
     usage = [item for group in groups for item in _items(group, "ContrastBolusUsageSequence")]
     administered = {text_of(item, "ContrastBolusAgentAdministered") for item in usage}
@@ -196,7 +198,7 @@ def _drop_contrast(frame: Frame, groups: Sequence[Dataset]) -> None:
         frame.pop("ContrastBolusAgentSequence", None)
 
 
-def _set_unit(frame: Frame, groups: Sequence[Dataset]) -> None:
+def _set_unit(frame: FrameHeader, groups: Sequence[Dataset]) -> None:
     """Rescaled values are often called unspecified; what they measure is in another macro then."""
     units = {
         text_of(unit, "CodeValue")
@@ -208,7 +210,7 @@ def _set_unit(frame: Frame, groups: Sequence[Dataset]) -> None:
         _set(frame, "RescaleType", min(units))
 
 
-def _set(frame: Frame, keyword: str, value: object) -> None:
+def _set(frame: FrameHeader, keyword: str, value: object) -> None:
     """As a new element: the one that is there belongs to all frames."""
     vr = dictionary_VR(keyword)
     frame[keyword] = DataElement(Tag(keyword), vr, value, validation_mode=config.IGNORE)

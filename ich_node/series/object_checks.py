@@ -18,7 +18,7 @@ from ich_node.errors import (
 )
 from ich_node.series.attributes import integer_of, text_of, transfer_syntax_of, uid_of
 from ich_node.series.derived import derived_image_type
-from ich_node.series.frames import Frame
+from ich_node.series.frames import FrameHeader
 from ich_node.series.kernel import bone_kernel
 
 MOST_PIXELS = 2_048 * 2_048
@@ -51,7 +51,7 @@ def check_kind(dataset: Dataset) -> None:
         )
     if any(sop_class == result or sop_class.startswith(result + ".") for result in RESULT_CLASSES):
         raise DerivedResult(f"{uid}: {_class_name(sop_class)} is a result, not an acquisition")
-    if sop_class != CTImageStorage and not isinstance(dataset, Frame):
+    if sop_class != CTImageStorage and not isinstance(dataset, FrameHeader):
         raise NotCT(
             f"{uid}: {_class_name(sop_class) or 'an object without SOPClassUID'} "
             "is not CT Image Storage"
@@ -66,7 +66,7 @@ def check_kind(dataset: Dataset) -> None:
 
 
 def _check_size(dataset: Dataset, uid: str) -> None:
-    if "PixelData" not in dataset and not isinstance(dataset, Frame):
+    if "PixelData" not in dataset and not isinstance(dataset, FrameHeader):
         raise Undecodable(f"{uid}: the object has no pixel data")
     rows, columns = integer_of(dataset, "Rows", 0), integer_of(dataset, "Columns", 0)
     if rows * columns > MOST_PIXELS:

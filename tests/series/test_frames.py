@@ -24,7 +24,7 @@ from ich_node.errors import (
     Undecodable,
 )
 from ich_node.series.contrast_words import NO_WORDS, contrast_words
-from ich_node.series.frames import Frame, frames_of
+from ich_node.series.frames import FrameHeader, frames_of
 from ich_node.series.hounsfield import Pixels, decode_all
 from ich_node.series.object_file import read_object
 from ich_node.series.read import read_series
@@ -153,7 +153,7 @@ def test_header_of_a_frame_is_that_of_a_classic_slice() -> None:
 
     frame = frames_of(enhanced)[1]
 
-    assert isinstance(frame, Frame)
+    assert isinstance(frame, FrameHeader)
     assert frame.frame_number == 2
     assert frame.ImageType == ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
     assert (frame.RescaleIntercept, frame.RescaleSlope, frame.RescaleType) == (-1000, 1, "HU")
