@@ -13,6 +13,11 @@ settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first: one worker must not be busy with them when all others have ended."""
+    items.sort(key=lambda item: "walk" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def untrained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Calls everything positive."""

@@ -5,13 +5,14 @@ The limits are those of `cranial_section`'s measures on real heads; the smallest
 value seen there stand beside each.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from ich_node.dicom.geometry import LEAST_COVERAGE_MM
+from ich_node.dicom.geometry import LEAST_COVERAGE_MM, LEAST_SLICES
 from ich_node.series.cranial_section import CranialSection, cranial_section
 from ich_node.series.series import Missing, SeriesWarning, Slice
 from ich_node.series.stacks import SAME_POSITION_MM, same_direction
@@ -131,7 +132,8 @@ def _of_one_tilt(
         empty=tuple(
             slices[index]
             for index in sorted(blank)
-            if sections[index].outline_cm2 < SHOWN_SHARE * widest_outline
+            if seen[0] < index < seen[-1]
+            and sections[index].outline_cm2 < SHOWN_SHARE * widest_outline
         ),
     )
 
@@ -156,10 +158,29 @@ def _measured(slices: Sequence[Slice]) -> list[int]:
 
 
 def _blank(slices: Sequence[Slice], sections: dict[int, CranialSection]) -> set[int]:
-    """Slices that show no brain where it must be: damaged pixels, a wrong rescale, a page of text.
+    """Slices that show no brain where it must be. Those of an acquisition are compared among
+    themselves, because the patient may have moved; a few odd ones with all others.
+    """
+    counts = Counter(slice_.stack for slice_ in slices)
+    blank = {
+        index
+        for index in _without_brain(slices, sections)
+        if counts[slices[index].stack] < LEAST_SLICES
+    }
+    for stack, count in counts.items():
+        if count >= LEAST_SLICES:
+            own = {
+                index: section
+                for index, section in sections.items()
+                if slices[index].stack == stack
+            }
+            blank |= _without_brain(slices, own)
+    return blank
 
-    Between two slices that show the brain all others do; and beyond its ends it does not stop
-    abruptly.
+
+def _without_brain(slices: Sequence[Slice], sections: dict[int, CranialSection]) -> set[int]:
+    """Damaged pixels, a wrong rescale, a page of text. Between two slices that show the brain all
+    others do; and beyond its ends it does not stop abruptly.
     """
     measured = list(sections)
     brain_cm2 = np.array([sections[index].brain_cm2 for index in measured])

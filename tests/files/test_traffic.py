@@ -90,9 +90,13 @@ def test_a_hole_is_named_and_the_answer_is_never_absent(tmp_path, detector):
 
 
 def test_the_second_acquisition_is_read_and_bleeds(tmp_path, detector):
+    """Of the first one, slices of air lie where the second one shows brain: its positions are those
+    of another head.
+    """
     series = series_of(write_case("two_times", tmp_path / "two"))
-    assert len(series.slices) == 52
-    assert series.left_out == ()
+    numbers = {slice_.instance_number for slice_ in series.slices}
+    assert numbers >= {*range(1, 22), *range(27, 53)}
+    assert {left.kind for left in series.left_out} <= {"no_head_shown"}
     assert detector.read(series).answer is Answer.PRESENT
 
 
