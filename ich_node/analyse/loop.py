@@ -125,9 +125,9 @@ class Analyser:
             )
         except Refusal as refusal:
             return RefusedJob(refusal=refusal)
-        verdict = choice.verdict(reading.answer)
-        results = self._results_of(job, detector).of_reading(reading, series, objects, verdict)
-        return ReadJob(reading=reading, verdict=verdict, results=results)
+        telling = choice.telling(reading.answer)
+        results = self._results_of(job, detector).of_reading(reading, series, objects, telling)
+        return ReadJob(reading=reading, telling=telling, results=results)
 
     def load_detector(self, bundle: Bundle) -> Detector:
         """Raises Unavailable if the GPU is not there or has no memory for the model, DeviceLost,

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal
 from ich_node.ledger import Result
-from ich_node.study.choice import SetAside, Verdict
+from ich_node.study.choice import SetAside, Telling
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadJob:
-    """The series was read. results: its objects and notification, in the spool; none if the
-    verdict is that nobody is told.
+    """The series was read. results: its objects and notification, in the spool; none if
+    nobody is told.
     """
 
     reading: Reading
-    verdict: Verdict
+    telling: Telling
     results: Sequence[Result]
 
 

@@ -89,8 +89,8 @@ class JobRecorder:
             bundle_sha256=reading.bundle.sha256,
             results=outcome.results,
             detail=_words(outcome),
-            replaces=outcome.verdict.replaces,
-            in_favour_of=outcome.verdict.in_favour_of,
+            replaces=outcome.telling.replaces,
+            in_favour_of=outcome.telling.in_favour_of,
             **self._recipients(job, outcome),
         )
         log.info(
@@ -100,7 +100,7 @@ class JobRecorder:
             slices=len(reading.slices),
             left_out=len(reading.left_out),
             shift_hu=round(reading.shift_hu, 1),
-            told=outcome.verdict.told,
+            told=outcome.telling.told,
             results=len(outcome.results),
             seconds=round(seconds, 2),
         )
@@ -126,11 +126,11 @@ class JobRecorder:
         """The names of those who get the objects, and of those who get the notification: it speaks
         of the study.
         """
-        verdict, answer = outcome.verdict, outcome.reading.answer
-        if not verdict.told:
+        telling, answer = outcome.telling, outcome.reading.answer
+        if not telling.told:
             return {"destinations": [], "notify": []}
         got_objects, got_notification = (
-            self.ledger.earlier_destinations(job, kind, replaces=verdict.replaces)
+            self.ledger.earlier_destinations(job, kind, replaces=telling.replaces)
             for kind in ("object", KIND)
         )
         return {
@@ -147,7 +147,7 @@ class JobRecorder:
                 for each in self.destinations
                 if each.gets == "notifications"
                 and each.should_receive(
-                    is_negative=verdict.study_answer is Answer.ABSENT,
+                    is_negative=telling.study_answer is Answer.ABSENT,
                     earlier_destinations=got_notification,
                 )
             ],
@@ -192,7 +192,7 @@ def _words(outcome: ReadJob) -> str | None:
     """
     reading = outcome.reading
     words = [
-        outcome.verdict.words,
+        outcome.telling.words,
         *(unread_part(part).sentence() for part in reading.missing),
         *(warning.detail for warning in reading.warnings),
     ]

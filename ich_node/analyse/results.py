@@ -22,7 +22,7 @@ from ich_node.report import (
 from ich_node.report.algorithm import algorithm_of
 from ich_node.series.series import Series
 from ich_node.spool import Spool
-from ich_node.study.choice import Verdict
+from ich_node.study.choice import Telling
 from ich_node.study.results import predecessor_of, store_notification, store_object
 
 
@@ -43,25 +43,25 @@ class JobResults:
     at: datetime
 
     def of_reading(
-        self, reading: Reading, series: Series, objects: JobObjects, verdict: Verdict
+        self, reading: Reading, series: Series, objects: JobObjects, telling: Telling
     ) -> list[Result]:
-        """None if the verdict is that nobody is told. Raises ReportError if the source has UIDs
+        """None if nobody is told. Raises ReportError if the source has UIDs
         that DICOM cannot refer to; SpoolFull, Unavailable.
         """
-        if not verdict.told:
+        if not telling.told:
             return []
-        report = self._report(reading, series, objects, verdict)
+        report = self._report(reading, series, objects, telling)
         written = [store_object(self.spool, result) for result in report]
         if not self.with_notification:
             return written
-        context = self._notification_context(objects, written, verdict)
+        context = self._notification_context(objects, written, telling)
         notification = notification_of(context, series, reading)
         return [*written, store_notification(self.spool, notification)]
 
     def _report(
-        self, reading: Reading, series: Series, objects: JobObjects, verdict: Verdict
+        self, reading: Reading, series: Series, objects: JobObjects, telling: Telling
     ) -> Iterator[ResultObject]:
-        previous = self.ledger.previous_result(self.job, "sr", replaces=verdict.replaces)
+        previous = self.ledger.previous_result(self.job, "sr", replaces=telling.replaces)
         source = SourceSeries(
             series=series,
             datasets=objects.datasets,
@@ -79,7 +79,7 @@ class JobResults:
         )
 
     def _notification_context(
-        self, objects: JobObjects, written: list[Result], verdict: Verdict
+        self, objects: JobObjects, written: list[Result], telling: Telling
     ) -> NotificationContext:
         previous = self.ledger.previous_result(self.job, KIND)
         report_uids = (result.sop_instance_uid for result in written if result.kind == "sr")
@@ -92,6 +92,6 @@ class JobResults:
             report_uid=next(report_uids, None),
             algorithm=algorithm_of(self.detector.bundle),
             at=self.at,
-            study_answer=verdict.study_answer,
-            study_answer_series=verdict.study_answer_series,
+            study_answer=telling.study_answer,
+            study_answer_series=telling.study_answer_series,
         )

@@ -19,7 +19,7 @@ from ich_node.study.no_answer import is_unread_head
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Telling:
     """What becomes of an answer.
 
     told: its results are owed. replaces: the jobs whose answer stands no longer. in_favour_of: the
@@ -60,7 +60,7 @@ class Choice:
     others: tuple[Job, ...] = ()
     is_best: bool = True
 
-    def verdict(self, answer: Answer) -> Verdict:
+    def telling(self, answer: Answer) -> Telling:
         """Whether this answer is told."""
         if self.standing is None:
             return self._told(answer, replaces=self.own)
@@ -80,7 +80,7 @@ class Choice:
             else f"{name} was reported as '{before.answer}', which stands"
         )
         study_answer, series = most_severe([*self._answers(self.others), *self._answers([before])])
-        return Verdict(
+        return Telling(
             told=False,
             in_favour_of=before.id,
             words=words,
@@ -88,10 +88,10 @@ class Choice:
             study_answer_series=series,
         )
 
-    def _told(self, answer: Answer, *, replaces: Sequence[Job], words: str = "") -> Verdict:
+    def _told(self, answer: Answer, *, replaces: Sequence[Job], words: str = "") -> Telling:
         mine = (answer, self.job.series_instance_uid)
         study_answer, series = most_severe([mine, *self._answers(self.others)])
-        return Verdict(
+        return Telling(
             told=True,
             replaces=tuple(job.id for job in replaces),
             words=words,
