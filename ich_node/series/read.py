@@ -8,7 +8,6 @@ from pydicom import Dataset
 
 from ich_node.dicom.geometry import tilt_degrees
 from ich_node.errors import (
-    BoneKernel,
     CopyOfAnother,
     DerivedResult,
     Localizer,
@@ -17,6 +16,7 @@ from ich_node.errors import (
     NotAxial,
     NotCT,
     Refusal,
+    StrayPosition,
 )
 from ich_node.series.age import age_years, check_age
 from ich_node.series.attributes import image_of, number_or_none, numbers_of, uid_of
@@ -33,8 +33,8 @@ from ich_node.series.stacks import Stack
 from ich_node.series.whole_head import BRAIN_CM2, UnreadPlace, coverage_of
 from ich_node.series.words_and_pixels import check_lone_slice, check_words
 
-# Objects of these kinds are no part of the stack that is read: nothing is missing without them.
-OTHER_IMAGES = (BoneKernel, CopyOfAnother, DerivedResult, Localizer, NotAxial, NotCT)
+# Objects of these kinds that do not say where they lie are no slices of the head.
+NEVER_A_SLICE = (DerivedResult, Localizer, NotAxial, NotCT)
 USUAL_PIXEL_MM = 0.5
 TRANSFER_ABORTED = Missing(
     part="transfer", detail="the sender broke the association off: slices may not have arrived"
@@ -77,7 +77,7 @@ def read_series(
         doubts += found
     else:
         check_lone_slice(selection.words, slices[0])
-    coverage = coverage_of(slices, _places(unread), largest_gap_mm=rules.largest_gap_mm)
+    coverage = coverage_of(slices, _places(unread, slices), largest_gap_mm=rules.largest_gap_mm)
     empty = {slice_.image for slice_ in coverage.empty}
     slices = [slice_ for slice_ in slices if slice_.image not in empty]
     left_out = [*map(_left_out, unread), *copies, *map(_empty, coverage.empty)]
@@ -167,26 +167,34 @@ def _left_out_slice(slice_: Slice, refusal: Refusal) -> LeftOut:
     )
 
 
-def _places(unread: Sequence[Unread]) -> list[UnreadPlace]:
-    """Where the unread objects lie that may show brain."""
+def _places(unread: Sequence[Unread], slices: Sequence[Slice]) -> list[UnreadPlace]:
+    """Where the unread objects lie that may show brain. A second kernel or a reformat at the places
+    of slices that are read hides nothing; the stray position of an object says nothing.
+    """
     return [
         UnreadPlace(
-            detail=f"{_named(item)} could not be read: {item.refusal.detail}",
-            position_mm=item.place.position_mm if item.place else None,
-            image_orientation=item.place.image_orientation if item.place else None,
+            detail=f"{_named(item)} was not read: {item.refusal.detail}",
+            position_mm=place.position_mm if place else None,
+            image_orientation=place.image_orientation if place else None,
             instance_number=number_or_none(item.dataset, "InstanceNumber"),
         )
         for item in unread
-        if not isinstance(item.refusal, OTHER_IMAGES)
-        and (item.place is not None or _may_show_brain(item))
+        for place in [None if isinstance(item.refusal, StrayPosition) else item.place]
+        if place is not None or _may_show_brain(item, slices)
     ]
 
 
-def _may_show_brain(item: Unread) -> bool:
-    """Of an object without a place: a page of text is no slice. True if its pixels cannot tell."""
+def _may_show_brain(item: Unread, slices: Sequence[Slice]) -> bool:
+    """Of an object without a place: a page of text is no slice, and a copy shows nothing new. True
+    if its pixels cannot tell.
+    """
+    if isinstance(item.refusal, NEVER_A_SLICE):
+        return False
     (pixels,) = decode_all([item.dataset])
     if not isinstance(pixels, Pixels):
         return True
+    if any(np.array_equal(pixels.hu_YX, slice_.hu_YX) for slice_ in slices):
+        return False
     try:
         row_mm, column_mm = numbers_of(item.dataset, "PixelSpacing", 2)
     except NoGeometry:

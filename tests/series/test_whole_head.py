@@ -92,8 +92,10 @@ def test_an_aborted_transfer_is_missing_whatever_the_slices_show():
         {"RescaleSlope": None},
         {"PixelData": b"\0" * 2 * 128 * 128},  # decodes, and shows nothing
         {"RescaleIntercept": "1000"},
+        {"ConvolutionKernel": "BONE"},
+        {"ImageType": ["DERIVED", "SECONDARY", "MPR"]},
     ],
-    ids=["truncated", "monochrome1", "no rescale", "blank", "wrong rescale"],
+    ids=["truncated", "monochrome1", "no rescale", "blank", "wrong rescale", "bone", "derived"],
 )
 def test_an_unread_slice_inside_the_brain_is_missing(damage):
     datasets = head()
@@ -112,6 +114,7 @@ def test_an_unread_slice_is_not_missing_where_a_repeat_shows_its_place():
 
 def test_a_slice_without_a_place_is_missing_and_a_page_of_text_is_not():
     slice_ = head([12], SOPInstanceUID="1.2.3", ImagePositionPatient=None)[0]
+    slice_.PixelData = (head_hu(level=0.5) + 1024 + 3).astype("<i2").tobytes()
     page = head([12], SOPInstanceUID="1.2.4", ImagePositionPatient=None)[0]
     page.PixelData = (
         (np.where(np.indices((128, 128)).sum(0) % 9 == 0, 200, -1000) + 1024)
@@ -131,6 +134,24 @@ def test_a_page_of_text_among_the_slices_is_left_out():
     assert len(series.slices) == COUNT
     assert [left.kind for left in series.left_out] == ["no_head_shown"]
     assert series.missing == ()
+
+
+def test_a_second_kernel_at_the_places_of_slices_hides_nothing():
+    bone = head(ConvolutionKernel="BONE")
+    for index, dataset in enumerate(bone):
+        dataset.SOPInstanceUID = f"1.2.6.{index + 1}"
+    series = read_series([*head(), *bone])
+    assert {left.kind for left in series.left_out} == {"bone_kernel"}
+    assert series.missing == ()
+
+
+def test_a_slice_whose_position_went_astray_is_missing_a_stray_copy_is_not():
+    """Nobody knows its place, and it may be the one that bleeds."""
+    datasets = head()
+    datasets[12].ImagePositionPatient = [0, 0, 4000]
+    assert missing(datasets) == [("unread", None, None, 1)]
+    copy = head([12], SOPInstanceUID="1.2.3", ImagePositionPatient=[0, 0, 4000])
+    assert missing([*head(), *copy]) == []
 
 
 def test_slices_after_a_blank_end_do_not_make_a_vertex():
