@@ -175,7 +175,7 @@ def test_a_damaged_object_does_not_stop_previews(node):
     node.clock.now += MINUTE
     assert node.analyser.read_next(detector)
     assert node.job.state is JobState.DONE
-    assert "could not be read" in node.job.detail
+    assert "was not read" in node.job.detail
 
 
 def test_a_preview_that_crashes_is_not_repeated_at_once(node):
