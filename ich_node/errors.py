@@ -16,7 +16,7 @@
     │   ├── StrayPosition      ├── CopyOfAnother        ├── DemonstrationModel
     │   ├── MixedPatients      ├── TooYoung             ├── Overdue
     │   ├── Crashed            ├── NotReportable        ├── NotLoadable
-    │   └── DeviceFailed
+    │   ├── DeviceFailed       └── NoHeadShown
     ├── DeviceLost             this process cannot use the GPU any more and ends
     └── Unavailable            try again later
         ├── SpoolFull

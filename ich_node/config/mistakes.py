@@ -26,7 +26,9 @@ def sentence(mistake: Any) -> str:
         return f"{heading} has no {what} '{location[-1]}'; {known_settings(owner)}"
     if mistake["type"] == "missing":
         return f"{heading} needs the setting '{location[-1]}'; {known_settings(owner)}"
-    return f"{heading} {location[-1]}: {message} (got {mistake['input']!r})"
+    # a value within a list is named by its setting
+    setting = next(part for part in reversed(location) if isinstance(part, str))
+    return f"{heading} {setting}: {message} (got {mistake['input']!r})"
 
 
 def known_settings(model: type[BaseModel]) -> str:

@@ -28,6 +28,11 @@ def mistake(tmp_path: Path, toml: str) -> str:
             "[scp]\nport = 99999",
             "[scp] port: Input should be less than or equal to 65535 (got 99999)",
         ),
+        (
+            '[report]\nsummary = ["positive"]\n',
+            "[report] summary: Input should be 'present', 'absent', 'undetermined' or "
+            "'not_analysed' (got 'positive')",
+        ),
         ("[scp]\nae_title = 'A TITLE THAT IS TOO LONG'", "is not an AE title"),
         (
             "[[destinations]]\nname = 'pacs'\nae_title = 'PACS'\nport = 104",
