@@ -25,7 +25,14 @@ from ich_node.network.requestor import TLS_OFF, association_with
 from ich_node.network.storage_commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, ask
 from ich_node.receive import Listener
 from tests.support.node import open_node
-from tests.support.peers import SECONDARY_CAPTURE, close_in_the_end, free_port, orthanc, wait_until
+from tests.support.peers import (
+    SECONDARY_CAPTURE,
+    close_in_the_end,
+    free_port,
+    orthanc,
+    shut_down,
+    wait_until,
+)
 from tests.support.results import result_object
 from tests.support.sending import SendingNode, pacs_at
 from tests.support.standing_clock import START
@@ -149,7 +156,7 @@ def committing_pacs(**behaviour: Any) -> Iterator[tuple[CommittingPacs, int]]:
     finally:
         for thread in stand_in.threads:
             thread.join()
-        entity.shutdown()
+        shut_down(entity)
 
 
 @pytest.mark.parametrize("way", ["on the same association", "on a new one"])

@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossl
 from pynetdicom import AE, evt
 
 from tests.support.node import open_node
-from tests.support.peers import SECONDARY_CAPTURE, Pacs, close_in_the_end
+from tests.support.peers import SECONDARY_CAPTURE, Pacs, close_in_the_end, shut_down
 from tests.support.results import give_results, result_object
 from tests.support.sending import SendingNode, pacs_at
 
@@ -70,7 +70,7 @@ def test_pixels_arrive_as_they_are_in_the_syntax_that_the_peer_takes(takes_rle, 
     try:
         ds = send(node, server.server_address[1])
     finally:
-        entity.shutdown()
+        shut_down(entity)
     (received,) = peer.received
     assert received.file_meta.TransferSyntaxUID == (
         RLELossless if takes_rle else ExplicitVRLittleEndian
@@ -102,5 +102,5 @@ def test_an_illegal_identity_arrives_byte_by_byte(syntax, node):
         give_results(node.ledger, node.spool, [ds], ("pacs",), node.clock.now)
         node.sender(*pacs_at(server.server_address[1])).send_due()
     finally:
-        entity.shutdown()
+        shut_down(entity)
     assert {keyword: received[0].get_item(keyword).value for keyword in values} == values

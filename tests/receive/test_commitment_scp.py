@@ -22,7 +22,7 @@ from ich_node.config.settings import Source
 from ich_node.network.storage_commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST_COMMITMENT
 from tests.support.heads import head_series, head_slice
 from tests.support.listening import ListeningNode, StartNode, store
-from tests.support.peers import CT, free_port, orthanc, wait_until
+from tests.support.peers import CT, free_port, orthanc, shut_down, wait_until
 from tests.support.standing_clock import START
 
 ASKS = Source(name="ct", ae_title="CT1", hosts=("127.0.0.0/8",), storage_commitment=True)
@@ -160,7 +160,7 @@ def modality_that_listens() -> Iterator[tuple[int, list[tuple[int, Dataset]]]]:
     try:
         yield server.server_address[1], reports
     finally:
-        entity.shutdown()
+        shut_down(entity)
 
 
 def test_the_report_goes_to_the_commitment_port_of_the_source(start_node: StartNode) -> None:

@@ -221,7 +221,18 @@ def pacs(
     try:
         yield stand_in
     finally:
-        entity.shutdown()
+        shut_down(entity)
+
+
+def shut_down(entity: AE) -> None:
+    """End a listening peer. Associations that are ending by themselves (rejected, released) are
+    waited for: pynetdicom's `shutdown` would abort them in a state that knows no abort.
+    """
+    for server in entity._servers:
+        for association in server.active_associations:
+            if not association.is_established:
+                association.join(10)
+    entity.shutdown()
 
 
 @contextmanager
