@@ -164,10 +164,13 @@ class Sender:
         batch = self.ledger.claim_uncommitted(
             owner=self.owner, now=self.clock(), lease=LEASE, limit=MOST_IN_ONE_ASSOCIATION
         )
+        by_reason: dict[str, list[Delivery]] = {}
         for delivery in batch:
             is_unanswered = delivery.transaction_uid is not None
             refusal = None if is_unanswered else delivery.detail
-            self.record.failed([delivery], refusal or NOT_CONFIRMED)
+            by_reason.setdefault(refusal or NOT_CONFIRMED, []).append(delivery)
+        for reason, deliveries in by_reason.items():
+            self.record.failed(deliveries, reason)
         return len(batch)
 
 

@@ -50,18 +50,25 @@ class DeliveryRecord:
         log.info("delivery_awaits_commitment", kind=delivery.kind, **_known(delivery, detail))
 
     def failed(self, deliveries: Iterable[Delivery], reason: str) -> None:
-        """Try each again later, or give it up if its time is over."""
+        """Try them again later, or give them up if their time is over. Those of one job that share
+        this fate are one event and one line of the log, however many objects wait.
+        """
+        now = self.clock()
+        alike: dict[tuple[int, datetime | None], list[Delivery]] = {}
         for delivery in deliveries:
-            now = self.clock()
             next_at = retry_at(attempts=delivery.attempts, first_at=delivery.first_at, now=now)
-            known = _known(delivery, reason)
+            alike.setdefault((delivery.job_id, next_at), []).append(delivery)
+        for (job_id, next_at), batch in alike.items():
+            ids = [delivery.id for delivery in batch]
+            known = {"objects": len(batch), "job_id": job_id} | _known(batch[0], reason)
+            if len(batch) > 1:
+                del known["sop_instance_uid"]
             if next_at is None:
-                self.ledger.give_up([delivery.id], owner=self.owner, now=now, detail=reason)
-                log.error("delivery_given_up", attempts=delivery.attempts, **known)
+                self.ledger.give_up(ids, owner=self.owner, now=now, detail=reason)
+                attempts = max(delivery.attempts for delivery in batch)
+                log.error("delivery_given_up", attempts=attempts, **known)
             else:
-                self.ledger.postpone(
-                    [delivery.id], owner=self.owner, now=now, next_at=next_at, detail=reason
-                )
+                self.ledger.postpone(ids, owner=self.owner, now=now, next_at=next_at, detail=reason)
                 log.warning("delivery_postponed", next_at=next_at.isoformat(), **known)
 
     def handed_back(self, deliveries: Iterable[Delivery]) -> None:

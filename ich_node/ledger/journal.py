@@ -35,7 +35,7 @@ def note_deliveries(
     for row in rows:
         objects[row.job_id, row.destination] += 1
     for (job_id, destination), count in objects.items():
-        words = f"{count} objects, {destination}"
+        words = f"{counted_objects(count)}, {destination}"
         note(
             connection,
             job_id=job_id,
@@ -43,6 +43,11 @@ def note_deliveries(
             event=event,
             detail=f"{words}: {detail}" if detail else words,
         )
+
+
+def counted_objects(count: int) -> str:
+    """For people."""
+    return "1 object" if count == 1 else f"{count} objects"
 
 
 def events_of(connection: sa.Connection, job_id: int) -> list[JobEvent]:

@@ -11,7 +11,7 @@ from ich_node.ledger.database import Database
 from ich_node.ledger.delivery import DELIVERY_ROWS
 from ich_node.ledger.endings import UNREAD, put_back
 from ich_node.ledger.instances import instances_of
-from ich_node.ledger.journal import events_of, note
+from ich_node.ledger.journal import counted_objects, events_of, note
 from ich_node.ledger.rows import Delivery, Instance, Job, JobEvent, Result
 from ich_node.ledger.states import DeliveryState, JobState
 from ich_node.ledger.studies import jobs_of_study
@@ -94,7 +94,7 @@ class OperatorLedger:
                     job_id=job_id,
                     at=now,
                     event="retried",
-                    detail=f"by hand: {count} objects to deliver again",
+                    detail=f"by hand: {counted_objects(count)} to deliver again",
                 )
             else:
                 raise ConfigError(

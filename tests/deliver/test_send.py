@@ -15,6 +15,7 @@ import pytest
 from pydicom import dcmread
 from pynetdicom.association import Association
 from pynetdicom.transport import AddressInformation
+from structlog.testing import capture_logs
 
 from ich_node.deliver.retry import RETRY_FOR, retry_at
 from ich_node.ledger import DeliveryState
@@ -188,6 +189,32 @@ def test_a_pacs_that_is_down_for_a_while_gets_everything_once(node: SendingNode)
         sender.send_due()
     assert [ds.SOPInstanceUID for ds in peer.received] == uids
     assert [job.attempts for job in node.ledger.operator.list()] == [1]
+
+
+def test_a_try_at_a_pacs_that_is_down_is_one_event_and_one_line(node: SendingNode) -> None:
+    """However many objects wait: each try adds one event to the job and one line to the log."""
+    node.finish(21)
+    sender = node.sender(*pacs_at(free_port()))
+    with capture_logs() as log:
+        for _ in range(3):
+            sender.send_due()
+            node.clock.now += 3 * MINUTE
+    tries = [event for event in node.ledger.operator.events(1) if "postponed" in event.event]
+    assert [event.detail.split(": ")[0] for event in tries] == ["21 objects, pacs"] * 3
+    lines = [line for line in log if line["event"] == "delivery_postponed"]
+    assert [(line["objects"], line["destination"]) for line in lines] == [(21, "pacs")] * 3
+
+
+def test_the_end_of_the_tries_is_one_event_and_one_line(node: SendingNode) -> None:
+    """After 24 hours all objects are given up together; none waits for ever."""
+    node.finish(21)
+    node.clock.now += RETRY_FOR
+    with capture_logs() as log:
+        node.sender(*pacs_at(free_port())).send_due()
+    assert node.states() == [DeliveryState.FAILED] * 21
+    failed = [event for event in node.ledger.operator.events(1) if event.event == "delivery failed"]
+    assert [event.detail.split(": ")[0] for event in failed] == ["21 objects, pacs"]
+    assert [line["objects"] for line in log if line["event"] == "delivery_given_up"] == [21]
 
 
 def test_a_pacs_that_is_down_delays_no_other(node: SendingNode, peer: Pacs) -> None:

@@ -59,7 +59,7 @@ def test_retry_delivers_again(ledger):
         (DeliveryState.SENT, 1, T0 + QUIET),
         (DeliveryState.PENDING, 0, NOW + SECOND),
     ]
-    assert ledger.operator.events(1)[-1].detail == "by hand: 1 objects to deliver again"
+    assert ledger.operator.events(1)[-1].detail == "by hand: 1 object to deliver again"
 
 
 def test_cancel(ledger):
