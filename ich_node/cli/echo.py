@@ -14,17 +14,33 @@ if TYPE_CHECKING:
 
 def echo(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The name of a destination in config.toml.")],
+    name: Annotated[
+        str | None, typer.Argument(help="The name of a destination in config.toml; default: all.")
+    ] = None,
 ) -> None:
-    """Ask a destination whether it is there (C-ECHO, a query, a ping, a connection), and print its
-    answer in words.
+    """Ask a destination, or all of them, whether it is there (C-ECHO, a query, a ping, a
+    connection), and print its answer in words.
     """
+    from ich_node.deliver.echo import EchoResult
     from ich_node.deliver.echo import echo as ask
 
     node: CliContext = context.obj
-    result = ask(find_destination(node.config, name), node.config.scp.ae_title, node.config.tls)
-    typer.echo(result.words)
-    if not result.ok:
+    config = node.config
+    if name is None and not config.destinations:
+        raise ConfigError("config.toml has no [[destinations]]: there is nobody to ask")
+    asked = config.destinations if name is None else [find_destination(config, name)]
+    is_each_there = True
+    for destination in asked:
+        try:
+            result = ask(destination, config.scp.ae_title, config.tls)
+        except ConfigError as error:
+            if name is not None:
+                raise
+            # the others are asked all the same
+            result = EchoResult(ok=False, words=f"{destination.name}: {error.detail}")
+        typer.echo(result.words)
+        is_each_there &= result.ok
+    if not is_each_there:
         raise typer.Exit(1)
 
 

@@ -248,6 +248,31 @@ def test_echo_answers_in_words(tmp_path):
         assert "config.toml knows: strict, open, down" in unknown.stderr
 
 
+def test_echo_without_a_name_asks_all(tmp_path):
+    """One line for each destination; one that fails, or is wrongly configured, hides no other."""
+    config = tmp_path / "config.toml"
+    with pacs() as peer:
+        config.write_text(
+            '[[destinations]]\nname = "down"\nae_title = "PACS"\n'
+            'host = "127.0.0.1"\nport = 1\n'
+            '[[destinations]]\nname = "worklist"\nkind = "webhook"\n'
+            f'url = "http://127.0.0.1:1/"\nsecret_file = "{tmp_path}/missing"\n'
+            '[[destinations]]\nname = "pacs"\nae_title = "PACS"\n'
+            f'host = "127.0.0.1"\nport = {peer.port}\n'
+        )
+        asked = ich_node("echo", config=config)
+    assert asked.exit_code == 1
+    assert [line.split()[0].rstrip(":") for line in asked.stdout.splitlines()] == [
+        "down",
+        "worklist",
+        "pacs",
+    ]
+    config.write_text("")
+    nobody = ich_node("echo", config=config)
+    assert nobody.exit_code == 2
+    assert "there is nobody to ask" in nobody.stderr
+
+
 # --- jobs and models
 
 
