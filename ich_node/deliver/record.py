@@ -50,15 +50,17 @@ class DeliveryRecord:
         log.info("delivery_awaits_commitment", kind=delivery.kind, **_known(delivery, detail))
 
     def failed(self, deliveries: Iterable[Delivery], reason: str) -> None:
-        """Try them again later, or give them up if their time is over. Those of one job that share
-        this fate are one event and one line of the log, however many objects wait.
+        """Try them again later, or give them up if their time is over. Those of one job and
+        destination that share this fate are one event and one line of the log, however many objects
+        wait.
         """
         now = self.clock()
-        alike: dict[tuple[int, datetime | None], list[Delivery]] = {}
+        alike: dict[tuple[int, str, datetime | None], list[Delivery]] = {}
         for delivery in deliveries:
             next_at = retry_at(attempts=delivery.attempts, first_at=delivery.first_at, now=now)
-            alike.setdefault((delivery.job_id, next_at), []).append(delivery)
-        for (job_id, next_at), batch in alike.items():
+            same_fate = (delivery.job_id, delivery.destination, next_at)
+            alike.setdefault(same_fate, []).append(delivery)
+        for (job_id, _, next_at), batch in alike.items():
             ids = [delivery.id for delivery in batch]
             known = {"objects": len(batch), "job_id": job_id} | _known(batch[0], reason)
             if len(batch) > 1:
