@@ -235,6 +235,23 @@ class AnalyserLedger:
                 .values(lane=job.lane)
             )
 
+    def hold(self, job: Job, *, now: datetime, until: datetime, rule: str, detail: str) -> None:
+        """A rule of the site holds the job back: it is HELD, and the attempt does not count. Raises
+        LeaseLost.
+        """
+        with self._database.write() as connection:
+            _update_held(
+                connection,
+                job,
+                state=JobState.HELD,
+                attempts=job.attempts - 1,
+                rule=rule,
+                detail=detail,
+                held_until=until,
+                **NO_LEASE,
+            )
+            note(connection, job_id=job.id, at=now, event="held", detail=f"{rule}: {detail}")
+
     def study(self, job: Job) -> list[Job]:
         """All jobs of its study, the oldest first."""
         with self._database.read() as connection:

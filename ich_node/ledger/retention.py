@@ -8,7 +8,16 @@ import sqlalchemy as sa
 
 from ich_node.ledger.journal import note
 from ich_node.ledger.states import SETTLED, JobState
-from ich_node.ledger.tables import deliveries, instances, job_events, jobs, results
+from ich_node.ledger.tables import (
+    deliveries,
+    instances,
+    job_events,
+    jobs,
+    readings,
+    results,
+    scans,
+    verdicts,
+)
 
 ENDED = (JobState.DONE, JobState.REFUSED, JobState.CANCELLED, JobState.SET_ASIDE)
 # FAILED jobs may be retried: they expire by age only, never to make room.
@@ -77,15 +86,13 @@ def is_any_prunable(connection: sa.Connection, *, swept_before: datetime) -> boo
 
 
 def prune(connection: sa.Connection, *, swept_before: datetime, limit: int) -> int:
-    """Delete the rows of up to `limit` jobs, with their results, deliveries and events; how
-    many.
-    """
+    """Delete the rows of up to `limit` jobs, with all that belongs to them; how many."""
     ids = list(
         connection.execute(
             _prunable(swept_before).limit(limit).with_for_update(skip_locked=True)
         ).scalars()
     )
-    for table in (deliveries, results, job_events):
+    for table in (deliveries, results, job_events, readings, scans, verdicts):
         connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
     connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
     return len(ids)

@@ -45,6 +45,12 @@ class Job:
     transfer_aborted: an association that brought some of its objects broke. in_favour_of: the job
     that is read instead of this one, or whose answer stands instead of this one's. told_at: when
     it was told that there is no answer; overdue_told_at: when it was told that the answer is late.
+
+    accession_hmac, patient_hmac: keyed hashes of AccessionNumber and PatientID. rule: the entry of
+    [[rules]] that decided. held_until: when a HELD job ends without an answer; released_at: when an
+    operator took the hold back. read_with: the path of the bundle that reads this revision instead
+    of the active one. withdrawn_*: when, as what (wrong_patient, quality, safety), why and by whom
+    the answer was taken back.
     """
 
     id: int
@@ -71,6 +77,18 @@ class Job:
     in_favour_of: int | None
     told_at: datetime | None
     overdue_told_at: datetime | None
+    accession_hmac: str | None
+    patient_hmac: str | None
+    series_description: str | None
+    modality: str | None
+    rule: str | None
+    held_until: datetime | None
+    released_at: datetime | None
+    read_with: str | None
+    withdrawn_at: datetime | None
+    withdrawn_code: str | None
+    withdrawn_reason: str | None
+    withdrawn_by: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,10 +21,13 @@
         ├── fail, or the lease    │
         │   of the last attempt   │
         │   expired ─► FAILED ────┘
-        └── set_aside ─► SET_ASIDE
-                           │ the job that is read instead ends without an
-                           │ answer, as undetermined, or is cancelled
-                           └─► WAITING
+        ├── set_aside ─► SET_ASIDE
+        │                  │ the job that is read instead ends without an
+        │                  │ answer, as undetermined, or is cancelled
+        │                  └─► WAITING
+        └── hold ──────► HELD
+                           ├── release ─► WAITING
+                           └── its time is over ─► REFUSED
 
     Delivery
 
@@ -50,6 +53,10 @@ A notification is not sent any more if the same destination gets a newer one abo
 
     PENDING ── claim_deliveries ──► SUPERSEDED
 
+An operator cancels what is owed::
+
+    PENDING, STORED, FAILED ── cancel ──► CANCELLED
+
 Each arrow is one UPDATE whose WHERE names the state it starts from (and, out of READING and
 SENDING, the owner of the lease). So a process that lost its lease changes nothing, and gets
 LeaseLost.
@@ -69,6 +76,8 @@ class JobState(StrEnum):
     CANCELLED = "CANCELLED"
     SET_ASIDE = "SET_ASIDE"
     """Another reconstruction of the same acquisition is read instead."""
+    HELD = "HELD"
+    """A rule of the site holds it back until an operator releases it, or its time is over."""
 
     @property
     def words(self) -> str:
@@ -89,6 +98,8 @@ class DeliveryState(StrEnum):
     """A newer notification about the same study is sent instead; the old one must not arrive after
     it.
     """
+    CANCELLED = "CANCELLED"
+    """An operator does not want it to be sent any more."""
 
 
 class Lane(IntEnum):
@@ -105,7 +116,7 @@ class Lane(IntEnum):
     """
 
 
-SETTLED = (DeliveryState.SENT, DeliveryState.SUPERSEDED)
+SETTLED = (DeliveryState.SENT, DeliveryState.SUPERSEDED, DeliveryState.CANCELLED)
 """States in which nothing is owed any more."""
 
 

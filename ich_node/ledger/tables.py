@@ -120,12 +120,33 @@ jobs = sa.Table(
     sa.Column("untold_since", UtcDateTime),
     sa.Column("told_at", UtcDateTime),
     sa.Column("overdue_told_at", UtcDateTime),
+    # To find a series: keyed hashes of the patient's identifiers, never the values (search_key.py)
+    sa.Column("accession_hmac", sa.Text, index=True),
+    sa.Column("patient_hmac", sa.Text, index=True),
+    sa.Column("series_description", sa.Text),
+    sa.Column("modality", sa.Text),
+    # rule: the one of [[rules]] that decided; held_until: when a HELD job ends without an answer;
+    # released_at: when an operator took the hold back
+    sa.Column("rule", sa.Text),
+    sa.Column("held_until", UtcDateTime),
+    sa.Column("released_at", UtcDateTime),
+    # the path of the bundle that reads this revision instead of the active one
+    sa.Column("read_with", sa.Text),
+    sa.Column("withdrawn_at", UtcDateTime),
+    sa.Column("withdrawn_code", sa.Text),
+    sa.Column("withdrawn_reason", sa.Text),
+    sa.Column("withdrawn_by", sa.Text),
     sa.UniqueConstraint("series_instance_uid", "study_instance_uid", "revision"),
     # the queue: finds what has been ready for longest in a lane in one step, however long the table
     sa.Index("ix_jobs_state_lane_ready_at", "state", "lane", "ready_at"),
     sa.Index("ix_jobs_state_lease_until", "state", "lease_until"),
     sa.Index("ix_jobs_swept_at", "swept_at"),
     sa.Index("ix_jobs_study_instance_uid", "study_instance_uid"),
+    # `jobs list`: the newest first, whatever the filter; first_received_at never changes
+    sa.Index("ix_jobs_first_received_at", "first_received_at"),
+    sa.Index("ix_jobs_source_first_received_at", "source", "first_received_at"),
+    sa.Index("ix_jobs_state_first_received_at", "state", "first_received_at"),
+    sa.Index("ix_jobs_answer_first_received_at", "answer", "first_received_at"),
 )
 # The database itself prevents two readings of one study at a time: they may be of one acquisition.
 sa.Index(
@@ -255,6 +276,95 @@ activations = sa.Table(
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("who", sa.Text, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
+)
+
+# The key of the hashes in jobs: only its fingerprint.
+search_keys = sa.Table(
+    "search_keys",
+    metadata,
+    sa.Column("fingerprint", sa.Text, primary_key=True),
+    sa.Column("made_at", UtcDateTime, nullable=False),
+)
+
+# What an operator has stopped. target: "receiving", "reading", or "to NAME" of a destination;
+# until: None until it is resumed.
+pauses = sa.Table(
+    "pauses",
+    metadata,
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("until", UtcDateTime),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+
+# Bundles that read every series behind the active one, and deliver nothing.
+shadows = sa.Table(
+    "shadows",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("bundle_sha256", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("stopped_at", UtcDateTime),
+    sa.Column("who", sa.Text, nullable=False),
+)
+
+# What another bundle says about a job, beside the answer that was told. purpose: "reread", "shadow"
+readings = sa.Table(
+    "readings",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("bundle_sha256", sa.Text, nullable=False),
+    sa.Column("bundle_path", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("requested_at", UtcDateTime, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("read_at", UtcDateTime),
+    sa.Column("answer", _state(Answer)),
+    sa.Column("series_probability", sa.Float),
+    sa.Column("detail", sa.Text),
+    sa.UniqueConstraint("job_id", "bundle_sha256"),
+)
+
+# What a radiologist says about a series. bleeding: None = unknown, e.g. of bad quality; slices:
+# SOP Instance UIDs, one a line; origin_uid: of the Key Object Selection that brought it.
+verdicts = sa.Table(
+    "verdicts",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, index=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("bleeding", sa.Boolean),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("origin_uid", sa.Text, index=True),
+    sa.Column("slices", sa.Text, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+)
+
+# What statistics need of a series, long after its objects were removed.
+scans = sa.Table(
+    "scans",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True, autoincrement=False),
+    sa.Column("manufacturer", sa.Text, nullable=False),
+    sa.Column("scanner", sa.Text, nullable=False),
+    sa.Column("body_part", sa.Text, nullable=False),
+    sa.Column("kernel", sa.Text, nullable=False),
+    sa.Column("slice_thickness_mm", sa.Float),
+    sa.Column("kvp", sa.Float),
+    sa.Column("slices", sa.Integer, nullable=False),
+    sa.Column("age_years", sa.Integer),
+    sa.Column("sex", sa.Text, nullable=False),
+    sa.Column("answered_at", UtcDateTime),
 )
 
 

@@ -76,6 +76,8 @@ def test_a_query_without_an_index_is_noticed(engine):
     with engine.connect() as connection:
         explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
         plan = str(
-            connection.execute(sa.text(f"{explain} SELECT id FROM jobs WHERE source = 'ct'")).all()
+            connection.execute(
+                sa.text(f"{explain} SELECT id FROM jobs WHERE lease_owner = 'ct'")
+            ).all()
         )
     assert "SCAN jobs" in plan or "Seq Scan" in plan

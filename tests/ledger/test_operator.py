@@ -25,6 +25,9 @@ def bring_to(ledger, state):
         ledger.reading.fail(job, now=T0 + QUIET, reason="bug", detail="ValueError", retry_at=None)
     elif state is JobState.SET_ASIDE:
         ledger.reading.set_aside(job, now=T0 + QUIET, in_favour_of=7, detail="job 7 is read")
+    elif state is JobState.HELD:
+        until = T0 + 100 * SECOND
+        ledger.reading.hold(job, now=T0 + QUIET, until=until, rule="qa", detail="a phantom")
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.REFUSED, JobState.CANCELLED])
