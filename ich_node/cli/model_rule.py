@@ -46,6 +46,15 @@ def set_rule(
             "--gate", min=0, max=1, help="Slices less probable than this have no peaks; 0 is off."
         ),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Series at least this probable are positive. The gate moves with it, and T down,"
+            " so that a positive series has marks.",
+        ),
+    ] = None,
     bundle: Annotated[
         Path | None,
         typer.Option(
@@ -55,10 +64,12 @@ def set_rule(
         ),
     ] = None,
 ) -> None:
-    """Make a new bundle with another rule for peaks. `ich-node model activate` activates it."""
+    """Make a new bundle with another threshold or another rule for peaks. `ich-node model activate`
+    activates it.
+    """
     from ich_node.analyse.active_bundle import active_path
     from ich_node.model.bundle_file import open_bundle
-    from ich_node.model.revise import revise
+    from ich_node.model.revise import revise, rule_for
 
     if not why.strip():
         raise typer.BadParameter("give the reason", param_hint="--why")
@@ -68,17 +79,23 @@ def set_rule(
     parent = open_bundle(path)
     wanted = {"min_prominence": h, "min_likelihood": t, "min_distance_px": d, "slice_gate": gate}
     given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
-    rule = replace(parent.peak_rule, **given)
-    if rule == parent.peak_rule:
+    moved = parent.peak_rule if threshold is None else rule_for(parent, threshold)
+    rule = replace(moved, **given)
+    before = parent.operating_point.threshold
+    if rule == parent.peak_rule and threshold in (None, before):
         raise BundleError(
-            f"{parent.name} has this rule already: {rule}; "
-            "give at least one of --h, --T, --d and --gate another value"
+            f"{parent.name} has this rule already: threshold {before:g}, {rule}; "
+            "give at least one of --threshold, --h, --T, --d and --gate another value"
         )
+    data = revise(
+        parent, rule, who=getpass.getuser(), why=why, at=datetime.now(UTC), threshold=threshold
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(revise(parent, rule, who=getpass.getuser(), why=why, at=datetime.now(UTC)))
+    out.write_bytes(data)
     revised = open_bundle(out)
     typer.echo(f"{out}: {revised.name}, sha256 {revised.sha256}")
     typer.echo(f"parent {parent.sha256}")
+    typer.echo(f"threshold {revised.operating_point.threshold:g} (before: {before:g})")
     typer.echo(f"rule {rule}")
     if revised.demonstration:
         typer.echo(f"WARNING: {DEMONSTRATION_MODEL}")

@@ -8,6 +8,7 @@ from ich_node.ledger.migrate import update_schema
 from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
+from ich_node.ledger.scores import ScoreLedger
 from ich_node.ledger.telling import TellerLedger
 
 
@@ -26,6 +27,7 @@ class Ledger:
         self.maintenance = MaintenanceLedger(database=database)
         self.operator = OperatorLedger(database=database)
         self.activations = ActivationLedger(database=database)
+        self.scores = ScoreLedger(database=database)
 
     def dispose(self) -> None:
         """Close the connections."""

@@ -1,4 +1,6 @@
-"""A bundle with another PeakRule is a new file that states its origin; none is edited in place."""
+"""A bundle with another PeakRule or threshold is a new file that states its origin; none is edited
+in place.
+"""
 
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -9,6 +11,11 @@ from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
 from ich_node.model.bundle import Bundle, pack_bundle
 from ich_node.model.bundle_header import REVISIONS
+from ich_node.model.card import OperatingPoint
+
+# How far T lies below the logit of the threshold. The map is read at four times its resolution or
+# less, where its highest value is a little lower than the logit of the slice.
+BELOW_THRESHOLD = 0.5
 
 
 def revise(
@@ -18,20 +25,29 @@ def revise(
     who: str,
     why: str,
     at: datetime,
+    threshold: float | None = None,
     evidence: dict[str, Any] | None = None,
 ) -> bytes:
-    """The bytes of a bundle with the same weights, this rule and a new self-check.
+    """The bytes of a bundle with the same weights, this rule, this threshold (None: the same) and a
+    new self-check.
 
-    Its provenance gets an entry: who, when, why, the parent's sha256, the rule before, and evidence
-    (JSON), the measurements that support the new rule. Raises BundleError for an impossible rule.
+    Its provenance gets an entry: who, when, why, the parent's sha256, the rule and the threshold
+    before, and evidence (JSON), the measurements that support the new ones. Raises BundleError for
+    an impossible rule or threshold.
     """
     check_rule(rule)
+    operating_point = (
+        bundle.operating_point if threshold is None else OperatingPoint(threshold=threshold)
+    )
+    if not 0 < operating_point.threshold < 1 and threshold is not None:
+        raise BundleError(f"the threshold is a probability between 0 and 1, not {threshold:g}")
     revision = {
         "at": at.isoformat(timespec="seconds"),
         "who": who,
         "why": why,
         "parent_sha256": bundle.sha256,
         "rule_before": asdict(bundle.peak_rule),
+        "threshold_before": bundle.operating_point.threshold,
     }
     if evidence:
         revision["evidence"] = evidence
@@ -40,10 +56,33 @@ def revise(
     card = replace(
         bundle.card,
         peak_rule=rule,
+        operating_point=operating_point,
         demonstration=bundle.demonstration,
         provenance=replace(provenance, details=provenance.details | {REVISIONS: history}),
     )
     return pack_bundle(card, bundle.weights)
+
+
+def rule_for(bundle: Bundle, threshold: float) -> PeakRule:
+    """The bundle's rule, so that the slices that make a series positive at this threshold have
+    marks: the gate moves with the threshold unless it is off, and with the max head T stays below
+    the logit of the threshold.
+    """
+    rule = bundle.peak_rule
+    if rule.slice_gate:
+        rule = replace(rule, slice_gate=threshold)
+    if bundle.network_spec.head == "max":
+        highest = round(bundle.calibration.logit(threshold) - BELOW_THRESHOLD, 4)
+        rule = replace(rule, min_likelihood=min(rule.min_likelihood, highest))
+    return rule
+
+
+def lineage(bundle: Bundle) -> tuple[str, ...]:
+    """The sha256 of this bundle and of those that it was revised from: all have the same weights
+    and the same calibration, so the scores of one are those of the others.
+    """
+    revisions = bundle.card.provenance.details.get(REVISIONS, [])
+    return (bundle.sha256, *(revision["parent_sha256"] for revision in reversed(revisions)))
 
 
 def check_rule(rule: PeakRule) -> None:

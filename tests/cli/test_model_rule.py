@@ -21,6 +21,7 @@ from ich_node.model.bundle_file import open_bundle
 from ich_node.model.calibration import Calibration
 from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.model.network import MilNetwork, NetworkSpec
+from ich_node.model.revise import lineage
 
 RULE = PeakRule(min_distance_px=10, min_likelihood=0.5, min_prominence=0.02, slice_gate=0.1)
 
@@ -130,6 +131,9 @@ def test_the_same_rule_is_no_revision(parent, tmp_path):
         ("--h", "nan"),
         ("--why", " "),
         ("--T", "nan"),
+        ("--threshold", 1.5),
+        ("--threshold", 0),
+        ("--threshold", "nan"),
     ],
 )
 def test_impossible_numbers_are_refused(parent, tmp_path, option):
@@ -165,3 +169,36 @@ def test_side_by_side(parent, tmp_path):
     assert ["*", "peak_rule.min_distance_px", "10", "20"] in [line.split() for line in lines]
     document = json.loads(model("compare", parent, out, "--json").output)
     assert {"field": "peak_rule.min_distance_px", "a": "10", "b": "20"} in document
+
+
+def test_the_threshold_takes_the_gate_and_t_along(parent, tmp_path):
+    """A slice that makes the series positive is above the gate, and its map above T."""
+    out = tmp_path / "lower.safetensors"
+    result = model(
+        "set-rule", "--bundle", parent, "--out", out, "--why", "fewer misses", "--threshold", 0.3
+    )
+    assert "threshold 0.3 (before: 0.5)" in result.output
+    revised = open_bundle(out)
+    assert revised.operating_point == OperatingPoint(threshold=0.3)
+    assert revised.peak_rule.slice_gate == 0.3
+    assert revised.peak_rule.min_likelihood < Calibration().logit(0.3) < RULE.min_likelihood
+    (revision,) = revised.card.provenance.details["revisions"]
+    assert revision["threshold_before"] == 0.5
+
+
+def test_a_higher_threshold_leaves_t(parent, tmp_path):
+    """And a number that is given wins over the one that would move with the threshold."""
+    out = tmp_path / "higher.safetensors"
+    options = ("--why", "fewer alerts", "--threshold", 0.9, "--gate", 0.2)
+    model("set-rule", "--bundle", parent, "--out", out, *options)
+    assert open_bundle(out).peak_rule == replace(RULE, slice_gate=0.2)
+
+
+def test_a_gate_that_is_off_stays_off(parent, tmp_path):
+    off, moved = tmp_path / "off.safetensors", tmp_path / "moved.safetensors"
+    model("set-rule", "--bundle", parent, "--out", off, "--why", "no gate", "--gate", 0)
+    model("set-rule", "--bundle", off, "--out", moved, "--why", "higher", "--threshold", 0.8)
+    assert open_bundle(moved).peak_rule == replace(RULE, slice_gate=0.0)
+    assert lineage(open_bundle(moved)) == tuple(
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in (moved, off, parent)
+    )
