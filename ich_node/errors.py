@@ -4,6 +4,7 @@
 
     IchNodeError
     ├── ConfigError            a wrong configuration or command
+    ├── NoLedger               nothing was received yet with this configuration
     ├── BundleError            a model file that cannot be used
     ├── ReportError            a reading that cannot be written as DICOM
     ├── Refusal                why a series is not analysed: a result, not a failure
@@ -39,6 +40,10 @@ class IchNodeError(Exception):
 
 class ConfigError(IchNodeError):
     """The configuration cannot be used."""
+
+
+class NoLedger(IchNodeError):
+    """There is no ledger: this node has not received anything yet."""
 
 
 class BundleError(IchNodeError):

@@ -14,7 +14,12 @@ if TYPE_CHECKING:  # it imports torch, which `ich-node model list` need not wait
 def active_path(ledger: ActivationLedger, configured: Path | None) -> Path:
     """configured: [bundle] path. Raises Unavailable."""
     activation = ledger.active_bundle()
-    return Path(activation.path) if activation else configured or shipped_bundle()
+    return Path(activation.path) if activation else path_without_activation(configured)
+
+
+def path_without_activation(configured: Path | None) -> Path:
+    """configured: [bundle] path."""
+    return configured or shipped_bundle()
 
 
 class ActiveBundle:

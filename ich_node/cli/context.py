@@ -36,10 +36,35 @@ class CliContext:
         return self.loaded.config
 
     def ledger(self) -> "Ledger":
-        """Opens the ledger. Raises ConfigError or Unavailable."""
+        """For services and for commands that change something: it is made where it is missing, and
+        its schema is brought up to date. Raises ConfigError or Unavailable.
+        """
         from ich_node.ledger import open_ledger
 
+        self.loaded.require_ledger_in_place()
         return open_ledger(self.config.database.url)
+
+    def existing_ledger(self) -> "Ledger":
+        """For commands that look: nothing is made or changed. Raises NoLedger if there is none,
+        ConfigError or Unavailable.
+        """
+        from ich_node.ledger import open_existing_ledger
+
+        self.loaded.require_ledger_in_place()
+        return open_existing_ledger(self.config.database.url)
+
+    def active_bundle_path(self) -> Path:
+        """Of the bundle that reads now; the configured or shipped one where there is no ledger yet.
+        Raises ConfigError or Unavailable.
+        """
+        from ich_node.analyse.active_bundle import active_path, path_without_activation
+        from ich_node.errors import NoLedger
+
+        try:
+            ledger = self.existing_ledger()
+        except NoLedger:
+            return path_without_activation(self.config.bundle.path)
+        return active_path(ledger.activations, self.config.bundle.path)
 
     def spool(self) -> "Spool":
         from ich_node.spool import Spool

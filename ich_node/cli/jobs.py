@@ -26,6 +26,12 @@ def _ledger(context: typer.Context) -> "OperatorLedger":
     return ledger
 
 
+def _existing_ledger(context: typer.Context) -> "OperatorLedger":
+    """Of a command that only looks."""
+    ledger: OperatorLedger = context.obj.existing_ledger().operator
+    return ledger
+
+
 def _job(ledger: "OperatorLedger", job_id: int) -> "Job":
     job = ledger.get(job_id)
     if job is None:
@@ -49,7 +55,9 @@ def list_jobs(
     """List the newest jobs: one line for each series and revision."""
     from ich_node.ledger import JobState
 
-    jobs = _ledger(context).list(state=JobState(state.upper()) if state else None, limit=limit)
+    jobs = _existing_ledger(context).list(
+        state=JobState(state.upper()) if state else None, limit=limit
+    )
     if as_json:
         _print_json({"jobs": [asdict(job) for job in jobs]})
         return
@@ -76,7 +84,7 @@ def list_jobs(
 @app.command()
 def show(context: typer.Context, job_id: JobId, as_json: AsJson = False) -> None:
     """Show one job: its series, results, deliveries and events."""
-    ledger = _ledger(context)
+    ledger = _existing_ledger(context)
     job = _job(ledger, job_id)
     instances = ledger.instances(job)
     results = ledger.results(job.id)

@@ -74,12 +74,9 @@ def list_models(context: typer.Context) -> None:
     The weights are not verified here: `model activate` and the analyser do that before they are
     used. A file that is missing or is no bundle is an error.
     """
-    from ich_node.analyse.active_bundle import active_path
     from ich_node.model.bundle_file import read_header
 
-    ledger: ActivationLedger = context.obj.ledger().activations
-    activations = ledger.activations()
-    path = active_path(ledger, context.obj.config.bundle.path)
+    path, activations = context.obj.active_bundle_path(), _activations(context)
     try:
         header = read_header(path)
     except BundleError:
@@ -91,6 +88,17 @@ def list_models(context: typer.Context) -> None:
     if activations and activations[0].sha256 != header.sha256:
         typer.echo("WARNING: this file is not the one that was activated: its sha256 differs")
     _print_activations(activations)
+
+
+def _activations(context: typer.Context) -> Sequence["Activation"]:
+    """The newest first; none where there is no ledger yet."""
+    from ich_node.errors import NoLedger
+
+    try:
+        activations: Sequence[Activation] = context.obj.existing_ledger().activations.activations()
+    except NoLedger:
+        return []
+    return activations
 
 
 def _print_activations(activations: Sequence["Activation"]) -> None:
@@ -116,7 +124,7 @@ def show(
     """The bundle's card as JSON, as the file states it; only --verify checks the weights."""
     from ich_node.model.bundle_file import open_bundle, read_header
 
-    path = file or _active_path(context)
+    path = file or context.obj.active_bundle_path()
     if verify:
         open_bundle(path)
     header = read_header(path)
@@ -156,13 +164,6 @@ def rollback(context: typer.Context, why: Why = "") -> None:
     ledger: ActivationLedger = context.obj.ledger().activations
     activation = ledger.rollback_bundle(who=getpass.getuser(), why=why, now=datetime.now(UTC))
     typer.echo(f"activated {activation.name} {activation.sha256[:12]}")
-
-
-def _active_path(context: typer.Context) -> Path:
-    """Of the bundle that reads now."""
-    from ich_node.analyse.active_bundle import active_path
-
-    return active_path(context.obj.ledger().activations, context.obj.config.bundle.path)
 
 
 def _keep(data: bytes, folder: Path) -> Path:

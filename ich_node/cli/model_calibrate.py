@@ -64,7 +64,6 @@ def calibrate(
     """Choose the threshold by labelled series, by verdicts, or by the scores of this site, and make
     a new bundle with it.
     """
-    from ich_node.analyse.active_bundle import active_path
     from ich_node.model.bundle_file import open_bundle
 
     wanted = {
@@ -81,9 +80,7 @@ def calibrate(
         raise BundleError(f"{out} exists; a revision is a new file: choose another --out")
     ((goal, value),) = goals.items()
     now = datetime.now(UTC)
-    parent = open_bundle(
-        bundle or active_path(context.obj.ledger().activations, context.obj.config.bundle.path)
-    )
+    parent = open_bundle(bundle or context.obj.active_bundle_path())
     scores = (
         _of_jobs(context, parent, since, now)
         if folder is None

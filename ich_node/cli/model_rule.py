@@ -67,7 +67,6 @@ def set_rule(
     """Make a new bundle with another threshold or another rule for peaks. `ich-node model activate`
     activates it.
     """
-    from ich_node.analyse.active_bundle import active_path
     from ich_node.model.bundle_file import open_bundle
     from ich_node.model.revise import revise, rule_for
 
@@ -75,7 +74,7 @@ def set_rule(
         raise typer.BadParameter("give the reason", param_hint="--why")
     if out.exists():
         raise BundleError(f"{out} exists; a revision is a new file: choose another --out")
-    path = bundle or active_path(context.obj.ledger().activations, context.obj.config.bundle.path)
+    path = bundle or context.obj.active_bundle_path()
     parent = open_bundle(path)
     wanted = {"min_prominence": h, "min_likelihood": t, "min_distance_px": d, "slice_gate": gate}
     given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}

@@ -147,6 +147,7 @@ def _begin(node: "CliContext", *, process: str, with_parent: bool) -> threading.
 
     from ich_node.processes.log import set_up_logging
 
+    node.loaded.require_ledger_in_place()
     set_up_logging(node.config.log.level, process)
     if not with_parent:  # a parent has logged them
         log = structlog.get_logger(__name__)

@@ -11,16 +11,43 @@ from pydantic import ValidationError
 
 from ich_node.config.config import ENV_DELIMITER, ENV_PREFIX, Config
 from ich_node.config.mistakes import known_settings, sentence
+from ich_node.config.places import (
+    HOME_VARIABLE,
+    absolute_url,
+    home_folder,
+    sqlite_file,
+    with_absolute_paths,
+)
 from ich_node.config.removed import RemovedSetting, find_removed_settings
 from ich_node.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedConfig:
-    """removed: settings of earlier versions that were found and have no effect."""
+    """config: all paths in it are absolute. home: the folder below which relative ones lie.
+    removed: settings of earlier versions that were found and have no effect. earlier_ledger: where
+    a version before ICHNODE_HOME would look for the ledger; None: at the same place.
+    """
 
     config: Config
+    home: Path
     removed: tuple[RemovedSetting, ...]
+    earlier_ledger: Path | None
+
+    def require_ledger_in_place(self) -> None:
+        """Raises ConfigError if the ledger of an earlier version lies where relative paths used to
+        begin, and none where they begin now: a new one would hide what the node has received.
+        """
+        file = sqlite_file(self.config.database.url)
+        if self.earlier_ledger is None or file is None or file.exists():
+            return
+        if self.earlier_ledger.exists():
+            raise ConfigError(
+                f"there is no ledger at {file}, and one of an earlier version at"
+                f" {self.earlier_ledger}. Relative paths no longer begin in the working directory,"
+                f" but in {self.home}. Set {HOME_VARIABLE}={Path.cwd()} for services and commands,"
+                f" or stop the node and move its folder"
+            )
 
 
 def load_config(path: Path | None) -> LoadedConfig:
@@ -42,7 +69,15 @@ def load_config(path: Path | None) -> LoadedConfig:
         raise ConfigError(
             "\n".join(f"{where}: {sentence(mistake)}" for mistake in error.errors())
         ) from error
-    return LoadedConfig(config=config, removed=find_removed_settings(values, variables))
+    home = home_folder(path)
+    earlier = sqlite_file(config.database.url)
+    database = config.database.model_copy(update={"url": absolute_url(config.database.url, home)})
+    return LoadedConfig(
+        config=with_absolute_paths(config, home).model_copy(update={"database": database}),
+        home=home,
+        removed=find_removed_settings(values, variables),
+        earlier_ledger=earlier.absolute() if earlier and home != Path.cwd() else None,
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

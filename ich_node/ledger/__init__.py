@@ -9,7 +9,7 @@ the states and the transitions between them.
 from ich_node.ledger.activations import ActivationLedger
 from ich_node.ledger.commitments import CommitmentLedger
 from ich_node.ledger.delivery import SenderLedger
-from ich_node.ledger.ledger import Ledger, open_ledger
+from ich_node.ledger.ledger import Ledger, open_existing_ledger, open_ledger
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.previews import PreviewLedger
@@ -51,5 +51,6 @@ __all__ = [
     "Result",
     "SenderLedger",
     "TellerLedger",
+    "open_existing_ledger",
     "open_ledger",
 ]

@@ -6,12 +6,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from ich_node.errors import ConfigError, SpoolFull, Unavailable
+from ich_node.errors import ConfigError, NoLedger, SpoolFull, Unavailable
 from ich_node.ledger.changes import Changes
 from ich_node.ledger.prepared import PreparedStatement
 
@@ -97,7 +98,7 @@ def make_engine(url: str, *, busy_seconds: float) -> sa.Engine:
     busy_seconds: how long a connection waits for a lock. Raises ConfigError if the URL cannot be
     used, Unavailable if the file cannot be opened.
     """
-    try:
+    with _url_explained():
         parsed = sa.make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return _server_engine(parsed, busy_seconds)
@@ -106,18 +107,72 @@ def make_engine(url: str, *, busy_seconds: float) -> sa.Engine:
         engine = sa.create_engine(
             parsed, paramstyle="named", connect_args={"timeout": busy_seconds}
         )
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
-        raise ConfigError(f"[database] url: {error}") from error
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"[database] url: the driver '{error.name}' is not installed") from error
     sa.event.listen(engine, "connect", _set_up_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _server_engine(url: sa.URL, busy_seconds: float) -> sa.Engine:
+def make_looking_engine(url: str, *, busy_seconds: float) -> sa.Engine:
+    """An engine whose connections can change nothing, for a database that exists.
+
+    Raises NoLedger if the SQLite file does not exist, ConfigError if the URL cannot be used.
+    """
+    with _url_explained():
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return _server_engine(parsed, busy_seconds, looks=True)
+        path = _file_of(parsed)
+        try:
+            if not path.exists():
+                raise no_ledger(str(path))
+        except OSError as error:
+            raise ConfigError(
+                f"[database] url: cannot look for {path}: {error.strerror}"
+            ) from error
+
+        def connect() -> sqlite3.Connection:
+            # rw: a file in WAL mode needs its -wal and -shm, which go when the last one closes it;
+            # never made, unlike with rwc
+            return sqlite3.connect(
+                f"file:{quote(str(path.absolute()))}?mode=rw",
+                uri=True,
+                timeout=busy_seconds,
+                check_same_thread=False,
+            )
+
+        engine = sa.create_engine(parsed, paramstyle="named", creator=connect)
+    sa.event.listen(engine, "connect", _set_up_looking_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def name_of(engine: sa.Engine) -> str:
+    """Of a database, for people: its file, or its URL without the password."""
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        return engine.url.database
+    return engine.url.render_as_string(hide_password=True)
+
+
+def no_ledger(where: str) -> NoLedger:
+    return NoLedger(
+        f"there is no ledger at {where}: the node has not received anything yet with this"
+        " configuration. If it runs, give the --config and the ICHNODE_HOME of its services"
+    )
+
+
+@contextmanager
+def _url_explained() -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
+        raise ConfigError(f"[database] url: {error}") from error
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"[database] url: the driver '{error.name}' is not installed") from error
+
+
+def _server_engine(url: sa.URL, busy_seconds: float, *, looks: bool = False) -> sa.Engine:
     """PostgreSQL. Every wait has a limit: for a server that does not answer, for a lock, and for a
-    client that died while it held one.
+    client that died while it held one. looks: its transactions can change nothing.
     """
     engine = sa.create_engine(
         url, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS, **KEEPALIVE}
@@ -126,6 +181,7 @@ def _server_engine(url: sa.URL, busy_seconds: float) -> sa.Engine:
         "lock_timeout": f"{round(1000 * busy_seconds)}ms",
         "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
         "timezone": "UTC",
+        "default_transaction_read_only": "on" if looks else "off",
     }
 
     def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -143,12 +199,7 @@ def _make_file(url: sa.URL) -> None:
     """Make the database file if it is missing, in WAL mode, readable by this user only (SQLite
     gives -wal and -shm the same mode).
     """
-    if not url.database or url.database == ":memory:":
-        raise ConfigError(
-            "[database] url: a ledger in memory cannot be shared by the processes; give a file:"
-            " sqlite:///PATH"
-        )
-    path = Path(url.database)
+    path = _file_of(url)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -157,6 +208,15 @@ def _make_file(url: sa.URL) -> None:
         raise ConfigError(f"[database] url: cannot make {path}: {error.strerror}") from error
     except sqlite3.OperationalError as error:
         raise Unavailable(f"cannot make the ledger {path}: {error}") from error
+
+
+def _file_of(url: sa.URL) -> Path:
+    if not url.database or url.database == ":memory:":
+        raise ConfigError(
+            "[database] url: a ledger in memory cannot be shared by the processes; give a file:"
+            " sqlite:///PATH"
+        )
+    return Path(url.database)
 
 
 def _make_wal_file(path: Path) -> None:
@@ -186,6 +246,12 @@ def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _set_up_looking_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only = ON")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -1,10 +1,14 @@
 """The ledger: what the processes share. All SQL is in this package."""
 
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
 from ich_node.ledger.activations import ActivationLedger
-from ich_node.ledger.database import BUSY_SECONDS, Database, make_engine
+from ich_node.ledger.database import BUSY_SECONDS, Database, make_engine, make_looking_engine
 from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.maintenance import MaintenanceLedger
-from ich_node.ledger.migrate import update_schema
+from ich_node.ledger.migrate import require_schema, update_schema
 from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
@@ -42,9 +46,22 @@ def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
     the database does not answer (SQLite: if another process holds its write lock for longer than
     busy_seconds).
     """
-    engine = make_engine(url, busy_seconds=busy_seconds)
+    return _ledger(make_engine(url, busy_seconds=busy_seconds), update_schema)
+
+
+def open_existing_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
+    """The ledger for whoever only looks: nothing in it can be changed through it, and neither the
+    database nor its schema is made.
+
+    Raises NoLedger if there is none, ConfigError if the URL cannot be used or the schema is of
+    another version, Unavailable if the database does not answer.
+    """
+    return _ledger(make_looking_engine(url, busy_seconds=busy_seconds), require_schema)
+
+
+def _ledger(engine: sa.Engine, prepare: Callable[[sa.Engine], None]) -> Ledger:
     try:
-        update_schema(engine)
+        prepare(engine)
     except BaseException:
         engine.dispose()
         raise

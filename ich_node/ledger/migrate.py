@@ -1,11 +1,13 @@
 """The schema, brought up to this program's version by the first process that opens the ledger."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
 import sqlalchemy as sa
 
 from ich_node.errors import ConfigError
-from ich_node.ledger.database import READS_ONLY, errors_explained
+from ich_node.ledger.database import READS_ONLY, errors_explained, name_of, no_ledger
 
 HEAD = "0005"  # the newest of ich_node/ledger/migrations/versions
 MIGRATION_LOCK = 0x1C4_0DE  # any fixed number: PostgreSQL advisory locks are named by one
@@ -17,14 +19,42 @@ def update_schema(engine: sa.Engine) -> None:
     Raises ConfigError if the database is no ledger or a newer program made it, Unavailable if it
     does not answer.
     """
-    where = engine.url.render_as_string(hide_password=True)
+    where = name_of(engine)
+    with _not_a_ledger_explained(where):
+        if _version(engine) == HEAD:
+            return
+        with engine.begin() as connection:
+            _migrate(connection, where)
+
+
+def require_schema(engine: sa.Engine) -> None:
+    """Raises NoLedger if the database is empty, ConfigError if it is no ledger or its schema is of
+    another version, Unavailable if it does not answer.
+    """
+    where = name_of(engine)
+    with _not_a_ledger_explained(where):
+        version = _version(engine)
+    if version is None:
+        raise no_ledger(where)
+    if version < HEAD:
+        raise ConfigError(
+            f"the ledger {where} has schema {version} of an earlier version, and this one needs"
+            f" {HEAD}; start the node: its services bring the ledger up to date"
+        )
+    if version > HEAD:
+        raise _made_by_a_newer_version(version, where)
+
+
+def _version(engine: sa.Engine) -> str | None:
+    with engine.execution_options(**{READS_ONLY: True}).connect() as connection:
+        return version_of(connection)
+
+
+@contextmanager
+def _not_a_ledger_explained(where: str) -> Iterator[None]:
     try:
         with errors_explained():
-            with engine.execution_options(**{READS_ONLY: True}).connect() as connection:
-                if version_of(connection) == HEAD:
-                    return
-            with engine.begin() as connection:
-                _migrate(connection, where)
+            yield
     except sa.exc.DatabaseError as error:
         raise ConfigError(
             f"[database] url: {where} is not a ledger of ich-node: {error.orig}"
@@ -54,9 +84,13 @@ def _migrate(connection: sa.Connection, where: str) -> None:
     config.set_main_option("script_location", str(files("ich_node.ledger") / "migrations"))
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
-        raise ConfigError(
-            f"the ledger {where} has schema {version}, which a newer ich-node made; this one knows"
-            f" up to {HEAD}"
-        )
+        raise _made_by_a_newer_version(version, where)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _made_by_a_newer_version(version: str, where: str) -> ConfigError:
+    return ConfigError(
+        f"the ledger {where} has schema {version}, which a newer ich-node made; this one knows"
+        f" up to {HEAD}"
+    )

@@ -16,8 +16,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from ich_node.errors import ConfigError, SpoolFull, Unavailable
-from ich_node.ledger import Added, open_ledger
+from ich_node.errors import ConfigError, NoLedger, SpoolFull, Unavailable
+from ich_node.ledger import Added, open_existing_ledger, open_ledger
 from ich_node.ledger.database import make_engine
 from ich_node.ledger.migrate import HEAD
 from ich_node.ledger.tables import metadata
@@ -281,3 +281,16 @@ def test_times_come_back_in_utc(ledger):
     job = ledger.operator.get(1)
     assert job.first_received_at == T0
     assert job.first_received_at.utcoffset() == timedelta(0)
+
+
+def test_who_looks_makes_and_changes_nothing(new_url):
+    """On an empty database, and in one that has a ledger."""
+    url = new_url()
+    with pytest.raises(NoLedger):
+        open_existing_ledger(url)
+    open_ledger(url).dispose()
+    ledger = open_existing_ledger(url)
+    with pytest.raises((Unavailable, sa.exc.DBAPIError)), ledger.database.write() as connection:
+        connection.execute(sa.text("DELETE FROM jobs"))
+    assert ledger.operator.list() == []
+    ledger.dispose()
