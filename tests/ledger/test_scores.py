@@ -1,4 +1,4 @@
-"""The scores by which an operating point is chosen: one a series, of one model and its revisions."""
+"""The scores that choose an operating point: one a series, of one model and its revisions."""
 
 from datetime import timedelta
 
