@@ -27,8 +27,11 @@ from ich_node.ledger.rows import (
 )
 from ich_node.ledger.states import Added, DeliveryState, JobState, Lane
 from ich_node.ledger.telling import TellerLedger
+from ich_node.ledger.verdicts import SELECTION, TABLE, Recorded, Verdict, VerdictLedger
 
 __all__ = [
+    "SELECTION",
+    "TABLE",
     "Activation",
     "ActivationLedger",
     "Added",
@@ -48,9 +51,12 @@ __all__ = [
     "OperatorLedger",
     "PreviewLedger",
     "ReceiverLedger",
+    "Recorded",
     "Result",
     "SenderLedger",
     "TellerLedger",
+    "Verdict",
+    "VerdictLedger",
     "open_existing_ledger",
     "open_ledger",
 ]

@@ -14,6 +14,7 @@ from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
 from ich_node.ledger.scores import ScoreLedger
 from ich_node.ledger.telling import TellerLedger
+from ich_node.ledger.verdicts import VerdictLedger
 
 
 class Ledger:
@@ -31,6 +32,7 @@ class Ledger:
         self.maintenance = MaintenanceLedger(database=database)
         self.operator = OperatorLedger(database=database)
         self.activations = ActivationLedger(database=database)
+        self.verdicts = VerdictLedger(database=database)
         self.scores = ScoreLedger(database=database)
 
     def dispose(self) -> None:

@@ -18,6 +18,7 @@ from ich_node.ledger.journal import note
 from ich_node.ledger.rows import Instance, Job
 from ich_node.ledger.states import Added, JobState, Lane
 from ich_node.ledger.tables import as_values, columns_of, instances, jobs
+from ich_node.ledger.verdicts import VerdictLedger
 
 TRIES = 5
 # A head of ordinary slices has 20 to 60 objects. A series of thin slices takes as long to read as
@@ -96,7 +97,8 @@ class Arrival:
 class ReceiverLedger:
     """Adds objects, and sets the time at which a series counts as complete.
 
-    commitments: for the answers of destinations that come to the listener.
+    commitments: for the answers of destinations that come to the listener. verdicts: for the Key
+    Object Selections of readers.
     """
 
     def __init__(self, *, database: Database) -> None:
@@ -106,6 +108,7 @@ class ReceiverLedger:
         self._join_urgently = database.prepare(JOIN_AS_NEW.values(lane=Lane.URGENT))
         self._insert = database.prepare(INSERT)
         self.commitments = CommitmentLedger(database=database)
+        self.verdicts = VerdictLedger(database=database)
 
     def add(
         self, instance: Instance, *, ready_at: datetime, max_wait: timedelta, urgent: bool = False
