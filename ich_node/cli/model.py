@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ich_node.cli import model_rule
+from ich_node.cli import model_calibrate, model_rule
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError
 
@@ -180,3 +180,4 @@ def _keep(data: bytes, folder: Path) -> Path:
 
 
 model_rule.add_to(app)
+model_calibrate.add_to(app)

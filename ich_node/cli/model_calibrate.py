@@ -96,7 +96,7 @@ def calibrate(
         typer.confirm(f"write {out} with the threshold {threshold:g}?", abort=True)
     reason = f"{goal} {value:g}" + (f": {why.strip()}" if why.strip() else "")
     _write(parent, threshold, out, why=reason, evidence=_evidence(scores.at(threshold)), at=now)
-    typer.echo(f"{out}: activate it with `ich-node model activate {out}`")
+    typer.echo(f"{out} is written; to read with it: ich-node model activate {out}")
 
 
 def _threshold(scores: "SeriesScores", goal: str, value: float) -> float:
@@ -154,7 +154,8 @@ def _of_folder(context: typer.Context, parent: "Bundle", folder: Path) -> "Serie
             bar.advance(task)
     typer.echo(f"{len(scores)} series of {folder}, read with {parent.name}")
     if refused:
-        typer.echo(f"{refused} more are not read by the node (`ich-node explain` says why)")
+        verb = "is" if refused == 1 else "are"
+        typer.echo(f"{refused} more {verb} not read by the node (`ich-node explain` says why)")
     _print_labels(labels)
     return scores_of(scores, labels)
 
@@ -221,8 +222,7 @@ def _print_changes(recent: "list[SeriesScore]", before: float, after: float) -> 
         return
     ids = ", ".join(map(str, changed[:MOST_IDS]))
     more = f" and {len(changed) - MOST_IDS} more" if len(changed) > MOST_IDS else ""
-    verb = "would be" if len(changed) == 1 else "would each be"
-    typer.echo(f"{len(changed)} {verb} {what} instead: job {ids}{more}")
+    typer.echo(f"{len(changed)} would be {what} instead: job {ids}{more}")
 
 
 def _evidence(point: "PointOnCurve") -> dict[str, object]:

@@ -13,6 +13,7 @@ from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError
 
 if TYPE_CHECKING:  # it imports torch, which `ich-node model list` need not wait for
+    from ich_node.detection.peaks import PeakRule
     from ich_node.model.bundle import Bundle
 
 BundleFile = Annotated[
@@ -83,7 +84,7 @@ def set_rule(
     before = parent.operating_point.threshold
     if rule == parent.peak_rule and threshold in (None, before):
         raise BundleError(
-            f"{parent.name} has this rule already: threshold {before:g}, {rule}; "
+            f"{parent.name} has this rule already: threshold {before:g}, {_rule_words(rule)}; "
             "give at least one of --threshold, --h, --T, --d and --gate another value"
         )
     data = revise(
@@ -92,12 +93,19 @@ def set_rule(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(data)
     revised = open_bundle(out)
-    typer.echo(f"{out}: {revised.name}, sha256 {revised.sha256}")
+    typer.echo(f"{out}: {revised.name}")
+    typer.echo(f"sha256 {revised.sha256}")
     typer.echo(f"parent {parent.sha256}")
     typer.echo(f"threshold {revised.operating_point.threshold:g} (before: {before:g})")
-    typer.echo(f"rule {rule}")
+    typer.echo(f"peaks: {_rule_words(rule)} (before: {_rule_words(parent.peak_rule)})")
     if revised.demonstration:
         typer.echo(f"WARNING: {DEMONSTRATION_MODEL}")
+
+
+def _rule_words(rule: "PeakRule") -> str:
+    """By the names of the options."""
+    gate = f"gate {rule.slice_gate:g}" if rule.slice_gate else "no gate"
+    return f"h {rule.min_prominence:g}, T {rule.min_likelihood:g}, d {rule.min_distance_px}, {gate}"
 
 
 def compare(

@@ -30,9 +30,10 @@ def test_the_same_table_twice_changes_nothing(ledger: Ledger):
     """
     job = read_job(ledger)
     first, later = verdict(job), verdict(job, bleeding=False, type="", at=T0 + HOUR)
-    assert ledger.verdicts.record([first, replace(first, who="Dr. Ray")], by="root") == [
-        Recorded.NEW
-    ] * 2
+    assert (
+        ledger.verdicts.record([first, replace(first, who="Dr. Ray")], by="root")
+        == [Recorded.NEW] * 2
+    )
     assert ledger.verdicts.record([replace(first, at=T0 + SECOND)], by="root") == [Recorded.SAME]
     assert ledger.verdicts.of_job(job.id) == [first, replace(first, who="Dr. Ray")]
     assert ledger.verdicts.record([later], by="root") == [Recorded.REPLACED]
