@@ -96,7 +96,7 @@ def calibrate(
         typer.confirm(f"write {out} with the threshold {threshold:g}?", abort=True)
     reason = f"{goal} {value:g}" + (f": {why.strip()}" if why.strip() else "")
     _write(parent, threshold, out, why=reason, evidence=_evidence(scores.at(threshold)), at=now)
-    typer.echo(f"{out} is written; to read with it: ich-node model activate {out}")
+    typer.echo(f"{out} is written; now: ich-node model activate {out}")
 
 
 def _threshold(scores: "SeriesScores", goal: str, value: float) -> float:
