@@ -1,5 +1,6 @@
 """The database behind the ledger: made, migrated, refused, and what its errors become."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta, timezone
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,13 +18,23 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
+from ich_node.answer import Answer
 from ich_node.errors import ConfigError, NoLedger, SpoolFull, Unavailable
 from ich_node.ledger import Added, open_existing_ledger, open_ledger
 from ich_node.ledger.database import make_engine
 from ich_node.ledger.migrate import HEAD
 from ich_node.ledger.tables import metadata
 from tests.support import REPOSITORY
-from tests.support.ledger_examples import T0, add, claim, finish, open_and_count, processes
+from tests.support.ledger_examples import (
+    LEASE,
+    QUIET,
+    T0,
+    add,
+    claim,
+    finish,
+    open_and_count,
+    processes,
+)
 
 
 @contextmanager
@@ -54,27 +66,65 @@ def test_migrations_make_the_tables(url, ledger):
     engine.dispose()
 
 
-def test_a_ledger_of_an_older_version_is_brought_up_to_date(new_url):
-    """A job from before the second migration is there after it, and can be read."""
-    url = new_url()
+def older_ledger(url: str) -> None:
+    """A ledger with schema 0003, and the rows that the ich-node of that time wrote: jobs in every
+    state that it knew, a result that is owed and one that was given up, a late slice.
+    """
+    rows = json.loads((Path(__file__).parent / "ledger_0003.json").read_text())
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(files("ich_node.ledger") / "migrations"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.exec_driver_sql(
-            "INSERT INTO jobs (state, study_instance_uid, series_instance_uid, revision, attempts,"
-            " ready_at, ready_by, first_received_at, last_received_at, source)"
-            " VALUES ('WAITING', '2.25.9', '2.25.1', 1, 0, '2026-01-01 00:00:00',"
-            " '2026-01-01 00:15:00', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'ct')"
-        )
+        command.upgrade(config, "0003")
+        is_server = engine.dialect.name == "postgresql"
+        if is_server:
+            connection.exec_driver_sql("SET timezone TO 'UTC'")
+        for table, written in rows.items():
+            columns = list(written[0])
+            marks = ", ".join(f":{name}" for name in columns)
+            insert = sa.text(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})")
+            for row in written:
+                if row.get("positive") is not None:
+                    row["positive"] = bool(row["positive"])
+                connection.execute(insert, row)
+            if is_server:
+                connection.exec_driver_sql(
+                    f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))"
+                )
     engine.dispose()
+
+
+def test_a_ledger_of_an_older_version_is_brought_up_to_date(new_url):
+    """Every job is there with its answer, what was owed is owed, and the work goes on: the series
+    that was being read and the late slice are read, and new series come.
+    """
+    url = new_url()
+    older_ledger(url)
     ledger = open_ledger(url)
-    assert [(job.id, job.series_instance_uid) for job in ledger.operator.list()] == [(1, "2.25.1")]
-    add(ledger)
-    finish(ledger, claim(ledger))
-    assert len(ledger.operator.deliveries(1)) == 2
+    jobs = {job.id: (str(job.state), job.answer) for job in ledger.operator.list()}
+    assert jobs == {
+        1: ("DONE", Answer.PRESENT),
+        2: ("DONE", Answer.ABSENT),
+        3: ("REFUSED", Answer.NOT_ANALYSED),
+        4: ("FAILED", Answer.NOT_ANALYSED),
+        5: ("CANCELLED", None),
+        6: ("WAITING", None),
+        7: ("WAITING", None),
+    }
+    owed = [str(each.state) for id_ in (1, 2) for each in ledger.operator.deliveries(id_)]
+    assert owed == ["SENT", "PENDING", "FAILED"]
+    assert ledger.activations.active_bundle().name == "published-max"
+    assert [event.event for event in ledger.operator.events(4)][-1] == "failed"
+    later = T0 + timedelta(hours=1)
+    due = ledger.delivery.claim_deliveries(owner="host:2", now=later, lease=LEASE, limit=10)
+    assert [each.sop_instance_uid for each in due] == ["2.25.7.1.1"]
+    add(ledger, series="2.25.10", at=later)
+    read = []
+    while (job := claim(ledger, at=later + QUIET)) is not None:
+        read.append(job.series_instance_uid)
+        finish(ledger, job, at=later + QUIET)
+    assert sorted(read) == ["2.25.1", "2.25.10", "2.25.6"]
     ledger.dispose()
 
 
