@@ -11,45 +11,17 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
-from typing_extensions import override
 
 from ich_node import __version__
 from ich_node.cli import check_config, conformance, demo, echo, jobs, model, read, services
+from ich_node.cli.commands import Commands
 from ich_node.cli.context import CliContext
 from ich_node.dicom.identity import FOR_RESEARCH_USE
 from ich_node.errors import ConfigError, IchNodeError
-
-
-class Commands(TyperGroup):
-    """Our commands, and those of other packages (the entry points ich_node.commands).
-
-    The latter are imported only for `--help` and when one of them runs.
-    """
-
-    @override
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        return super().get_command(ctx, cmd_name) or _others().get_command(ctx, cmd_name)
-
-    @override
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *_others().list_commands(ctx)]
-
-
-@cache
-def _others() -> TyperGroup:
-    from importlib.metadata import entry_points
-
-    others = typer.Typer()
-    for entry in entry_points(group="ich_node.commands"):
-        entry.load()(others)
-    return typer.main.get_group(others)
-
 
 app = typer.Typer(
     cls=Commands,

@@ -23,6 +23,9 @@ class CliContext:
     path: Path | None
     main: Callable[[Sequence[str]], None]
 
+    def with_config(self, path: Path) -> "CliContext":
+        return CliContext(path=path, main=self.main)
+
     @cached_property
     def loaded(self) -> "LoadedConfig":
         """Raises ConfigError with one sentence per mistake."""

@@ -1,6 +1,8 @@
 """The DICOM conformance statement (PS3.2), written from the code, so that they cannot differ."""
 
 from ich_node import __version__
+from ich_node.config.config import Config
+from ich_node.config.settings import ScpSettings
 from ich_node.conformance.acceptor import acceptor_lines
 from ich_node.conformance.created import created_lines
 from ich_node.conformance.markdown import wrapped
@@ -24,14 +26,14 @@ INTRODUCTION = (
 )
 
 
-def statement() -> str:
-    """The statement as Markdown."""
+def statement(config: Config | None = None) -> str:
+    """The statement as Markdown. config: of the node that it is about; None: of any."""
     parts = (
         INTRODUCTION,
         overview_lines(),
-        acceptor_lines(),
+        acceptor_lines(ScpSettings() if config is None else config.scp),
         requestor_lines(),
-        settings_lines(),
+        settings_lines(config),
         support_lines(),
         created_lines(),
     )

@@ -43,11 +43,11 @@ RESULTS = {1: "permanent", 2: "transient"}
 SOURCES = {1: "service user", 2: "service provider (ACSE)", 3: "service provider (presentation)"}
 
 
-def acceptor_lines() -> list[str]:
+def acceptor_lines(scp: ScpSettings) -> list[str]:
     return [
         "## 2 Accepted associations",
         "",
-        *_policies(),
+        *_policies(scp),
         "### 2.1 Presentation contexts",
         "",
         "In each presentation context the node accepts the first of the sender's transfer syntaxes"
@@ -97,19 +97,20 @@ def acceptor_lines() -> list[str]:
     ]
 
 
-def _policies() -> list[str]:
-    entity = acceptor(ScpSettings())
+def _policies(scp: ScpSettings) -> list[str]:
+    entity = acceptor(scp)
+    by_default = ", by default" if scp == ScpSettings() else ""
     return bullets(
-        f"Application entity: `{entity.ae_title}` (`[scp] ae_title`), port {ScpSettings().port};"
+        f"Application entity: `{entity.ae_title}` (`[scp] ae_title`), port {scp.port};"
         " TLS has a port of its own.",
         f"Implementation Class UID `{IMPLEMENTATION_CLASS_UID}`, Implementation Version Name"
         f" `{IMPLEMENTATION_VERSION_NAME}`.",
         "Application context `1.2.840.10008.3.1.1.1`.",
         f"Largest PDU received: {entity.maximum_pdu_size} bytes. Asynchronous operations: none.",
-        f"At most {ScpSettings().max_associations} associations at the same time, by default.",
+        f"At most {scp.max_associations} associations at the same time{by_default}.",
         "Only sources that `[[sources]]` names are accepted. They are identified by the calling AE"
         " title, the address and, over TLS, the certificate.",
-        f"Time limits, by default: {entity.acse_timeout:g} s for the association request,"
+        f"Time limits{by_default}: {entity.acse_timeout:g} s for the association request,"
         f" {entity.dimse_timeout:g} s for the rest"
         f" of a message that has begun, {entity.network_timeout:g} s without any message.",
     )
