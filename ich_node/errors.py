@@ -4,6 +4,7 @@
 
     IchNodeError
     ├── ConfigError            a wrong configuration or command
+    │   └── EarlierLedger      its schema; the services bring it up to date
     ├── NoLedger               nothing was received yet with this configuration
     ├── BundleError            a model file that cannot be used
     ├── ReportError            a reading that cannot be written as DICOM
@@ -40,6 +41,10 @@ class IchNodeError(Exception):
 
 class ConfigError(IchNodeError):
     """The configuration cannot be used."""
+
+
+class EarlierLedger(ConfigError):
+    """The ledger is of an earlier version."""
 
 
 class NoLedger(IchNodeError):

@@ -1,12 +1,12 @@
 """check-config: is the configuration usable, and what will the node do with it?"""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
-from ich_node.errors import ConfigError
+from ich_node.errors import ConfigError, EarlierLedger, IchNodeError
 
 if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
@@ -14,11 +14,25 @@ if TYPE_CHECKING:
     from ich_node.config.destinations import Destination
 
 
-def check_config(context: typer.Context) -> None:
-    """Check the configuration, and say what the node will do with it."""
+def check_config(
+    context: typer.Context,
+    online: Annotated[
+        bool,
+        typer.Option(
+            "--online",
+            help="Ask every destination, too, whether it is there; open the ledger; say whether"
+            " somebody listens on our ports.",
+        ),
+    ] = False,
+) -> None:
+    """Check the configuration, and say what the node will do with it. Nothing is made or changed.
+    "ok" stands in the last line, if everything is.
+    """
+    from ich_node.cli import usable
+
     node: CliContext = context.obj
     config = node.config
-    typer.echo(f"{node.path or 'defaults (no --config given)'}: ok")
+    mistakes = usable.mistakes(config)
     for setting in node.loaded.removed:
         typer.echo(f"WARNING: {setting}")
     _print_ports(config)
@@ -27,31 +41,80 @@ def check_config(context: typer.Context) -> None:
         typer.echo(_described(destination))
     if not config.destinations:
         typer.echo("sends results to nobody: add a [[destinations]] entry")
+    typer.echo(f"keeps objects in {config.spool.path}")
+    mistakes += _print_reading(node)
+    is_each_there = _print_online(node, mistakes) if online else True
+    if mistakes:
+        where = node.path or "the configuration"
+        raise ConfigError("\n".join(f"{where}: {mistake}" for mistake in mistakes))
+    if not is_each_there:
+        raise typer.Exit(1)
+    typer.echo(f"{node.path or 'defaults (no --config given)'}: ok")
+
+
+def _print_reading(node: "CliContext") -> list[str]:
+    """The model that reads now, and what is wrong with it or with the ledger that names it."""
+    from ich_node.model.bundle_file import read_header
+
+    config = node.config
     if config.bundle.path is not None and not config.bundle.path.is_file():
-        raise ConfigError(f"[bundle] path: there is no file {config.bundle.path}")
-    _print_bundle(config)
-    if config.analysis.engine == "openvino":
-        from ich_node.model.engines.choose import require_installed
-
-        require_installed(config.analysis.engine)
-
-
-def _print_bundle(config: "Config") -> None:
-    """Raises BundleError if the file is no bundle."""
-    from ich_node.model.bundle_file import read_header, shipped_bundle
-
-    header = read_header(config.bundle.path or shipped_bundle())
+        return []  # it is among the mistakes
+    try:
+        path = node.active_bundle_path()
+        header = read_header(path)
+    except EarlierLedger as error:
+        typer.echo(error.detail)
+        return []
+    except IchNodeError as error:
+        return [error.detail]
+    warning = f"WARNING: {DEMONSTRATION_MODEL}: " if header.demonstration else ""
     until = "until `ich-node model activate` selects another"
-    if not header.demonstration:
-        typer.echo(f"reads with {header.name}, {until}")
-        return
-    typer.echo(f"WARNING: {DEMONSTRATION_MODEL}: reads with {header.name}, {until}")
-    if config.bundle.demonstration_on_real_sources == "refuse":
+    typer.echo(f"{warning}reads with {header.name}, {until}")
+    if header.demonstration and config.bundle.demonstration_on_real_sources == "refuse":
         typer.echo("refuses series that are no phantoms as long as a demonstration model reads")
+    return []
+
+
+def _print_online(node: "CliContext", mistakes: list[str]) -> bool:
+    """Whether every destination is there."""
+    from ich_node.cli.echo import ask_all
+    from ich_node.errors import NoLedger
+    from ich_node.ledger import open_existing_ledger
+
+    config = node.config
+    try:
+        open_existing_ledger(config.database.url).dispose()
+        typer.echo("the ledger answers")
+    except NoLedger:
+        typer.echo("there is no ledger yet: the services make it when they start")
+    except EarlierLedger:
+        typer.echo("the ledger answers; it is of an earlier version")
+    except IchNodeError as error:
+        mistakes.append(error.detail)
+    _print_listeners(config)
+    return ask_all(config, config.destinations)
+
+
+def _print_listeners(config: "Config") -> None:
+    import socket
+
+    ports = [] if config.tls.required else [config.scp.port]
+    ports += [config.tls.port] if config.tls.is_on else []
+    host = config.scp.bind_address
+    for port in ports:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as mine:
+            mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                mine.bind((host, port))
+            except OSError as error:
+                typer.echo(
+                    f"port {port}: {error.strerror}; that is this node, if its receive service runs"
+                )
+            else:
+                typer.echo(f"port {port} is free: nobody listens on it now")
 
 
 def _print_ports(config: "Config") -> None:
-    """Raises ConfigError for certificates that cannot be used."""
     scp = config.scp
     if not config.tls.required:
         typer.echo(f"listens as {scp.ae_title} on {scp.bind_address}:{scp.port}")
@@ -61,14 +124,15 @@ def _print_ports(config: "Config") -> None:
 
 def _print_tls_port(config: "Config") -> None:
     from ich_node.network.certificate import certificate_ends
-    from ich_node.network.tls import client_context
 
-    client_context(config.tls)
-    now = datetime.now(UTC)
-    ends = certificate_ends(config.tls, now=now)
     typer.echo(
         f"listens as {config.scp.ae_title} on {config.scp.bind_address}:{config.tls.port} with TLS"
     )
+    now = datetime.now(UTC)
+    try:
+        ends = certificate_ends(config.tls, now=now)
+    except ConfigError:
+        return  # it is among the mistakes
     days = (ends - now).days
     warning = "WARNING: " if days < config.tls.warn_days else ""
     typer.echo(

@@ -1,5 +1,6 @@
 """echo: is a destination there?"""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,27 +22,38 @@ def echo(
     """Ask a destination, or all of them, whether it is there (C-ECHO, a query, a ping, a
     connection), and print its answer in words.
     """
-    from ich_node.deliver.echo import EchoResult
-    from ich_node.deliver.echo import echo as ask
-
     node: CliContext = context.obj
     config = node.config
     if name is None and not config.destinations:
         raise ConfigError("config.toml has no [[destinations]]: there is nobody to ask")
-    asked = config.destinations if name is None else [find_destination(config, name)]
+    if name is None:
+        is_there = ask_all(config, config.destinations)
+    else:
+        from ich_node.deliver.echo import echo as ask
+
+        answer = ask(find_destination(config, name), config.scp.ae_title, config.tls)
+        typer.echo(answer.words)
+        is_there = answer.ok
+    if not is_there:
+        raise typer.Exit(1)
+
+
+def ask_all(config: "Config", destinations: "Sequence[Destination]") -> bool:
+    """Print the answer of each; whether all are there. One that is wrongly configured does not keep
+    the others from being asked.
+    """
+    from ich_node.deliver.echo import EchoResult
+    from ich_node.deliver.echo import echo as ask
+
     is_each_there = True
-    for destination in asked:
+    for destination in destinations:
         try:
             result = ask(destination, config.scp.ae_title, config.tls)
         except ConfigError as error:
-            if name is not None:
-                raise
-            # the others are asked all the same
             result = EchoResult(ok=False, words=f"{destination.name}: {error.detail}")
         typer.echo(result.words)
         is_each_there &= result.ok
-    if not is_each_there:
-        raise typer.Exit(1)
+    return is_each_there
 
 
 def find_destination(config: "Config", name: str) -> "Destination":

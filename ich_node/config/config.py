@@ -14,7 +14,8 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
-from ich_node.config.destinations import Destination, DicomDestination, Hl7Destination
+from ich_node.config.between_sections import rules_between_sections
+from ich_node.config.destinations import Destination
 from ich_node.config.removed import without_removed_settings
 from ich_node.config.settings import (
     AnalysisSettings,
@@ -62,47 +63,12 @@ class Config(BaseSettings):
         return without_removed_settings(values)
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> "Config":
-        for kind, names in (
-            ("sources", [source.name for source in self.sources]),
-            ("destinations", [destination.name for destination in self.destinations]),
-        ):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            if twice:
-                raise ValueError(
-                    f"[[{kind}]] uses the name {', '.join(twice)} more than once; names tell peers"
-                    " apart"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _storage_commitment_replies_are_accepted(self) -> "Config":
-        callers = {source.ae_title.strip() for source in self.sources}
-        for destination in self.destinations:
-            if not isinstance(destination, DicomDestination) or not destination.storage_commitment:
-                continue
-            if destination.ae_title.strip() not in callers:
-                raise ValueError(
-                    f"[[destinations]] {destination.name}: storage_commitment needs a [[sources]]"
-                    f" entry with ae_title '{destination.ae_title}': the peer calls back with its"
-                    " answer"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _tls_has_its_certificates(self) -> "Config":
-        if self.tls.is_on:
-            return self
-        for source in self.sources:
-            if source.certificate_subject is not None:
-                raise ValueError(
-                    f"[[sources]] {source.name}: certificate_subject needs [tls] certificate and ca"
-                )
-        for destination in self.destinations:
-            if isinstance(destination, DicomDestination | Hl7Destination) and destination.tls:
-                raise ValueError(
-                    f"[[destinations]] {destination.name}: tls needs [tls] certificate and ca"
-                )
+    def _sections_fit_together(self) -> "Config":
+        mistakes = rules_between_sections(
+            sources=self.sources, destinations=self.destinations, tls=self.tls, series=self.series
+        )
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
         return self
 
     @classmethod

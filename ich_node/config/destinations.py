@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, HttpUrl, Tag, model_validator
 
-from ich_node.config.fields import AeTitle, Port, Section
+from ich_node.config.fields import AeTitle, Host, Port, Section
 
 Gets = Literal["objects", "notifications"]
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
@@ -58,7 +58,7 @@ class DicomDestination(OutletSettings):
 
     kind: Literal["dicom"] = "dicom"
     ae_title: AeTitle
-    host: str = Field(min_length=1)
+    host: Host
     port: Port
     calling_ae_title: AeTitle | None = None
     tls: bool = False
@@ -163,7 +163,7 @@ class Hl7Destination(OutletSettings):
 
     kind: Literal["hl7"]
     priority: Priority = 10
-    host: str = Field(min_length=1)
+    host: Host
     port: Port
     tls: bool = False
     tls_name: str | None = Field(None, min_length=1)
@@ -190,11 +190,10 @@ KINDS: dict[str, type[OutletSettings]] = {
 
 def _kind_of(destination: Any) -> Any:
     """A destination without a kind is a DICOM peer: older configurations have no kind."""
-    return (
-        destination.get("kind", "dicom")
-        if isinstance(destination, dict)
-        else getattr(destination, "kind", None)
-    )
+    if not isinstance(destination, dict):
+        return getattr(destination, "kind", None)
+    kind = destination.get("kind", "dicom")
+    return kind.lower() if isinstance(kind, str) else kind
 
 
 Destination = Annotated[

@@ -1,16 +1,14 @@
 """Reads config.toml and the environment. An unknown key is an error that lists the known ones."""
 
 import os
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from ich_node.config.config import ENV_DELIMITER, ENV_PREFIX, Config
-from ich_node.config.mistakes import known_settings, sentence
+from ich_node.config.mistakes import known_settings, near, sentence
 from ich_node.config.places import (
     HOME_VARIABLE,
     absolute_url,
@@ -19,6 +17,7 @@ from ich_node.config.places import (
     with_absolute_paths,
 )
 from ich_node.config.removed import RemovedSetting, find_removed_settings
+from ich_node.config.toml_file import read_toml
 from ich_node.errors import ConfigError
 
 
@@ -55,7 +54,7 @@ def load_config(path: Path | None) -> LoadedConfig:
 
     Raises ConfigError with one sentence per mistake.
     """
-    values = _read(path) if path is not None else {}
+    values = read_toml(path) if path is not None else {}
     variables = [
         name.upper().removeprefix(ENV_PREFIX).lower()
         for name in os.environ
@@ -66,9 +65,8 @@ def load_config(path: Path | None) -> LoadedConfig:
         config = Config(**values)
     except ValidationError as error:
         where = str(path) if path else "the defaults"
-        raise ConfigError(
-            "\n".join(f"{where}: {sentence(mistake)}" for mistake in error.errors())
-        ) from error
+        sentences = [line for mistake in error.errors() for line in sentence(mistake).splitlines()]
+        raise ConfigError("\n".join(f"{where}: {line}" for line in sentences)) from error
     home = home_folder(path)
     earlier = sqlite_file(config.database.url)
     database = config.database.model_copy(update={"url": absolute_url(config.database.url, home)})
@@ -80,15 +78,6 @@ def load_config(path: Path | None) -> LoadedConfig:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
-
-
 def _refuse_unknown_sections(variables: Iterable[str]) -> None:
     """pydantic-settings ignores variables of unknown sections, but a typo must be an error."""
     for variable in variables:
@@ -96,5 +85,5 @@ def _refuse_unknown_sections(variables: Iterable[str]) -> None:
         if section not in Config.model_fields:
             raise ConfigError(
                 f"environment variable {ENV_PREFIX}{variable.upper()}: there is no section"
-                f" '{section}'; {known_settings(Config)}"
+                f" '{section}'; {near(section, Config.model_fields)}{known_settings(Config)}"
             )

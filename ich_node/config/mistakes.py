@@ -1,5 +1,7 @@
 """What pydantic found wrong in config.toml, as one sentence for the administrator."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,22 +19,57 @@ def sentence(mistake: Any) -> str:
         return message
     owner, heading = _section_of(location)
     if mistake["type"] == "union_tag_invalid":
-        kinds = ", ".join(KINDS)
-        return f"{heading} kind: there is no kind {mistake['ctx']['tag']!r}; there are: {kinds}"
+        return f"{heading} kind: {_no_kind(str(mistake['ctx']['tag']))}"
     if len(location) > 1 and location[-1] in KINDS:  # a rule of a destination as a whole
         return f"{heading} {mistake['input'].get('name', '')}: {message}"
     if mistake["type"] == "extra_forbidden":
         what = "section" if owner is Config else "setting"
-        return f"{heading} has no {what} '{location[-1]}'; {known_settings(owner)}"
+        return (
+            f"{heading} has no {what} '{location[-1]}'; {_meant(str(location[-1]), owner, heading)}"
+        )
     if mistake["type"] == "missing":
         return f"{heading} needs the setting '{location[-1]}'; {known_settings(owner)}"
     # a value within a list is named by its setting
     setting = next(part for part in reversed(location) if isinstance(part, str))
-    return f"{heading} {setting}: {message} (got {mistake['input']!r})"
+    given = "" if mistake["type"] == "value_error" else f" (got {mistake['input']!r})"
+    return f"{heading} {setting}: {message}{_near_value(mistake)}{given}"
 
 
 def known_settings(model: type[BaseModel]) -> str:
     return "it knows: " + ", ".join(model.model_fields)
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """ "did you mean 'port'? ", or nothing."""
+    found = get_close_matches(word, list(known), n=1)
+    return f"did you mean '{found[0]}'? " if found else ""
+
+
+def _meant(setting: str, owner: type[BaseModel], heading: str) -> str:
+    """What the administrator probably wanted to write, and what there is."""
+    lists = [name for name, model in _LISTS if setting in model.model_fields]
+    suggestion = near(setting, owner.model_fields)
+    if lists and not suggestion and owner is not Config and not heading.startswith("[["):
+        return f"{' and '.join(lists)} have it: is that line still a comment?"
+    return suggestion + known_settings(owner)
+
+
+def _no_kind(given: str) -> str:
+    return f"there is no kind {given!r}; {near(given, KINDS)}there are: {', '.join(KINDS)}"
+
+
+def _near_value(mistake: Any) -> str:
+    if mistake["type"] != "literal_error":
+        return ""
+    words = str(mistake["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
+    suggestion = near(str(mistake["input"]).lower(), words)
+    return f"; {suggestion.strip()}" if suggestion else ""
+
+
+_LISTS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("[[sources]]", Source),
+    ("[[destinations]]", DicomDestination),
+)
 
 
 def _section_of(location: tuple[str | int, ...]) -> tuple[type[BaseModel], str]:

@@ -4,13 +4,12 @@ Properties of the model (windows, thresholds) are not settings: they are stored 
 that they always match its weights.
 """
 
-import ipaddress
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ich_node.config.fields import AeTitle, Port, Seconds, Section
+from ich_node.config.fields import AeTitle, Device, Network, Port, Seconds, Section
 
 
 class ScpSettings(Section):
@@ -71,7 +70,7 @@ class Source(Section):
 
     name: str = Field(min_length=1)
     ae_title: AeTitle
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[Network, ...] = ()
     certificate_subject: str | None = Field(None, min_length=1)
     max_associations: int | None = Field(None, ge=1)
     associations_per_minute: int = Field(1_200, ge=1)
@@ -90,19 +89,22 @@ class Source(Section):
             )
         return self
 
-    @field_validator("hosts")
-    @classmethod
-    def _hosts_are_networks(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        for host in hosts:
-            ipaddress.ip_network(host, strict=False)
-        return hosts
-
 
 class DatabaseSettings(Section):
     """[database]: where the ledger is."""
 
     url: str = "sqlite:///var/ich-node.sqlite"
     keep_days: float = Field(365, gt=0)
+
+    @field_validator("url")
+    @classmethod
+    def _names_the_driver(cls, url: str) -> str:
+        scheme, colon, _ = url.partition("://")
+        if not colon:
+            raise ValueError("a URL is wanted: sqlite:///PATH or postgresql+psycopg://...")
+        if scheme in ("postgres", "postgres+psycopg"):
+            raise ValueError(f"write postgresql+psycopg:// instead of {scheme}://")
+        return url
 
 
 class SpoolSettings(Section):
@@ -120,6 +122,17 @@ class SeriesSettings(Section):
     quiet_seconds: Seconds = 20
     grace_seconds: Seconds = 5
     max_wait_seconds: Seconds = 900
+
+    @model_validator(mode="after")
+    def _quiet_ends_before_the_longest_wait(self) -> "SeriesSettings":
+        for name in ("quiet_seconds", "grace_seconds"):
+            seconds = getattr(self, name)
+            if seconds > self.max_wait_seconds:
+                raise ValueError(
+                    f"[series] {name} {seconds:g} is longer than max_wait_seconds"
+                    f" {self.max_wait_seconds:g}, after which a series is read in any case"
+                )
+        return self
 
 
 class StudySettings(Section):
@@ -157,7 +170,7 @@ class BundleSettings(Section):
 class AnalysisSettings(Section):
     """[analysis]: how series are read."""
 
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: Device = "auto"
     engine: Literal["auto", "torch", "openvino"] = "auto"
     threads: int = Field(0, ge=0)
     lease_seconds: float = Field(120, gt=1)

@@ -8,6 +8,7 @@ the states and the transitions between them.
 
 from ich_node.ledger.activations import ActivationLedger
 from ich_node.ledger.commitments import CommitmentLedger
+from ich_node.ledger.database import require_driver
 from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.ledger import Ledger, open_existing_ledger, open_ledger
 from ich_node.ledger.maintenance import MaintenanceLedger
@@ -59,4 +60,5 @@ __all__ = [
     "VerdictLedger",
     "open_existing_ledger",
     "open_ledger",
+    "require_driver",
 ]

@@ -146,6 +146,15 @@ def make_looking_engine(url: str, *, busy_seconds: float) -> sa.Engine:
     return engine
 
 
+def require_driver(url: str) -> None:
+    """Raises ConfigError if the URL cannot be used; nothing is connected or made."""
+    with _url_explained():
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            _file_of(parsed)
+        parsed.get_dialect().import_dbapi()
+
+
 def name_of(engine: sa.Engine) -> str:
     """Of a database, for people: its file, or its URL without the password."""
     if engine.dialect.name == "sqlite" and engine.url.database:
@@ -167,7 +176,10 @@ def _url_explained() -> Iterator[None]:
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise ConfigError(f"[database] url: {error}") from error
     except ModuleNotFoundError as error:
-        raise ConfigError(f"[database] url: the driver '{error.name}' is not installed") from error
+        remedy = "; write postgresql+psycopg://" if error.name == "psycopg2" else ""
+        raise ConfigError(
+            f"[database] url: the driver '{error.name}' is not installed{remedy}"
+        ) from error
 
 
 def _server_engine(url: sa.URL, busy_seconds: float, *, looks: bool = False) -> sa.Engine:

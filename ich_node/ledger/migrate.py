@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import sqlalchemy as sa
 
-from ich_node.errors import ConfigError
+from ich_node.errors import ConfigError, EarlierLedger
 from ich_node.ledger.database import READS_ONLY, errors_explained, name_of, no_ledger
 
 HEAD = "0005"  # the newest of ich_node/ledger/migrations/versions
@@ -37,7 +37,7 @@ def require_schema(engine: sa.Engine) -> None:
     if version is None:
         raise no_ledger(where)
     if version < HEAD:
-        raise ConfigError(
+        raise EarlierLedger(
             f"the ledger {where} has schema {version} of an earlier version, and this one needs"
             f" {HEAD}; start the node: its services bring the ledger up to date"
         )

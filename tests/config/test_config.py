@@ -22,8 +22,50 @@ def mistake(tmp_path: Path, toml: str) -> str:
 @pytest.mark.parametrize(
     ("toml", "words"),
     [
-        ("[scp]\nprot = 1", "[scp] has no setting 'prot'; it knows: ae_title, bind_address, port"),
-        ("[spc]\nport = 1", "has no section 'spc'; it knows: scp, sources"),
+        (
+            "[scp]\nprot = 1",
+            "[scp] has no setting 'prot'; did you mean 'port'? it knows: ae_title, bind_address",
+        ),
+        ("[spc]\nport = 1", "no section 'spc'; did you mean 'scp'? it knows: scp, sources"),
+        (
+            "[tls]\nae_title = 'PACS'",
+            "[tls] has no setting 'ae_title'; [[sources]] and [[destinations]] have it: is that"
+            " line still a comment?",
+        ),
+        (
+            "[[destinations]]\nname = 'a'\nhost = 'h'\nport = 1\nae_title = 'A'\nae_title = 'B'",
+            "line 6 sets ae_title a second time in its section; is the line [[sources]] or"
+            " [[destinations]] above it still a comment?",
+        ),
+        ("[scp]\n[log]\n[scp]\nport = 1", "line 3 begins [scp] a second time"),
+        ("[scp]\nae_title = PACS", "line 2: "),
+        ("[analysis]\ndevice = 'gpu'", "no device 'gpu'; did you mean 'cuda'?"),
+        ("[analysis]\ndevice = 'gpu:1'", "did you mean 'cuda:1'?"),
+        ("[log]\nlevel = 'inf'", "; did you mean 'info'? (got 'inf')"),
+        ("[database]\nurl = 'postgres://db/ich'", "write postgresql+psycopg:// instead of"),
+        ("[series]\nquiet_seconds = 1000", "quiet_seconds 1000 is longer than max_wait_seconds"),
+        (
+            "[[sources]]\nname = 'a'\nae_title = 'A'\nquiet_seconds = 901",
+            "a: quiet_seconds 901 is longer than [series] max_wait_seconds 900",
+        ),
+        (
+            "[[destinations]]\nname = 'a'\nae_title = 'A'\nport = 1\nhost = 'https://10.0.0.1'",
+            "'https://10.0.0.1' is a URL; give the name or address alone: '10.0.0.1'",
+        ),
+        (
+            "[[destinations]]\nname = 'a'\nae_title = 'A'\nport = 1\nhost = '10.0.0.1:104'",
+            "has a port; give host = '10.0.0.1' and port",
+        ),
+        (
+            "[[sources]]\nname = 'a'\nae_title = 'A'\nhosts = ['pacs.hospital.example']",
+            "hosts: 'pacs.hospital.example' is not an address: a connection shows the sender's"
+            " address, not its name",
+        ),
+        (
+            "[[sources]]\nname = 'a'\nae_title = 'A'\nhosts = ['10.0.0.0/8']\n"
+            "[[sources]]\nname = 'b'\nae_title = 'A'\nhosts = ['10.1.2.3']",
+            "a and b have the same ae_title 'A' and hosts in common",
+        ),
         (
             "[scp]\nport = 99999",
             "[scp] port: Input should be less than or equal to 65535 (got 99999)",
@@ -48,6 +90,31 @@ def mistake(tmp_path: Path, toml: str) -> str:
 )
 def test_a_mistake_is_named_with_its_neighbours(tmp_path, toml, words):
     assert words in mistake(tmp_path, toml)
+
+
+def test_all_mistakes_are_named_at_once(tmp_path):
+    """One line for each: a field's, and rules between sections."""
+    said = mistake(tmp_path, "[scp]\nport = -1\n[log]\nlevel = 'loud'\n[spol]\npath = 'x'\n")
+    assert len(said.splitlines()) == 3
+    both = "[[sources]]\nname = 'a'\nae_title = 'A'\nquiet_seconds = 901\n"
+    assert len(mistake(tmp_path, both + both).splitlines()) == 4
+
+
+def test_words_of_a_list_may_be_in_upper_case(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(
+        "[log]\nlevel = 'INFO'\n[analysis]\ndevice = 'CPU'\nengine = 'Torch'\n"
+        "[report]\nsummary = ['PRESENT']\n"
+        "[[destinations]]\nname = 'a'\nkind = 'HL7'\nhost = 'h'\nport = 1\n"
+    )
+    config = load_config(path).config
+    assert (config.log.level, config.analysis.device, config.analysis.engine) == (
+        "info",
+        "cpu",
+        "torch",
+    )
+    assert config.report.summary == ("present",)
+    assert config.destinations[0].address == "HL7 at h:1"
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -1,0 +1,81 @@
+"""What keeps the services from doing their work with a configuration that is valid: files, folders
+and programs that are missing or cannot be used.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ich_node.errors import IchNodeError
+
+if TYPE_CHECKING:
+    from ich_node.config.config import Config
+
+
+def mistakes(config: "Config") -> list[str]:
+    """One sentence for each; nothing is made."""
+    return list(dict.fromkeys(_mistakes(config)))
+
+
+def _mistakes(config: "Config") -> Iterator[str]:
+    from ich_node.config.places import sqlite_file
+    from ich_node.deliver.own_files import require_own_files
+    from ich_node.model.bundle_file import read_header
+    from ich_node.model.engines.choose import require_installed
+
+    if config.tls.is_on:
+        yield from _said(_require_certificate, config)
+    for destination in config.destinations:
+        yield from _said(require_own_files, destination, config.tls)
+    yield from _folder(config.spool.path, "[spool] path")
+    yield from _said(_require_driver, config.database.url)
+    file = sqlite_file(config.database.url)
+    if file is not None:
+        if file.exists() and not file.is_file():
+            yield f"[database] url: {file} is not a file"
+        elif file.exists() and not os.access(file, os.R_OK | os.W_OK):
+            yield f"[database] url: {file} cannot be written by this user"
+        else:
+            yield from _folder(file.parent, "[database] url")
+    if config.bundle.path is not None:
+        if config.bundle.path.is_file():
+            yield from _said(read_header, config.bundle.path)
+        else:
+            yield f"[bundle] path: there is no file {config.bundle.path}"
+    if config.analysis.engine == "openvino":
+        yield from _said(require_installed, config.analysis.engine)
+
+
+def _said(require: Callable[..., Any], *arguments: object) -> Iterator[str]:
+    try:
+        require(*arguments)
+    except IchNodeError as error:
+        yield error.detail
+    except OSError as error:
+        yield f"{error.filename}: {error.strerror}"
+
+
+def _require_certificate(config: "Config") -> None:
+    from ich_node.network.certificate import certificate_ends
+
+    certificate_ends(config.tls, now=datetime.now(UTC))
+
+
+def _require_driver(url: str) -> None:
+    from ich_node.ledger import require_driver
+
+    require_driver(url)
+
+
+def _folder(path: Path, setting: str) -> Iterator[str]:
+    """It is there and can be written, or can be made."""
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        yield f"{setting}: {path} cannot be a folder: {there} is not one"
+    elif not os.access(there, os.W_OK | os.X_OK) or str(there).startswith("/proc"):
+        what = "be written" if there == path else f"be made below {there}"
+        yield f"{setting}: {path} cannot {what} by this user"
