@@ -42,14 +42,15 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
 
     node: CliContext = context.obj
     stop = _begin(node, process="receive", with_parent=stop_with_parent)
-    config = node.config
+    config, ledger = node.config, node.ledger()
     receive_forever(
         scp=config.scp,
         sources=config.sources,
         series=config.series,
         study=config.study,
         spool=node.spool(),
-        ledger=node.ledger().receiving,
+        ledger=ledger.receiving,
+        search_key=ledger.search_keys.for_receiving(config.database.search_key, now=now()),
         clock=_watched_clock(STALL_SECONDS),
         stop=stop,
         reload=_reload_on_signal(),

@@ -91,9 +91,12 @@ class Source(Section):
 
 
 class DatabaseSettings(Section):
-    """[database]: where the ledger is."""
+    """[database]: where the ledger is. search_key: the file with the key behind which it keeps
+    accession numbers and patient IDs.
+    """
 
     url: str = "sqlite:///var/ich-node.sqlite"
+    search_key: Path = Path("var/search.key")
     keep_days: float = Field(365, gt=0)
 
     @field_validator("url")

@@ -25,7 +25,10 @@ from ich_node.ledger.rows import (
     LeaseLost,
     NetworkAnswer,
     Result,
+    SearchTerms,
 )
+from ich_node.ledger.search_key import SearchKey, SearchKeyLedger
+from ich_node.ledger.searching import Found, Search, SearchLedger
 from ich_node.ledger.states import Added, DeliveryState, JobState, Lane
 from ich_node.ledger.telling import TellerLedger
 from ich_node.ledger.verdicts import SELECTION, TABLE, Recorded, Verdict, VerdictLedger
@@ -40,6 +43,7 @@ __all__ = [
     "CommitmentLedger",
     "Delivery",
     "DeliveryState",
+    "Found",
     "Instance",
     "Job",
     "JobEvent",
@@ -54,6 +58,11 @@ __all__ = [
     "ReceiverLedger",
     "Recorded",
     "Result",
+    "Search",
+    "SearchKey",
+    "SearchKeyLedger",
+    "SearchLedger",
+    "SearchTerms",
     "SenderLedger",
     "TellerLedger",
     "Verdict",

@@ -13,6 +13,8 @@ from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
 from ich_node.ledger.scores import ScoreLedger
+from ich_node.ledger.search_key import SearchKeyLedger
+from ich_node.ledger.searching import SearchLedger
 from ich_node.ledger.telling import TellerLedger
 from ich_node.ledger.verdicts import VerdictLedger
 
@@ -33,6 +35,8 @@ class Ledger:
         self.operator = OperatorLedger(database=database)
         self.activations = ActivationLedger(database=database)
         self.verdicts = VerdictLedger(database=database)
+        self.search_keys = SearchKeyLedger(database=database)
+        self.searching = SearchLedger(database=database)
         self.scores = ScoreLedger(database=database)
 
     def dispose(self) -> None:

@@ -1,21 +1,20 @@
 """The receiver's part of the ledger: objects arrive, and a series becomes a job."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPICursor
 
 from ich_node.answer import Answer
 from ich_node.errors import Unavailable
+from ich_node.ledger.arrival import TERMS, Arrival, complete_terms
 from ich_node.ledger.commitments import CommitmentLedger
 from ich_node.ledger.database import Database
 from ich_node.ledger.group_commit import GroupCommit
 from ich_node.ledger.instances import IS_OPEN, instances_of
 from ich_node.ledger.journal import note
-from ich_node.ledger.rows import Instance, Job
+from ich_node.ledger.rows import Instance, Job, SearchTerms
 from ich_node.ledger.states import Added, JobState, Lane
 from ich_node.ledger.tables import as_values, columns_of, instances, jobs
 from ich_node.ledger.verdicts import VerdictLedger
@@ -24,7 +23,6 @@ TRIES = 5
 # A head of ordinary slices has 20 to 60 objects. A series of thin slices takes as long to read as
 # many of these.
 MOST_ORDINARY_OBJECTS = 100
-NO_REVISION = 0, 0
 MOST_IN_ONE_QUERY = 1000
 
 
@@ -42,8 +40,9 @@ OF_SERIES = sa.and_(
     jobs.c.series_instance_uid == sa.bindparam("of_series_uid"),
     jobs.c.study_instance_uid == sa.bindparam("of_study_uid"),
 )
+NO_REVISION = (0, 0, 0, *(None for _ in TERMS))
 NEWEST_REVISION = (
-    sa.select(jobs.c.revision, jobs.c.objects)
+    sa.select(jobs.c.id, jobs.c.revision, jobs.c.objects, *(jobs.c[name] for name in TERMS))
     .where(OF_SERIES)
     .order_by(jobs.c.revision.desc())
     .limit(1)
@@ -75,23 +74,13 @@ JOIN_AS_NEW = (
     sa.update(jobs)
     .where(OF_SERIES, jobs.c.revision == NEWEST.scalar_subquery(), IS_OPEN, IS_NEW)
     .values(GROWN)
-    .returning(jobs.c.revision)
+    .returning(jobs.c.revision, jobs.c.id, *(jobs.c[name] for name in TERMS))
 )
 INSERT = (
     sa.insert(instances)
     .inline()
     .values({c.name: sa.bindparam(c.name) for c in instances.columns if c.name != "id"})
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arrival:
-    """The arguments of `add`."""
-
-    instance: Instance
-    ready_at: datetime
-    max_wait: timedelta
-    urgent: bool
 
 
 class ReceiverLedger:
@@ -111,16 +100,30 @@ class ReceiverLedger:
         self.verdicts = VerdictLedger(database=database)
 
     def add(
-        self, instance: Instance, *, ready_at: datetime, max_wait: timedelta, urgent: bool = False
+        self,
+        instance: Instance,
+        *,
+        ready_at: datetime,
+        max_wait: timedelta,
+        urgent: bool = False,
+        terms: Callable[[], SearchTerms] = SearchTerms,
     ) -> Added:
         """Record an object that lies in the spool; it is durable when this returns.
 
         It joins the series' newest job while that was never claimed, else it opens the next
         revision, which covers all objects of the series. The job becomes ready at ready_at, but not
         later than max_wait after its first object. One urgent object makes it urgent.
+
+        terms: asked for only while the series lacks some; its first object that has one counts.
         """
         return self._group_commit(
-            Arrival(instance=instance, ready_at=ready_at, max_wait=max_wait, urgent=urgent)
+            Arrival(
+                instance=instance,
+                ready_at=ready_at,
+                max_wait=max_wait,
+                urgent=urgent,
+                terms=terms,
+            )
         )
 
     def _add_all(self, arrivals: Sequence[Arrival]) -> list[Added]:
@@ -141,13 +144,12 @@ class ReceiverLedger:
         """
         try:
             with self._database.write() as connection:
-                cursor = connection.connection.cursor()
-                return [self._joins_as_new(cursor, arrival) for arrival in arrivals]
+                return [self._joins_as_new(connection, arrival) for arrival in arrivals]
         except self._database.driver_error:
             return [False] * len(arrivals)
 
-    def _joins_as_new(self, cursor: DBAPICursor, arrival: Arrival) -> bool:
-        instance = arrival.instance
+    def _joins_as_new(self, connection: sa.Connection, arrival: Arrival) -> bool:
+        instance, cursor = arrival.instance, connection.connection.cursor()
         join = self._join_urgently if arrival.urgent else self._join
         values = {**vars(instance), **_of_series(instance), "at": arrival.ready_at}
         join.execute(cursor, values)
@@ -155,6 +157,8 @@ class ReceiverLedger:
         if row is None:
             return False
         self._insert.execute(cursor, {**vars(instance), "revision": row[0]})
+        _, job_id, *known = row
+        complete_terms(connection, job_id, arrival.missing_terms(known))
         return True
 
     def _add_unusual(self, arrivals: Sequence[Arrival]) -> list[Added]:
@@ -259,6 +263,7 @@ class ReceiverLedger:
                         "lane",
                         "objects",
                         "objects_looked_at",
+                        *TERMS,
                     )
                 }
                 job_id = connection.execute(
@@ -291,12 +296,17 @@ def _add(connection: sa.Connection, arrival: Arrival) -> Added:
         return Added.DUPLICATE
     # This query comes first: if another receiver opens the next revision after it, ours violates
     # the unique constraint and is tried again.
-    newest, objects = (
+    job_id, newest, objects, *terms = (
         connection.execute(NEWEST_REVISION, _of_series(instance)).first() or NO_REVISION
     )
-    revision = newest if _joins(connection, arrival, newest) else newest + 1
-    if revision > newest:
-        _open_job(connection, arrival, revision=revision, objects=objects + 1)
+    missing = arrival.missing_terms(terms)
+    if _joins(connection, arrival, newest):
+        revision = newest
+        complete_terms(connection, job_id, missing)
+    else:
+        revision = newest + 1
+        all_terms = dict(zip(TERMS, terms, strict=True)) | missing
+        _open_job(connection, arrival, revision=revision, objects=objects + 1, terms=all_terms)
     connection.execute(INSERT, {**vars(instance), "revision": revision})
     return Added.NEW_VERSION if known else Added.NEW
 
@@ -312,7 +322,14 @@ def _joins(connection: sa.Connection, arrival: Arrival, revision: int) -> bool:
     return connection.execute(JOIN_URGENTLY if arrival.urgent else JOIN, grown).rowcount == 1
 
 
-def _open_job(connection: sa.Connection, arrival: Arrival, *, revision: int, objects: int) -> None:
+def _open_job(
+    connection: sa.Connection,
+    arrival: Arrival,
+    *,
+    revision: int,
+    objects: int,
+    terms: dict[str, str | None],
+) -> None:
     instance = arrival.instance
     ready_by = instance.received_at + arrival.max_wait
     job_id = connection.execute(
@@ -332,6 +349,7 @@ def _open_job(connection: sa.Connection, arrival: Arrival, *, revision: int, obj
             objects=objects,
             objects_looked_at=0,
             transfer_aborted=False,
+            **terms,
         )
         .returning(jobs.c.id)
     ).scalar_one()

@@ -35,6 +35,18 @@ class Instance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchTerms:
+    """What a series is found by: keyed hashes of AccessionNumber and PatientID, and two texts. None
+    if an object has no value.
+    """
+
+    accession_hmac: str | None = None
+    patient_hmac: str | None = None
+    series_description: str | None = None
+    modality: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """One revision of a series: all objects that had arrived when it was first claimed.
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from ich_node.answer import Answer
-from ich_node.ledger.states import DeliveryState, JobState, Lane
+from ich_node.ledger.states import SETTLED, DeliveryState, JobState, Lane
 
 Value = TypeVar("Value")
 
@@ -125,6 +125,13 @@ jobs = sa.Table(
     sa.Column("patient_hmac", sa.Text, index=True),
     sa.Column("series_description", sa.Text),
     sa.Column("modality", sa.Text),
+    # the last eight characters, by which people name a series
+    sa.Column(
+        "series_uid_end",
+        sa.Text,
+        sa.Computed("substr('00000000' || series_instance_uid, length(series_instance_uid) + 1)"),
+        index=True,
+    ),
     # rule: the one of [[rules]] that decided; held_until: when a HELD job ends without an answer;
     # released_at: when an operator took the hold back
     sa.Column("rule", sa.Text),
@@ -230,6 +237,13 @@ deliveries = sa.Table(
     sa.UniqueConstraint("result_id", "destination"),
     sa.Index("ix_deliveries_state_next_at", "state", "next_at"),
     sa.Index("ix_deliveries_state_lease_until", "state", "lease_until"),
+)
+# In a ledger of years only few deliveries are still owed.
+sa.Index(
+    "ix_deliveries_owed",
+    deliveries.c.job_id,
+    sqlite_where=deliveries.c.state.not_in(SETTLED),
+    postgresql_where=deliveries.c.state.not_in(SETTLED),
 )
 
 # Answers of the network about slabs: intermediate results, kept for as long as a reading of the

@@ -1,5 +1,5 @@
-"""The few attributes that receiving needs of an object: its UIDs, and where its plane lies. What
-follows in the data set is not read.
+"""The few attributes that receiving needs of an object: its UIDs, what its series is found by, and
+where its plane lies. What follows in the data set is not read.
 """
 
 import struct
@@ -15,12 +15,21 @@ from pydicom.uid import UID
 from ich_node.dicom.geometry import orientation_key, slice_position
 from ich_node.dicom.legal_uid import is_legal_uid
 from ich_node.dicom.unreadable import PARSING_ERRORS
+from ich_node.receive.search_words import SearchWords
 from ich_node.receive.status import NotStored, Status
 
 UID_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+PLANE_KEYWORDS = ("ImagePositionPatient", "ImageOrientationPatient")
+# in the order of SearchWords
+WORD_KEYWORDS = (
+    "SpecificCharacterSet",
+    "AccessionNumber",
+    "PatientID",
+    "SeriesDescription",
+    "Modality",
+)
 TAGS: dict[str, BaseTag | int] = {
-    keyword: Tag(keyword)
-    for keyword in (*UID_KEYWORDS, "ImagePositionPatient", "ImageOrientationPatient")
+    keyword: Tag(keyword) for keyword in (*UID_KEYWORDS, *WORD_KEYWORDS, *PLANE_KEYWORDS)
 }
 WANTED_TAGS, LAST_TAG = frozenset(map(int, TAGS.values())), int(TAGS["ImageOrientationPatient"])
 TextOf = Callable[[str], str]  # keyword -> the value without padding, empty if it is missing
@@ -46,7 +55,7 @@ LONG_VRS = frozenset(b"OB OD OF OL OV OW SV UC UN UR UT UV".split())
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """The UIDs of one object and where its plane lies.
+    """The UIDs of one object, what its series is found by, and where its plane lies.
 
     orientation, position_mm: see ich_node.dicom.geometry; None if the header has no usable plane.
     """
@@ -57,6 +66,7 @@ class Header:
     series_instance_uid: str
     orientation: str | None
     position_mm: float | None
+    words: SearchWords
 
 
 def read_header(first: bytes, whole: Callable[[], BinaryIO], transfer_syntax: UID) -> Header:
@@ -80,6 +90,7 @@ def read_header(first: bytes, whole: Callable[[], BinaryIO], transfer_syntax: UI
         series_instance_uid=series_instance_uid,
         orientation=orientation,
         position_mm=position_mm,
+        words=SearchWords(*map(text_of, WORD_KEYWORDS)),
     )
 
 
@@ -221,6 +232,8 @@ def _raw(found: Dataset, keyword: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, bytes):
+        if keyword in WORD_KEYWORDS:
+            return ""
         raise NotStored(Status.HEADER_NOT_UNDERSTOOD, f"{keyword} is a sequence")
     return _stripped(value)
 

@@ -23,7 +23,7 @@ from ich_node.config.settings import (
     TlsSettings,
 )
 from ich_node.errors import ConfigError
-from ich_node.ledger import ReceiverLedger
+from ich_node.ledger import ReceiverLedger, SearchKey
 from ich_node.network.acceptor.server import Server, TlsServer
 from ich_node.network.acceptor.waiting_room import WaitingRoom
 from ich_node.network.certificate import certificate_ends
@@ -59,6 +59,7 @@ def receive_forever(
     series: SeriesSettings,
     spool: Spool,
     ledger: ReceiverLedger,
+    search_key: SearchKey,
     clock: Callable[[], datetime],
     stop: threading.Event,
     reload: threading.Event,
@@ -77,6 +78,7 @@ def receive_forever(
         series=series,
         spool=spool,
         ledger=ledger,
+        search_key=search_key,
         clock=clock,
         tls=tls,
         study=study,
@@ -93,7 +95,10 @@ def receive_forever(
 
 
 class Listener:
-    """A running SCP, as a context manager. Port 0 takes a free one: see `port` and `tls_port`."""
+    """A running SCP, as a context manager. Port 0 takes a free one: see `port` and `tls_port`.
+
+    search_key: None keeps nothing by which a series could be searched.
+    """
 
     def __init__(
         self,
@@ -106,6 +111,7 @@ class Listener:
         clock: Callable[[], datetime],
         tls: TlsSettings = TLS_OFF,
         study: StudySettings = ONE_ANSWER,
+        search_key: SearchKey | None = None,
         large_object_wait_seconds: float = LARGE_OBJECT_WAIT_SECONDS,
     ) -> None:
         self._scp = scp
@@ -127,6 +133,7 @@ class Listener:
                 series=series,
                 spool=spool,
                 ledger=ledger,
+                search_key=search_key,
                 completion=completion,
                 in_flight=BytesInFlight(scp, wait_seconds=large_object_wait_seconds),
                 clock=clock,

@@ -9,7 +9,7 @@ import structlog
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source
 from ich_node.dicom.legal_uid import is_legal_uid
 from ich_node.errors import SpoolFull, Unavailable
-from ich_node.ledger import Added, Instance, ReceiverLedger
+from ich_node.ledger import Added, Instance, ReceiverLedger, SearchKey
 from ich_node.network.acceptor.c_store import CStoreRequest, StoreResponse
 from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.receive.completion import Completion
@@ -33,6 +33,7 @@ class StoreService:
     series: SeriesSettings
     spool: Spool
     ledger: ReceiverLedger
+    search_key: SearchKey | None
     completion: Completion
     in_flight: BytesInFlight
     clock: Callable[[], datetime]
@@ -138,6 +139,7 @@ class ObjectStore:
             ready_at=ready_at,
             max_wait=timedelta(seconds=service.series.max_wait_seconds),
             urgent=self.source.urgent or request.Priority == HIGH_PRIORITY,
+            terms=lambda: header.words.terms(service.search_key),
         )
         if added is Added.DUPLICATE:
             # A sender that starts again after a crash is still sending the series, though the

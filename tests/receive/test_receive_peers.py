@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
-from ich_node.ledger import open_ledger
+from ich_node.ledger import SearchKey, open_ledger
 from ich_node.spool import Spool
 from tests.support.heads import head_series
 from tests.support.listening import CT1, ListeningNode, StartNode
@@ -23,7 +23,7 @@ import sys, threading
 from datetime import UTC, datetime
 from pathlib import Path
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source
-from ich_node.ledger import open_ledger
+from ich_node.ledger import SearchKey, open_ledger
 from ich_node.receive import receive_forever
 from ich_node.spool import Spool
 root, port = Path(sys.argv[1]), int(sys.argv[2])
@@ -33,6 +33,7 @@ receive_forever(
     series=SeriesSettings(),
     spool=Spool(root / "spool"),
     ledger=open_ledger(f"sqlite:///{root}/ledger.sqlite").receiving,
+    search_key=SearchKey(key=bytes(32)),
     clock=lambda: datetime.now(UTC),
     stop=threading.Event(),
     reload=threading.Event(),

@@ -21,9 +21,11 @@ TEXTS_OF_JOBS = (
     "withdrawn_reason",
     "withdrawn_by",
 )
+END_OF_UID = "substr('00000000' || series_instance_uid, length(series_instance_uid) + 1)"
 INDEXES_OF_JOBS = (
     ("accession_hmac",),
     ("patient_hmac",),
+    ("series_uid_end",),
     ("first_received_at",),
     ("source", "first_received_at"),
     ("state", "first_received_at"),
@@ -36,8 +38,17 @@ def upgrade() -> None:
         op.add_column("jobs", sa.Column(name, sa.Text(), nullable=True))
     for name in ("held_until", "released_at", "withdrawn_at"):
         op.add_column("jobs", sa.Column(name, TIME, nullable=True))
+    # SQLite cannot add a stored column, PostgreSQL before 18 has no others
+    stored = op.get_bind().dialect.name == "postgresql"
+    op.add_column(
+        "jobs", sa.Column("series_uid_end", sa.Text(), sa.Computed(END_OF_UID, persisted=stored))
+    )
     for columns in INDEXES_OF_JOBS:
         op.create_index(f"ix_jobs_{'_'.join(columns)}", "jobs", list(columns))
+    owed = sa.text("state NOT IN ('SENT', 'SUPERSEDED', 'CANCELLED')")
+    op.create_index(
+        "ix_deliveries_owed", "deliveries", ["job_id"], sqlite_where=owed, postgresql_where=owed
+    )
     op.create_table(
         "search_keys",
         sa.Column("fingerprint", sa.Text(), nullable=False),

@@ -1,0 +1,160 @@
+"""The key behind which the ledger keeps AccessionNumber and PatientID.
+
+The ledger has the HMAC-SHA256 of the two: whoever knows an accession number and has the key finds
+its series, and nobody reads the number in the ledger, or guesses it without the key. All processes
+that share a ledger need the same key: its fingerprint is in the ledger.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+import unicodedata
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ich_node.errors import ConfigError
+from ich_node.ledger.database import Database
+from ich_node.ledger.tables import jobs, search_keys
+
+KEY_BYTES = 32
+OTHERS = stat.S_IROTH | stat.S_IWOTH | stat.S_IXOTH
+SETTING = "[database] search_key"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchKey:
+    """Turns identifiers into what the ledger keeps of them."""
+
+    key: bytes = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(b"ich-node search key" + self.key).hexdigest()[:16]
+
+    def accession(self, number: str) -> str | None:
+        """None if it is empty."""
+        return self._term("accession", number)
+
+    def patient(self, patient_id: str) -> str | None:
+        """None if it is empty."""
+        return self._term("patient", patient_id)
+
+    def _term(self, kind: str, value: str) -> str | None:
+        """Upper and lower case, wide and ordinary digits, and spaces around it are the same."""
+        normal = unicodedata.normalize("NFKC", value).replace("\0", "").strip().casefold()
+        if not normal:
+            return None
+        message = f"{kind}\0{normal}".encode(errors="replace")
+        return hmac.digest(self.key, message, "sha256").hex()
+
+
+class SearchKeyLedger:
+    """Which key the ledger's search terms were made with."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    def for_receiving(self, path: Path, *, now: datetime) -> SearchKey:
+        """The key in this file, which is made where neither the file nor the ledger knows of one.
+
+        Raises ConfigError if the ledger has another key, or one whose file is missing.
+        """
+        # Of several hosts that start at the same time the first one makes the key: the others wait.
+        with self._database.write() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("LOCK TABLE search_keys IN EXCLUSIVE MODE"))
+            known = _fingerprint(connection)
+            if known is None and not path.exists():
+                _make(path)
+            key = _checked(path, known)
+            if known is None:
+                connection.execute(
+                    sa.insert(search_keys).values(fingerprint=key.fingerprint, made_at=now)
+                )
+        return key
+
+    def for_looking(self, path: Path) -> SearchKey | None:
+        """The key in this file; None if the ledger has no search terms yet. Makes nothing.
+
+        Raises ConfigError if the ledger has another key, or if the file is missing.
+        """
+        with self._database.read() as connection:
+            known = _fingerprint(connection)
+        return None if known is None else _checked(path, known)
+
+    def forget(self) -> None:
+        """Remove all search terms, and what is known of their key: the next receiver makes a new
+        one. For a key that is lost.
+        """
+        with self._database.write() as connection:
+            connection.execute(sa.delete(search_keys))
+            has_terms = jobs.c.accession_hmac.is_not(None) | jobs.c.patient_hmac.is_not(None)
+            connection.execute(
+                sa.update(jobs).where(has_terms).values(accession_hmac=None, patient_hmac=None)
+            )
+
+
+def _fingerprint(connection: sa.Connection) -> str | None:
+    return connection.execute(sa.select(search_keys.c.fingerprint)).scalar_one_or_none()
+
+
+def _checked(path: Path, known: str | None) -> SearchKey:
+    key = _read(path)
+    if known is not None and key.fingerprint != known:
+        raise ConfigError(
+            f"{SETTING}: {path} is not the key of this ledger (its fingerprint is"
+            f" {key.fingerprint}, the ledger's is {known}); copy the file from the host that has"
+            " it: all hosts of one ledger share it"
+        )
+    return key
+
+
+def _read(path: Path) -> SearchKey:
+    try:
+        text = path.read_text(encoding="ascii").strip()
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{SETTING}: {path} is missing, and the ledger has search terms that were made with"
+            " it; copy the file from the host that has it, or from the backup. If it is lost,"
+            " `ich-node jobs forget-search-terms` lets the node make a new one"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{SETTING}: {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{SETTING}: {path} is not a search key") from error
+    if mode & OTHERS:
+        raise ConfigError(
+            f"{SETTING}: every user of this machine can read {path}; `chmod 600 {path}`"
+        )
+    if not re.fullmatch(rf"[0-9a-f]{{{2 * KEY_BYTES}}}", text):
+        raise ConfigError(
+            f"{SETTING}: {path} is not a search key, which has {2 * KEY_BYTES} hexadecimal digits"
+        )
+    return SearchKey(key=bytes.fromhex(text))
+
+
+def _make(path: Path) -> None:
+    """The whole file appears in one step; if another process makes one, that one stays."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(KEY_BYTES) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(temporary, path)
+        finally:
+            temporary.unlink()
+    except OSError as error:
+        raise ConfigError(f"{SETTING}: cannot make {path}: {error.strerror}") from error

@@ -1,0 +1,298 @@
+"""Finding jobs among millions: by accession number, patient, study, time, source, state, answer, or
+because something is owed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import product
+from typing import Any
+
+import sqlalchemy as sa
+
+from ich_node.answer import Answer
+from ich_node.ledger.database import Database
+from ich_node.ledger.rows import Job
+from ich_node.ledger.states import SETTLED, JobState
+from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, pauses, search_keys
+
+MOST_COUNTED = 1000
+MOST_IN_ONE_QUERY = 1000
+MOST_SOURCES = 50
+MOST_OF_ONE_END = 1000
+# Up to here it is counted how many jobs an index leaves to look at.
+MOST_COMPARED = 20_000
+END_CHARACTERS = 8
+IS_OWED = deliveries.c.state.not_in(
+    # SQLite uses the index of what is owed only if the statement has the words, not parameters
+    sa.bindparam("settled", SETTLED, expanding=True, literal_execute=True)
+)
+NEWEST_FIRST = (jobs.c.first_received_at.desc(), jobs.c.id.desc())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What is looked for: jobs for which all of it is true. None, False and () ask nothing.
+
+    since, until: of the first object's arrival. outcomes: any of these answers or states.
+    """
+
+    accession_hmac: str | None = None
+    patient_hmac: str | None = None
+    study_instance_uid: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    source: str | None = None
+    states: tuple[JobState, ...] = ()
+    outcomes: tuple[Answer | JobState, ...] = ()
+    is_owed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The newest jobs first. left_out: how many more there are, at most MOST_COUNTED + 1.
+
+    owed: job id -> destination -> number of results; ends: series UID -> its shortest end that no
+    other series has.
+    """
+
+    jobs: list[Job]
+    left_out: int
+    owed: dict[int, dict[str, int]]
+    ends: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause:
+    """What an operator has stopped; until: None until it is resumed."""
+
+    target: str
+    since: datetime
+    until: datetime | None
+    who: str
+    why: str
+
+
+class SearchLedger:
+    """Reads only. Every search follows an index, however long the ledger."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    def find(self, search: Search, *, limit: int) -> Found:
+        """The newest `limit` of the jobs that are looked for."""
+        most = limit + MOST_COUNTED + 1
+        with self._database.read() as connection:
+            places = {place for one in _parts(search) for place in _places(connection, one, most)}
+            newest = sorted(places, reverse=True)
+            found = _by_ids(connection, [job_id for _, job_id in newest[:limit]])
+            return Found(
+                jobs=found,
+                left_out=min(len(newest) - len(newest[:limit]), MOST_COUNTED + 1),
+                owed=_owed(connection, [job.id for job in found]),
+                ends=_ends(connection, {job.series_instance_uid for job in found}),
+            )
+
+    def by_accession(self, accession_hmac: str) -> list[Job]:
+        """The newest revision of each series with this accession number, the newest first."""
+        search = Search(accession_hmac=accession_hmac)
+        return _newest_revisions(self.find(search, limit=MOST_COUNTED).jobs)
+
+    def by_uid(self, uid: str) -> list[Job]:
+        """The newest revision of each series whose UID ends so, or whose study has this UID."""
+        end = jobs.c.series_uid_end == uid[-END_CHARACTERS:].rjust(END_CHARACTERS, "0")
+        query = sa.select(*columns_of(Job, jobs)).order_by(*NEWEST_FIRST).limit(MOST_OF_ONE_END)
+        with self._database.read() as connection:
+            of_series = as_values(Job, connection.execute(query.where(end)))
+            of_study = as_values(
+                Job, connection.execute(query.where(jobs.c.study_instance_uid == uid))
+            )
+        ending = [job for job in of_series if job.series_instance_uid.endswith(uid)]
+        exact = [job for job in ending if job.series_instance_uid == uid]
+        return _newest_revisions(exact or ending or of_study)
+
+    def newest_id(self) -> int | None:
+        """None if there is no job."""
+        with self._database.read() as connection:
+            return connection.execute(sa.select(sa.func.max(jobs.c.id))).scalar()
+
+    def has_jobs_without_search_terms(self) -> bool:
+        """Whether jobs were received before the ledger kept any."""
+        oldest = sa.select(sa.func.min(jobs.c.first_received_at))
+        with self._database.read() as connection:
+            since = connection.execute(sa.select(sa.func.min(search_keys.c.made_at))).scalar()
+            first = connection.execute(oldest).scalar()
+        return first is not None and (since is None or first < since)
+
+    def sources(self) -> list[str]:
+        """The names of the sources that sent something, in alphabetical order."""
+        names: list[str] = []
+        with self._database.read() as connection:
+            # A DISTINCT reads the whole index; each of these queries reads one place in it.
+            while len(names) < MOST_SOURCES:
+                query = sa.select(sa.func.min(jobs.c.source))
+                if names:
+                    query = query.where(jobs.c.source > names[-1])
+                name = connection.execute(query).scalar()
+                if name is None:
+                    break
+                names.append(name)
+        return names
+
+    def pauses(self, *, now: datetime) -> list[Pause]:
+        """What is stopped now."""
+        lasts = pauses.c.until.is_(None) | (pauses.c.until > now)
+        query = sa.select(*columns_of(Pause, pauses)).where(lasts).order_by(pauses.c.since)
+        with self._database.read() as connection:
+            return as_values(Pause, connection.execute(query))
+
+
+def _parts(search: Search) -> Iterator[Search]:
+    """One search for each state and outcome: within a range of an index with one state, the newest
+    jobs come first.
+    """
+    for state, outcome in product(search.states or (None,), search.outcomes or (None,)):
+        yield replace(
+            search,
+            states=() if state is None else (state,),
+            outcomes=() if outcome is None else (outcome,),
+        )
+
+
+def _places(connection: sa.Connection, part: Search, most: int) -> list[tuple[datetime, int]]:
+    """(first_received_at, id) of the newest jobs."""
+    conditions = _conditions(part)
+    if part.is_owed:
+        query = _owed_places(conditions)
+    else:
+        query = (
+            sa.select(jobs.c.first_received_at, jobs.c.id)
+            .where(*(condition for _, condition in conditions))
+            .order_by(*NEWEST_FIRST)
+        )
+        query = query.with_hint(jobs, f"INDEXED BY {_index(connection, conditions)}", "sqlite")
+    return [(at, job_id) for at, job_id in connection.execute(query.limit(most))]
+
+
+Condition = tuple[str, sa.ColumnElement[bool]]
+TIME = "first_received_at"
+# Conditions of which few jobs are left, and those whose index has the newest jobs first.
+FEW = ("accession_hmac", "patient_hmac", "study_instance_uid")
+MANY = ("state", "answer", "source")
+
+
+def _conditions(part: Search) -> list[Condition]:
+    """(column, condition)"""
+    wanted: list[tuple[str, Any]] = [
+        ("accession_hmac", part.accession_hmac),
+        ("patient_hmac", part.patient_hmac),
+        ("study_instance_uid", part.study_instance_uid),
+        ("source", part.source),
+        *(("state", state) for state in part.states),
+        *(
+            ("answer" if isinstance(outcome, Answer) else "state", outcome)
+            for outcome in part.outcomes
+        ),
+    ]
+    found = [(name, jobs.c[name] == value) for name, value in wanted if value is not None]
+    if part.since is not None:
+        found.append((TIME, jobs.c.first_received_at >= part.since))
+    if part.until is not None:
+        found.append((TIME, jobs.c.first_received_at < part.until))
+    return found
+
+
+def _index(connection: sa.Connection, conditions: Sequence[Condition]) -> str:
+    """The index that SQLite shall follow: it keeps no count of how many jobs are of one source or
+    state, and takes any.
+    """
+    names = [name for name, _ in conditions]
+    for name in FEW:
+        if name in names:
+            return f"ix_jobs_{name}"
+    usable = [name for name in MANY if name in names]
+    if not usable:
+        return f"ix_jobs_{TIME}"
+    if len(usable) > 1 and connection.dialect.name == "sqlite":
+        usable.sort(key=lambda name: _left(connection, name, conditions))
+    return f"ix_jobs_{usable[0]}_{TIME}"
+
+
+def _left(connection: sa.Connection, name: str, conditions: Sequence[Condition]) -> int:
+    """How many jobs there are in the range of this column's index, at most MOST_COMPARED."""
+    of_index = [condition for column, condition in conditions if column in (name, TIME)]
+    some = sa.select(jobs.c.id).where(*of_index).limit(MOST_COMPARED).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+
+
+def _owed_places(conditions: Sequence[Condition]) -> sa.Select[Any]:
+    """Follows the index of what is owed. Jobs get their ids in the order of their arrival."""
+    return (
+        sa.select(jobs.c.first_received_at, jobs.c.id)
+        .select_from(deliveries.join(jobs, jobs.c.id == deliveries.c.job_id))
+        .with_hint(deliveries, "INDEXED BY ix_deliveries_owed", "sqlite")
+        .where(IS_OWED, *(condition for _, condition in conditions))
+        .group_by(deliveries.c.job_id, jobs.c.id, jobs.c.first_received_at)
+        .order_by(deliveries.c.job_id.desc())
+    )
+
+
+def _by_ids(connection: sa.Connection, ids: Sequence[int]) -> list[Job]:
+    """In this order."""
+    found: dict[int, Job] = {}
+    for start in range(0, len(ids), MOST_IN_ONE_QUERY):
+        some = ids[start : start + MOST_IN_ONE_QUERY]
+        query = sa.select(*columns_of(Job, jobs)).where(jobs.c.id.in_(some))
+        found |= {job.id: job for job in as_values(Job, connection.execute(query))}
+    return [found[job_id] for job_id in ids]
+
+
+def _owed(connection: sa.Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    owed: dict[int, dict[str, int]] = {}
+    for start in range(0, len(ids), MOST_IN_ONE_QUERY):
+        some = ids[start : start + MOST_IN_ONE_QUERY]
+        query = (
+            sa.select(deliveries.c.job_id, deliveries.c.destination, sa.func.count())
+            .where(deliveries.c.job_id.in_(some), IS_OWED)
+            .group_by(deliveries.c.job_id, deliveries.c.destination)
+            .order_by(deliveries.c.job_id, deliveries.c.destination)
+        )
+        for job_id, destination, count in connection.execute(query):
+            owed.setdefault(job_id, {})[destination] = count
+    return owed
+
+
+def _ends(connection: sa.Connection, uids: set[str]) -> dict[str, str]:
+    """The shortest end of each UID that no other series of the ledger has."""
+    ends: dict[str, set[str]] = {}
+    wanted = sorted({_end(uid) for uid in uids})
+    for start in range(0, len(wanted), MOST_IN_ONE_QUERY):
+        some = wanted[start : start + MOST_IN_ONE_QUERY]
+        query = (
+            sa.select(jobs.c.series_uid_end, jobs.c.series_instance_uid)
+            .where(jobs.c.series_uid_end.in_(some))
+            .limit(MOST_OF_ONE_END * len(some))
+        )
+        for end, uid in connection.execute(query.distinct()):
+            ends.setdefault(end, set()).add(uid)
+    return {uid: _unique_end(uid, ends.get(_end(uid), set()) - {uid}) for uid in uids}
+
+
+def _end(uid: str) -> str:
+    return uid[-END_CHARACTERS:].rjust(END_CHARACTERS, "0")
+
+
+def _unique_end(uid: str, others: set[str]) -> str:
+    for length in range(END_CHARACTERS, len(uid)):
+        if not any(other.endswith(uid[-length:]) for other in others):
+            return uid[-length:]
+    return uid
+
+
+def _newest_revisions(newest_first: Sequence[Job]) -> list[Job]:
+    newest: dict[tuple[str, str], Job] = {}
+    for job in newest_first:
+        series = job.study_instance_uid, job.series_instance_uid
+        if series not in newest or newest[series].revision < job.revision:
+            newest[series] = job
+    return list(newest.values())
