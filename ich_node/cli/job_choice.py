@@ -24,7 +24,7 @@ def job_ids(context: typer.Context, words: Sequence[str]) -> list[int]:
 
     Raises ConfigError for a word that names no job, or several.
     """
-    ledger = context.obj.ledger()
+    ledger = context.obj.existing_ledger()
     key = ledger.search_keys.for_looking(context.obj.config.database.search_key)
     return list(dict.fromkeys(_one(ledger, key, word).id for word in words))
 

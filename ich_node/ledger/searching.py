@@ -86,12 +86,13 @@ class SearchLedger:
             places = {place for one in _parts(search) for place in _places(connection, one, most)}
             newest = sorted(places, reverse=True)
             found = _by_ids(connection, [job_id for _, job_id in newest[:limit]])
-            return Found(
-                jobs=found,
-                left_out=min(len(newest) - len(newest[:limit]), MOST_COUNTED + 1),
-                owed=_owed(connection, [job.id for job in found]),
-                ends=_ends(connection, {job.series_instance_uid for job in found}),
-            )
+            left_out = min(len(newest) - len(found), MOST_COUNTED + 1)
+            return _described(connection, found, left_out=left_out)
+
+    def described(self, chosen: Sequence[Job]) -> Found:
+        """These jobs, with what is owed of them and their short names."""
+        with self._database.read() as connection:
+            return _described(connection, chosen, left_out=0)
 
     def by_accession(self, accession_hmac: str) -> list[Job]:
         """The newest revision of each series with this accession number, the newest first."""
@@ -145,6 +146,15 @@ class SearchLedger:
         query = sa.select(*columns_of(Pause, pauses)).where(lasts).order_by(pauses.c.since)
         with self._database.read() as connection:
             return as_values(Pause, connection.execute(query))
+
+
+def _described(connection: sa.Connection, chosen: Sequence[Job], *, left_out: int) -> Found:
+    return Found(
+        jobs=list(chosen),
+        left_out=left_out,
+        owed=_owed(connection, [job.id for job in chosen]),
+        ends=_ends(connection, {job.series_instance_uid for job in chosen}),
+    )
 
 
 def _parts(search: Search) -> Iterator[Search]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
-from ich_node.ledger import SearchKey, open_ledger
+from ich_node.ledger import open_ledger
 from ich_node.spool import Spool
 from tests.support.heads import head_series
 from tests.support.listening import CT1, ListeningNode, StartNode
