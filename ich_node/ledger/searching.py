@@ -238,11 +238,12 @@ def _left(connection: sa.Connection, name: str, conditions: Sequence[Condition])
 def _owed_places(conditions: Sequence[Condition]) -> sa.Select[Any]:
     """Follows the index of what is owed. Jobs get their ids in the order of their arrival."""
     return (
-        sa.select(jobs.c.first_received_at, jobs.c.id)
+        sa.select(sa.func.min(jobs.c.first_received_at), deliveries.c.job_id)
         .select_from(deliveries.join(jobs, jobs.c.id == deliveries.c.job_id))
         .with_hint(deliveries, "INDEXED BY ix_deliveries_owed", "sqlite")
+        .with_hint(jobs, "NOT INDEXED", "sqlite")  # by their ids
         .where(IS_OWED, *(condition for _, condition in conditions))
-        .group_by(deliveries.c.job_id, jobs.c.id, jobs.c.first_received_at)
+        .group_by(deliveries.c.job_id)
         .order_by(deliveries.c.job_id.desc())
     )
 

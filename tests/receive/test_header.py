@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from ich_node.ledger import SearchKey, SearchTerms
 from ich_node.receive import header
 from ich_node.receive.header import FIRST_BYTES, Header, read_header
 from ich_node.receive.status import NotStored
@@ -94,3 +95,76 @@ def test_damaged_bytes_give_the_same_with_and_without_pydicom(
 def test_a_length_that_goes_past_the_end_is_left_to_pydicom() -> None:
     data = struct.pack("<HH2sH", 0x0008, 0x0016, b"UI", 60_000) + b"1.2"
     assert outcome(data, ExplicitVRLittleEndian) == by_library_alone(data, ExplicitVRLittleEndian)
+
+
+KEY = SearchKey(key=bytes(32))
+
+
+def terms(syntax: UID, **attributes: str) -> SearchTerms:
+    header_ = outcome(encoded(head_slice(3, **attributes), syntax), syntax)
+    assert isinstance(header_, Header)
+    return header_.words.terms(KEY)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_what_a_series_is_found_by(syntax: UID) -> None:
+    """Text in the object's character set, without padding."""
+    found = terms(
+        syntax,
+        SpecificCharacterSet="ISO_IR 192",
+        AccessionNumber="ÄB 7",
+        PatientID="患者-１",
+        SeriesDescription="Schädel 5.0",
+        Modality="CT",
+    )
+    assert found == SearchTerms(
+        accession_hmac=KEY.accession("äb 7"),
+        patient_hmac=KEY.patient("患者-1"),
+        series_description="Schädel 5.0",
+        modality="CT",
+    )
+
+
+@pytest.mark.parametrize(
+    ("character_set", "number"),
+    [
+        ("ISO_IR 100", "Müller 1"),
+        ("ISO_IR 144", "Номер 1"),
+        ("ISO 2022 IR 6\\ISO 2022 IR 87", "患者 1"),
+        ("GB18030", "病人 1"),
+    ],
+)
+def test_character_sets(character_set: str, number: str) -> None:
+    """One number has one term, however it was encoded."""
+    found = terms(
+        ExplicitVRLittleEndian,
+        SpecificCharacterSet=character_set.split("\\"),
+        AccessionNumber=number,
+    )
+    assert found.accession_hmac == KEY.accession(number)
+
+
+def test_what_is_empty_missing_or_no_text_is_not_kept() -> None:
+    """It does not keep an object out either."""
+    assert terms(ExplicitVRLittleEndian, AccessionNumber="", PatientID=" ") == SearchTerms(
+        modality="CT"
+    )
+    odd = terms(
+        ExplicitVRLittleEndian, SpecificCharacterSet="nonsense", SeriesDescription="\x01\xe4\x00b"
+    )
+    assert odd.series_description == "ä b"
+    long = terms(ExplicitVRLittleEndian, SeriesDescription="x" * 5000)
+    assert long.series_description == "x" * 128
+    ds = encoded(head_slice(3, AccessionNumber="1234"), ExplicitVRLittleEndian)
+    as_sequence = ds.replace(b"\x08\x00\x50\x00SH\x04\x001234", b"\x08\x00\x50\x00SQ\0\0\0\0\0\0")
+    read = outcome(as_sequence, ExplicitVRLittleEndian)
+    assert isinstance(read, Header)
+    assert read.words.terms(KEY).accession_hmac is None
+
+
+def test_words_are_not_printed() -> None:
+    """A header that lands in a log names nobody."""
+    read = outcome(
+        encoded(head_slice(3, PatientID="PID-77"), ExplicitVRLittleEndian), ExplicitVRLittleEndian
+    )
+    assert "PID-77" not in repr(read)
