@@ -2,13 +2,16 @@
 because something is owed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
+from operator import eq, ge, lt
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.expression import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from ich_node.answer import Answer
 from ich_node.ledger.database import Database
@@ -21,7 +24,7 @@ MOST_IN_ONE_QUERY = 1000
 MOST_SOURCES = 50
 MOST_OF_ONE_END = 1000
 # Up to here it is counted how many jobs an index leaves to look at.
-MOST_COMPARED = 20_000
+MOST_COMPARED = 5_000
 END_CHARACTERS = 8
 IS_OWED = deliveries.c.state.not_in(
     # SQLite uses the index of what is owed only if the statement has the words, not parameters
@@ -173,76 +176,93 @@ def _places(connection: sa.Connection, part: Search, most: int) -> list[tuple[da
     """(first_received_at, id) of the newest jobs."""
     conditions = _conditions(part)
     if part.is_owed:
-        query = _owed_places(conditions)
+        query = _owed_places(_where(connection, conditions, follow=()))
     else:
+        follow = _followed(connection, conditions)
         query = (
             sa.select(jobs.c.first_received_at, jobs.c.id)
-            .where(*(condition for _, condition in conditions))
+            .where(*_where(connection, conditions, follow=follow))
             .order_by(*NEWEST_FIRST)
         )
-        query = query.with_hint(jobs, f"INDEXED BY {_index(connection, conditions)}", "sqlite")
     return [(at, job_id) for at, job_id in connection.execute(query.limit(most))]
 
 
-Condition = tuple[str, sa.ColumnElement[bool]]
+# column, comparison, value
+Condition = tuple[str, Callable[[Any, Any], Any], Any]
 TIME = "first_received_at"
-# Conditions of which few jobs are left, and those whose index has the newest jobs first.
+# Conditions that leave few jobs, and those whose index has the newest jobs first.
 FEW = ("accession_hmac", "patient_hmac", "study_instance_uid")
 MANY = ("state", "answer", "source")
 
 
 def _conditions(part: Search) -> list[Condition]:
-    """(column, condition)"""
-    wanted: list[tuple[str, Any]] = [
-        ("accession_hmac", part.accession_hmac),
-        ("patient_hmac", part.patient_hmac),
-        ("study_instance_uid", part.study_instance_uid),
-        ("source", part.source),
-        *(("state", state) for state in part.states),
+    wanted: list[Condition] = [
+        ("accession_hmac", eq, part.accession_hmac),
+        ("patient_hmac", eq, part.patient_hmac),
+        ("study_instance_uid", eq, part.study_instance_uid),
+        ("source", eq, part.source),
+        *(("state", eq, state) for state in part.states),
         *(
-            ("answer" if isinstance(outcome, Answer) else "state", outcome)
+            ("answer" if isinstance(outcome, Answer) else "state", eq, outcome)
             for outcome in part.outcomes
         ),
+        (TIME, ge, part.since),
+        (TIME, lt, part.until),
     ]
-    found = [(name, jobs.c[name] == value) for name, value in wanted if value is not None]
-    if part.since is not None:
-        found.append((TIME, jobs.c.first_received_at >= part.since))
-    if part.until is not None:
-        found.append((TIME, jobs.c.first_received_at < part.until))
-    return found
+    return [condition for condition in wanted if condition[2] is not None]
 
 
-def _index(connection: sa.Connection, conditions: Sequence[Condition]) -> str:
-    """The index that SQLite shall follow: it keeps no count of how many jobs are of one source or
-    state, and takes any.
+def _where(
+    connection: sa.Connection, conditions: Sequence[Condition], *, follow: Collection[str]
+) -> list[sa.ColumnElement[bool]]:
+    """follow: the columns of the index that SQLite shall use. It does not count how many jobs are
+    of one source or state, as PostgreSQL does, and takes any index; a plus before a column keeps
+    it from that.
     """
-    names = [name for name, _ in conditions]
+    is_sqlite = connection.dialect.name == "sqlite"
+    return [
+        compare(_PLUS[name] if is_sqlite and name not in follow else jobs.c[name], value)
+        for name, compare, value in conditions
+    ]
+
+
+_PLUS = {
+    name: UnaryExpression(jobs.c[name], operator=custom_op("+"), type_=jobs.c[name].type)
+    for name in (*FEW, *MANY, TIME)
+}
+
+
+def _followed(connection: sa.Connection, conditions: Sequence[Condition]) -> tuple[str, ...]:
+    """The columns of the index that leaves the fewest jobs to look at."""
+    names = [name for name, _, _ in conditions]
     for name in FEW:
         if name in names:
-            return f"ix_jobs_{name}"
+            return (name,)
     usable = [name for name in MANY if name in names]
-    if not usable:
-        return f"ix_jobs_{TIME}"
     if len(usable) > 1 and connection.dialect.name == "sqlite":
         usable.sort(key=lambda name: _left(connection, name, conditions))
-    return f"ix_jobs_{usable[0]}_{TIME}"
+    return (*usable[:1], TIME)
 
 
 def _left(connection: sa.Connection, name: str, conditions: Sequence[Condition]) -> int:
     """How many jobs there are in the range of this column's index, at most MOST_COMPARED."""
-    of_index = [condition for column, condition in conditions if column in (name, TIME)]
-    some = sa.select(jobs.c.id).where(*of_index).limit(MOST_COMPARED).subquery()
-    return connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+    of_index = [condition for condition in conditions if condition[0] in (name, TIME)]
+    some = (
+        sa.select(jobs.c.id)
+        .where(*_where(connection, of_index, follow=(name, TIME)))
+        .order_by(jobs.c.first_received_at)
+        .limit(MOST_COMPARED)
+    )
+    counted = sa.select(sa.func.count()).select_from(some.subquery())
+    return connection.execute(counted).scalar_one()
 
 
-def _owed_places(conditions: Sequence[Condition]) -> sa.Select[Any]:
+def _owed_places(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
     """Follows the index of what is owed. Jobs get their ids in the order of their arrival."""
     return (
         sa.select(sa.func.min(jobs.c.first_received_at), deliveries.c.job_id)
         .select_from(deliveries.join(jobs, jobs.c.id == deliveries.c.job_id))
-        .with_hint(deliveries, "INDEXED BY ix_deliveries_owed", "sqlite")
-        .with_hint(jobs, "NOT INDEXED", "sqlite")  # by their ids
-        .where(IS_OWED, *(condition for _, condition in conditions))
+        .where(IS_OWED, *conditions)
         .group_by(deliveries.c.job_id)
         .order_by(deliveries.c.job_id.desc())
     )
