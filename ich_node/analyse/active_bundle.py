@@ -31,6 +31,10 @@ class ActiveBundle:
         self._open: Bundle | None = None
         self._opened: tuple[Path, int] | None = None
 
+    def use(self, configured: Path | None) -> None:
+        """[bundle] path, from the next job on."""
+        self._configured = configured
+
     def current(self) -> "Bundle":
         """The same object until another bundle is activated or the file changes.
 

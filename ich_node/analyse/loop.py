@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, kw_only=True)
 class Analyser:
     """One process that reads. clock: the node's; owner: the name of this process in leases; stop:
-    set when the process is to end.
+    set when the process is to end; turn: ends `work` after the job under way (default: stop).
     """
 
     ledger: AnalyserLedger
@@ -56,11 +56,13 @@ class Analyser:
     owner: str
     clock: Callable[[], datetime]
     stop: Event
+    turn: Event | None = None
     demonstration_on_real_sources: Literal["refuse", "mark"] = "mark"
     rules: SelectionRules = USUAL_RULES
 
-    def work(self) -> None:
-        """Read job after job until asked to stop.
+    def work(self, detector: Detector | None = None) -> Detector | None:
+        """Read job after job until asked to stop. Returns the detector that read last, for the next
+        analyser of this process; detector: of the one before.
 
         Raises DeviceLost: only a new process gets the GPU back; ConfigError if the engine is not
         installed.
@@ -68,9 +70,9 @@ class Analyser:
         if self.settings.threads:
             torch.set_num_threads(self.settings.threads)
         log.info("analyser_started", device=self.settings.device, threads=torch.get_num_threads())
-        detector: Detector | None = None
+        turn = self.turn or self.stop
         with closing(self.ledger.changes()) as changes:
-            while not self.stop.is_set():
+            while not turn.is_set():
                 try:
                     bundle = self.active_bundle.current()
                     if detector is None or detector.bundle is not bundle:
@@ -78,11 +80,12 @@ class Analyser:
                     if self.read_next(detector) or self.previewer.preview_next(detector):
                         continue
                     self.reader.drop_unneeded_pixels()
-                    changes.wait(self.stop)
+                    changes.wait(turn)
                 except (BundleError, Unavailable) as error:
                     # no job is claimed now: without a model or a ledger all of them wait
                     log.error("analyser_waits", error=type(error).__name__, detail=error.detail)
-                    self.stop.wait(RETRY.total_seconds())
+                    turn.wait(RETRY.total_seconds())
+        return detector
 
     def read_next(self, detector: Detector) -> bool:
         """Claim one job and bring the attempt to an end; False if no job is ready.

@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from ich_node import __version__
-from ich_node.cli import check_config, conformance, demo, echo, jobs, model, read, services
+from ich_node.cli import check_config, conformance, demo, echo, jobs, model, read, reload, services
 from ich_node.cli.commands import Commands
 from ich_node.cli.context import CliContext
 from ich_node.dicom.identity import FOR_RESEARCH_USE
@@ -62,6 +62,7 @@ def settings(
 services.add_to(app)
 echo.add_to(app)
 check_config.add_to(app)
+reload.add_to(app)
 conformance.add_to(app)
 read.add_to(app)
 demo.add_to(app)

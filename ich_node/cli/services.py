@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +13,13 @@ import typer
 
 if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
+    from ich_node.cli.live_config import LiveConfig
     from ich_node.config.config import Config
+    from ich_node.ledger import Ledger
+    from ich_node.maintenance import Task
     from ich_node.processes.watchdog import Watchdog
+    from ich_node.receive import Listener
+    from ich_node.spool import Spool
 
 STALL_SECONDS = 300.0  # of receive and send, whose waits are all shorter
 
@@ -32,8 +39,8 @@ def run(context: typer.Context) -> None:
     from ich_node.processes.supervise import run_all
 
     node: CliContext = context.obj
-    stop = _begin(node, process="run", with_parent=False)
-    run_all(config=node.path, stop=stop, main=node.main)
+    with _service(node, "run", with_parent=False) as live:
+        run_all(config=node.path, stop=live.stop, turn=live.turn, main=node.main)
 
 
 def receive(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
@@ -41,21 +48,29 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     from ich_node.receive import receive_forever
 
     node: CliContext = context.obj
-    stop = _begin(node, process="receive", with_parent=stop_with_parent)
-    config, ledger = node.config, node.ledger()
-    receive_forever(
-        scp=config.scp,
-        sources=config.sources,
-        series=config.series,
-        study=config.study,
-        spool=node.spool(),
-        ledger=ledger.receiving,
-        search_key=ledger.search_keys.for_receiving(config.database.search_key, now=now()),
-        clock=_watched_clock(STALL_SECONDS),
-        stop=stop,
-        reload=_reload_on_signal(),
-        tls=config.tls,
-    )
+    with _service(node, "receive", with_parent=stop_with_parent) as live:
+        config, ledger = live.config, node.ledger()
+        receive_forever(
+            scp=config.scp,
+            sources=config.sources,
+            series=config.series,
+            study=config.study,
+            spool=node.spool(),
+            ledger=ledger.receiving,
+            search_key=ledger.search_keys.for_receiving(config.database.search_key, now=now()),
+            clock=_watched_clock(STALL_SECONDS),
+            stop=live.stop,
+            turn=live.turn,
+            on_turn=lambda listener: _read_again(live, listener),
+            tls=config.tls,
+        )
+
+
+def _read_again(live: "LiveConfig", listener: "Listener") -> None:
+    """Of certificates, the files may have changed, and the configuration not."""
+    live.read_again()
+    config = live.config
+    listener.use(sources=config.sources, series=config.series, study=config.study, tls=config.tls)
 
 
 def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
@@ -67,51 +82,73 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     from ich_node.series.rules import SelectionRules
 
     node: CliContext = context.obj
-    stop = _begin(node, process="analyse", with_parent=stop_with_parent)
-    config, ledger = node.config, node.ledger()
-    analyser = Analyser(
-        ledger=ledger.reading,
-        spool=node.spool(),
-        active_bundle=ActiveBundle(ledger=ledger.activations, configured=config.bundle.path),
-        settings=config.analysis,
-        study=config.study,
-        demonstration_on_real_sources=config.bundle.demonstration_on_real_sources,
-        rules=SelectionRules(**config.selection.model_dump()),
-        options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
-        destinations=config.destinations,
-        owner=_owner(),
-        clock=_watched_clock(config.analysis.stall_seconds),
-        stop=stop,
-    )
-    tell_systemd(READY)
-    analyser.work()
+    with _service(node, "analyse", with_parent=stop_with_parent) as live:
+        ledger, spool = node.ledger(), node.spool()
+        clock = _watched_clock(live.config.analysis.stall_seconds)
+        active_bundle = ActiveBundle(ledger=ledger.activations, configured=live.config.bundle.path)
+        detector = None
+        tell_systemd(READY)
+        while not live.stop.is_set():
+            config = live.config
+            active_bundle.use(config.bundle.path)
+            detector = Analyser(
+                ledger=ledger.reading,
+                spool=spool,
+                active_bundle=active_bundle,
+                settings=config.analysis,
+                study=config.study,
+                demonstration_on_real_sources=config.bundle.demonstration_on_real_sources,
+                rules=SelectionRules(**config.selection.model_dump()),
+                options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
+                destinations=config.destinations,
+                owner=_owner(),
+                clock=clock,
+                stop=live.stop,
+                turn=live.turn,
+            ).work(detector)
+            live.read_again()
 
 
 def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Deliver results to the destinations."""
-    from ich_node.analyse.active_bundle import active_path
     from ich_node.deliver.loop import Sender
-    from ich_node.deliver.retry import LONGEST_RETRY
-    from ich_node.maintenance import Maintenance, Task, housekeeping
+    from ich_node.maintenance import Maintenance
     from ich_node.processes.systemd import READY, tell_systemd
+
+    node: CliContext = context.obj
+    with _service(node, "send", with_parent=stop_with_parent) as live:
+        ledger, spool = node.ledger(), node.spool()
+        clock = _watched_clock(STALL_SECONDS)
+        maintenance_clock = _watched_clock(STALL_SECONDS, loop="maintenance")
+        tell_systemd(READY)
+        while not live.stop.is_set():
+            config = live.config
+            sender = Sender(
+                ledger=ledger.delivery,
+                spool=spool,
+                destinations=config.destinations,
+                ae_title=config.scp.ae_title,
+                clock=clock,
+                owner=_owner(),
+                stop=live.stop,
+                turn=live.turn,
+                tls=config.tls,
+            )
+            tasks = _tasks(config, ledger, spool)
+            with Maintenance(tasks=tasks, clock=maintenance_clock).running():
+                sender.work()
+            live.read_again()
+
+
+def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":
+    """What `send` does beside its deliveries."""
+    from ich_node.analyse.active_bundle import active_path
+    from ich_node.deliver.retry import LONGEST_RETRY
+    from ich_node.maintenance import Task, housekeeping
     from ich_node.report import ReportOptions
     from ich_node.report.algorithm import algorithm_of_file
     from ich_node.study.teller import Teller
 
-    node: CliContext = context.obj
-    stop = _begin(node, process="send", with_parent=stop_with_parent)
-    config, ledger, spool = node.config, node.ledger(), node.spool()
-    tell_systemd(READY)
-    sender = Sender(
-        ledger=ledger.delivery,
-        spool=spool,
-        destinations=config.destinations,
-        ae_title=config.scp.ae_title,
-        clock=_watched_clock(STALL_SECONDS),
-        owner=_owner(),
-        stop=stop,
-        tls=config.tls,
-    )
     teller = Teller(
         ledger=ledger.telling,
         spool=spool,
@@ -121,7 +158,7 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
         algorithm=lambda: algorithm_of_file(active_path(ledger.activations, config.bundle.path)),
     )
     second, ten_seconds = timedelta(seconds=1), timedelta(seconds=10)
-    tasks = housekeeping(
+    return housekeeping(
         ledger=ledger.maintenance,
         spool=spool,
         settings=config.spool,
@@ -133,24 +170,38 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
             Task(name="tell_overdue", every=ten_seconds, run=teller.tell_overdue),
         ],
     )
-    with Maintenance(
-        tasks=tasks, clock=_watched_clock(STALL_SECONDS, loop="maintenance")
-    ).running():
-        sender.work()
 
 
-def _begin(node: "CliContext", *, process: str, with_parent: bool) -> threading.Event:
-    """Set up the log and the signals of a service. Returns an event that SIGTERM and SIGINT set.
+@contextmanager
+def _service(node: "CliContext", name: str, *, with_parent: bool) -> "Iterator[LiveConfig]":
+    """Set up the log and the signals of a service. SIGTERM and SIGINT set stop and turn, SIGHUP
+    turn alone.
 
-    with_parent: it is set as well when the parent process ends.
+    with_parent: they are set as well when the parent process ends.
     """
     import structlog
 
+    from ich_node.cli.live_config import LiveConfig
+    from ich_node.config.reload import fingerprints
     from ich_node.processes.log import set_up_logging
+    from ich_node.processes.running import RunningService, announced
 
     node.loaded.require_ledger_in_place()
-    set_up_logging(node.config.log.level, process)
-    if not with_parent:  # a parent has logged them
+    set_up_logging(node.config.log, name)
+    live = LiveConfig(node, threading.Event())
+
+    def end(*_: object) -> None:
+        live.stop.set()
+        live.turn.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    signal.signal(signal.SIGHUP, lambda *_: live.turn.set())
+    if with_parent:
+        from ich_node.processes.supervise import stop_with_parent
+
+        stop_with_parent(end)
+    else:  # a parent has logged them
         log = structlog.get_logger(__name__)
         for setting in node.loaded.removed:
             log.warning(
@@ -160,21 +211,18 @@ def _begin(node: "CliContext", *, process: str, with_parent: bool) -> threading.
                 since=setting.since,
                 advice=setting.advice,
             )
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    if with_parent:
-        from ich_node.processes.supervise import stop_with_parent
-
-        stop_with_parent(stop)
-    return stop
-
-
-def _reload_on_signal() -> threading.Event:
-    """An event that SIGHUP sets."""
-    reload = threading.Event()
-    signal.signal(signal.SIGHUP, lambda *_: reload.set())
-    return reload
+    if name == "run":  # its children are the services
+        yield live
+        return
+    node.spool()
+    me = RunningService(
+        name=name,
+        pid=os.getpid(),
+        config=str(node.path.absolute()) if node.path is not None else "",
+        needs_restart=fingerprints(node.config),
+    )
+    with announced(node.config.spool.path, me):
+        yield live
 
 
 def _watched_clock(stall_seconds: float, *, loop: str = "main") -> "Watchdog":

@@ -23,7 +23,6 @@ def _mistakes(config: "Config") -> Iterator[str]:
     from ich_node.config.places import sqlite_file
     from ich_node.deliver.own_files import require_own_files
     from ich_node.model.bundle_file import read_header
-    from ich_node.model.engines.choose import require_installed
 
     if config.tls.is_on:
         yield from _said(_require_certificate, config)
@@ -45,6 +44,8 @@ def _mistakes(config: "Config") -> Iterator[str]:
         else:
             yield f"[bundle] path: there is no file {config.bundle.path}"
     if config.analysis.engine == "openvino":
+        from ich_node.model.engines.choose import require_installed
+
         yield from _said(require_installed, config.analysis.engine)
 
 

@@ -222,6 +222,10 @@ class ReportSettings(Section):
 
 
 class LogSettings(Section):
-    """[log]."""
+    """[log]. format: auto is console, for people, where standard error is a terminal. time: in the
+    console format; json, for machines, is always in UTC.
+    """
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+    time: Literal["local", "utc"] = "local"

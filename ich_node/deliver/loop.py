@@ -45,8 +45,9 @@ class Sender:
     """One process that delivers.
 
     clock: the time, with a zone. owner: the name of this process in leases. stop: ends `work`, and
-    a batch after the result under way. commitment_answer_seconds: how long an association stays
-    open for the answer to a request for storage commitment.
+    a batch after the result under way. turn: ends `work` after the batch (default: stop).
+    commitment_answer_seconds: how long an association stays open for the answer to a request for
+    storage commitment.
     """
 
     ledger: SenderLedger
@@ -56,6 +57,7 @@ class Sender:
     clock: Callable[[], datetime]
     owner: str
     stop: threading.Event
+    turn: threading.Event | None = None
     tls: TlsSettings = TLS_OFF
     commitment_answer_seconds: float = ANSWER_SECONDS
 
@@ -64,15 +66,16 @@ class Sender:
         return DeliveryRecord(ledger=self.ledger, clock=self.clock, owner=self.owner)
 
     def work(self) -> None:
-        """Deliver until `stop` is set."""
+        """Deliver until `stop` or `turn` is set."""
+        turn = self.turn or self.stop
         with closing(self.ledger.changes()) as changes:
-            while not self.stop.is_set():
+            while not turn.is_set():
                 try:
                     if self.retry_uncommitted() + self.send_due() == 0:
-                        changes.wait(self.stop)
+                        changes.wait(turn)
                 except Unavailable as error:
                     log.warning("sender_waits", detail=error.detail)
-                    self.stop.wait(WAIT_SECONDS)
+                    turn.wait(WAIT_SECONDS)
 
     def send_due(self) -> int:
         """Claim and deliver one batch; its size. Raises Unavailable if the ledger is."""

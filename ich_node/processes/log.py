@@ -15,6 +15,7 @@ from types import TracebackType
 
 import structlog
 
+from ich_node.config.settings import LogSettings
 from ich_node.errors import IchNodeError
 
 SILENCED_LIBRARIES = ("pydicom", "highdicom", "pynetdicom", "PIL")
@@ -22,21 +23,27 @@ SILENCED_LIBRARIES = ("pydicom", "highdicom", "pynetdicom", "PIL")
 log = structlog.get_logger(__name__)
 
 
-def set_up_logging(level: str, process: str) -> None:
+def set_up_logging(settings: LogSettings, process: str) -> None:
     """Send everything through structlog, libraries from WARNING up.
 
     process: the name of the service, on every line.
     """
+    for_people = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
+    utc = settings.time == "utc" or not for_people
+    form = "%Y-%m-%d %H:%M:%S %Z" if for_people else "iso"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt=form, utc=utc),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
+        # the level may change while the process runs, so the loggers must not keep it
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -47,7 +54,7 @@ def set_up_logging(level: str, process: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.ExceptionRenderer(_without_values),
-                structlog.processors.JSONRenderer(),
+                *_renderers(for_people),
             ],
             keep_exc_info=True,
         )
@@ -55,13 +62,26 @@ def set_up_logging(level: str, process: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("ich_node").setLevel(level.upper())
+    set_level(settings.level)
     for library in SILENCED_LIBRARIES:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     warnings.showwarning = _log_warning  # type: ignore[assignment]  # it is called by position
     sys.excepthook = _log_process_crash
     threading.excepthook = _log_thread_crash
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def set_level(level: str) -> None:
+    """Of what this node logs."""
+    logging.getLogger("ich_node").setLevel(level.upper())
+
+
+def _renderers(for_people: bool) -> list[structlog.typing.Processor]:
+    if not for_people:
+        return [structlog.processors.JSONRenderer()]
+    return [
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False)
+    ]
 
 
 def _without_values(exc_info: structlog.typing.ExcInfo) -> str:

@@ -77,9 +77,11 @@ class Child:
         log.info("process_started", name=self.name, pid=self.process.pid)
 
     def _run_service(self) -> None:
-        """In the child. A signal ends it until the service has installed its own handlers."""
+        """In the child. Until the service has installed its own handlers, a signal ends it, and one
+        to read the configuration again does nothing: the child is about to read it.
+        """
         for number in SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.close(self.parent_pipe.write_end)
         os.dup2(self.parent_pipe.read_end, 0)
@@ -108,8 +110,11 @@ class Child:
             self._start()
 
 
-def run_all(*, config: Path | None, stop: threading.Event, main: Main) -> None:
-    """Keep the three services running until stop is set. main: runs a command line.
+def run_all(
+    *, config: Path | None, stop: threading.Event, turn: threading.Event, main: Main
+) -> None:
+    """Keep the three services running until stop is set. turn: lets them read the configuration
+    again. main: runs a command line.
 
     Raises ConfigError, after ending all of them, if one cannot run with this configuration.
     """
@@ -118,11 +123,21 @@ def run_all(*, config: Path | None, stop: threading.Event, main: Main) -> None:
         try:
             for name in SERVICES:
                 children.append(Child(name=name, config=config, main=main, parent_pipe=pipe))
-            while not stop.wait(RESTART_SECONDS):
+            while not stop.is_set():
+                if turn.wait(RESTART_SECONDS):
+                    turn.clear()
+                    _pass_on_reload(children)
+                    continue
                 for child in children:
                     child.restart_if_dead()
         finally:
             _end(children)
+
+
+def _pass_on_reload(children: Iterable[Child]) -> None:
+    for child in children:
+        if child.process.pid is not None and child.process.is_alive():
+            os.kill(child.process.pid, signal.SIGHUP)
 
 
 def _end(children: Iterable[Child]) -> None:
@@ -138,14 +153,14 @@ def _end(children: Iterable[Child]) -> None:
             child.process.join()
 
 
-def stop_with_parent(stop: threading.Event) -> None:
-    """Set stop when standard input closes: the parent process has ended."""
+def stop_with_parent(stop: Callable[[], None]) -> None:
+    """Call stop when standard input closes: the parent process has ended."""
 
     def watch() -> None:
         # os.read instead of sys.stdin: at exit, the interpreter would wait for the lock of
         # sys.stdin, which this thread would hold.
         while os.read(0, 4096):
             pass
-        stop.set()
+        stop()
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

@@ -109,6 +109,10 @@ class Admission:
         self._places: set[Place] = set()
         self._lock = threading.Lock()
 
+    def use(self, sources: Sequence[Source]) -> None:
+        """From the next request on."""
+        self._sources = sources
+
     def admit(self, caller: Caller) -> Place | Rejection:
         """Reserve a place for the caller's association, or say which rule rejects it."""
         identified = identify(caller, self._scp.ae_title, self._sources)

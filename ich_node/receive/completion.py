@@ -37,16 +37,20 @@ class Completion:
         clock: Callable[[], datetime],
     ) -> None:
         self._ledger = ledger
-        self._series = series
-        # a better reconstruction of the same acquisition may follow
-        waits = study.reconstructions == "best"
-        self._for_a_better = timedelta(seconds=study.wait_seconds if waits else 0)
+        self.use(series=series, study=study)
         self._idle_timeout = timedelta(seconds=idle_timeout_seconds)
         self._clock = clock
         # for each open association the SOP Instance UIDs that it brought, by Series Instance UID
         self._brought: dict[Association, dict[str, set[str]]] = {}
         self._last_at: dict[Association, datetime] = {}
         self._lock = threading.Lock()
+
+    def use(self, *, series: SeriesSettings, study: StudySettings) -> None:
+        """From the next end of an association on."""
+        self._series = series
+        # a better reconstruction of the same acquisition may follow
+        waits = study.reconstructions == "best"
+        self._for_a_better = timedelta(seconds=study.wait_seconds if waits else 0)
 
     def object_arrives(
         self, association: Association, series_instance_uid: str, sop_instance_uid: str

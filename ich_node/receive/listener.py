@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
@@ -62,11 +62,12 @@ def receive_forever(
     search_key: SearchKey,
     clock: Callable[[], datetime],
     stop: threading.Event,
-    reload: threading.Event,
+    turn: threading.Event,
+    on_turn: "Callable[[Listener], None] | None" = None,
     tls: TlsSettings = TLS_OFF,
     study: StudySettings = ONE_ANSWER,
 ) -> None:
-    """Listen until stop is set; load the certificates again when reload is set.
+    """Listen until stop is set. on_turn: is called when turn is set and stop is not.
 
     Raises ConfigError if a port is not free.
     """
@@ -86,9 +87,8 @@ def receive_forever(
         tell_systemd(READY)
         checked_at = None
         while not stop.wait(TICK_SECONDS):
-            if reload.is_set():
-                reload.clear()
-                listener.reload_certificates()
+            if turn.is_set() and on_turn is not None:
+                on_turn(listener)
             if checked_at is None or clock() - checked_at > CERTIFICATE_CHECK:
                 checked_at = clock()
                 listener.warn_of_expiry()
@@ -198,6 +198,23 @@ class Listener:
             port=server.server_address[1],
             tls=is_tls,
         )
+
+    def use(
+        self,
+        *,
+        sources: Sequence[Source],
+        series: SeriesSettings,
+        study: StudySettings,
+        tls: TlsSettings,
+    ) -> None:
+        """From the next association on. Those that are open end with the settings of their source
+        as they were. tls: with the same port.
+        """
+        self._sources, self._tls = sources, tls
+        self._services.admission.use(sources)
+        self._services.completion.use(series=series, study=study)
+        self._services = replace(self._services, store=replace(self._services.store, series=series))
+        self.reload_certificates()
 
     def reload_certificates(self) -> None:
         """Use the files of [tls] as they are now, from the next connection on; if they cannot be

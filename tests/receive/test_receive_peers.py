@@ -36,7 +36,7 @@ receive_forever(
     search_key=SearchKey(key=bytes(32)),
     clock=lambda: datetime.now(UTC),
     stop=threading.Event(),
-    reload=threading.Event(),
+    turn=threading.Event(),
 )
 """
 
