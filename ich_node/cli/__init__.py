@@ -18,6 +18,7 @@ import typer
 
 from ich_node import __version__
 from ich_node.cli import check_config, conformance, demo, echo, jobs, model, read, reload, services
+from ich_node.cli import config as config_commands
 from ich_node.cli.commands import Commands
 from ich_node.cli.context import CliContext
 from ich_node.dicom.identity import FOR_RESEARCH_USE
@@ -66,6 +67,7 @@ reload.add_to(app)
 conformance.add_to(app)
 read.add_to(app)
 demo.add_to(app)
+app.add_typer(config_commands.app, name="config")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(model.app, name="model")
 

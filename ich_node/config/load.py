@@ -13,6 +13,7 @@ from ich_node.config.places import (
     HOME_VARIABLE,
     absolute_url,
     home_folder,
+    replaced,
     sqlite_file,
     with_absolute_paths,
 )
@@ -69,9 +70,9 @@ def load_config(path: Path | None) -> LoadedConfig:
         raise ConfigError("\n".join(f"{where}: {line}" for line in sentences)) from error
     home = home_folder(path)
     earlier = sqlite_file(config.database.url)
-    database = config.database.model_copy(update={"url": absolute_url(config.database.url, home)})
+    database = replaced(config.database, url=absolute_url(config.database.url, home))
     return LoadedConfig(
-        config=with_absolute_paths(config, home).model_copy(update={"database": database}),
+        config=replaced(with_absolute_paths(config, home), database=database),
         home=home,
         removed=find_removed_settings(values, variables),
         earlier_ledger=earlier.absolute() if earlier and home != Path.cwd() else None,

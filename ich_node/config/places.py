@@ -27,10 +27,18 @@ def home_folder(config_path: Path | None, environment: Mapping[str, str] = os.en
 
 def with_absolute_paths(settings: Model, home: Path) -> Model:
     """The same settings; every relative path in them, at any depth, lies below home."""
-    changed = {
-        name: _absolute(getattr(settings, name), home) for name in type(settings).model_fields
-    }
-    return settings.model_copy(update=changed)
+    return replaced(
+        settings,
+        **{name: _absolute(getattr(settings, name), home) for name in type(settings).model_fields},
+    )
+
+
+def replaced(settings: Model, **changes: Any) -> Model:
+    """With other values; what was a default stays known as one."""
+    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    return type(settings).model_construct(
+        _fields_set=set(settings.model_fields_set), **(values | changes)
+    )
 
 
 def _absolute(value: Any, home: Path) -> Any:

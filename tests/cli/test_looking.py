@@ -16,6 +16,7 @@ LOOKING = [
     ("model", "list"),
     ("model", "show"),
     ("check-config",),
+    ("config", "show"),
     ("conformance",),
     ("--help",),
 ]

@@ -1,0 +1,77 @@
+"""Every effective value, and where it came from."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from ich_node.config.config import ENV_DELIMITER, ENV_PREFIX, Config
+from ich_node.config.toml_file import lines_of
+
+DEFAULT = "default"
+PASSWORD = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)[^&]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """section: its heading, e.g. "[scp]"; number: of an entry of a list, else None. origin:
+    default, a line of the file, or the name of an environment variable.
+    """
+
+    section: str
+    number: int | None
+    setting: str
+    value: Any
+    origin: str
+
+
+def effective_values(
+    config: Config, path: Path | None, environment: Mapping[str, str]
+) -> Iterator[Value]:
+    """In the order of config.toml. A password in a URL is replaced by ***."""
+    lines = lines_of(path.read_text(encoding="utf-8")) if path is not None else {}
+    variables = {
+        name.upper().removeprefix(ENV_PREFIX).lower().replace(ENV_DELIMITER, "."): name
+        for name in environment
+        if name.upper().startswith(ENV_PREFIX)
+    }
+    for section in type(config).model_fields:
+        settings = getattr(config, section)
+        entries: Sequence[tuple[int | None, BaseModel]] = (
+            [(None, settings)] if isinstance(settings, BaseModel) else list(enumerate(settings))
+        )
+        for number, entry in entries:
+            place = section if number is None else f"{section}.{number}"
+            for setting in type(entry).model_fields:
+                names = (f"{place}.{setting}", place, section)
+                yield Value(
+                    section=f"[{section}]" if number is None else f"[[{section}]]",
+                    number=number,
+                    setting=setting,
+                    value=_plain(getattr(entry, setting)),
+                    origin=_origin(names, setting in entry.model_fields_set, lines, variables),
+                )
+
+
+def _origin(
+    names: Sequence[str], is_set: bool, lines: Mapping[str, int], variables: Mapping[str, str]
+) -> str:
+    """names: of the setting, and of what it is part of, the nearest first."""
+    if not is_set:
+        return DEFAULT
+    for name in names:
+        if name in variables:
+            return variables[name]
+    return next((f"line {lines[name]}" for name in names if name in lines), "config.toml")
+
+
+def _plain(value: Any) -> Any:
+    """As JSON and TOML have it."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return PASSWORD.sub("***", str(value)) if "://" in str(value) else str(value)
