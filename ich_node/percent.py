@@ -1,6 +1,7 @@
-"""Probabilities as people read them: one rule of rounding for every document, picture and message.
+"""Numbers as people read them: one rule of rounding for every document, picture and message.
 
-They have one decimal in percent. Nothing is ever 0 % or 100 %: an algorithm is not certain.
+Probabilities have one decimal in percent. Nothing is ever 0 % or 100 %: an algorithm is not
+certain.
 """
 
 LEAST, MOST = 0.001, 0.999
@@ -29,3 +30,8 @@ def percent(probability: float) -> float:
 def percent_text(probability: float) -> str:
     """As '97 %' or '99.9 %'."""
     return f"{percent(probability):g} %"
+
+
+def counted(count: int, thing: str) -> str:
+    """As '1 slice' or '2 slices'."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -68,8 +68,8 @@ def _print_reading(node: "CliContext") -> list[str]:
     except IchNodeError as error:
         return [error.detail]
     warning = f"WARNING: {DEMONSTRATION_MODEL}: " if header.demonstration else ""
-    until = "until `ich-node model activate` selects another"
-    typer.echo(f"{warning}reads with {header.name}, {until}")
+    typer.echo(f"{warning}reads with {header.name}")
+    typer.echo("`ich-node model activate` selects another")
     if header.demonstration and config.bundle.demonstration_on_real_sources == "refuse":
         typer.echo("refuses series that are no phantoms as long as a demonstration model reads")
     return []

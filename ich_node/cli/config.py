@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="config.toml: write a first one, sh
 
 # Three lines above it would say less than the file itself.
 FIRST = """\
-[[sources]]              # who may send to this node, which is ICHNODE on port 11112
+[[sources]]              # who may send to this node: AE ICHNODE, port 11112
 name = "pacs"            # your name for it
 ae_title = "PACS"        # its calling AE title
 hosts = ["127.0.0.1"]    # its addresses, or networks like "10.1.4.0/24"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE
+from ich_node.percent import counted
 
 if TYPE_CHECKING:  # imported in the bodies: `--help` must not wait for them
     from rich.table import Table
@@ -43,10 +44,9 @@ def phantom(
     kinds = [kind for name in wanted for kind in BLEED_KINDS if kind == name]
     study = make_study(seed, bleeds=kinds if wanted or none else None)
     paths = study.write(out)
-    planted = (
-        ", ".join(f"{item.kind} in {len(item.boxes)} slices" for item in study.bleeds) or "no bleed"
-    )
-    typer.echo(f"{len(paths)} slices in {out}: {planted} (truth.json says where)")
+    bleeds = [f"{item.kind} in {counted(len(item.boxes), 'slice')}" for item in study.bleeds]
+    planted = ", ".join(bleeds) or "no bleed"
+    typer.echo(f"{counted(len(paths), 'slice')} in {out}: {planted} (truth.json says where)")
 
 
 def demo(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.cli import model_calibrate, model_rule
+from ich_node.cli.times import local
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError
 
@@ -103,9 +104,7 @@ def _activations(context: typer.Context) -> Sequence["Activation"]:
 
 def _print_activations(activations: Sequence["Activation"]) -> None:
     for each in activations:
-        typer.echo(
-            f"{each.at:%Y-%m-%d %H:%M:%S}Z {each.name} {each.sha256[:12]} by {each.who}: {each.why}"
-        )
+        typer.echo(f"{local(each.at)} {each.name} {each.sha256[:12]} by {each.who}: {each.why}")
 
 
 @app.command()

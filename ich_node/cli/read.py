@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from ich_node.percent import counted
+
 messages = Console(stderr=True, highlight=False)
 Paths = Annotated[list[Path], typer.Argument(exists=True, help="DICOM files or folders.")]
 
@@ -138,7 +140,7 @@ def explain(
                 "outcome": "read",
                 "reason": None,
                 "detail": (
-                    f"{len(positions_mm)} slices over {height_mm:.0f} mm, "
+                    f"{counted(len(positions_mm), 'slice')} over {height_mm:.0f} mm, "
                     f"tilt {series.tilt_deg:.1f} degrees"
                 ),
                 "left_out": left_out_document(series.left_out),
@@ -157,7 +159,8 @@ def explain(
             if document["outcome"] == "read"
             else f"would be refused ({document['reason']})"
         )
-        typer.echo(f"series {name}, {document['objects']} objects: {outcome}: {document['detail']}")
+        objects = counted(document["objects"], "object")
+        typer.echo(f"series {name}, {objects}: {outcome}: {document['detail']}")
         for part in document["missing"]:
             typer.echo(f"  not the whole head: {part['detail']}")
         for warning in document["warnings"]:

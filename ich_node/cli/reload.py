@@ -33,7 +33,7 @@ def reload(context: typer.Context) -> None:
         raise Unavailable(_as_their_user(str(config.spool.path))) from error
     if not services:
         raise Unavailable(
-            f"no service of this host has its spool in {config.spool.path}; give the --config and"
+            f"no service of this host has its spool in {config.spool.path};\ngive the --config and"
             " the ICHNODE_HOME of the services"
         )
     for service in services:

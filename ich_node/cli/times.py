@@ -58,3 +58,8 @@ def _near(words: str) -> str:
     if re.fullmatch(r"\d+", words):
         return f"did you mean {words}h or {words}d?"
     return ""
+
+
+def local(at: datetime) -> str:
+    """In local time, with its zone, as "2026-11-01 14:30:05 CET"."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}"

@@ -87,8 +87,9 @@ def _is_device(value: str) -> str:
     if re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         return device
     near = re.sub(r"^(gpu|nvidia)", "cuda", device)
-    meant = f"did you mean '{near}'? " if re.fullmatch(r"cuda(:\d+)?", near) else ""
-    raise ValueError(f"there is no device {value!r}; {meant}It is auto, cpu, cuda or cuda:1")
+    is_meant = re.fullmatch(r"cuda(:\d+)?", near)
+    hint = f"did you mean '{near}'?" if is_meant else "it is auto, cpu, cuda or cuda:1"
+    raise ValueError(f"there is no device {value!r}; {hint}")
 
 
 AeTitle = Annotated[str, AfterValidator(_is_ae_title)]

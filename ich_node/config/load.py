@@ -43,10 +43,11 @@ class LoadedConfig:
             return
         if self.earlier_ledger.exists():
             raise ConfigError(
-                f"there is no ledger at {file}, and one of an earlier version at"
-                f" {self.earlier_ledger}. Relative paths no longer begin in the working directory,"
-                f" but in {self.home}. Set {HOME_VARIABLE}={Path.cwd()} for services and commands,"
-                f" or stop the node and move its folder"
+                f"there is no ledger at {file},\n"
+                f"and one of an earlier version at {self.earlier_ledger}.\n"
+                "Relative paths no longer begin in the working directory, but in"
+                f" {self.home}.\nSet {HOME_VARIABLE}={Path.cwd()} for services and commands,\n"
+                "or stop the node and move its folder"
             )
 
 
@@ -86,5 +87,5 @@ def _refuse_unknown_sections(variables: Iterable[str]) -> None:
         if section not in Config.model_fields:
             raise ConfigError(
                 f"environment variable {ENV_PREFIX}{variable.upper()}: there is no section"
-                f" '{section}'; {near(section, Config.model_fields)}{known_settings(Config)}"
+                f" '{section}'; {near(section, Config.model_fields) or known_settings(Config)}"
             )

@@ -40,9 +40,9 @@ def known_settings(model: type[BaseModel]) -> str:
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """ "did you mean 'port'? ", or nothing."""
+    """ "did you mean 'port'?", or nothing."""
     found = get_close_matches(word, list(known), n=1)
-    return f"did you mean '{found[0]}'? " if found else ""
+    return f"did you mean '{found[0]}'?" if found else ""
 
 
 def _meant(setting: str, owner: type[BaseModel], heading: str) -> str:
@@ -51,11 +51,11 @@ def _meant(setting: str, owner: type[BaseModel], heading: str) -> str:
     suggestion = near(setting, owner.model_fields)
     if lists and not suggestion and owner is not Config and not heading.startswith("[["):
         return f"{' and '.join(lists)} have it: is that line still a comment?"
-    return suggestion + known_settings(owner)
+    return suggestion or known_settings(owner)
 
 
 def _no_kind(given: str) -> str:
-    return f"there is no kind {given!r}; {near(given, KINDS)}there are: {', '.join(KINDS)}"
+    return f"there is no kind {given!r}; {near(given, KINDS) or 'there are: ' + ', '.join(KINDS)}"
 
 
 def _near_value(mistake: Any) -> str:
@@ -63,7 +63,7 @@ def _near_value(mistake: Any) -> str:
         return ""
     words = str(mistake["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
     suggestion = near(str(mistake["input"]).lower(), words)
-    return f"; {suggestion.strip()}" if suggestion else ""
+    return f"; {suggestion}" if suggestion else ""
 
 
 _LISTS: tuple[tuple[str, type[BaseModel]], ...] = (

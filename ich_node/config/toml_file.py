@@ -23,7 +23,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {_explained(str(error), text)}") from error
+        raise ConfigError(f"{path} is not valid TOML:\n{_explained(str(error), text)}") from error
 
 
 def _explained(message: str, text: str) -> str:
@@ -35,7 +35,7 @@ def _explained(message: str, text: str) -> str:
     setting, heading = SETTING.match(line), HEADING.match(line)
     if message.startswith("Cannot overwrite a value") and setting:
         return (
-            f"line {number} sets {setting[1]} a second time in its section; is the line"
+            f"line {number} sets {setting[1]} a second time in its section;\nis the line"
             " [[sources]] or [[destinations]] above it still a comment?"
         )
     if heading and message.startswith(("Cannot declare", "Cannot overwrite", "Cannot mutate")):

@@ -10,7 +10,7 @@ from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE
 from ich_node.dicom.image_id import ImageId
 from ich_node.errors import Refusal
 from ich_node.model.demonstration import demonstration_warning
-from ich_node.percent import percent_text, rounded_beside
+from ich_node.percent import counted, percent_text, rounded_beside
 from ich_node.report import ResultObject
 from ich_node.series.series import LeftOut, Missing, SeriesWarning
 
@@ -102,7 +102,7 @@ class SeriesAnswer:
         return (
             f"{name}: {answer}, highest slice score {percent_text(score)}, "
             f"threshold {percent_text(limit)}, "
-            f"{marks} marks in {len(self.reading.slices)} slices, "
+            f"{counted(marks, 'mark')} in {counted(len(self.reading.slices), 'slice')}, "
             f"{len(self.reading.left_out)} left out{tail} ({RESEARCH_USE})"
         )
 

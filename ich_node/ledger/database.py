@@ -164,8 +164,8 @@ def name_of(engine: sa.Engine) -> str:
 
 def no_ledger(where: str) -> NoLedger:
     return NoLedger(
-        f"there is no ledger at {where}: the node has not received anything yet with this"
-        " configuration. If it runs, give the --config and the ICHNODE_HOME of its services"
+        f"there is no ledger at {where}:\nthe node has not received anything yet with this"
+        " configuration.\nIf it runs, give the --config and the ICHNODE_HOME of its services"
     )
 
 

@@ -38,8 +38,8 @@ def require_schema(engine: sa.Engine) -> None:
         raise no_ledger(where)
     if version < HEAD:
         raise EarlierLedger(
-            f"the ledger {where} has schema {version} of an earlier version, and this one needs"
-            f" {HEAD}; start the node: its services bring the ledger up to date"
+            f"the ledger {where}\nhas schema {version} of an earlier version, and this one needs"
+            f" {HEAD};\nstart the node: its services bring the ledger up to date"
         )
     if version > HEAD:
         raise _made_by_a_newer_version(version, where)

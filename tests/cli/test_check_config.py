@@ -90,7 +90,7 @@ def test_ok_is_the_last_word(config):
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == f"{config}: ok"
     assert "sends objects to pacs (PACS at pacs:104), but no negative results" in done.stdout
-    assert "reads with phantom-demonstration" in done.stdout
+    assert "NOT FOR PATIENTS: reads with phantom-demonstration" in done.stdout
 
 
 def test_online_asks_every_destination_and_the_ledger(config):

@@ -210,7 +210,7 @@ def test_a_wrong_configuration_is_exit_2_and_a_sentence(tmp_path):
     path.write_text("[scp]\nprot = 1\n")
     done = process("--config", path, "check-config")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "[scp] has no setting 'prot'; did you mean 'port'? it knows: ae_title" in done.stderr
+    assert "[scp] has no setting 'prot'; did you mean 'port'?" in done.stderr
 
 
 def test_check_config_says_what_the_node_will_do(config):

@@ -39,8 +39,7 @@ def test_a_destination_without_a_kind_is_a_dicom_peer(tmp_path):
     [
         (
             "kind = 'hl8'",
-            "[[destinations]] kind: there is no kind 'hl8'; did you mean 'hl7'?"
-            " there are: dicom, stow, hl7, webhook",
+            "[[destinations]] kind: there is no kind 'hl8'; did you mean 'hl7'?",
         ),
         (
             "kind = 'hl7'\nhost = 'h'\nport = 1\nae_title = 'X'",

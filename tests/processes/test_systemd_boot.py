@@ -144,7 +144,12 @@ def test_the_units_run_under_systemd(machine: Inside) -> None:
             seconds=60,
         )
         wait_until(lambda: all_are("active"), seconds=300, what="the restart")
-        assert machine("systemctl", "reload", "ich-node-receive") == ""
+        assert machine("systemctl", "reload", *SERVICES) == ""
+        wait_until(
+            lambda: machine("sh", "-c", "cat /var/lib/*.log").count('"reloaded"') == len(SERVICES),
+            seconds=60,
+            what="the configuration, read again",
+        )
         assert machine("stat", "-c", "%U %a", "/var/lib/ich-node").split() == ["ich-node", "700"]
         assert machine("systemctl", "stop", *SERVICES) == ""
         for service in SERVICES:
