@@ -17,7 +17,18 @@ from typing import Annotated
 import typer
 
 from ich_node import __version__
-from ich_node.cli import check_config, conformance, demo, echo, jobs, model, read, reload, services
+from ich_node.cli import (
+    check_config,
+    conformance,
+    demo,
+    echo,
+    jobs,
+    model,
+    pull,
+    read,
+    reload,
+    services,
+)
 from ich_node.cli import config as config_commands
 from ich_node.cli.commands import Commands
 from ich_node.cli.context import CliContext
@@ -65,6 +76,7 @@ echo.add_to(app)
 check_config.add_to(app)
 reload.add_to(app)
 conformance.add_to(app)
+pull.add_to(app)
 read.add_to(app)
 demo.add_to(app)
 app.add_typer(config_commands.app, name="config")

@@ -8,7 +8,10 @@ from pydantic import BaseModel
 
 from ich_node.config.config import Config
 from ich_node.config.destinations import KINDS, DicomDestination
+from ich_node.config.query import KINDS_OF_QUERY
 from ich_node.config.settings import Source
+
+QUERY = "[sources.query]"
 
 
 def sentence(mistake: Any) -> str:
@@ -19,7 +22,10 @@ def sentence(mistake: Any) -> str:
         return message
     owner, heading = _section_of(location)
     if mistake["type"] == "union_tag_invalid":
-        return f"{heading} kind: {_no_kind(str(mistake['ctx']['tag']))}"
+        kinds = KINDS_OF_QUERY if heading == QUERY else KINDS
+        return f"{heading} kind: {_no_kind(str(mistake['ctx']['tag']), kinds)}"
+    if heading == QUERY and location[-1] in KINDS_OF_QUERY:  # a rule of it as a whole
+        return f"{heading} {message}"
     if len(location) > 1 and location[-1] in KINDS:  # a rule of a destination as a whole
         return f"{heading} {mistake['input'].get('name', '')}: {message}"
     if mistake["type"] == "extra_forbidden":
@@ -54,8 +60,8 @@ def _meant(setting: str, owner: type[BaseModel], heading: str) -> str:
     return suggestion or known_settings(owner)
 
 
-def _no_kind(given: str) -> str:
-    return f"there is no kind {given!r}; {near(given, KINDS) or 'there are: ' + ', '.join(KINDS)}"
+def _no_kind(given: str, kinds: Iterable[str]) -> str:
+    return f"there is no kind {given!r}; {near(given, kinds) or 'there are: ' + ', '.join(kinds)}"
 
 
 def _near_value(mistake: Any) -> str:
@@ -79,6 +85,8 @@ def _section_of(location: tuple[str | int, ...]) -> tuple[type[BaseModel], str]:
         "destinations": (DicomDestination, "[[destinations]]"),
     }
     first = str(location[0])
+    if first == "sources" and "query" in location[2:]:
+        return (KINDS_OF_QUERY[str(location[3])] if len(location) > 3 else Source), QUERY
     if first == "destinations" and len(location) > 2:
         return KINDS[str(location[2])], "[[destinations]]"
     if first in lists:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ich_node.config.fields import AeTitle, Device, Network, Port, Seconds, Section
+from ich_node.config.query import SourceQuery
 
 
 class ScpSettings(Section):
@@ -79,6 +80,7 @@ class Source(Section):
     storage_commitment: bool = False
     commitment_port: Port | None = None
     other_classes: Literal["reject", "discard"] = "reject"
+    query: SourceQuery | None = None
 
     @model_validator(mode="after")
     def _what_is_discarded_is_not_committed(self) -> "Source":

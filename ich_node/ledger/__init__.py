@@ -14,6 +14,7 @@ from ich_node.ledger.ledger import Ledger, open_existing_ledger, open_ledger
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.previews import PreviewLedger
+from ich_node.ledger.pulled import PullLedger, SeriesHere
 from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
 from ich_node.ledger.rows import (
@@ -55,6 +56,7 @@ __all__ = [
     "NetworkAnswer",
     "OperatorLedger",
     "PreviewLedger",
+    "PullLedger",
     "ReceiverLedger",
     "Recorded",
     "Result",
@@ -64,6 +66,7 @@ __all__ = [
     "SearchLedger",
     "SearchTerms",
     "SenderLedger",
+    "SeriesHere",
     "TellerLedger",
     "Verdict",
     "VerdictLedger",

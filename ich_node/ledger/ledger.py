@@ -10,6 +10,7 @@ from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.migrate import require_schema, update_schema
 from ich_node.ledger.operator import OperatorLedger
+from ich_node.ledger.pulled import PullLedger
 from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
 from ich_node.ledger.scores import ScoreLedger
@@ -38,6 +39,7 @@ class Ledger:
         self.search_keys = SearchKeyLedger(database=database)
         self.searching = SearchLedger(database=database)
         self.scores = ScoreLedger(database=database)
+        self.pull = PullLedger(database=database)
 
     def dispose(self) -> None:
         """Close the connections."""

@@ -17,11 +17,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
-from pynetdicom.association import Association
-
 from ich_node.config.settings import SeriesSettings, Source, StudySettings
 from ich_node.dicom.geometry import stack_is_complete
 from ich_node.ledger import Instance, ReceiverLedger
+from ich_node.network.acceptor.service import Transfer
 
 
 class Completion:
@@ -41,8 +40,8 @@ class Completion:
         self._idle_timeout = timedelta(seconds=idle_timeout_seconds)
         self._clock = clock
         # for each open association the SOP Instance UIDs that it brought, by Series Instance UID
-        self._brought: dict[Association, dict[str, set[str]]] = {}
-        self._last_at: dict[Association, datetime] = {}
+        self._brought: dict[Transfer, dict[str, set[str]]] = {}
+        self._last_at: dict[Transfer, datetime] = {}
         self._lock = threading.Lock()
 
     def use(self, *, series: SeriesSettings, study: StudySettings) -> None:
@@ -53,7 +52,7 @@ class Completion:
         self._for_a_better = timedelta(seconds=study.wait_seconds if waits else 0)
 
     def object_arrives(
-        self, association: Association, series_instance_uid: str, sop_instance_uid: str
+        self, association: Transfer, series_instance_uid: str, sop_instance_uid: str
     ) -> None:
         """Must be called before the object is in the ledger: from then on, the end of another
         association does not shorten the wait of the series.
@@ -69,17 +68,17 @@ class Completion:
         """
         return now + self._idle_timeout + self._quiet_time(source)
 
-    def released(self, association: Association, source: Source) -> None:
+    def released(self, association: Transfer, source: Source) -> None:
         """The sender has sent all it wanted to."""
         self._ended(association, source, aborted=False)
 
-    def aborted(self, association: Association, source: Source) -> None:
+    def aborted(self, association: Transfer, source: Source) -> None:
         """The association broke; what was acknowledged stays, and the series is not known to be
         whole until another association brings it to its end.
         """
         self._ended(association, source, aborted=True)
 
-    def committed(self, association: Association, instances: Collection[Instance]) -> None:
+    def committed(self, association: Transfer, instances: Collection[Instance]) -> None:
         """The sender asked for commitment of these objects: series without any others are ready."""
         named: dict[str, set[str]] = defaultdict(set)
         for instance in instances:
@@ -98,7 +97,7 @@ class Completion:
                     ready_at = self._clock() + self._for_a_better
                     self._ledger.set_ready([series_instance_uid], ready_at=ready_at, aborted=False)
 
-    def _ended(self, association: Association, source: Source, *, aborted: bool) -> None:
+    def _ended(self, association: Transfer, source: Source, *, aborted: bool) -> None:
         # The lock is held to the end: an object that arrives meanwhile must extend the wait after
         # it was shortened here, not before.
         with self._lock:

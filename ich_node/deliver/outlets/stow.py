@@ -60,12 +60,12 @@ class StowOutlet:
     @contextmanager
     def connect(self, _batch: Sequence[Delivery], /) -> Iterator["StowConnection"]:
         """See Outlet. The connection itself is made by the first request."""
-        with self._client() as web:
+        with self.client() as web:
             yield StowConnection(web=web, url=self._url)
 
     def echo(self) -> str:
         """A query for one study (QIDO-RS), whose answer is not read."""
-        with self._client() as web:
+        with self.client() as web:
             answer = web.ask("GET", f"{self._url}?limit=1", headers={"accept": JSON})
         if not answer.ok:
             raise PeerUnavailable(f"{web.address} answers a query (QIDO-RS) with {answer.status}")
@@ -76,7 +76,8 @@ class StowOutlet:
         return f"{str(self.destination.url).rstrip('/')}/studies"
 
     @contextmanager
-    def _client(self) -> Iterator[Web]:
+    def client(self) -> Iterator[Web]:
+        """Open, with the credentials of the destination. Raises ConfigError."""
         with web_client(self.destination, self.tls, self._auth()) as web:
             yield web
 

@@ -1,5 +1,5 @@
-"""HTTP for outlets: one client for a batch, limits on time and size, no redirects, and a sentence
-for every failure.
+"""HTTP for outlets, and for a pull of series: one client for a batch, limits on time and size, no
+redirects, and a sentence for every failure.
 """
 
 import re
@@ -77,16 +77,28 @@ class Web:
         service and not about this request.
         """
         deadline = time.monotonic() + self.seconds
+        with self.stream(method, url, content=content, headers=headers) as stream:
+            response = HttpResponse(status=stream.status_code, body=self._body(stream, deadline))
+        self.check(response.status)
+        return response
+
+    @contextmanager
+    def stream(
+        self, method: str, url: str, *, content: bytes = b"", headers: Mapping[str, str]
+    ) -> Iterator[httpx.Response]:
+        """One request, whose answer the caller reads, and limits. Raises PeerUnavailable if there
+        is no answer, or if it breaks off.
+        """
         try:
-            with self.client.stream(method, url, content=content, headers=headers) as stream:
-                response = HttpResponse(
-                    status=stream.status_code, body=self._body(stream, deadline)
-                )
+            with self.client.stream(method, url, content=content, headers=headers) as response:
+                yield response
         except httpx.TransportError as error:
             raise PeerUnavailable(f"{self.address}: {self._explained(error)}") from None
-        if reason := _about_the_service(response.status):
-            raise PeerUnavailable(f"{self.address} answers {response.status}{reason}")
-        return response
+
+    def check(self, status: int) -> None:
+        """Raises PeerUnavailable if the status is about the service and not about a request."""
+        if reason := _about_the_service(status):
+            raise PeerUnavailable(f"{self.address} answers {status}{reason}")
 
     def _body(self, response: httpx.Response, deadline: float) -> bytes:
         body = b""

@@ -12,6 +12,13 @@ from pynetdicom.presentation import PresentationContextTuple
 from ich_node.network.acceptor.c_store import CStoreRequest, StoreResponse
 
 
+class Transfer(Protocol):
+    """What brings objects: an association, or whoever else hands them over."""
+
+    def is_alive(self) -> bool:
+        """Whether it may bring more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CStoreEvent:
     """The command of one C-STORE has arrived; takes the place of pynetdicom's Event.
@@ -19,7 +26,7 @@ class CStoreEvent:
     is_association_open: whether anybody still waits for the response.
     """
 
-    association: Association
+    association: Transfer
     context: PresentationContextTuple
     request: CStoreRequest
     is_association_open: Callable[[], bool]
