@@ -55,7 +55,7 @@ def pull(
     QIDO-RS and WADO-RS.
     """
     from ich_node.cli.pull_words import Account
-    from ich_node.errors import NoLedger
+    from ich_node.errors import NoLedger, Unavailable
     from ich_node.pull.choice import Decision, choose
     from ich_node.pull.find import find_series
     from ich_node.pull.pace import Pace
@@ -66,7 +66,7 @@ def pull(
     assert found_source.query is not None
     pace = Pace(query=found_source.query, is_any_time=at_once)
     if not dry_run and (why := pace.closed(_now())):
-        raise ConfigError(why)
+        raise Unavailable(why)
     ledger: Ledger | None
     try:
         ledger = node.existing_ledger() if dry_run else node.ledger()
@@ -128,8 +128,8 @@ def open_archive(node: "CliContext", source: "Source", ledger: "Ledger | None") 
     if ledger is not None:
         from ich_node.processes.log import set_up_logging
 
-        # storing an object writes to the log, as in the listener
-        set_up_logging("warning", "pull")
+        # storing an object writes to the log; what is refused is said here anyway
+        set_up_logging("error", "pull")
         entrance = Entrance.of(
             source=source,
             scp=config.scp,

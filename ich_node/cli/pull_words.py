@@ -19,7 +19,7 @@ WORDS = {
     Decision.HERE: "already here",
     Decision.LEFT_OUT: "left out",
     Outcome.FAILED: "failed",
-    Outcome.LEFT: "left for another time",
+    Outcome.LEFT: "still to pull",
 }
 
 
@@ -42,7 +42,7 @@ class Account:
         self._fetched[one.chosen.series.uid] = one
         if one.outcome is Outcome.LEFT:
             return
-        self._line(one.chosen, one.outcome, one.objects)
+        self._line(one.chosen, WORDS[one.outcome], one.objects)
         if one.detail:
             self._say(one.detail, indent="  ")
 
@@ -53,10 +53,13 @@ class Account:
         if not self._chosen and not found.nothing_for:
             self._say("the source has no CT series of what was asked")
         counts = self._counts()
-        kinds = [*WORDS] if not self._is_dry_run else [Decision.HERE, Decision.LEFT_OUT]
-        parts = [f"{WORDS[kind]} {counts[kind]}" for kind in kinds]
+        parts = [f"{words} {counts[kind]}" for kind, words in WORDS.items()]
         if self._is_dry_run:
+            done = (Decision.HERE, Decision.LEFT_OUT)
+            parts = [f"{WORDS[kind]} {counts[kind]}" for kind in done]
             parts.insert(0, f"to pull {counts[Decision.FETCH]}")
+        elif not counts[Outcome.LEFT]:
+            parts.pop()
         self._say(", ".join(parts))
         for sentence in self._remarks(found):
             self._say(sentence)
@@ -74,7 +77,10 @@ class Account:
 
     def _remarks(self, found: Found) -> list[str]:
         left_out = Counter(one.why for one in self._chosen if one.decision is Decision.LEFT_OUT)
-        remarks = [f"left out: {count} x {why}" for why, count in sorted(left_out.items())]
+        remarks = []
+        if left_out:
+            reasons = [f"{count} {why}" for why, count in sorted(left_out.items())]
+            remarks.append(f"left out: {', '.join(reasons)}")
         remarks += sorted(
             {one.detail for one in self._fetched.values() if one.outcome is Outcome.LEFT}
         )
@@ -93,7 +99,8 @@ class Account:
             return
         if not self._has_heading:
             self._has_heading = True
-            typer.echo(f"{'study of':10}  {'images':>6}  {'':{WHY_CHARACTERS}}  series".rstrip())
+            heading = "why" if self._is_dry_run else "result"
+            typer.echo(f"{'date':10}  {'images':>6}  {heading:{WHY_CHARACTERS}}  series")
         day = one.series.study.date
         columns = (
             f"{day.isoformat() if day else '-':10}",

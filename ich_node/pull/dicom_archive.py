@@ -27,10 +27,6 @@ MOVE_SECONDS = 600.0
 STATUSES = {
     0xA700: "it is out of resources",
     0xA701: "it is out of resources: it cannot count the matches",
-    0xA702: (
-        "it cannot send the objects: does `ich-node receive` run, and does the source know"
-        " its right host and port?"
-    ),
     DESTINATION_UNKNOWN: (
         "it does not know the move destination '{ours}': add this AE title with this node's"
         " host and [scp] port to its configuration"
@@ -39,7 +35,13 @@ STATUSES = {
     0x0122: "it does not know this query (SOP class)",
     0x0124: "it does not let us ask: its administrator must allow it",
 }
-ANY_OTHER = "it cannot do it; its log says why"
+ANY_OTHER = {
+    "C-FIND": "it cannot do it; its log says why",
+    "C-MOVE": (
+        "it cannot send: does `ich-node receive` run, and does the source know '{ours}' with this"
+        " node's host and [scp] port? Its log says more"
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ class DicomArchive:
     def search(self) -> Iterator["DicomSearch"]:
         """See Archive."""
         with self._associated(FIND) as association:
-            yield DicomSearch(association=association, ours=self.move_destination)
+            yield DicomSearch(association=association, calling_ae=self._calling_ae)
 
     def retrieve(self, study_instance_uid: str, series_instance_uid: str, /) -> str:
         """See Archive."""
@@ -65,11 +67,11 @@ class DicomArchive:
         identifier.SeriesInstanceUID = series_instance_uid
         with self._associated(MOVE) as association:
             association.dimse_timeout = association.network_timeout = MOVE_SECONDS
+            final = Dataset()
             for answer, _ in association.send_c_move(identifier, self.move_destination, MOVE):
-                status = _status(answer, "C-MOVE")
-                if status not in PENDING:
-                    return self._explained(answer)
-        raise PeerUnavailable("the source ended C-MOVE without a final answer")
+                final = answer
+                _status(answer, "C-MOVE", self._calling_ae)
+        return self._explained(final)
 
     def _explained(self, answer: Dataset) -> str:
         status, failed = answer.Status, answer.get("NumberOfFailedSuboperations") or 0
@@ -80,11 +82,15 @@ class DicomArchive:
             return f"the source could send {sent} and not {failed} of the objects"
         return _sentence("C-MOVE", answer, self.move_destination)
 
+    @property
+    def _calling_ae(self) -> str:
+        return self.query.calling_ae_title or self.move_destination
+
     @contextmanager
     def _associated(self, sop_class: str) -> Iterator[Association]:
         with association_with(
             self.query.peer(self.source.ae_title),
-            calling_ae=self.query.calling_ae_title or self.move_destination,
+            calling_ae=self._calling_ae,
             sop_classes=[sop_class],
             transfer_syntaxes=SENT_TRANSFER_SYNTAXES,
             tls=self.tls,
@@ -97,7 +103,7 @@ class DicomSearch:
     """One association for all questions."""
 
     association: Association
-    ours: str
+    calling_ae: str
 
     def find(self, level: Level, query: Dataset, /) -> Matches:
         """See Search."""
@@ -107,7 +113,7 @@ class DicomSearch:
         found: list[Dataset] = []
         is_cancelled = False
         for answer, match in self.association.send_c_find(query, FIND):
-            status = _status(answer, "C-FIND")
+            status = _status(answer, "C-FIND", self.calling_ae)
             if status in PENDING:
                 if match is None:
                     raise PeerUnavailable("a match of the source cannot be decoded")
@@ -122,19 +128,22 @@ class DicomSearch:
                 cut_off = f"the source ended its answer at {len(found)} matches (its own limit)"
                 return Matches(datasets=found, cut_off=cut_off)
             elif status != SUCCESS:
-                raise PeerUnavailable(_sentence("C-FIND", answer, self.ours))
+                raise PeerUnavailable(_sentence("C-FIND", answer, self.calling_ae))
         return Matches(datasets=found)
 
 
-def _status(answer: Dataset, what: str) -> int:
+def _status(answer: Dataset, what: str, calling_ae: str) -> int:
     """Raises PeerUnavailable if there is none: the association broke, or nothing came in time."""
     if "Status" not in answer:
-        raise PeerUnavailable(f"the source did not answer {what}, or broke the association")
+        raise PeerUnavailable(
+            f"the source did not answer {what}, or broke the association: does it let"
+            f" '{calling_ae}' ask?"
+        )
     status: int = answer.Status
     return status
 
 
 def _sentence(what: str, answer: Dataset, ours: str) -> str:
     """The status in words. The source's own comment may quote the query, and is left out."""
-    words = STATUSES.get(answer.Status, ANY_OTHER).format(ours=ours)
+    words = STATUSES.get(answer.Status, ANY_OTHER[what]).format(ours=ours)
     return f"the source answers {what} with 0x{answer.Status:04X}: {words}"

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-import structlog
-
 from ich_node.errors import Unavailable
 from ich_node.ledger import PullLedger
 from ich_node.pull.archive import Archive
@@ -14,7 +12,9 @@ from ich_node.pull.choice import Chosen
 from ich_node.pull.find import count_images
 from ich_node.pull.pace import Pace
 
-log = structlog.get_logger(__name__)
+NOT_HERE = (
+    "the source says that it sent all: does it have another host or port for this node's AE title?"
+)
 
 
 class Outcome(StrEnum):
@@ -72,23 +72,18 @@ class Fetcher:
         try:
             problem = self.archive.retrieve(study, series)
             here = self.ledger.series_here(study, series)
-            objects = here.objects if here else 0
             images = one.images
-            if images is None or objects < images:
+            if images is None or here is None or here.objects < images:
                 with self.archive.search() as search:
                     images = count_images(search, one.series)
-            if here is not None and images is not None and objects >= images:
+            if here is not None and images is not None and here.objects >= images:
                 self.ledger.note_pulled(here, source=self.source, who=self.who, now=self.clock())
-                log.info("series_pulled", series_instance_uid=series, objects=objects)
-                return Fetched(chosen=one, outcome=Outcome.PULLED, objects=objects)
+                return Fetched(chosen=one, outcome=Outcome.PULLED, objects=here.objects)
         except Unavailable as error:
-            problem, objects = error.detail, 0
-        else:
-            problem = problem or (
-                "the source says that it sent all; does this node's AE title lead to"
-                " another host or port there?"
-            )
-            of = f" of {images}" if images is not None else ""
-            problem = f"{objects}{of} images are here: {problem}"
-        log.warning("series_not_pulled", study_instance_uid=study, series_instance_uid=series)
-        return Fetched(chosen=one, outcome=Outcome.FAILED, objects=objects, detail=problem)
+            return Fetched(chosen=one, outcome=Outcome.FAILED, detail=error.detail)
+        return Fetched(
+            chosen=one,
+            outcome=Outcome.FAILED,
+            objects=here.objects if here else 0,
+            detail=problem or NOT_HERE,
+        )
