@@ -144,6 +144,9 @@ def _print_sources(config: "Config") -> None:
     for source in config.sources:
         hosts = ", ".join(source.hosts) or "any host"
         typer.echo(f"accepts {source.ae_title} ({source.name}) from {hosts}")
+        if source.query is not None:
+            address = source.query.address(source.ae_title)
+            typer.echo(f"asks {source.name} ({address}) for what was missed: `ich-node pull`")
         if source.other_classes == "discard":
             typer.echo(
                 f"WARNING: objects of {source.name} that are no CT are answered with Success and"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # SQLAlchemy and pynetdicom, which `--help` must not wait for
     from ich_node.pull.asked import Asked
     from ich_node.pull.choice import Chosen
     from ich_node.pull.fetch import Fetcher
-    from ich_node.pull.pace import Pace
+    from ich_node.pull.pace import PullPace
 
 
 def pull(
@@ -58,13 +58,13 @@ def pull(
     from ich_node.errors import NoLedger, Unavailable
     from ich_node.pull.choice import Decision, choose
     from ich_node.pull.find import find_series
-    from ich_node.pull.pace import Pace
+    from ich_node.pull.pace import PullPace
 
     node: CliContext = context.obj
     asked = _asked(accessions=accessions, since=since, until=until, study=study)
     found_source = find_source(node.config, source)
     assert found_source.query is not None
-    pace = Pace(query=found_source.query, is_any_time=at_once)
+    pace = PullPace(query=found_source.query, is_any_time=at_once)
     if not dry_run and (why := pace.closed(_now())):
         raise Unavailable(why)
     ledger: Ledger | None
@@ -120,7 +120,7 @@ def open_archive(node: "CliContext", source: "Source", ledger: "Ledger | None") 
         return DicomArchive(
             source=source, query=query, move_destination=config.scp.ae_title, tls=config.tls
         )
-    from ich_node.pull.arrival import Entrance
+    from ich_node.pull.handover import Entrance
     from ich_node.pull.web_archive import DicomWebArchive
 
     assert isinstance(query, DicomWebQuery)
@@ -139,7 +139,7 @@ def open_archive(node: "CliContext", source: "Source", ledger: "Ledger | None") 
             ledger=ledger.receiving,
             clock=_now,
         )
-    return DicomWebArchive(query=query, tls=config.tls, entrance=entrance)
+    return DicomWebArchive(source=source, query=query, tls=config.tls, entrance=entrance)
 
 
 def _asked(
@@ -170,7 +170,7 @@ def _asked(
 def _fetcher(
     archive: "Archive",
     ledger: "PullLedger",
-    pace: "Pace",
+    pace: "PullPace",
     source: "Source",
     stop: threading.Event,
 ) -> "Fetcher":

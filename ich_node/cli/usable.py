@@ -12,6 +12,8 @@ from ich_node.errors import IchNodeError
 
 if TYPE_CHECKING:
     from ich_node.config.config import Config
+    from ich_node.config.query import DicomWebQuery
+    from ich_node.config.settings import TlsSettings
 
 
 def mistakes(config: "Config") -> list[str]:
@@ -21,6 +23,7 @@ def mistakes(config: "Config") -> list[str]:
 
 def _mistakes(config: "Config") -> Iterator[str]:
     from ich_node.config.places import sqlite_file
+    from ich_node.config.query import DicomWebQuery
     from ich_node.deliver.own_files import require_own_files
     from ich_node.model.bundle_file import read_header
 
@@ -28,6 +31,9 @@ def _mistakes(config: "Config") -> Iterator[str]:
         yield from _said(_require_certificate, config)
     for destination in config.destinations:
         yield from _said(require_own_files, destination, config.tls)
+    for source in config.sources:
+        if isinstance(source.query, DicomWebQuery):
+            yield from _said(_require_files_of_query, source.query, source.name, config.tls)
     yield from _folder(config.spool.path, "[spool] path")
     yield from _said(_require_driver, config.database.url)
     file = sqlite_file(config.database.url)
@@ -62,6 +68,12 @@ def _require_certificate(config: "Config") -> None:
     from ich_node.network.certificate import certificate_ends
 
     certificate_ends(config.tls, now=datetime.now(UTC))
+
+
+def _require_files_of_query(query: "DicomWebQuery", name: str, tls: "TlsSettings") -> None:
+    from ich_node.deliver.own_files import require_own_files
+
+    require_own_files(query.service(name), tls, section="[sources.query]")
 
 
 def _require_driver(url: str) -> None:

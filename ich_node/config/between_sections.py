@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from ich_node.config.destinations import Destination, DicomDestination, Hl7Destination
+from ich_node.config.query import DicomQuery
 from ich_node.config.settings import SeriesSettings, Source, TlsSettings
 
 ANY_HOST = ("0.0.0.0/0", "::/0")
@@ -104,6 +105,8 @@ def _tls_has_its_certificates(
     for source in sources:
         if source.certificate_subject is not None:
             yield f"[[sources]] {source.name}: certificate_subject needs [tls] certificate and ca"
+        if isinstance(source.query, DicomQuery) and source.query.tls:
+            yield f"[sources.query] of {source.name}: tls needs [tls] certificate and ca"
     for destination in destinations:
         if isinstance(destination, DicomDestination | Hl7Destination) and destination.tls:
             yield f"[[destinations]] {destination.name}: tls needs [tls] certificate and ca"

@@ -20,7 +20,7 @@ from ich_node.config.fields import AeTitle, Port, Section
 
 
 @dataclass(frozen=True, kw_only=True)
-class Window:
+class Hours:
     """From one local time of day up to another; it may go over midnight."""
 
     start: time
@@ -32,7 +32,7 @@ class Window:
         return at >= self.start or at < self.end
 
     @classmethod
-    def of(cls, text: str) -> "Window":
+    def of(cls, text: str) -> "Hours":
         """ "20:00-06:00". Raises ValueError."""
         match = re.fullmatch(r"\s*(\d\d:\d\d)\s*-\s*(\d\d:\d\d)\s*", text)
         try:
@@ -47,7 +47,7 @@ class Window:
 
 
 def _is_window(text: str) -> str:
-    Window.of(text)
+    Hours.of(text)
     return text
 
 
@@ -60,8 +60,8 @@ class QuerySettings(Section):
     window: Annotated[str, AfterValidator(_is_window)] | None = None
 
     @property
-    def hours(self) -> Window | None:
-        return None if self.window is None else Window.of(self.window)
+    def hours(self) -> Hours | None:
+        return None if self.window is None else Hours.of(self.window)
 
 
 class DicomQuery(QuerySettings):
@@ -78,10 +78,14 @@ class DicomQuery(QuerySettings):
     tls: bool = False
     tls_name: str | None = Field(None, min_length=1)
 
-    def peer(self, source_ae_title: str) -> DicomDestination:
-        """Where an association is opened to."""
+    def address(self, source_ae_title: str) -> str:
+        """For people."""
+        return self.peer("query", source_ae_title).address
+
+    def peer(self, name: str, source_ae_title: str) -> DicomDestination:
+        """Where an association is opened to. name: of the source."""
         return DicomDestination(
-            name="query",
+            name=name,
             ae_title=self.ae_title or source_ae_title,
             host=self.host,
             port=self.port,
@@ -107,13 +111,17 @@ class DicomWebQuery(QuerySettings):
     @model_validator(mode="after")
     def _is_a_service_as_any_other(self) -> Self:
         """By the same rules as a destination of the kind stow. Raises ValueError."""
-        self.service()
+        self.service("")
         return self
 
-    def service(self) -> StowDestination:
-        """Where requests go to."""
+    def address(self, _: str) -> str:
+        """For people."""
+        return f"DICOMweb at {self.service('').origin}"
+
+    def service(self, name: str) -> StowDestination:
+        """Where requests go to. name: of the source."""
         own = {"kind", "series_per_minute", "window"}
-        return StowDestination(name="query", kind="stow", **self.model_dump(exclude=own))
+        return StowDestination(name=name or "query", kind="stow", **self.model_dump(exclude=own))
 
 
 KINDS_OF_QUERY: dict[str, type[QuerySettings]] = {"dicom": DicomQuery, "dicomweb": DicomWebQuery}

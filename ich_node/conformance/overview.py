@@ -6,6 +6,7 @@ from ich_node.config.settings import ScpSettings
 from ich_node.conformance.markdown import table, uid
 from ich_node.dicom.identity import VERIFICATION
 from ich_node.network.storage_commitment import PUSH_MODEL
+from ich_node.pull.dicom_archive import FIND, MOVE
 from ich_node.receive.negotiation import ACCEPTED_SOP_CLASSES, acceptor
 from ich_node.report import RESULT_SOP_CLASSES
 
@@ -16,8 +17,9 @@ def overview_lines() -> list[str]:
         "",
         "The node receives CT series of the head by C-STORE. It sends structured reports,"
         " pictures, presentation states, key object selections and, if enabled, likelihood maps"
-        " to every destination by C-STORE. It does not query, retrieve, use worklists, print or"
-        " exchange media.",
+        " to every destination by C-STORE. `ich-node pull` asks a source for series that the node"
+        " missed, and retrieves them (C-FIND and C-MOVE, or QIDO-RS and WADO-RS). The node does not"
+        " answer queries, use worklists, print or exchange media.",
         "",
         *table(("SOP class", "user (SCU)", "provider (SCP)"), _roles()),
     ]
@@ -27,7 +29,7 @@ def _roles() -> list[tuple[str, str, str]]:
     offered = [
         UID(context.abstract_syntax or "") for context in acceptor(ScpSettings()).supported_contexts
     ]
-    used = [VERIFICATION, PUSH_MODEL, *RESULT_SOP_CLASSES]
+    used = [VERIFICATION, PUSH_MODEL, FIND, MOVE, *RESULT_SOP_CLASSES]
     in_order = sorted(
         {*offered, *used},
         key=lambda each: (each not in (VERIFICATION, *ACCEPTED_SOP_CLASSES), str(each)),

@@ -3,6 +3,7 @@
 from pydicom.uid import RLELossless
 
 from ich_node.conformance.markdown import bullets, table, uid
+from ich_node.conformance.query import query_lines, web_query_lines
 from ich_node.deliver.loop import MOST_IN_ONE_ASSOCIATION
 from ich_node.deliver.outlets.dicom import DUPLICATE
 from ich_node.deliver.outlets.stow import DUPLICATES, FAILURES, WARNINGS
@@ -11,6 +12,7 @@ from ich_node.dicom.identity import VERIFICATION
 from ich_node.dicom.transfer_syntaxes import SENT_COMPRESSED, SENT_TRANSFER_SYNTAXES
 from ich_node.network.requestor import ACSE_SECONDS, CONNECT_SECONDS, DIMSE_SECONDS
 from ich_node.network.storage_commitment import FAILURE_REASONS, PUSH_MODEL
+from ich_node.pull.dicom_archive import FIND, MOVE
 from ich_node.report import RESULT_SOP_CLASSES
 
 
@@ -30,6 +32,8 @@ def requestor_lines() -> list[str]:
             f" {LONGEST_RETRY.total_seconds() / 60:g} minutes. After"
             f" {RETRY_FOR.total_seconds() / 3600:g} hours the delivery becomes FAILED; an operator"
             " may retry it.",
+            "`ich-node pull` opens one association for all queries and one for each C-MOVE, one"
+            " after the other, with a source that has `[sources.query]`.",
             "The node proposes only the SOP classes of the objects that it will send, each with"
             " the transfer syntaxes below.",
         ),
@@ -66,7 +70,8 @@ def requestor_lines() -> list[str]:
                 ),
             ),
         ),
-        "### 3.3 DICOMweb",
+        *query_lines(),
+        "### 3.4 DICOMweb",
         "",
         "The node sends objects to destinations of kind `stow` with Store Instances (STOW-RS,"
         " PS3.18 10.5), as user agent: one object in each request, in a multipart of"
@@ -90,6 +95,7 @@ def requestor_lines() -> list[str]:
                 ),
             ),
         ),
+        *web_query_lines(),
     ]
 
 
@@ -98,6 +104,7 @@ def _contexts() -> list[tuple[str, str, str]]:
     return [
         (uid(VERIFICATION), "<br>".join(plain), "SCU"),
         (uid(PUSH_MODEL), "<br>".join(plain), "SCU"),
+        *((uid(each), "<br>".join(plain), "SCU") for each in (FIND, MOVE)),
         *(
             (
                 uid(each),

@@ -13,8 +13,12 @@ from ich_node.errors import ConfigError
 from ich_node.network.tls import client_context, web_context
 
 
-def require_own_files(destination: Destination, tls: TlsSettings) -> None:
-    """Raises ConfigError, as a delivery would, if one of them cannot be used."""
+def require_own_files(
+    destination: Destination, tls: TlsSettings, *, section: str = "[[destinations]]"
+) -> None:
+    """Raises ConfigError, as a delivery would, if one of them cannot be used. section: where they
+    are named.
+    """
     try:
         match destination:
             case DicomDestination() | Hl7Destination():
@@ -31,4 +35,4 @@ def require_own_files(destination: Destination, tls: TlsSettings) -> None:
             web_context(tls, destination.ca)
     except ConfigError as error:
         detail = error.detail.removeprefix("[[destinations]] ")
-        raise ConfigError(f"[[destinations]] {destination.name}: {detail}") from error
+        raise ConfigError(f"{section} {destination.name}: {detail}") from error

@@ -89,7 +89,7 @@ class DicomArchive:
     @contextmanager
     def _associated(self, sop_class: str) -> Iterator[Association]:
         with association_with(
-            self.query.peer(self.source.ae_title),
+            self.query.peer(self.source.name, self.source.ae_title),
             calling_ae=self._calling_ae,
             sop_classes=[sop_class],
             transfer_syntaxes=SENT_TRANSFER_SYNTAXES,

@@ -10,7 +10,7 @@ from ich_node.ledger import PullLedger
 from ich_node.pull.archive import Archive
 from ich_node.pull.choice import Chosen
 from ich_node.pull.find import count_images
-from ich_node.pull.pace import Pace
+from ich_node.pull.pace import PullPace
 
 NOT_HERE = (
     "the source says that it sent all: does it have another host or port for this node's AE title?"
@@ -44,7 +44,7 @@ class Fetcher:
 
     archive: Archive
     ledger: PullLedger
-    pace: Pace
+    pace: PullPace
     source: str
     who: str
     clock: Callable[[], datetime]

@@ -13,6 +13,18 @@ from ich_node.pull.archive import Matches, Search
 from ich_node.pull.asked import Accession, Asked, Day, OneStudy
 from ich_node.receive.negotiation import ACCEPTED_SOP_CLASSES
 
+STUDY_KEYS = ("StudyInstanceUID", "StudyDate", "AccessionNumber", "ModalitiesInStudy")
+SERIES_KEYS = (
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "Modality",
+    "SeriesDescription",
+    "BodyPartExamined",
+    "ProtocolName",
+    "NumberOfSeriesRelatedInstances",
+)
+IMAGE_KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
@@ -70,9 +82,8 @@ def count_images(search: Search, series: FoundSeries) -> int | None:
     """The images that this node takes, asked for one by one: a series may also have objects of
     other classes, and some sources do not count. None if the answer may not be whole.
     """
-    query = Dataset()
+    query = _query(IMAGE_KEYS)
     query.StudyInstanceUID, query.SeriesInstanceUID = series.study.uid, series.uid
-    query.SOPInstanceUID = query.SOPClassUID = ""
     matches = search.find("IMAGE", query)
     if matches.cut_off:
         return None
@@ -93,15 +104,17 @@ def text(ds: Dataset, keyword: str) -> str:
 
 
 def _study_query(asked: Asked) -> Dataset:
-    query = Dataset()
-    query.StudyInstanceUID = asked.uid if isinstance(asked, OneStudy) else ""
-    query.StudyDate = asked.day.strftime("%Y%m%d") if isinstance(asked, Day) else ""
-    query.AccessionNumber = ""
-    if isinstance(asked, Accession):
-        query.AccessionNumber = asked.number
-        if not asked.number.isascii():
-            query.SpecificCharacterSet = "ISO_IR 192"
+    query = _query(STUDY_KEYS)
     query.ModalitiesInStudy = "CT"
+    match asked:
+        case Day():
+            query.StudyDate = asked.day.strftime("%Y%m%d")
+        case Accession():
+            query.AccessionNumber = asked.number
+            if not asked.number.isascii():
+                query.SpecificCharacterSet = "ISO_IR 192"
+        case OneStudy():
+            query.StudyInstanceUID = asked.uid
     return query
 
 
@@ -122,11 +135,16 @@ def _study(ds: Dataset, asked: Asked) -> Study | None:
 
 
 def _series_query(study: Study) -> Dataset:
-    query = Dataset()
+    query = _query(SERIES_KEYS)
     query.StudyInstanceUID, query.Modality = study.uid, "CT"
-    query.SeriesInstanceUID = query.SeriesDescription = query.BodyPartExamined = ""
-    query.ProtocolName = ""
-    query.NumberOfSeriesRelatedInstances = None
+    return query
+
+
+def _query(keywords: Sequence[str]) -> Dataset:
+    """Without a value they are asked for."""
+    query = Dataset()
+    for keyword in keywords:
+        setattr(query, keyword, None)
     return query
 
 

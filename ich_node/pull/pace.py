@@ -7,7 +7,7 @@ from ich_node.config.query import QuerySettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
+class PullPace:
     """is_any_time: the operator set the window aside (--now). Times are local."""
 
     query: QuerySettings

@@ -10,21 +10,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 from pydicom.dataset import Dataset
 
 from ich_node.config.query import DicomWebQuery
-from ich_node.config.settings import TlsSettings
+from ich_node.config.settings import Source, TlsSettings
 from ich_node.deliver.outlets.stow import JSON, StowOutlet
 from ich_node.deliver.outlets.web import Web
+from ich_node.deliver.own_files import require_own_files
 from ich_node.errors import PeerUnavailable
 from ich_node.pull.archive import MOST_MATCHES, Level, Matches
-from ich_node.pull.arrival import Arrival, Entrance, OtherTransferSyntax
+from ich_node.pull.handover import Entrance, Handover, OtherTransferSyntax
 from ich_node.pull.multipart import boundary_of, parts
 
+SECTION = "[sources.query]"
 PAGE = 100
 NO_CONTENT, NOT_FOUND, TOO_MANY = 204, 404, 413
 # As the objects are stored; a service that does not know the asterisk, or has them in a transfer
@@ -44,6 +45,7 @@ UNIQUE_KEY: dict[Level, str] = {
 class DicomWebArchive:
     """entrance: where the fetched objects go; None if none will be."""
 
+    source: Source
     query: DicomWebQuery
     tls: TlsSettings
     entrance: Entrance | None
@@ -60,28 +62,32 @@ class DicomWebArchive:
         path = f"{self._url}/studies/{study_instance_uid}/series/{series_instance_uid}"
         with (
             self._client() as web,
-            self.entrance.open(study_instance_uid, series_instance_uid) as arrival,
+            self.entrance.open(study_instance_uid, series_instance_uid) as handover,
         ):
             try:
-                is_accepted = _fetch(web, path, AS_STORED, arrival)
+                is_accepted = _fetch(web, path, AS_STORED, handover)
             except OtherTransferSyntax:
                 is_accepted = False
             if not is_accepted:
                 try:
-                    _fetch(web, path, DICOM_FILES, arrival, is_last=True)
+                    _fetch(web, path, DICOM_FILES, handover, is_last=True)
                 except OtherTransferSyntax as error:
                     syntax = str(error)
                     raise PeerUnavailable(
                         f"the source gives the series only in transfer syntax {syntax}, which this"
                         " node does not read"
                     ) from None
-            if not arrival.refused:
+            if not handover.refused:
                 return ""
-            count = len(arrival.refused)
-            return f"{count} not stored; the first: {arrival.refused[0]}"
+            count = len(handover.refused)
+            return f"{count} not stored; the first: {handover.refused[0]}"
 
-    def _client(self) -> Any:
-        return StowOutlet(destination=self.query.service(), tls=self.tls).client()
+    @contextmanager
+    def _client(self) -> Iterator[Web]:
+        service = self.query.service(self.source.name)
+        require_own_files(service, self.tls, section=SECTION)
+        with StowOutlet(destination=service, tls=self.tls).client() as web:
+            yield web
 
     @property
     def _url(self) -> str:
@@ -152,7 +158,7 @@ def _parameters(level: Level, query: Dataset, offset: int) -> str:
     return urlencode([*given, ("limit", PAGE), ("offset", offset)])
 
 
-def _fetch(web: Web, url: str, accept: str, arrival: Arrival, *, is_last: bool = False) -> bool:
+def _fetch(web: Web, url: str, accept: str, handover: Handover, *, is_last: bool = False) -> bool:
     """Whether the service gives the series so. Raises PeerUnavailable, OtherTransferSyntax."""
     with web.stream("GET", url, headers={"accept": accept}) as answer:
         status = answer.status_code
@@ -166,9 +172,9 @@ def _fetch(web: Web, url: str, accept: str, arrival: Arrival, *, is_last: bool =
             raise PeerUnavailable(
                 f"{web.address} answers {status} and no multipart of DICOM objects"
             )
-        most_bytes = arrival.entrance.store.scp.max_object_bytes
+        most_bytes = handover.entrance.store.scp.max_object_bytes
         for file in parts(_in_time(answer), boundary, most_bytes=most_bytes):
-            arrival.add(file)
+            handover.add(file)
     return True
 
 

@@ -1,16 +1,18 @@
 """`ich-node pull` as an administrator sees it."""
 
 import json
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.pull.conftest import PullingNode, node, series_of
+from tests.pull.conftest import PullingNode, node
 from tests.support.command_line import Ran, ich_node
 from tests.support.heads import ROOT
-from tests.support.query_retrieve import query_retrieve_peer
+from tests.support.query_retrieve import query_retrieve_peer, series_of
 
 __all__ = ["node"]  # the fixture
 CONFIG = """
@@ -94,6 +96,26 @@ def test_what_fails_is_named_and_counted(node: PullingNode, tmp_path: Path) -> N
         "    configuration",
         "pulled 0, already here 0, left out 0, failed 1",
     ]
+
+
+def test_ctrl_c_ends_after_the_running_series(node: PullingNode, tmp_path: Path) -> None:
+    """What is left is counted; the same command goes on there."""
+    held = [*series_of(1, "Head 1"), *series_of(2, "Head 2")]
+    days = ("--since", "2026-01-01", "--until", "2026-01-01")
+    with query_retrieve_peer(held, knows={"ICHNODE": node.port}) as peer:
+        config = configured(tmp_path, peer.port, own_port=node.port)
+        peer.on_move = lambda: os.kill(os.getpid(), signal.SIGINT)
+        ran = pull(config, "pacs", *days)
+        peer.on_move = lambda: None
+        again = pull(config, "pacs", *days)
+    assert (ran.exit_code, again.exit_code) == (1, 0)
+    assert ran.stderr == "ends after this series; Ctrl-C once more ends it at once\n"
+    assert ran.stdout.splitlines()[-2:] == [
+        "pulled 1, already here 0, left out 0, failed 0, still to pull 1",
+        "ended by hand",
+    ]
+    assert "pulled 1, already here 1," in again.stdout
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_looking_makes_no_ledger(tmp_path: Path) -> None:

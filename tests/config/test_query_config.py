@@ -21,11 +21,11 @@ def test_both_kinds_are_read(tmp_path):
     """
     query = load(tmp_path, 'host = "10.1.2.3"\nport = 104')
     assert isinstance(query, DicomQuery)
-    assert query.peer("PACS").address == "PACS at 10.1.2.3:104"
+    assert query.peer("pacs", "PACS").address == "PACS at 10.1.2.3:104"
     assert (query.series_per_minute, query.hours) == (6, None)
     query = load(tmp_path, 'kind = "dicomweb"\nurl = "https://h/d"\ntoken_file = "token"')
     assert isinstance(query, DicomWebQuery)
-    assert query.service().token_file == tmp_path / "token"
+    assert query.service("pacs").token_file == tmp_path / "token"
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_both_kinds_are_read(tmp_path):
     [
         ('host = "h"', "[sources.query] needs the setting 'port'"),
         ('kind = "web"', "there is no kind 'web'; there are: dicom, dicomweb"),
-        ('host = "h"\nport = 1\nwindow = "8pm"', "e.g. \"20:00-06:00\" (got '8pm')"),
+        ('host = "h"\nport = 1\nwindow = "8pm"', 'window: write two times of day, e.g. "20:'),
         ('host = "h"\nport = 1\ntls = true', "of pacs: tls needs [tls] certificate and ca"),
         ('host = "h"\nport = 1\nurl = "x"', "[sources.query] has no setting 'url'"),
         (

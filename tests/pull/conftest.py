@@ -6,21 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom import Dataset
 
 from ich_node.config.query import DicomQuery, DicomWebQuery
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source, StudySettings, TlsSettings
 from ich_node.pull.archive import Archive
-from ich_node.pull.arrival import Entrance
 from ich_node.pull.asked import Asked
 from ich_node.pull.choice import Chosen, Decision, choose
 from ich_node.pull.dicom_archive import DicomArchive
 from ich_node.pull.fetch import Fetched, Fetcher
 from ich_node.pull.find import Found, find_series
-from ich_node.pull.pace import Pace
+from ich_node.pull.handover import Entrance
+from ich_node.pull.pace import PullPace
 from ich_node.pull.web_archive import DicomWebArchive
 from ich_node.receive import Listener
-from tests.support.heads import ROOT, head_series
 from tests.support.listening import ListeningNode
 from tests.support.node import open_node
 
@@ -28,17 +26,6 @@ PACS = Source(name="pacs", ae_title="PACS", hosts=("127.0.0.1",))
 SCP = ScpSettings(bind_address="127.0.0.1", port=0)
 FAST = 600
 NO_TLS = TlsSettings()
-
-
-def series_of(number: int, description: str, count: int = 3, **attributes: Any) -> list[Dataset]:
-    """A series of a study of its own."""
-    series = head_series(count, rows=16, columns=16, SeriesDescription=description, **attributes)
-    for index, ds in enumerate(series):
-        ds.StudyInstanceUID = f"{ROOT}{number}"
-        ds.SeriesInstanceUID = f"{ROOT}{number}.1"
-        ds.SOPInstanceUID = f"{ROOT}{number}.1.{index + 1}"
-        ds.AccessionNumber = f"A{number}"
-    return series
 
 
 class PullingNode(ListeningNode):
@@ -63,7 +50,7 @@ class PullingNode(ListeningNode):
             clock=self.clock,
         )
         query = DicomWebQuery(kind="dicomweb", url=url, series_per_minute=FAST)  # type: ignore[arg-type]
-        return DicomWebArchive(query=query, tls=NO_TLS, entrance=entrance)
+        return DicomWebArchive(source=PACS, query=query, tls=NO_TLS, entrance=entrance)
 
     def chosen(self, archive: Archive, asked: list[Asked]) -> tuple[list[Chosen], Found]:
         with archive.search() as search:
@@ -77,7 +64,7 @@ class PullingNode(ListeningNode):
         fetcher = Fetcher(
             archive=archive,
             ledger=self.ledger.pull,
-            pace=Pace(query=archive.query),  # type: ignore[attr-defined]
+            pace=PullPace(query=archive.query),  # type: ignore[attr-defined]
             source="pacs",
             who="admin",
             clock=self.clock,

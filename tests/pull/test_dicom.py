@@ -9,9 +9,9 @@ from ich_node.ledger import JobState
 from ich_node.pull.asked import Accession, Day, OneStudy
 from ich_node.pull.choice import Decision
 from ich_node.pull.fetch import Outcome
-from tests.pull.conftest import series_of
+from tests.pull.conftest import at
 from tests.support.heads import ROOT
-from tests.support.query_retrieve import query_retrieve_peer
+from tests.support.query_retrieve import query_retrieve_peer, series_of
 
 HEAD, CHEST, SCOUT = (
     series_of(1, "Head 5.0"),
@@ -159,3 +159,15 @@ def test_a_pull_that_is_ended_says_what_is_left(node):
         assert waits == [0, 0.1, 0.1]  # 600 a minute
         (last,) = node.pull(archive, [FIRST_OF_JANUARY])
     assert (last.outcome, last.chosen.series.uid) == (Outcome.PULLED, f"{ROOT}3.1")
+
+
+def test_a_window_that_closes_meanwhile_ends_the_pull(node):
+    """After the running series."""
+    held = [*series_of(1, "Head"), *series_of(2, "Head")]
+    node.clock.now = at(21)
+    with query_retrieve_peer(held, knows={"ICHNODE": node.port}) as peer:
+        archive = node.dicom(peer.port, window="20:00-22:00")
+        peer.on_move = lambda: setattr(node.clock, "now", at(22))
+        done, left = node.pull(archive, [FIRST_OF_JANUARY])
+    assert (done.outcome, left.outcome) == (Outcome.PULLED, Outcome.LEFT)
+    assert "the window of [sources.query] is 20:00 to 22:00, and it is 22:00" in left.detail

@@ -14,9 +14,10 @@ from ich_node.errors import PeerUnavailable
 from ich_node.pull.asked import Accession, OneStudy
 from ich_node.pull.choice import Decision
 from ich_node.pull.fetch import Outcome
-from tests.pull.conftest import PullingNode, series_of
+from tests.pull.conftest import PullingNode
 from tests.support.heads import ROOT
 from tests.support.peers import OrthancPeer, orthanc
+from tests.support.query_retrieve import series_of
 
 STUDIES = {"dicom": 1, "web": 2}
 COUNT = 4

@@ -4,14 +4,16 @@ from datetime import timedelta
 
 import pytest
 
-from ich_node.config.query import DicomQuery, Window
-from ich_node.pull.pace import Pace
+from ich_node.config.query import DicomQuery, Hours
+from ich_node.pull.pace import PullPace
 from tests.pull.conftest import at
 
 
-def pace(window: str | None = None, *, per_minute: float = 6, is_any_time: bool = False) -> Pace:
+def pace(
+    window: str | None = None, *, per_minute: float = 6, is_any_time: bool = False
+) -> PullPace:
     query = DicomQuery(host="h", port=104, window=window, series_per_minute=per_minute)
-    return Pace(query=query, is_any_time=is_any_time)
+    return PullPace(query=query, is_any_time=is_any_time)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +56,4 @@ def test_the_rate_counts_from_the_start_of_the_last_series():
 def test_a_window_that_cannot_be_read_is_refused(text):
     """By a sentence with an example, or with what to do."""
     with pytest.raises(ValueError, match=r"20:00-06:00|leave it out"):
-        Window.of(text)
+        Hours.of(text)

@@ -13,8 +13,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from ich_node.errors import PeerUnavailable
 from ich_node.pull.asked import Accession, OneStudy
 from ich_node.pull.fetch import Outcome
-from tests.pull.conftest import PullingNode, series_of
+from tests.pull.conftest import PullingNode
 from tests.support.heads import ROOT
+from tests.support.query_retrieve import series_of
 from tests.support.web_receiver import Request, WebReceiver, web_receiver
 
 STUDY = [OneStudy(uid=f"{ROOT}1")]

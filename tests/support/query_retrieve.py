@@ -1,6 +1,6 @@
 """A PACS that can be asked: pynetdicom as the SCP of C-FIND and C-MOVE, on a free port."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +10,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, build_context, evt
 from pynetdicom.events import Event
 
+from tests.support.heads import ROOT, head_series
 from tests.support.peers import CT, close_in_the_end, shut_down
 
 FIND, MOVE = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.2"
@@ -17,11 +18,23 @@ UNIQUE = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "
 CANCELLED, DESTINATION_UNKNOWN = 0xFE00, 0xA801
 
 
+def series_of(number: int, description: str, count: int = 3, **attributes: Any) -> list[Dataset]:
+    """A series of a study of its own."""
+    series = head_series(count, rows=16, columns=16, SeriesDescription=description, **attributes)
+    for index, ds in enumerate(series):
+        ds.StudyInstanceUID = f"{ROOT}{number}"
+        ds.SeriesInstanceUID = f"{ROOT}{number}.1"
+        ds.SOPInstanceUID = f"{ROOT}{number}.1.{index + 1}"
+        ds.AccessionNumber = f"A{number}"
+    return series
+
+
 @dataclass
 class QueryRetrievePeer:
     """held: what it has. knows: hosts and ports by AE title. most_matches: it ends longer answers.
     ignores_keys: it answers every question with all that it has. fails: the status of a question or
-    retrieval, by the UID in it. loses: SOP Instance UIDs that it does not send.
+    retrieval, by the UID in it. loses: SOP Instance UIDs that it does not send. on_move: called
+    when a retrieval begins.
     """
 
     held: Sequence[Dataset]
@@ -32,6 +45,7 @@ class QueryRetrievePeer:
     fails: dict[str, int] = field(default_factory=dict)
     loses: set[str] = field(default_factory=set)
     moved: list[str] = field(default_factory=list)
+    on_move: Callable[[], None] = lambda: None
     queries: list[Dataset] = field(default_factory=list)
 
     def find(self, event: Event) -> Iterator[tuple[int, Dataset | None]]:
@@ -70,6 +84,7 @@ class QueryRetrievePeer:
     def move(self, event: Event) -> Iterator[Any]:
         query = event.identifier
         self.moved.append(query.SeriesInstanceUID)
+        self.on_move()
         port = self.knows.get(event.move_destination)
         if port is None:
             yield None, None

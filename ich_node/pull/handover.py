@@ -78,25 +78,25 @@ class Entrance:
         return cls(source=source, store=store, completion=completion)
 
     @contextmanager
-    def open(self, study_instance_uid: str, series_instance_uid: str) -> Iterator["Arrival"]:
+    def open(self, study_instance_uid: str, series_instance_uid: str) -> Iterator["Handover"]:
         """For the objects of one series; at the end the series is ready, or, after an exception,
         known as one that may lack objects.
         """
-        arrival = Arrival(
+        handover = Handover(
             entrance=self,
             study_instance_uid=study_instance_uid,
             series_instance_uid=series_instance_uid,
         )
         try:
-            yield arrival
+            yield handover
         except BaseException:
-            self.completion.aborted(arrival, self.source)
+            self.completion.aborted(handover, self.source)
             raise
-        self.completion.released(arrival, self.source)
+        self.completion.released(handover, self.source)
 
 
 @dataclass(eq=False, kw_only=True)
-class Arrival:
+class Handover:
     """The objects of one series on their way in: takes the place of an association. refused: a
     sentence for each object that was not stored.
     """
