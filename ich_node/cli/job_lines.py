@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
 
 HEADINGS = ("job", "received", "source", "state", "answer", "owed", "series")
 # What may be cut at its end where the line is too long, and how short.
-SHORTEST = {"source": 6, "state": 9, "owed": 8}
+SHORTEST = {"source": 6, "state": 7, "answer": 7, "owed": 8}
 GAP = "  "
 FOR_A_PIPE = 10_000
 

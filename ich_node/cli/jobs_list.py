@@ -122,8 +122,8 @@ def _states(text: str | None) -> "tuple[JobState, ...]":
             near = get_close_matches(name, known, n=1)
             advice = f"did you mean {near[0].lower()}? " if near else ""
             raise ConfigError(
-                f"--state '{name.lower()}' is not a state: {advice}There are"
-                f" {', '.join(value.lower() for value in known)}"
+                f"--state '{name.lower()}' is not a state: {advice}There are\n"
+                f"{', '.join(value.lower() for value in known)}"
             )
     return tuple(dict.fromkeys(JobState(name) for name in names))
 
@@ -171,7 +171,7 @@ def _source(ledger: "Ledger", config: Any, name: str) -> str:
         )
     near = get_close_matches(name, known, n=1)
     advice = f"did you mean '{near[0]}'? " if near else ""
-    raise ConfigError(f"--source '{name}' is unknown: {advice}There are {', '.join(known)}")
+    raise ConfigError(f"--source '{name}' is unknown: {advice}There are\n{', '.join(known)}")
 
 
 def _asked(
@@ -254,8 +254,8 @@ def _print(ledger: "Ledger", found: "Found", asked: Asked, *, now: datetime, lim
 
 
 OLDER = (
-    "Series that were received before this version was installed have no search terms\n"
-    "and are not among them."
+    "Series that were received before this version was installed have no search\n"
+    "terms and are not among them."
 )
 
 
@@ -279,13 +279,13 @@ def _nothing(ledger: "Ledger", asked: Asked, now: datetime) -> str:
     if not asked.has_identifier:
         return sentence
     reasons = [
-        "Perhaps the series did not arrive (`ich-node echo`, the sender's queue), or it came",
-        "with another number; --since with the time of the scan shows what arrived.",
+        "Perhaps the series did not arrive (look at the sender's queue), or it came with",
+        "another number: --since with the time of the scan shows what arrived.",
     ]
     if ledger.searching.has_jobs_without_search_terms():
         reasons += [
-            "Series that were received before this version was installed have no search terms",
-            "and cannot be found in this way.",
+            "Series that were received before this version was installed have no search",
+            "terms and cannot be found in this way.",
         ]
     return "\n".join([sentence, *reasons])
 

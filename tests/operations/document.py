@@ -28,7 +28,7 @@ FOLDER_OF_A_NODE = "/var/lib/ich-node"
 # What differs from run to run: times, hashes and UIDs, durations, the user, sizes.
 VARYING = (
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)?", "TIME"),
-    (r"\b\d\d:\d\d(:\d\d)?\b", "TIME"),
+    (r"\b(\d\d-\d\d )?\d\d:\d\d(:\d\d)?\b", "TIME"),
     (r"\b\d{4}-\d\d-\d\d\b", "DAY"),
     (r"\b\d+(\.\d+){4,}\b|\b2\.25\.\d+\b|…\d+\b", "UID"),
     (r"\b[0-9a-f]{8,64}\b", "HASH"),

@@ -60,7 +60,7 @@ class Day:
         wait: timedelta = timedelta(),
         urgent: bool = False,
     ) -> datetime:
-        """30 slices; when they did."""
+        """Ten slices; when they did."""
         self.count += 1
         at = self.now - minutes_ago * MINUTE
         terms = SearchTerms(
@@ -69,7 +69,7 @@ class Day:
             series_description=description,
             modality="CT",
         )
-        for number in range(1, 31):
+        for number in range(1, 11):
             sha256 = f"{1000 * self.count + number:064x}"
             instance = Instance(
                 sop_instance_uid=f"{ROOT}.{accession[-4:]}.{70_000 + self.count}.{number}",
@@ -163,7 +163,7 @@ def the_day(day: Day) -> None:
     day.sent(at)
     at = day.arrives(240, accession="ACC-1003", patient="P-83", description="HEAD 1.0 H70h")
     job = day.claimed(at)
-    reading.refuse(job, now=at, reason="bone_kernel", detail="kernel H70h")
+    reading.refuse(job, now=at + MINUTE / 10, reason="bone_kernel", detail="kernel H70h")
     at = day.arrives(239, accession="ACC-1003", patient="P-83")
     day.read(at, Answer.ABSENT, 0.12)
     day.sent(at)
@@ -174,13 +174,17 @@ def the_day(day: Day) -> None:
     at = day.arrives(100, accession="ACC-1005", patient="P-85", source="ct-ward")
     job = day.claimed(at)
     words = "the analyser crashed on every attempt"
-    reading.fail(job, now=at, reason="crashed", detail=words, retry_at=None)
+    reading.fail(job, now=at + MINUTE / 10, reason="crashed", detail=words, retry_at=None)
     at = day.arrives(45, accession="ACC-1006", patient="P-82", urgent=True)
     day.read(at, Answer.PRESENT, 0.9985)
     day.sent(at, down="pacs")
     at = day.arrives(30, accession="ACC-1007", patient="P-87", source="ct-ward")
     job = day.claimed(at)
     reading.hold(
-        job, now=at, until=day.now + 30 * MINUTE, rule="outside studies", detail="ct-ward, no order"
+        job,
+        now=at + MINUTE / 10,
+        until=day.now + 30 * MINUTE,
+        rule="outside studies",
+        detail="ct-ward, no order",
     )
     day.arrives(0.5, accession="ACC-1008", patient="P-88", wait=10 * MINUTE)
