@@ -71,7 +71,9 @@ def load_config(path: Path | None) -> LoadedConfig:
         raise ConfigError("\n".join(f"{where}: {line}" for line in sentences)) from error
     home = home_folder(path)
     earlier = sqlite_file(config.database.url)
-    database = replaced(config.database, url=absolute_url(config.database.url, home))
+    database = replaced(
+        with_absolute_paths(config.database, home), url=absolute_url(config.database.url, home)
+    )
     return LoadedConfig(
         config=replaced(with_absolute_paths(config, home), database=database),
         home=home,

@@ -84,13 +84,20 @@ class SearchLedger:
 
     def find(self, search: Search, *, limit: int) -> Found:
         """The newest `limit` of the jobs that are looked for."""
-        most = limit + MOST_COUNTED + 1
         with self._database.read() as connection:
-            places = {place for one in _parts(search) for place in _places(connection, one, most)}
-            newest = sorted(places, reverse=True)
-            found = _by_ids(connection, [job_id for _, job_id in newest[:limit]])
-            left_out = min(len(newest) - len(found), MOST_COUNTED + 1)
-            return _described(connection, found, left_out=left_out)
+            queries = [_newest(connection, part) for part in _parts(search)]
+            places = {
+                (at, job_id)
+                for query in queries
+                for at, job_id in connection.execute(query.limit(limit))
+            }
+            newest = [job_id for _, job_id in sorted(places, reverse=True)[:limit]]
+            left_out = 0
+            if len(newest) == limit:
+                most = limit + MOST_COUNTED + 1
+                count = sum(_count(connection, query, most) for query in queries)
+                left_out = min(count - limit, MOST_COUNTED + 1)
+            return _described(connection, _by_ids(connection, newest), left_out=left_out)
 
     def described(self, chosen: Sequence[Job]) -> Found:
         """These jobs, with what is owed of them and their short names."""
@@ -172,19 +179,23 @@ def _parts(search: Search) -> Iterator[Search]:
         )
 
 
-def _places(connection: sa.Connection, part: Search, most: int) -> list[tuple[datetime, int]]:
-    """(first_received_at, id) of the newest jobs."""
+def _newest(connection: sa.Connection, part: Search) -> sa.Select[Any]:
+    """(first_received_at, id), the newest first."""
     conditions = _conditions(part)
     if part.is_owed:
-        query = _owed_places(_where(connection, conditions, follow=()))
-    else:
-        follow = _followed(connection, conditions)
-        query = (
-            sa.select(jobs.c.first_received_at, jobs.c.id)
-            .where(*_where(connection, conditions, follow=follow))
-            .order_by(*NEWEST_FIRST)
-        )
-    return [(at, job_id) for at, job_id in connection.execute(query.limit(most))]
+        return _newest_owed(_where(connection, conditions, follow=()))
+    follow = _followed(connection, conditions)
+    return (
+        sa.select(jobs.c.first_received_at, jobs.c.id)
+        .where(*_where(connection, conditions, follow=follow))
+        .order_by(*NEWEST_FIRST)
+    )
+
+
+def _count(connection: sa.Connection, query: sa.Select[Any], most: int) -> int:
+    """Of its rows, at most `most`."""
+    counted = sa.select(sa.func.count()).select_from(query.limit(most).subquery())
+    return connection.execute(counted).scalar_one()
 
 
 # column, comparison, value
@@ -251,13 +262,11 @@ def _left(connection: sa.Connection, name: str, conditions: Sequence[Condition])
         sa.select(jobs.c.id)
         .where(*_where(connection, of_index, follow=(name, TIME)))
         .order_by(jobs.c.first_received_at)
-        .limit(MOST_COMPARED)
     )
-    counted = sa.select(sa.func.count()).select_from(some.subquery())
-    return connection.execute(counted).scalar_one()
+    return _count(connection, some, MOST_COMPARED)
 
 
-def _owed_places(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
+def _newest_owed(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
     """Follows the index of what is owed. Jobs get their ids in the order of their arrival."""
     return (
         sa.select(sa.func.min(jobs.c.first_received_at), deliveries.c.job_id)

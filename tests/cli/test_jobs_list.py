@@ -64,7 +64,7 @@ def test_each_filter_and_all_together(
     assert numbers(config, *options) == expected
 
 
-@pytest.mark.parametrize("columns", ["60", "80", "140"])
+@pytest.mark.parametrize("columns", ["64", "80", "140"])
 def test_no_line_folds(config: Path, columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is cut is neither the number nor the end of the UID, which `jobs show` takes."""
     monkeypatch.setenv("COLUMNS", columns)
