@@ -1,8 +1,9 @@
 """The analyser's loop: claim a job, read its series, record the outcome. A Refusal is an outcome; a
 crash is a failed attempt.
 
-While no series is complete, series that still arrive are read ahead (preview.py). A reading is
-interrupted for a series of an earlier lane, and later goes on where it was.
+While no series is complete, series that still arrive are read ahead (preview.py); then comes what
+is to be read again, and last what other bundles read beside the answers (second_reader.py). A
+reading is interrupted for a series of an earlier lane, and later goes on where it was.
 """
 
 import time
@@ -11,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from threading import Event
 from typing import Literal
 
@@ -18,12 +20,14 @@ import structlog
 import torch
 
 from ich_node.analyse.active_bundle import ActiveBundle
+from ich_node.analyse.detectors import Detectors
 from ich_node.analyse.lease import JobLease
 from ich_node.analyse.outcome import JobSetAside, Outcome, ReadJob, RefusedJob
 from ich_node.analyse.preview import Previewer
 from ich_node.analyse.reader import Reader
 from ich_node.analyse.recorder import RETRY, JobRecorder
 from ich_node.analyse.results import JobResults
+from ich_node.analyse.second_reader import SecondReader
 from ich_node.config.destinations import Destination
 from ich_node.config.settings import AnalysisSettings, StudySettings
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
@@ -71,13 +75,11 @@ class Analyser:
             torch.set_num_threads(self.settings.threads)
         log.info("analyser_started", device=self.settings.device, threads=torch.get_num_threads())
         turn = self.turn or self.stop
+        self.detectors.start_with(detector)
         with closing(self.ledger.changes()) as changes:
             while not turn.is_set():
                 try:
-                    bundle = self.active_bundle.current()
-                    if detector is None or detector.bundle is not bundle:
-                        detector = self.load_detector(bundle)
-                    if self.read_next(detector) or self.previewer.preview_next(detector):
+                    if self.do_next(self.detectors.active()):
                         continue
                     self.reader.drop_unneeded_pixels()
                     changes.wait(turn)
@@ -85,14 +87,32 @@ class Analyser:
                     # no job is claimed now: without a model or a ledger all of them wait
                     log.error("analyser_waits", error=type(error).__name__, detail=error.detail)
                     turn.wait(RETRY.total_seconds())
-        return detector
+        return self.detectors.loaded
+
+    def do_next(self, detector: Detector) -> bool:
+        """One piece of work, the most urgent that there is; False if there is none. Raises as
+        `read_next` does.
+        """
+        return (
+            self.read_next(detector)
+            or self.previewer.preview_next(detector)
+            or self.read_again(detector)
+            or self.second_reader.read_next()
+        )
 
     def read_next(self, detector: Detector) -> bool:
         """Claim one job and bring the attempt to an end; False if no job is ready.
 
         Raises Unavailable if the ledger does not answer or the spool is full, DeviceLost.
         """
-        job = self.ledger.claim(
+        return self._read_claimed(self.ledger.claim, detector)
+
+    def read_again(self, detector: Detector) -> bool:
+        """The same for a series that has an answer, of which an operator wants another one."""
+        return self._read_claimed(self.ledger.claim_again, detector)
+
+    def _read_claimed(self, claim: Callable[..., Job | None], detector: Detector) -> bool:
+        job = claim(
             owner=self.owner,
             now=self.clock(),
             lease=self._lease,
@@ -178,6 +198,22 @@ class Analyser:
         )
 
     @cached_property
+    def detectors(self) -> Detectors:
+        return Detectors(active_bundle=self.active_bundle, load=self.load_detector)
+
+    @cached_property
+    def second_reader(self) -> SecondReader:
+        return SecondReader(
+            ledger=self.ledger,
+            reader=self.reader,
+            detectors=self.detectors,
+            owner=self.owner,
+            lease=self._lease,
+            clock=self.clock,
+            stop=self.stop,
+        )
+
+    @cached_property
     def _recorder(self) -> JobRecorder:
         return JobRecorder(
             ledger=self.ledger,
@@ -193,6 +229,8 @@ class Analyser:
     def _attempt(self, job: Job, detector: Detector) -> None:
         began = time.monotonic()
         try:
+            if job.read_with is not None:
+                detector = self.detectors.of(Path(job.read_with))
             outcome = self.read_job(job, detector)
         except Exception as error:  # noqa: BLE001 - a bug is logged there with its traceback
             self._recorder.record_error(job, error)

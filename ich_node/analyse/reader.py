@@ -107,6 +107,10 @@ class Reader:
         answers.save(now=self._clock())
         return reading
 
+    def drop_pixels(self, job: Job) -> None:
+        """Those of one series."""
+        self._pixels.drop(job.id)
+
     def drop_unneeded_pixels(self) -> None:
         """Those of series that another process has claimed, or that were cancelled."""
         for job_id in self._pixels.job_ids():

@@ -12,7 +12,7 @@ from ich_node.analyse.interrupted import Interrupted
 from ich_node.analyse.outcome import JobSetAside, Outcome, ReadJob, RefusedJob
 from ich_node.answer import Answer
 from ich_node.config.destinations import Destination
-from ich_node.errors import ReportError, Unavailable
+from ich_node.errors import BundleError, ReportError, Unavailable
 from ich_node.ledger import AnalyserLedger, Job, LeaseLost
 from ich_node.model.engines.gpu_errors import device_lost, first_line
 from ich_node.notification import KIND
@@ -61,6 +61,8 @@ class JobRecorder:
                 self._release(job, why=str(error))
             case ReportError():
                 self._fail_at_once(job, "not_reportable", error.detail)
+            case BundleError():
+                self._fail_at_once(job, "bundle", error.detail)
             case torch.AcceleratorError():
                 # if this fails, the lease runs out and gives the job back
                 with suppress(LeaseLost, Unavailable):

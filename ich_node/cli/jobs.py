@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ich_node.cli import jobs_list, jobs_show
+from ich_node.cli import jobs_list, jobs_show, reread
 from ich_node.cli.job_choice import WORDS, job_ids
 
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 jobs_list.add_to(app)
 jobs_show.add_to(app)
+reread.add_to(app)
 JobWord = Annotated[str, typer.Argument(metavar="JOB", help=WORDS)]
 
 

@@ -26,6 +26,7 @@ def show(
     from ich_node.cli.job_choice import jobs_of
     from ich_node.cli.job_lines import state_words
     from ich_node.cli.jobs_list import job_document
+    from ich_node.cli.reread import reading_words
 
     whole = context.obj.existing_ledger()
     key = whole.search_keys.for_looking(context.obj.config.database.search_key)
@@ -39,6 +40,7 @@ def show(
     deliveries = ledger.deliveries(job.id)
     events = ledger.events(job.id)
     others = [other for other in ledger.study(job) if other.id != job.id]
+    readings = whole.rereading.of_job(job.id)
     if as_json:
         typer.echo(
             json.dumps(
@@ -49,6 +51,7 @@ def show(
                     "deliveries": [asdict(delivery) for delivery in deliveries],
                     "events": [asdict(event) for event in events],
                     "study": [job_document(other) for other in others],
+                    "readings": [asdict(reading) for reading in readings],
                 },
                 default=str,
                 ensure_ascii=False,
@@ -72,6 +75,8 @@ def show(
     for other in others:
         typer.echo(f"same study: job {other.id}, {_outcome(other)}")
         typer.echo(f"  series {other.series_instance_uid}")
+    for reading in readings:
+        typer.echo(reading_words(reading))
     for result in results:
         typer.echo(f"result {result.kind} {result.sop_instance_uid}")
     for delivery in deliveries:

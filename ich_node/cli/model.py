@@ -1,7 +1,6 @@
 """model import-published, list, show, activate, rollback."""
 
 import getpass
-import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ich_node.cli import model_calibrate, model_rule
+from ich_node.cli import model_calibrate, model_compare, model_rule, model_shadow
 from ich_node.cli.times import local
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError
@@ -70,7 +69,8 @@ def import_published(
 
 @app.command("list")
 def list_models(context: typer.Context) -> None:
-    """The bundle that reads now, as its file states it, and every activation, the newest first.
+    """The bundle that reads now, as its file states it, shadows, and every activation, the newest
+    first.
 
     The weights are not verified here: `model activate` and the analyser do that before they are
     used. A file that is missing or is no bundle is an error.
@@ -88,6 +88,7 @@ def list_models(context: typer.Context) -> None:
         typer.echo(f"WARNING: {DEMONSTRATION_MODEL}")
     if activations and activations[0].sha256 != header.sha256:
         typer.echo("WARNING: this file is not the one that was activated: its sha256 differs")
+    model_shadow.print_shadows(context.obj)
     _print_activations(activations)
 
 
@@ -139,10 +140,10 @@ def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
     """Verify this bundle and read with it from the next job on. A copy of the file is kept in the
     spool's folder.
     """
-    from ich_node.model.bundle_file import open_bundle
+    from ich_node.model.bundle_file import keep_bundle, open_bundle
 
     bundle = open_bundle(file)
-    kept = _keep(file.read_bytes(), context.obj.config.spool.path / "bundles")
+    kept = keep_bundle(file.read_bytes(), context.obj.config.spool.path / "bundles")
     ledger: ActivationLedger = context.obj.ledger().activations
     ledger.activate_bundle(
         path=str(kept),
@@ -165,18 +166,7 @@ def rollback(context: typer.Context, why: Why = "") -> None:
     typer.echo(f"activated {activation.name} {activation.sha256[:12]}")
 
 
-def _keep(data: bytes, folder: Path) -> Path:
-    """A copy named after its hash: a rollback finds it even if the original was moved or
-    overwritten.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / f"{hashlib.sha256(data).hexdigest()}.safetensors"
-    if not kept.exists():
-        temporary = kept.with_suffix(".tmp")
-        temporary.write_bytes(data)
-        temporary.rename(kept)
-    return kept.resolve()
-
-
 model_rule.add_to(app)
 model_calibrate.add_to(app)
+model_shadow.add_to(app)
+model_compare.add_to(app)

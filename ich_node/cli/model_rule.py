@@ -1,8 +1,7 @@
-"""model set-rule and model compare."""
+"""model set-rule."""
 
 import getpass
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +13,6 @@ from ich_node.errors import BundleError
 
 if TYPE_CHECKING:  # it imports torch, which `ich-node model list` need not wait for
     from ich_node.detection.peaks import PeakRule
-    from ich_node.model.bundle import Bundle
 
 BundleFile = Annotated[
     Path, typer.Argument(help="A bundle file (.safetensors).", exists=True, dir_okay=False)
@@ -108,62 +106,6 @@ def _rule_words(rule: "PeakRule") -> str:
     return f"h {rule.min_prominence:g}, T {rule.min_likelihood:g}, d {rule.min_distance_px}, {gate}"
 
 
-def compare(
-    a: BundleFile,
-    b: BundleFile,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
-    """Two bundles' cards side by side; a line that differs begins with *."""
-    from ich_node.model.bundle_file import open_bundle
-
-    cards = [_facts(open_bundle(path)) for path in (a, b)]
-    rows = [
-        (name, cards[0].get(name, ""), cards[1].get(name, ""))
-        for name in dict.fromkeys([*cards[0], *cards[1]])
-    ]
-    if as_json:
-        typer.echo(
-            json.dumps(
-                [{"field": name, "a": left, "b": right} for name, left, right in rows],
-                ensure_ascii=False,
-            )
-        )
-        return
-    widths = [max(len(row[column]) for row in [*rows, ("", a.name, b.name)]) for column in range(2)]
-    typer.echo(f"  {'':{widths[0]}}  {a.name:{widths[1]}}  {b.name}")
-    for name, left, right in rows:
-        mark = " " if left == right else "*"
-        typer.echo(f"{mark} {name:{widths[0]}}  {left:{widths[1]}}  {right}".rstrip())
-
-
-def _facts(bundle: "Bundle") -> dict[str, str]:
-    """The card as dotted names and JSON values, without the self-check, which says nothing about
-    the model.
-    """
-    card = {
-        name: value
-        for name, value in asdict(bundle.card).items()
-        if name not in ("self_check_peaks", "format_version")
-    }
-    parameters = sum(tensor.numel() for tensor in bundle.weights.values())
-    return dict(_flatten(card | {"sha256": bundle.sha256[:16], "weights": parameters}))
-
-
-def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        return [
-            pair
-            for key, below in value.items()
-            for pair in _flatten(below, f"{name}.{key}" if name else key)
-        ]
-    if isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
-        return [
-            pair for index, item in enumerate(value) for pair in _flatten(item, f"{name}.{index}")
-        ]
-    return [(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]
-
-
 def add_to(app: typer.Typer) -> None:
     """app: the `model` commands."""
     app.command("set-rule")(set_rule)
-    app.command()(compare)

@@ -8,6 +8,13 @@ the states and the transitions between them.
 
 from ich_node.ledger.activations import ActivationLedger
 from ich_node.ledger.commitments import CommitmentLedger
+from ich_node.ledger.comparing import (
+    Comparison,
+    ComparisonLedger,
+    GivenAnswer,
+    KnownBundle,
+    PairedAnswers,
+)
 from ich_node.ledger.database import require_driver
 from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.ledger import Ledger, open_existing_ledger, open_ledger
@@ -17,6 +24,7 @@ from ich_node.ledger.previews import PreviewLedger
 from ich_node.ledger.pulled import PullLedger, SeriesHere
 from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
+from ich_node.ledger.rereading import NewReader, NotReread, RereadLedger, RereadPlan, Wanted
 from ich_node.ledger.rows import (
     Activation,
     Delivery,
@@ -27,10 +35,14 @@ from ich_node.ledger.rows import (
     NetworkAnswer,
     Result,
     SearchTerms,
+    SecondReading,
+    Shadow,
 )
 from ich_node.ledger.search_key import SearchKey, SearchKeyLedger
 from ich_node.ledger.searching import Found, Search, SearchLedger
-from ich_node.ledger.states import Added, DeliveryState, JobState, Lane
+from ich_node.ledger.second_readings import SecondReadingLedger
+from ich_node.ledger.shadows import ShadowLedger
+from ich_node.ledger.states import Added, DeliveryState, JobState, Lane, ReadingState
 from ich_node.ledger.telling import TellerLedger
 from ich_node.ledger.verdicts import SELECTION, TABLE, Recorded, Verdict, VerdictLedger
 
@@ -42,34 +54,49 @@ __all__ = [
     "Added",
     "AnalyserLedger",
     "CommitmentLedger",
+    "Comparison",
+    "ComparisonLedger",
     "Delivery",
     "DeliveryState",
     "Found",
+    "GivenAnswer",
     "Instance",
     "Job",
     "JobEvent",
     "JobState",
+    "KnownBundle",
     "Lane",
     "LeaseLost",
     "Ledger",
     "MaintenanceLedger",
     "NetworkAnswer",
+    "NewReader",
+    "NotReread",
     "OperatorLedger",
+    "PairedAnswers",
     "PreviewLedger",
     "PullLedger",
+    "ReadingState",
     "ReceiverLedger",
     "Recorded",
+    "RereadLedger",
+    "RereadPlan",
     "Result",
     "Search",
     "SearchKey",
     "SearchKeyLedger",
     "SearchLedger",
     "SearchTerms",
+    "SecondReading",
+    "SecondReadingLedger",
     "SenderLedger",
     "SeriesHere",
+    "Shadow",
+    "ShadowLedger",
     "TellerLedger",
     "Verdict",
     "VerdictLedger",
+    "Wanted",
     "open_existing_ledger",
     "open_ledger",
     "require_driver",

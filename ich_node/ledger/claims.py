@@ -56,6 +56,8 @@ WHOSE_TURN = sa.select(
     )
 )
 """The number of the first turn that has a job to read; NULL if none has."""
+AGAIN = _ready(Lane.AGAIN)
+ANY_AGAIN = sa.select(jobs.c.id).where(AGAIN, ~STUDY_IS_BEING_READ).limit(1)
 
 READY_IN_LANES = (
     sa.select(jobs.c.id)
@@ -100,6 +102,7 @@ def _claim(turn: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
 
 
 CLAIMS = tuple(_claim(turn) for turn in TURNS)
+CLAIM_AGAIN = _claim(AGAIN)
 
 
 def claim_times(now: datetime) -> dict[str, Any]:

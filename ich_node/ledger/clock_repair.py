@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from ich_node.ledger.journal import note
-from ich_node.ledger.states import DeliveryState, JobState, Lane
-from ich_node.ledger.tables import deliveries, jobs
+from ich_node.ledger.states import DeliveryState, JobState, Lane, ReadingState
+from ich_node.ledger.tables import deliveries, jobs, readings
 
 SET_BACK = "the system clock was set back"
 
@@ -28,6 +28,8 @@ def shorten_waits(connection: sa.Connection, *, now: datetime, longest: timedelt
         (deliveries, deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_at, now),
         (deliveries, deliveries.c.state == DeliveryState.STORED, deliveries.c.next_at, by),
         (deliveries, deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until, by),
+        (readings, readings.c.state == ReadingState.WAITING, readings.c.lease_until, now),
+        (readings, readings.c.state == ReadingState.READING, readings.c.lease_until, by),
     ):
         shortened += connection.execute(
             sa.update(table).where(state, until > by).values({until: instead})

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ich_node.answer import Answer
 from ich_node.ledger.journal import note
-from ich_node.ledger.states import JobState
+from ich_node.ledger.states import JobState, Lane
 from ich_node.ledger.tables import jobs
 
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
@@ -24,8 +24,16 @@ UNREAD: dict[str, Any] = {
 
 
 def without_answer(now: datetime) -> dict[str, Any]:
-    """The job ended without an answer, and somebody has to be told (telling.py)."""
-    return {"answer": Answer.NOT_ANALYSED, "untold_since": now}
+    """The job ended without an answer, and somebody has to be told (telling.py); not of a series
+    that was read again, whose first answer stands.
+    """
+    has_answer = jobs.c.lane == Lane.AGAIN
+    answer = sa.literal(Answer.NOT_ANALYSED, jobs.c.answer.type)
+    since = sa.literal(now, jobs.c.untold_since.type)
+    return {
+        "answer": sa.case((~has_answer, answer), else_=None),
+        "untold_since": sa.case((~has_answer, since), else_=None),
+    }
 
 
 def put_back(connection: sa.Connection, job_id: int, now: datetime) -> None:

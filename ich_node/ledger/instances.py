@@ -3,13 +3,16 @@
 import sqlalchemy as sa
 
 from ich_node.ledger.rows import Instance, Job
-from ich_node.ledger.states import JobState
+from ich_node.ledger.states import JobState, Lane
 from ich_node.ledger.tables import as_values, columns_of, instances, jobs
 
-# A job that was never claimed may still get objects. Once claimed it keeps its objects for ever,
+# A job that was never claimed may still get objects, unless it is read again: what arrives then
+# must not wait behind all others. Once claimed it keeps its objects for ever,
 # also through release, retry and a crash; objects that arrive later make a new revision. So no
 # object is lost, and two readings of a revision see the same objects.
-IS_OPEN = sa.and_(jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None))
+IS_OPEN = sa.and_(
+    jobs.c.state == JobState.WAITING, jobs.c.content_at.is_(None), jobs.c.lane != Lane.AGAIN
+)
 
 
 def instances_of(connection: sa.Connection, job: Job) -> list[Instance]:

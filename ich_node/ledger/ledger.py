@@ -5,6 +5,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from ich_node.ledger.activations import ActivationLedger
+from ich_node.ledger.comparing import ComparisonLedger
 from ich_node.ledger.database import BUSY_SECONDS, Database, make_engine, make_looking_engine
 from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.maintenance import MaintenanceLedger
@@ -13,9 +14,11 @@ from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.pulled import PullLedger
 from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
+from ich_node.ledger.rereading import RereadLedger
 from ich_node.ledger.scores import ScoreLedger
 from ich_node.ledger.search_key import SearchKeyLedger
 from ich_node.ledger.searching import SearchLedger
+from ich_node.ledger.shadows import ShadowLedger
 from ich_node.ledger.telling import TellerLedger
 from ich_node.ledger.verdicts import VerdictLedger
 
@@ -40,6 +43,9 @@ class Ledger:
         self.searching = SearchLedger(database=database)
         self.scores = ScoreLedger(database=database)
         self.pull = PullLedger(database=database)
+        self.rereading = RereadLedger(database=database)
+        self.shadows = ShadowLedger(database=database)
+        self.comparing = ComparisonLedger(database=database)
 
     def dispose(self) -> None:
         """Close the connections."""

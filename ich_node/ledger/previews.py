@@ -60,12 +60,16 @@ class PreviewLedger:
 
         If the process crashes in the preview, nobody tries again before `until`.
         """
-        with self._database.read() as connection:
-            if connection.execute(GROWN, {"now": now}).first() is None:
-                return None
+        if not self.is_any_grown(now=now):
+            return None
         with self._database.write() as connection:
             found = as_values(Job, connection.execute(CLAIM, {"now": now, "until": until}))
         return found[0] if found else None
+
+    def is_any_grown(self, *, now: datetime) -> bool:
+        """Whether `claim` would find a series."""
+        with self._database.read() as connection:
+            return connection.execute(GROWN, {"now": now}).first() is not None
 
     def finish(self, job: Job, *, objects: int, suspected: bool) -> None:
         """The preview covered this many objects; the next one comes when there are enough new ones.

@@ -5,11 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from ich_node.answer import Answer
 from ich_node.ledger import earlier
 from ich_node.ledger.changes import Changes
 from ich_node.ledger.claims import (
+    ANY_AGAIN,
+    CLAIM_AGAIN,
     CLAIMS,
     PATIENCE,
     READY_IN_LANES,
@@ -24,6 +27,8 @@ from ich_node.ledger.journal import events_of, note
 from ich_node.ledger.owed import owe_all
 from ich_node.ledger.previews import PreviewLedger
 from ich_node.ledger.rows import Instance, Job, JobEvent, LeaseLost, Result
+from ich_node.ledger.second_readings import SecondReadingLedger
+from ich_node.ledger.shadows import ask_shadow
 from ich_node.ledger.states import JobState, Lane
 from ich_node.ledger.studies import jobs_of_study, lock_study
 from ich_node.ledger.tables import as_values, columns_of, jobs
@@ -32,12 +37,13 @@ from ich_node.ledger.tables import as_values, columns_of, jobs
 class AnalyserLedger:
     """Hands out each job to one process at a time, for as long as its lease holds.
 
-    previews: for series that still arrive.
+    previews: for series that still arrive. second_readings: by other bundles.
     """
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
         self.previews = PreviewLedger(database=database)
+        self.second_readings = SecondReadingLedger(database=database)
 
     def changes(self) -> Changes:
         """For a loop that waits for work; the caller closes it. Raises Unavailable."""
@@ -56,27 +62,34 @@ class AnalyserLedger:
         # an idle analyser asks several times a second; this query takes no lock
         if not self.is_any_ready(now=now):
             return None
+        held = {"owner": owner, "until": now + lease, "most_attempts": max_attempts}
         try:
             with self._database.write() as connection:
                 fail_crashed(connection, now, max_attempts)
                 turn = connection.execute(WHOSE_TURN, claim_times(now)).scalar()
-                if turn is None:
-                    return None
-                held = {"owner": owner, "until": now + lease, "most_attempts": max_attempts}
-                claimed = as_values(Job, connection.execute(CLAIMS[turn], claim_times(now) | held))
-                for job in claimed:
-                    note(
-                        connection,
-                        job_id=job.id,
-                        at=now,
-                        event="claimed",
-                        detail=f"try {job.attempts}, by {owner}",
-                    )
+                return None if turn is None else _claimed(connection, CLAIMS[turn], now, held)
         except sa.exc.IntegrityError:
             # PostgreSQL: another analyser claimed another job of the same study at this moment
             # (unique index on READING); ours waits
             return None
-        return claimed[0] if claimed else None
+
+    def claim_again(
+        self, *, owner: str, now: datetime, lease: timedelta, max_attempts: int
+    ) -> Job | None:
+        """The same for a series that an operator wants to be read again: only where `claim` has
+        none.
+        """
+        with self._database.read() as connection:
+            if connection.execute(ANY_AGAIN, {"now": now}).first() is None:
+                return None
+        if self.is_any_ready(now=now):
+            return None
+        held = {"owner": owner, "until": now + lease, "most_attempts": max_attempts}
+        try:
+            with self._database.write() as connection:
+                return _claimed(connection, CLAIM_AGAIN, now, held)
+        except sa.exc.IntegrityError:
+            return None  # as in `claim`
 
     def is_overtaken(self, job: Job, *, now: datetime) -> bool:
         """Whether a series in a lane that is served before this job's lane is ready."""
@@ -91,7 +104,7 @@ class AnalyserLedger:
             )
 
     def is_any_ready(self, *, now: datetime) -> bool:
-        """Whether a claim would find a job."""
+        """Whether `claim` would find a job."""
         with self._database.read() as connection:
             return connection.execute(WHOSE_TURN, claim_times(now)).scalar() is not None
 
@@ -173,6 +186,7 @@ class AnalyserLedger:
             )
             if answer is Answer.UNDETERMINED:
                 put_back(connection, job.id, now)
+            ask_shadow(connection, job, read_by=bundle_sha256, now=now)
             owe_all(
                 connection,
                 results,
@@ -292,6 +306,21 @@ class AnalyserLedger:
                 _update_held(connection, job, state=JobState.FAILED, **said, **without_answer(now))
                 put_back(connection, job.id, now)
             note(connection, job_id=job.id, at=now, event=event, detail=f"{reason}: {detail}")
+
+
+def _claimed(
+    connection: sa.Connection,
+    claim: ReturningUpdate[Any],
+    now: datetime,
+    held: dict[str, Any],
+) -> Job | None:
+    claimed = as_values(Job, connection.execute(claim, claim_times(now) | held))
+    if not claimed:
+        return None
+    (job,) = claimed
+    detail = f"try {job.attempts}, by {job.lease_owner}"
+    note(connection, job_id=job.id, at=now, event="claimed", detail=detail)
+    return job
 
 
 def _update_held(connection: sa.Connection, job: Job, **values: Any) -> Job:

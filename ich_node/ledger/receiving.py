@@ -14,6 +14,7 @@ from ich_node.ledger.database import Database
 from ich_node.ledger.group_commit import GroupCommit
 from ich_node.ledger.instances import IS_OPEN, instances_of
 from ich_node.ledger.journal import note
+from ich_node.ledger.revisions import open_revision
 from ich_node.ledger.rows import Instance, Job, SearchTerms
 from ich_node.ledger.states import Added, JobState, Lane
 from ich_node.ledger.tables import as_values, columns_of, instances, jobs
@@ -242,7 +243,7 @@ class ReceiverLedger:
             OTHERS.c.series_instance_uid == jobs.c.series_instance_uid,
             OTHERS.c.study_instance_uid == jobs.c.study_instance_uid,
         )
-        doubtful = sa.select(*(column for column in jobs.columns if column.name != "id")).where(
+        doubtful = sa.select(jobs).where(
             jobs.c.series_instance_uid == series_instance_uid,
             jobs.c.revision == newest.scalar_subquery(),
             jobs.c.transfer_aborted.is_(True),
@@ -251,39 +252,14 @@ class ReceiverLedger:
         )
         with self._database.write() as connection:
             for row in connection.execute(doubtful).mappings().all():
-                kept = {
-                    name: row[name]
-                    for name in (
-                        "study_instance_uid",
-                        "series_instance_uid",
-                        "ready_by",
-                        "first_received_at",
-                        "last_received_at",
-                        "source",
-                        "lane",
-                        "objects",
-                        "objects_looked_at",
-                        *TERMS,
-                    )
-                }
-                job_id = connection.execute(
-                    sa.insert(jobs)
-                    .values(
-                        **kept,
-                        state=JobState.WAITING,
-                        revision=row["revision"] + 1,
-                        attempts=0,
-                        ready_at=now,
-                        transfer_aborted=False,
-                    )
-                    .returning(jobs.c.id)
-                ).scalar_one()
-                note(
+                open_revision(
                     connection,
-                    job_id=job_id,
-                    at=now,
+                    row,
+                    now=now,
                     event="received",
-                    detail=f"revision {row['revision'] + 1}: the transfer was completed",
+                    why="the transfer was completed",
+                    lane=row["lane"],
+                    transfer_aborted=False,
                 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ich_node.ledger.journal import note
-from ich_node.ledger.states import SETTLED, JobState
+from ich_node.ledger.states import SETTLED, JobState, ReadingState
 from ich_node.ledger.tables import (
     deliveries,
     instances,
@@ -70,6 +70,11 @@ def sweep_series(
         .values(swept_at=now)
         .returning(jobs.c.id)
     ).scalars()
+    connection.execute(
+        sa.update(readings)
+        .where(readings.c.job_id.in_(ids), readings.c.state == ReadingState.WAITING)
+        .values(state=ReadingState.SWEPT)
+    )
     for job_id in newly.all():
         note(
             connection,

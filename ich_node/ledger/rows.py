@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ich_node.answer import Answer
 from ich_node.errors import IchNodeError
-from ich_node.ledger.states import DeliveryState, JobState, Lane
+from ich_node.ledger.states import DeliveryState, JobState, Lane, ReadingState
 
 
 class LeaseLost(IchNodeError):
@@ -169,6 +169,45 @@ class Activation:
     name: str
     sha256: str
     path: str
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondReading:
+    """What another bundle says about a job, beside the answer that was told.
+
+    purpose: "reread" or "shadow". who: asked for it, or runs the shadow. detail: why there is no
+    answer.
+    """
+
+    id: int
+    job_id: int
+    purpose: str
+    bundle_sha256: str
+    bundle_name: str
+    bundle_path: str
+    state: ReadingState
+    requested_at: datetime
+    who: str
+    attempts: int
+    lease_owner: str | None
+    lease_until: datetime | None
+    read_at: datetime | None
+    answer: Answer | None
+    series_probability: float | None
+    detail: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shadow:
+    """A bundle that reads every series behind the active one, and delivers nothing."""
+
+    bundle_sha256: str
+    name: str
+    path: str
+    started_at: datetime
+    stopped_at: datetime | None
     who: str
     why: str
 

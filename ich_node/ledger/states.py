@@ -53,6 +53,17 @@ A notification is not sent any more if the same destination gets a newer one abo
 
     PENDING ── claim_deliveries ──► SUPERSEDED
 
+A reading by another bundle, beside the answer of a DONE job::
+
+    Second reading
+
+       WAITING ◄── release, fail with attempts left ── READING
+          │  └────────────── claim ───────────────────►  │
+          │                                              ├── finish ─► DONE
+          └── the objects are removed ─► SWEPT ◄─────────┼── refuse ─► REFUSED
+                                                         └── fail ───► FAILED
+                                                               asked for again ─► WAITING
+
 An operator cancels what is owed::
 
     PENDING, STORED, FAILED ── cancel ──► CANCELLED
@@ -114,6 +125,20 @@ class Lane(IntEnum):
     """It has so many objects that an ordinary series would wait too long for it: it lets ordinary
     ones pass, for a limited time.
     """
+    AGAIN = 4
+    """It has an answer, and an operator wants another one: it lets all others pass."""
+
+
+class ReadingState(StrEnum):
+    """The state of a reading by another bundle, beside the answer of a job."""
+
+    WAITING = "WAITING"
+    READING = "READING"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+    FAILED = "FAILED"
+    SWEPT = "SWEPT"
+    """The objects of the series were removed before it was read."""
 
 
 SETTLED = (DeliveryState.SENT, DeliveryState.SUPERSEDED, DeliveryState.CANCELLED)

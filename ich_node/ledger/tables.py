@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from ich_node.answer import Answer
-from ich_node.ledger.states import SETTLED, DeliveryState, JobState, Lane
+from ich_node.ledger.states import SETTLED, DeliveryState, JobState, Lane, ReadingState
 
 Value = TypeVar("Value")
 
@@ -323,9 +323,11 @@ shadows = sa.Table(
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("stopped_at", UtcDateTime),
     sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
 )
 
-# What another bundle says about a job, beside the answer that was told. purpose: "reread", "shadow"
+# What another bundle says about a job, beside the answer that was told. purpose: "reread",
+# "shadow"; lease_until: of a reading that waits: when it is tried again
 readings = sa.Table(
     "readings",
     metadata,
@@ -333,8 +335,9 @@ readings = sa.Table(
     sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
     sa.Column("purpose", sa.Text, nullable=False),
     sa.Column("bundle_sha256", sa.Text, nullable=False),
+    sa.Column("bundle_name", sa.Text, nullable=False),
     sa.Column("bundle_path", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("state", _state(ReadingState), nullable=False, index=True),
     sa.Column("requested_at", UtcDateTime, nullable=False),
     sa.Column("who", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),

@@ -46,6 +46,8 @@ OVERDUE = (
         ),
         jobs.c.last_received_at <= LONG_AGO,
         jobs.c.overdue_told_at.is_(None),
+        # it has an answer already
+        jobs.c.lane != Lane.AGAIN,
     )
     .order_by(jobs.c.last_received_at, jobs.c.id)
     .limit(sa.bindparam("limit", type_=sa.Integer))

@@ -1,5 +1,6 @@
 """Bundle files on disk: the shipped one, the header of any, and how one is opened to be used."""
 
+import hashlib
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,17 @@ def read_header(path: Path) -> BundleHeader:
     Raises BundleError if the file cannot be read or is no bundle.
     """
     return parse_header(_bytes_of(path), origin=str(path))
+
+
+def keep_bundle(data: bytes, folder: Path) -> Path:
+    """A copy named after its hash: it is found even if the original was moved or overwritten."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"{hashlib.sha256(data).hexdigest()}.safetensors"
+    if not kept.exists():
+        temporary = kept.with_suffix(".tmp")
+        temporary.write_bytes(data)
+        temporary.rename(kept)
+    return kept.resolve()
 
 
 def _bytes_of(path: Path) -> bytes:

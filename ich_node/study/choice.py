@@ -11,7 +11,7 @@ from datetime import datetime
 
 from ich_node.answer import Answer
 from ich_node.config.settings import StudySettings
-from ich_node.ledger import AnalyserLedger, Job, JobState
+from ich_node.ledger import AnalyserLedger, Job, JobState, Lane
 from ich_node.spool import Spool
 from ich_node.study.facts import SeriesFacts, is_better, same_acquisition
 from ich_node.study.headers import JobHeaders
@@ -223,7 +223,10 @@ def _ready(study: Sequence[Job], job: Job, now: datetime) -> list[Job]:
     return [
         each
         for each in newest.values()
-        if not _is_of_series(each, job) and each.state is JobState.WAITING and each.ready_at <= now
+        if not _is_of_series(each, job)
+        and each.state is JobState.WAITING
+        and each.ready_at <= now
+        and each.lane is not Lane.AGAIN
     ]
 
 

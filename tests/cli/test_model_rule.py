@@ -12,7 +12,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from ich_node.cli.model_rule import add_to
+from ich_node.cli import model_compare, model_rule
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
@@ -52,7 +52,8 @@ def parent(tmp_path, packed) -> Path:
 
 def model(*arguments: object):
     app = typer.Typer()
-    add_to(app)
+    model_rule.add_to(app)
+    model_compare.add_to(app)
     return CliRunner().invoke(
         app, [str(argument) for argument in arguments], catch_exceptions=False
     )

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from benchmarks.ledger_growth import fill
 from ich_node.ledger import open_ledger
-from ich_node.ledger.claims import TURNS, WHOSE_TURN, _longest_ready, claim_times
+from ich_node.ledger.claims import ANY_AGAIN, TURNS, WHOSE_TURN, _longest_ready, claim_times
 from ich_node.ledger.delivery import _due, _urgent_first
 from ich_node.ledger.previews import GROWN
 from ich_node.ledger.retention import ENDED, _prunable, _sweepable
@@ -22,6 +22,7 @@ ENDED_JOBS = 3_000
 QUERIES: dict[str, Callable[[datetime], Any]] = {
     "whose turn": lambda now: WHOSE_TURN.params(claim_times(now)),
     "claim": lambda now: _longest_ready(TURNS[4]).params(claim_times(now)),
+    "again": lambda now: ANY_AGAIN.params(now=now),
     "a preview": lambda now: GROWN.params(now=now),
     "due deliveries": lambda now: (
         _due(deliveries.c.id, first=_urgent_first({})).limit(1).params(now=now)

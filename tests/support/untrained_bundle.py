@@ -12,14 +12,16 @@ from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.model.network import MilNetwork, NetworkSpec
 
 
-def write_untrained_bundle(path: Path, *, size_px: int = 64, threshold: float = 0.0) -> None:
+def write_untrained_bundle(
+    path: Path, *, size_px: int = 64, threshold: float = 0.0, name: str = "untrained"
+) -> None:
     """Untrained weights, for tests in which the reading itself does not matter; by default they
     call everything positive. The small input keeps the network quick.
     """
     spec = NetworkSpec(architecture="published", head="max")
     torch.manual_seed(1)
     card = Card(
-        name="untrained",
+        name=name,
         network_spec=spec,
         input=InputSpec(size_px=size_px),
         peak_rule=PeakRule(min_distance_px=64, min_likelihood=-100.0, min_prominence=0.0),

@@ -73,6 +73,7 @@ def upgrade() -> None:
         sa.Column("started_at", TIME, nullable=False),
         sa.Column("stopped_at", TIME, nullable=True),
         sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_shadows"),
     )
     op.create_table(
@@ -81,8 +82,9 @@ def upgrade() -> None:
         sa.Column("job_id", ID, nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("bundle_sha256", sa.Text(), nullable=False),
+        sa.Column("bundle_name", sa.Text(), nullable=False),
         sa.Column("bundle_path", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
         sa.Column("requested_at", TIME, nullable=False),
         sa.Column("who", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
