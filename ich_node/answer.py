@@ -1,4 +1,6 @@
-"""The one answer that a series, and a study, gets. Ledger, documents and messages all use it."""
+"""The one answer that a series, and a study, gets, and why it is taken back. Ledger, documents and
+messages all use it.
+"""
 
 from enum import StrEnum
 
@@ -22,3 +24,28 @@ class Answer(StrEnum):
 
 
 _SEVERITY = (Answer.ABSENT, Answer.NOT_ANALYSED, Answer.UNDETERMINED, Answer.PRESENT)
+
+
+class WithdrawalReason(StrEnum):
+    """Why an answer was taken back."""
+
+    WRONG_PATIENT = "wrong_patient"
+    QUALITY = "quality"
+    SAFETY = "safety"
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.replace("_", " ")
+
+    @property
+    def sentence(self) -> str:
+        """For those who got the answer."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    WithdrawalReason.WRONG_PATIENT: "The images are not of this patient, or not of this order.",
+    WithdrawalReason.QUALITY: "Its quality is not good enough.",
+    WithdrawalReason.SAFETY: "It must not be used, for the safety of the patient.",
+}

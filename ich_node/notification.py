@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from ich_node.answer import Answer
+from ich_node.answer import Answer, WithdrawalReason
 from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE_NOTIFICATION
 from ich_node.errors import IchNodeError
 from ich_node.percent import percent_text
@@ -26,6 +26,8 @@ FINDINGS = {
     Answer.UNDETERMINED: "undetermined",
     Answer.NOT_ANALYSED: "not_analysed",
 }
+
+WITHDRAWN = "withdrawn"
 
 
 class NotANotification(IchNodeError):
@@ -85,6 +87,14 @@ class ReadingWarning:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Withdrawal:
+    """An answer was taken back. answer: which one."""
+
+    code: WithdrawalReason
+    answer: Answer
+
+
+@dataclass(frozen=True, kw_only=True)
 class Identifiers:
     """Patient and order, the same text as in the DICOM header, however illegal; empty if absent.
     The components of names are separated by carets.
@@ -125,6 +135,8 @@ class Notification:
     lesions: their number. series_probability, threshold: 0 to 1, rounded for people (percent.py).
     study_answer: the most severe answer of all series of the study, if known, and
     study_answer_series: the series that gave it. demonstration: the model is not for patients.
+    withdrawal: if the answer was taken back; series_answer is then NOT_ANALYSED, and study_answer
+    is about the other series.
     """
 
     uid: str
@@ -152,6 +164,7 @@ class Notification:
     demonstration: bool = False
     software_version: str
     identifiers: Identifiers
+    withdrawal: Withdrawal | None = None
 
     @property
     def answer(self) -> Answer:
@@ -167,7 +180,7 @@ class Notification:
 
     @property
     def finding(self) -> str:
-        return FINDINGS[self.answer]
+        return FINDINGS[self.answer] if self.withdrawal is None else WITHDRAWN
 
     def public(self) -> dict[str, Any]:
         """All fields apart from the identifiers, as JSON values."""
@@ -211,9 +224,17 @@ class Notification:
         return known
 
     def _document(self) -> dict[str, Any]:
-        return asdict(self) | {"at": self.at.isoformat()}
+        document = asdict(self) | {"at": self.at.isoformat()}
+        if self.withdrawal is None:
+            del document["withdrawal"]
+        return document
 
     def _sentence_of_series(self) -> str:
+        if self.withdrawal is not None:
+            return (
+                f"The answer was withdrawn. {self.withdrawal.code.sentence} "
+                "Whether there is hemorrhage is not known."
+            )
         if self.refused is not None:
             return (
                 f"The series was not analysed ({self.refused.reason}): "
@@ -265,6 +286,7 @@ def decode(data: bytes) -> Notification:
                 "the notification has another format: another version of ich-node wrote it"
             )
         refused, study_answer = document["refused"], document["study_answer"]
+        withdrawal = document.get("withdrawal")
         changes = {
             "at": datetime.fromisoformat(document["at"]),
             "series_answer": Answer(document["series_answer"]),
@@ -276,6 +298,11 @@ def decode(data: bytes) -> Notification:
             ),
             "warnings": tuple(ReadingWarning(**warning) for warning in document["warnings"]),
             "identifiers": Identifiers(**document["identifiers"]),
+            "withdrawal": Withdrawal(
+                code=WithdrawalReason(withdrawal["code"]), answer=Answer(withdrawal["answer"])
+            )
+            if withdrawal
+            else None,
         }
         return Notification(**(document | changes))
     except (ValueError, KeyError, TypeError) as error:

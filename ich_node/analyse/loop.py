@@ -39,7 +39,7 @@ from ich_node.model.engines.choose import choose_device, load_engine
 from ich_node.report import ReportOptions
 from ich_node.series.rules import USUAL_RULES, SelectionRules
 from ich_node.spool import Spool
-from ich_node.study.choice import Chooser
+from ich_node.study.choice import Choice, Chooser
 
 log = structlog.get_logger(__name__)
 
@@ -149,8 +149,8 @@ class Analyser:
         except Refusal as refusal:
             return RefusedJob(refusal=refusal)
         telling = choice.telling(reading.answer)
-        results = self._results_of(job, detector).of_reading(reading, series, objects, telling)
-        return ReadJob(reading=reading, telling=telling, results=results)
+        written = self._results_of(choice, detector).of_reading(reading, series, objects, telling)
+        return ReadJob(reading=reading, choice=choice, telling=telling, written=written)
 
     def load_detector(self, bundle: Bundle) -> Detector:
         """Raises Unavailable if the GPU is not there or has no memory for the model, DeviceLost,
@@ -175,7 +175,13 @@ class Analyser:
 
     @cached_property
     def chooser(self) -> Chooser:
-        return Chooser(ledger=self.ledger, spool=self.spool, settings=self.study, clock=self.clock)
+        return Chooser(
+            ledger=self.ledger,
+            spool=self.spool,
+            settings=self.study,
+            destinations=self.destinations,
+            clock=self.clock,
+        )
 
     @cached_property
     def reader(self) -> Reader:
@@ -237,13 +243,13 @@ class Analyser:
             return
         self._recorder.record_outcome(job, outcome, seconds=time.monotonic() - began)
 
-    def _results_of(self, job: Job, detector: Detector) -> JobResults:
+    def _results_of(self, choice: Choice, detector: Detector) -> JobResults:
         return JobResults(
-            job=job,
+            choice=choice,
             ledger=self.ledger,
             spool=self.spool,
             detector=detector,
             options=self.options,
-            with_notification=any(each.gets == "notifications" for each in self.destinations),
-            at=job.content_at or self.clock(),
+            destinations=self.destinations,
+            at=choice.job.content_at or self.clock(),
         )

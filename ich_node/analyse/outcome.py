@@ -1,23 +1,23 @@
 """What a claimed job came to: an answer, a refusal, or another job that is read instead."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ich_node.analyse.results import Written
 from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal
-from ich_node.ledger import Result
-from ich_node.study.choice import SetAside, Telling
+from ich_node.study.choice import Choice, SetAside, Telling
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadJob:
-    """The series was read. results: its objects and notification, in the spool; none if
+    """The series was read. written: its objects and notifications, in the spool; none if
     nobody is told.
     """
 
     reading: Reading
+    choice: Choice
     telling: Telling
-    results: Sequence[Result]
+    written: Written
 
 
 @dataclass(frozen=True, kw_only=True)

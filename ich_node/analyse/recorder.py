@@ -89,11 +89,12 @@ class JobRecorder:
             answer=reading.answer,
             series_probability=reading.series_probability,
             bundle_sha256=reading.bundle.sha256,
-            results=outcome.results,
+            results=outcome.written.results,
             detail=_words(outcome),
             replaces=outcome.telling.replaces,
             in_favour_of=outcome.telling.in_favour_of,
-            **self._recipients(job, outcome),
+            destinations=self._recipients(job, outcome),
+            notify=self._notified(job, outcome),
         )
         log.info(
             "series_read",
@@ -103,7 +104,7 @@ class JobRecorder:
             left_out=len(reading.left_out),
             shift_hu=round(reading.shift_hu, 1),
             told=outcome.telling.told,
-            results=len(outcome.results),
+            results=len(outcome.written.results),
             seconds=round(seconds, 2),
         )
 
@@ -124,35 +125,39 @@ class JobRecorder:
         )
         log.info("series_set_aside", in_favour_of=instead.in_favour_of, detail=instead.words)
 
-    def _recipients(self, job: Job, outcome: ReadJob) -> dict[str, list[str]]:
-        """The names of those who get the objects, and of those who get the notification: it speaks
-        of the study.
-        """
-        telling, answer = outcome.telling, outcome.reading.answer
+    def _recipients(self, job: Job, outcome: ReadJob) -> list[str]:
+        """The names of those who get the objects."""
+        telling = outcome.telling
         if not telling.told:
-            return {"destinations": [], "notify": []}
-        got_objects, got_notification = (
-            self.ledger.earlier_destinations(job, kind, replaces=telling.replaces)
-            for kind in ("object", KIND)
-        )
+            return []
+        earlier = self.ledger.earlier_destinations(job, "object", replaces=telling.replaces)
+        return [
+            each.name
+            for each in self.destinations
+            if each.gets == "objects"
+            and outcome.choice.routes.allow(each.name, job)
+            and each.should_receive(
+                is_negative=outcome.reading.answer is Answer.ABSENT, earlier_destinations=earlier
+            )
+        ]
+
+    def _notified(self, job: Job, outcome: ReadJob) -> dict[str, list[str]]:
+        """The names of those who get each notification: it speaks of the study."""
+        choice, telling = outcome.choice, outcome.telling
+        if not telling.told:
+            return {}
+        earlier = self.ledger.earlier_destinations(job, KIND, replaces=telling.replaces)
+        by_name = {each.name: each for each in self.destinations}
+
+        def wants(name: str) -> bool:
+            answer, _ = telling.study_answer.among(choice.routes.shown_to(name, choice.study))
+            return by_name[name].should_receive(
+                is_negative=answer is Answer.ABSENT, earlier_destinations=earlier
+            )
+
         return {
-            "destinations": [
-                each.name
-                for each in self.destinations
-                if each.gets == "objects"
-                and each.should_receive(
-                    is_negative=answer is Answer.ABSENT, earlier_destinations=got_objects
-                )
-            ],
-            "notify": [
-                each.name
-                for each in self.destinations
-                if each.gets == "notifications"
-                and each.should_receive(
-                    is_negative=telling.study_answer is Answer.ABSENT,
-                    earlier_destinations=got_notification,
-                )
-            ],
+            uid: [name for name in names if wants(name)]
+            for uid, names in outcome.written.notify.items()
         }
 
     def _release(self, job: Job, *, why: str) -> None:

@@ -2,15 +2,15 @@
 notification.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ich_node.analyse.job_objects import JobObjects
+from ich_node.config.destinations import Destination
 from ich_node.detection.reading import Reading
-from ich_node.ledger import AnalyserLedger, Job, Result
+from ich_node.ledger import AnalyserLedger, Result
 from ich_node.model.detector import Detector
-from ich_node.notification import KIND
 from ich_node.report import (
     NotificationContext,
     ReportOptions,
@@ -22,51 +22,83 @@ from ich_node.report import (
 from ich_node.report.algorithm import algorithm_of
 from ich_node.series.series import Series
 from ich_node.spool import Spool
-from ich_node.study.choice import Telling
+from ich_node.study.choice import Choice, Telling
 from ich_node.study.results import predecessor_of, store_notification, store_object
+from ich_node.study.routes import Address, addresses
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """Results in the spool. notify: by the uid of a notification, who may get it."""
+
+    results: Sequence[Result] = ()
+    notify: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobResults:
     """Writing the same results twice gives the same bytes.
 
-    at: the time that all of them state. with_notification: whether a destination takes
-    notifications.
+    at: the time that all of them state.
     """
 
-    job: Job
+    choice: Choice
     ledger: AnalyserLedger
     spool: Spool
     detector: Detector
     options: ReportOptions
-    with_notification: bool
+    destinations: Sequence[Destination]
     at: datetime
 
     def of_reading(
         self, reading: Reading, series: Series, objects: JobObjects, telling: Telling
-    ) -> list[Result]:
+    ) -> Written:
         """None if nobody is told. Raises ReportError if the source has UIDs
         that DICOM cannot refer to; SpoolFull, Unavailable.
         """
         if not telling.told:
-            return []
+            return Written()
         report = self._report(reading, series, objects, telling)
         written = [store_object(self.spool, result) for result in report]
-        if not self.with_notification:
-            return written
-        context = self._notification_context(objects, written, telling)
-        notification = notification_of(context, series, reading)
-        return [*written, store_notification(self.spool, notification)]
+        notify: dict[str, Sequence[str]] = {}
+        for address, names in self._addresses(telling).items():
+            context = self._notification_context(objects, written, address)
+            notification = notification_of(context, series, reading)
+            written.append(store_notification(self.spool, notification))
+            notify[notification.uid] = names
+        return Written(results=written, notify=notify)
+
+    def _addresses(self, telling: Telling) -> dict[Address, list[str]]:
+        choice = self.choice
+        names = [
+            each.name
+            for each in self.destinations
+            if each.gets == "notifications" and choice.routes.allow(each.name, choice.job)
+        ]
+        return addresses(
+            choice.job,
+            names,
+            choice.study,
+            routes=choice.routes,
+            answer=telling.study_answer,
+            previous=lambda kind, among: self.ledger.previous_result(choice.job, kind, among=among),
+        )
 
     def _report(
         self, reading: Reading, series: Series, objects: JobObjects, telling: Telling
     ) -> Iterator[ResultObject]:
-        previous = self.ledger.previous_result(self.job, "sr", replaces=telling.replaces)
+        choice = self.choice
+        previous = self.ledger.previous_result(
+            choice.job,
+            "sr",
+            replaces=telling.replaces,
+            among=choice.routes.named_by(choice.job, choice.study),
+        )
         source = SourceSeries(
             series=series,
             datasets=objects.datasets,
             digest=objects.digest,
-            revision=self.job.revision,
+            revision=self.choice.job.revision,
             predecessor=predecessor_of(self.spool, previous),
         )
         return write_report(
@@ -79,19 +111,19 @@ class JobResults:
         )
 
     def _notification_context(
-        self, objects: JobObjects, written: list[Result], telling: Telling
+        self, objects: JobObjects, written: list[Result], address: Address
     ) -> NotificationContext:
-        previous = self.ledger.previous_result(self.job, KIND)
+        job = self.choice.job
         report_uids = (result.sop_instance_uid for result in written if result.kind == "sr")
         return NotificationContext(
-            study_instance_uid=self.job.study_instance_uid,
-            series_instance_uid=self.job.series_instance_uid,
+            study_instance_uid=job.study_instance_uid,
+            series_instance_uid=job.series_instance_uid,
             datasets=objects.datasets,
-            revision=self.job.revision,
-            replaces=previous.sop_instance_uid if previous else None,
+            revision=self.choice.job.revision,
+            replaces=address.replaces,
             report_uid=next(report_uids, None),
             algorithm=algorithm_of(self.detector.bundle),
             at=self.at,
-            study_answer=telling.study_answer,
-            study_answer_series=telling.study_answer_series,
+            study_answer=address.study_answer,
+            study_answer_series=address.study_answer_series,
         )

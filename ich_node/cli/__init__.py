@@ -28,6 +28,7 @@ from ich_node.cli import (
     read,
     reload,
     services,
+    withdraw,
 )
 from ich_node.cli import config as config_commands
 from ich_node.cli.commands import Commands
@@ -80,6 +81,7 @@ pull.add_to(app)
 read.add_to(app)
 demo.add_to(app)
 app.add_typer(config_commands.app, name="config")
+withdraw.add_to(jobs.app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(model.app, name="model")
 

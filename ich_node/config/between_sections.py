@@ -6,6 +6,7 @@ from itertools import combinations
 
 from ich_node.config.destinations import Destination, DicomDestination, Hl7Destination
 from ich_node.config.query import DicomQuery
+from ich_node.config.routes import mistakes_in_routes
 from ich_node.config.settings import SeriesSettings, Source, TlsSettings
 
 ANY_HOST = ("0.0.0.0/0", "::/0")
@@ -24,6 +25,7 @@ def rules_between_sections(
         *_sources_are_told_apart(sources),
         *_quiet_ends_before_the_longest_wait(sources, series),
         *_storage_commitment_replies_are_accepted(sources, destinations),
+        *mistakes_in_routes(destinations, sources),
         *_tls_has_its_certificates(sources, destinations, tls),
     ]
 

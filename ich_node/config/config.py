@@ -5,7 +5,7 @@ Environment variables override the file: `ICHNODE__SECTION__KEY`, e.g. `ICHNODE_
 
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -17,6 +17,7 @@ from typing_extensions import override
 from ich_node.config.between_sections import rules_between_sections
 from ich_node.config.destinations import Destination
 from ich_node.config.removed import without_removed_settings
+from ich_node.config.routes import with_senders
 from ich_node.config.settings import (
     AnalysisSettings,
     BundleSettings,
@@ -61,6 +62,13 @@ class Config(BaseSettings):
     @classmethod
     def _ignore_removed_settings(cls, values: dict[str, Any]) -> dict[str, Any]:
         return without_removed_settings(values)
+
+    @field_validator("destinations")
+    @classmethod
+    def _results_return_to_their_senders(
+        cls, destinations: tuple[Destination, ...], info: ValidationInfo
+    ) -> tuple[Destination, ...]:
+        return with_senders(destinations, info.data.get("sources", ()))
 
     @model_validator(mode="after")
     def _sections_fit_together(self) -> "Config":

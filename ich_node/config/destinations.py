@@ -32,16 +32,25 @@ Hl7Name = Annotated[str, Field(max_length=20, pattern=r"^[\x20-\x7e]*$")]
 class OutletSettings(Section):
     """Settings of every destination. Deliveries are sent by priority, highest first; within one
     priority, positive readings first, then the oldest.
+
+    sources: the names of those whose results it gets; None: of all.
     """
 
     gets: ClassVar[Gets]
 
     name: str = Field(min_length=1)
+    sources: tuple[str, ...] | None = Field(None, min_length=1)
     only_if_positive: bool = False
     priority: Priority = 0
 
+    def may_have(self, sources: Collection[str]) -> bool:
+        """Whether it may have results, or hear, of a series whose objects came from these
+        sources: only if it gets the results of all of them.
+        """
+        return self.sources is None or set(sources) <= set(self.sources)
+
     def should_receive(self, *, is_negative: bool, earlier_destinations: Collection[str]) -> bool:
-        """Whether this destination gets the results of a series.
+        """Whether this destination, which may have them, gets the results of a series.
 
         is_negative: nobody needs to look. A head whose answer is undetermined, or that was not
         analysed, is not negative: who waits for positive results must not take silence for calm.
@@ -52,7 +61,10 @@ class OutletSettings(Section):
 
 
 class DicomDestination(OutletSettings):
-    """A peer that receives our objects by C-STORE."""
+    """A peer that receives our objects by C-STORE.
+
+    return_to_sender: it gets results of what the source with its AE title has sent, and no others.
+    """
 
     gets = "objects"
 
@@ -61,6 +73,7 @@ class DicomDestination(OutletSettings):
     host: Host
     port: Port
     calling_ae_title: AeTitle | None = None
+    return_to_sender: bool = False
     tls: bool = False
     tls_name: str | None = Field(None, min_length=1)
     storage_commitment: bool = False

@@ -45,6 +45,7 @@ from ich_node.ledger.shadows import ShadowLedger
 from ich_node.ledger.states import Added, DeliveryState, JobState, Lane, ReadingState
 from ich_node.ledger.telling import TellerLedger
 from ich_node.ledger.verdicts import SELECTION, TABLE, Recorded, Verdict, VerdictLedger
+from ich_node.ledger.withdrawals import Reached, WithdrawalLedger
 
 __all__ = [
     "SELECTION",
@@ -76,6 +77,7 @@ __all__ = [
     "PairedAnswers",
     "PreviewLedger",
     "PullLedger",
+    "Reached",
     "ReadingState",
     "ReceiverLedger",
     "Recorded",
@@ -97,6 +99,7 @@ __all__ = [
     "Verdict",
     "VerdictLedger",
     "Wanted",
+    "WithdrawalLedger",
     "open_existing_ledger",
     "open_ledger",
     "require_driver",

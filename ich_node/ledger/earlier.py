@@ -16,11 +16,17 @@ from ich_node.notification import KIND as NOTIFICATION
 
 
 def previous_result(
-    connection: sa.Connection, job: Job, kind: str, *, replaces: Collection[int]
+    connection: sa.Connection,
+    job: Job,
+    kind: str,
+    *,
+    replaces: Collection[int],
+    among: Collection[int] | None = None,
 ) -> Result | None:
     """The newest result of this kind ("sr", "notification") that a result of this job replaces.
 
-    replaces: the jobs whose answer it replaces.
+    replaces: the jobs whose answer it replaces. among: only a result of one of these jobs; None:
+    of any. An object that was taken back is not replaced.
     """
     query = (
         sa.select(*columns_of(Result, results))
@@ -29,6 +35,10 @@ def previous_result(
         .order_by(results.c.id.desc())
         .limit(1)
     )
+    if kind != NOTIFICATION:
+        query = query.where(jobs.c.withdrawn_at.is_(None))
+    if among is not None:
+        query = query.where(jobs.c.id.in_(among))
     found = as_values(Result, connection.execute(query))
     return found[0] if found else None
 

@@ -20,6 +20,10 @@ UNREAD: dict[str, Any] = {
     "answer": None,
     "in_favour_of": None,
     "untold_since": None,
+    "withdrawn_at": None,
+    "withdrawn_code": None,
+    "withdrawn_reason": None,
+    "withdrawn_by": None,
 }
 
 

@@ -1,5 +1,7 @@
 """Which objects a revision of a series covers, and until when it may get more."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from ich_node.ledger.rows import Instance, Job
@@ -25,6 +27,31 @@ def instances_of(connection: sa.Connection, job: Job) -> list[Instance]:
 def older_versions_of(connection: sa.Connection, job: Job) -> list[Instance]:
     """The other versions, which came before under the same SOP Instance UIDs; oldest first."""
     return _selected(connection, sa.and_(_of_revision(job), instances.c.id.not_in(_newest(job))))
+
+
+def sources_of(connection: sa.Connection, study: Sequence[Job]) -> dict[int, frozenset[str]]:
+    """By job id: from which sources the objects came that each of these jobs of one study covers.
+    Of a job whose objects were removed only the first source is known.
+    """
+    if not study:
+        return {}
+    rows = connection.execute(
+        sa.select(instances.c.series_instance_uid, instances.c.revision, instances.c.source)
+        .where(
+            instances.c.series_instance_uid.in_({job.series_instance_uid for job in study}),
+            instances.c.study_instance_uid == study[0].study_instance_uid,
+        )
+        .distinct()
+    ).all()
+    return {
+        job.id: frozenset(
+            row.source
+            for row in rows
+            if row.series_instance_uid == job.series_instance_uid and row.revision <= job.revision
+        )
+        | {job.source}
+        for job in study
+    }
 
 
 def _selected(connection: sa.Connection, chosen: sa.ColumnElement[bool]) -> list[Instance]:

@@ -21,6 +21,7 @@ from ich_node.ledger.searching import SearchLedger
 from ich_node.ledger.shadows import ShadowLedger
 from ich_node.ledger.telling import TellerLedger
 from ich_node.ledger.verdicts import VerdictLedger
+from ich_node.ledger.withdrawals import WithdrawalLedger
 
 
 class Ledger:
@@ -41,6 +42,7 @@ class Ledger:
         self.verdicts = VerdictLedger(database=database)
         self.search_keys = SearchKeyLedger(database=database)
         self.searching = SearchLedger(database=database)
+        self.withdrawals = WithdrawalLedger(database=database)
         self.scores = ScoreLedger(database=database)
         self.pull = PullLedger(database=database)
         self.rereading = RereadLedger(database=database)

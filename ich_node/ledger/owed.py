@@ -1,6 +1,6 @@
 """What a job's results are owed to whom."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -11,6 +11,16 @@ from ich_node.ledger.states import DeliveryState
 from ich_node.ledger.tables import deliveries, results
 from ich_node.notification import KIND as NOTIFICATION
 
+# Who gets the notifications: the same for all of them, or for each by its UID.
+Notify = Sequence[str] | Mapping[str, Sequence[str]]
+
+
+def names_of(notify: Notify) -> list[str]:
+    """Of all who get a notification."""
+    if isinstance(notify, Mapping):
+        return [name for names in notify.values() for name in names]
+    return list(notify)
+
 
 def owe_all(
     connection: sa.Connection,
@@ -18,18 +28,24 @@ def owe_all(
     *,
     job_id: int,
     destinations: Sequence[str],
-    notify: Sequence[str],
+    notify: Notify,
     now: datetime,
 ) -> None:
-    """Each result is owed to `destinations`, a notification to `notify`."""
+    """Each result is owed to `destinations`, a notification as `notify` says."""
     for result in given:
         _owe(
             connection,
             job_id=job_id,
             result=result,
-            destinations=notify if result.kind == NOTIFICATION else destinations,
+            destinations=_notified(result, notify) if result.kind == NOTIFICATION else destinations,
             now=now,
         )
+
+
+def _notified(result: Result, notify: Notify) -> Sequence[str]:
+    if isinstance(notify, Mapping):
+        return notify.get(result.sop_instance_uid, ())
+    return notify
 
 
 def _owe(

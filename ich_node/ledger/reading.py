@@ -22,9 +22,9 @@ from ich_node.ledger.claims import (
 )
 from ich_node.ledger.database import Database
 from ich_node.ledger.endings import NO_LEASE, put_back, without_answer
-from ich_node.ledger.instances import instances_of, older_versions_of
+from ich_node.ledger.instances import instances_of, older_versions_of, sources_of
 from ich_node.ledger.journal import events_of, note
-from ich_node.ledger.owed import owe_all
+from ich_node.ledger.owed import Notify, names_of, owe_all
 from ich_node.ledger.previews import PreviewLedger
 from ich_node.ledger.rows import Instance, Job, JobEvent, LeaseLost, Result
 from ich_node.ledger.second_readings import SecondReadingLedger
@@ -113,6 +113,11 @@ class AnalyserLedger:
         with self._database.read() as connection:
             return instances_of(connection, job)
 
+    def sources(self, study: Sequence[Job]) -> dict[int, frozenset[str]]:
+        """See `sources_of`."""
+        with self._database.read() as connection:
+            return sources_of(connection, study)
+
     def older_versions(self, job: Job) -> list[Instance]:
         """What came before them under the same SOP Instance UIDs; oldest first."""
         with self._database.read() as connection:
@@ -157,13 +162,16 @@ class AnalyserLedger:
         bundle_sha256: str,
         results: Sequence[Result],
         destinations: Sequence[str],
-        notify: Sequence[str] = (),
+        notify: Notify = (),
         detail: str | None = None,
         replaces: Collection[int] = (),
         in_favour_of: int | None = None,
     ) -> None:
         """The job is DONE. Each resulting object is owed to each of `destinations`, a notification
-        to each of `notify`. Raises LeaseLost.
+        as `notify` says (owed.py). Raises LeaseLost.
+
+        The same if in_favour_of was withdrawn meanwhile: the series is read again when the lease
+        has run out.
 
         detail: what people should know about the answer. replaces: jobs whose answer stands no
         longer. in_favour_of: the job whose answer stands, if this one is not told.
@@ -181,6 +189,8 @@ class AnalyserLedger:
                 "in_favour_of": in_favour_of,
             }
             _update_held(connection, job, state=JobState.DONE, **values, **NO_LEASE)
+            if _is_withdrawn(connection, in_favour_of):
+                raise LeaseLost(f"job {in_favour_of} was withdrawn meanwhile: this one is not told")
             connection.execute(
                 sa.update(jobs).where(jobs.c.id.in_(replaces)).values(in_favour_of=job.id)
             )
@@ -195,7 +205,7 @@ class AnalyserLedger:
                 notify=notify,
                 now=now,
             )
-            names = ", ".join([*destinations, *notify]) or "no destination"
+            names = ", ".join([*destinations, *names_of(notify)]) or "no destination"
             note(
                 connection,
                 job_id=job.id,
@@ -272,11 +282,16 @@ class AnalyserLedger:
             return jobs_of_study(connection, job.study_instance_uid)
 
     def previous_result(
-        self, job: Job, kind: str, *, replaces: Collection[int] = ()
+        self,
+        job: Job,
+        kind: str,
+        *,
+        replaces: Collection[int] = (),
+        among: Collection[int] | None = None,
     ) -> Result | None:
         """See `earlier.previous_result`."""
         with self._database.read() as connection:
-            return earlier.previous_result(connection, job, kind, replaces=replaces)
+            return earlier.previous_result(connection, job, kind, replaces=replaces, among=among)
 
     def earlier_destinations(
         self, job: Job, kind: str, *, replaces: Collection[int] = ()
@@ -342,3 +357,9 @@ def _update_held(connection: sa.Connection, job: Job, **values: Any) -> Job:
     if not updated:
         raise LeaseLost(f"job {job.id} is no longer held by {job.lease_owner}")
     return updated[0]
+
+
+def _is_withdrawn(connection: sa.Connection, job_id: int | None) -> bool:
+    """The study is locked, so it stays true."""
+    withdrawn = sa.select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.withdrawn_at.is_not(None))
+    return job_id is not None and connection.execute(withdrawn).first() is not None

@@ -68,6 +68,10 @@ An operator cancels what is owed::
 
     PENDING, STORED, FAILED ── cancel ──► CANCELLED
 
+When the answer of a job is withdrawn, a delivery under way is cancelled, too::
+
+    PENDING, SENDING, STORED, FAILED ── withdraw ──► CANCELLED
+
 Each arrow is one UPDATE whose WHERE names the state it starts from (and, out of READING and
 SENDING, the owner of the lease). So a process that lost its lease changes nothing, and gets
 LeaseLost.

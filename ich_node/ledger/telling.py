@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from ich_node.answer import Answer
 from ich_node.ledger import earlier
 from ich_node.ledger.database import Database
-from ich_node.ledger.instances import instances_of
+from ich_node.ledger.instances import instances_of, sources_of
 from ich_node.ledger.journal import note
-from ich_node.ledger.owed import owe_all
+from ich_node.ledger.owed import Notify, names_of, owe_all
 from ich_node.ledger.rows import Instance, Job, Result
 from ich_node.ledger.states import JobState, Lane
 from ich_node.ledger.studies import PENDING, jobs_of_study, lock_study
@@ -101,12 +101,22 @@ class TellerLedger:
         with self._database.read() as connection:
             return instances_of(connection, job)
 
+    def sources(self, study: Sequence[Job]) -> dict[int, frozenset[str]]:
+        """See `sources_of`."""
+        with self._database.read() as connection:
+            return sources_of(connection, study)
+
     def previous_result(
-        self, job: Job, kind: str, *, replaces: Collection[int] = ()
+        self,
+        job: Job,
+        kind: str,
+        *,
+        replaces: Collection[int] = (),
+        among: Collection[int] | None = None,
     ) -> Result | None:
         """See `earlier.previous_result`."""
         with self._database.read() as connection:
-            return earlier.previous_result(connection, job, kind, replaces=replaces)
+            return earlier.previous_result(connection, job, kind, replaces=replaces, among=among)
 
     def earlier_destinations(
         self, job: Job, kind: str, *, replaces: Collection[int] = ()
@@ -124,7 +134,7 @@ class TellerLedger:
         by: Job | None,
         results: Sequence[Result] = (),
         destinations: Sequence[str] = (),
-        notify: Sequence[str] = (),
+        notify: Notify = (),
         replaces: Collection[int] = (),
         why_not: str = "",
     ) -> bool:
@@ -163,7 +173,7 @@ class TellerLedger:
         by: Job | None,
         results: Sequence[Result] = (),
         destinations: Sequence[str] = (),
-        notify: Sequence[str] = (),
+        notify: Notify = (),
     ) -> bool:
         """The same for jobs of one study whose answer is late; by: the one that was told."""
         with self._database.write() as connection:
@@ -185,13 +195,13 @@ def _owe(
     job: Job,
     results: Sequence[Result],
     destinations: Sequence[str],
-    notify: Sequence[str],
+    notify: Notify,
     now: datetime,
     *,
     event: str,
 ) -> None:
     owe_all(connection, results, job_id=job.id, destinations=destinations, notify=notify, now=now)
-    names = ", ".join([*destinations, *notify]) or "no destination"
+    names = ", ".join([*destinations, *names_of(notify)]) or "no destination"
     note(
         connection,
         job_id=job.id,

@@ -79,6 +79,10 @@ ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")  # CI
 
 # TID 2010
 OF_INTEREST = Code("113000", "DCM", "Of Interest")  # CID 7010
+# CID 7031, the titles of a rejection note (IHE RAD TF, Imaging Object Change Management)
+REJECTED_FOR_QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")
+REJECTED_FOR_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety Reasons")
+INCORRECT_WORKLIST_ENTRY = Code("113038", "DCM", "Incorrect Modality Worklist Entry")
 KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
 
 # Secondary Capture, Parametric Map

@@ -55,10 +55,18 @@ def to_document(
 
 
 def _evidence(result_header: ResultHeader, evidence: Sequence[Dataset]) -> Dataset:
-    """The study with its series and their objects (PS3.3 C.17.2.1); all are of one series."""
-    study, series = Dataset(), Dataset()
-    series.SeriesInstanceUID = result_header.source_header.SeriesInstanceUID
-    series.ReferencedSOPSequence = objects_of(evidence)
+    """The study with its series and their objects (PS3.3 C.17.2.1)."""
+    by_series: dict[str, list[Dataset]] = {}
+    for header in evidence:
+        by_series.setdefault(header.SeriesInstanceUID, []).append(header)
+    study = Dataset()
     study.StudyInstanceUID = result_header.source_header.StudyInstanceUID
-    study.ReferencedSeriesSequence = [series]
+    study.ReferencedSeriesSequence = [_series(uid, each) for uid, each in by_series.items()]
     return study
+
+
+def _series(series_instance_uid: str, objects: Sequence[Dataset]) -> Dataset:
+    series = Dataset()
+    series.SeriesInstanceUID = series_instance_uid
+    series.ReferencedSOPSequence = objects_of(objects)
+    return series

@@ -11,7 +11,7 @@ from pydicom import Dataset, config
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as PydicomSequence
 
-from ich_node.answer import Answer
+from ich_node.answer import Answer, WithdrawalReason
 from ich_node.detection.reading import Reading
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Refusal
@@ -21,6 +21,7 @@ from ich_node.notification import (
     ReadingWarning,
     RefusedReading,
     UnreadPart,
+    Withdrawal,
 )
 from ich_node.percent import rounded, rounded_beside
 from ich_node.report.context import lesions_of
@@ -95,6 +96,40 @@ def notification_of_refusal(context: NotificationContext, refusal: Refusal) -> N
         replace(
             _without_answer(context),
             refused=RefusedReading(reason=refusal.reason, detail=refusal.detail),
+        )
+    )
+
+
+def notification_of_withdrawal(
+    told: Notification,
+    code: WithdrawalReason,
+    *,
+    at: datetime,
+    study_answer: Answer,
+    study_answer_series: str,
+    replaces: str | None,
+) -> Notification:
+    """The answer of this notification is taken back; to the same patient and order. study_answer:
+    of the other series.
+    """
+    return _with_uid(
+        replace(
+            told,
+            uid="",
+            replaces=replaces,
+            at=at,
+            series_answer=Answer.NOT_ANALYSED,
+            study_answer=study_answer,
+            study_answer_series=study_answer_series,
+            refused=None,
+            missing=(),
+            warnings=(),
+            series_probability=None,
+            threshold=None,
+            lesions=None,
+            slices=None,
+            positive_slices=None,
+            withdrawal=Withdrawal(code=code, answer=told.series_answer),
         )
     )
 

@@ -17,6 +17,7 @@ Kind = Literal[
     "key_objects",
     "parametric_map",
     "segmentation",
+    "withdrawal",
 ]
 
 

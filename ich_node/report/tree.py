@@ -138,6 +138,13 @@ def image(
     return item
 
 
+def composite(source: Dataset, relationship: Relationship) -> Dataset:
+    """COMPOSITE: a reference to an object that is no image, without a concept name."""
+    item = _item("COMPOSITE", None, relationship)
+    item.ReferencedSOPSequence = [_object_of(source)]
+    return item
+
+
 def reference_to(source: Dataset) -> Dataset:
     """The item of a reference sequence: SOP class and instance UID, and the number of a frame."""
     item = _object_of(source)

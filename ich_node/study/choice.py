@@ -6,16 +6,18 @@ to which acquisition it belongs, are read and told by themselves.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ich_node.answer import Answer
+from ich_node.config.destinations import Destination
 from ich_node.config.settings import StudySettings
 from ich_node.ledger import AnalyserLedger, Job, JobState, Lane
 from ich_node.spool import Spool
 from ich_node.study.facts import SeriesFacts, is_better, same_acquisition
 from ich_node.study.headers import JobHeaders
 from ich_node.study.no_answer import is_unread_head
+from ich_node.study.routes import Routes, StudyAnswer, routes_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +26,14 @@ class Telling:
 
     told: its results are owed. replaces: the jobs whose answer stands no longer. in_favour_of: the
     job whose answer stands, if this one is not told. words: why not, or what it replaces; may be
-    empty. study_answer: the most severe answer of the study, and the series that gave it.
+    empty. study_answer: what a notification says of the study.
     """
 
     told: bool
     replaces: tuple[int, ...] = ()
     in_favour_of: int | None = None
     words: str = ""
-    study_answer: Answer
-    study_answer_series: str
+    study_answer: StudyAnswer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +51,12 @@ class Choice:
     set_aside: it is not read. own: earlier revisions of its series whose answer stands. standing:
     the job whose answer about the same acquisition stands, with its name. others: jobs of the study
     whose answers stand beside it, and heads that were not analysed. is_best: of the reconstructions
-    that are known.
+    that are known. study, routes: all jobs of the study, and who may hear of which.
     """
 
     job: Job
+    study: tuple[Job, ...]
+    routes: Routes
     set_aside: SetAside | None = None
     own: tuple[Job, ...] = ()
     standing: tuple[Job, str] | None = None
@@ -79,38 +82,35 @@ class Choice:
             if agrees
             else f"{name} was reported as '{before.answer}', which stands"
         )
-        study_answer, series = most_severe([*self._answers(self.others), *self._answers([before])])
         return Telling(
             told=False,
             in_favour_of=before.id,
             words=words,
-            study_answer=study_answer,
-            study_answer_series=series,
+            study_answer=self._study_answer(answer, (*self.others, before)),
         )
 
     def _told(self, answer: Answer, *, replaces: Sequence[Job], words: str = "") -> Telling:
-        mine = (answer, self.job.series_instance_uid)
-        study_answer, series = most_severe([mine, *self._answers(self.others)])
         return Telling(
             told=True,
             replaces=tuple(job.id for job in replaces),
             words=words,
-            study_answer=study_answer,
-            study_answer_series=series,
+            study_answer=self._study_answer(answer, self.others),
         )
 
-    @staticmethod
-    def _answers(jobs: Sequence[Job]) -> list[tuple[Answer, str]]:
-        return [(job.answer, job.series_instance_uid) for job in jobs if job.answer is not None]
+    def _study_answer(self, answer: Answer, others: tuple[Job, ...]) -> StudyAnswer:
+        return StudyAnswer(mine=(answer, self.job.series_instance_uid), others=others)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chooser:
-    """One process has one; each method raises Unavailable."""
+    """One process has one; each method raises Unavailable. Series are compared only if everybody
+    who gets the results of the one may hear of the other.
+    """
 
     ledger: AnalyserLedger
     spool: Spool
     settings: StudySettings
+    destinations: Sequence[Destination]
     clock: Callable[[], datetime]
 
     def consider(self, job: Job) -> Choice:
@@ -118,25 +118,29 @@ class Chooser:
         until it ends.
         """
         study = self.ledger.study(job)
-        later = _answered_later(job, study)
+        routes = routes_of(study, self.destinations, self.ledger.sources)
+        known = routes.known(job, study)
+        alone = Choice(job=job, study=tuple(study), routes=routes)
+        later = _answered_later(job, known)
         if later is not None:
             words = f"revision {later.revision} of this series was read"
-            return Choice(job=job, set_aside=SetAside(in_favour_of=later.id, words=words))
+            return replace(alone, set_aside=SetAside(in_favour_of=later.id, words=words))
         answered = standing(study)
         own = tuple(each for each in answered if _is_of_series(each, job))
         others = tuple(each for each in answered if not _is_of_series(each, job))
-        ready = _ready(study, job, self.clock())
+        ready = _ready(known, job, self.clock())
         unanswered = _unanswered(study, job)
         is_alone = not (others or ready or unanswered)
         mine = None if is_alone else self._headers.facts(job)
         unread = tuple(each for each in unanswered if self._is_unread(each, mine))
+        choice = replace(alone, others=(*others, *unread))
         is_compared = self.settings.reconstructions == "best" and not own
         if mine is None or not mine.may_be_read or not is_compared:
-            return Choice(job=job, own=own, others=(*others, *unread))
-        before = self._same(mine, others)
+            return replace(choice, own=own)
+        before = self._same(mine, [each for each in others if each in known])
         if before:
             first = max(before, key=lambda one: one[0].answer.severity if one[0].answer else -1)
-            return self._beside(job, mine, first, (*others, *unread))
+            return self._beside(choice, mine, first)
         waiting = self._same(mine, ready)
         better = [(each, facts) for each, facts in waiting if is_better(facts, mine)]
         if better:
@@ -145,22 +149,22 @@ class Chooser:
                 if is_better(other, facts):
                     best, facts = each, other
             words = f"{facts.name} of the same acquisition is read instead"
-            return Choice(job=job, set_aside=SetAside(in_favour_of=best.id, words=words))
-        return Choice(job=job, others=(*others, *unread))
+            return replace(alone, set_aside=SetAside(in_favour_of=best.id, words=words))
+        return choice
 
-    def _beside(
-        self, job: Job, mine: SeriesFacts, before: tuple[Job, SeriesFacts], others: Sequence[Job]
-    ) -> Choice:
+    def _beside(self, choice: Choice, mine: SeriesFacts, before: tuple[Job, SeriesFacts]) -> Choice:
         """An answer about the same acquisition stands."""
         first, facts = before
         is_best = is_better(mine, facts)
         if not is_best and first.answer is not Answer.UNDETERMINED:
             words = f"{facts.name} of the same acquisition was read instead"
-            return Choice(job=job, set_aside=SetAside(in_favour_of=first.id, words=words))
-        return Choice(
-            job=job,
+            return replace(
+                choice, others=(), set_aside=SetAside(in_favour_of=first.id, words=words)
+            )
+        return replace(
+            choice,
             standing=(first, facts.name),
-            others=tuple(each for each in others if each.id != first.id),
+            others=tuple(each for each in choice.others if each.id != first.id),
             is_best=is_best,
         )
 
@@ -185,8 +189,12 @@ class Chooser:
 
 
 def standing(study: Sequence[Job]) -> list[Job]:
-    """The jobs whose answers were told, and stand."""
-    return [job for job in study if job.state is JobState.DONE and job.in_favour_of is None]
+    """The jobs whose answers were told, and stand: not replaced, and not taken back."""
+    return [
+        job
+        for job in study
+        if job.state is JobState.DONE and job.in_favour_of is None and job.withdrawn_at is None
+    ]
 
 
 def _is_of_series(job: Job, other: Job) -> bool:
@@ -228,7 +236,3 @@ def _ready(study: Sequence[Job], job: Job, now: datetime) -> list[Job]:
         and each.ready_at <= now
         and each.lane is not Lane.AGAIN
     ]
-
-
-def most_severe(answers: Sequence[tuple[Answer, str]]) -> tuple[Answer, str]:
-    return max(answers, key=lambda one: one[0].severity)

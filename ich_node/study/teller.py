@@ -32,11 +32,12 @@ from ich_node.report import (
 )
 from ich_node.report.uids import digest_of
 from ich_node.spool import Spool
-from ich_node.study.choice import most_severe, standing
+from ich_node.study.choice import standing
 from ich_node.study.facts import SeriesFacts, same_acquisition
 from ich_node.study.headers import JobHeaders
 from ich_node.study.no_answer import is_unread_head, may_be_a_head, refusal_of
 from ich_node.study.results import predecessor_of, store_notification, store_object
+from ich_node.study.routes import Routes, StudyAnswer, addresses, routes_of
 
 MOST_STUDIES, MOST_LATE_JOBS = 20, 1000
 
@@ -44,10 +45,10 @@ log = structlog.get_logger(__name__)
 
 
 class Recipients(TypedDict):
-    """The names of those who get the SR, and of those who get the notification."""
+    """The names of those who get the SR, and of those who get each notification, by its uid."""
 
     destinations: list[str]
-    notify: list[str]
+    notify: dict[str, list[str]]
 
 
 class Told(NamedTuple):
@@ -91,18 +92,22 @@ class Teller:
         return told
 
     def _tell_refused(self, study_instance_uid: str, now: datetime) -> int:
+        """Of those that the same destinations may hear of, the first ones."""
         seen = self.ledger.study(study_instance_uid)
         untold = self.ledger.untold(study_instance_uid)
         if not untold:
             return 0
-        told = self._choose(seen, untold)
+        routes = self._routes(seen)
+        untold = routes.alike(untold[0], untold)
+        known = routes.known(untold[0], seen)
+        told = self._choose(known, untold)
         if told.job is None:
             self.ledger.told(untold, seen=seen, now=now, by=None, why_not=told.why_not)
             return 0
         refusal = refusal_of(told.job)
-        replaces = [each for each in standing(seen) if _is_outdated(each, told.job)]
+        replaces = [each for each in standing(known) if _is_outdated(each, told.job)]
         results, recipients = self._results(
-            told, refusal, seen, replaces=replaces, at=told.job.content_at or now
+            told, refusal, seen, routes, replaces=replaces, at=told.job.content_at or now
         )
         done = self.ledger.told(
             untold,
@@ -119,16 +124,30 @@ class Teller:
 
     def _tell_overdue(self, study_instance_uid: str, late: Sequence[Job], now: datetime) -> int:
         seen = self.ledger.study(study_instance_uid)
-        heads = [job for job in late if self._is_unanswered_head(job, seen)]
+        routes = self._routes(seen)
+        left = [job for job in seen if job.id in {each.id for each in late}]
+        told = 0
+        while left:
+            alike = routes.alike(left[0], left)
+            told += self._tell_overdue_alike(seen, alike, routes, now)
+            left = [job for job in left if job not in alike]
+        return told
+
+    def _tell_overdue_alike(
+        self, seen: Sequence[Job], late: Sequence[Job], routes: Routes, now: datetime
+    ) -> int:
+        """Of late jobs that the same destinations may hear of."""
+        known = routes.known(late[0], seen)
+        heads = [job for job in late if self._is_unanswered_head(job, known)]
         if not heads:
             return 0
         job = max(heads, key=lambda each: (each.objects, -each.id))
-        if any(each.overdue_told_at for each in seen):
+        if any(each.overdue_told_at for each in known):
             self.ledger.told_overdue(heads, seen=seen, now=now, by=None)
             return 0
         minutes = timedelta(minutes=self.settings.overdue_minutes)
         results, recipients = self._results(
-            Told(job, of_a_head=True), Overdue(), seen, at=job.last_received_at + minutes
+            Told(job, of_a_head=True), Overdue(), seen, routes, at=job.last_received_at + minutes
         )
         done = self.ledger.told_overdue(
             heads, seen=seen, now=now, by=job, results=results, **recipients
@@ -136,6 +155,9 @@ class Teller:
         if done:
             _log("overdue_told", job, Overdue(), results)
         return int(done)
+
+    def _routes(self, seen: Sequence[Job]) -> Routes:
+        return routes_of(seen, self.destinations, self.ledger.sources)
 
     def _choose(self, seen: Sequence[Job], untold: Sequence[Job]) -> Told:
         """The job that looks most like a head."""
@@ -196,17 +218,19 @@ class Teller:
         told: Told,
         refusal: Refusal,
         seen: Sequence[Job],
+        routes: Routes,
         *,
         at: datetime,
         replaces: Sequence[Job] = (),
     ) -> tuple[list[Result], Recipients]:
-        """In the spool: the SR, if one is wanted, and the notification; and who gets them."""
+        """In the spool: the SR, if one is wanted, and the notifications; and who gets them."""
         job = told.job
         assert job is not None
         replaced = [each.id for each in replaces]
+        to_notify = self._recipients(told, "notifications", replaced, routes)
         recipients: Recipients = {
-            "destinations": self._recipients(told, "objects", replaced),
-            "notify": self._recipients(told, "notifications", replaced),
+            "destinations": self._recipients(told, "objects", replaced, routes),
+            "notify": {},
         }
         instances, headers = self._headers.all(job)
         if not headers:
@@ -215,7 +239,9 @@ class Teller:
         results: list[Result] = []
         is_wanted = self.options.wants_refusal(about_a_head=told.of_a_head)
         if is_wanted and headers and recipients["destinations"]:
-            previous = self.ledger.previous_result(job, "sr", replaces=replaced)
+            previous = self.ledger.previous_result(
+                job, "sr", replaces=replaced, among=routes.named_by(job, seen)
+            )
             series = RefusedSeries(
                 study_instance_uid=job.study_instance_uid,
                 series_instance_uid=job.series_instance_uid,
@@ -228,30 +254,31 @@ class Teller:
                 store_object(self.spool, document)
                 for document in self._documents(series, refusal, algorithm, at)
             ]
-        if recipients["notify"]:
-            previous = self.ledger.previous_result(job, KIND)
-            others = [each for each in standing(seen) if each.id not in replaced]
-            study_answer, study_answer_series = most_severe(
-                [
-                    (Answer.NOT_ANALYSED, job.series_instance_uid),
-                    *((each.answer, each.series_instance_uid) for each in others if each.answer),
-                ]
-            )
+        report_uid = results[0].sop_instance_uid if results else None
+        others = tuple(each for each in standing(seen) if each.id not in replaced)
+        for address, names in addresses(
+            job,
+            to_notify,
+            seen,
+            routes=routes,
+            answer=StudyAnswer(mine=(Answer.NOT_ANALYSED, job.series_instance_uid), others=others),
+            previous=lambda kind, among: self.ledger.previous_result(job, kind, among=among),
+        ).items():
             context = NotificationContext(
                 study_instance_uid=job.study_instance_uid,
                 series_instance_uid=job.series_instance_uid,
                 datasets=headers,
                 revision=job.revision,
-                replaces=previous.sop_instance_uid if previous else None,
-                report_uid=results[0].sop_instance_uid if results else None,
+                replaces=address.replaces,
+                report_uid=report_uid,
                 algorithm=algorithm,
                 at=at,
-                study_answer=study_answer,
-                study_answer_series=study_answer_series,
+                study_answer=address.study_answer,
+                study_answer_series=address.study_answer_series,
             )
-            results.append(
-                store_notification(self.spool, notification_of_refusal(context, refusal))
-            )
+            notification = notification_of_refusal(context, refusal)
+            results.append(store_notification(self.spool, notification))
+            recipients["notify"][notification.uid] = names
         return results, recipients
 
     def _documents(
@@ -276,7 +303,9 @@ class Teller:
             return []
         return [document for document in made if document]
 
-    def _recipients(self, told: Told, gets: str, replaces: Sequence[int]) -> list[str]:
+    def _recipients(
+        self, told: Told, gets: str, replaces: Sequence[int], routes: Routes
+    ) -> list[str]:
         """For a head everybody: who wants positive results only waits for one, too."""
         assert told.job is not None
         kind = KIND if gets == "notifications" else "object"
@@ -285,6 +314,7 @@ class Teller:
             each.name
             for each in self.destinations
             if each.gets == gets
+            and routes.allow(each.name, told.job)
             and each.should_receive(is_negative=not told.of_a_head, earlier_destinations=earlier)
         ]
 

@@ -8,7 +8,8 @@ notification gives the same bytes.
     OBR                    OBR-2 placer, OBR-3 filler, OBR-18 accession number: only with
                            identifiers; without them OBR-3 is the SeriesInstanceUID
     OBX   1  the answer    OBX-8: A or N
-                           OBX-11: P; C for a revision that replaces another; X if not analysed
+                           OBX-11: P; C for a revision that replaces another; X if not analysed;
+                           W if the answer is withdrawn
           .. whether it is a demonstration; which series gave the answer of the study; the reason
              of a refusal; what was not read; warnings
           .. the highest slice score in %; OBX-7: the threshold
@@ -34,6 +35,8 @@ from ich_node.percent import percent
 LOCAL = "99ICHNODE"
 SERVICE = f"ICH^Intracranial hemorrhage, automated reading of CT head^{LOCAL}"
 HEMORRHAGE = "1386000^Intracranial hemorrhage^SCT"
+SCORE = f"PROBABILITY^Highest slice score^{LOCAL}"
+LESIONS = f"LESIONS^Lesions marked^{LOCAL}"
 # The answer in a word, with SNOMED CT's Present, Absent and Indeterminate beside it, as in the SR
 ANSWERS = {
     Answer.PRESENT: f"SUSPECTED^Intracranial hemorrhage suspected^{LOCAL}^52101004^Present^SCT",
@@ -43,6 +46,7 @@ ANSWERS = {
     ),
     Answer.NOT_ANALYSED: f"NOT_ANALYSED^Could not be analysed^{LOCAL}^82334004^Indeterminate^SCT",
 }
+WITHDRAWN = f"WITHDRAWN^The answer was withdrawn^{LOCAL}^82334004^Indeterminate^SCT"
 ABNORMAL = {Answer.PRESENT: "A", Answer.ABSENT: "N"}  # table 0078; others have no flag
 CONTROL_ID_LENGTH = 20  # MSH-10 in v2.5.1
 # Each segment ends with the last field that is ever filled, so that its length is always the same.
@@ -51,7 +55,9 @@ PID_FIELDS, OBR_FIELDS, OBX_FIELDS = 8, 25, 14
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """One OBX. kind: OBX-2; code: OBX-3; value: OBX-5; then OBX-6, OBX-7 and OBX-8."""
+    """One OBX. kind: OBX-2; code: OBX-3; value: OBX-5; then OBX-6, OBX-7 and OBX-8. status: OBX-11,
+    if it is not that of the message.
+    """
 
     kind: str
     code: str
@@ -59,6 +65,7 @@ class Observation:
     units: str = ""
     reference_range: str = ""
     abnormal: str = ""
+    status: str = ""
 
 
 def control_id(notification: Notification) -> str:
@@ -146,13 +153,15 @@ def _obx(number: int, observation: Observation, notification: Notification) -> s
         6: observation.units,
         7: observation.reference_range,
         8: observation.abnormal,
-        11: _status(notification, not_analysed="X"),  # table 0085
+        11: observation.status or _status(notification, not_analysed="X"),  # table 0085
         14: timestamp(notification.at),
     }
     return _segment("OBX", fields, count=OBX_FIELDS)
 
 
 def _status(notification: Notification, *, not_analysed: str) -> str:
+    if notification.withdrawal is not None:
+        return "C"
     if notification.answer is Answer.NOT_ANALYSED:
         return not_analysed
     return "C" if notification.replaces else "P"
@@ -160,17 +169,14 @@ def _status(notification: Notification, *, not_analysed: str) -> str:
 
 def _observations(notification: Notification) -> list[Observation]:
     """The answer first."""
-    answer = Observation(
-        kind="CWE",
-        code=HEMORRHAGE,
-        value=ANSWERS[notification.answer],
-        abnormal=ABNORMAL.get(notification.answer, ""),
-    )
+    is_of_series = notification.answer_series == notification.series_instance_uid
+    answer = _withdrawn(HEMORRHAGE) if notification.withdrawal and is_of_series else None
     return [
-        answer,
+        answer or _answer(HEMORRHAGE, notification.answer),
         *_demonstration(notification),
         *_study(notification),
         *_reason(notification),
+        *_withdrawal(notification),
         *_missing(notification),
         *_warnings(notification),
         *_score(notification),
@@ -188,13 +194,9 @@ def _study(notification: Notification) -> list[Observation]:
     """Which series gave the answer, if it is not the one that all other observations are about."""
     if notification.answer_series == notification.series_instance_uid:
         return []
+    code = _local("SERIES_ANSWER", "Answer of this series")
     return [
-        Observation(
-            kind="CWE",
-            code=_local("SERIES_ANSWER", "Answer of this series"),
-            value=ANSWERS[notification.series_answer],
-            abnormal=ABNORMAL.get(notification.series_answer, ""),
-        ),
+        _withdrawn(code) if notification.withdrawal else _answer(code, notification.series_answer),
         *_known(
             [
                 (
@@ -204,6 +206,31 @@ def _study(notification: Notification) -> list[Observation]:
                 )
             ]
         ),
+    ]
+
+
+def _answer(code: str, answer: Answer) -> Observation:
+    return Observation(
+        kind="CWE", code=code, value=ANSWERS[answer], abnormal=ABNORMAL.get(answer, "")
+    )
+
+
+def _withdrawn(code: str) -> Observation:
+    """Not D, which would delete the answer: nothing at all reads as nothing found."""
+    return Observation(kind="CWE", code=code, value=WITHDRAWN, status="W")
+
+
+def _withdrawal(notification: Notification) -> list[Observation]:
+    """Why, and the score, which is deleted."""
+    withdrawal = notification.withdrawal
+    if withdrawal is None:
+        return []
+    why = _observation("ST", _local("WITHDRAWAL", "Reason of the withdrawal"), withdrawal.code)
+    if withdrawal.answer is Answer.NOT_ANALYSED:
+        return [why]
+    return [
+        why,
+        *(Observation(kind="NM", code=code, value="", status="D") for code in (SCORE, LESIONS)),
     ]
 
 
@@ -236,12 +263,12 @@ def _score(notification: Notification) -> list[Observation]:
     return [
         Observation(
             kind="NM",
-            code=_local("PROBABILITY", "Highest slice score"),
+            code=SCORE,
             value=f"{percent(notification.series_probability):g}",
             units="%^percent^UCUM",
             reference_range=f"<{percent(notification.threshold):g}",
         ),
-        _observation("NM", _local("LESIONS", "Lesions marked"), str(notification.lesions)),
+        _observation("NM", LESIONS, str(notification.lesions)),
     ]
 
 

@@ -1,0 +1,147 @@
+"""jobs withdraw: take an answer back."""
+
+import getpass
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ich_node.answer import WithdrawalReason
+from ich_node.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ich_node.cli.context import CliContext
+    from ich_node.ledger import Job
+    from ich_node.study.withdrawal import Sent, Withdrawer
+
+ADVICE = "reject these results in the PACS by hand, and tell those who read them"
+
+
+def withdraw(
+    context: typer.Context,
+    job: Annotated[list[int], typer.Argument(help="The numbers in `jobs list`.")],
+    reason: Annotated[
+        str,
+        typer.Option(help="Why, in your words; stays in the ledger. Do not name the patient."),
+    ],
+    wrong_patient: Annotated[
+        bool, typer.Option("--wrong-patient", help="The images are of another patient or order.")
+    ] = False,
+    quality: Annotated[bool, typer.Option("--quality", help="The answer is not good.")] = False,
+    safety: Annotated[
+        bool, typer.Option("--safety", help="The answer must not be used, for any other reason.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take answers back: a rejection note to whoever has the objects, a message to whoever was
+    told.
+    """
+    from ich_node.study.withdrawal import Withdrawer
+
+    code = _code(wrong_patient=wrong_patient, quality=quality, safety=safety)
+    if not reason.strip():
+        raise typer.BadParameter("give the reason", param_hint="--reason")
+    node: CliContext = context.obj
+    ledger = node.ledger()
+    withdrawer = Withdrawer(
+        ledger=ledger.withdrawals,
+        spool=node.spool(),
+        destinations=node.config.destinations,
+        ae_title=node.config.scp.ae_title,
+    )
+    jobs = []
+    for number in dict.fromkeys(job):
+        found = ledger.operator.get(number)
+        if found is None:
+            raise ConfigError(f"there is no job {number}; `ich-node jobs list` shows what there is")
+        jobs.append(found)
+    sent = _all_sent(withdrawer, jobs)
+    for each in sent:
+        _print_plan(withdrawer, each)
+    _print_others(withdrawer, jobs)
+    typer.echo(f'They are told: "{code.words}". Your reason stays in the ledger.')
+    if not yes:
+        count = "this answer" if len(sent) == 1 else f"these {len(sent)} answers"
+        typer.confirm(f"Withdraw {count}? This cannot be undone", abort=True)
+    for each in sent:
+        done = withdrawer.withdraw(
+            each, code, reason=reason.strip(), who=getpass.getuser(), now=datetime.now(UTC)
+        )
+        cancelled = f", {done.cancelled} deliveries cancelled" if done.cancelled else ""
+        typer.echo(f"job {each.job.id} is withdrawn{cancelled}")
+
+
+def _code(*, wrong_patient: bool, quality: bool, safety: bool) -> WithdrawalReason:
+    chosen = [
+        code
+        for code, is_chosen in (
+            (WithdrawalReason.WRONG_PATIENT, wrong_patient),
+            (WithdrawalReason.QUALITY, quality),
+            (WithdrawalReason.SAFETY, safety),
+        )
+        if is_chosen
+    ]
+    if len(chosen) != 1:
+        raise typer.BadParameter(
+            "say what those who got the answer are told: one of these three",
+            param_hint="--wrong-patient, --quality, --safety",
+        )
+    return chosen[0]
+
+
+def _all_sent(withdrawer: "Withdrawer", jobs: Sequence["Job"]) -> list["Sent"]:
+    """Of every job; nothing is done to any of them if one cannot be withdrawn."""
+    from ich_node.study.withdrawal import FilesGone
+
+    sent, gone = [], []
+    for each in jobs:
+        try:
+            sent.append(withdrawer.sent(each))
+        except FilesGone:
+            gone.append(each.id)
+    if gone:
+        raise ConfigError(
+            f"the results of {len(gone)} of {len(jobs)} jobs"
+            f" ({', '.join(map(str, gone))}) were removed from the spool after their time, so that"
+            f" no rejection note can be made: {ADVICE} (`jobs show {gone[0]}` lists their UIDs)."
+            " Nothing was withdrawn"
+        )
+    return sent
+
+
+def _print_plan(withdrawer: "Withdrawer", sent: "Sent") -> None:
+    job, reached = sent.job, withdrawer.reached(sent.job)
+    answer = str(job.answer).replace("_", " ")
+    typer.echo(f"job {job.id}: {answer}, revision {job.revision}")
+    typer.echo(f"  series {job.series_instance_uid}")
+    if reached.objects:
+        typer.echo(
+            f"  a rejection note of {len(sent.headers)} objects to {_names(reached.objects)}"
+        )
+    if reached.messages:
+        typer.echo(f"  a message to {_names(reached.messages)}")
+    if reached.owed:
+        typer.echo(f"  not sent yet, and cancelled: {_names(reached.owed)}")
+    if not (reached.objects or reached.messages or reached.owed):
+        typer.echo("  nobody has it: it is only marked")
+
+
+def _print_others(withdrawer: "Withdrawer", jobs: Sequence["Job"]) -> None:
+    """Answers of the same studies that stay."""
+    known = {job.id for job in jobs}
+    for job in jobs:
+        for other in withdrawer.ledger.study(job):
+            if other.id not in known and other.answer and not other.withdrawn_at:
+                known.add(other.id)
+                answer = str(other.answer).replace("_", " ")
+                typer.echo(f"Not withdrawn, of the same study: job {other.id}, {answer}")
+
+
+def _names(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def add_to(app: typer.Typer) -> None:
+    """app: the `jobs` commands."""
+    app.command()(withdraw)
