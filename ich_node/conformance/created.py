@@ -18,6 +18,7 @@ WHAT = {
     "key_objects": "Key slices (TID 2010)",
     "parametric_map": "Likelihood map",
     "segmentation": "Regions of the lesions",
+    "withdrawal": "Rejection note of withdrawn results (TID 2010)",
 }
 SHOWN_CHARACTERS = 80
 HEADS = ("attribute", "tag", "VR", "value")
@@ -65,7 +66,7 @@ def created_lines() -> list[str]:
             ("object", "templates of PS3.16"),
             (
                 (WHAT[kind], ", ".join(f"TID {each}" for each in _templates(one, kind)))
-                for kind in ("sr", "key_objects")
+                for kind in ("sr", "key_objects", "withdrawal")
             ),
         ),
         "TID 1500 includes TID 1204 (language), TID 1002 and 1004 (device observer), TID 1600 to"

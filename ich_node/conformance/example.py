@@ -10,9 +10,18 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
+from ich_node.answer import WithdrawalReason
 from ich_node.detection.network_input import PixelGrid
 from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
-from ich_node.report import Algorithm, ReportOptions, ResultObject, SourceSeries, write_report
+from ich_node.report import (
+    Algorithm,
+    ReportOptions,
+    ResultObject,
+    SourceSeries,
+    WithdrawnResults,
+    write_rejection_note,
+    write_report,
+)
 from ich_node.series.series import Series, Slice
 
 SIDE_PX = 64
@@ -54,15 +63,29 @@ def example(number: int) -> Example:
         bundle_sha256=bundle.sha256,
         details="threshold 50 %",
     )
-    results = write_report(
+    ae_title = f"AE{number}"
+    at = datetime(2000, 1, number, 12, 0, number, tzinfo=timezone(timedelta(hours=number)))
+    written = write_report(
         SourceSeries(series=series, datasets=headers, digest=bundle.sha256, revision=1),
         reading=reading,
         likelihood_on_slice=_flat,
         algorithm=algorithm,
-        options=ReportOptions(parametric_map=True, segmentation=True, ae_title=f"AE{number}"),
-        at=datetime(2000, 1, number, 12, 0, number, tzinfo=timezone(timedelta(hours=number))),
+        options=ReportOptions(parametric_map=True, segmentation=True, ae_title=ae_title),
+        at=at,
     )
-    return Example(header=headers[0], results=list(results))
+    results = list(written)
+    note = write_rejection_note(
+        WithdrawnResults(
+            headers=[result.dataset for result in results],
+            description=str(headers[0].get("SeriesDescription", "")),
+            revision=1,
+        ),
+        WithdrawalReason.QUALITY,
+        algorithm=algorithm,
+        ae_title=ae_title,
+        at=at,
+    )
+    return Example(header=headers[0], results=[*results, note])
 
 
 def _slice(number: int, index: int) -> Slice:

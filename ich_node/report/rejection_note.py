@@ -96,7 +96,7 @@ def _without_content(header: Dataset) -> Dataset:
     """Without what a document says."""
     kept = Dataset()
     for element in header:
-        if element.VR != "SQ":
+        if element.keyword != "ContentSequence":
             kept.add(element)
     return kept
 

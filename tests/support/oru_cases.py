@@ -4,11 +4,13 @@ ORU^R01 messages (tests/deliver/oru_messages.json).
 
 from dataclasses import replace
 
-from ich_node.answer import Answer
+from ich_node.answer import Answer, WithdrawalReason
 from ich_node.config.destinations import Hl7Destination
-from ich_node.notification import Identifiers, Notification, RefusedReading
+from ich_node.notification import Identifiers, Notification, RefusedReading, Withdrawal
+from ich_node.report import notification_of_withdrawal
 from tests.support.mllp_receiver import hl7
 from tests.support.notifications import HOLE, METAL, UNREAD, notification
+from tests.support.standing_clock import START
 
 SUSPECTED, NOT_FOUND, NOT_ANALYSED = (
     notification(),
@@ -17,6 +19,14 @@ SUSPECTED, NOT_FOUND, NOT_ANALYSED = (
 )
 UNDETERMINED = replace(
     NOT_FOUND, series_answer=Answer.UNDETERMINED, missing=(HOLE, UNREAD), warnings=(METAL,)
+)
+WITHDRAWN = notification_of_withdrawal(
+    SUSPECTED,
+    WithdrawalReason.WRONG_PATIENT,
+    at=START,
+    study_answer=Answer.NOT_ANALYSED,
+    study_answer_series=SUSPECTED.series_instance_uid,
+    replaces=SUSPECTED.uid,
 )
 ANSWERS = {
     "suspected": SUSPECTED,
@@ -27,6 +37,7 @@ ANSWERS = {
     "not found, replaces": replace(NOT_FOUND, replaces="2.25.1", revision=2),
     "undetermined, replaces": replace(UNDETERMINED, replaces="2.25.1", revision=2),
     "not analysed, replaces": replace(NOT_ANALYSED, replaces="2.25.1", revision=2),
+    "withdrawn": WITHDRAWN,
 }
 DELIMITERS = Identifiers(
     patient_id="1|2^3~4&5\\6\rOBX|1|ST|evil", patient_name="O|Neil^A&B=山田^太郎=やまだ^たろう"
@@ -109,6 +120,11 @@ STUDIES = {
     ),
     "undetermined because of a series that is not known": replace(
         NOT_FOUND, study_answer=Answer.UNDETERMINED
+    ),
+    "withdrawn, suspected in another series": replace(WITHDRAWN, **OF_ANOTHER_SERIES),
+    "not analysed, withdrawn": replace(
+        WITHDRAWN,
+        withdrawal=Withdrawal(code=WithdrawalReason.QUALITY, answer=Answer.NOT_ANALYSED),
     ),
     "a demonstration": replace(SUSPECTED, demonstration=True, missing=(HOLE,)),
     "nothing is certain": replace(NOT_FOUND, series_probability=1.0, threshold=0.0),
