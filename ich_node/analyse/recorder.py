@@ -96,6 +96,7 @@ class JobRecorder:
             destinations=self._recipients(job, outcome),
             notify=self._notified(job, outcome),
         )
+        outcome.choice.routes.warn(job)
         log.info(
             "series_read",
             answer=reading.answer,

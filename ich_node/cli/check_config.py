@@ -163,6 +163,7 @@ def _described(destination: "Destination") -> str:
         " over TLS" if getattr(destination, "tls", False) else "",
         " with patient and order" if identified else "",
         ", but no negative results" if destination.only_if_positive else "",
+        f", only of {', '.join(destination.sources)}" if destination.sources else "",
         f", priority {destination.priority}" if destination.priority else "",
     ]
     to = f"{destination.name} ({destination.address})"

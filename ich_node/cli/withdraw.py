@@ -60,7 +60,7 @@ def withdraw(
     for each in sent:
         _print_plan(withdrawer, each)
     _print_others(withdrawer, jobs)
-    typer.echo(f'They are told: "{code.words}". Your reason stays in the ledger.')
+    typer.echo(f'Those who have it are told: "{code.words}". Your reason stays in the ledger.')
     if not yes:
         count = "this answer" if len(sent) == 1 else f"these {len(sent)} answers"
         typer.confirm(f"Withdraw {count}? This cannot be undone", abort=True)
@@ -104,8 +104,8 @@ def _all_sent(withdrawer: "Withdrawer", jobs: Sequence["Job"]) -> list["Sent"]:
         raise ConfigError(
             f"the results of {len(gone)} of {len(jobs)} jobs"
             f" ({', '.join(map(str, gone))}) were removed from the spool after their time, so that"
-            f" no rejection note can be made: {ADVICE} (`jobs show {gone[0]}` lists their UIDs)."
-            " Nothing was withdrawn"
+            f" no rejection note can be made. Nothing was withdrawn: {ADVICE}"
+            f" (`jobs show {gone[0]}` lists their UIDs)"
         )
     return sent
 

@@ -28,6 +28,13 @@ class Routes:
     def allow(self, name: str, job: Job) -> bool:
         return self.allowed is None or name in self.allowed.get(job.id, ())
 
+    def warn(self, job: Job) -> None:
+        """Log it if nobody may hear of the job."""
+        if self.allowed is not None and not self.allowed[job.id]:
+            log.warning(
+                "no_route", job=job.id, detail="no destination gets the results of all its sources"
+            )
+
     def known(self, job: Job, study: Sequence[Job]) -> list[Job]:
         """The jobs of which everybody may hear who may have the results of this one."""
         if self.allowed is None:
@@ -65,13 +72,7 @@ def routes_of(
         job.id: frozenset(each.name for each in destinations if each.may_have(came_from[job.id]))
         for job in study
     }
-    for job in study:
-        if not allowed[job.id]:
-            log.warning("no_route", job=job.id, sources=sorted(came_from[job.id]), detail=NO_ROUTE)
     return Routes(allowed=allowed)
-
-
-NO_ROUTE = "no destination gets the results of all its sources"
 
 
 @dataclass(frozen=True, kw_only=True)

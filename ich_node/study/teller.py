@@ -119,6 +119,7 @@ class Teller:
             **recipients,
         )
         if done:
+            routes.warn(told.job)
             _log("not_analysed_told", told.job, refusal, results)
         return int(done)
 

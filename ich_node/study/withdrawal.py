@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pydicom
-import structlog
 from pydicom import Dataset
 
 from ich_node import __version__
@@ -34,8 +33,6 @@ from ich_node.study.results import store_notification, store_object
 from ich_node.study.routes import StudyAnswer, addresses, routes_of
 
 TRIES = 5
-
-log = structlog.get_logger(__name__)
 
 
 class FilesGone(IchNodeError):
@@ -106,13 +103,6 @@ class Withdrawer:
         for _ in range(TRIES):
             done = self._try(sent, code, reason=reason, who=who, now=now)
             if done is not None:
-                log.info(
-                    "withdrawn",
-                    job=sent.job.id,
-                    series_instance_uid=sent.job.series_instance_uid,
-                    code=code,
-                    cancelled=done.cancelled,
-                )
                 return done
         raise Unavailable(
             f"the results of job {sent.job.id} are being sent at this moment; nothing was"

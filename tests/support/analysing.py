@@ -75,14 +75,21 @@ class AnalysingNode(Node):
         )
 
     def receive(
-        self, datasets: list[Dataset], *, ready_in: timedelta = timedelta(0), urgent: bool = False
+        self,
+        datasets: list[Dataset],
+        *,
+        ready_in: timedelta = timedelta(0),
+        urgent: bool = False,
+        source: str = "modality",
     ) -> Job:
         for dataset in datasets:
             buffer = BytesIO()
             dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
             dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
             dataset.save_as(buffer, enforce_file_format=True)
-            self.receive_bytes(dataset, buffer.getvalue(), ready_in=ready_in, urgent=urgent)
+            self.receive_bytes(
+                dataset, buffer.getvalue(), ready_in=ready_in, urgent=urgent, source=source
+            )
         return self.job
 
     def receive_bytes(
@@ -92,6 +99,7 @@ class AnalysingNode(Node):
         *,
         ready_in: timedelta = timedelta(0),
         urgent: bool = False,
+        source: str = "modality",
     ) -> None:
         stored = self.spool.put(data)
         is_placed = "ImagePositionPatient" in dataset
@@ -104,7 +112,7 @@ class AnalysingNode(Node):
             sha256=stored.sha256,
             path=stored.path,
             size_bytes=stored.size_bytes,
-            source="modality",
+            source=source,
             received_at=self.clock.now,
             orientation=orientation_key(dataset.ImageOrientationPatient) if is_placed else None,
             position_mm=slice_position(
