@@ -1,5 +1,6 @@
 """[[destinations]]: each kind has its own settings; a mistake names them."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -147,3 +148,64 @@ def test_check_config_says_where_results_go(tmp_path):
     )
     assert "sends notifications to ris (HL7 at h:2575) with patient and order, priority 10" in said
     assert "hunter2" not in said
+
+
+SOURCES = (
+    '[[sources]]\nname = "north-ct"\nae_title = "CT"\nhosts = ["10.1.0.0/16"]\n'
+    '[[sources]]\nname = "south-ct"\nae_title = "CT"\nhosts = ["10.2.0.0/16"]\n'
+    '[[sources]]\nname = "north-pacs"\nae_title = "PACS"\n'
+)
+RETURNED = 'ae_title = "{}"\nhost = "h"\nport = 104\nreturn_to_sender = true\n{}'
+
+
+def routed(tmp_path, settings):
+    path = tmp_path / "config.toml"
+    path.write_text(f'{SOURCES}[[destinations]]\nname = "x"\n{settings}')
+    return load_config(path).config.destinations[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "gets", "gets_not"),
+    [
+        (RETURNED.format("PACS", ""), ["north-pacs"], ["north-ct"]),
+        (RETURNED.format("CT", 'sources = ["south-ct"]'), ["south-ct"], ["north-ct"]),
+        (
+            'ae_title = "A"\nhost = "h"\nport = 1\nsources = ["north-ct", "north-pacs"]',
+            ["north-ct", "north-pacs"],
+            ["south-ct", "north-ct"],
+        ),
+        ('ae_title = "A"\nhost = "h"\nport = 1', ["north-ct", "anything"], None),
+    ],
+)
+def test_a_destination_may_have_results_of_its_sources(tmp_path, settings, gets, gets_not):
+    """Of a series from several of them, too; not if another one is among them."""
+    destination = routed(tmp_path, settings)
+    assert destination.may_have(gets)
+    assert gets_not is None or not destination.may_have(gets_not)
+
+
+@pytest.mark.parametrize(
+    ("settings", "mistake"),
+    [
+        (
+            'ae_title = "A"\nhost = "h"\nport = 1\nsources = ["north_ct"]',
+            "x: sources: there is no [[sources]] entry 'north_ct'; did you mean 'north-ct'?",
+        ),
+        (
+            'ae_title = "A"\nhost = "h"\nport = 1\nsources = ["QQ"]',
+            "there is no [[sources]] entry 'QQ'; there are: north-ct, south-ct, north-pacs",
+        ),
+        (RETURNED.format("OTHER", ""), "needs a [[sources]] entry with its ae_title 'OTHER'"),
+        (
+            RETURNED.format("CT", ""),
+            "x: return_to_sender: north-ct, south-ct have the same ae_title 'CT'; say whose"
+            ' results it gets: sources = ["north-ct"]',
+        ),
+        (RETURNED.format("CT", 'sources = ["north-pacs"]'), "none of its sources has the ae_title"),
+        ('ae_title = "A"\nhost = "h"\nport = 1\nsources = []', "sources"),
+    ],
+)
+def test_a_route_that_begins_nowhere_is_a_mistake(tmp_path, settings, mistake):
+    """The sentence names the destination, and the nearest source."""
+    with pytest.raises(ConfigError, match=re.escape(mistake)):
+        routed(tmp_path, settings)

@@ -1,0 +1,116 @@
+"""An answer is taken back in the ledger: what is owed of it, who has it, and by whom."""
+
+from dataclasses import replace
+
+import pytest
+
+from ich_node.answer import WithdrawalReason
+from ich_node.errors import ConfigError
+from ich_node.ledger import DeliveryState, JobState, LeaseLost, Result
+from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish, instance
+
+NOW = T0 + 1000 * SECOND
+NOTE = Result(
+    sop_instance_uid="2.25.99",
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.88.59",
+    kind="withdrawal",
+    path="objects/99/99.dcm",
+    sha256="99",
+    size_bytes=100,
+)
+
+
+def take_back(ledger, job_id=1, *, reached=None):
+    job = ledger.operator.get(job_id)
+    reached = reached or ledger.withdrawals.reached(job)
+    return ledger.withdrawals.withdraw(
+        job,
+        reached=reached,
+        now=NOW,
+        code=WithdrawalReason.QUALITY,
+        reason="blurred",
+        who="admin",
+        given=[NOTE],
+        destinations=sorted(reached.objects),
+        notify=[],
+    )
+
+
+def states(ledger, job_id=1):
+    return [
+        (each.destination, each.kind, each.state) for each in ledger.operator.deliveries(job_id)
+    ]
+
+
+def claimed(ledger, limit=9):
+    return ledger.delivery.claim_deliveries(owner="host:1", now=NOW, lease=LEASE, limit=limit)
+
+
+def test_what_is_owed_is_cancelled_and_who_may_have_it_gets_a_note(ledger):
+    """One object was sent, the second is being sent: that sender has lost its lease. A destination
+    that was never tried is not told.
+    """
+    add(ledger)
+    finish(ledger, claim(ledger), destinations=("pacs", "archive"))
+    sr, overlay = claimed(ledger)
+    ledger.delivery.delivered([sr.id], owner="host:1", now=NOW)
+    reached = ledger.withdrawals.reached(ledger.operator.get(1))
+    assert (reached.objects, reached.owed) == ({"pacs"}, {"archive"})
+    assert take_back(ledger) == 3
+    assert states(ledger) == [
+        ("pacs", "sr", DeliveryState.SENT),
+        ("archive", "sr", DeliveryState.CANCELLED),
+        ("pacs", "overlay", DeliveryState.CANCELLED),
+        ("archive", "overlay", DeliveryState.CANCELLED),
+        ("pacs", "withdrawal", DeliveryState.PENDING),
+    ]
+    with pytest.raises(LeaseLost):
+        ledger.delivery.delivered([overlay.id], owner="host:1", now=NOW)
+    assert [each.kind for each in claimed(ledger)] == ["withdrawal"]
+    job = ledger.operator.get(1)
+    assert (job.state, job.withdrawn_at, job.withdrawn_code) == (JobState.DONE, NOW, "quality")
+    assert (job.withdrawn_reason, job.withdrawn_by) == ("blurred", "admin")
+    with pytest.raises(ConfigError, match="job 1 was withdrawn before"):
+        take_back(ledger)
+
+
+def test_nothing_changes_if_more_was_sent_meanwhile(ledger):
+    """The caller looks again."""
+    add(ledger)
+    finish(ledger, claim(ledger))
+    before = ledger.withdrawals.reached(ledger.operator.get(1))
+    claimed(ledger)
+    assert take_back(ledger, reached=before) is None
+    assert ledger.operator.get(1).withdrawn_at is None
+    assert take_back(ledger) == 2
+
+
+def test_an_answer_that_depends_on_a_withdrawn_one_is_not_recorded(ledger):
+    """It was to stay silent because that one stood; the job is read again when its lease ends."""
+    add(ledger, study="2.25.9")
+    finish(ledger, claim(ledger))
+    add(ledger, series="2.25.2", study="2.25.9")
+    job = claim(ledger)
+    take_back(ledger)
+    with pytest.raises(LeaseLost, match="job 1 was withdrawn meanwhile"):
+        ledger.reading.finish(
+            job,
+            now=NOW,
+            answer=ledger.operator.get(1).answer,
+            series_probability=0.9,
+            bundle_sha256="b",
+            results=[],
+            destinations=[],
+            in_favour_of=1,
+        )
+    assert ledger.operator.get(2).state is JobState.READING
+
+
+def test_the_sources_of_a_series(ledger):
+    """Those of all objects that a revision covers."""
+    add(ledger)
+    claim(ledger)
+    second = replace(instance(2), source="other")
+    ledger.receiving.add(second, ready_at=T0 + QUIET, max_wait=QUIET)
+    study = ledger.reading.study(ledger.operator.get(1))
+    assert ledger.reading.sources(study) == {1: {"ct"}, 2: {"ct", "other"}}
