@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ich_node.ledger import Job
     from ich_node.study.withdrawal import Sent, Withdrawer
 
-ADVICE = "reject these results in the PACS by hand, and tell those who read them"
-
 
 def withdraw(
     context: typer.Context,
@@ -101,11 +99,12 @@ def _all_sent(withdrawer: "Withdrawer", jobs: Sequence["Job"]) -> list["Sent"]:
         except FilesGone:
             gone.append(each.id)
     if gone:
+        numbers = ", ".join(map(str, gone))
         raise ConfigError(
-            f"the results of {len(gone)} of {len(jobs)} jobs"
-            f" ({', '.join(map(str, gone))}) were removed from the spool after their time, so that"
-            f" no rejection note can be made. Nothing was withdrawn: {ADVICE}"
-            f" (`jobs show {gone[0]}` lists their UIDs)"
+            f"the results of {len(gone)} of {len(jobs)} jobs ({numbers}) were removed\n"
+            "from the spool after their time, so no rejection note can be made, and nothing\n"
+            "was withdrawn. Reject these results in the PACS by hand, and tell those who\n"
+            f"read them; `ich-node jobs show {gone[0]}` lists their UIDs"
         )
     return sent
 

@@ -216,12 +216,15 @@ def _answered_later(job: Job, study: Sequence[Job]) -> Job | None:
 
 
 def _unanswered(study: Sequence[Job], job: Job) -> list[Job]:
-    """The other series of the study without an answer, each in its newest revision."""
+    """The other series of the study without an answer, or whose answer was taken back, each in its
+    newest revision.
+    """
     newest = {each.series_instance_uid: each for each in study}  # the oldest come first
     return [
         each
         for each in newest.values()
-        if not _is_of_series(each, job) and each.answer is Answer.NOT_ANALYSED
+        if not _is_of_series(each, job)
+        and (each.answer is Answer.NOT_ANALYSED or (each.withdrawn_at and not each.in_favour_of))
     ]
 
 

@@ -78,7 +78,7 @@ def routes_of(
 @dataclass(frozen=True, kw_only=True)
 class StudyAnswer:
     """What a series adds to its study. mine: its answer and its UID; others: the jobs whose answers
-    stand beside it, and heads that were not analysed.
+    stand beside it, and heads that were not analysed, or whose answer was taken back.
     """
 
     mine: tuple[Answer, str]
@@ -89,7 +89,10 @@ class StudyAnswer:
         these jobs are concerned.
         """
         others = [
-            (job.answer, job.series_instance_uid)
+            (
+                job.answer if job.withdrawn_at is None else Answer.NOT_ANALYSED,
+                job.series_instance_uid,
+            )
             for job in self.others
             if job.answer is not None and (ids is None or job.id in ids)
         ]

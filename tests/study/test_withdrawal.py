@@ -162,6 +162,19 @@ def test_another_answer_of_the_study_stands(node):
     assert (last.finding, last.answer) == ("withdrawn", Answer.NOT_ANALYSED)
 
 
+def test_a_withdrawn_series_is_not_forgotten(calm):
+    """A later answer "absent" about another acquisition does not speak for the study."""
+    calm.receive(reconstruction(2))
+    read_all(calm)
+    deliver(calm)
+    withdraw(calm, 2)
+    calm.receive(reconstruction(3, at="120000"))
+    read_all(calm)
+    last = told(calm)[-1]
+    assert (last.series_answer, last.answer) == (Answer.ABSENT, Answer.NOT_ANALYSED)
+    assert last.answer_series == f"{ROOT}2.2"
+
+
 def test_what_a_later_answer_replaced_is_withdrawn_in_the_archive_only(node):
     """The message of the later answer stands."""
     datasets = reconstruction(2)
