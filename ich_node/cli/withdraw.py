@@ -13,7 +13,7 @@ from ich_node.errors import ConfigError
 if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
     from ich_node.ledger import Job
-    from ich_node.study.withdrawal import Sent, Withdrawer
+    from ich_node.study.withdrawal import Reported, Withdrawer
 
 
 def withdraw(
@@ -88,7 +88,7 @@ def _code(*, wrong_patient: bool, quality: bool, safety: bool) -> WithdrawalReas
     return chosen[0]
 
 
-def _all_sent(withdrawer: "Withdrawer", jobs: Sequence["Job"]) -> list["Sent"]:
+def _all_sent(withdrawer: "Withdrawer", jobs: Sequence["Job"]) -> list["Reported"]:
     """Of every job; nothing is done to any of them if one cannot be withdrawn."""
     from ich_node.study.withdrawal import FilesGone
 
@@ -109,7 +109,7 @@ def _all_sent(withdrawer: "Withdrawer", jobs: Sequence["Job"]) -> list["Sent"]:
     return sent
 
 
-def _print_plan(withdrawer: "Withdrawer", sent: "Sent") -> None:
+def _print_plan(withdrawer: "Withdrawer", sent: "Reported") -> None:
     job, reached = sent.job, withdrawer.reached(sent.job)
     answer = str(job.answer).replace("_", " ")
     typer.echo(f"job {job.id}: {answer}, revision {job.revision}")

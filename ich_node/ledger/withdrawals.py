@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -31,9 +30,9 @@ UNSETTLED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
-    """Names of destinations that have, or may have, something of a job. objects: its objects; owed:
-    its objects or message, of which nothing was sent yet; messages: its message; later_messages: a
-    message of another job of its study, or will get one.
+    """Names of destinations that have, or may have, something of a job. objects, messages: its
+    objects, its message. later_messages: a message of another job of its study, or they are owed
+    one. owed: they are owed something of the job, and nothing was sent yet.
     """
 
     objects: frozenset[str]
@@ -142,8 +141,16 @@ def _reached(connection: sa.Connection, job: Job) -> Reached:
     ).all()
     mine = [row for row in rows if row.job_id == job.id]
     others = [row for row in rows if row.job_id != job.id]
-    objects = {row.destination for row in mine if row.kind != NOTIFICATION and _may_have_got(row)}
-    messages = {row.destination for row in mine if row.kind == NOTIFICATION and _may_have_got(row)}
+    objects = {
+        row.destination
+        for row in mine
+        if row.kind != NOTIFICATION and _may_have_got(row.state, row.attempts)
+    }
+    messages = {
+        row.destination
+        for row in mine
+        if row.kind == NOTIFICATION and _may_have_got(row.state, row.attempts)
+    }
     return Reached(
         objects=frozenset(objects),
         messages=frozenset(messages),
@@ -151,7 +158,7 @@ def _reached(connection: sa.Connection, job: Job) -> Reached:
             row.destination
             for row in others
             if row.kind == NOTIFICATION
-            and (row.state is not DeliveryState.CANCELLED or _may_have_got(row))
+            and (row.state is not DeliveryState.CANCELLED or _may_have_got(row.state, row.attempts))
         ),
         owed=frozenset(
             row.destination
@@ -161,9 +168,9 @@ def _reached(connection: sa.Connection, job: Job) -> Reached:
     )
 
 
-def _may_have_got(row: sa.Row[Any]) -> bool:
+def _may_have_got(state: DeliveryState, attempts: int) -> bool:
     """An answer that was lost looks like a failed try."""
-    return row.state in TAKEN or row.attempts > 0
+    return state in TAKEN or attempts > 0
 
 
 def _cancel(connection: sa.Connection, job: Job, now: datetime) -> int:

@@ -7,4 +7,6 @@ whose answer is told, and who is told that there is none.
     headers.py    the headers of a job, from the spool
     choice.py     whether a claimed job is read, and whether its answer is told
     teller.py     "not analysed" and "overdue", once a study
+    routes.py     who may hear of which series
+    withdrawal.py takes an answer back
 """

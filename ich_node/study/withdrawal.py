@@ -40,7 +40,7 @@ class FilesGone(IchNodeError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
+class Reported:
     """What a job made. headers: of its objects, without pixels; message: its notification."""
 
     job: Job
@@ -68,7 +68,7 @@ class Withdrawer:
     destinations: Sequence[Destination]
     ae_title: str
 
-    def sent(self, job: Job) -> Sent:
+    def sent(self, job: Job) -> Reported:
         """Reads what is needed to take the answer back, and changes nothing. Raises ConfigError if
         there is nothing to take back, FilesGone.
         """
@@ -82,7 +82,7 @@ class Withdrawer:
                 f"job {job.id} ({job.state.words}) has no answer that anybody was told"
             )
         messages = [result for result in results if result.kind == KIND]
-        return Sent(
+        return Reported(
             job=job,
             headers=[
                 pydicom.dcmread(io.BytesIO(self._read(job, each)), stop_before_pixels=True)
@@ -97,7 +97,7 @@ class Withdrawer:
         return self.ledger.reached(job)
 
     def withdraw(
-        self, sent: Sent, code: WithdrawalReason, *, reason: str, who: str, now: datetime
+        self, sent: Reported, code: WithdrawalReason, *, reason: str, who: str, now: datetime
     ) -> Withdrawn:
         """reason: stays in the ledger. Raises ConfigError if the job was withdrawn meanwhile."""
         for _ in range(TRIES):
@@ -110,7 +110,7 @@ class Withdrawer:
         )
 
     def _try(
-        self, sent: Sent, code: WithdrawalReason, *, reason: str, who: str, now: datetime
+        self, sent: Reported, code: WithdrawalReason, *, reason: str, who: str, now: datetime
     ) -> Withdrawn | None:
         job, reached = sent.job, self.ledger.reached(sent.job)
         given: list[Result] = []
@@ -149,7 +149,7 @@ class Withdrawer:
 
     def _messages(
         self,
-        sent: Sent,
+        sent: Reported,
         reached: Reached,
         code: WithdrawalReason,
         *,
