@@ -106,6 +106,11 @@ def _stands(job: "Job") -> list[str]:
     from ich_node.ledger import JobState
 
     words = []
+    if job.withdrawn_at:
+        words.append(
+            f"withdrawn at {job.withdrawn_at:%Y-%m-%d %H:%M:%S}Z by {job.withdrawn_by}:"
+            f" {job.withdrawn_reason}"
+        )
     if job.overdue_told_at:
         words.append(f"told as overdue at {job.overdue_told_at:%Y-%m-%d %H:%M:%S}Z")
     if job.told_at:
@@ -132,6 +137,8 @@ def _answer(job: "Job") -> str:
     if job.answer is None:
         return ""
     word = job.answer.replace("_", " ")
+    if job.withdrawn_at is not None:
+        return f"withdrawn ({str(job.withdrawn_code).replace('_', ' ')}), was: {word}"
     if job.series_probability is None:
         return word
     side = "above" if job.answer is Answer.PRESENT else "below"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.answer import WithdrawalReason
+from ich_node.cli.job_choice import WORDS, job_ids
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def withdraw(
     context: typer.Context,
-    job: Annotated[list[int], typer.Argument(help="The numbers in `jobs list`.")],
+    job: Annotated[list[str], typer.Argument(metavar="JOB...", help=WORDS)],
     reason: Annotated[
         str,
         typer.Option(help="Why, in your words; stays in the ledger. Do not name the patient."),
@@ -48,12 +49,8 @@ def withdraw(
         destinations=node.config.destinations,
         ae_title=node.config.scp.ae_title,
     )
-    jobs = []
-    for number in dict.fromkeys(job):
-        found = ledger.operator.get(number)
-        if found is None:
-            raise ConfigError(f"there is no job {number}; `ich-node jobs list` shows what there is")
-        jobs.append(found)
+    numbers = dict.fromkeys(job_ids(context, job))
+    jobs = [found for number in numbers if (found := ledger.operator.get(number)) is not None]
     sent = _all_sent(withdrawer, jobs)
     for each in sent:
         _print_plan(withdrawer, each)
