@@ -137,6 +137,7 @@ def open_archive(node: "CliContext", source: "Source", ledger: "Ledger | None") 
             study=config.study,
             spool=node.spool(),
             ledger=ledger.receiving,
+            search_key=ledger.search_keys.for_receiving(config.database.search_key, now=_now()),
             clock=_now,
         )
     return DicomWebArchive(source=source, query=query, tls=config.tls, entrance=entrance)

@@ -126,7 +126,8 @@ def _study(ds: Dataset, asked: Asked) -> Study | None:
         case Day():
             fits = day == asked.day
         case Accession():
-            fits = text(ds, "AccessionNumber") == asked.number
+            # some sources take upper and lower case for the same
+            fits = text(ds, "AccessionNumber").casefold() == asked.number.casefold()
         case OneStudy():
             fits = uid == asked.uid
     if not is_legal_uid(uid) or not fits or (modalities and "CT" not in modalities.split("\\")):

@@ -18,7 +18,7 @@ from ich_node.config.settings import ScpSettings, SeriesSettings, Source, StudyS
 from ich_node.dicom.legal_uid import is_legal_uid
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from ich_node.dicom.unreadable import PARSING_ERRORS
-from ich_node.ledger import ReceiverLedger
+from ich_node.ledger import ReceiverLedger, SearchKey
 from ich_node.network.acceptor.c_store import MEDIUM, CStoreRequest
 from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.receive.completion import Completion
@@ -57,6 +57,7 @@ class Entrance:
         study: StudySettings,
         spool: Spool,
         ledger: ReceiverLedger,
+        search_key: SearchKey,
         clock: Callable[[], datetime],
     ) -> "Entrance":
         completion = Completion(
@@ -71,6 +72,7 @@ class Entrance:
             series=series,
             spool=spool,
             ledger=ledger,
+            search_key=search_key,
             completion=completion,
             in_flight=BytesInFlight(scp, wait_seconds=LARGE_OBJECT_WAIT_SECONDS),
             clock=clock,

@@ -9,6 +9,7 @@ import pytest
 
 from ich_node.config.query import DicomQuery, DicomWebQuery
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source, StudySettings, TlsSettings
+from ich_node.ledger import SearchKey
 from ich_node.pull.archive import Archive
 from ich_node.pull.asked import Asked
 from ich_node.pull.choice import Chosen, Decision, choose
@@ -31,6 +32,11 @@ NO_TLS = TlsSettings()
 class PullingNode(ListeningNode):
     """Its listener is a source's move destination."""
 
+    @property
+    def search_key(self) -> SearchKey:
+        path = self.folder / "search.key"
+        return self.ledger.search_keys.for_receiving(path, now=self.clock())
+
     def dicom(self, port: int, **query: Any) -> DicomArchive:
         return DicomArchive(
             source=PACS,
@@ -47,6 +53,7 @@ class PullingNode(ListeningNode):
             study=StudySettings(),
             spool=self.spool,
             ledger=self.ledger.receiving,
+            search_key=self.search_key,
             clock=self.clock,
         )
         query = DicomWebQuery(kind="dicomweb", url=url, series_per_minute=FAST)  # type: ignore[arg-type]

@@ -93,6 +93,8 @@ def test_a_missed_series_is_pulled_once(node: PullingNode, archive: OrthancPeer,
         ds.SOPInstanceUID: ds.PixelData for ds in sent
     }
     assert node.job.source == "pacs"
+    if way == "web":
+        assert node.job.accession_hmac == node.search_key.accession(f"A{number}")
 
 
 def test_orthanc_does_not_know_us(node: PullingNode, archive: OrthancPeer) -> None:
