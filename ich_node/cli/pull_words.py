@@ -9,7 +9,7 @@ import typer
 
 from ich_node.pull.choice import Chosen, Decision
 from ich_node.pull.fetch import Fetched, Outcome
-from ich_node.pull.find import Found
+from ich_node.pull.find import FoundAtSource
 
 COLUMNS = 80
 WHY_CHARACTERS = 24
@@ -46,7 +46,7 @@ class Account:
         if one.detail:
             self._say(one.detail, indent="  ")
 
-    def end(self, found: Found) -> None:
+    def end(self, found: FoundAtSource) -> None:
         if self._as_json:
             typer.echo(json.dumps(self._document(found), ensure_ascii=False))
             return
@@ -64,7 +64,7 @@ class Account:
         for sentence in self._remarks(found):
             self._say(sentence)
 
-    def is_whole(self, found: Found) -> bool:
+    def is_whole(self, found: FoundAtSource) -> bool:
         """Whether nothing failed, is left or is in doubt."""
         counts = self._counts()
         is_missing = counts[Outcome.FAILED] or counts[Outcome.LEFT]
@@ -75,7 +75,7 @@ class Account:
             [one.decision for one in self._chosen] + [one.outcome for one in self._fetched.values()]
         )
 
-    def _remarks(self, found: Found) -> list[str]:
+    def _remarks(self, found: FoundAtSource) -> list[str]:
         left_out = Counter(one.why for one in self._chosen if one.decision is Decision.LEFT_OUT)
         remarks = []
         if left_out:
@@ -123,7 +123,7 @@ class Account:
             )
         )
 
-    def _document(self, found: Found) -> dict[str, Any]:
+    def _document(self, found: FoundAtSource) -> dict[str, Any]:
         counts = self._counts()
         names: dict[str, str] = {kind: kind.value for kind in WORDS}
         if self._is_dry_run:

@@ -20,7 +20,7 @@ class Matches:
     cut_off: str = ""
 
 
-class Search(Protocol):
+class SourceSearch(Protocol):
     """Questions to a source."""
 
     def find(self, level: Level, query: Dataset, /) -> Matches:
@@ -32,7 +32,7 @@ class Search(Protocol):
 class Archive(Protocol):
     """A source that can be asked, and that gives what it has."""
 
-    def search(self) -> AbstractContextManager[Search]:
+    def search(self) -> AbstractContextManager[SourceSearch]:
         """Open for questions. Raises PeerUnavailable, ConfigError."""
 
     def retrieve(self, study_instance_uid: str, series_instance_uid: str, /) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydicom.dataset import Dataset
 
 from ich_node.ledger import JobState, PullLedger, SeriesHere
-from ich_node.pull.archive import Search
+from ich_node.pull.archive import SourceSearch
 from ich_node.pull.find import FoundSeries, count_images
 from ich_node.series.body_part import body_part
 from ich_node.series.words.no_slices import LOCALIZER
@@ -46,7 +46,7 @@ class Chosen:
 
 
 def choose(
-    found: Sequence[FoundSeries], *, search: Search, ledger: PullLedger | None
+    found: Sequence[FoundSeries], *, search: SourceSearch, ledger: PullLedger | None
 ) -> Iterator[Chosen]:
     """For each series. ledger: None if the node has received nothing yet. Raises PeerUnavailable,
     Unavailable.

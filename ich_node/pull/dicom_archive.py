@@ -106,7 +106,7 @@ class DicomSearch:
     calling_ae: str
 
     def find(self, level: Level, query: Dataset, /) -> Matches:
-        """See Search."""
+        """See SourceSearch."""
         query.QueryRetrieveLevel = level
         if not self.association.is_established:
             raise PeerUnavailable("the source ended the association before this query")

@@ -9,7 +9,7 @@ from datetime import date
 from pydicom.dataset import Dataset
 
 from ich_node.dicom.legal_uid import is_legal_uid
-from ich_node.pull.archive import Matches, Search
+from ich_node.pull.archive import Matches, SourceSearch
 from ich_node.pull.asked import Accession, Asked, Day, OneStudy
 from ich_node.receive.negotiation import ACCEPTED_SOP_CLASSES
 
@@ -47,7 +47,7 @@ class FoundSeries:
 
 
 @dataclass(kw_only=True)
-class Found:
+class FoundAtSource:
     """series: the newest study first. nothing_for: what no study was found for. strangers: matches
     that do not fit the question. doubts: sentences about answers that may not be whole.
     """
@@ -58,9 +58,9 @@ class Found:
     doubts: list[str] = field(default_factory=list)
 
 
-def find_series(search: Search, asked: Sequence[Asked]) -> Found:
+def find_series(search: SourceSearch, asked: Sequence[Asked]) -> FoundAtSource:
     """All CT series of the studies that were asked for, each once. Raises PeerUnavailable."""
-    found, studies = Found(), dict[str, Study]()
+    found, studies = FoundAtSource(), dict[str, Study]()
     for one in asked:
         matches = search.find("STUDY", _study_query(one))
         _doubt(found, matches, one.words)
@@ -78,7 +78,7 @@ def find_series(search: Search, asked: Sequence[Asked]) -> Found:
     return found
 
 
-def count_images(search: Search, series: FoundSeries) -> int | None:
+def count_images(search: SourceSearch, series: FoundSeries) -> int | None:
     """The images that this node takes, asked for one by one: a series may also have objects of
     other classes, and some sources do not count. None if the answer may not be whole.
     """
@@ -177,7 +177,7 @@ def _date(written: str) -> date | None:
         return None
 
 
-def _doubt(found: Found, matches: Matches, about: str) -> None:
+def _doubt(found: FoundAtSource, matches: Matches, about: str) -> None:
     if matches.cut_off:
         found.doubts.append(f"{about}: {matches.cut_off}")
 

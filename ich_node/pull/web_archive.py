@@ -102,7 +102,7 @@ class DicomWebSearch:
     url: str
 
     def find(self, level: Level, query: Dataset, /) -> Matches:
-        """See Search."""
+        """See SourceSearch."""
         found: dict[str, Dataset] = {}
         offset = 0
         while offset < MOST_MATCHES:

@@ -15,7 +15,7 @@ from ich_node.pull.asked import Asked
 from ich_node.pull.choice import Chosen, Decision, choose
 from ich_node.pull.dicom_archive import DicomArchive
 from ich_node.pull.fetch import Fetched, Fetcher
-from ich_node.pull.find import Found, find_series
+from ich_node.pull.find import FoundAtSource, find_series
 from ich_node.pull.handover import Entrance
 from ich_node.pull.pace import PullPace
 from ich_node.pull.web_archive import DicomWebArchive
@@ -59,7 +59,7 @@ class PullingNode(ListeningNode):
         query = DicomWebQuery(kind="dicomweb", url=url, series_per_minute=FAST)  # type: ignore[arg-type]
         return DicomWebArchive(source=PACS, query=query, tls=NO_TLS, entrance=entrance)
 
-    def chosen(self, archive: Archive, asked: list[Asked]) -> tuple[list[Chosen], Found]:
+    def chosen(self, archive: Archive, asked: list[Asked]) -> tuple[list[Chosen], FoundAtSource]:
         with archive.search() as search:
             found = find_series(search, asked)
             return list(choose(found.series, search=search, ledger=self.ledger.pull)), found
