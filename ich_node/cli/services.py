@@ -187,7 +187,8 @@ def _service(node: "CliContext", name: str, *, with_parent: bool) -> "Iterator[L
     from ich_node.processes.running import RunningService, announced
 
     node.loaded.require_ledger_in_place()
-    set_up_logging(node.config.log, name)
+    log_settings = node.config.log
+    set_up_logging(log_settings.level, name, format=log_settings.format, time=log_settings.time)
     live = LiveConfig(node, threading.Event())
 
     def end(*_: object) -> None:

@@ -71,11 +71,10 @@ def load_config(path: Path | None) -> LoadedConfig:
         raise ConfigError("\n".join(f"{where}: {line}" for line in sentences)) from error
     home = home_folder(path)
     earlier = sqlite_file(config.database.url)
-    database = replaced(
-        with_absolute_paths(config.database, home), url=absolute_url(config.database.url, home)
-    )
+    absolute = with_absolute_paths(config, home)
+    database = replaced(absolute.database, url=absolute_url(config.database.url, home))
     return LoadedConfig(
-        config=replaced(with_absolute_paths(config, home), database=database),
+        config=replaced(absolute, database=database),
         home=home,
         removed=find_removed_settings(values, variables),
         earlier_ledger=earlier.absolute() if earlier and home != Path.cwd() else None,

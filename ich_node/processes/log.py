@@ -15,7 +15,6 @@ from types import TracebackType
 
 import structlog
 
-from ich_node.config.settings import LogSettings
 from ich_node.errors import IchNodeError
 
 SILENCED_LIBRARIES = ("pydicom", "highdicom", "pynetdicom", "PIL")
@@ -23,13 +22,13 @@ SILENCED_LIBRARIES = ("pydicom", "highdicom", "pynetdicom", "PIL")
 log = structlog.get_logger(__name__)
 
 
-def set_up_logging(settings: LogSettings, process: str) -> None:
+def set_up_logging(level: str, process: str, *, format: str = "auto", time: str = "local") -> None:
     """Send everything through structlog, libraries from WARNING up.
 
-    process: the name of the service, on every line.
+    process: the name of the service, on every line. The others are settings of [log].
     """
-    for_people = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
-    utc = settings.time == "utc" or not for_people
+    for_people = format == "console" or (format == "auto" and sys.stderr.isatty())
+    utc = time == "utc" or not for_people
     form = "%Y-%m-%d %H:%M:%S %Z" if for_people else "iso"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -62,7 +61,7 @@ def set_up_logging(settings: LogSettings, process: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    set_level(settings.level)
+    set_level(level)
     for library in SILENCED_LIBRARIES:
         logging.getLogger(library).setLevel(logging.CRITICAL)
     warnings.showwarning = _log_warning  # type: ignore[assignment]  # it is called by position

@@ -8,10 +8,9 @@ import sys
 
 CRASH = """
 import structlog
-from ich_node.config.settings import LogSettings
 from ich_node.processes.log import set_up_logging
 
-set_up_logging(LogSettings(level="debug"), "analyse")
+set_up_logging("debug", "analyse")
 log = structlog.get_logger("ich_node.test")
 try:
     try:
@@ -45,10 +44,9 @@ def test_a_crash_is_logged_with_its_type_and_place_and_without_values() -> None:
 SAY = """
 import sys
 import structlog
-from ich_node.config.settings import LogSettings
 from ich_node.processes.log import set_level, set_up_logging
 
-set_up_logging(LogSettings(level="warning", format=sys.argv[1], time=sys.argv[2]), "send")
+set_up_logging("warning", "send", format=sys.argv[1], time=sys.argv[2])
 log = structlog.get_logger("ich_node.test")
 log.info("not_this")
 log.warning("delivered", job=7)
