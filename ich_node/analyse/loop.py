@@ -32,7 +32,8 @@ from ich_node.config.destinations import Destination
 from ich_node.config.settings import AnalysisSettings, StudySettings
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError, Refusal, Unavailable
-from ich_node.ledger import AnalyserLedger, Job, LeaseLost
+from ich_node.ledger import AnalyserLedger, Job, LeaseLost, PauseWatch
+from ich_node.ledger.pauses import READING
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device, load_engine
@@ -79,6 +80,10 @@ class Analyser:
         with closing(self.ledger.changes()) as changes:
             while not turn.is_set():
                 try:
+                    self.pauses.look(self.clock())
+                    if self.pauses.is_paused(READING):
+                        changes.wait(turn)
+                        continue
                     if self.do_next(self.detectors.active()):
                         continue
                     self.reader.drop_unneeded_pixels()
@@ -172,6 +177,10 @@ class Analyser:
         if bundle.demonstration:
             log.warning("demonstration_model", name=bundle.name, detail=DEMONSTRATION_MODEL)
         return Detector(bundle, choice.engine)
+
+    @cached_property
+    def pauses(self) -> PauseWatch:
+        return PauseWatch(ledger=self.ledger.pauses, concerns=lambda target: target == READING)
 
     @cached_property
     def chooser(self) -> Chooser:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import structlog
 
@@ -23,7 +24,8 @@ from ich_node.deliver.outlets.commitment_user import ANSWER_SECONDS, CommitmentR
 from ich_node.deliver.record import DeliveryRecord
 from ich_node.deliver.retry import FIRST_RETRY
 from ich_node.errors import ConfigError, PeerUnavailable, Unavailable
-from ich_node.ledger import Delivery, LeaseLost, SenderLedger
+from ich_node.ledger import Delivery, LeaseLost, PauseWatch, SenderLedger
+from ich_node.ledger.pauses import TO
 from ich_node.network.requestor import TLS_OFF
 from ich_node.notification import NotANotification
 from ich_node.spool import Spool
@@ -65,12 +67,17 @@ class Sender:
     def record(self) -> DeliveryRecord:
         return DeliveryRecord(ledger=self.ledger, clock=self.clock, owner=self.owner)
 
+    @cached_property
+    def pauses(self) -> PauseWatch:
+        return PauseWatch(ledger=self.ledger.pauses, concerns=lambda target: target.startswith(TO))
+
     def work(self) -> None:
         """Deliver until `stop` or `turn` is set."""
         turn = self.turn or self.stop
         with closing(self.ledger.changes()) as changes:
             while not turn.is_set():
                 try:
+                    self.pauses.look(self.clock())
                     if self.retry_uncommitted() + self.send_due() == 0:
                         changes.wait(turn)
                 except Unavailable as error:

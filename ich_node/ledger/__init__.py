@@ -20,6 +20,9 @@ from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.ledger import Ledger, open_existing_ledger, open_ledger
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.operator import OperatorLedger
+from ich_node.ledger.operator_deliveries import OperatorDeliveries, Owed
+from ich_node.ledger.pause_watch import PauseWatch
+from ich_node.ledger.pauses import Pause, PauseLedger
 from ich_node.ledger.previews import PreviewLedger
 from ich_node.ledger.pulled import PullLedger, SeriesHere
 from ich_node.ledger.reading import AnalyserLedger
@@ -73,8 +76,13 @@ __all__ = [
     "NetworkAnswer",
     "NewReader",
     "NotReread",
+    "OperatorDeliveries",
     "OperatorLedger",
+    "Owed",
     "PairedAnswers",
+    "Pause",
+    "PauseLedger",
+    "PauseWatch",
     "PreviewLedger",
     "PullLedger",
     "Reached",

@@ -11,6 +11,7 @@ from ich_node.ledger.changes import Changes
 from ich_node.ledger.commitments import CommitmentLedger
 from ich_node.ledger.database import Database
 from ich_node.ledger.journal import note_deliveries
+from ich_node.ledger.pauses import PAUSED_DESTINATIONS, PauseLedger
 from ich_node.ledger.rows import Delivery, LeaseLost
 from ich_node.ledger.states import DeliveryState
 from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results
@@ -23,13 +24,38 @@ DELIVERY_ROWS = sa.select(*columns_of(Delivery, deliveries, results)).join(
 # The statements are constants: an idle sender asks every second, and building a statement costs
 # more than executing it.
 NOW = sa.bindparam("now", type_=deliveries.c.next_at.type)
-IS_DUE = sa.or_(
-    sa.and_(deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_at <= NOW),
-    sa.and_(deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until <= NOW),
+IS_NOT_PAUSED = deliveries.c.destination.not_in(PAUSED_DESTINATIONS)
+IS_DUE = sa.and_(
+    sa.or_(
+        sa.and_(deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_at <= NOW),
+        sa.and_(deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until <= NOW),
+    ),
+    IS_NOT_PAUSED,
 )
-IS_OVERDUE = sa.and_(deliveries.c.state == DeliveryState.STORED, deliveries.c.next_at <= NOW)
+IS_OVERDUE = sa.and_(
+    deliveries.c.state == DeliveryState.STORED, deliveries.c.next_at <= NOW, IS_NOT_PAUSED
+)
 ANY_DUE, ANY_OVERDUE = (
     sa.select(deliveries.c.id).where(where).limit(1) for where in (IS_DUE, IS_OVERDUE)
+)
+_newer_delivery, _newer_result, _newer_job = deliveries.alias(), results.alias(), jobs.alias()
+_NEWER = (
+    sa.select(_newer_delivery.c.id)
+    .join(_newer_result, _newer_result.c.id == _newer_delivery.c.result_id)
+    .join(_newer_job, _newer_job.c.id == _newer_delivery.c.job_id)
+    .where(
+        _newer_delivery.c.destination == deliveries.c.destination,
+        _newer_result.c.kind == NOTIFICATION,
+        _newer_job.c.study_instance_uid == jobs.c.study_instance_uid,
+        _newer_result.c.id > results.c.id,
+    )
+)
+# Notifications of which the same destination has a newer one about the same study.
+OUTDATED = (
+    sa.select(deliveries.c.id)
+    .join(results, results.c.id == deliveries.c.result_id)
+    .join(jobs, jobs.c.id == deliveries.c.job_id)
+    .where(results.c.kind == NOTIFICATION, _NEWER.exists())
 )
 NO_PRIORITIES: Mapping[str, int] = {}
 
@@ -40,6 +66,7 @@ class SenderLedger:
     def __init__(self, *, database: Database) -> None:
         self._database = database
         self.commitments = CommitmentLedger(database=database)
+        self.pauses = PauseLedger(database=database)
 
     def changes(self) -> Changes:
         """For a loop that waits for work; the caller closes it. Raises Unavailable."""
@@ -57,7 +84,7 @@ class SenderLedger:
         """Up to `limit` results of one job for one destination, now SENDING and held by owner;
         empty if none is due.
 
-        The destination with the highest priority comes first (0 for those not in `priorities`),
+        A destination that is paused gets nothing. The destination with the highest priority comes first (0 for those not in `priorities`),
         among its deliveries positive readings, among these what has been due for longest.
         """
         urgent = _urgent_first(priorities)
@@ -249,25 +276,7 @@ def _supersede(connection: sa.Connection, ids: Collection[int], now: datetime) -
     """Settle the notifications among the deliveries for which the same destination has a delivery
     of a newer notification about the same study; their ids.
     """
-    newer_delivery, newer_result, newer_job = deliveries.alias(), results.alias(), jobs.alias()
-    newer = (
-        sa.select(newer_delivery.c.id)
-        .join(newer_result, newer_result.c.id == newer_delivery.c.result_id)
-        .join(newer_job, newer_job.c.id == newer_delivery.c.job_id)
-        .where(
-            newer_delivery.c.destination == deliveries.c.destination,
-            newer_result.c.kind == NOTIFICATION,
-            newer_job.c.study_instance_uid == jobs.c.study_instance_uid,
-            newer_result.c.id > results.c.id,
-        )
-    )
-    outdated = (
-        sa.select(deliveries.c.id)
-        .join(results, results.c.id == deliveries.c.result_id)
-        .join(jobs, jobs.c.id == deliveries.c.job_id)
-        .where(deliveries.c.id.in_(ids), results.c.kind == NOTIFICATION, newer.exists())
-    )
-    found = set(connection.execute(outdated).scalars())
+    found = set(connection.execute(OUTDATED.where(deliveries.c.id.in_(ids))).scalars())
     if found:
         settled = connection.execute(
             sa.update(deliveries)

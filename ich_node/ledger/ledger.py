@@ -11,6 +11,8 @@ from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.migrate import require_schema, update_schema
 from ich_node.ledger.operator import OperatorLedger
+from ich_node.ledger.operator_deliveries import OperatorDeliveries
+from ich_node.ledger.pauses import PauseLedger
 from ich_node.ledger.pulled import PullLedger
 from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
@@ -38,6 +40,8 @@ class Ledger:
         self.delivery = SenderLedger(database=database)
         self.maintenance = MaintenanceLedger(database=database)
         self.operator = OperatorLedger(database=database)
+        self.deliveries = OperatorDeliveries(database=database)
+        self.pauses = PauseLedger(database=database)
         self.activations = ActivationLedger(database=database)
         self.verdicts = VerdictLedger(database=database)
         self.search_keys = SearchKeyLedger(database=database)

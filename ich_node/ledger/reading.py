@@ -25,6 +25,7 @@ from ich_node.ledger.endings import NO_LEASE, put_back, without_answer
 from ich_node.ledger.instances import instances_of, older_versions_of, sources_of
 from ich_node.ledger.journal import events_of, note
 from ich_node.ledger.owed import Notify, names_of, owe_all
+from ich_node.ledger.pauses import PauseLedger
 from ich_node.ledger.previews import PreviewLedger
 from ich_node.ledger.rows import Instance, Job, JobEvent, LeaseLost, Result
 from ich_node.ledger.second_readings import SecondReadingLedger
@@ -44,6 +45,7 @@ class AnalyserLedger:
         self._database = database
         self.previews = PreviewLedger(database=database)
         self.second_readings = SecondReadingLedger(database=database)
+        self.pauses = PauseLedger(database=database)
 
     def changes(self) -> Changes:
         """For a loop that waits for work; the caller closes it. Raises Unavailable."""

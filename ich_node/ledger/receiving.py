@@ -14,6 +14,7 @@ from ich_node.ledger.database import Database
 from ich_node.ledger.group_commit import GroupCommit
 from ich_node.ledger.instances import IS_OPEN, instances_of
 from ich_node.ledger.journal import note
+from ich_node.ledger.pauses import PauseLedger
 from ich_node.ledger.revisions import open_revision
 from ich_node.ledger.rows import Instance, Job, SearchTerms
 from ich_node.ledger.states import Added, JobState, Lane
@@ -99,6 +100,7 @@ class ReceiverLedger:
         self._insert = database.prepare(INSERT)
         self.commitments = CommitmentLedger(database=database)
         self.verdicts = VerdictLedger(database=database)
+        self.pauses = PauseLedger(database=database)
 
     def add(
         self,

@@ -64,9 +64,10 @@ A reading by another bundle, beside the answer of a DONE job::
                                                          └── fail ───► FAILED
                                                                asked for again ─► WAITING
 
-An operator cancels what is owed::
+An operator cancels what is owed, and has sent again what was delivered::
 
     PENDING, STORED, FAILED ── cancel ──► CANCELLED
+    SENT, CANCELLED ── resend ──► PENDING
 
 When the answer of a job is withdrawn, a delivery under way is cancelled, too::
 

@@ -301,13 +301,15 @@ search_keys = sa.Table(
 )
 
 # What an operator has stopped. target: "receiving", "reading", or "to NAME" of a destination;
-# until: None until it is resumed.
+# until: None until it is resumed; who, why: of the last change. busy_until: of "receiving", what a
+# listener writes again and again while associations are open.
 pauses = sa.Table(
     "pauses",
     metadata,
     sa.Column("target", sa.Text, primary_key=True),
     sa.Column("since", UtcDateTime, nullable=False),
     sa.Column("until", UtcDateTime),
+    sa.Column("busy_until", UtcDateTime),
     sa.Column("who", sa.Text, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
 )

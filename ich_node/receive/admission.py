@@ -38,6 +38,7 @@ class Rejection(Enum):
     TOO_MANY = ((2, 3, 2), "[scp] max_associations are open")
     TOO_MANY_OF_SOURCE = ((2, 3, 2), "max_associations of its [[sources]] entry are open")
     TOO_OFTEN = ((2, 3, 1), "associations_per_minute of its [[sources]] entry are used up")
+    DRAINED = ((2, 3, 1), "the node takes nothing new until `ich-node resume`")
     STRANGER_TOO_OFTEN = ((2, 3, 1), "this address was rejected too often in the last minute")
 
     @property
@@ -113,8 +114,16 @@ class Admission:
         """From the next request on."""
         self._sources = sources
 
-    def admit(self, caller: Caller) -> Place | Rejection:
-        """Reserve a place for the caller's association, or say which rule rejects it."""
+    @property
+    def open_associations(self) -> int:
+        with self._lock:
+            return sum(place.is_taken for place in self._places)
+
+    def admit(self, caller: Caller, *, drained: bool = False) -> Place | Rejection:
+        """Reserve a place for the caller's association, or say which rule rejects it.
+
+        drained: nothing new is taken.
+        """
         identified = identify(caller, self._scp.ae_title, self._sources)
         now = self._clock()
         with self._lock:
@@ -126,6 +135,8 @@ class Admission:
             per_minute = identified.associations_per_minute
             if not self._rates.allow(f"source {identified.name}", per_minute=per_minute, now=now):
                 return Rejection.TOO_OFTEN
+            if drained:
+                return Rejection.DRAINED
             return self._reserve(identified)
 
     def _reserve(self, source: Source) -> Place | Rejection:

@@ -33,6 +33,7 @@ from ich_node.receive.admission import Admission, Caller, Rejection
 from ich_node.receive.association import AdmittedAssociation, Services
 from ich_node.receive.commitment_provider import CommitmentProvider
 from ich_node.receive.completion import Completion
+from ich_node.receive.drain import Drain, may_bring_objects
 from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.negotiation import acceptor
 from ich_node.receive.store import StoreService
@@ -87,6 +88,7 @@ def receive_forever(
         tell_systemd(READY)
         checked_at = None
         while not stop.wait(TICK_SECONDS):
+            listener.look_at_pauses()
             if turn.is_set() and on_turn is not None:
                 on_turn(listener)
             if checked_at is None or clock() - checked_at > CERTIFICATE_CHECK:
@@ -145,6 +147,7 @@ class Listener:
             ledger=ledger,
             clock=clock,
         )
+        self._drain = Drain(ledger=ledger.pauses, clock=clock)
         self._plain: Server | None = None
         self._secure: TlsServer | None = None
 
@@ -159,6 +162,7 @@ class Listener:
         return int(self._secure.server_address[1])
 
     def __enter__(self) -> Self:
+        self.look_at_pauses()  # before the first association
         entity = acceptor(self._scp)
         self._waiting_room.start()
         with contextlib.ExitStack() as on_failure:
@@ -216,6 +220,10 @@ class Listener:
         self._services = replace(self._services, store=replace(self._services.store, series=series))
         self.reload_certificates()
 
+    def look_at_pauses(self) -> None:
+        """Whether an operator has the node drained."""
+        self._drain.look(open_associations=self._services.admission.open_associations)
+
     def reload_certificates(self) -> None:
         """Use the files of [tls] as they are now, from the next connection on; if they cannot be
         used, go on with those loaded before.
@@ -265,7 +273,8 @@ class Listener:
     ) -> AdmittedAssociation | bytes:
         """The acceptor's Admit: an association, or the A-ASSOCIATE-RJ."""
         caller = Caller.of(request, address, subject_of(connection))
-        admitted = self._services.admission.admit(caller)
+        drained = self._drain.is_on and may_bring_objects(request)
+        admitted = self._services.admission.admit(caller, drained=drained)
         if not isinstance(admitted, Rejection):
             return AdmittedAssociation(caller=caller, place=admitted, services=self._services)
         # a flood of requests must not become a flood of log lines

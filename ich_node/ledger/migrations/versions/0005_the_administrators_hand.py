@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("since", TIME, nullable=False),
         sa.Column("until", TIME, nullable=True),
+        sa.Column("busy_until", TIME, nullable=True),
         sa.Column("who", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("target", name="pk_pauses"),
