@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ich_node.cli.times import local
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:  # bundle imports torch, which a comparison of answers need not wait for
@@ -87,7 +88,7 @@ def _print_comparison(
     from ich_node.cli.reread import jobs_words
 
     table = _table(found.pairs)
-    typer.echo(f"A: {a.title}, {found.read_by_a} series since {since:%Y-%m-%d %H:%M}Z")
+    typer.echo(f"A: {a.title}, {found.read_by_a} series since {local(since)}")
     typer.echo(f"B: {b.title}, {found.read_by_b} series")
     if found.swept:
         typer.echo(f"swept before they were read: {found.swept}")
