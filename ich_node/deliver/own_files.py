@@ -8,7 +8,7 @@ from ich_node.config.destinations import (
     WebhookDestination,
 )
 from ich_node.config.settings import TlsSettings
-from ich_node.deliver.outlets.secret import read_secret, read_webhook_secret
+from ich_node.deliver.secret import read_secret, read_webhook_secret
 from ich_node.errors import ConfigError
 from ich_node.network.tls import client_context, web_context
 

@@ -20,8 +20,8 @@ from typing_extensions import override
 from ich_node.config.destinations import StowDestination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets.outlet import ALREADY_THERE, NotSent, Outcome, Sent
-from ich_node.deliver.outlets.secret import read_secret
 from ich_node.deliver.outlets.web import HttpResponse, Web, web_client
+from ich_node.deliver.secret import read_secret
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
 

@@ -18,8 +18,8 @@ from standardwebhooks import Webhook
 from ich_node.config.destinations import WebhookDestination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets.outlet import ALREADY_THERE, NotSent, Outcome, Sent
-from ich_node.deliver.outlets.secret import read_webhook_secret
 from ich_node.deliver.outlets.web import HttpResponse, Web, web_client
+from ich_node.deliver.secret import read_webhook_secret
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
 from ich_node.notification import Notification, decode
