@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.pull.conftest import PullingNode, node
+from tests.pull.test_web import HEAD, answers, files
 from tests.support.command_line import Ran, ich_node
 from tests.support.heads import ROOT
 from tests.support.query_retrieve import query_retrieve_peer, series_of
+from tests.support.web_receiver import web_receiver
 
 __all__ = ["node"]  # the fixture
 CONFIG = """
@@ -116,6 +120,24 @@ def test_ctrl_c_ends_after_the_running_series(node: PullingNode, tmp_path: Path)
     ]
     assert "pulled 1, already here 1," in again.stdout
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_from_dicomweb_the_command_stores_what_it_fetches(tmp_path: Path) -> None:
+    """As a process of its own, without a listener; nothing else is printed, also not by the log."""
+    with web_receiver() as service:
+        service.answer = answers(HEAD, files([*HEAD, *series_of(2, "Head", 1)]))
+        config = configured(tmp_path, 1)
+        text = config.read_text().replace('host = "127.0.0.1"\nport = 1\n', "")
+        url = f'kind = "dicomweb"\nurl = "{service.url}"\n'
+        config.write_text(text.replace("[sources.query]\n", f"[sources.query]\n{url}"))
+        command = [sys.executable, "-m", "ich_node", "--config", str(config), "pull", "pacs"]
+        command += ["--study", f"{ROOT}1"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1:] == [
+        "2026-01-01       3  pulled                    Head 5.0",
+        "pulled 1, already here 0, left out 0, failed 0",
+    ]
 
 
 def test_looking_makes_no_ledger(tmp_path: Path) -> None:
