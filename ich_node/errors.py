@@ -18,7 +18,8 @@
     │   ├── StrayPosition      ├── CopyOfAnother        ├── DemonstrationModel
     │   ├── MixedPatients      ├── TooYoung             ├── Overdue
     │   ├── Crashed            ├── NotReportable        ├── NotLoadable
-    │   ├── DeviceFailed       └── NoHeadShown
+    │   ├── DeviceFailed       ├── NoHeadShown          ├── SiteRefusal
+    │   └── HeldBack
     ├── DeviceLost             this process cannot use the GPU any more and ends
     └── Unavailable            try again later
         ├── SpoolFull
@@ -65,6 +66,11 @@ class Refusal(IchNodeError):
     reason: ClassVar[str] = "refused"
     # whether somebody may wait for an answer: the series may show a head
     about_a_head: ClassVar[bool] = True
+
+    def __init__(self, detail: str = "", *, rule: str = "", why: str = "") -> None:
+        """rule: the shipped rule or the rule of the site that refuses; why: what it found."""
+        super().__init__(detail)
+        self.rule, self.why = rule, why
 
 
 class NotCT(Refusal):
@@ -203,6 +209,18 @@ class TooYoung(Refusal):
     """The patient is younger than the node may read."""
 
     reason = "too_young"
+
+
+class SiteRefusal(Refusal):
+    """A rule of the site refuses the series."""
+
+    reason = "site_rule"
+
+
+class HeldBack(Refusal):
+    """A rule of the site held the series back, and nobody released it."""
+
+    reason = "held"
 
 
 class DemonstrationModel(Refusal):

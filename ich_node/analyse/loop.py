@@ -22,7 +22,7 @@ import torch
 from ich_node.analyse.active_bundle import ActiveBundle
 from ich_node.analyse.detectors import Detectors
 from ich_node.analyse.lease import JobLease
-from ich_node.analyse.outcome import JobSetAside, Outcome, ReadJob, RefusedJob
+from ich_node.analyse.outcome import JobHeld, JobSetAside, Outcome, ReadJob, RefusedJob
 from ich_node.analyse.preview import Previewer
 from ich_node.analyse.reader import Reader
 from ich_node.analyse.recorder import RETRY, JobRecorder
@@ -39,6 +39,7 @@ from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device, load_engine
 from ich_node.report import ReportOptions
 from ich_node.series.rules import USUAL_RULES, SelectionRules
+from ich_node.series.site_rules import NO_SITE_RULES, SiteRules
 from ich_node.spool import Spool
 from ich_node.study.choice import Choice, Chooser
 
@@ -64,6 +65,7 @@ class Analyser:
     turn: Event | None = None
     demonstration_on_real_sources: Literal["refuse", "mark"] = "mark"
     rules: SelectionRules = USUAL_RULES
+    site_rules: SiteRules = NO_SITE_RULES
 
     def work(self, detector: Detector | None = None) -> Detector | None:
         """Read job after job until asked to stop. Returns the detector that read last, for the next
@@ -148,14 +150,25 @@ class Analyser:
             return JobSetAside(instead=choice.set_aside)
         try:
             objects = self.reader.load(job, check_interrupt=lease.check)
+            decision = self.reader.decide(objects)
+            if decision.hold and self._is_released(job):
+                decision = self.reader.decide(objects, released=True)
+            if decision.hold:
+                return JobHeld(rule=decision.hold)
             series, reading = self.reader.read(
-                objects, detector=detector, check_interrupt=lease.check
+                objects, detector=detector, check_interrupt=lease.check, decision=decision
             )
         except Refusal as refusal:
             return RefusedJob(refusal=refusal)
         telling = choice.telling(reading.answer)
         written = self._results_of(choice, detector).of_reading(reading, series, objects, telling)
-        return ReadJob(reading=reading, choice=choice, telling=telling, written=written)
+        return ReadJob(
+            reading=reading,
+            choice=choice,
+            telling=telling,
+            written=written,
+            rule=decision.rule_name,
+        )
 
     def load_detector(self, bundle: Bundle) -> Detector:
         """Raises Unavailable if the GPU is not there or has no memory for the model, DeviceLost,
@@ -190,6 +203,7 @@ class Analyser:
             settings=self.study,
             destinations=self.destinations,
             clock=self.clock,
+            site_rules=self.site_rules,
         )
 
     @cached_property
@@ -200,6 +214,7 @@ class Analyser:
             clock=self.clock,
             demonstration_on_real_sources=self.demonstration_on_real_sources,
             rules=self.rules,
+            site_rules=self.site_rules,
         )
 
     @cached_property
@@ -251,6 +266,16 @@ class Analyser:
             self._recorder.record_error(job, error)
             return
         self._recorder.record_outcome(job, outcome, seconds=time.monotonic() - began)
+
+    def _is_released(self, job: Job) -> bool:
+        """By an operator, who wants the series to be read: also with slices that came later, or by
+        another bundle.
+        """
+        return job.read_with is not None or any(
+            each.released_at is not None
+            for each in self.ledger.study(job)
+            if each.series_instance_uid == job.series_instance_uid
+        )
 
     def _results_of(self, choice: Choice, detector: Detector) -> JobResults:
         return JobResults(

@@ -1,23 +1,25 @@
-"""What a claimed job came to: an answer, a refusal, or another job that is read instead."""
+"""What a claimed job came to: an answer, a refusal, another job that is read instead, a hold."""
 
 from dataclasses import dataclass
 
 from ich_node.analyse.results import Written
 from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal
+from ich_node.series.site_rules import RuleOfSite
 from ich_node.study.choice import Choice, SetAside, Telling
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadJob:
     """The series was read. written: its objects and notifications, in the spool; none if
-    nobody is told.
+    nobody is told. rule: of the site, that decided that it is read.
     """
 
     reading: Reading
     choice: Choice
     telling: Telling
     written: Written
+    rule: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,4 +36,11 @@ class JobSetAside:
     instead: SetAside
 
 
-Outcome = ReadJob | RefusedJob | JobSetAside
+@dataclass(frozen=True, kw_only=True)
+class JobHeld:
+    """A rule of the site holds the series back."""
+
+    rule: RuleOfSite
+
+
+Outcome = ReadJob | RefusedJob | JobSetAside | JobHeld

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -14,7 +15,7 @@ from ich_node.analyse.interrupted import Interrupted
 from ich_node.analyse.job_objects import JobObjects
 from ich_node.analyse.pixel_cache import BATCH, PixelCache
 from ich_node.detection.reading import Reading
-from ich_node.errors import TooLarge
+from ich_node.errors import HeldBack, TooLarge
 from ich_node.ledger import AnalyserLedger, Instance, Job
 from ich_node.model.demonstration import check_sources_are_phantoms
 from ich_node.model.detector import Detector
@@ -23,6 +24,7 @@ from ich_node.series.object_file import read_object
 from ich_node.series.read import read_series
 from ich_node.series.rules import SelectionRules
 from ich_node.series.series import Series
+from ich_node.series.site_rules import UNDECIDED, RuleDecision, SiteRules
 from ich_node.spool import Spool
 
 # All objects of a series are in memory while it is read; 1,000 slices of 1024 x 1024 pixels come to
@@ -47,12 +49,14 @@ class Reader:
         clock: Callable[[], datetime],
         demonstration_on_real_sources: Literal["refuse", "mark"],
         rules: SelectionRules,
+        site_rules: SiteRules,
     ) -> None:
         self._ledger = ledger
         self._spool = spool
         self._clock = clock
         self._demonstration_on_real_sources = demonstration_on_real_sources
         self._rules = rules
+        self._site_rules = site_rules
         self._pixels = PixelCache()
 
     def load(self, job: Job, *, check_interrupt: Callable[[], None]) -> JobObjects:
@@ -83,14 +87,27 @@ class Reader:
                 sop_instance_uid=instance.sop_instance_uid,
             )
 
+    def decide(self, objects: JobObjects, *, released: bool = False) -> RuleDecision:
+        """What the rules of the site say about the series. released: no rule holds it any more."""
+        return self._site_rules.decide(
+            [*objects.older, *objects.datasets], source=objects.job.source, released=released
+        )
+
     def read(
-        self, objects: JobObjects, *, detector: Detector, check_interrupt: Callable[[], None]
+        self,
+        objects: JobObjects,
+        *,
+        detector: Detector,
+        check_interrupt: Callable[[], None],
+        decision: RuleDecision = UNDECIDED,
     ) -> tuple[Series, Reading]:
-        """The answer about a complete series.
+        """The answer about a complete series. decision: of the rules of the site.
 
         Raises Refusal, Unavailable, torch.AcceleratorError.
         """
-        series, reading, _ = self._read(objects, detector=detector, check_interrupt=check_interrupt)
+        series, reading, _ = self._read(
+            objects, detector=detector, check_interrupt=check_interrupt, decision=decision
+        )
         self._pixels.drop(objects.job.id)
         return series, reading
 
@@ -101,8 +118,11 @@ class Reader:
         `read` do.
         """
         objects = self.load(job, check_interrupt=check_interrupt)
+        decision = self.decide(objects)
+        if decision.hold:
+            raise HeldBack
         _, reading, answers = self._read(
-            objects, detector=detector, check_interrupt=check_interrupt
+            objects, detector=detector, check_interrupt=check_interrupt, decision=decision
         )
         answers.save(now=self._clock())
         return reading
@@ -118,15 +138,21 @@ class Reader:
                 self._pixels.drop(job_id)
 
     def _read(
-        self, objects: JobObjects, *, detector: Detector, check_interrupt: Callable[[], None]
+        self,
+        objects: JobObjects,
+        *,
+        detector: Detector,
+        check_interrupt: Callable[[], None],
+        decision: RuleDecision,
     ) -> tuple[Series, Reading, AnswerCache]:
+        decision.check_refused()
         decode = self._pixels.decoder(
             objects.job.id, sha256_of=objects.sha256_of, check_interrupt=check_interrupt
         )
         series = read_series(
             [*objects.older, *objects.datasets],
             decode=decode,
-            rules=self._rules,
+            rules=replace(self._rules, ignored=decision.ignored),
             transfer_aborted=objects.job.transfer_aborted,
         )
         if detector.bundle.demonstration and self._demonstration_on_real_sources == "refuse":

@@ -9,7 +9,7 @@ import structlog
 import torch
 
 from ich_node.analyse.interrupted import Interrupted
-from ich_node.analyse.outcome import JobSetAside, Outcome, ReadJob, RefusedJob
+from ich_node.analyse.outcome import JobHeld, JobSetAside, Outcome, ReadJob, RefusedJob
 from ich_node.answer import Answer
 from ich_node.config.destinations import Destination
 from ich_node.errors import BundleError, ReportError, Unavailable
@@ -46,6 +46,8 @@ class JobRecorder:
                 self._record_refusal(job, outcome)
             case JobSetAside():
                 self._record_set_aside(job, outcome)
+            case JobHeld():
+                self._record_hold(job, outcome)
 
     def record_error(self, job: Job, error: Exception) -> None:
         """To be called while the error is handled. Returns if the analyser can go on with the next
@@ -93,6 +95,7 @@ class JobRecorder:
             detail=_words(outcome),
             replaces=outcome.telling.replaces,
             in_favour_of=outcome.telling.in_favour_of,
+            rule=outcome.rule,
             destinations=self._recipients(job, outcome),
             notify=self._notified(job, outcome),
         )
@@ -116,6 +119,7 @@ class JobRecorder:
             now=self.clock(),
             reason=reason,
             detail=detail,
+            rule=outcome.refusal.rule or None,
         )
         log.info("series_refused", reason=reason, detail=detail)
 
@@ -125,6 +129,12 @@ class JobRecorder:
             job, now=self.clock(), in_favour_of=instead.in_favour_of, detail=instead.words
         )
         log.info("series_set_aside", in_favour_of=instead.in_favour_of, detail=instead.words)
+
+    def _record_hold(self, job: Job, outcome: JobHeld) -> None:
+        rule, now = outcome.rule, self.clock()
+        until = now + timedelta(minutes=rule.hold_minutes)
+        self.ledger.hold(job, now=now, until=until, rule=rule.name, detail=rule.sentence)
+        log.info("series_held", rule=rule.name, until=until.isoformat())
 
     def _recipients(self, job: Job, outcome: ReadJob) -> list[str]:
         """The names of those who get the objects."""

@@ -22,11 +22,13 @@ from ich_node.cli import (
     conformance,
     demo,
     echo,
+    explain,
     jobs,
     model,
     pull,
     read,
     reload,
+    rules,
     services,
     withdraw,
 )
@@ -79,6 +81,8 @@ reload.add_to(app)
 conformance.add_to(app)
 pull.add_to(app)
 read.add_to(app)
+explain.add_to(app)
+rules.add_to(app)
 demo.add_to(app)
 app.add_typer(config_commands.app, name="config")
 withdraw.add_to(jobs.app)

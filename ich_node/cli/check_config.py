@@ -43,6 +43,8 @@ def check_config(
         typer.echo("sends results to nobody: add a [[destinations]] entry")
     typer.echo(f"keeps objects in {config.spool.path}")
     mistakes += _print_reading(node)
+    if not mistakes:
+        _print_rules(config)
     is_each_there = _print_online(node, mistakes) if online else True
     if mistakes:
         where = node.path or "the configuration"
@@ -73,6 +75,16 @@ def _print_reading(node: "CliContext") -> list[str]:
     if header.demonstration and config.bundle.demonstration_on_real_sources == "refuse":
         typer.echo("refuses series that are no phantoms as long as a demonstration model reads")
     return []
+
+
+def _print_rules(config: "Config") -> None:
+    from ich_node.cli.site_rules import rules_that_never_match, site_rules
+
+    rules = site_rules(config)
+    for rule in rules.rules:
+        typer.echo(f"rule {rule.name}: {rule.action}")
+    for sentence in rules_that_never_match(rules):
+        typer.echo(f"WARNING: {sentence}")
 
 
 def _print_online(node: "CliContext", mistakes: list[str]) -> bool:

@@ -113,6 +113,12 @@ def _stands(job: "Job") -> list[str]:
         )
     if job.overdue_told_at:
         words.append(f"told as overdue at {job.overdue_told_at:%Y-%m-%d %H:%M:%S}Z")
+    if job.held_until and job.state is JobState.HELD:
+        words.append(f"held until {job.held_until:%Y-%m-%d %H:%M:%S}Z, or `jobs release {job.id}`")
+    if job.released_at:
+        words.append(f"released at {job.released_at:%Y-%m-%d %H:%M:%S}Z")
+    if job.rule:
+        words.append(f"rule {job.rule}")
     if job.told_at:
         words.append(f"told as not analysed at {job.told_at:%Y-%m-%d %H:%M:%S}Z")
     if job.in_favour_of is not None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ich_node.maintenance import Task
     from ich_node.processes.watchdog import Watchdog
     from ich_node.receive import Listener
+    from ich_node.receive.urgent import UrgentRule
     from ich_node.spool import Spool
 
 STALL_SECONDS = 300.0  # of receive and send, whose waits are all shorter
@@ -63,20 +64,38 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
             turn=live.turn,
             on_turn=lambda listener: _read_again(live, listener),
             tls=config.tls,
+            urgent_rule=_urgent_rule(config),
         )
+
+
+def _urgent_rule(config: "Config") -> "UrgentRule | None":
+    """None where no rule is about urgent series: no header is then read for them."""
+    from ich_node.cli.site_rules import site_rules
+
+    if not config.rules:
+        return None
+    rules = site_rules(config)
+    return rules.urgent_rule if rules.has_urgent else None
 
 
 def _read_again(live: "LiveConfig", listener: "Listener") -> None:
     """Of certificates, the files may have changed, and the configuration not."""
     live.read_again()
     config = live.config
-    listener.use(sources=config.sources, series=config.series, study=config.study, tls=config.tls)
+    listener.use(
+        sources=config.sources,
+        series=config.series,
+        study=config.study,
+        tls=config.tls,
+        urgent_rule=_urgent_rule(config),
+    )
 
 
 def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Read the series that are complete."""
     from ich_node.analyse.active_bundle import ActiveBundle
     from ich_node.analyse.loop import Analyser
+    from ich_node.cli.site_rules import site_rules
     from ich_node.processes.systemd import READY, tell_systemd
     from ich_node.report import ReportOptions
     from ich_node.series.rules import SelectionRules
@@ -99,6 +118,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
                 study=config.study,
                 demonstration_on_real_sources=config.bundle.demonstration_on_real_sources,
                 rules=SelectionRules(**config.selection.model_dump()),
+                site_rules=site_rules(config),
                 options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
                 destinations=config.destinations,
                 owner=_owner(),
@@ -143,6 +163,7 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
 def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":
     """What `send` does beside its deliveries."""
     from ich_node.analyse.active_bundle import active_path
+    from ich_node.cli.site_rules import site_rules
     from ich_node.deliver.retry import LONGEST_RETRY
     from ich_node.maintenance import Task, housekeeping
     from ich_node.report import ReportOptions
@@ -155,6 +176,7 @@ def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":
         settings=config.study,
         options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
         destinations=config.destinations,
+        site_rules=site_rules(config),
         algorithm=lambda: algorithm_of_file(active_path(ledger.activations, config.bundle.path)),
     )
     second, ten_seconds = timedelta(seconds=1), timedelta(seconds=10)
@@ -167,6 +189,7 @@ def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":
         clock=now,
         more=[
             Task(name="tell_not_analysed", every=second, run=teller.tell_refused),
+            Task(name="end_holds", every=second, run=ledger.holds.end_over),
             Task(name="tell_overdue", every=ten_seconds, run=teller.tell_overdue),
         ],
     )
@@ -242,14 +265,14 @@ def _owner() -> str:
 
 def _longest_wait(config: "Config") -> timedelta:
     """The longest time that a series or delivery waits with this configuration: for the series to
-    be complete, for a lease to end, for storage commitment.
+    be complete, for a lease to end, for storage commitment, until a hold is over.
     """
     commitments = [
         getattr(destination, "commitment_timeout_seconds", 0) for destination in config.destinations
     ]
-    return timedelta(
-        seconds=max(config.series.max_wait_seconds, config.analysis.lease_seconds, *commitments)
-    )
+    holds = [60 * rule.hold_minutes for rule in config.rules if rule.action == "hold"]
+    waits = config.series.max_wait_seconds, config.analysis.lease_seconds
+    return timedelta(seconds=max(*waits, *commitments, *holds))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -22,6 +22,7 @@ def mistakes(config: "Config") -> list[str]:
 
 
 def _mistakes(config: "Config") -> Iterator[str]:
+    from ich_node.cli.site_rules import site_rules
     from ich_node.config.places import sqlite_file
     from ich_node.config.query import DicomWebQuery
     from ich_node.deliver.own_files import require_own_files
@@ -49,6 +50,7 @@ def _mistakes(config: "Config") -> Iterator[str]:
             yield from _said(read_header, config.bundle.path)
         else:
             yield f"[bundle] path: there is no file {config.bundle.path}"
+    yield from _said(site_rules, config)
     if config.analysis.engine == "openvino":
         from ich_node.model.engines.choose import require_installed
 

@@ -7,6 +7,7 @@ from itertools import combinations
 from ich_node.config.destinations import Destination, DicomDestination, Hl7Destination
 from ich_node.config.query import DicomQuery
 from ich_node.config.routes import mistakes_in_routes
+from ich_node.config.rules import Rule
 from ich_node.config.settings import SeriesSettings, Source, TlsSettings
 
 ANY_HOST = ("0.0.0.0/0", "::/0")
@@ -18,10 +19,12 @@ def rules_between_sections(
     destinations: Sequence[Destination],
     tls: TlsSettings,
     series: SeriesSettings,
+    rules: Sequence[Rule] = (),
 ) -> list[str]:
     """One sentence for each mistake."""
     return [
-        *_names_are_unique(sources, destinations),
+        *_names_are_unique(sources, destinations, rules),
+        *_rules_name_sources(rules, sources),
         *_sources_are_told_apart(sources),
         *_quiet_ends_before_the_longest_wait(sources, series),
         *_storage_commitment_replies_are_accepted(sources, destinations),
@@ -31,18 +34,33 @@ def rules_between_sections(
 
 
 def _names_are_unique(
-    sources: Sequence[Source], destinations: Sequence[Destination]
+    sources: Sequence[Source], destinations: Sequence[Destination], rules: Sequence[Rule]
 ) -> Iterator[str]:
     for kind, names in (
         ("sources", [source.name for source in sources]),
         ("destinations", [destination.name for destination in destinations]),
+        ("rules", [rule.name for rule in rules]),
     ):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             yield (
-                f"[[{kind}]] uses the name {', '.join(twice)} more than once; names tell peers"
-                " apart"
+                f"[[{kind}]] uses the name {', '.join(twice)} more than once; names tell"
+                f" {'rules' if kind == 'rules' else 'peers'} apart"
             )
+
+
+def _rules_name_sources(rules: Sequence[Rule], sources: Sequence[Source]) -> Iterator[str]:
+    for rule in rules:
+        for setting, wanted, known in (
+            ("source", rule.source, [source.name for source in sources]),
+            ("calling", rule.calling, [source.ae_title.strip() for source in sources]),
+        ):
+            for value in wanted:
+                if value not in known:
+                    yield (
+                        f"[[rules]] {rule.name} {setting}: no [[sources]] entry has '{value}';"
+                        f" there are: {', '.join(known) or 'none'}"
+                    )
 
 
 def _sources_are_told_apart(sources: Sequence[Source]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from ich_node.config.between_sections import rules_between_sections
 from ich_node.config.destinations import Destination
 from ich_node.config.removed import without_removed_settings
 from ich_node.config.routes import with_senders
+from ich_node.config.rules import Rule
 from ich_node.config.settings import (
     AnalysisSettings,
     BundleSettings,
@@ -52,6 +53,7 @@ class Config(BaseSettings):
     spool: SpoolSettings = SpoolSettings()
     series: SeriesSettings = SeriesSettings()
     selection: SelectionSettings = SelectionSettings()
+    rules: tuple[Rule, ...] = ()
     study: StudySettings = StudySettings()
     bundle: BundleSettings = BundleSettings()
     analysis: AnalysisSettings = AnalysisSettings()
@@ -73,7 +75,11 @@ class Config(BaseSettings):
     @model_validator(mode="after")
     def _sections_fit_together(self) -> "Config":
         mistakes = rules_between_sections(
-            sources=self.sources, destinations=self.destinations, tls=self.tls, series=self.series
+            sources=self.sources,
+            destinations=self.destinations,
+            tls=self.tls,
+            series=self.series,
+            rules=self.rules,
         )
         if mistakes:
             raise ValueError("\n".join(mistakes))

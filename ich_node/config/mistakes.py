@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from ich_node.config.config import Config
 from ich_node.config.destinations import KINDS, DicomDestination
 from ich_node.config.query import KINDS_OF_QUERY
+from ich_node.config.rules import Rule
 from ich_node.config.settings import Source
 
 QUERY = "[sources.query]"
@@ -18,7 +19,7 @@ def sentence(mistake: Any) -> str:
     """mistake: one of ValidationError.errors() of Config."""
     location = tuple(mistake["loc"])
     message = str(mistake["msg"]).removeprefix("Value error, ")
-    if not location:
+    if not location or message.startswith("[["):  # a rule of the whole that names the entry
         return message
     owner, heading = _section_of(location)
     if mistake["type"] == "union_tag_invalid":
@@ -83,6 +84,7 @@ def _section_of(location: tuple[str | int, ...]) -> tuple[type[BaseModel], str]:
     lists: dict[str, tuple[type[BaseModel], str]] = {
         "sources": (Source, "[[sources]]"),
         "destinations": (DicomDestination, "[[destinations]]"),
+        "rules": (Rule, "[[rules]]"),
     }
     first = str(location[0])
     if first == "sources" and "query" in location[2:]:

@@ -37,6 +37,7 @@ from ich_node.report.uids import digest_of
 from ich_node.series.read import read_series
 from ich_node.series.rules import USUAL_RULES, SelectionRules
 from ich_node.series.series import Series
+from ich_node.series.site_rules import NO_SITE_RULES, SiteRules
 
 
 def read_files(
@@ -48,9 +49,11 @@ def read_files(
     with_dicom: bool,
     demonstration_on_real_sources: Literal["refuse", "mark"] = "mark",
     rules: SelectionRules = USUAL_RULES,
+    site_rules: SiteRules = NO_SITE_RULES,
 ) -> tuple[SeriesAnswer, NDArray[np.uint8]]:
     """The answer and the picture of `draw`; of a series that is refused, the page that says so. A
-    lone slice is read, too. at: the time that the results state.
+    lone slice is read, too, and so is a series that a rule of the site would hold. at: the time
+    that the results state.
     """
     unread = SeriesAnswer(
         study_instance_uid=files.study_instance_uid,
@@ -60,6 +63,9 @@ def read_files(
     )
     datasets = files.datasets()
     try:
+        decision = site_rules.decide(datasets, source=None, released=True)
+        decision.check_refused()
+        rules = replace(rules, ignored=decision.ignored)
         series = read_series(datasets, single_slice=True, rules=rules)
         if detector.bundle.demonstration and demonstration_on_real_sources == "refuse":
             check_sources_are_phantoms(datasets, bundle_name=detector.bundle.name)

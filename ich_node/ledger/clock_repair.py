@@ -25,6 +25,7 @@ def shorten_waits(connection: sa.Connection, *, now: datetime, longest: timedelt
     shortened = _shorten_series(connection, now, by, longest)
     for table, state, until, instead in (
         (jobs, jobs.c.state == JobState.READING, jobs.c.lease_until, by),
+        (jobs, jobs.c.state == JobState.HELD, jobs.c.held_until, by),
         (deliveries, deliveries.c.state == DeliveryState.PENDING, deliveries.c.next_at, now),
         (deliveries, deliveries.c.state == DeliveryState.STORED, deliveries.c.next_at, by),
         (deliveries, deliveries.c.state == DeliveryState.SENDING, deliveries.c.lease_until, by),

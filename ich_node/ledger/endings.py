@@ -24,6 +24,8 @@ UNREAD: dict[str, Any] = {
     "withdrawn_code": None,
     "withdrawn_reason": None,
     "withdrawn_by": None,
+    "rule": None,
+    "held_until": None,
 }
 
 

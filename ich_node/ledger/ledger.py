@@ -8,6 +8,7 @@ from ich_node.ledger.activations import ActivationLedger
 from ich_node.ledger.comparing import ComparisonLedger
 from ich_node.ledger.database import BUSY_SECONDS, Database, make_engine, make_looking_engine
 from ich_node.ledger.delivery import SenderLedger
+from ich_node.ledger.holds import HoldLedger
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.migrate import require_schema, update_schema
 from ich_node.ledger.operator import OperatorLedger
@@ -42,6 +43,7 @@ class Ledger:
         self.operator = OperatorLedger(database=database)
         self.deliveries = OperatorDeliveries(database=database)
         self.pauses = PauseLedger(database=database)
+        self.holds = HoldLedger(database=database)
         self.activations = ActivationLedger(database=database)
         self.verdicts = VerdictLedger(database=database)
         self.search_keys = SearchKeyLedger(database=database)

@@ -97,9 +97,7 @@ class OperatorLedger:
                     detail=f"by hand: {counted_objects(count)} to deliver again",
                 )
             else:
-                raise ConfigError(
-                    f"{_described(connection, job_id)}: there is nothing to try again"
-                )
+                raise _cannot(connection, job_id, "there is nothing to try again")
 
     def cancel(self, job_id: int, *, now: datetime) -> None:
         """Never read this revision; an object that arrives later opens the next one. Raises
@@ -107,9 +105,7 @@ class OperatorLedger:
         """
         with self._database.write() as connection:
             if not _update(connection, job_id, (JobState.WAITING,), state=JobState.CANCELLED):
-                raise ConfigError(
-                    f"{_described(connection, job_id)}: only a waiting job can be cancelled"
-                )
+                raise _cannot(connection, job_id, "only a waiting job can be cancelled")
             note(connection, job_id=job_id, at=now, event="cancelled", detail="by hand")
             put_back(connection, job_id, now)
 
@@ -117,9 +113,7 @@ class OperatorLedger:
         """Make a waiting job ready now. Raises ConfigError if it is not waiting."""
         with self._database.write() as connection:
             if not _update(connection, job_id, (JobState.WAITING,), ready_at=now):
-                raise ConfigError(
-                    f"{_described(connection, job_id)}: only a waiting job can be closed"
-                )
+                raise _cannot(connection, job_id, "only a waiting job can be closed")
             note(connection, job_id=job_id, at=now, event="closed", detail="by hand")
 
 
@@ -152,6 +146,14 @@ def _is_swept(connection: sa.Connection, job_id: int) -> bool:
     )
 
 
-def _described(connection: sa.Connection, job_id: int) -> str:
+def _cannot(connection: sa.Connection, job_id: int, why: str) -> ConfigError:
+    """why: what the command needs."""
     job = _get(connection, job_id)
-    return f"there is no job {job_id}" if job is None else f"job {job_id} is {job.state.words}"
+    if job is None:
+        return ConfigError(f"there is no job {job_id}: {why}")
+    if job.state is JobState.HELD:
+        return ConfigError(
+            f"job {job_id} is held by rule {job.rule}; `ich-node jobs release {job_id}` lets it be"
+            " read"
+        )
+    return ConfigError(f"job {job_id} is {job.state.words}: {why}")

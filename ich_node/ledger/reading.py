@@ -22,6 +22,7 @@ from ich_node.ledger.claims import (
 )
 from ich_node.ledger.database import Database
 from ich_node.ledger.endings import NO_LEASE, put_back, without_answer
+from ich_node.ledger.holds import end_earlier_holds
 from ich_node.ledger.instances import instances_of, older_versions_of, sources_of
 from ich_node.ledger.journal import events_of, note
 from ich_node.ledger.owed import Notify, names_of, owe_all
@@ -168,6 +169,7 @@ class AnalyserLedger:
         detail: str | None = None,
         replaces: Collection[int] = (),
         in_favour_of: int | None = None,
+        rule: str | None = None,
     ) -> None:
         """The job is DONE. Each resulting object is owed to each of `destinations`, a notification
         as `notify` says (owed.py). Raises LeaseLost.
@@ -176,7 +178,8 @@ class AnalyserLedger:
         has run out.
 
         detail: what people should know about the answer. replaces: jobs whose answer stands no
-        longer. in_favour_of: the job whose answer stands, if this one is not told.
+        longer. in_favour_of: the job whose answer stands, if this one is not told. rule: of the
+        site, that decided that the series is read.
 
         One transaction: a crash between DONE and the deliveries would lose a report for ever.
         """
@@ -189,6 +192,7 @@ class AnalyserLedger:
                 "reason": None,
                 "detail": detail,
                 "in_favour_of": in_favour_of,
+                "rule": rule,
             }
             _update_held(connection, job, state=JobState.DONE, **values, **NO_LEASE)
             if _is_withdrawn(connection, in_favour_of):
@@ -223,13 +227,14 @@ class AnalyserLedger:
         now: datetime,
         reason: str,
         detail: str,
+        rule: str | None = None,
     ) -> None:
         """The series is not one that this node reads; the job is REFUSED, and somebody has to be
-        told (telling.py). Raises LeaseLost.
+        told (telling.py). rule: that refuses it, of the site or shipped. Raises LeaseLost.
         """
         with self._database.write() as connection:
             lock_study(connection, job.study_instance_uid)
-            values = {"reason": reason, "detail": detail, **without_answer(now)}
+            values = {"reason": reason, "detail": detail, "rule": rule, **without_answer(now)}
             _update_held(connection, job, state=JobState.REFUSED, **values, **NO_LEASE)
             note(connection, job_id=job.id, at=now, event="refused", detail=f"{reason}: {detail}")
             put_back(connection, job.id, now)
@@ -264,8 +269,12 @@ class AnalyserLedger:
     def hold(self, job: Job, *, now: datetime, until: datetime, rule: str, detail: str) -> None:
         """A rule of the site holds the job back: it is HELD, and the attempt does not count. Raises
         LeaseLost.
+
+        Other reconstructions that were set aside for it do not wait for it, and an earlier revision
+        that is held is never read: this one covers all its objects.
         """
         with self._database.write() as connection:
+            lock_study(connection, job.study_instance_uid)
             _update_held(
                 connection,
                 job,
@@ -277,6 +286,8 @@ class AnalyserLedger:
                 **NO_LEASE,
             )
             note(connection, job_id=job.id, at=now, event="held", detail=f"{rule}: {detail}")
+            put_back(connection, job.id, now)
+            end_earlier_holds(connection, job, now)
 
     def study(self, job: Job) -> list[Job]:
         """All jobs of its study, the oldest first."""

@@ -8,7 +8,7 @@ from ich_node.ledger.rows import Job
 from ich_node.ledger.states import JobState
 from ich_node.ledger.tables import as_values, columns_of, jobs
 
-PENDING = (JobState.WAITING, JobState.READING)
+PENDING = (JobState.WAITING, JobState.READING, JobState.HELD)
 
 
 def lock_study(connection: sa.Connection, study_instance_uid: str) -> None:

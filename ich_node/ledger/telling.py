@@ -45,6 +45,8 @@ OVERDUE = (
             sa.union_all(*(sa.select(jobs.c.id).where(is_) for is_ in (_WAITS, _IS_READ)))
         ),
         jobs.c.last_received_at <= LONG_AGO,
+        # a held series is not late: its rule says when its time is over
+        jobs.c.released_at.is_(None) | (jobs.c.released_at <= LONG_AGO),
         jobs.c.overdue_told_at.is_(None),
         # it has an answer already
         jobs.c.lane != Lane.AGAIN,

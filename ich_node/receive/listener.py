@@ -37,6 +37,7 @@ from ich_node.receive.drain import Drain, may_bring_objects
 from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.negotiation import acceptor
 from ich_node.receive.store import StoreService
+from ich_node.receive.urgent import UrgentRule, UrgentSeries
 from ich_node.spool import Spool
 
 Kind = TypeVar("Kind", bound=Server)
@@ -67,8 +68,10 @@ def receive_forever(
     on_turn: "Callable[[Listener], None] | None" = None,
     tls: TlsSettings = TLS_OFF,
     study: StudySettings = ONE_ANSWER,
+    urgent_rule: UrgentRule | None = None,
 ) -> None:
-    """Listen until stop is set. on_turn: is called when turn is set and stop is not.
+    """Listen until stop is set. on_turn: is called when turn is set and stop is not. urgent_rule:
+    which rule of the site makes a series urgent, if there are any.
 
     Raises ConfigError if a port is not free.
     """
@@ -84,6 +87,7 @@ def receive_forever(
         clock=clock,
         tls=tls,
         study=study,
+        urgent_rule=urgent_rule,
     ) as listener:
         tell_systemd(READY)
         checked_at = None
@@ -114,6 +118,7 @@ class Listener:
         tls: TlsSettings = TLS_OFF,
         study: StudySettings = ONE_ANSWER,
         search_key: SearchKey | None = None,
+        urgent_rule: UrgentRule | None = None,
         large_object_wait_seconds: float = LARGE_OBJECT_WAIT_SECONDS,
     ) -> None:
         self._scp = scp
@@ -138,6 +143,7 @@ class Listener:
                 search_key=search_key,
                 completion=completion,
                 in_flight=BytesInFlight(scp, wait_seconds=large_object_wait_seconds),
+                urgent=UrgentSeries(urgent_rule),
                 clock=clock,
             ),
             completion=completion,
@@ -210,6 +216,7 @@ class Listener:
         series: SeriesSettings,
         study: StudySettings,
         tls: TlsSettings,
+        urgent_rule: UrgentRule | None = None,
     ) -> None:
         """From the next association on. Those that are open end with the settings of their source
         as they were. tls: with the same port.
@@ -217,7 +224,8 @@ class Listener:
         self._sources, self._tls = sources, tls
         self._services.admission.use(sources)
         self._services.completion.use(series=series, study=study)
-        self._services = replace(self._services, store=replace(self._services.store, series=series))
+        store = replace(self._services.store, series=series, urgent=UrgentSeries(urgent_rule))
+        self._services = replace(self._services, store=store)
         self.reload_certificates()
 
     def look_at_pauses(self) -> None:

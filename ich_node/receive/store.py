@@ -17,6 +17,7 @@ from ich_node.receive.header import Header, read_header
 from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.incoming_object import IncomingObject
 from ich_node.receive.status import NotStored, Status, response
+from ich_node.receive.urgent import UrgentSeries
 from ich_node.spool import Spool
 
 # (0000,0700) Priority of the command, PS3.7 table 9.3-1
@@ -36,6 +37,7 @@ class StoreService:
     search_key: SearchKey | None
     completion: Completion
     in_flight: BytesInFlight
+    urgent: UrgentSeries
     clock: Callable[[], datetime]
 
     def begin(self, event: CStoreEvent, source: Source) -> "ObjectStore":
@@ -114,6 +116,11 @@ class ObjectStore:
             raise NotStored(Status.PROCESSING_FAILURE, "the association has ended")
         header = read_header(data_set.first, data_set.reader, transfer_syntax)
         _compare_with_command(header, request)
+        is_urgent = (
+            self.source.urgent
+            or request.Priority == HIGH_PRIORITY
+            or service.urgent.includes(header, self.source.name, data_set.reader, transfer_syntax)
+        )
         stored = data_set.keep()
         now = service.clock()
         instance = Instance(
@@ -138,7 +145,7 @@ class ObjectStore:
             instance,
             ready_at=ready_at,
             max_wait=timedelta(seconds=service.series.max_wait_seconds),
-            urgent=self.source.urgent or request.Priority == HIGH_PRIORITY,
+            urgent=is_urgent,
             terms=lambda: header.words.terms(service.search_key),
         )
         if added is Added.DUPLICATE:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from ich_node.series.attributes import items_of, words_of
-from ich_node.series.words.body_parts import HEAD, OTHER
+from ich_node.series.shipped_rules import OTHER_BODY_PART, SHIPPED
 from ich_node.series.words.phrases import Phrases
 
-KEYWORDS = ("BodyPartExamined", "SeriesDescription", "ProtocolName", "StudyDescription")
-REGION = "AnatomicRegionSequence"
-HEAD_WORDS, OTHER_WORDS = Phrases(HEAD), Phrases(OTHER)
+RULE = SHIPPED[OTHER_BODY_PART]
+*KEYWORDS, REGION = RULE.looks_at
+HEAD_WORDS, OTHER_WORDS = Phrases(RULE.words["head"]), Phrases(RULE.words["other"])
 
 
 @dataclass(frozen=True, kw_only=True)

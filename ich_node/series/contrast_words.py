@@ -9,27 +9,20 @@ from functools import lru_cache
 from pydicom import Dataset
 
 from ich_node.series.attributes import items_of, words_of
-from ich_node.series.words.contrast import (
-    AGENT,
-    BOTH,
-    EXAMINATION,
-    GUT,
-    GUT_IN_AGENTS,
-    HARMLESS,
-    NAMES,
-    NEGATION,
-    NOT_GIVEN,
-    NOTHING,
-    PLAIN,
-    VESSEL,
-)
+from ich_node.series.shipped_rules import CONTRAST_WORDS, SHIPPED
 from ich_node.series.words.phrases import Phrases, plain
 
-AGENT_WORDS, EXAMINATION_WORDS = Phrases(AGENT, NAMES), Phrases(EXAMINATION)
-NEGATIONS, PLAIN_WORDS, BOTH_WORDS = Phrases(NEGATION), Phrases(PLAIN), Phrases(BOTH)
-GUT_WORDS, VESSEL_WORDS = Phrases(GUT), Phrases(VESSEL)
-GUT_AGENTS = Phrases(GUT, GUT_IN_AGENTS)
-HARMLESS_WORDS, NOT_GIVEN_WORDS = Phrases(HARMLESS), Phrases(NOT_GIVEN)
+RULE = SHIPPED[CONTRAST_WORDS]
+WORDS = RULE.words
+AGENT_WORDS = Phrases(WORDS["agent"], WORDS["names"])
+EXAMINATION_WORDS = Phrases(WORDS["examination"])
+NEGATIONS, PLAIN_WORDS, BOTH_WORDS = (
+    Phrases(WORDS[meaning]) for meaning in ("negation", "plain", "both")
+)
+GUT_WORDS, VESSEL_WORDS = Phrases(WORDS["gut"]), Phrases(WORDS["vessel"])
+GUT_AGENTS = Phrases(WORDS["gut"], WORDS["gut_in_agents"])
+HARMLESS_WORDS, NOT_GIVEN_WORDS = Phrases(WORDS["harmless"]), Phrases(WORDS["not_given"])
+NOTHING = frozenset({"", *RULE.values})
 # NO IV CONTRAST, OHNE KM, SANS INJECTION DE PRODUIT DE CONTRASTE: up to two words between
 NEGATED = re.compile(
     rf"(?<![A-Z])(?:{NEGATIONS.pattern}) (?:[A-Z]+ ){{0,2}}?"
@@ -48,10 +41,12 @@ AT_THE_END = re.compile(r"(?<![A-Z])(POST|W)(?= ?(?:[0-9 ]*(?:MM)?|AX[A-Z]*|HEAD
 class ContrastWords:
     """text: the attribute and the words that speak of contrast agent, '' if none does. stated: they
     say that it was given (an agent, CTA), and not only that it may have been (a rate, POST).
+    ignored: a rule of the site ignores them.
     """
 
     text: str = ""
     stated: bool = False
+    ignored: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.text)
@@ -61,7 +56,7 @@ class ContrastWords:
         return bool(self.text), self.stated
 
 
-NO_WORDS = ContrastWords()
+NO_WORDS, IGNORED_WORDS = ContrastWords(), ContrastWords(ignored=True)
 
 
 def contrast_words(dataset: Dataset) -> ContrastWords:

@@ -1,46 +1,51 @@
 """Whether the words of a header name a sharp (bone, lung) or a soft reconstruction kernel."""
 
 import re
+from collections.abc import Collection
 from typing import Literal
 
 from pydicom import Dataset
 
 from ich_node.series.attributes import text_of, words_of
-from ich_node.series.words.kernels import SHARP, SHARP_NAMES, SOFT, SOFT_NAMES
+from ich_node.series.shipped_rules import BONE_DESCRIPTION, BONE_KERNEL, NONE, SHIPPED
 from ich_node.series.words.phrases import Phrases
 
-SHARP_WORDS, SOFT_WORDS = Phrases(SHARP), Phrases(SOFT)
-SHARP_KERNELS, SOFT_KERNELS = Phrases(SHARP, SHARP_NAMES), Phrases(SOFT, SOFT_NAMES)
-DESCRIPTIONS = ("SeriesDescription", "ProtocolName")
+NAMES, WORDS = SHIPPED[BONE_KERNEL], SHIPPED[BONE_DESCRIPTION]
+SHARP_WORDS, SOFT_WORDS = Phrases(WORDS.words["sharp"]), Phrases(WORDS.words["soft"])
+SHARP_KERNELS = Phrases(WORDS.words["sharp"], NAMES.words["sharp"])
+SOFT_KERNELS = Phrases(WORDS.words["soft"], NAMES.words["soft"])
+DESCRIPTIONS = WORDS.looks_at
 
 # Siemens by strength (H31s, Hr64, J70h, Br40d, B80f, U90u); Canon FC21; Philips by letters
 SIEMENS = re.compile(r"\b[BDHIJQSTUV][A-Z]?(\d\d)[A-Z]?\b")
-SIEMENS_SHARP_FROM = 60
+SIEMENS_SHARP_FROM = int(NAMES.codes["siemens_sharp_from"])
 # without the letters that stand for other things in descriptions: T12, S04, V20
 SIEMENS_IN_TEXT = re.compile(r"\b(?:[BHJQU]|[BHQ][A-Z])(\d\d)[A-Z]?\b")
 CANON = re.compile(r"\bFC(\d)\d\b")
-CANON_SHARP = "358"
-PHILIPS_SHARP = re.compile(r"^(D|E|L|Y[DE])\b")
-PHILIPS_SOFT = re.compile(r"^(A|B|UA|UB|UC)\b")
+CANON_SHARP = NAMES.codes["canon_sharp"]
+PHILIPS_SHARP, PHILIPS_SOFT = (
+    re.compile(rf"^({'|'.join(NAMES.codes[codes].split(', '))})\b")
+    for codes in ("philips_sharp", "philips_soft")
+)
 
 Kernel = Literal["sharp", "soft", "unknown"]
 
 
-def kernel(dataset: Dataset) -> Kernel:
+def kernel(dataset: Dataset, ignored: Collection[str] = NONE) -> Kernel:
     """What ConvolutionKernel says; where it is absent, what the descriptions say. The pixels decide
-    where neither speaks.
+    where neither speaks, and where the rule that would refuse is ignored.
     """
     if name := text_of(dataset, "ConvolutionKernel"):
-        return _of_name(name)
+        return _unless_ignored(_of_name(name), BONE_KERNEL, ignored)
     for keyword in DESCRIPTIONS:
         if (said := _of_text(words_of(dataset, keyword))) != "unknown":
-            return said
+            return _unless_ignored(said, BONE_DESCRIPTION, ignored)
     return "unknown"
 
 
-def bone_kernel(dataset: Dataset) -> str:
+def bone_kernel(dataset: Dataset, ignored: Collection[str] = NONE) -> str:
     """The words that name a sharp kernel; '' if none does."""
-    if kernel(dataset) != "sharp":
+    if kernel(dataset, ignored) != "sharp":
         return ""
     if name := text_of(dataset, "ConvolutionKernel"):
         return name
@@ -49,6 +54,15 @@ def bone_kernel(dataset: Dataset) -> str:
         for keyword in DESCRIPTIONS
         if (word := _sharp_word(words_of(dataset, keyword)))
     )
+
+
+def bone_rule(dataset: Dataset) -> str:
+    """The shipped rule that judges the kernel of this object."""
+    return BONE_KERNEL if text_of(dataset, "ConvolutionKernel") else BONE_DESCRIPTION
+
+
+def _unless_ignored(said: Kernel, rule: str, ignored: Collection[str]) -> Kernel:
+    return "unknown" if said == "sharp" and rule in ignored else said
 
 
 def _of_name(name: str) -> Kernel:

@@ -2,6 +2,8 @@
 syntax, size, protocol.
 """
 
+from collections.abc import Collection
+
 from pydicom import Dataset
 from pydicom.uid import UID, CTImageStorage
 
@@ -17,9 +19,10 @@ from ich_node.errors import (
     Undecodable,
 )
 from ich_node.series.attributes import integer_of, text_of, transfer_syntax_of, uid_of
-from ich_node.series.derived import derived_image_type
+from ich_node.series.derived import derived_by
 from ich_node.series.frames import FrameHeader
-from ich_node.series.kernel import bone_kernel
+from ich_node.series.kernel import bone_kernel, bone_rule
+from ich_node.series.shipped_rules import NONE
 
 MOST_PIXELS = 2_048 * 2_048
 LEAST_PIXELS_A_SIDE = 64
@@ -77,15 +80,24 @@ def _check_size(dataset: Dataset, uid: str) -> None:
         raise Undecodable(f"{uid}: a colour image, not CT")
 
 
-def check_protocol(dataset: Dataset) -> None:
-    """What the scanner says about the image. Raises DerivedResult or BoneKernel."""
+def check_protocol(dataset: Dataset, ignored: Collection[str] = NONE) -> None:
+    """What the scanner says about the image. ignored: shipped rules that do not hold for the
+    series. Raises DerivedResult or BoneKernel.
+    """
     uid = uid_of(dataset, "SOPInstanceUID")
-    if kind := derived_image_type(dataset):
+    rule, kind = derived_by(dataset, ignored)
+    if kind:
         raise DerivedResult(
-            f"{uid}: {kind} is not an image of an acquisition; send the acquisition"
+            f"{uid}: {kind} is not an image of an acquisition; send the acquisition",
+            rule=rule,
+            why=kind,
         )
-    if kernel := bone_kernel(dataset):
-        raise BoneKernel(f"{uid}: kernel {kernel} is for bone; send the soft-tissue reconstruction")
+    if kernel := bone_kernel(dataset, ignored):
+        raise BoneKernel(
+            f"{uid}: kernel {kernel} is for bone; send the soft-tissue reconstruction",
+            rule=bone_rule(dataset),
+            why=f"kernel {kernel}",
+        )
 
 
 def sop_class_of(dataset: Dataset) -> str:

@@ -59,7 +59,7 @@ def read_series(
     """
     given = list(datasets)
     check_one_patient(given)
-    selection = select(given, single_slice=single_slice)
+    selection = select(given, single_slice=single_slice, ignored=rules.ignored)
     years = age_years(given)
     doubts = list(check_age(years, minimum_years=rules.minimum_age))
     stacks, slices, undecoded = _decoded(selection.stacks, decode)

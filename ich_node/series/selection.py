@@ -6,7 +6,7 @@ The series is refused only if what remains is too little for a head.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pydicom import Dataset
@@ -20,6 +20,7 @@ from ich_node.series.object_checks import check_kind, check_protocol
 from ich_node.series.object_file import DamagedObject
 from ich_node.series.placed import Placed, Unread, placed
 from ich_node.series.same_uid import newest_of_each
+from ich_node.series.shipped_rules import NONE
 from ich_node.series.stacks import Stack, to_stacks
 
 MOST_OBJECTS = 2_000
@@ -40,11 +41,13 @@ class Selection:
     words: HeaderWords
 
 
-def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
+def select(
+    datasets: Sequence[Dataset], *, single_slice: bool, ignored: Collection[str] = NONE
+) -> Selection:
     """Choose and order the objects of one series. Raises the Refusal that fits.
 
     datasets: oldest first, if an object comes in several versions. single_slice: one lone object
-    may be a series.
+    may be a series. ignored: shipped rules that do not hold for the series.
     """
     if not datasets:
         raise TooFewSlices("the series has no objects")
@@ -55,7 +58,7 @@ def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
     usable: list[Placed] = []
     for dataset in images:
         try:
-            usable.append(_judged(dataset))
+            usable.append(_judged(dataset, ignored))
         except Refusal as refusal:
             unread.append(Unread.of(dataset, refusal))
     stacks: list[Stack] = []
@@ -69,7 +72,7 @@ def select(datasets: Sequence[Dataset], *, single_slice: bool) -> Selection:
         series_instance_uid=series_uid,
         stacks=tuple(stacks),
         unread=tuple(unread),
-        words=header_words(item.dataset for stack in stacks for item in stack),
+        words=header_words((item.dataset for stack in stacks for item in stack), ignored),
     )
 
 
@@ -94,7 +97,7 @@ def check_enough(stacks: Sequence[Stack], unread: Sequence[Unread], *, single_sl
     for kind, number in kinds.most_common(1):
         if slices + number >= LEAST_SLICES or not items:
             example = next(item.refusal for item in unread if type(item.refusal) is kind)
-            raise kind(f"{words}. {example.detail}")
+            raise kind(f"{words}. {example.detail}", rule=example.rule, why=example.why)
     raise TooFewSlices(words)
 
 
@@ -119,7 +122,7 @@ def _check_count(images: Sequence[Dataset]) -> None:
         )
 
 
-def _judged(dataset: Dataset) -> Placed:
+def _judged(dataset: Dataset, ignored: Collection[str]) -> Placed:
     """Raises the Refusal that fits the object."""
     if isinstance(dataset, DamagedObject):
         raise Undecodable(
@@ -128,7 +131,7 @@ def _judged(dataset: Dataset) -> Placed:
     if "LOCALIZER" in values_of(dataset, "ImageType"):
         raise Localizer
     check_kind(dataset)
-    check_protocol(dataset)
+    check_protocol(dataset, ignored)
     return placed(dataset)
 
 

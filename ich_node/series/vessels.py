@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ich_node.errors import ContrastEnhanced
 from ich_node.series.contrast_words import ContrastWords
 from ich_node.series.series import SeriesWarning
+from ich_node.series.shipped_rules import CONTRAST_WORDS
 
 # Clots reach about 90 HU, vessels with agent 100 to 500; brighter is bone or metal.
 VESSEL_HU = (100.0, 150.0, 700.0)
@@ -95,13 +96,16 @@ def check_contrast(words: ContrastWords, measured: Vessels) -> tuple[SeriesWarni
     if words and measured.exceed(WITH_WORDS):
         raise ContrastEnhanced(
             f"{words.text}, and the vessels show it: {seen}; contrast looks like blood, "
-            "send the plain series"
+            "send the plain series",
+            rule=CONTRAST_WORDS,
+            why=words.text,
         )
     if measured.exceed(WITHOUT_WORDS):
+        said = "a rule ignores what the header says" if words.ignored else "the header names none"
         return (
             SeriesWarning(
                 kind="contrast_suspected",
-                detail=f"vessels as bright as with contrast agent: {seen}; the header names none",
+                detail=f"vessels as bright as with contrast agent: {seen}; {said}",
             ),
         )
     if words.stated:

@@ -14,6 +14,7 @@ from ich_node.series.header_words import HeaderWords
 from ich_node.series.plausibility import check_brain, sample
 from ich_node.series.series import BrainMeasures, SeriesWarning, Slice
 from ich_node.series.sharpness import Sharpness, judged, sharpness
+from ich_node.series.shipped_rules import OTHER_BODY_PART
 from ich_node.series.vessels import check_contrast, vessels
 
 # A spine or a face with a part of the brain is lower; real heads show 87 to 140 mm of brain.
@@ -39,7 +40,7 @@ def check_words(
     warnings = list(_check_body_part(words.body_part, [slice_ for slice_, _ in every]))
     if not words.kernel_named:
         for stack in stacks:
-            warnings += _check_kernel(stack)
+            warnings += _check_kernel(stack, is_ignored=words.kernel_ignored)
     brains = check_brain(_tissues(every))
     measured = vessels([_tissues(stack) for stack in stacks])
     texture = _sharpness(every)
@@ -57,7 +58,11 @@ def check_lone_slice(words: HeaderWords, slice_: Slice) -> None:
     """
     other = words.body_part.other
     if other and not words.body_part.head and not _with_brain([slice_]):
-        raise NotHead(f"the header names {other}, and the slice shows no brain")
+        raise NotHead(
+            f"the header names {other}, and the slice shows no brain",
+            rule=OTHER_BODY_PART,
+            why=other,
+        )
 
 
 def _with_brain(stack: Sequence[Slice]) -> WithBrain:
@@ -84,7 +89,9 @@ def _check_body_part(part: BodyPart, with_brain: Sequence[Slice]) -> tuple[Serie
     positions_mm = [slice_.position_mm for slice_ in with_brain]
     height_mm = max(positions_mm) - min(positions_mm)
     if height_mm < LEAST_BRAIN_MM:
-        raise NotHead(f"the slices show {height_mm:.0f} mm of brain{named}")
+        raise NotHead(
+            f"the slices show {height_mm:.0f} mm of brain{named}", rule=OTHER_BODY_PART, why=other
+        )
     return (
         SeriesWarning(
             kind="body_part",
@@ -99,8 +106,8 @@ def _sharpness(with_brain: WithBrain) -> Sharpness | None:
     )
 
 
-def _check_kernel(stack: WithBrain) -> tuple[SeriesWarning, ...]:
-    """Where no kernel is named. Raises BoneKernel."""
+def _check_kernel(stack: WithBrain, *, is_ignored: bool) -> tuple[SeriesWarning, ...]:
+    """Where no kernel is named, or a rule ignores the name. Raises BoneKernel."""
     measured = _sharpness(stack)
     judgement = judged(measured) if measured else "soft"
     if measured is None or judgement == "soft":
@@ -109,14 +116,15 @@ def _check_kernel(stack: WithBrain) -> tuple[SeriesWarning, ...]:
         f"noise of {measured.noise_hu:.0f} HU, {measured.ratio:.0%} of it within 1 mm; beside the "
         f"skull the brain is {measured.undershoot_hu:.0f} HU darker"
     )
+    named = "a rule ignores the name of the kernel" if is_ignored else "no kernel is named"
     if judgement == "sharp":
         raise BoneKernel(
-            f"no kernel is named, and the pixels show a bone kernel ({seen}); "
+            f"{named}, and the pixels show a bone kernel ({seen}); "
             "send the soft-tissue reconstruction"
         )
     return (
         SeriesWarning(
             kind="sharp_kernel",
-            detail=f"no kernel is named, and the noise is that of a sharp one ({seen})",
+            detail=f"{named}, and the noise is that of a sharp one ({seen})",
         ),
     )

@@ -13,6 +13,7 @@ from ich_node.answer import Answer
 from ich_node.config.destinations import Destination
 from ich_node.config.settings import StudySettings
 from ich_node.ledger import AnalyserLedger, Job, JobState, Lane
+from ich_node.series.site_rules import NO_SITE_RULES, SiteRules
 from ich_node.spool import Spool
 from ich_node.study.facts import SeriesFacts, is_better, same_acquisition
 from ich_node.study.headers import JobHeaders
@@ -112,6 +113,7 @@ class Chooser:
     settings: StudySettings
     destinations: Sequence[Destination]
     clock: Callable[[], datetime]
+    site_rules: SiteRules = NO_SITE_RULES
 
     def consider(self, job: Job) -> Choice:
         """While the job is held: nobody else reads a job of its study, so what is found stays true
@@ -185,7 +187,9 @@ class Chooser:
 
     @property
     def _headers(self) -> JobHeaders:
-        return JobHeaders(spool=self.spool, instances=self.ledger.instances)
+        return JobHeaders(
+            spool=self.spool, instances=self.ledger.instances, site_rules=self.site_rules
+        )
 
 
 def standing(study: Sequence[Job]) -> list[Job]:

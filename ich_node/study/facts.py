@@ -5,7 +5,7 @@ and how well it suits the reading of a head.
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pydicom import Dataset
@@ -18,6 +18,7 @@ from ich_node.series.body_part import body_part
 from ich_node.series.derived import derived_image_type
 from ich_node.series.kernel import bone_kernel
 from ich_node.series.placed import AXIAL_COSINE
+from ich_node.series.shipped_rules import NONE, OTHER_BODY_PART
 
 BEST_THICKNESS_MM = 5.0
 # A head is not longer: what covers more, the neck or the body, is not better for it.
@@ -45,6 +46,17 @@ KEYWORDS = (
     "ProtocolName",
     "StudyDescription",
     "BodyPartExamined",
+    # for the rules of the site
+    "Modality",
+    "PatientAge",
+    "PatientBirthDate",
+    "ContentDate",
+    "SeriesDate",
+    "ContrastBolusAgent",
+    "ContrastBolusAgentSequence",
+    "ContrastBolusRoute",
+    "ContrastBolusVolume",
+    "QualityControlImage",
 )
 
 
@@ -99,10 +111,12 @@ class SeriesFacts:
 
 
 def facts_of(
-    headers: Sequence[Dataset], placed: Sequence[tuple[str | None, float | None]]
+    headers: Sequence[Dataset],
+    placed: Sequence[tuple[str | None, float | None]],
+    ignored: Collection[str] = NONE,
 ) -> SeriesFacts | None:
     """headers: of a few objects of the series. placed: (orientation, position in mm) of all of
-    them, as the ledger has them.
+    them, as the ledger has them. ignored: shipped rules that do not hold for the series.
 
     None if the headers or the positions do not tell what the series is; it is then read by itself.
     """
@@ -123,9 +137,10 @@ def facts_of(
             times=_times(headers),
             acquisition_number=_whole(header, "AcquisitionNumber"),
             is_axial=_is_axial(orientation),
-            is_soft=not bone_kernel(header),
-            is_reformat=bool(derived_image_type(header)),
-            is_of_another_part=bool(part.other and not part.head),
+            is_soft=not bone_kernel(header, ignored),
+            is_reformat=bool(derived_image_type(header, ignored)),
+            is_of_another_part=bool(part.other and not part.head)
+            and OTHER_BODY_PART not in ignored,
             slices=len(positions),
             lowest_mm=min(positions),
             highest_mm=max(positions),

@@ -15,6 +15,9 @@ from ich_node.ledger import Instance, Job
 from ich_node.series.frames import MULTI_FRAME_CLASSES, frames_of
 from ich_node.series.object_file import read_object
 from ich_node.series.placed import Placed, placed
+from ich_node.series.rule_facts import rule_facts
+from ich_node.series.shipped_rules import NONE
+from ich_node.series.site_rules import NO_SITE_RULES, SiteRules
 from ich_node.spool import Spool
 from ich_node.study.facts import KEYWORDS, SeriesFacts, facts_of
 
@@ -23,23 +26,30 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class JobHeaders:
-    """instances: the objects of a job, from the ledger. Its methods raise Unavailable."""
+    """instances: the objects of a job, from the ledger. site_rules: they may take shipped rules
+    away. Its methods raise Unavailable.
+    """
 
     spool: Spool
     instances: Callable[[Job], Sequence[Instance]]
+    site_rules: SiteRules = NO_SITE_RULES
 
     def facts(self, job: Job) -> SeriesFacts | None:
         """From the headers of the lowest and the highest slice; None if they cannot be read."""
         instances = self.instances(job)
         multi_frame = [each for each in instances if each.sop_class_uid in MULTI_FRAME_CLASSES]
         if multi_frame:
-            return self._facts_of_frames(multi_frame)
+            return self._facts_of_frames(job, multi_frame)
         placed = [each for each in instances if each.position_mm is not None]
         placed.sort(key=lambda each: each.position_mm or 0.0)
         headers = self._read(placed[:1] + placed[-1:], only=KEYWORDS)
-        return facts_of(headers, [(each.orientation, each.position_mm) for each in instances])
+        return facts_of(
+            headers,
+            [(each.orientation, each.position_mm) for each in instances],
+            self._ignored(job, headers, slices=len(instances)),
+        )
 
-    def _facts_of_frames(self, instances: Sequence[Instance]) -> SeriesFacts | None:
+    def _facts_of_frames(self, job: Job, instances: Sequence[Instance]) -> SeriesFacts | None:
         """The same of multi-frame objects, whose positions the ledger does not have."""
         found: list[Placed] = []
         for header in self._read(instances):
@@ -51,10 +61,19 @@ class JobHeaders:
                 with suppress(Refusal):  # a localizer, or a frame without a place
                     found.append(placed(frame))
         found.sort(key=lambda each: each.position_mm)
+        headers = [each.dataset for each in found[:1] + found[-1:]]
         return facts_of(
-            [each.dataset for each in found[:1] + found[-1:]],
+            headers,
             [(orientation_key(each.image_orientation), each.position_mm) for each in found],
+            self._ignored(job, headers, slices=len(found)),
         )
+
+    def _ignored(self, job: Job, headers: Sequence[Dataset], *, slices: int) -> frozenset[str]:
+        """The shipped rules that do not hold for the series, as far as a few headers tell."""
+        if not self.site_rules.rules:
+            return NONE
+        facts = rule_facts(headers, source=job.source, slices=slices)
+        return self.site_rules.decide_on(facts, released=True).ignored
 
     def all(self, job: Job) -> tuple[list[Instance], list[Dataset]]:
         """The objects whose headers can be read, and these, without pixels."""

@@ -12,6 +12,7 @@ from ich_node.errors import (
     NotCT,
     NotHead,
     Refusal,
+    SiteRefusal,
     TooFewSlices,
 )
 from ich_node.ledger import Job, JobState
@@ -28,6 +29,7 @@ EXPECTED_BESIDE_AN_ANSWER = frozenset(
         NotAxial,
         NotCT,
         NotHead,
+        SiteRefusal,
         TooFewSlices,
     )
 )

@@ -31,6 +31,7 @@ from ich_node.report import (
     write_refusal_page,
 )
 from ich_node.report.uids import digest_of
+from ich_node.series.site_rules import NO_SITE_RULES, SiteRules
 from ich_node.spool import Spool
 from ich_node.study.choice import standing
 from ich_node.study.facts import SeriesFacts, same_acquisition
@@ -71,6 +72,7 @@ class Teller:
     options: ReportOptions
     destinations: Sequence[Destination]
     algorithm: Callable[[], Algorithm]
+    site_rules: SiteRules = NO_SITE_RULES
     # pending jobs that are late and no heads, in the size that they had
     _no_heads: set[tuple[int, int]] = field(default_factory=set, repr=False)
 
@@ -212,7 +214,9 @@ class Teller:
 
     @property
     def _headers(self) -> JobHeaders:
-        return JobHeaders(spool=self.spool, instances=self.ledger.instances)
+        return JobHeaders(
+            spool=self.spool, instances=self.ledger.instances, site_rules=self.site_rules
+        )
 
     def _results(
         self,

@@ -9,6 +9,7 @@ import pytest
 
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source, StudySettings
 from ich_node.receive import Listener
+from ich_node.receive.urgent import UrgentRule
 from ich_node.spool import Spool
 from tests.support.listening import CT1, ListeningNode, StartNode
 from tests.support.node import Node, open_node
@@ -21,7 +22,7 @@ ONE_ANSWER = StudySettings()
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Starts a node on a free port, on the ledger of the others; keyword arguments are [scp]
-    settings, `sources`, `spool` and `study` replace those.
+    settings, `sources`, `spool`, `study` and `urgent_rule` replace those.
     """
     with open_node(tmp_path, Node, busy_seconds=1) as shared, ExitStack() as listeners:
 
@@ -30,6 +31,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
             sources: tuple[Source, ...] = (CT1,),
             spool: Spool = shared.spool,
             study: StudySettings = ONE_ANSWER,
+            urgent_rule: UrgentRule | None = None,
             **scp: Any,
         ) -> ListeningNode:
             clock = Clock()
@@ -41,6 +43,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
                 ledger=shared.ledger.receiving,
                 clock=clock,
                 study=study,
+                urgent_rule=urgent_rule,
                 large_object_wait_seconds=LARGE_OBJECT_WAIT_SECONDS,
             )
             return ListeningNode(

@@ -20,6 +20,7 @@ from ich_node.model.detector import Detector
 from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.report import ReportOptions
 from ich_node.report.algorithm import algorithm_of_file
+from ich_node.series.site_rules import SiteRules
 from ich_node.study.teller import Teller
 from tests.support.node import Node
 
@@ -62,6 +63,10 @@ class AnalysingNode(Node):
             clock=clock,
             stop=self.stop,
         )
+
+    def use_site_rules(self, rules: SiteRules) -> None:
+        """[[rules]], from now on."""
+        self.analyser = replace(self.analyser, site_rules=rules)
 
     def make_teller(self, refused: Literal["heads", "all", "none"] = "heads") -> Teller:
         """Of the process that sends."""
