@@ -27,12 +27,13 @@ from ich_node.analyse.preview import Previewer
 from ich_node.analyse.reader import Reader
 from ich_node.analyse.recorder import RETRY, JobRecorder
 from ich_node.analyse.results import JobResults
+from ich_node.analyse.scan_facts import scan_of
 from ich_node.analyse.second_reader import SecondReader
 from ich_node.config.destinations import Destination
 from ich_node.config.settings import AnalysisSettings, StudySettings
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError, Refusal, Unavailable
-from ich_node.ledger import AnalyserLedger, Job, LeaseLost, PauseWatch
+from ich_node.ledger import AnalyserLedger, Job, LeaseLost, PauseWatch, Scan
 from ich_node.ledger.pauses import READING
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
@@ -148,8 +149,10 @@ class Analyser:
         choice = self.chooser.consider(job)
         if choice.set_aside is not None:
             return JobSetAside(instead=choice.set_aside)
+        scan: Scan | None = None
         try:
             objects = self.reader.load(job, check_interrupt=lease.check)
+            scan = scan_of(objects.datasets)
             decision = self.reader.decide(objects)
             if decision.hold and self._is_released(job):
                 decision = self.reader.decide(objects, released=True)
@@ -159,7 +162,7 @@ class Analyser:
                 objects, detector=detector, check_interrupt=lease.check, decision=decision
             )
         except Refusal as refusal:
-            return RefusedJob(refusal=refusal)
+            return RefusedJob(refusal=refusal, scan=scan)
         telling = choice.telling(reading.answer)
         written = self._results_of(choice, detector).of_reading(reading, series, objects, telling)
         return ReadJob(
@@ -167,6 +170,7 @@ class Analyser:
             choice=choice,
             telling=telling,
             written=written,
+            scan=scan,
             rule=decision.rule_name,
         )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ich_node.analyse.results import Written
 from ich_node.detection.reading import Reading
 from ich_node.errors import Refusal
+from ich_node.ledger import Scan
 from ich_node.series.site_rules import RuleOfSite
 from ich_node.study.choice import Choice, SetAside, Telling
 
@@ -12,21 +13,24 @@ from ich_node.study.choice import Choice, SetAside, Telling
 @dataclass(frozen=True, kw_only=True)
 class ReadJob:
     """The series was read. written: its objects and notifications, in the spool; none if
-    nobody is told. rule: of the site, that decided that it is read.
+    nobody is told. scan: what statistics need of it. rule: of the site, that decided that it is
+    read.
     """
 
     reading: Reading
     choice: Choice
     telling: Telling
     written: Written
+    scan: Scan
     rule: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RefusedJob:
-    """The series is not ours to read; the teller says so."""
+    """The series is not ours to read; the teller says so. scan: None if it could not be loaded."""
 
     refusal: Refusal
+    scan: Scan | None
 
 
 @dataclass(frozen=True, kw_only=True)

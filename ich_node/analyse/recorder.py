@@ -98,6 +98,7 @@ class JobRecorder:
             rule=outcome.rule,
             destinations=self._recipients(job, outcome),
             notify=self._notified(job, outcome),
+            scan=outcome.scan,
         )
         outcome.choice.routes.warn(job)
         log.info(
@@ -120,6 +121,7 @@ class JobRecorder:
             reason=reason,
             detail=detail,
             rule=outcome.refusal.rule or None,
+            scan=outcome.scan,
         )
         log.info("series_refused", reason=reason, detail=detail)
 

@@ -20,16 +20,20 @@ from ich_node import __version__
 from ich_node.cli import (
     check_config,
     conformance,
+    deliveries,
     demo,
     echo,
     explain,
     jobs,
     model,
+    pauses,
     pull,
     read,
     reload,
+    resend,
     rules,
     services,
+    statistics,
     withdraw,
 )
 from ich_node.cli import config as config_commands
@@ -86,6 +90,10 @@ rules.add_to(app)
 demo.add_to(app)
 app.add_typer(config_commands.app, name="config")
 withdraw.add_to(jobs.app)
+pauses.add_to(app)
+statistics.add_to(app)
+deliveries.add_to(app)
+resend.add_to(jobs.app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(model.app, name="model")
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ich_node.cli.near import check_known
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,11 +59,9 @@ def ask_all(config: "Config", destinations: "Sequence[Destination]") -> bool:
 
 def find_destination(config: "Config", name: str) -> "Destination":
     """Raises ConfigError that lists the known destinations."""
-    for destination in config.destinations:
-        if destination.name == name:
-            return destination
-    known = ", ".join(each.name for each in config.destinations) or "none is configured"
-    raise ConfigError(f"there is no destination '{name}'; config.toml knows: {known}")
+    known = {destination.name: destination for destination in config.destinations}
+    check_known(name, known, what="destination")
+    return known[name]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ich_node.cli.pauses import pause_lines
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
@@ -244,13 +245,8 @@ def _print(ledger: "Ledger", found: "Found", asked: Asked, *, now: datetime, lim
         typer.echo(_nothing(ledger, asked, now))
     if asked.has_identifier and found.jobs and ledger.searching.has_jobs_without_search_terms():
         typer.echo(OLDER)
-    for pause in ledger.searching.pauses(now=now):
-        until = f"until {pause.until.astimezone():%m-%d %H:%M}" if pause.until else "until resumed"
-        why = f": {pause.why}" if pause.why else ""
-        typer.echo(
-            f"paused: {pause.target}, since {pause.since.astimezone():%m-%d %H:%M} {until}"
-            f" by {pause.who}{why}"
-        )
+    for line in pause_lines(ledger, now):
+        typer.echo(line)
 
 
 OLDER = (

@@ -10,9 +10,8 @@ def check_known(name: str, known: Collection[str], *, what: str) -> None:
     """Raises ConfigError if the name is none of the known ones; what: "destination"."""
     if name in known:
         return
-    if not known:
-        raise ConfigError(f"there is no {what} '{name}'; config.toml has none")
     by_folded = {each.casefold(): each for each in known}
     near = get_close_matches(name.casefold(), by_folded, n=1)
     meant = f"did you mean '{by_folded[near[0]]}'? " if near else ""
-    raise ConfigError(f"there is no {what} '{name}'; {meant}known: {', '.join(sorted(known))}")
+    names = ", ".join(known) or "none is configured"
+    raise ConfigError(f"there is no {what} '{name}'; {meant}config.toml knows: {names}")

@@ -41,6 +41,7 @@ from ich_node.ledger.rows import (
     SecondReading,
     Shadow,
 )
+from ich_node.ledger.scans import Scan
 from ich_node.ledger.search_key import SearchKey, SearchKeyLedger
 from ich_node.ledger.searching import Found, Search, SearchLedger
 from ich_node.ledger.second_readings import SecondReadingLedger
@@ -92,6 +93,7 @@ __all__ = [
     "RereadLedger",
     "RereadPlan",
     "Result",
+    "Scan",
     "Search",
     "SearchKey",
     "SearchKeyLedger",

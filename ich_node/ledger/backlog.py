@@ -48,7 +48,7 @@ def backlog(database: Database) -> Backlog:
     for destination, _, count in objects:
         by_destination[destination] += count
     return Backlog(
-        series=Counter({state: count for state, count in series}),
+        series=Counter({row[0]: row[1] for row in series}),
         untold=untold_count,
         objects=by_destination,
         uncommitted=sum(count for _, state, count in objects if state is DeliveryState.STORED),

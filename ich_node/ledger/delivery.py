@@ -84,8 +84,9 @@ class SenderLedger:
         """Up to `limit` results of one job for one destination, now SENDING and held by owner;
         empty if none is due.
 
-        A destination that is paused gets nothing. The destination with the highest priority comes first (0 for those not in `priorities`),
-        among its deliveries positive readings, among these what has been due for longest.
+        A destination that is paused gets nothing. The one with the highest priority comes first (0
+        for those not in `priorities`), among its deliveries positive readings, among these what has
+        been due for longest.
         """
         urgent = _urgent_first(priorities)
         with self._database.read() as connection:  # mostly nothing is due: no lock

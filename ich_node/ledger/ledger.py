@@ -22,6 +22,7 @@ from ich_node.ledger.scores import ScoreLedger
 from ich_node.ledger.search_key import SearchKeyLedger
 from ich_node.ledger.searching import SearchLedger
 from ich_node.ledger.shadows import ShadowLedger
+from ich_node.ledger.statistics import StatisticsLedger
 from ich_node.ledger.telling import TellerLedger
 from ich_node.ledger.verdicts import VerdictLedger
 from ich_node.ledger.withdrawals import WithdrawalLedger
@@ -41,6 +42,7 @@ class Ledger:
         self.delivery = SenderLedger(database=database)
         self.maintenance = MaintenanceLedger(database=database)
         self.operator = OperatorLedger(database=database)
+        self.statistics = StatisticsLedger(database=database)
         self.deliveries = OperatorDeliveries(database=database)
         self.pauses = PauseLedger(database=database)
         self.holds = HoldLedger(database=database)

@@ -47,7 +47,7 @@ class OwedPage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class DeliveryChoice:
     """Of which deliveries a command speaks; None: whatever it is. older_than: owed since before."""
 
     job_ids: Collection[int] | None = None
@@ -58,7 +58,7 @@ class Choice:
     @property
     def where(self) -> sa.ColumnElement[bool]:
         # the states are always named, so that their index is used
-        conditions = [deliveries.c.state.in_(self.states)]
+        conditions: list[sa.ColumnElement[bool]] = [deliveries.c.state.in_(self.states)]
         if self.job_ids is not None:
             conditions.append(deliveries.c.job_id.in_(self.job_ids))
         if self.destination is not None:
@@ -99,7 +99,7 @@ class OperatorDeliveries:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    def list(self, choice: Choice, *, limit: int) -> OwedPage:
+    def list(self, choice: DeliveryChoice, *, limit: int) -> OwedPage:
         """What has been owed for longest comes first."""
         key = (deliveries.c.job_id, deliveries.c.destination, deliveries.c.state)
         first_at = sa.func.min(deliveries.c.first_at)
@@ -129,7 +129,7 @@ class OperatorDeliveries:
         with self._database.read() as connection:
             return set(connection.execute(owed.distinct()).scalars())
 
-    def count(self, choice: Choice) -> Counter[str]:
+    def count(self, choice: DeliveryChoice) -> Counter[str]:
         """Objects by destination."""
         query = (
             sa.select(deliveries.c.destination, sa.func.count())
@@ -139,7 +139,7 @@ class OperatorDeliveries:
         with self._database.read() as connection:
             return Counter({row[0]: row[1] for row in connection.execute(query)})
 
-    def retry(self, choice: Choice, *, now: datetime, who: str) -> Counter[str]:
+    def retry(self, choice: DeliveryChoice, *, now: datetime, who: str) -> Counter[str]:
         """They are due now, ahead of their time; objects by destination. What was given up starts
         anew: its tries, and the time from which it is owed.
 
@@ -155,7 +155,7 @@ class OperatorDeliveries:
             _note(connection, changed, now=now, event="delivery retried", who=who)
             return Counter(row.destination for row in changed)
 
-    def cancel(self, choice: Choice, *, now: datetime, who: str) -> Counter[str]:
+    def cancel(self, choice: DeliveryChoice, *, now: datetime, who: str) -> Counter[str]:
         """They are never sent; objects by destination. Not those that are being sent now."""
         with self._database.write() as connection:
             changed = _change(

@@ -115,7 +115,7 @@ class PauseLedger:
                 )
             return bool(ended)
 
-    def still_receiving(self, *, now: datetime, until: datetime) -> None:
+    def still_receiving(self, *, until: datetime) -> None:
         """A listener that takes nothing new has associations open; it says so again by then."""
         with self._database.write() as connection:
             connection.execute(

@@ -29,6 +29,7 @@ from ich_node.ledger.owed import Notify, names_of, owe_all
 from ich_node.ledger.pauses import PauseLedger
 from ich_node.ledger.previews import PreviewLedger
 from ich_node.ledger.rows import Instance, Job, JobEvent, LeaseLost, Result
+from ich_node.ledger.scans import Scan, keep_scan
 from ich_node.ledger.second_readings import SecondReadingLedger
 from ich_node.ledger.shadows import ask_shadow
 from ich_node.ledger.states import JobState, Lane
@@ -170,6 +171,7 @@ class AnalyserLedger:
         replaces: Collection[int] = (),
         in_favour_of: int | None = None,
         rule: str | None = None,
+        scan: Scan | None = None,
     ) -> None:
         """The job is DONE. Each resulting object is owed to each of `destinations`, a notification
         as `notify` says (owed.py). Raises LeaseLost.
@@ -179,7 +181,7 @@ class AnalyserLedger:
 
         detail: what people should know about the answer. replaces: jobs whose answer stands no
         longer. in_favour_of: the job whose answer stands, if this one is not told. rule: of the
-        site, that decided that the series is read.
+        site, that decided that the series is read. scan: what statistics need of the series.
 
         One transaction: a crash between DONE and the deliveries would lose a report for ever.
         """
@@ -200,6 +202,8 @@ class AnalyserLedger:
             connection.execute(
                 sa.update(jobs).where(jobs.c.id.in_(replaces)).values(in_favour_of=job.id)
             )
+            if scan is not None:
+                keep_scan(connection, job.id, scan, answered_at=now)
             if answer is Answer.UNDETERMINED:
                 put_back(connection, job.id, now)
             ask_shadow(connection, job, read_by=bundle_sha256, now=now)
@@ -228,6 +232,7 @@ class AnalyserLedger:
         reason: str,
         detail: str,
         rule: str | None = None,
+        scan: Scan | None = None,
     ) -> None:
         """The series is not one that this node reads; the job is REFUSED, and somebody has to be
         told (telling.py). rule: that refuses it, of the site or shipped. Raises LeaseLost.
@@ -236,6 +241,8 @@ class AnalyserLedger:
             lock_study(connection, job.study_instance_uid)
             values = {"reason": reason, "detail": detail, "rule": rule, **without_answer(now)}
             _update_held(connection, job, state=JobState.REFUSED, **values, **NO_LEASE)
+            if scan is not None:
+                keep_scan(connection, job.id, scan, answered_at=now)
             note(connection, job_id=job.id, at=now, event="refused", detail=f"{reason}: {detail}")
             put_back(connection, job.id, now)
 

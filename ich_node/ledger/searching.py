@@ -17,7 +17,7 @@ from ich_node.answer import Answer
 from ich_node.ledger.database import Database
 from ich_node.ledger.rows import Job
 from ich_node.ledger.states import SETTLED, JobState
-from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, pauses, search_keys
+from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, search_keys
 
 MOST_COUNTED = 1000
 MOST_IN_ONE_QUERY = 1000
@@ -63,17 +63,6 @@ class Found:
     left_out: int
     owed: dict[int, dict[str, int]]
     ends: dict[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pause:
-    """What an operator has stopped; until: None until it is resumed."""
-
-    target: str
-    since: datetime
-    until: datetime | None
-    who: str
-    why: str
 
 
 class SearchLedger:
@@ -149,13 +138,6 @@ class SearchLedger:
                     break
                 names.append(name)
         return names
-
-    def pauses(self, *, now: datetime) -> list[Pause]:
-        """What is stopped now."""
-        lasts = pauses.c.until.is_(None) | (pauses.c.until > now)
-        query = sa.select(*columns_of(Pause, pauses)).where(lasts).order_by(pauses.c.since)
-        with self._database.read() as connection:
-            return as_values(Pause, connection.execute(query))
 
 
 def _described(connection: sa.Connection, chosen: Sequence[Job], *, left_out: int) -> Found:

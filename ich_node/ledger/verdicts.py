@@ -88,23 +88,8 @@ class VerdictLedger:
         latest of each reader. Where readers disagree, nothing is known. A verdict about a series
         that was set aside counts for the job that was read instead.
         """
-        query = (
-            sa.select(
-                sa.func.coalesce(jobs.c.in_favour_of, jobs.c.id).label("job"),
-                verdicts.c.who,
-                verdicts.c.bleeding,
-            )
-            .join(jobs, jobs.c.id == verdicts.c.job_id)
-            .where(verdicts.c.bleeding.is_not(None), *_received(since, until))
-            .order_by(verdicts.c.at, verdicts.c.id)
-        )
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        latest = {(row.job, row.who): bool(row.bleeding) for row in rows}
-        said: dict[int, set[bool]] = defaultdict(set)
-        for (job_id, _), bleeding in latest.items():
-            said[job_id].add(bleeding)
-        return {job_id: answers.pop() for job_id, answers in said.items() if len(answers) == 1}
+            return labels_of(connection, since, until)
 
     def jobs_of_series(self, series_instance_uid: str) -> list[Job]:
         """The job that a verdict about this series is about; none if it was never received."""
@@ -194,6 +179,28 @@ def _by_uid(
             }
         )
     return found
+
+
+def labels_of(
+    connection: sa.Connection, since: datetime | None, until: datetime | None
+) -> dict[int, bool]:
+    """See `VerdictLedger.labels`."""
+    query = (
+        sa.select(
+            sa.func.coalesce(jobs.c.in_favour_of, jobs.c.id).label("job"),
+            verdicts.c.who,
+            verdicts.c.bleeding,
+        )
+        .join(jobs, jobs.c.id == verdicts.c.job_id)
+        .where(verdicts.c.bleeding.is_not(None), *_received(since, until))
+        .order_by(verdicts.c.at, verdicts.c.id)
+    )
+    rows = connection.execute(query).all()
+    latest = {(row.job, row.who): bool(row.bleeding) for row in rows}
+    said: dict[int, set[bool]] = defaultdict(set)
+    for (job_id, _), bleeding in latest.items():
+        said[job_id].add(bleeding)
+    return {job_id: answers.pop() for job_id, answers in said.items() if len(answers) == 1}
 
 
 def _record(connection: sa.Connection, verdict: Verdict, *, by: str) -> Recorded:

@@ -1,4 +1,4 @@
-"""`ich-node drain`: new associations that could bring objects are rejected, the open ones finish."""
+"""`ich-node drain`: associations that could bring objects are rejected, the open ones finish."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ class Drain:
             if not self.is_on or not open_associations:
                 self._said_until = None
             elif self._said_until is None or self._said_until - now <= STILL_OPEN - SAY_AGAIN:
-                self._ledger.still_receiving(now=now, until=now + STILL_OPEN)
+                self._ledger.still_receiving(until=now + STILL_OPEN)
                 self._said_until = now + STILL_OPEN
         except Unavailable as error:
             log.warning("drain_not_known", detail=error.detail)
@@ -58,7 +58,7 @@ def may_bring_objects(request: bytes) -> bool:
 
 
 def _abstract_syntaxes(request: bytes) -> Iterator[str]:
-    """Those of its presentation contexts (PS3.8 tables 9-13 and 9-14), as far as it is well-formed."""
+    """Those of its presentation contexts (PS3.8 tables 9-13 and 9-14), as far as they are whole."""
     for kind, context in _items(request[FIRST_ITEM_AT:]):
         if kind == PRESENTATION_CONTEXT:
             for inner, value in _items(context[4:]):

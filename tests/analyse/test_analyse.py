@@ -16,6 +16,7 @@ from ich_node.answer import Answer
 from ich_node.config.settings import AnalysisSettings
 from ich_node.errors import DeviceLost, SpoolFull, Unavailable
 from ich_node.ledger import JobState
+from ich_node.ledger.pauses import READING
 from ich_node.model.bundle_file import open_bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device
@@ -24,6 +25,7 @@ from ich_node.spool import Spool
 from tests.support.analysing import DEVICE_LOST, AnalysingNode, detector_that_raises
 from tests.support.heads import head_series, head_slice
 from tests.support.node import open_node
+from tests.support.peers import wait_until
 from tests.support.standing_clock import START
 
 
@@ -49,6 +51,9 @@ def test_a_reading_is_done_with_its_results_owed_to_each_destination(node):
     assert sorted({delivery.destination for delivery in deliveries}) == ["archive", "pacs"]
     assert len(deliveries) == 2 * len(results)
     assert all(node.spool.read(result.path) for result in results)
+    with node.ledger.statistics.view() as view:
+        (facts,) = view.series(START - timedelta(days=1), START + timedelta(days=1))
+    assert (facts.answer, facts.slices) == (Answer.PRESENT, job.objects)
     assert not node.read_next()
 
 
@@ -62,6 +67,27 @@ def test_reading_twice_makes_the_same_bytes(node, tmp_path, untrained_bundle):
     node.clock.now += timedelta(hours=5)
     assert node.read_next()
     assert node.ledger.operator.results(claimed.id) == first
+
+
+def test_nothing_is_claimed_while_reading_is_paused(node):
+    """Neither a series that is ready nor a preview of one that still arrives; then both are."""
+    node.receive(head_series())
+    node.receive(head_series(SeriesInstanceUID="2.25.5"), ready_in=timedelta(hours=1))
+    node.ledger.pauses.pause(READING, now=node.clock.now, until=None, who="ann", why="")
+    thread = threading.Thread(target=node.analyser.work)
+    with capture_logs() as log:
+        thread.start()
+        try:
+            wait_until(lambda: any(line["event"] == "paused" for line in log))
+            assert [job.state for job in node.ledger.operator.list()] == [JobState.WAITING] * 2
+            node.ledger.pauses.resume([READING], now=node.clock.now, who="ann")
+            wait_until(lambda: any(line["event"] == "series_previewed" for line in log))
+        finally:
+            node.stop.set()
+            thread.join()
+    events = [line["event"] for line in log]
+    assert events.index("resumed") < events.index("series_read") < events.index("series_previewed")
+    assert events.count("paused") == events.count("resumed") == 1
 
 
 def test_a_refusal_is_an_outcome_and_is_not_retried(node):

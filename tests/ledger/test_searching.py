@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from benchmarks.find import fill_with_jobs
 from ich_node.answer import Answer
 from ich_node.ledger import JobState, Ledger, Search, SearchTerms, searching
-from ich_node.ledger.tables import pauses
 from tests.support.ledger_examples import (
     MAX_WAIT,
     QUIET,
@@ -169,17 +168,6 @@ def test_jobs_from_before_there_were_search_terms(ledger: Ledger, tmp_path) -> N
     assert ledger.searching.has_jobs_without_search_terms()
     ledger.search_keys.for_receiving(tmp_path / "key", now=T0 - HOUR)
     assert not ledger.searching.has_jobs_without_search_terms()
-
-
-def test_pauses_that_last_are_shown(sqlite_ledger: Ledger) -> None:
-    """Without an end, or with one that is still to come."""
-    with sqlite_ledger.database.write() as connection:
-        for target, until in (("reading", None), ("to pacs", T0 + HOUR), ("to ris", T0)):
-            connection.execute(
-                sa.insert(pauses).values(target=target, since=T0, until=until, who="eva", why="")
-            )
-    lasting = sqlite_ledger.searching.pauses(now=T0)
-    assert {pause.target for pause in lasting} == {"reading", "to pacs"}
 
 
 # --- terms of a series

@@ -1,0 +1,84 @@
+"""jobs resend: what was delivered is sent again."""
+
+from datetime import UTC, datetime
+from getpass import getuser
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ich_node.cli.echo import find_destination
+from ich_node.cli.job_choice import WORDS, job_ids
+
+if TYPE_CHECKING:
+    from ich_node.cli.context import CliContext
+    from ich_node.ledger.operator_deliveries import Resent
+
+
+def resend(
+    context: typer.Context,
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help=WORDS)],
+    destination: Annotated[
+        str | None,
+        typer.Option(help="Only to this destination, which may be new in config.toml."),
+    ] = None,
+) -> None:
+    """Send again what was delivered: the same objects with the same bytes."""
+    from ich_node.ledger.operator_deliveries import NewDestination
+
+    node: CliContext = context.obj
+    to = None
+    if destination is not None:
+        found = find_destination(node.config, destination)
+        to = NewDestination(name=found.name, gets_notifications=found.gets == "notifications")
+    ledger, who = node.ledger(), getuser()
+    chosen = job_ids(context, jobs)
+    sent, swept = 0, 0
+    for job in chosen:
+        resent = ledger.deliveries.resend(job, to=to, now=datetime.now(UTC), who=who)
+        if resent is None:  # it was pruned at this moment
+            continue
+        for line in _lines(resent, destination):
+            typer.echo(line)
+        sent += sum(resent.again.values())
+        swept += resent.swept_at is not None
+    objects = "1 object is" if sent == 1 else f"{sent} objects are"
+    typer.echo(
+        f"{objects} sent again"
+        + (f"; the files of {swept} of {len(chosen)} jobs were removed" if swept else "")
+    )
+    if not sent:
+        raise typer.Exit(1)
+
+
+def _lines(resent: "Resent", destination: str | None) -> list[str]:
+    job = f"job {resent.job_id}"
+    if resent.is_withdrawn:
+        return [f"{job}: its answer was withdrawn, so it is not sent again"]
+    if resent.swept_at is not None:
+        return [
+            f"{job}: its files were removed on {resent.swept_at.astimezone():%Y-%m-%d}, after"
+            " their time; nothing can be sent"
+        ]
+    lines = [
+        f"{job}: {count} {'object' if count == 1 else 'objects'} to {name}"
+        for name, count in sorted(resent.again.items())
+    ]
+    if resent.outdated:
+        lines.append(f"{job}: {_messages(resent.outdated)} not sent: a newer one was told")
+    if resent.still_owed:
+        lines.append(
+            f"{job}: {resent.still_owed} not delivered yet; `ich-node deliveries retry"
+            f" {resent.job_id}` sends now"
+        )
+    if not lines:
+        to = f" for {destination}" if destination else ""
+        lines.append(f"{job}: there is nothing{to} to send again")
+    return lines
+
+
+def _messages(count: int) -> str:
+    return "1 message is" if count == 1 else f"{count} messages are"
+
+
+def add_to(jobs_app: typer.Typer) -> None:
+    jobs_app.command()(resend)

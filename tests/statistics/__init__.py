@@ -1,0 +1,1 @@
+"""Figures of a month, drift, the page and the table."""
