@@ -74,6 +74,7 @@ bench: install           ## compares with other software in one run, on an idle 
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.series_growth
 	$(BIN)/python -m benchmarks.ledger_growth
+	$(BIN)/python -m benchmarks.find
 
 bench-gpu: install       ## on a machine with a GPU: the network compared with its memory floor, and the rate of training
 	$(BIN)/python -m benchmarks.gpu

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from benchmarks.ledger_growth import NUMBERS, empty_database
 from benchmarks.side_by_side import write_table
 from ich_node.answer import Answer
-from ich_node.ledger import JobState, Ledger, Search, open_ledger
+from ich_node.ledger import JobSearch, JobState, Ledger, open_ledger
 
 JOBS = int(os.environ.get("ICH_NODE_BENCH_JOBS", "1000000"))
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "20"))
@@ -90,7 +90,7 @@ def main(url: str | None) -> None:
         fill_with_jobs(ledger, JOBS, newest_at=NOW)
         rows = []
         for name, search in FILTERS.items():
-            shown, times = timed(ledger, Search(**search))
+            shown, times = timed(ledger, JobSearch(**search))
             rows.append([f"`jobs list` {name}", shown, f"{median(times):.1f}", f"{max(times):.1f}"])
         rows.append(["`jobs show`, the end of a UID", *one(lambda: by_uid(ledger))])
         rows.append(["`jobs show`, an accession number", *one(lambda: by_accession(ledger))])
@@ -130,7 +130,7 @@ def fill_with_jobs(ledger: Ledger, count: int, *, newest_at: datetime) -> None:
             connection.execute(sa.text("ANALYZE"))
 
 
-def timed(ledger: Ledger, search: Search) -> tuple[str, list[float]]:
+def timed(ledger: Ledger, search: JobSearch) -> tuple[str, list[float]]:
     """How many jobs are shown of how many, and the time of each round in ms."""
     times = []
     for _ in range(ROUNDS):

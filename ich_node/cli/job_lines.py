@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
-    from ich_node.ledger import Found, Job
+    from ich_node.ledger import FoundJobs, Job
 
 HEADINGS = ("job", "received", "source", "state", "answer", "owed", "series")
 # What may be cut at its end where the line is too long, and how short.
@@ -24,7 +24,7 @@ def width_of_lines() -> int:
     return max(shutil.get_terminal_size().columns, 40)
 
 
-def job_lines(found: "Found", *, now: datetime, width: int) -> list[str]:
+def job_lines(found: "FoundJobs", *, now: datetime, width: int) -> list[str]:
     """A heading, and one line for each job."""
     rows = [
         (

@@ -15,7 +15,7 @@ from ich_node.cli.pauses import pause_lines
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
-    from ich_node.ledger import Found, Job, JobState, Ledger, Search
+    from ich_node.ledger import FoundJobs, Job, JobSearch, JobState, Ledger
 
 NO_JOB_HAS_IT = ""
 HASHES = ("accession_hmac", "patient_hmac")
@@ -31,7 +31,7 @@ CSV_FIELDS = (
 class Asked:
     """What was looked for, and how to say it to the person who asked."""
 
-    search: "Search"
+    search: "JobSearch"
     words: tuple[str, ...]
     has_identifier: bool
 
@@ -179,7 +179,7 @@ def _asked(
     ledger: "Ledger", *, key_file: Any, identifiers: dict[str, str | None], fields: dict[str, Any]
 ) -> Asked:
     """Raises ConfigError if an identifier cannot be looked for."""
-    from ich_node.ledger import Search
+    from ich_node.ledger import JobSearch
 
     words, hashes = [], {}
     for (what, value), name in zip(identifiers.items(), HASHES, strict=True):
@@ -192,7 +192,9 @@ def _asked(
         hashes[name] = term or NO_JOB_HAS_IT
         words.append(f"{what} {value}")
     words.extend(_said(fields))
-    return Asked(search=Search(**fields, **hashes), words=tuple(words), has_identifier=bool(hashes))
+    return Asked(
+        search=JobSearch(**fields, **hashes), words=tuple(words), has_identifier=bool(hashes)
+    )
 
 
 def _said(fields: dict[str, Any]) -> list[str]:
@@ -213,14 +215,14 @@ def _said(fields: dict[str, Any]) -> list[str]:
     return [say(fields[name]) for name, say in said.items() if fields.get(name)]
 
 
-def _document(found: "Found") -> dict[str, Any]:
+def _document(found: "FoundJobs") -> dict[str, Any]:
     return {
         "jobs": [{**job_document(job), "owed": found.owed.get(job.id, {})} for job in found.jobs],
         "left_out": found.left_out,
     }
 
 
-def _write_csv(found: "Found") -> None:
+def _write_csv(found: "FoundJobs") -> None:
     writer = csv.DictWriter(
         sys.stdout, [*CSV_FIELDS, "owed", "owed_to"], extrasaction="ignore", lineterminator="\n"
     )
@@ -234,7 +236,9 @@ def _write_csv(found: "Found") -> None:
         writer.writerow(row | {"owed": sum(owed.values()), "owed_to": " ".join(sorted(owed))})
 
 
-def _print(ledger: "Ledger", found: "Found", asked: Asked, *, now: datetime, limit: int) -> None:
+def _print(
+    ledger: "Ledger", found: "FoundJobs", asked: Asked, *, now: datetime, limit: int
+) -> None:
     from ich_node.cli.job_lines import job_lines, width_of_lines, zone
 
     if found.jobs:
@@ -255,7 +259,7 @@ OLDER = (
 )
 
 
-def _how_many(found: "Found", limit: int) -> str:
+def _how_many(found: "FoundJobs", limit: int) -> str:
     from ich_node.ledger.searching import MOST_COUNTED
 
     shown, all_ = len(found.jobs), len(found.jobs) + found.left_out

@@ -43,7 +43,7 @@ from ich_node.ledger.rows import (
 )
 from ich_node.ledger.scans import Scan
 from ich_node.ledger.search_key import SearchKey, SearchKeyLedger
-from ich_node.ledger.searching import Found, Search, SearchLedger
+from ich_node.ledger.searching import FoundJobs, JobSearch, SearchLedger
 from ich_node.ledger.second_readings import SecondReadingLedger
 from ich_node.ledger.shadows import ShadowLedger
 from ich_node.ledger.states import Added, DeliveryState, JobState, Lane, ReadingState
@@ -63,11 +63,12 @@ __all__ = [
     "ComparisonLedger",
     "Delivery",
     "DeliveryState",
-    "Found",
+    "FoundJobs",
     "GivenAnswer",
     "Instance",
     "Job",
     "JobEvent",
+    "JobSearch",
     "JobState",
     "KnownBundle",
     "Lane",
@@ -94,7 +95,6 @@ __all__ = [
     "RereadPlan",
     "Result",
     "Scan",
-    "Search",
     "SearchKey",
     "SearchKeyLedger",
     "SearchLedger",

@@ -274,9 +274,10 @@ def _add(connection: sa.Connection, arrival: Arrival) -> Added:
         return Added.DUPLICATE
     # This query comes first: if another receiver opens the next revision after it, ours violates
     # the unique constraint and is tried again.
-    job_id, newest, objects, *terms = (
+    row: Sequence[Any] = (
         connection.execute(NEWEST_REVISION, _of_series(instance)).first() or NO_REVISION
     )
+    job_id, newest, objects, *terms = row
     missing = arrival.missing_terms(terms)
     if _joins(connection, arrival, newest):
         revision = newest

@@ -34,7 +34,7 @@ NEWEST_FIRST = (jobs.c.first_received_at.desc(), jobs.c.id.desc())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search:
+class JobSearch:
     """What is looked for: jobs for which all of it is true. None, False and () ask nothing.
 
     since, until: of the first object's arrival. outcomes: any of these answers or states.
@@ -52,7 +52,7 @@ class Search:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class FoundJobs:
     """The newest jobs first. left_out: how many more there are, at most MOST_COUNTED + 1.
 
     owed: job id -> destination -> number of results; ends: series UID -> its shortest end that no
@@ -71,7 +71,7 @@ class SearchLedger:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    def find(self, search: Search, *, limit: int) -> Found:
+    def find(self, search: JobSearch, *, limit: int) -> FoundJobs:
         """The newest `limit` of the jobs that are looked for."""
         with self._database.read() as connection:
             queries = [_newest(connection, part) for part in _parts(search)]
@@ -88,14 +88,14 @@ class SearchLedger:
                 left_out = min(count - limit, MOST_COUNTED + 1)
             return _described(connection, _by_ids(connection, newest), left_out=left_out)
 
-    def described(self, chosen: Sequence[Job]) -> Found:
+    def described(self, chosen: Sequence[Job]) -> FoundJobs:
         """These jobs, with what is owed of them and their short names."""
         with self._database.read() as connection:
             return _described(connection, chosen, left_out=0)
 
     def by_accession(self, accession_hmac: str) -> list[Job]:
         """The newest revision of each series with this accession number, the newest first."""
-        search = Search(accession_hmac=accession_hmac)
+        search = JobSearch(accession_hmac=accession_hmac)
         return _newest_revisions(self.find(search, limit=MOST_COUNTED).jobs)
 
     def by_uid(self, uid: str) -> list[Job]:
@@ -140,8 +140,8 @@ class SearchLedger:
         return names
 
 
-def _described(connection: sa.Connection, chosen: Sequence[Job], *, left_out: int) -> Found:
-    return Found(
+def _described(connection: sa.Connection, chosen: Sequence[Job], *, left_out: int) -> FoundJobs:
+    return FoundJobs(
         jobs=list(chosen),
         left_out=left_out,
         owed=_owed(connection, [job.id for job in chosen]),
@@ -149,7 +149,7 @@ def _described(connection: sa.Connection, chosen: Sequence[Job], *, left_out: in
     )
 
 
-def _parts(search: Search) -> Iterator[Search]:
+def _parts(search: JobSearch) -> Iterator[JobSearch]:
     """One search for each state and outcome: within a range of an index with one state, the newest
     jobs come first.
     """
@@ -161,7 +161,7 @@ def _parts(search: Search) -> Iterator[Search]:
         )
 
 
-def _newest(connection: sa.Connection, part: Search) -> sa.Select[Any]:
+def _newest(connection: sa.Connection, part: JobSearch) -> sa.Select[Any]:
     """(first_received_at, id), the newest first."""
     conditions = _conditions(part)
     if part.is_owed:
@@ -188,7 +188,7 @@ FEW = ("accession_hmac", "patient_hmac", "study_instance_uid")
 MANY = ("state", "answer", "source")
 
 
-def _conditions(part: Search) -> list[Condition]:
+def _conditions(part: JobSearch) -> list[Condition]:
     wanted: list[Condition] = [
         ("accession_hmac", eq, part.accession_hmac),
         ("patient_hmac", eq, part.patient_hmac),

@@ -19,6 +19,7 @@ EVERY_PATH = """
 path = "objects"
 [database]
 url = "sqlite:///ledger.sqlite?timeout=5"
+search_key = "search.key"
 [bundle]
 path = "mine.safetensors"
 [tls]
@@ -72,6 +73,7 @@ def test_every_relative_path_lies_below_one_folder(etc, tmp_path, monkeypatch, h
         [
             Path("/etc/ca.pem"),
             *(folder / name for name in ("objects", "mine.safetensors", "tls.pem", "tls.key")),
+            folder / "search.key",
             folder / "secret",
             folder / "var" / "search.key",
         ]

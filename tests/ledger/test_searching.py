@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from benchmarks.find import fill_with_jobs
 from ich_node.answer import Answer
-from ich_node.ledger import JobState, Ledger, Search, SearchTerms, searching
+from ich_node.ledger import JobSearch, JobState, Ledger, SearchTerms, searching
 from tests.support.ledger_examples import (
     MAX_WAIT,
     QUIET,
@@ -72,7 +72,7 @@ def fill(ledger: Ledger) -> None:
 
 
 def ids(ledger: Ledger, limit: int = 20, **search: Any) -> list[int]:
-    return [job.id for job in ledger.searching.find(Search(**search), limit=limit).jobs]
+    return [job.id for job in ledger.searching.find(JobSearch(**search), limit=limit).jobs]
 
 
 @pytest.mark.parametrize(
@@ -101,16 +101,16 @@ def test_all_that_is_asked_is_true(filled: Ledger, search: dict, expected: list[
 
 def test_what_is_left_out_is_counted(filled: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Up to a limit: counting takes no longer in a longer ledger."""
-    found = filled.searching.find(Search(), limit=2)
+    found = filled.searching.find(JobSearch(), limit=2)
     assert ([job.id for job in found.jobs], found.left_out) == ([6, 5], 4)
-    assert filled.searching.find(Search(), limit=6).left_out == 0
+    assert filled.searching.find(JobSearch(), limit=6).left_out == 0
     monkeypatch.setattr(searching, "MOST_COUNTED", 1)
-    assert filled.searching.find(Search(), limit=2).left_out == 2
+    assert filled.searching.find(JobSearch(), limit=2).left_out == 2
 
 
 def test_the_end_of_a_uid_names_its_series(filled: Ledger) -> None:
     """The shortest one of at least eight characters that no other series has."""
-    found = filled.searching.find(Search(), limit=9)
+    found = filled.searching.find(JobSearch(), limit=9)
     assert found.ends[UID.format("0.50006")] == ".0.50006"
     assert [job.id for job in filled.searching.by_uid(".0.50006")] == [6]
     assert [job.id for job in filled.searching.by_uid("1624.0.50006")] == [6]
@@ -124,7 +124,7 @@ def test_ends_that_several_series_share_are_longer(ledger: Ledger) -> None:
     add(ledger, series="2.25.1")
     ledger.operator.cancel(1, now=T0)
     add(ledger, 2, series="1.2.3.1.1.000000001")
-    found = ledger.searching.find(Search(), limit=9)
+    found = ledger.searching.find(JobSearch(), limit=9)
     assert found.ends == {
         "1.2.3.1.1.000000001": "1.000000001",
         "1.2.3.1.2.000000001": "1.2.000000001",
@@ -143,7 +143,7 @@ def test_what_is_owed(ledger: Ledger) -> None:
         finish(ledger, claim(ledger, at=T0 + number * HOUR + QUIET), destinations=("pacs", "ris"))
     sent = ledger.delivery.claim_deliveries(owner="a", now=T0 + 9 * HOUR, lease=HOUR, limit=9)
     ledger.delivery.delivered([one.id for one in sent], owner="a", now=T0 + 9 * HOUR)
-    owed = ledger.searching.find(Search(is_owed=True), limit=9)
+    owed = ledger.searching.find(JobSearch(is_owed=True), limit=9)
     assert [job.id for job in owed.jobs] == [3, 2, 1]
     (to,) = {one.destination for one in sent}
     (other,) = {"pacs", "ris"} - {to}
@@ -256,7 +256,7 @@ def test_every_search_follows_an_index(many: list[str], backend: int) -> None:
     """Jobs and deliveries are neither all read nor all sorted."""
     with opened_ledger(many[backend]) as ledger:
         for name, search in FILTERS.items():
-            for plan in plans(ledger, Search(**search)):
+            for plan in plans(ledger, JobSearch(**search)):
                 assert not re.search(r"SCAN (jobs|deliveries)(?! USING)|Seq Scan", plan), plan
                 if name not in ("accession", "patient", "study"):  # SQLite sorts these few
                     assert "TEMP B-TREE" not in plan, plan
@@ -264,7 +264,7 @@ def test_every_search_follows_an_index(many: list[str], backend: int) -> None:
                 assert all(int(rows) < FEW for rows in sorted_by_postgresql), plan
 
 
-def plans(ledger: Ledger, search: Search) -> list[str]:
+def plans(ledger: Ledger, search: JobSearch) -> list[str]:
     """How the database executes each statement of this search that orders jobs."""
     executed: list[tuple[str, Any]] = []
 
