@@ -8,6 +8,7 @@
     ├── NoLedger               nothing was received yet with this configuration
     ├── BundleError            a model file that cannot be used
     ├── ReportError            a reading that cannot be written as DICOM
+    ├── ExportError            series cannot be exported, e.g. they would name a patient
     ├── Refusal                why a series is not analysed: a result, not a failure
     │   ├── NotCT              ├── DerivedResult        ├── EnhancedMultiFrame
     │   ├── NotHead            ├── NotAxial             ├── SharedUid
@@ -58,6 +59,10 @@ class BundleError(IchNodeError):
 
 class ReportError(IchNodeError):
     """The reading cannot be written as DICOM."""
+
+
+class ExportError(IchNodeError):
+    """The series cannot be exported."""
 
 
 class Refusal(IchNodeError):

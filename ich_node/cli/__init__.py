@@ -24,6 +24,7 @@ from ich_node.cli import (
     demo,
     echo,
     explain,
+    export,
     jobs,
     model,
     pauses,
@@ -34,6 +35,7 @@ from ich_node.cli import (
     rules,
     services,
     statistics,
+    verdicts,
     withdraw,
 )
 from ich_node.cli import config as config_commands
@@ -94,8 +96,10 @@ pauses.add_to(app)
 statistics.add_to(app)
 deliveries.add_to(app)
 resend.add_to(jobs.app)
+export.add_to(jobs.app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(model.app, name="model")
+app.add_typer(verdicts.app, name="verdicts")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.cli.job_choice import WORDS
+from ich_node.cli.verdicts import verdict_documents, verdict_lines
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
@@ -52,6 +53,7 @@ def show(
                     "events": [asdict(event) for event in events],
                     "study": [job_document(other) for other in others],
                     "readings": [asdict(reading) for reading in readings],
+                    "verdicts": verdict_documents(whole, job.id),
                 },
                 default=str,
                 ensure_ascii=False,
@@ -71,6 +73,8 @@ def show(
     if job.reason or job.detail:
         typer.echo(": ".join(filter(None, (job.reason, job.detail))))
     for words in _stands(job):
+        typer.echo(words)
+    for words in verdict_lines(whole, job.id):
         typer.echo(words)
     for other in others:
         typer.echo(f"same study: job {other.id}, {_outcome(other)}")

@@ -56,6 +56,7 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
             sources=config.sources,
             series=config.series,
             study=config.study,
+            verdicts=config.verdicts,
             spool=node.spool(),
             ledger=ledger.receiving,
             search_key=ledger.search_keys.for_receiving(config.database.search_key, now=now()),

@@ -8,21 +8,30 @@ from ich_node.config.destinations import Destination, DicomDestination, Hl7Desti
 from ich_node.config.query import DicomQuery
 from ich_node.config.routes import mistakes_in_routes
 from ich_node.config.rules import Rule
-from ich_node.config.settings import SeriesSettings, Source, TlsSettings
+from ich_node.config.settings import (
+    ScpSettings,
+    SeriesSettings,
+    Source,
+    TlsSettings,
+    VerdictSettings,
+)
 
 ANY_HOST = ("0.0.0.0/0", "::/0")
 
 
 def rules_between_sections(
     *,
+    scp: ScpSettings,
     sources: Sequence[Source],
     destinations: Sequence[Destination],
     tls: TlsSettings,
     series: SeriesSettings,
-    rules: Sequence[Rule] = (),
+    rules: Sequence[Rule],
+    verdicts: VerdictSettings,
 ) -> list[str]:
     """One sentence for each mistake."""
     return [
+        *_readers_call_another_title(scp, verdicts),
         *_names_are_unique(sources, destinations, rules),
         *_rules_name_sources(rules, sources),
         *_sources_are_told_apart(sources),
@@ -31,6 +40,15 @@ def rules_between_sections(
         *mistakes_in_routes(destinations, sources),
         *_tls_has_its_certificates(sources, destinations, tls),
     ]
+
+
+def _readers_call_another_title(scp: ScpSettings, verdicts: VerdictSettings) -> Iterator[str]:
+    title = verdicts.ae_title
+    if title is not None and title.strip() == scp.ae_title.strip():
+        yield (
+            f"[verdicts] ae_title is [scp] ae_title, '{title}': CT series and the selections of"
+            " readers need two AE titles"
+        )
 
 
 def _names_are_unique(

@@ -32,6 +32,7 @@ from ich_node.config.settings import (
     SpoolSettings,
     StudySettings,
     TlsSettings,
+    VerdictSettings,
 )
 
 ENV_PREFIX = "ICHNODE__"
@@ -58,6 +59,7 @@ class Config(BaseSettings):
     bundle: BundleSettings = BundleSettings()
     analysis: AnalysisSettings = AnalysisSettings()
     report: ReportSettings = ReportSettings()
+    verdicts: VerdictSettings = VerdictSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="before")
@@ -75,11 +77,13 @@ class Config(BaseSettings):
     @model_validator(mode="after")
     def _sections_fit_together(self) -> "Config":
         mistakes = rules_between_sections(
+            scp=self.scp,
             sources=self.sources,
             destinations=self.destinations,
             tls=self.tls,
             series=self.series,
             rules=self.rules,
+            verdicts=self.verdicts,
         )
         if mistakes:
             raise ValueError("\n".join(mistakes))

@@ -223,6 +223,28 @@ class ReportSettings(Section):
         return summary
 
 
+class VerdictSettings(Section):
+    """[verdicts]: the AE title that takes Key Object Selections of readers (None: nothing does),
+    and which document titles say that slices show bleeding, or are of bad quality: code meanings
+    or code values.
+    """
+
+    ae_title: AeTitle | None = None
+    positive: tuple[str, ...] = ("Of Interest",)
+    quality: tuple[str, ...] = ("Quality Issue",)
+
+    @model_validator(mode="after")
+    def _a_title_has_one_meaning(self) -> "VerdictSettings":
+        both = {each.casefold() for each in self.positive} & {
+            each.casefold() for each in self.quality
+        }
+        if both:
+            raise ValueError(
+                f"[verdicts] positive and quality both name {', '.join(sorted(both))!r}"
+            )
+        return self
+
+
 class LogSettings(Section):
     """[log]. format: auto is console, for people, where standard error is a terminal. time: in the
     console format; json, for machines, is always in UTC.

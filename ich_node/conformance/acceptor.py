@@ -1,12 +1,16 @@
 """The node as acceptor of associations: presentation contexts, statuses and rejections."""
 
-from ich_node.config.settings import ScpSettings
+from typing import Literal
+
+from pydicom.uid import KeyObjectSelectionDocumentStorage
+
+from ich_node.config.settings import ScpSettings, VerdictSettings
 from ich_node.conformance.markdown import bullets, table, uid
 from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from ich_node.network.storage_commitment import PUSH_MODEL
 from ich_node.receive.admission import Rejection
 from ich_node.receive.discard import PRIVATE_STORAGE, STORAGE_ROOT
-from ich_node.receive.negotiation import acceptor
+from ich_node.receive.negotiation import SELECTION_CONTEXTS, acceptor
 from ich_node.receive.status import Status
 
 # Meaning, and what the sender should do (PS3.4 B.2.3, PS3.7 C).
@@ -38,6 +42,18 @@ MEANINGS: dict[Status, tuple[str, str]] = {
         "repair the object",
     ),
     Status.UID_ILLEGAL: ("a UID is not legal", "repair the object"),
+    Status.NO_VERDICT: (
+        "the title of the selection (2.5) is in neither list of `[verdicts]`",
+        "change the title or the configuration",
+    ),
+    Status.NOTHING_KNOWN: (
+        "the selection refers to no object that the node received or made",
+        "send it after the series was received",
+    ),
+    Status.MADE_HERE: (
+        "the selection was made by this node, and is no verdict of a reader",
+        "do not send it",
+    ),
 }
 RESULTS = {1: "permanent", 2: "transient"}
 SOURCES = {1: "service user", 2: "service provider (ACSE)", 3: "service provider (presentation)"}
@@ -94,7 +110,29 @@ def acceptor_lines(scp: ScpSettings) -> list[str]:
         " conflict). The commitment is limited to `[spool] retention_days` after the series was"
         " read and delivered: this node is no archive.",
         "",
+        "### 2.5 Verdicts of readers",
+        "",
+        "With `[verdicts] ae_title` the node has a second AE title on the same ports, for the same"
+        " sources. It accepts Verification and, as SCP of Storage, Key Object Selection Document"
+        f" Storage with {_syntaxes()}. The object is not stored: it becomes a verdict in the ledger"
+        " about each series that its content refers to, directly or by a result of this node."
+        f" Document titles, by code meaning or code value: {_titles('positive')} say that the"
+        f" marked slices show bleeding, {_titles('quality')} that they are of bad quality"
+        " (`[verdicts] positive`, `quality`). Success means that the verdict is in the ledger."
+        " Selections that an ich-node made are refused, by the UIDs in the ledger, the"
+        " Manufacturer, the device observer, the sentence in their description or the"
+        " implementation class UID of the association.",
+        "",
     ]
+
+
+def _syntaxes() -> str:
+    syntaxes = SELECTION_CONTEXTS[KeyObjectSelectionDocumentStorage]
+    return " and ".join(uid(syntax) for syntax in syntaxes)
+
+
+def _titles(setting: Literal["positive", "quality"]) -> str:
+    return ", ".join(f"`{title}`" for title in getattr(VerdictSettings(), setting))
 
 
 def _policies(scp: ScpSettings) -> list[str]:

@@ -1,6 +1,6 @@
 """The SOP classes that the node offers and uses."""
 
-from pydicom.uid import UID
+from pydicom.uid import UID, KeyObjectSelectionDocumentStorage
 
 from ich_node.config.settings import ScpSettings
 from ich_node.conformance.markdown import table, uid
@@ -19,7 +19,8 @@ def overview_lines() -> list[str]:
         " pictures, presentation states, key object selections and, if enabled, likelihood maps"
         " to every destination by C-STORE. `ich-node pull` asks a source for series that the node"
         " missed, and retrieves them (C-FIND and C-MOVE, or QIDO-RS and WADO-RS). The node does not"
-        " answer queries, use worklists, print or exchange media.",
+        " answer queries, use worklists, print or exchange media. A second AE"
+        " title accepts key object selections of readers (2.5).",
         "",
         *table(("SOP class", "user (SCU)", "provider (SCP)"), _roles()),
     ]
@@ -27,7 +28,11 @@ def overview_lines() -> list[str]:
 
 def _roles() -> list[tuple[str, str, str]]:
     offered = [
-        UID(context.abstract_syntax or "") for context in acceptor(ScpSettings()).supported_contexts
+        *(
+            UID(context.abstract_syntax or "")
+            for context in acceptor(ScpSettings()).supported_contexts
+        ),
+        KeyObjectSelectionDocumentStorage,
     ]
     used = [VERIFICATION, PUSH_MODEL, FIND, MOVE, *RESULT_SOP_CLASSES]
     in_order = sorted(

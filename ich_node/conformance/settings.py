@@ -13,6 +13,7 @@ from ich_node.config.settings import (
     SpoolSettings,
     StudySettings,
     TlsSettings,
+    VerdictSettings,
 )
 from ich_node.conformance.markdown import table
 
@@ -23,6 +24,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[study]": StudySettings,
     "[spool]": SpoolSettings,
     "[report]": ReportSettings,
+    "[verdicts]": VerdictSettings,
     "[[sources]]": Source,
 }
 

@@ -36,6 +36,9 @@ def support_lines() -> list[str]:
             "Only the user of the node can read the objects on disk. The node does not encrypt"
             " them.",
             "The log consists of JSON lines with UIDs, AE titles and addresses, without patient"
-            " data. There is no ATNA audit trail, no digital signature and no de-identification.",
+            " data. There is no ATNA audit trail and no digital signature.",
+            "De-identification: `ich-node jobs export --deidentify` writes series to a folder by"
+            " the Basic Application Confidentiality Profile of PS3.15 Annex E, without options; it"
+            " does not change pixels.",
         ),
     ]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -101,6 +102,14 @@ class VerdictLedger:
         with self._database.read() as connection:
             return told_of(jobs_of_study(connection, study_instance_uid))
 
+    def read_jobs(self, since: datetime | None, until: datetime | None) -> list[Job]:
+        """The jobs that were received in this time and whose answers stand, the oldest first."""
+        query = sa.select(*columns_of(Job, jobs)).where(
+            jobs.c.state == JobState.DONE, jobs.c.in_favour_of.is_(None), *_received(since, until)
+        )
+        with self._database.read() as connection:
+            return as_values(Job, connection.execute(query.order_by(jobs.c.id)))
+
     def is_result(self, sop_instance_uid: str) -> bool:
         """Whether this node made the object."""
         query = sa.select(results.c.id).where(results.c.sop_instance_uid == sop_instance_uid)
@@ -120,7 +129,9 @@ class VerdictLedger:
             held = _by_uid(
                 connection, instances.c.sop_instance_uid, instances.c.series_instance_uid, uids
             )
-            series = {uid: held.get(uid, series_of[uid]) for uid in uids if uid not in made}
+            series: dict[str, str] = {
+                uid: held.get(uid, series_of[uid]) for uid in uids if uid not in made
+            }
             newest = {
                 job.series_instance_uid: job.id
                 for job in _newest_of_series(connection, sorted(set(series.values())))
@@ -164,20 +175,14 @@ def _newest_of_series(connection: sa.Connection, uids: Sequence[str]) -> list[Jo
 
 
 def _by_uid(
-    connection: sa.Connection,
-    uid: sa.Column[str],
-    value: "sa.Column[str] | sa.Column[int]",
-    uids: Sequence[str],
-) -> dict[str, "int | str"]:
-    found = {}
+    connection: sa.Connection, uid: sa.Column[Any], value: sa.Column[Any], uids: Sequence[str]
+) -> dict[str, Any]:
+    """For each of these UIDs that is known the value in its row."""
+    found: dict[str, Any] = {}
     for start in range(0, len(uids), MOST_IN_ONE_QUERY):
         some = uids[start : start + MOST_IN_ONE_QUERY]
-        found.update(
-            {
-                row[0]: row[1]
-                for row in connection.execute(sa.select(uid, value).where(uid.in_(some)))
-            }
-        )
+        rows = connection.execute(sa.select(uid, value).where(uid.in_(some)))
+        found |= {row[0]: row[1] for row in rows}
     return found
 
 

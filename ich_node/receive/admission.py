@@ -1,6 +1,6 @@
-"""Which associations are admitted. Deny by default: the called AE title must be ours, the calling
-AE title and its address must be those of one of [[sources]]. Then the limits of the node and of
-each source hold.
+"""Which associations are admitted. Deny by default: the called AE title must be one of ours, the
+calling AE title and its address must be those of one of [[sources]]. Then the limits of the node
+and of each source hold.
 """
 
 import ipaddress
@@ -101,8 +101,15 @@ class Admission:
     """Decides about each association request, once, and counts the open associations."""
 
     def __init__(
-        self, *, scp: ScpSettings, sources: Sequence[Source], clock: Callable[[], datetime]
+        self,
+        *,
+        scp: ScpSettings,
+        sources: Sequence[Source],
+        clock: Callable[[], datetime],
+        label_ae: str | None = None,
     ) -> None:
+        """label_ae: the AE title that takes the selections of readers."""
+        self._titles = [scp.ae_title, *([label_ae] if label_ae else [])]
         self._scp = scp
         self._sources = sources
         self._clock = clock
@@ -124,7 +131,7 @@ class Admission:
 
         drained: nothing new is taken.
         """
-        identified = identify(caller, self._scp.ae_title, self._sources)
+        identified = identify(caller, self._titles, self._sources)
         now = self._clock()
         with self._lock:
             if isinstance(identified, Rejection):
@@ -159,11 +166,13 @@ class Admission:
             return True
 
 
-def identify(caller: Caller, own_ae: str, sources: Iterable[Source]) -> Source | Rejection:
+def identify(
+    caller: Caller, own_titles: Iterable[str], sources: Iterable[Source]
+) -> Source | Rejection:
     """The source that the caller is, or the rule that rejects it. AE titles are compared without
     padding and with their case.
     """
-    if caller.called_ae.strip() != own_ae.strip():
+    if caller.called_ae.strip() not in {title.strip() for title in own_titles}:
         return Rejection.CALLED_AE
     known = [source for source in sources if source.ae_title.strip() == caller.calling_ae.strip()]
     if not known:

@@ -13,12 +13,14 @@ from pynetdicom.events import Event, EventHandlerType
 from ich_node.config.settings import Source
 from ich_node.ledger import ReceiverLedger
 from ich_node.network.acceptor.service import CStoreEvent, StoreOperation
-from ich_node.network.acceptor.transfer_syntaxes import accept_also
+from ich_node.network.acceptor.transfer_syntaxes import accept_also, accept_only
 from ich_node.network.storage_commitment import record_answer
 from ich_node.receive.admission import Admission, Caller, Place
 from ich_node.receive.commitment_provider import CommitmentProvider
 from ich_node.receive.completion import Completion
 from ich_node.receive.discard import DiscardedObject, is_other_storage
+from ich_node.receive.negotiation import SELECTION_CONTEXTS
+from ich_node.receive.selection_store import SelectionService
 from ich_node.receive.store import StoreService
 
 log = structlog.get_logger(__name__)
@@ -32,6 +34,7 @@ class Services:
     store: StoreService
     completion: Completion
     commitment: CommitmentProvider
+    selections: SelectionService
     ledger: ReceiverLedger
     clock: Callable[[], datetime]
 
@@ -51,6 +54,11 @@ class AdmittedAssociation:
     def source(self) -> Source:
         return self.place.source
 
+    @property
+    def _is_for_selections(self) -> bool:
+        """Whether it calls the AE title of [verdicts], not that of [scp]."""
+        return self.services.selections.is_called(self.caller.called_ae)
+
     def event_handlers(self) -> list[EventHandlerType]:
         return [
             (evt.EVT_REQUESTED, self._on_requested),
@@ -61,6 +69,8 @@ class AdmittedAssociation:
         ]
 
     def begin_store(self, event: CStoreEvent) -> StoreOperation:
+        if self._is_for_selections:
+            return self.services.selections.begin(event, self.source)
         sop_class_uid = event.context.abstract_syntax
         if self.source.other_classes == "discard" and is_other_storage(sop_class_uid):
             self.discarded[sop_class_uid] += 1
@@ -76,7 +86,9 @@ class AdmittedAssociation:
     def _on_requested(self, event: Event) -> None:
         """EVT_REQUESTED: the request was decoded."""
         log.info("association_admitted", source=self.source.name, **asdict(self.caller))
-        if self.source.other_classes == "discard":
+        if self._is_for_selections:
+            accept_only(event.assoc, SELECTION_CONTEXTS)
+        elif self.source.other_classes == "discard":
             accept_also(event.assoc, is_other_storage)
 
     def _on_commitment_request(self, event: Event) -> tuple[int, None]:

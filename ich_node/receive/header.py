@@ -94,6 +94,23 @@ def read_header(first: bytes, whole: Callable[[], BinaryIO], transfer_syntax: UI
     )
 
 
+def is_cut_short(data: bytes, transfer_syntax: UID) -> bool:
+    """Whether the bytes end within an element of a little endian data set; pydicom takes what is
+    there. False for an encoding that only pydicom reads.
+    """
+    offset = 0
+    try:
+        while offset < len(data):
+            _, _, offset = _element(
+                data, offset, is_implicit=transfer_syntax.is_implicit_VR, is_wanted=False
+            )
+    except _Unusual:
+        return False
+    except struct.error:
+        return True
+    return offset > len(data)
+
+
 class _Unusual(Exception):
     """An encoding that only pydicom reads."""
 

@@ -21,6 +21,7 @@ from ich_node.config.settings import (
     Source,
     StudySettings,
     TlsSettings,
+    VerdictSettings,
 )
 from ich_node.errors import ConfigError
 from ich_node.ledger import ReceiverLedger, SearchKey
@@ -36,6 +37,7 @@ from ich_node.receive.completion import Completion
 from ich_node.receive.drain import Drain, may_bring_objects
 from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.negotiation import acceptor
+from ich_node.receive.selection_store import SelectionService
 from ich_node.receive.store import StoreService
 from ich_node.receive.urgent import UrgentRule, UrgentSeries
 from ich_node.spool import Spool
@@ -48,6 +50,7 @@ LARGE_OBJECT_WAIT_SECONDS = 10.0
 
 TLS_OFF = TlsSettings()
 ONE_ANSWER = StudySettings()
+NO_VERDICTS = VerdictSettings()
 TICK_SECONDS = 0.5
 CERTIFICATE_CHECK = timedelta(days=1)
 
@@ -69,6 +72,7 @@ def receive_forever(
     tls: TlsSettings = TLS_OFF,
     study: StudySettings = ONE_ANSWER,
     urgent_rule: UrgentRule | None = None,
+    verdicts: VerdictSettings = NO_VERDICTS,
 ) -> None:
     """Listen until stop is set. on_turn: is called when turn is set and stop is not. urgent_rule:
     which rule of the site makes a series urgent, if there are any.
@@ -88,6 +92,7 @@ def receive_forever(
         tls=tls,
         study=study,
         urgent_rule=urgent_rule,
+        verdicts=verdicts,
     ) as listener:
         tell_systemd(READY)
         checked_at = None
@@ -119,6 +124,7 @@ class Listener:
         study: StudySettings = ONE_ANSWER,
         search_key: SearchKey | None = None,
         urgent_rule: UrgentRule | None = None,
+        verdicts: VerdictSettings = NO_VERDICTS,
         large_object_wait_seconds: float = LARGE_OBJECT_WAIT_SECONDS,
     ) -> None:
         self._scp = scp
@@ -134,7 +140,7 @@ class Listener:
             clock=clock,
         )
         self._services = Services(
-            admission=Admission(scp=scp, sources=sources, clock=clock),
+            admission=Admission(scp=scp, sources=sources, clock=clock, label_ae=verdicts.ae_title),
             store=StoreService(
                 scp=scp,
                 series=series,
@@ -149,6 +155,9 @@ class Listener:
             completion=completion,
             commitment=CommitmentProvider(
                 ae_title=scp.ae_title, spool=spool, ledger=ledger, completion=completion
+            ),
+            selections=SelectionService(
+                settings=verdicts, scp=scp, ledger=ledger.verdicts, clock=clock
             ),
             ledger=ledger,
             clock=clock,

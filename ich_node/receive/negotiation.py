@@ -7,6 +7,7 @@ from pydicom.uid import (
     EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    KeyObjectSelectionDocumentStorage,
     LegacyConvertedEnhancedCTImageStorage,
 )
 from pynetdicom import AE
@@ -22,6 +23,11 @@ ACCEPTED_SOP_CLASSES = (
     EnhancedCTImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
 )
+# What the AE title for the selections of readers accepts ([verdicts] ae_title)
+SELECTION_CONTEXTS = {
+    VERIFICATION: (ExplicitVRLittleEndian, ImplicitVRLittleEndian),
+    KeyObjectSelectionDocumentStorage: (ExplicitVRLittleEndian, ImplicitVRLittleEndian),
+}
 # The waiting room and the admission hold the limits, and log which one was reached.
 NO_LIMIT = 1_000_000
 

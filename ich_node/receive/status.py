@@ -22,6 +22,9 @@ class Status(IntEnum):
     HEADER_NOT_UNDERSTOOD = 0xC000
     UID_MISSING = 0xC001
     UID_ILLEGAL = 0xC002
+    NO_VERDICT = 0xC003
+    NOTHING_KNOWN = 0xC004
+    MADE_HERE = 0xC005
 
 
 class NotStored(IchNodeError):

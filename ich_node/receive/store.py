@@ -7,16 +7,15 @@ from datetime import datetime, timedelta
 import structlog
 
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source
-from ich_node.dicom.legal_uid import is_legal_uid
-from ich_node.errors import SpoolFull, Unavailable
 from ich_node.ledger import Added, Instance, ReceiverLedger, SearchKey
 from ich_node.network.acceptor.c_store import CStoreRequest, StoreResponse
 from ich_node.network.acceptor.service import CStoreEvent
+from ich_node.receive.answering import answered
 from ich_node.receive.completion import Completion
 from ich_node.receive.header import Header, read_header
 from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.incoming_object import IncomingObject
-from ich_node.receive.status import NotStored, Status, response
+from ich_node.receive.status import NotStored, Status
 from ich_node.receive.urgent import UrgentSeries
 from ich_node.spool import Spool
 
@@ -71,36 +70,16 @@ class ObjectStore:
 
     def finish(self) -> StoreResponse:
         """Never raises. Success means on disk and in the ledger."""
-        uid = self.event.request.AffectedSOPInstanceUID
-        # an illegal UID could be anything, also a patient's name
-        instance_uid = uid if is_legal_uid(uid) else "illegal"
-        try:
-            added = self._store()
-        except NotStored as refusal:
-            log.warning(
-                "object_refused",
-                sop_instance_uid=instance_uid,
-                status=f"0x{refusal.status:04X}",
-                detail=refusal.detail,
-            )
-            return response(refusal.status, refusal.detail)
-        except SpoolFull as error:
-            log.error("object_not_stored", sop_instance_uid=instance_uid, detail=error.detail)
-            return response(Status.OUT_OF_RESOURCES, "the spool is full")
-        except Unavailable as error:
-            log.error("object_not_stored", sop_instance_uid=instance_uid, detail=error.detail)
-            comment = "the ledger cannot be written; send again"
-            return response(Status.OUT_OF_RESOURCES, comment)
-        except Exception:  # a bug of ours: the sender keeps its copy, the association goes on
-            log.exception("object_failed", sop_instance_uid=instance_uid)
-            return response(Status.PROCESSING_FAILURE, "internal error; see the log of the node")
+        return answered(self.event.request.AffectedSOPInstanceUID, self._store_and_log)
+
+    def _store_and_log(self) -> None:
+        added = self._store()
         log.debug(
             "object_stored",
-            sop_instance_uid=instance_uid,
+            sop_instance_uid=self.event.request.AffectedSOPInstanceUID,
             source=self.source.name,
             added=added.name,
         )
-        return response(Status.SUCCESS)
 
     def _store(self) -> Added:
         """Raises NotStored, Unavailable."""

@@ -11,12 +11,13 @@ from pydicom import Dataset
 from pydicom.uid import UID
 from pydicom.valuerep import DA, DT, TM
 
+from ich_node.dicom.derived_uid import device_uid
 from ich_node.dicom.identity import PRODUCT
 from ich_node.report.identity import TYPE_2
 from ich_node.report.predecessor import zone_of
 from ich_node.report.result import name_implementation
 from ich_node.report.source_words import SourceWords
-from ich_node.report.uids import UidMaker, uid_from
+from ich_node.report.uids import UidMaker
 
 # highdicom prints unusual names in warnings, raises for illegal values, and would write the
 # acquisition time as the time at which the scanner contributed to our object.
@@ -53,7 +54,7 @@ class ResultHeader:
 
     @property
     def device_uid(self) -> UID:
-        return uid_from("device", self.ae_title)
+        return device_uid(self.ae_title)
 
     @property
     def date(self) -> str:

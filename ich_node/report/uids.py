@@ -1,22 +1,12 @@
 """UIDs computed from the content of the results, so that a second run makes the same objects."""
 
 import hashlib
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydicom.uid import UID
 
-# The name space of all UIDs (RFC 4122, 4.3). It must never change.
-NAMESPACE = uuid.UUID("5a6f0c7e-3d0e-5b7a-9c41-6c1f2d8e7b30")
-
-
-def uid_from(*parts: str) -> UID:
-    """A UUID-derived UID (PS3.5 B.2) of the parts. The length of each part is hashed, too, so that
-    ("ab", "c") and ("a", "bc") differ.
-    """
-    name = "".join(f"{len(part)}:{part};" for part in parts)
-    return UID(f"2.25.{uuid.uuid5(NAMESPACE, name).int}")
+from ich_node.dicom.derived_uid import uid_from as uid_from
 
 
 @dataclass(frozen=True, kw_only=True)

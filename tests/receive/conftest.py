@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from ich_node.config.settings import ScpSettings, SeriesSettings, Source, StudySettings
+from ich_node.config.settings import (
+    ScpSettings,
+    SeriesSettings,
+    Source,
+    StudySettings,
+    VerdictSettings,
+)
 from ich_node.receive import Listener
 from ich_node.receive.urgent import UrgentRule
 from ich_node.spool import Spool
@@ -17,12 +23,13 @@ from tests.support.standing_clock import Clock
 
 LARGE_OBJECT_WAIT_SECONDS = 0.5
 ONE_ANSWER = StudySettings()
+NO_VERDICTS = VerdictSettings()
 
 
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Starts a node on a free port, on the ledger of the others; keyword arguments are [scp]
-    settings, `sources`, `spool`, `study` and `urgent_rule` replace those.
+    settings, `sources`, `spool`, `study`, `urgent_rule` and `verdicts` replace those.
     """
     with open_node(tmp_path, Node, busy_seconds=1) as shared, ExitStack() as listeners:
 
@@ -32,6 +39,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
             spool: Spool = shared.spool,
             study: StudySettings = ONE_ANSWER,
             urgent_rule: UrgentRule | None = None,
+            verdicts: VerdictSettings = NO_VERDICTS,
             **scp: Any,
         ) -> ListeningNode:
             clock = Clock()
@@ -44,6 +52,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
                 clock=clock,
                 study=study,
                 urgent_rule=urgent_rule,
+                verdicts=verdicts,
                 large_object_wait_seconds=LARGE_OBJECT_WAIT_SECONDS,
             )
             return ListeningNode(

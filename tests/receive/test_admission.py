@@ -65,7 +65,7 @@ def test_the_allow_list(caller: tuple[str, str, str], verdict: Any) -> None:
         Source(name="roaming", ae_title="ANYWHERE"),
     )
     found = identify(
-        Caller(calling_ae=caller[0], called_ae=caller[1], address=caller[2]), "ICHNODE", sources
+        Caller(calling_ae=caller[0], called_ae=caller[1], address=caller[2]), ["ICHNODE"], sources
     )
     assert (found.name if isinstance(found, Source) else found) == verdict
 

@@ -16,6 +16,7 @@ from ich_node.config.destinations import Destination, DicomDestination
 from ich_node.config.settings import AnalysisSettings, StudySettings
 from ich_node.dicom.geometry import orientation_key, slice_position
 from ich_node.ledger import Instance, Job
+from ich_node.ledger.rows import SearchTerms
 from ich_node.model.detector import Detector
 from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.report import ReportOptions
@@ -131,7 +132,12 @@ class AnalysingNode(Node):
             ready_at=self.clock.now + ready_in,
             max_wait=timedelta(minutes=15),
             urgent=urgent,
+            terms=self.terms_of(dataset),
         )
+
+    def terms_of(self, _: Dataset) -> Callable[[], SearchTerms]:
+        """What the series is found by: nothing."""
+        return SearchTerms
 
     def read_next(self) -> bool:
         return self.analyser.read_next(Detector(self.active_bundle.current()))

@@ -2,7 +2,7 @@
 beside those of the node.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from pynetdicom.association import Association
 from pynetdicom.events import Event
@@ -29,6 +29,14 @@ def prefer_as_proposed(event: Event) -> None:
             own.transfer_syntax,
             key=lambda syntax: proposed.index(syntax) if syntax in proposed else len(proposed),
         )
+
+
+def accept_only(association: Association, abstract_syntaxes: Mapping[str, Sequence[str]]) -> None:
+    """Before the negotiation: accept these, each with its transfer syntaxes, and no others."""
+    association.acceptor.supported_contexts = [
+        build_context(abstract_syntax, list(transfer_syntaxes))
+        for abstract_syntax, transfer_syntaxes in abstract_syntaxes.items()
+    ]
 
 
 def accept_also(association: Association, is_wanted: Callable[[str], bool]) -> None:

@@ -1,0 +1,1 @@
+"""`ich-node verdicts import`: tables of what radiologists say about series."""

@@ -1,0 +1,1 @@
+"""Exports of series, de-identified or not."""
