@@ -159,7 +159,10 @@ def _times(since: str | None, until: str | None, now: datetime) -> dict[str, dat
 def _source(ledger: "Ledger", config: Any, name: str) -> str:
     """The name as the ledger has it; a source that has sent nothing yet may be asked for, too."""
     sent = ledger.searching.sources()
-    known = [*sent, *(source.name for source in config.sources if source.name not in sent)]
+    known: list[str] = [
+        *sent,
+        *(source.name for source in config.sources if source.name not in sent),
+    ]
     for candidate in known:
         if candidate == name:
             return candidate
@@ -181,7 +184,8 @@ def _asked(
     """Raises ConfigError if an identifier cannot be looked for."""
     from ich_node.ledger import JobSearch
 
-    words, hashes = [], {}
+    words: list[str] = []
+    hashes: dict[str, Any] = {}
     for (what, value), name in zip(identifiers.items(), HASHES, strict=True):
         if value is None:
             continue

@@ -129,7 +129,7 @@ def open_archive(node: "CliContext", source: "Source", ledger: "Ledger | None") 
         from ich_node.processes.log import set_up_logging
 
         # storing an object writes to the log; what is refused is said here anyway
-        set_up_logging(config.log.model_copy(update={"level": "error"}), "pull")
+        set_up_logging("error", "pull", format=config.log.format, time=config.log.time)
         entrance = Entrance.of(
             source=source,
             scp=config.scp,

@@ -82,15 +82,15 @@ class Text:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Identifiers:
+class PatientValues:
     """uids, dates: each with the keyword of its attribute."""
 
     uids: Mapping[str, str]
     dates: Mapping[str, str]
     texts: frozenset[Text]
 
-    def __or__(self, other: "Identifiers") -> "Identifiers":
-        return Identifiers(
+    def __or__(self, other: "PatientValues") -> "PatientValues":
+        return PatientValues(
             uids={**self.uids, **other.uids},
             dates={**self.dates, **other.dates},
             texts=self.texts | other.texts,
@@ -121,7 +121,7 @@ class Identifiers:
         return (each for each in self.texts if each.pattern.search(words))
 
 
-NOTHING = Identifiers(uids={}, dates={}, texts=frozenset())
+NOTHING = PatientValues(uids={}, dates={}, texts=frozenset())
 
 
 def plain(text: str) -> str:
@@ -129,7 +129,7 @@ def plain(text: str) -> str:
     return SEPARATORS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
-def identifiers_of(datasets: Iterable[Dataset]) -> Identifiers:
+def identifiers_of(datasets: Iterable[Dataset]) -> PatientValues:
     """Of the original objects."""
     uids: dict[str, str] = {}
     dates: dict[str, str] = {}
@@ -153,7 +153,7 @@ def identifiers_of(datasets: Iterable[Dataset]) -> Identifiers:
                         if _is_searched(each)
                     }
     short = [date for date in dates if len(date) < 8 or date in DUMMIES]
-    return Identifiers(
+    return PatientValues(
         uids=uids,
         dates={date: keyword for date, keyword in dates.items() if date not in short},
         texts=frozenset(texts),

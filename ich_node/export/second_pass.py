@@ -16,7 +16,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.valuerep import VR
 
 from ich_node.export.identifying import (
-    Identifiers,
+    PatientValues,
     Text,
     elements_of,
     plain,
@@ -40,7 +40,7 @@ class Leak:
         return f"a value of its {self.keyword} stands in {self.where}"
 
 
-def leak_in(data: bytes, identifiers: Identifiers) -> Leak | None:
+def leak_in(data: bytes, identifiers: PatientValues) -> Leak | None:
     """Of the bytes of a DICOM file; None if nothing was found."""
     dataset = pydicom.dcmread(io.BytesIO(data))
     coincidences: set[Text] = set()
@@ -68,7 +68,7 @@ def leak_in(data: bytes, identifiers: Identifiers) -> Leak | None:
 
 
 def _found_in(
-    element: DataElement | RawDataElement, identifiers: Identifiers, coincidences: set[Text]
+    element: DataElement | RawDataElement, identifiers: PatientValues, coincidences: set[Text]
 ) -> str | None:
     """The keyword of the attribute whose value it holds. coincidences: gets descriptive values that
     are the whole value of this element.

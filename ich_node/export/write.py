@@ -14,7 +14,7 @@ from pydicom import Dataset
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import ConfigError, ExportError, Refusal
 from ich_node.export.deidentify import Deidentifier
-from ich_node.export.identifying import NOTHING, Identifiers, identifiers_of
+from ich_node.export.identifying import NOTHING, PatientValues, identifiers_of
 from ich_node.export.labels import LABELS, LabelRow, of_series, of_slice, table
 from ich_node.export.second_pass import Leak, leak_in
 from ich_node.ledger import Instance, Job, JobState, Ledger, Verdict
@@ -98,7 +98,7 @@ class Exporter:
             left_out=left_out,
         )
 
-    def _write_job(self, job: Job, root: Path) -> tuple[Identifiers, list[LabelRow]]:
+    def _write_job(self, job: Job, root: Path) -> tuple[PatientValues, list[LabelRow]]:
         """Raises _NotExported, ExportError."""
         if job.state is not JobState.DONE:
             raise _NotExported(f"{job.state.words}, not read")
@@ -177,7 +177,7 @@ class Exporter:
             ) from error
         return file.getvalue()
 
-    def _check(self, data: bytes, path: str, identifiers: Identifiers, where: str) -> None:
+    def _check(self, data: bytes, path: str, identifiers: PatientValues, where: str) -> None:
         """The second pass. Raises ExportError."""
         leak = leak_in(data, identifiers)
         if leak is None and (found := identifiers.found_in(path, but=identifiers.short_numbers)):

@@ -26,6 +26,7 @@ from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.negotiation import ACCEPTED_SOP_CLASSES
 from ich_node.receive.status import Status
 from ich_node.receive.store import StoreService
+from ich_node.receive.urgent import UrgentSeries
 from ich_node.spool import Spool
 
 CHUNK_BYTES = 1 << 20
@@ -75,6 +76,7 @@ class Entrance:
             search_key=search_key,
             completion=completion,
             in_flight=BytesInFlight(scp, wait_seconds=LARGE_OBJECT_WAIT_SECONDS),
+            urgent=UrgentSeries(None),  # what was missed is not urgent any more
             clock=clock,
         )
         return cls(source=source, store=store, completion=completion)

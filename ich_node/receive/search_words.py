@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.values import TEXT_VR_DELIMS
+from pydicom.valuerep import TEXT_VR_DELIMS
 from typing_extensions import override
 
 from ich_node.ledger import SearchKey, SearchTerms

@@ -26,7 +26,7 @@ UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection:
+class ReaderSelection:
     """titles: code value and meaning of the document title. reader: the name of its author; empty
     if it has none. series_of: the series of each marked object; empty if it is not said.
     """
@@ -53,7 +53,7 @@ class Selection:
         return any({each.strip().casefold(), _value_of(each)} & own for each in wanted)
 
 
-def read_selection(data: bytes, transfer_syntax: UID, *, ae_title: str) -> Selection:
+def read_selection(data: bytes, transfer_syntax: UID, *, ae_title: str) -> ReaderSelection:
     """Of the encoded data set. ae_title: of this node. Raises NotStored if it cannot be read."""
     if is_cut_short(data, transfer_syntax):
         raise NotStored(Status.HEADER_NOT_UNDERSTOOD, "the data set ends within an element")
@@ -66,7 +66,7 @@ def read_selection(data: bytes, transfer_syntax: UID, *, ae_title: str) -> Selec
         raise NotStored(Status.HEADER_NOT_UNDERSTOOD, "the data set cannot be parsed") from error
 
 
-def _selection(dataset: Dataset, ae_title: str) -> Selection:
+def _selection(dataset: Dataset, ae_title: str) -> ReaderSelection:
     for keyword in UIDS:
         uid = str(dataset.get(keyword) or "")
         if not uid:
@@ -85,7 +85,7 @@ def _selection(dataset: Dataset, ae_title: str) -> Selection:
         for reference in item.get("ReferencedSOPSequence") or ()
     ]
     legal = [uid for uid in dict.fromkeys(marked) if is_legal_uid(uid)]
-    return Selection(
+    return ReaderSelection(
         sop_class_uid=str(dataset.SOPClassUID),
         sop_instance_uid=str(dataset.SOPInstanceUID),
         titles=tuple(

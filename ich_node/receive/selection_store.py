@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from pynetdicom.association import Association
 
 from ich_node.config.settings import ScpSettings, Source, VerdictSettings
 from ich_node.dicom.identity import IMPLEMENTATION_CLASS_UID
@@ -16,7 +17,7 @@ from ich_node.network.acceptor.pace import Pace
 from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.receive.answering import answered
 from ich_node.receive.incoming_object import MOST_DISCARDED
-from ich_node.receive.selection import Selection, read_selection
+from ich_node.receive.selection import ReaderSelection, read_selection
 from ich_node.receive.status import NotStored, Status
 
 MOST_BYTES = 4 << 20  # ten thousand references
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectionService:
+class ReaderSelectionService:
     """What all associations share."""
 
     settings: VerdictSettings
@@ -46,7 +47,7 @@ class SelectionService:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectionStore:
+class ReaderSelectionStore:
     """One C-STORE: the acceptor's StoreOperation."""
 
     service: SelectionService
@@ -81,7 +82,9 @@ class SelectionStore:
             bytes(self.data), context.transfer_syntax, ae_title=service.scp.ae_title
         )
         self._compare_with_command(selection)
-        sender = self.event.association.requestor.implementation_class_uid
+        association = self.event.association
+        assert isinstance(association, Association)  # no other transfer brings selections
+        sender = association.requestor.implementation_class_uid
         if (
             selection.made_here
             or sender == IMPLEMENTATION_CLASS_UID
@@ -117,7 +120,7 @@ class SelectionStore:
             outcomes=[outcome.name.lower() for outcome in outcomes],
         )
 
-    def _compare_with_command(self, selection: Selection) -> None:
+    def _compare_with_command(self, selection: ReaderSelection) -> None:
         request = self.event.request
         if selection.sop_class_uid != request.AffectedSOPClassUID:
             raise NotStored(Status.DOES_NOT_MATCH_COMMAND, "SOPClassUID is not that of the command")

@@ -46,7 +46,8 @@ class SeriesScores:
 
     @property
     def bleeding_N(self) -> NDArray[np.float64]:
-        return self.score_N[self.label_N == 1]
+        bleeding_N: NDArray[np.float64] = self.score_N[self.label_N == 1]
+        return bleeding_N
 
     @property
     def healthy_N(self) -> NDArray[np.float64]:
@@ -55,10 +56,6 @@ class SeriesScores:
         """
         known = self.score_N[self.label_N == 0]
         return known if len(known) else self.score_N
-
-    @property
-    def has_healthy_labels(self) -> bool:
-        return bool((self.label_N == 0).any())
 
     def at(self, threshold: float) -> "PointOnCurve":
         return PointOnCurve(
