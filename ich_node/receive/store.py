@@ -16,7 +16,7 @@ from ich_node.receive.header import Header, read_header
 from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.incoming_object import IncomingObject
 from ich_node.receive.status import NotStored, Status
-from ich_node.receive.urgent import UrgentSeries
+from ich_node.receive.urgent import NONE_BY_RULE, UrgentSeries
 from ich_node.spool import Spool
 
 # (0000,0700) Priority of the command, PS3.7 table 9.3-1
@@ -36,8 +36,8 @@ class StoreService:
     search_key: SearchKey | None
     completion: Completion
     in_flight: BytesInFlight
-    urgent: UrgentSeries
     clock: Callable[[], datetime]
+    urgent: UrgentSeries = NONE_BY_RULE
 
     def begin(self, event: CStoreEvent, source: Source) -> "ObjectStore":
         """The command of an object has arrived."""

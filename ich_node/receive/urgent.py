@@ -62,6 +62,9 @@ class UrgentSeries:
         return name is not None
 
 
+NONE_BY_RULE = UrgentSeries(None)
+
+
 def _header(data_set: BinaryIO, transfer_syntax: UID) -> Dataset:
     """What comes before the pixels."""
     return read_dataset(
