@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReaderSelectionService:
+class SelectionService:
     """What all associations share."""
 
     settings: VerdictSettings
@@ -47,7 +47,7 @@ class ReaderSelectionService:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReaderSelectionStore:
+class SelectionStore:
     """One C-STORE: the acceptor's StoreOperation."""
 
     service: SelectionService
