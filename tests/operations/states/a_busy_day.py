@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from ich_node.answer import Answer
 from ich_node.ledger import Instance, Job, Ledger, Result, SearchKey, SearchTerms
@@ -130,7 +131,7 @@ class Day:
     def sent(self, at: datetime, *, down: str = "") -> None:
         """All results are delivered, except to the destination that is down."""
         at += MINUTE / 5
-        claim = {"owner": "node:2", "now": at, "lease": LEASE, "limit": 100}
+        claim: dict[str, Any] = {"owner": "node:2", "now": at, "lease": LEASE, "limit": 100}
         while claimed := self.ledger.delivery.claim_deliveries(**claim):
             ids = [delivery.id for delivery in claimed]
             if claimed[0].destination == down:
