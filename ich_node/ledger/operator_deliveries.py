@@ -168,13 +168,20 @@ class OperatorDeliveries:
             return Counter(row.destination for row in changed)
 
     def resend(
-        self, job_id: int, *, to: NewDestination | None, now: datetime, who: str
+        self,
+        job_id: int,
+        *,
+        to: NewDestination | None,
+        now: datetime,
+        who: str,
+        allowed: Collection[str] | None = None,
     ) -> Resent | None:
         """What was delivered is due again, with the same bytes and UIDs; None if there is no such
         job.
 
         to: only to this destination; what it was never owed it is owed now, and what was cancelled,
-        again. A message of which the destination has a newer one is not sent again.
+        again. allowed: those that may have the job's results; None: all. A message of which the
+        destination has a newer one is not sent again.
         """
         with self._database.write() as connection:
             job = connection.execute(
@@ -190,6 +197,8 @@ class OperatorDeliveries:
                     job_id=job_id, again={}, swept_at=job.swept_at, is_withdrawn=is_withdrawn
                 )
             mine = deliveries.c.job_id == job_id
+            if allowed is not None:
+                mine = sa.and_(mine, deliveries.c.destination.in_(allowed))
             if to is not None:
                 mine = sa.and_(mine, deliveries.c.destination == to.name)
                 _owe(connection, job_id, to, now)

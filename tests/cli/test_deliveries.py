@@ -206,3 +206,25 @@ def test_a_drain_is_kept_and_can_be_repeated(config: Path, ledger: Ledger) -> No
     (pause,) = ledger.pauses.in_force(datetime.now(UTC))
     assert pause.target == RECEIVING
     assert said(ich_node("resume", config=config)) == "receiving goes on\n"
+
+
+def test_a_destination_gets_only_what_its_sources_send(config: Path) -> None:
+    """Also what is sent again: the series came from ct, the viewer gets what mr sends."""
+    routed = config.read_text(encoding="utf-8").replace(
+        'name = "viewer"', 'name = "viewer"\nsources = ["mr"]'
+    )
+    sources = "".join(
+        f'[[sources]]\nname = "{name}"\nae_title = "{name.upper()}"\n' for name in ("ct", "mr")
+    )
+    hook = (
+        '[[destinations]]\nname = "hook"\nkind = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+        'secret_file = "secret"\n'
+    )
+    config.write_text(f"{routed}{sources}{hook}", encoding="utf-8")
+    refused = ich_node("jobs", "resend", 1, "--destination", "viewer", config=config)
+    assert refused.exit_code == 1
+    assert refused.stdout.startswith("job 1: viewer does not get what its sources send\n")
+    assert "a message is made" in said(
+        ich_node("jobs", "resend", 1, "--destination", "hook", config=config), exit_code=2
+    )
+    assert "4 objects to pacs" in said(ich_node("jobs", "resend", 1, config=config))
