@@ -103,7 +103,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
 
     node: CliContext = context.obj
     with _service(node, "analyse", with_parent=stop_with_parent) as live:
-        ledger, spool = node.ledger(), node.spool()
+        ledger, spool = _ledger(node), node.spool()
         clock = _watched_clock(live.config.analysis.stall_seconds)
         active_bundle = ActiveBundle(ledger=ledger.activations, configured=live.config.bundle.path)
         detector = None
@@ -138,7 +138,7 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
 
     node: CliContext = context.obj
     with _service(node, "send", with_parent=stop_with_parent) as live:
-        ledger, spool = node.ledger(), node.spool()
+        ledger, spool = _ledger(node), node.spool()
         clock = _watched_clock(STALL_SECONDS)
         maintenance_clock = _watched_clock(STALL_SECONDS, loop="maintenance")
         tell_systemd(READY)
@@ -159,6 +159,13 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
             with Maintenance(tasks=tasks, clock=maintenance_clock).running():
                 sender.work()
             live.read_again()
+
+
+def _ledger(node: "CliContext") -> "Ledger":
+    """Raises ConfigError if this host has another search key than the ledger."""
+    ledger = node.ledger()
+    ledger.search_keys.check(node.config.database.search_key)
+    return ledger
 
 
 def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":

@@ -22,8 +22,9 @@ class LabelledSeries:
 
 
 def labelled_series(folder: Path) -> list[LabelledSeries]:
-    """The series below a folder with the labels of its labels.csv (columns series_uid, bleeding:
-    yes, no, or unknown), else those below its folders `bleeding` and `healthy`.
+    """The series below a folder with the labels of its labels.csv (columns series_uid and bleeding:
+    yes, no, or unknown; slice is empty in the rows of series), else those below its folders
+    `bleeding` and `healthy`.
 
     Raises ConfigError if it has neither.
     """
@@ -45,14 +46,18 @@ def labelled_series(folder: Path) -> list[LabelledSeries]:
 
 
 def _labels(path: Path) -> Mapping[str, bool | None]:
-    """By Series Instance UID. A file with a row for each slice: a series bleeds if a slice does."""
+    """By Series Instance UID: what the rows of the series say, not those of its slices. None where
+    readers disagree.
+    """
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     missing = {"series_uid", "bleeding"} - set(rows[0] if rows else ())
     if missing:
         raise ConfigError(f"{path}: there is no column {' and '.join(sorted(missing))}")
-    labels: dict[str, bool | None] = {}
+    said: dict[str, set[bool | None]] = {}
     for row in rows:
-        uid, label = row["series_uid"], WORDS.get((row["bleeding"] or "").strip().lower())
-        labels[uid] = True if labels.get(uid) or label else label
-    return labels
+        if not row.get("slice"):
+            label = WORDS.get((row["bleeding"] or "").strip().lower())
+            said.setdefault(row["series_uid"], set()).add(label)
+    known = {uid: answers - {None} for uid, answers in said.items()}
+    return {uid: answers.pop() if len(answers) == 1 else None for uid, answers in known.items()}

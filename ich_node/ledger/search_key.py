@@ -89,6 +89,13 @@ class SearchKeyLedger:
             known = _fingerprint(connection)
         return None if known is None else _checked(path, known)
 
+    def check(self, path: Path) -> None:
+        """For a service that needs no key: raises ConfigError if there is a key in this file, and
+        the ledger has another one.
+        """
+        if path.exists():
+            self.for_looking(path)
+
     def forget(self) -> None:
         """Remove all search terms, and what is known of their key: the next receiver makes a new
         one. For a key that is lost.

@@ -14,7 +14,7 @@ from ich_node.ledger.instances import sources_of
 from ich_node.ledger.journal import note, note_deliveries
 from ich_node.ledger.owed import Notify, owe_all
 from ich_node.ledger.rows import Job, Result
-from ich_node.ledger.states import DeliveryState
+from ich_node.ledger.states import DeliveryState, JobState, Lane
 from ich_node.ledger.studies import jobs_of_study, lock_study
 from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results
 from ich_node.notification import KIND as NOTIFICATION
@@ -115,6 +115,7 @@ class WithdrawalLedger:
                 detail=f"by {who}, {code.words}: {reason}",
             )
             cancelled = _cancel(connection, job, now)
+            _cancel_reread(connection, job, now)
             owe_all(
                 connection,
                 given,
@@ -171,6 +172,24 @@ def _reached(connection: sa.Connection, job: Job) -> Reached:
 def _may_have_got(state: DeliveryState, attempts: int) -> bool:
     """An answer that was lost looks like a failed try."""
     return state in TAKEN or attempts > 0
+
+
+def _cancel_reread(connection: sa.Connection, job: Job, now: datetime) -> None:
+    """A revision of its series that waits to be read again would tell another answer."""
+    waiting = connection.execute(
+        sa.update(jobs)
+        .where(
+            jobs.c.series_instance_uid == job.series_instance_uid,
+            jobs.c.study_instance_uid == job.study_instance_uid,
+            jobs.c.state == JobState.WAITING,
+            jobs.c.lane == Lane.AGAIN,
+        )
+        .values(state=JobState.CANCELLED)
+        .returning(jobs.c.id)
+    ).scalars()
+    for waiting_id in waiting.all():
+        detail = f"the answer of job {job.id} was withdrawn"
+        note(connection, job_id=waiting_id, at=now, event="cancelled", detail=detail)
 
 
 def _cancel(connection: sa.Connection, job: Job, now: datetime) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from ich_node.files.labelled import labelled_series
 from ich_node.ledger import open_ledger
 from ich_node.model.bundle_file import open_bundle
 from ich_node.phantom import make_study
@@ -125,6 +126,23 @@ def test_labelled_folders(node, tmp_path):
     assert "1 more is not read by the node" in ran.stdout
     assert "1 of them bleed, 0 do not, 0 are not known" in ran.stdout
     assert out.exists()
+
+
+def test_labels_of_an_export(tmp_path):
+    """The rows of series count, those of slices do not; where readers disagree nothing is known."""
+    uids = []
+    for number in range(3):
+        lone = make_study(1).datasets()[number]
+        lone.SeriesInstanceUID = f"2.25.{number + 1}"
+        lone.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+        uids.append(str(lone.SeriesInstanceUID))
+    (tmp_path / "labels.csv").write_text(
+        "path,series_uid,slice,bleeding,type,who\n"
+        f"a,{uids[0]},,yes,subdural,reader-1\na/1,{uids[0]},1.2,no,,reader-1\n"
+        f"b,{uids[1]},,no,,reader-1\nb,{uids[1]},,yes,,reader-2\nc,{uids[2]},,no,,reader-1\n"
+    )
+    found = {each.files.series_instance_uid: each.bleeding for each in labelled_series(tmp_path)}
+    assert found == {uids[0]: True, uids[1]: None, uids[2]: False}
 
 
 @pytest.mark.parametrize(

@@ -107,3 +107,16 @@ def test_a_lost_key_can_be_given_up(ledger: Ledger, tmp_path: Path) -> None:
     second = ledger.search_keys.for_receiving(path, now=T0)
     assert second != first
     assert ledger.search_keys.for_looking(path) == second
+
+
+def test_a_service_without_need_of_the_key_refuses_another_one(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Hosts of one ledger agree; a host that only reads or sends may have no key at all."""
+    ledger.search_keys.for_receiving(tmp_path / "ours", now=T0)
+    (tmp_path / "other").write_bytes((tmp_path / "ours").read_bytes()[::-1])
+    (tmp_path / "other").chmod(0o600)
+    ledger.search_keys.check(tmp_path / "ours")
+    ledger.search_keys.check(tmp_path / "missing")
+    with pytest.raises(ConfigError, match="is not the key of this ledger"):
+        ledger.search_keys.check(tmp_path / "other")

@@ -6,7 +6,7 @@ import pytest
 
 from ich_node.answer import WithdrawalReason
 from ich_node.errors import ConfigError
-from ich_node.ledger import DeliveryState, JobState, LeaseLost, Result
+from ich_node.ledger import DeliveryState, JobState, LeaseLost, NewReader, Result, Wanted
 from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish, instance
 
 NOW = T0 + 1000 * SECOND
@@ -72,6 +72,18 @@ def test_what_is_owed_is_cancelled_and_who_may_have_it_gets_a_note(ledger):
     assert (job.withdrawn_reason, job.withdrawn_by) == ("blurred", "admin")
     with pytest.raises(ConfigError, match="job 1 was withdrawn before"):
         take_back(ledger)
+
+
+def test_a_revision_that_waits_to_be_read_again_is_cancelled(ledger):
+    """It would tell another answer about the series."""
+    add(ledger)
+    finish(ledger, claim(ledger))
+    plan = ledger.rereading.plan(Wanted(job_ids=(1,)), sha256="c" * 64, deliver=True)
+    reader = NewReader(sha256="c" * 64, name="other", path="c.safetensors")
+    assert ledger.rereading.ask(plan, reader, deliver=True, who="admin", now=NOW) == 1
+    take_back(ledger)
+    assert ledger.operator.get(2).state is JobState.CANCELLED
+    assert ledger.operator.events(2)[-1].detail == "the answer of job 1 was withdrawn"
 
 
 def test_nothing_changes_if_more_was_sent_meanwhile(ledger):
