@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ich_node.answer import Answer
 from ich_node.ledger.database import Database
-from ich_node.ledger.states import JobState
+from ich_node.ledger.states import JobState, Lane
 from ich_node.ledger.tables import as_values, jobs, scans
 from ich_node.ledger.verdicts import labels_of
 
@@ -43,7 +43,7 @@ STANDS = sa.and_(
 # What an operator has read again long after it came says nothing about the node's speed.
 SECONDS = sa.case(
     (
-        jobs.c.read_with.is_(None),
+        jobs.c.lane != Lane.AGAIN,
         sa.extract("epoch", scans.c.answered_at) - sa.extract("epoch", jobs.c.last_received_at),
     ),
     else_=None,

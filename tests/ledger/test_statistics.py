@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from ich_node.answer import Answer
-from ich_node.ledger import JobState
+from ich_node.ledger import JobState, Lane
 from ich_node.ledger.tables import jobs, scans
 from ich_node.ledger.verdicts import TABLE, Verdict
 from tests.operations.states.counted import MODEL, read
@@ -67,7 +67,7 @@ def test_scores_and_times_are_of_answers_that_stand(counted):
     assert (list(scores.probabilities), set(scores.bundles)) == ([0.5, 0.95], {MODEL})
     assert [float(each) for each in scores.seconds] == [13, 12]
     with counted.database.write() as connection:
-        connection.execute(sa.update(jobs).where(jobs.c.id == 2).values(read_with="b"))
+        connection.execute(sa.update(jobs).where(jobs.c.id == 2).values(lane=Lane.AGAIN))
     with counted.statistics.view() as view:
         assert view.scores(T0, UNTIL).seconds[1] is None
 
