@@ -39,8 +39,8 @@ class CliContext:
         return self.loaded.config
 
     def ledger(self) -> "Ledger":
-        """For services and for commands that change something: it is made where it is missing, and
-        its schema is brought up to date. Raises ConfigError or Unavailable.
+        """For services, and for commands that may come before them: it is made where it is missing,
+        and its schema is brought up to date. Raises ConfigError or Unavailable.
         """
         from ich_node.ledger import open_ledger
 
@@ -55,6 +55,13 @@ class CliContext:
 
         self.loaded.require_ledger_in_place()
         return open_existing_ledger(self.config.database.url)
+
+    def ledger_in_place(self) -> "Ledger":
+        """For commands that change what the services see: where no ledger is, they were called with
+        another configuration. Raises NoLedger, ConfigError or Unavailable.
+        """
+        self.existing_ledger().dispose()
+        return self.ledger()
 
     def active_bundle_path(self) -> Path:
         """Of the bundle that reads now; the configured or shipped one where there is no ledger yet.

@@ -97,7 +97,7 @@ def retry(
     node: CliContext = context.obj
     if not (jobs or destination or all_failed):
         raise ConfigError("say what to deliver: JOB..., --destination NAME or --all-failed")
-    ledger, now = node.ledger(), datetime.now(UTC)
+    ledger, now = node.ledger_in_place(), datetime.now(UTC)
     if destination is not None:
         _check_destination(node, ledger, destination)
     choice = DeliveryChoice(
@@ -133,7 +133,7 @@ def cancel(
     node: CliContext = context.obj
     if not (jobs or destination):
         raise ConfigError("say what to cancel: JOB..., or --destination NAME")
-    ledger = node.ledger()
+    ledger = node.ledger_in_place()
     if destination is not None:
         _check_destination(node, ledger, destination)
     chosen = job_ids(context, jobs) if jobs else None

@@ -23,7 +23,7 @@ JobWord = Annotated[str, typer.Argument(metavar="JOB", help=WORDS)]
 
 
 def _operator(context: typer.Context) -> "OperatorLedger":
-    operator: OperatorLedger = context.obj.ledger().operator
+    operator: OperatorLedger = context.obj.ledger_in_place().operator
     return operator
 
 
@@ -64,5 +64,5 @@ def forget_search_terms(
         typer.confirm(
             "No earlier series will be found by accession number or patient ID. Go on?", abort=True
         )
-    context.obj.ledger().search_keys.forget()
+    context.obj.ledger_in_place().search_keys.forget()
     typer.echo("the search terms are removed; the next start of `receive` makes a new key")

@@ -49,7 +49,7 @@ def pause(
         names = [READING, *(destination.name for destination in node.config.destinations)]
         check_known(target, names, what="destination")
     key = target if target == READING else to_destination(target)
-    ledger = node.ledger()
+    ledger = node.ledger_in_place()
     end = ahead(until, now=now) if until else None
     ledger.pauses.pause(key, now=now, until=end, who=getuser(), why=why)
     for line in _described(ledger, now, key):
@@ -67,7 +67,7 @@ def resume(
     from ich_node.ledger.pauses import READING, RECEIVING, TO, to_destination
 
     node: CliContext = context.obj
-    ledger, now = node.ledger(), datetime.now(UTC)
+    ledger, now = node.ledger_in_place(), datetime.now(UTC)
     paused = [each.target for each in ledger.pauses.in_force(now)]
     if target is None:
         targets = paused
@@ -96,7 +96,7 @@ def drain(
     from ich_node.ledger.pauses import RECEIVING
 
     node: CliContext = context.obj
-    ledger, now = node.ledger(), datetime.now(UTC)
+    ledger, now = node.ledger_in_place(), datetime.now(UTC)
     seconds = (now - moment(timeout, now=now, option="--timeout")).total_seconds()
     if not any(each.target == RECEIVING for each in ledger.pauses.in_force(now)):
         ledger.pauses.pause(RECEIVING, now=now, until=None, who=getuser(), why="drain")

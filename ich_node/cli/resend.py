@@ -34,7 +34,7 @@ def resend(
         if found.gets == "notifications":
             _check_messages_are_for_all(node, destination)
         to = NewDestination(name=found.name, gets_notifications=found.gets == "notifications")
-    ledger, who = node.ledger(), getuser()
+    ledger, who = node.ledger_in_place(), getuser()
     chosen = job_ids(context, jobs)
     sent, swept = 0, 0
     for job in chosen:

@@ -73,7 +73,7 @@ def release(
     jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help=WORDS)],
 ) -> None:
     """Let held jobs be read now: rules with the action hold do not apply to them any more."""
-    ledger = context.obj.ledger().holds
+    ledger = context.obj.ledger_in_place().holds
     for job_id in job_ids(context, jobs):
         ledger.release(job_id, now=datetime.now(UTC), who=getuser())
         typer.echo(f"job {job_id} is released and will be read")

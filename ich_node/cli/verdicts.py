@@ -40,7 +40,7 @@ def import_table(
     from ich_node.verdicts.table import read_table
 
     rows, mistakes = read_table(table)
-    ledger: Ledger = context.obj.ledger()
+    ledger: Ledger = context.obj.ledger_in_place()
     matched = match(
         rows,
         jobs_of=_finder(context, ledger),

@@ -42,7 +42,7 @@ def withdraw(
     if not reason.strip():
         raise typer.BadParameter("give the reason", param_hint="--reason")
     node: CliContext = context.obj
-    ledger = node.ledger()
+    ledger = node.ledger_in_place()
     withdrawer = Withdrawer(
         ledger=ledger.withdrawals,
         spool=node.spool(),

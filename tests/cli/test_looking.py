@@ -1,4 +1,4 @@
-"""Commands that only look make and change nothing."""
+"""Commands that only look make and change nothing; no command for a running node makes a ledger."""
 
 import sqlite3
 from pathlib import Path
@@ -22,6 +22,20 @@ LOOKING = [
 ]
 
 
+CHANGING = [
+    ("jobs", "retry", "1"),
+    ("jobs", "release", "1"),
+    ("jobs", "resend", "1"),
+    ("jobs", "withdraw", "1", "--reason", "wrong", "--quality"),
+    ("jobs", "forget-search-terms", "--yes"),
+    ("deliveries", "retry", "--all-failed"),
+    ("deliveries", "cancel", "--destination", "pacs", "--yes"),
+    ("pause", "reading"),
+    ("resume",),
+    ("drain", "--timeout", "0s"),
+]
+
+
 @pytest.fixture
 def config(tmp_path) -> Path:
     (tmp_path / "config.toml").write_text("[log]\nlevel = 'info'\n")
@@ -39,6 +53,15 @@ def test_nothing_is_made(config, command):
         assert "has not received anything yet" in done.stderr
     else:
         assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", CHANGING, ids=" ".join)
+def test_a_new_ledger_is_never_changed(config, command):
+    """A pause in a ledger that no service uses would pause nothing."""
+    done = ich_node(*command, config=config)
+    assert done.exit_code == 1
+    assert f"no ledger at {config.parent}/var/ich-node.sqlite" in done.stderr
+    assert [path.name for path in config.parent.iterdir()] == ["config.toml"]
 
 
 @pytest.mark.parametrize("command", LOOKING[:5], ids=" ".join)
