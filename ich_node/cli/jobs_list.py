@@ -121,6 +121,8 @@ def _states(text: str | None) -> "tuple[JobState, ...]":
     for name in names:
         if name not in known:
             near = get_close_matches(name, known, n=1)
+            if name == "READY":  # as the list says it of a series that has arrived
+                near = [JobState.WAITING.value]
             advice = f"did you mean {near[0].lower()}? " if near else ""
             raise ConfigError(
                 f"--state '{name.lower()}' is not a state: {advice}There are\n"

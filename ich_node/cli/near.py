@@ -13,5 +13,5 @@ def check_known(name: str, known: Collection[str], *, what: str) -> None:
     by_folded = {each.casefold(): each for each in known}
     near = get_close_matches(name.casefold(), by_folded, n=1)
     meant = f"did you mean '{by_folded[near[0]]}'? " if near else ""
-    names = ", ".join(known) or "none is configured"
-    raise ConfigError(f"there is no {what} '{name}'; {meant}config.toml knows: {names}")
+    names = f"there are: {', '.join(dict.fromkeys(known))}" if known else "none is configured"
+    raise ConfigError(f"there is no {what} '{name}'; {meant}{names}")

@@ -185,7 +185,7 @@ Condition = tuple[str, Callable[[Any, Any], Any], Any]
 TIME = "first_received_at"
 # Conditions that leave few jobs, and those whose index has the newest jobs first.
 FEW = ("accession_hmac", "patient_hmac", "study_instance_uid")
-MANY = ("state", "answer", "source")
+MANY = ("answer", "source", "state")
 
 
 def _conditions(part: JobSearch) -> list[Condition]:

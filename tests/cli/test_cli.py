@@ -244,7 +244,7 @@ def test_echo_answers_in_words(tmp_path):
         assert ich_node("echo", "down", config=config).exit_code == 1
         unknown = ich_node("echo", "nobody", config=config)
         assert unknown.exit_code == 2
-        assert "config.toml knows: strict, open, down" in unknown.stderr
+        assert "there are: strict, open, down" in unknown.stderr
 
 
 def test_echo_without_a_name_asks_all(tmp_path):

@@ -79,17 +79,30 @@ def test_what_is_listed(looked_at: Path) -> None:
     assert said(nothing) == "nothing is owed\n"
 
 
+def test_a_job_has_a_line_for_each_try(config: Path, ledger: Ledger) -> None:
+    """However many objects it has, and though each is delivered in a moment of its own."""
+    held = {"owner": "s", "now": datetime.now(UTC) + HOUR}
+    for delivery in ledger.delivery.claim_deliveries(**held, lease=LEASE, limit=10):
+        ledger.delivery.delivered([delivery.id], **held)
+    shown = said(ich_node("jobs", "show", 3, config=config)).splitlines()
+    assert [line for line in shown if line.startswith("to ")] == ["to pacs: 8 objects sent, 2 tries"]
+    assert [line.partition("Z  ")[2] for line in shown[-2:]] == [
+        "delivery postponed: 8 objects, pacs: nothing answers at 10.0.0.7:11112",
+        "delivered: 8 objects, pacs",
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("deliveries list --destination pasc", "did you mean 'pacs'? config.toml knows: pacs"),
+        ("deliveries list --destination pasc", "did you mean 'pacs'? there are: pacs"),
         ("deliveries list --failed --pending", "give --failed or --pending, not both"),
         ("deliveries list --older-than 1m", "--older-than '1m' is not a time: did you mean 1min"),
         ("deliveries retry", "say what to deliver: JOB..., --destination NAME or --all-failed"),
         ("deliveries retry 9", "there is no job '9': it is no number (up to 4), accession"),
         ("deliveries cancel", "say what to cancel: JOB..., or --destination NAME"),
         ("jobs resend 1 --destination PACS", "did you mean 'pacs'?"),
-        ("pause readin", "did you mean 'reading'? config.toml knows: reading, pacs, viewer"),
+        ("pause readin", "did you mean 'reading'? there are: reading, pacs, viewer"),
         ("pause receiving", "receiving is stopped by `ich-node drain`"),
         ("pause reading --until 2020-01-01", "--until '2020-01-01' is over"),
         ("resume pcas", "did you mean 'pacs'?"),
