@@ -126,7 +126,8 @@ def run_all(
             while not stop.is_set():
                 if turn.wait(RESTART_SECONDS):
                     turn.clear()
-                    _pass_on_reload(children)
+                    if not stop.is_set():  # the end sets both
+                        _pass_on_reload(children)
                     continue
                 for child in children:
                     child.restart_if_dead()

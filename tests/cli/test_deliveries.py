@@ -85,7 +85,9 @@ def test_a_job_has_a_line_for_each_try(config: Path, ledger: Ledger) -> None:
     for delivery in ledger.delivery.claim_deliveries(**held, lease=LEASE, limit=10):
         ledger.delivery.delivered([delivery.id], **held)
     shown = said(ich_node("jobs", "show", 3, config=config)).splitlines()
-    assert [line for line in shown if line.startswith("to ")] == ["to pacs: 8 objects sent, 2 tries"]
+    assert [line for line in shown if line.startswith("to ")] == [
+        "to pacs: 8 objects sent, 2 tries"
+    ]
     assert [line.partition("Z  ")[2] for line in shown[-2:]] == [
         "delivery postponed: 8 objects, pacs: nothing answers at 10.0.0.7:11112",
         "delivered: 8 objects, pacs",

@@ -110,7 +110,7 @@ def test_pauses_are_shown(config: Path) -> None:
         ):
             connection.execute(sa.delete(pauses))
     assert last.startswith("paused: sending to pacs, since ")
-    assert last.endswith(" until resumed by eva: update")
+    assert last.endswith(" by eva: update")
 
 
 def test_nothing_found_is_explained(config: Path) -> None:

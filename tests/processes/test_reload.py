@@ -125,6 +125,14 @@ def test_what_waits_for_a_restart_is_named(node):
     assert events(node, "reload_needs_restart")[0]["settings"] == ["[analysis] threads"]
 
 
+def test_the_end_is_no_reload(node):
+    """`run` does not let its services read the configuration once more when it ends."""
+    reloaded = len(events(node, "reloaded"))
+    node.process.terminate()
+    node.process.wait()
+    assert len(events(node, "reloaded")) == reloaded
+
+
 def test_nothing_runs(tmp_path):
     (tmp_path / "config.toml").write_text("")
     done = ich_node("reload", config=tmp_path / "config.toml")
