@@ -41,12 +41,14 @@ class Commands(TyperGroup):
 
     def _prepare(self, commands: Any) -> None:
         """Each command, at any depth, takes --config, too. Square brackets in its help are shown:
-        rich would take the names of our sections for markup.
+        rich would take the names of our sections for markup. Its lines are as long as the terminal
+        is wide, not as those of the code.
         """
         for command in commands.values():
             for described in (command, *command.params):
                 if getattr(described, "help", None):
-                    described.help = described.help.replace("[", r"\[")
+                    paragraphs = described.help.replace("[", r"\[").split("\n\n")
+                    described.help = "\n\n".join(" ".join(each.split()) for each in paragraphs)
             option: Any = copy.copy(self._config)
             option.expose_value, option.callback, option.envvar = False, _use_config, None
             command.params.append(option)

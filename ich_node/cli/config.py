@@ -87,7 +87,7 @@ def _line(value: "Value") -> str:
 def _document(node: "CliContext", values: "list[Value]") -> dict[str, Any]:
     sections: dict[str, Any] = {}
     for value in values:
-        name = value.section.strip("[]")
+        name, _, part = value.section.strip("[]").partition(".")
         pair = {"value": value.value, "from": value.origin}
         if value.number is None:
             sections.setdefault(name, {})[value.setting] = pair
@@ -95,7 +95,8 @@ def _document(node: "CliContext", values: "list[Value]") -> dict[str, Any]:
         entries = sections.setdefault(name, [])
         if len(entries) <= value.number:
             entries.append({})
-        entries[value.number][value.setting] = pair
+        entry = entries[value.number]
+        (entry.setdefault(part, {}) if part else entry)[value.setting] = pair
     return {
         "config": str(node.path) if node.path is not None else None,
         "home": str(node.loaded.home),

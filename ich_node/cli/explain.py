@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ich_node.errors import ConfigError
+from ich_node.cli.job_choice import WORDS, job_ids
+from ich_node.errors import ConfigError, NoLedger
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -27,7 +28,8 @@ def explain(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...|JOB...", help="DICOM files or folders, or numbers of `jobs list`."
+            metavar="PATH...|JOB...",
+            help=f"DICOM files or folders, or jobs: {WORDS[0].lower()}{WORDS[1:]}",
         ),
     ],
     source: Annotated[
@@ -40,12 +42,9 @@ def explain(
     node: CliContext = context.obj
     _check_source(node.config, source)
     paths = [Path(word) for word in what if Path(word).exists()]
-    numbers = [word for word in what if not Path(word).exists()]
-    unknown = [word for word in numbers if not word.isdecimal()]
-    if unknown:
-        raise ConfigError(f"there is no file, folder or job '{unknown[0]}'")
+    jobs = _jobs(context, [word for word in what if not Path(word).exists()])
     documents, skipped = _of_files(node, paths, source) if paths else ([], [])
-    documents += [_of_job(node, int(number), source) for number in numbers]
+    documents += [_of_job(node, job, source) for job in jobs]
     if as_json:
         typer.echo(json.dumps({"series": documents, "skipped": skipped}, ensure_ascii=False))
         return
@@ -53,6 +52,21 @@ def explain(
         _print(document)
     for file in skipped:
         typer.echo(f"{file['path']}: {file['reason']}")
+
+
+def _jobs(context: typer.Context, words: Sequence[str]) -> list[int]:
+    """Raises ConfigError or NoLedger."""
+    if not words:
+        return []
+    try:
+        return job_ids(context, words)
+    except NoLedger as error:
+        if all(word.isdecimal() for word in words):
+            raise
+        raise ConfigError(f"there is no file or folder '{words[0]}', and {error.detail}") from error
+    except ConfigError as error:
+        sentence = error.detail.replace("there is no job", "there is no file, folder or job", 1)
+        raise ConfigError(sentence) from error
 
 
 def _of_files(
@@ -76,11 +90,7 @@ def _of_files(
 def _of_job(node: "CliContext", job_id: int, source: str | None) -> dict[str, Any]:
     ledger = node.existing_ledger().operator
     job = ledger.get(job_id)
-    if job is None:
-        raise ConfigError(
-            f"there is no job {job_id}, and no file or folder of this name; `ich-node jobs list`"
-            " shows the jobs"
-        )
+    assert job is not None, "found a moment ago"
     released = any(
         each.released_at is not None
         for each in ledger.study(job)

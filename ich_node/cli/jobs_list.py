@@ -117,6 +117,8 @@ def _states(text: str | None) -> "tuple[JobState, ...]":
     if text is None:
         return ()
     names = [name.strip().upper().replace(" ", "_").replace("-", "_") for name in text.split(",")]
+    # the list says "ready" of a series that waits and is complete
+    names = [JobState.WAITING.value if name == "READY" else name for name in names]
     known = [state.value for state in JobState]
     for name in names:
         if name not in known:

@@ -161,7 +161,7 @@ def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
 @app.command()
 def rollback(context: typer.Context, why: Why = "") -> None:
     """Activate the bundle before the current one."""
-    ledger: ActivationLedger = context.obj.ledger().activations
+    ledger: ActivationLedger = context.obj.ledger_in_place().activations
     activation = ledger.rollback_bundle(who=getpass.getuser(), why=why, now=datetime.now(UTC))
     typer.echo(f"activated {activation.name} {activation.sha256[:12]}")
 

@@ -90,7 +90,7 @@ def _stop(node: "CliContext", bundle: str | None, now: datetime) -> None:
         chosen = chosen_bundle(node, bundle)
         if running.bundle_sha256 != chosen.sha256:
             raise ConfigError(f"the shadow is {_title(running)}, not {chosen.title}")
-    node.ledger().shadows.stop(now=now)
+    node.ledger_in_place().shadows.stop(now=now)
     typer.echo(f"stopped: {_title(running)}; its answers stay")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # SQLAlchemy and pynetdicom, which `--help` must not wait for
     from ich_node.cli.context import CliContext
     from ich_node.config.config import Config
     from ich_node.config.settings import Source
-    from ich_node.ledger import Ledger, PullLedger
+    from ich_node.ledger import Ledger
     from ich_node.pull.archive import Archive
     from ich_node.pull.asked import Asked
     from ich_node.pull.choice import Chosen
@@ -57,6 +57,7 @@ def pull(
     from ich_node.cli.pull_words import Account
     from ich_node.errors import NoLedger, Unavailable
     from ich_node.pull.choice import Decision, choose
+    from ich_node.pull.fetch import why_closed
     from ich_node.pull.find import find_series
     from ich_node.pull.pace import PullPace
 
@@ -65,13 +66,13 @@ def pull(
     found_source = find_source(node.config, source)
     assert found_source.query is not None
     pace = PullPace(query=found_source.query, is_any_time=at_once)
-    if not dry_run and (why := pace.closed(_now())):
-        raise Unavailable(why)
     ledger: Ledger | None
     try:
         ledger = node.existing_ledger() if dry_run else node.ledger()
     except NoLedger:
         ledger = None
+    if ledger is not None and not dry_run and (why := why_closed(pace, ledger.pauses, _now())):
+        raise Unavailable(why)
     archive = open_archive(node, found_source, ledger)
     account = Account(as_json=as_json, is_dry_run=dry_run)
     with archive.search() as search:
@@ -83,7 +84,7 @@ def pull(
     if ledger is not None and not dry_run:
         wanted = [one for one in chosen if one.decision is Decision.FETCH]
         with _ended_by_hand() as stop:
-            fetcher = _fetcher(archive, ledger.pull, pace, found_source, stop)
+            fetcher = _fetcher(archive, ledger, pace, found_source, stop)
             for fetched in fetcher.fetch(wanted):
                 account.fetched(fetched)
     account.end(found)
@@ -170,7 +171,7 @@ def _asked(
 
 def _fetcher(
     archive: "Archive",
-    ledger: "PullLedger",
+    ledger: "Ledger",
     pace: "PullPace",
     source: "Source",
     stop: threading.Event,
@@ -179,7 +180,8 @@ def _fetcher(
 
     return Fetcher(
         archive=archive,
-        ledger=ledger,
+        ledger=ledger.pull,
+        pauses=ledger.pauses,
         pace=pace,
         source=source.name,
         who=getpass.getuser(),

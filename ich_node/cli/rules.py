@@ -80,7 +80,7 @@ def release(
 
 
 def _headline(rule: "RuleOfSite") -> str:
-    minutes = f" for {rule.hold_minutes:g} minutes" if rule.action == "hold" else ""
+    minutes = f" for {rule.hold_words}" if rule.action == "hold" else ""
     reason = f', "{rule.reason}"' if rule.reason else ""
     return f"{rule.name}: {rule.action}{minutes}{reason}"
 

@@ -1,13 +1,14 @@
 """Reads config.toml and the environment. An unknown key is an error that lists the known ones."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ich_node.config.config import ENV_DELIMITER, ENV_PREFIX, Config
+from ich_node.config.destinations import KINDS
 from ich_node.config.mistakes import known_settings, near, sentence
 from ich_node.config.places import (
     HOME_VARIABLE,
@@ -17,8 +18,9 @@ from ich_node.config.places import (
     sqlite_file,
     with_absolute_paths,
 )
+from ich_node.config.query import KINDS_OF_QUERY
 from ich_node.config.removed import RemovedSetting, find_removed_settings
-from ich_node.config.toml_file import read_toml
+from ich_node.config.toml_file import lines_of, read_toml
 from ich_node.errors import ConfigError
 
 
@@ -66,9 +68,13 @@ def load_config(path: Path | None) -> LoadedConfig:
     try:
         config = Config(**values)
     except ValidationError as error:
-        where = str(path) if path else "the defaults"
-        sentences = [line for mistake in error.errors() for line in sentence(mistake).splitlines()]
-        raise ConfigError("\n".join(f"{where}: {line}" for line in sentences)) from error
+        lines = lines_of(path.read_text(encoding="utf-8")) if path is not None else {}
+        sentences = [
+            f"{_place(mistake['loc'], path, lines, variables)}: {line}"
+            for mistake in error.errors()
+            for line in sentence(mistake).splitlines()
+        ]
+        raise ConfigError("\n".join(sentences)) from error
     home = home_folder(path)
     earlier = sqlite_file(config.database.url)
     absolute = with_absolute_paths(config, home)
@@ -79,6 +85,22 @@ def load_config(path: Path | None) -> LoadedConfig:
         removed=find_removed_settings(values, variables),
         earlier_ledger=earlier.absolute() if earlier and home != Path.cwd() else None,
     )
+
+
+def _place(
+    location: Sequence[str | int],
+    path: Path | None,
+    lines: Mapping[str, int],
+    variables: Collection[str],
+) -> str:
+    """Where the mistake was written: a line of the file, or an environment variable."""
+    parts = [str(part) for part in location if part not in (*KINDS, *KINDS_OF_QUERY)]
+    for count in range(len(parts), 0, -1):
+        if (variable := ENV_DELIMITER.join(parts[:count])) in variables:
+            return f"environment variable {ENV_PREFIX}{variable.upper()}"
+        if path is not None and (line := lines.get(".".join(parts[:count]))) is not None:
+            return f"{path}, line {line}"
+    return str(path) if path else "the defaults"
 
 
 def _refuse_unknown_sections(variables: Iterable[str]) -> None:

@@ -19,7 +19,7 @@ def sentence(mistake: Any) -> str:
     """mistake: one of ValidationError.errors() of Config."""
     location = tuple(mistake["loc"])
     message = str(mistake["msg"]).removeprefix("Value error, ")
-    if not location or message.startswith("[["):  # a rule of the whole that names the entry
+    if not location or message.startswith("["):  # a rule of the whole, or of a section
         return message
     owner, heading = _section_of(location)
     if mistake["type"] == "union_tag_invalid":

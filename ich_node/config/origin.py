@@ -1,5 +1,6 @@
 """Every effective value, and where it came from."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,15 +46,36 @@ def effective_values(
         )
         for number, entry in entries:
             place = section if number is None else f"{section}.{number}"
-            for setting in type(entry).model_fields:
-                names = (f"{place}.{setting}", place, section)
-                yield Value(
-                    section=f"[{section}]" if number is None else f"[[{section}]]",
-                    number=number,
-                    setting=setting,
-                    value=_plain(getattr(entry, setting)),
-                    origin=_origin(names, setting in entry.model_fields_set, lines, variables),
-                )
+            yield from _of_entry(entry, section, number, (place, section), lines, variables)
+
+
+def _of_entry(
+    entry: BaseModel,
+    section: str,
+    number: int | None,
+    places: tuple[str, ...],
+    lines: Mapping[str, int],
+    variables: Mapping[str, str],
+) -> Iterator[Value]:
+    """places: of the entry, and of what it is part of. Its sections, as [sources.query], follow."""
+    sections: list[tuple[str, BaseModel]] = []
+    for setting in type(entry).model_fields:
+        value = getattr(entry, setting)
+        if isinstance(value, BaseModel):
+            sections.append((setting, value))
+            continue
+        names = (f"{places[0]}.{setting}", *places)
+        is_in_list = number is not None and "." not in section
+        yield Value(
+            section=f"[[{section}]]" if is_in_list else f"[{section}]",
+            number=number,
+            setting=setting,
+            value=_plain(value),
+            origin=_origin(names, setting in entry.model_fields_set, lines, variables),
+        )
+    for setting, part in sections:
+        within = (f"{places[0]}.{setting}", *places)
+        yield from _of_entry(part, f"{section}.{setting}", number, within, lines, variables)
 
 
 def _origin(
@@ -69,9 +91,11 @@ def _origin(
 
 
 def _plain(value: Any) -> Any:
-    """As JSON and TOML have it."""
+    """As JSON and TOML have it; JSON has no infinity, which as a text is understood by both."""
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
     return PASSWORD.sub("***", str(value)) if "://" in str(value) else str(value)

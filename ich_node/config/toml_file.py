@@ -60,6 +60,8 @@ def lines_of(text: str) -> dict[str, int]:
             if line.lstrip().startswith("[["):
                 seen[section] += 1
                 section = f"{section}.{seen[section] - 1}"
+            elif (owner := section.partition("."))[0] in seen:  # [sources.query] is of the last one
+                section = f"{owner[0]}.{seen[owner[0]] - 1}.{owner[2]}"
             found.setdefault(section, number)
         elif setting := SETTING.match(line):
             found.setdefault(".".join(filter(None, (section, setting[1]))), number)

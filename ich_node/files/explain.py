@@ -35,8 +35,8 @@ def explained(
         _entry(name, actions[name], why, shipped=True) for name, why in decision.taken_away.items()
     ]
     if decision.hold:
-        minutes = f"{decision.hold.hold_minutes:g} minutes"
-        detail = f"{decision.hold.sentence}, for {minutes} unless it is released"
+        length = decision.hold.hold_words
+        detail = f"{decision.hold.sentence}, for {length} unless it is released"
         return _ended("held", "held", detail, decided)
     try:
         decision.check_refused()

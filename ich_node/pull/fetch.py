@@ -7,11 +7,13 @@ from enum import StrEnum
 
 from ich_node.errors import Unavailable
 from ich_node.ledger import PullLedger
+from ich_node.ledger.pauses import RECEIVING, PauseLedger
 from ich_node.pull.archive import Archive
 from ich_node.pull.choice import Chosen
 from ich_node.pull.find import count_images
 from ich_node.pull.pace import PullPace
 
+DRAINED = "this node takes nothing new (drain): `ich-node resume`, then start it again"
 NOT_HERE = (
     "the source says that it sent all: does it have another host or port for this node's AE title?"
 )
@@ -23,7 +25,14 @@ class Outcome(StrEnum):
     PULLED = "pulled"
     FAILED = "failed"
     LEFT = "left"
-    """The operator, or the window, ended it before."""
+    """The operator, the window or a drain ended it before."""
+
+
+def why_closed(pace: PullPace, pauses: PauseLedger, now: datetime) -> str:
+    """Why nothing is fetched now; '' if it may be."""
+    if any(pause.target == RECEIVING for pause in pauses.in_force(now)):
+        return DRAINED
+    return pace.closed(now)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +53,7 @@ class Fetcher:
 
     archive: Archive
     ledger: PullLedger
+    pauses: PauseLedger
     pace: PullPace
     source: str
     who: str
@@ -65,7 +75,7 @@ class Fetcher:
     def _ended(self, last_at: datetime | None) -> str:
         if self.wait(self.pace.wait_seconds(last_at, self.clock())):
             return "ended by hand"
-        return self.pace.closed(self.clock())
+        return why_closed(self.pace, self.pauses, self.clock())
 
     def _fetched(self, one: Chosen) -> Fetched:
         study, series = one.series.study.uid, one.series.uid

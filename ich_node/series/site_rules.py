@@ -86,6 +86,11 @@ class RuleOfSite:
         return self.name in SHIPPED
 
     @property
+    def hold_words(self) -> str:
+        """As '60 minutes'."""
+        return f"{self.hold_minutes:g} {'minute' if self.hold_minutes == 1 else 'minutes'}"
+
+    @property
     def sentence(self) -> str:
         """What is told of a series that the rule refuses or holds."""
         said = self.reason.rstrip(". ") or f"a rule of the site {self.action}s the series"

@@ -35,7 +35,9 @@ def config(tmp_path):
         "[scp]\n# the port\nport = 11412\n"
         "[database]\nurl = 'postgresql+psycopg://ich:s3cret@db/ich'\n"
         "[[sources]]\nname = 'a'\nae_title = 'A'\n[[sources]]\nname = 'b'\nae_title = 'B'\n"
+        "[sources.query]\nhost = '10.0.0.1'\nport = 104\n"
         "[[destinations]]\nname = 'w'\nkind = 'webhook'\nurl = 'https://w/'\nsecret_file = 's'\n"
+        "[[rules]]\nname = 'thick'\naction = 'hold'\nthickness_mm = [6, inf]\n"
     )
     return path
 
@@ -56,6 +58,9 @@ def test_every_value_has_its_origin(config, monkeypatch):
         {"value": "a", "from": "line 7"},
         {"value": "b", "from": "line 10"},
     ]
+    query = settings["sources"][1]["query"]
+    assert query["host"] == {"value": "10.0.0.1", "from": "line 13"}
+    assert query["kind"] == {"value": "dicom", "from": "default"}
     assert settings["destinations"][0]["secret_file"]["value"] == str(config.parent / "s")
     assert settings["database"]["url"]["value"] == "postgresql+psycopg://ich:***@db/ich"
     assert "s3cret" not in ich_node("config", "show", config=config).stdout

@@ -74,7 +74,7 @@ def test_explain_is_a_tester(config, folder):
     ("words", "sentence"),
     [
         (["explain", "nowhere"], "there is no file, folder or job 'nowhere'"),
-        (["explain", "99"], "there is no job 99, and no file or folder of this name"),
+        (["explain", "99"], "there is no file, folder or job '99': it is no number (up to 2)"),
         (
             ["explain", "1", "--source", "er"],
             "no source 'er'; there are: modality, old-ct",

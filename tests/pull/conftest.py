@@ -71,6 +71,7 @@ class PullingNode(ListeningNode):
         fetcher = Fetcher(
             archive=archive,
             ledger=self.ledger.pull,
+            pauses=self.ledger.pauses,
             pace=PullPace(query=archive.query),  # type: ignore[attr-defined]
             source="pacs",
             who="admin",

@@ -6,9 +6,10 @@ import pytest
 
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import JobState
+from ich_node.ledger.pauses import RECEIVING
 from ich_node.pull.asked import Accession, Day, OneStudy
 from ich_node.pull.choice import Decision
-from ich_node.pull.fetch import Outcome
+from ich_node.pull.fetch import DRAINED, Outcome
 from tests.pull.conftest import at
 from tests.support.heads import ROOT
 from tests.support.query_retrieve import query_retrieve_peer, series_of
@@ -171,3 +172,18 @@ def test_a_window_that_closes_meanwhile_ends_the_pull(node):
         done, left = node.pull(archive, [FIRST_OF_JANUARY])
     assert (done.outcome, left.outcome) == (Outcome.PULLED, Outcome.LEFT)
     assert "the window of [sources.query] is 20:00 to 22:00, and it is 22:00" in left.detail
+
+
+def test_a_drain_that_begins_meanwhile_ends_the_pull(node):
+    """After the running series, as no association is taken any more; so does DICOMweb, which needs
+    none.
+    """
+    held = [*series_of(1, "Head"), *series_of(2, "Head")]
+
+    def drain() -> None:
+        node.ledger.pauses.pause(RECEIVING, now=node.clock(), until=None, who="eva", why="drain")
+
+    with query_retrieve_peer(held, knows={"ICHNODE": node.port}) as peer:
+        peer.on_move = drain
+        done, left = node.pull(node.dicom(peer.port), [FIRST_OF_JANUARY])
+    assert (done.outcome, left.outcome, left.detail) == (Outcome.PULLED, Outcome.LEFT, DRAINED)
