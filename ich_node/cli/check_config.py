@@ -103,13 +103,16 @@ def _print_online(node: "CliContext", mistakes: list[str]) -> bool:
         typer.echo("the ledger answers; it is of an earlier version")
     except IchNodeError as error:
         mistakes.append(error.detail)
-    _print_listeners(config)
+    mistakes += _print_listeners(config)
     return ask_all(config, config.destinations)
 
 
-def _print_listeners(config: "Config") -> None:
+def _print_listeners(config: "Config") -> list[str]:
+    """Whether the ports are free, and what keeps this node from listening on them."""
+    import errno
     import socket
 
+    mistakes = []
     ports = [] if config.tls.required else [config.scp.port]
     ports += [config.tls.port] if config.tls.is_on else []
     host = config.scp.bind_address
@@ -119,11 +122,15 @@ def _print_listeners(config: "Config") -> None:
             try:
                 mine.bind((host, port))
             except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    mistakes.append(f"[scp] cannot listen on {host}:{port}: {error.strerror}")
+                    continue
                 typer.echo(
                     f"port {port}: {error.strerror}; that is this node, if its receive service runs"
                 )
             else:
                 typer.echo(f"port {port} is free: nobody listens on it now")
+    return mistakes
 
 
 def _print_ports(config: "Config") -> None:

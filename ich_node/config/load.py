@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from ich_node.config.config import ENV_DELIMITER, ENV_PREFIX, Config
 from ich_node.config.destinations import KINDS
@@ -67,6 +68,13 @@ def load_config(path: Path | None) -> LoadedConfig:
     _refuse_unknown_sections(variables)
     try:
         config = Config(**values)
+    except SettingsError as error:
+        # not `from error`: it quotes the value, which may be a secret
+        field = str(error).partition('"')[2].partition('"')[0]
+        raise ConfigError(
+            f"environment variable {ENV_PREFIX}{field.upper()} is not JSON; one setting is"
+            f" {ENV_PREFIX}{field.upper()}{ENV_DELIMITER}..."
+        ) from None
     except ValidationError as error:
         lines = lines_of(path.read_text(encoding="utf-8")) if path is not None else {}
         sentences = [

@@ -25,6 +25,8 @@ def sentence(mistake: Any) -> str:
     if mistake["type"] == "union_tag_invalid":
         kinds = KINDS_OF_QUERY if heading == QUERY else KINDS
         return f"{heading} kind: {_no_kind(str(mistake['ctx']['tag']), kinds)}"
+    if mistake["type"] == "union_tag_not_found":
+        return f"{heading} is a section of its own, with host and port, or kind and url"
     if heading == QUERY and location[-1] in KINDS_OF_QUERY:  # a rule of it as a whole
         return f"{heading} {message}"
     if len(location) > 1 and location[-1] in KINDS:  # a rule of a destination as a whole

@@ -111,3 +111,11 @@ def test_online_asks_every_destination_and_the_ledger(config):
     assert half.exit_code == 1
     assert "down (PACS at 127.0.0.1:1)" in half.stdout
     assert "config.toml: ok" not in half.stdout
+
+
+def test_an_address_of_another_machine_is_a_mistake(config):
+    """Nobody can listen on it, so that is not this node."""
+    config.write_text("[scp]\nbind_address = '192.0.2.1'\n")
+    done = ich_node("check-config", "--online", config=config)
+    assert done.exit_code == 2
+    assert "[scp] cannot listen on 192.0.2.1:11112: Cannot assign requested" in done.stderr

@@ -81,3 +81,10 @@ def test_help_shows_every_word_that_is_written(monkeypatch):
             with_brackets += "[" in text
             assert plain(text) in printed, words
     assert with_brackets
+
+
+def test_help_breaks_lines_at_the_width_of_the_terminal_only():
+    """Not where the code does."""
+    for words, command in every_command(typer.main.get_command(app)):
+        for paragraph in (command.help or "").split("\n\n"):
+            assert "\n" not in paragraph, words

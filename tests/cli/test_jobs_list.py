@@ -49,6 +49,7 @@ def numbers(config: Path, *options: str) -> list[int]:
         (("--since", "4.5h", "--until", "2H"), [5, 4, 3]),
         (("--source", "CT-Ward"), [8, 6, 5, 1]),
         (("--state", "Held, FAILED"), [8, 6]),
+        (("--state", "ready"), [9]),  # so the list calls a series that waits and is complete
         (("--positive",), [7, 2]),
         (("--negative", "--undetermined"), [5, 4, 1]),
         (("--refused",), [3]),

@@ -70,6 +70,14 @@ def test_explain_is_a_tester(config, folder):
     assert job["rules"][0]["rule"] == "qa"
 
 
+def test_explain_takes_the_words_of_a_job(config):
+    """The end of the series UID, as the list prints it."""
+    listed = ich_node("jobs", "list", "--json", config=config)
+    uids = {job["id"]: job["series_instance_uid"] for job in json.loads(listed.stdout)["jobs"]}
+    explained = ich_node("explain", f"…{uids[1][-8:]}", config=config)
+    assert explained.stdout.startswith("job 1, series ")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

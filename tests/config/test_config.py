@@ -101,6 +101,22 @@ def test_all_mistakes_are_named_at_once(tmp_path):
     assert len(mistake(tmp_path, both + both).splitlines()) == 4
 
 
+def test_a_mistake_is_named_with_its_line(tmp_path, monkeypatch):
+    """Or with the environment variable that has it, whose value is not printed if it is no JSON."""
+    source = "[[sources]]\nname = 'a'\nae_title = 'A'\n"
+    query = "[sources.query]\nhost = 'h'\nport = 'x'\n"
+    said = mistake(tmp_path, f"{source}\n{source}hsots = []\n{query}[[destinations]]\nname = 'p'\n")
+    assert {line.removeprefix(f"{tmp_path}/").split(": ")[0] for line in said.splitlines()} == {
+        "config.toml, line 8",  # hsots
+        "config.toml, line 11",  # port
+        "config.toml, line 12",  # what the destination lacks
+    }
+    monkeypatch.setenv("ICHNODE__SCP__PORT", "99999")
+    assert mistake(tmp_path, "").startswith("environment variable ICHNODE__SCP__PORT: [scp] port")
+    monkeypatch.setenv("ICHNODE__SOURCES", '[{"name": secret')
+    assert mistake(tmp_path, "").startswith("environment variable ICHNODE__SOURCES is not JSON;")
+
+
 def test_words_of_a_list_may_be_in_upper_case(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(
