@@ -64,7 +64,7 @@ def test_a_new_ledger_is_never_changed(config, command):
     assert [path.name for path in config.parent.iterdir()] == ["config.toml"]
 
 
-@pytest.mark.parametrize("command", LOOKING[:5], ids=" ".join)
+@pytest.mark.parametrize("command", [*LOOKING[:5], ("pause", "reading")], ids=" ".join)
 def test_an_earlier_schema_is_left_as_it_is(config, command):
     """Who looks with the new version while the old one still runs must not break that."""
     (config.parent / "var").mkdir()
