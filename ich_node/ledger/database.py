@@ -69,6 +69,14 @@ class Database:
             yield connection
 
 
+def lock_writers(connection: sa.Connection, table: sa.Table) -> None:
+    """No other process writes to the table until the end of the transaction; SQLite has one writer
+    at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))
+
+
 @contextmanager
 def errors_explained() -> Iterator[None]:
     """Turn errors of a database that does not answer or is full into Unavailable and SpoolFull;

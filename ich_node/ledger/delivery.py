@@ -57,6 +57,8 @@ OUTDATED = (
     .join(jobs, jobs.c.id == deliveries.c.job_id)
     .where(results.c.kind == NOTIFICATION, _NEWER.exists())
 )
+# The tries of what starts anew: who may have got it hears of a withdrawal.
+TRIED = sa.case((deliveries.c.attempts > 0, 1), else_=0)
 NO_PRIORITIES: Mapping[str, int] = {}
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ich_node.errors import ConfigError
 from ich_node.ledger.database import Database
-from ich_node.ledger.delivery import DELIVERY_ROWS
+from ich_node.ledger.delivery import DELIVERY_ROWS, TRIED
 from ich_node.ledger.endings import UNREAD, put_back
 from ich_node.ledger.instances import instances_of
 from ich_node.ledger.journal import counted_objects, events_of, note
@@ -135,7 +135,7 @@ def _owe_again(connection: sa.Connection, job_id: int, now: datetime) -> int:
     return connection.execute(
         sa.update(deliveries)
         .where(deliveries.c.job_id == job_id, deliveries.c.state == DeliveryState.FAILED)
-        .values(state=DeliveryState.PENDING, attempts=0, next_at=now, first_at=now)
+        .values(state=DeliveryState.PENDING, attempts=TRIED, next_at=now, first_at=now)
     ).rowcount
 
 

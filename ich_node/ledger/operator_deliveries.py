@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ich_node.ledger.database import Database
-from ich_node.ledger.delivery import OUTDATED
+from ich_node.ledger.delivery import OUTDATED, TRIED
 from ich_node.ledger.journal import note_deliveries
 from ich_node.ledger.states import SETTLED, DeliveryState
 from ich_node.ledger.tables import as_values, deliveries, jobs, results
@@ -146,7 +146,7 @@ class OperatorDeliveries:
         The first batch that finds a destination away postpones all that waits for it
         (SenderLedger.pause_destination): many deliveries are one try.
         """
-        anew = {"state": DeliveryState.PENDING, "attempts": 0, "first_at": now}
+        anew = {"state": DeliveryState.PENDING, "attempts": TRIED, "first_at": now}
         with self._database.write() as connection:
             waiting = sa.and_(choice.where, deliveries.c.state == DeliveryState.PENDING)
             given_up = sa.and_(choice.where, deliveries.c.state == DeliveryState.FAILED)
@@ -210,10 +210,9 @@ class OperatorDeliveries:
                 connection,
                 due,
                 state=DeliveryState.PENDING,
-                attempts=0,
+                attempts=TRIED,
                 next_at=now,
                 first_at=now,
-                sent_at=None,
                 detail=None,
                 transaction_uid=None,
             )

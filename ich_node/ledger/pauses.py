@@ -11,7 +11,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ich_node.ledger.database import Database
+from ich_node.ledger.database import Database, lock_writers
 from ich_node.ledger.states import DeliveryState
 from ich_node.ledger.tables import as_values, columns_of, deliveries, pauses
 
@@ -68,9 +68,8 @@ class PauseLedger:
     ) -> None:
         """From now on; a pause that is in force keeps its beginning and gets the new end."""
         with self._database.write() as connection:
-            earlier = as_values(
-                Pause, connection.execute(ALL.where(pauses.c.target == target).with_for_update())
-            )
+            lock_writers(connection, pauses)
+            earlier = as_values(Pause, connection.execute(ALL.where(pauses.c.target == target)))
             since = next((each.since for each in earlier if each.is_in_force(now)), now)
             values = {"since": since, "until": until, "who": who, "why": why}
             if since == now:

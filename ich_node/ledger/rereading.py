@@ -116,6 +116,8 @@ class RereadLedger:
         for _ in range(TRIES):
             try:
                 with self._database.write() as connection:
+                    if deliver:
+                        _lock(connection, some)
                     plan = _plan(connection, some, sha256=reader.sha256, deliver=deliver)
                     (_open_revisions if deliver else _ask)(
                         connection, plan.job_ids, reader, who=who, now=now
@@ -165,6 +167,12 @@ class RereadLedger:
         )
         with self._database.read() as connection:
             return connection.execute(waiting).scalar_one()
+
+
+def _lock(connection: sa.Connection, some: Wanted) -> None:
+    """On PostgreSQL: nobody withdraws their answers until the end of the transaction."""
+    locked = sa.select(jobs.c.id).where(some.where()).order_by(jobs.c.id)
+    connection.execute(locked.with_for_update())
 
 
 def _plan(connection: sa.Connection, wanted: Wanted, *, sha256: str, deliver: bool) -> RereadPlan:

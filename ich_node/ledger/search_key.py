@@ -20,7 +20,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ich_node.errors import ConfigError
-from ich_node.ledger.database import Database
+from ich_node.ledger.database import Database, lock_writers
 from ich_node.ledger.tables import jobs, search_keys
 
 KEY_BYTES = 32
@@ -68,8 +68,7 @@ class SearchKeyLedger:
         """
         # Of several hosts that start at the same time the first one makes the key: the others wait.
         with self._database.write() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.text("LOCK TABLE search_keys IN EXCLUSIVE MODE"))
+            lock_writers(connection, search_keys)
             known = _fingerprint(connection)
             if known is None and not path.exists():
                 _make(path)

@@ -67,11 +67,15 @@ A reading by another bundle, beside the answer of a DONE job::
 An operator cancels what is owed, and has sent again what was delivered::
 
     PENDING, STORED, FAILED ── cancel ──► CANCELLED
-    SENT, CANCELLED ── resend ──► PENDING
+    SENT, SUPERSEDED, CANCELLED ── resend ──► PENDING
 
 When the answer of a job is withdrawn, a delivery under way is cancelled, too::
 
     PENDING, SENDING, STORED, FAILED ── withdraw ──► CANCELLED
+
+and so is a revision that was to be read again::
+
+    WAITING, READING ── withdraw ──► CANCELLED
 
 Each arrow is one UPDATE whose WHERE names the state it starts from (and, out of READING and
 SENDING, the owner of the lease). So a process that lost its lease changes nothing, and gets

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ich_node.ledger.database import Database
+from ich_node.ledger.database import Database, lock_writers
 from ich_node.ledger.journal import note
 from ich_node.ledger.rows import Job
 from ich_node.ledger.states import JobState
@@ -72,6 +72,7 @@ class VerdictLedger:
         object. by: who imported it, for the journal.
         """
         with self._database.write() as connection:
+            lock_writers(connection, verdicts)
             return [_record(connection, verdict, by=by) for verdict in given]
 
     def of_job(self, job_id: int) -> list[Verdict]:

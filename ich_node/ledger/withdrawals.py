@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,6 +11,7 @@ from ich_node.answer import WithdrawalReason
 from ich_node.errors import ConfigError
 from ich_node.ledger import earlier
 from ich_node.ledger.database import Database
+from ich_node.ledger.endings import NO_LEASE
 from ich_node.ledger.instances import sources_of
 from ich_node.ledger.journal import note, note_deliveries
 from ich_node.ledger.owed import Notify, owe_all
@@ -93,6 +95,7 @@ class WithdrawalLedger:
         """
         with self._database.write() as connection:
             lock_study(connection, job.study_instance_uid)
+            lock_answer(connection, job)
             if _reached(connection, job) != reached:
                 return None
             marked = connection.execute(
@@ -134,6 +137,7 @@ def _reached(connection: sa.Connection, job: Job) -> Reached:
             deliveries.c.destination,
             deliveries.c.state,
             deliveries.c.attempts,
+            deliveries.c.sent_at,
             results.c.kind,
         )
         .join(results, results.c.id == deliveries.c.result_id)
@@ -142,16 +146,8 @@ def _reached(connection: sa.Connection, job: Job) -> Reached:
     ).all()
     mine = [row for row in rows if row.job_id == job.id]
     others = [row for row in rows if row.job_id != job.id]
-    objects = {
-        row.destination
-        for row in mine
-        if row.kind != NOTIFICATION and _may_have_got(row.state, row.attempts)
-    }
-    messages = {
-        row.destination
-        for row in mine
-        if row.kind == NOTIFICATION and _may_have_got(row.state, row.attempts)
-    }
+    objects = {row.destination for row in mine if row.kind != NOTIFICATION and _may_have_got(row)}
+    messages = {row.destination for row in mine if row.kind == NOTIFICATION and _may_have_got(row)}
     return Reached(
         objects=frozenset(objects),
         messages=frozenset(messages),
@@ -159,7 +155,7 @@ def _reached(connection: sa.Connection, job: Job) -> Reached:
             row.destination
             for row in others
             if row.kind == NOTIFICATION
-            and (row.state is not DeliveryState.CANCELLED or _may_have_got(row.state, row.attempts))
+            and (row.state is not DeliveryState.CANCELLED or _may_have_got(row))
         ),
         owed=frozenset(
             row.destination
@@ -169,22 +165,33 @@ def _reached(connection: sa.Connection, job: Job) -> Reached:
     )
 
 
-def _may_have_got(state: DeliveryState, attempts: int) -> bool:
+def lock_answer(connection: sa.Connection, job: Job) -> None:
+    """On PostgreSQL: nothing of the job is sent, sent again or read again until the end of the
+    transaction.
+    """
+    connection.execute(sa.select(jobs.c.id).where(jobs.c.id == job.id).with_for_update())
+    mine = sa.select(deliveries.c.id).where(deliveries.c.job_id == job.id)
+    connection.execute(mine.order_by(deliveries.c.id).with_for_update())
+
+
+def _may_have_got(row: sa.Row[Any]) -> bool:
     """An answer that was lost looks like a failed try."""
-    return state in TAKEN or attempts > 0
+    return row.state in TAKEN or row.attempts > 0 or row.sent_at is not None
 
 
 def _cancel_reread(connection: sa.Connection, job: Job, now: datetime) -> None:
-    """A revision of its series that waits to be read again would tell another answer."""
+    """A revision of its series that is to be read again would tell another answer. An analyser that
+    reads it at this moment loses its lease.
+    """
     waiting = connection.execute(
         sa.update(jobs)
         .where(
             jobs.c.series_instance_uid == job.series_instance_uid,
             jobs.c.study_instance_uid == job.study_instance_uid,
-            jobs.c.state == JobState.WAITING,
+            jobs.c.state.in_((JobState.WAITING, JobState.READING)),
             jobs.c.lane == Lane.AGAIN,
         )
-        .values(state=JobState.CANCELLED)
+        .values(state=JobState.CANCELLED, **NO_LEASE)
         .returning(jobs.c.id)
     ).scalars()
     for waiting_id in waiting.all():

@@ -78,7 +78,9 @@ def test_what_is_listed_can_be_chosen(owing):
 
 
 def test_retry_makes_due_what_waits_and_what_was_given_up(owing):
-    """What was given up starts anew; what waits keeps its tries. Nothing else changes."""
+    """What was given up starts anew, after one try; what waits keeps its tries. Nothing else
+    changes.
+    """
     at = T0 + HOUR + QUIET
     settle(owing, at=at, end="give_up", to="pacs")
     owing.delivery.pause_destination("pacs", until=at + 5 * HOUR)
@@ -91,7 +93,7 @@ def test_retry_makes_due_what_waits_and_what_was_given_up(owing):
         for job in (1, 2)
     )
     assert {(each.state, each.attempts, each.first_at) for each in first} == {
-        (PENDING, 0, at + 3 * HOUR)
+        (PENDING, 1, at + 3 * HOUR)
     }
     assert {(each.state, each.first_at) for each in second} == {(PENDING, at + HOUR)}
     assert {each.next_at for each in [*first, *second]} == {at + 3 * HOUR}
@@ -134,7 +136,7 @@ def test_resend_owes_again_what_was_delivered(owing):
     assert (resent.again, resent.still_owed) == ({"pacs": 2}, 2)
     mine = [each for each in owing.operator.deliveries(1) if each.destination == "pacs"]
     assert {(each.state, each.attempts, each.next_at, each.sent_at) for each in mine} == {
-        (PENDING, 0, at + HOUR, None)
+        (PENDING, 1, at + HOUR, at)
     }
     assert owing.operator.results(1) == before
     assert states(owing, job=2) == [SENT, SENT]

@@ -1,5 +1,7 @@
 """Pauses: who gets nothing meanwhile, how they end, and what still waits."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -7,6 +9,7 @@ from ich_node.ledger import DeliveryState, JobState, PauseWatch
 from ich_node.ledger.backlog import backlog
 from ich_node.ledger.pauses import READING, RECEIVING, to_destination
 from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish
+from tests.support.node import opened_ledger
 
 NOW = T0 + QUIET + SECOND
 HOUR = 3600 * SECOND
@@ -129,3 +132,15 @@ def test_what_still_waits(ledger):
     ids = [each.id for each in batch]
     ledger.delivery.give_up(ids, owner="host:1", now=NOW, detail="away")
     assert backlog(ledger.database).objects == {}
+
+
+def test_two_operators_may_pause_at_once(url):
+    """There is one pause, which the last of them has changed."""
+    with opened_ledger(url) as ledger, ThreadPoolExecutor(4) as threads:
+        list(
+            threads.map(
+                lambda who: ledger.pauses.pause(READING, now=NOW, until=None, who=who, why=""),
+                "abcd",
+            )
+        )
+        assert [each.target for each in ledger.pauses.all()] == [READING]

@@ -1,11 +1,13 @@
 """Verdicts of readers: where they land, what replaces what, and the labels they make."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 from ich_node.answer import Answer
 from ich_node.ledger import SELECTION, TABLE, Job, Ledger, Recorded, Verdict
 from tests.support.ledger_examples import QUIET, SECOND, T0, add, claim, finish, results
+from tests.support.node import opened_ledger
 
 HOUR = timedelta(hours=1)
 
@@ -130,3 +132,14 @@ def test_references_find_their_jobs(ledger: Ledger):
     assert ledger.verdicts.referenced({"2.25.1.7": "2.25.1"}) == {first.id: ("2.25.1.7",)}
     assert ledger.verdicts.is_result(made)
     assert not ledger.verdicts.is_result("2.25.1.1")
+
+
+def test_a_selection_that_comes_twice_at_once_is_one_verdict(url):
+    """A sender that waits too long for the answer repeats it."""
+    with opened_ledger(url) as ledger, ThreadPoolExecutor(4) as threads:
+        given = [verdict(read_job(ledger), origin=SELECTION, origin_uid="2.25.81")]
+        outcomes = list(threads.map(lambda by: ledger.verdicts.record(given, by=by), "abcd"))
+        assert sorted(str(each[0]) for each in outcomes) == [str(Recorded.NEW)] + 3 * [
+            str(Recorded.SAME)
+        ]
+        assert ledger.verdicts.since(None) == given

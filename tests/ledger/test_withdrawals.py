@@ -1,13 +1,20 @@
 """An answer is taken back in the ledger: what is owed of it, who has it, and by whom."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from ich_node.answer import WithdrawalReason
 from ich_node.errors import ConfigError
 from ich_node.ledger import DeliveryState, JobState, LeaseLost, NewReader, Result, Wanted
+from ich_node.ledger.operator_deliveries import DeliveryChoice, NewDestination
+from ich_node.ledger.tables import jobs
+from ich_node.ledger.withdrawals import lock_answer
 from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish, instance
+from tests.support.node import opened_ledger
+from tests.support.peers import wait_until
 
 NOW = T0 + 1000 * SECOND
 NOTE = Result(
@@ -84,6 +91,92 @@ def test_a_revision_that_waits_to_be_read_again_is_cancelled(ledger):
     take_back(ledger)
     assert ledger.operator.get(2).state is JobState.CANCELLED
     assert ledger.operator.events(2)[-1].detail == "the answer of job 1 was withdrawn"
+
+
+def test_a_revision_that_is_being_read_again_is_cancelled(ledger):
+    """Its analyser has lost the lease."""
+    add(ledger)
+    finish(ledger, claim(ledger))
+    plan = ledger.rereading.plan(Wanted(job_ids=(1,)), sha256="c" * 64, deliver=True)
+    reader = NewReader(sha256="c" * 64, name="other", path="c.safetensors")
+    ledger.rereading.ask(plan, reader, deliver=True, who="admin", now=NOW)
+    job = ledger.reading.claim_again(owner="host:1", now=NOW, lease=LEASE, max_attempts=3)
+    take_back(ledger)
+    with pytest.raises(LeaseLost):
+        finish(ledger, job, at=NOW)
+    assert ledger.operator.get(2).state is JobState.CANCELLED
+
+
+@pytest.mark.parametrize("asked_for", ["sent again", "given up and retried", "its job retried"])
+def test_who_may_have_it_is_told_although_it_is_owed_again(ledger, asked_for):
+    """What an operator asked for before, or called off, does not hide that it was sent."""
+    add(ledger)
+    finish(ledger, claim(ledger))
+    ids = [each.id for each in claimed(ledger)]
+    everything = DeliveryChoice()
+    if asked_for == "sent again":
+        ledger.delivery.delivered(ids, owner="host:1", now=NOW)
+        ledger.deliveries.resend(1, to=None, now=NOW, who="ann")
+        ledger.deliveries.cancel(everything, now=NOW, who="ann")
+        to = NewDestination(name="pacs", gets_notifications=False)
+        ledger.deliveries.resend(1, to=to, now=NOW, who="ann")
+    else:
+        ledger.delivery.give_up(ids, owner="host:1", now=NOW, detail="no answer")
+        if asked_for == "its job retried":
+            ledger.operator.retry(1, now=NOW)
+        else:
+            ledger.deliveries.retry(everything, now=NOW, who="ann")
+    assert take_back(ledger) == 2
+    assert states(ledger)[-1] == ("pacs", "withdrawal", DeliveryState.PENDING)
+
+
+def test_of_two_operators_one_withdraws(url):
+    """The other one is told so; there is one rejection note."""
+    with opened_ledger(url) as ledger:
+        add(ledger)
+        finish(ledger, claim(ledger))
+        ledger.delivery.delivered([each.id for each in claimed(ledger)], owner="host:1", now=NOW)
+        reached = ledger.withdrawals.reached(ledger.operator.get(1))
+
+        def withdraw(_):
+            try:
+                return take_back(ledger, reached=reached)
+            except ConfigError as error:
+                return str(error)
+
+        with ThreadPoolExecutor(4) as threads:
+            said = list(threads.map(withdraw, range(4)))
+        assert sorted(map(str, said))[0] == "0"
+        assert said.count("job 1 was withdrawn before") + said.count(None) == 3
+        assert [each[1] for each in states(ledger)].count("withdrawal") == 1
+
+
+def test_nothing_is_sent_or_read_again_while_an_answer_is_withdrawn(postgres_url):
+    """Who comes second finds it withdrawn: a sender, an operator who has it sent or read again."""
+    with opened_ledger(postgres_url) as ledger, opened_ledger(postgres_url) as other:
+        add(ledger)
+        finish(ledger, claim(ledger))
+        plan = other.rereading.plan(Wanted(job_ids=(1,)), sha256="c" * 64, deliver=True)
+        reader = NewReader(sha256="c" * 64, name="other", path="c.safetensors")
+        viewer = NewDestination(name="viewer", gets_notifications=False)
+        with ThreadPoolExecutor(3) as threads, ledger.database.write() as connection:
+            lock_answer(connection, ledger.operator.get(1))
+            assert claimed(other) == []
+            sent = threads.submit(other.deliveries.resend, 1, to=viewer, now=NOW, who="ann")
+            asked = threads.submit(
+                other.rereading.ask, plan, reader, deliver=True, who="ann", now=NOW
+            )
+            connection.execute(sa.update(jobs).where(jobs.c.id == 1).values(withdrawn_at=NOW))
+            wait_until(lambda: waiting_for_locks(other) == 2, what="both wait")
+        assert sent.result().is_withdrawn
+        assert asked.result() == 0
+        assert len(ledger.operator.list()) == 1
+
+
+def waiting_for_locks(ledger) -> int:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with ledger.database.read() as connection:
+        return connection.execute(sa.text(query)).scalar_one()
 
 
 def test_nothing_changes_if_more_was_sent_meanwhile(ledger):
