@@ -26,8 +26,20 @@ FINDINGS = {
     Answer.UNDETERMINED: "undetermined",
     Answer.NOT_ANALYSED: "not_analysed",
 }
-
 WITHDRAWN = "withdrawn"
+# Field of Identifiers -> keyword (PS3.3 C.7.1.1, C.7.2.1, C.4.16)
+IDENTIFIER_KEYWORDS = {
+    "patient_id": "PatientID",
+    "issuer_of_patient_id": "IssuerOfPatientID",
+    "patient_name": "PatientName",
+    "patient_birth_date": "PatientBirthDate",
+    "patient_sex": "PatientSex",
+    "accession_number": "AccessionNumber",
+    "placer_order_number": "PlacerOrderNumberImagingServiceRequest",
+    "filler_order_number": "FillerOrderNumberImagingServiceRequest",
+    "study_date": "StudyDate",
+    "study_time": "StudyTime",
+}
 
 
 class NotANotification(IchNodeError):

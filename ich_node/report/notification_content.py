@@ -16,6 +16,7 @@ from ich_node.detection.reading import Reading
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import Refusal
 from ich_node.notification import (
+    IDENTIFIER_KEYWORDS,
     Identifiers,
     Notification,
     ReadingWarning,
@@ -28,20 +29,6 @@ from ich_node.report.context import lesions_of
 from ich_node.report.result_header import Algorithm
 from ich_node.report.uids import uid_from
 from ich_node.series.series import Missing, Series
-
-# Field of Identifiers -> keyword (PS3.3 C.7.1.1, C.7.2.1, C.4.16)
-KEYWORDS = {
-    "patient_id": "PatientID",
-    "issuer_of_patient_id": "IssuerOfPatientID",
-    "patient_name": "PatientName",
-    "patient_birth_date": "PatientBirthDate",
-    "patient_sex": "PatientSex",
-    "accession_number": "AccessionNumber",
-    "placer_order_number": "PlacerOrderNumberImagingServiceRequest",
-    "filler_order_number": "FillerOrderNumberImagingServiceRequest",
-    "study_date": "StudyDate",
-    "study_time": "StudyTime",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +181,9 @@ def _identifiers(datasets: Sequence[Dataset]) -> Identifiers:
     """Of the first header; none if the headers name more than one patient."""
     if len({_text(dataset, "PatientID") for dataset in datasets}) != 1:
         return Identifiers()
-    return Identifiers(**{name: _text(datasets[0], keyword) for name, keyword in KEYWORDS.items()})
+    return Identifiers(
+        **{name: _text(datasets[0], keyword) for name, keyword in IDENTIFIER_KEYWORDS.items()}
+    )
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

@@ -86,6 +86,17 @@ def test_a_warning_is_sent_and_remembered(node: SendingNode, peer: Pacs) -> None
     )
 
 
+def test_the_peers_words_do_not_name_the_patient(node: SendingNode, peer: Pacs) -> None:
+    """A PACS quotes what it does not like; ledger and log keep the rest of its comment."""
+    (uid,) = node.finish(1)
+    peer.answers[uid], peer.comment = 0xA900, "P1 is not Doe, Jane"
+    with capture_logs() as log:
+        node.sender(*pacs_at(peer.port)).send_due()
+    (delivery,) = node.deliveries()
+    assert delivery.detail == "the peer refuses the object: status 0xA900 (*** is not ***, ***)"
+    assert [each["detail"] for each in log if "detail" in each] == [delivery.detail]
+
+
 def test_what_is_already_there_is_sent(node: SendingNode, peer: Pacs) -> None:
     """The PACS has stored the object, and the answer was lost: it refuses the repetition."""
     uids = node.finish(2)

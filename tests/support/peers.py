@@ -150,16 +150,19 @@ def orthanc(folder: Path, *, ae_title: str = "ORTHANC", **settings: Any) -> Iter
 
 @dataclass
 class Pacs:
-    """A PACS stand-in that keeps what it gets, and answers as it is told."""
+    """A PACS stand-in that keeps what it gets, and answers as it is told. comment: to each object
+    that it does not answer with Success.
+    """
 
     port: int = 0
     received: list[Dataset] = field(default_factory=list)
     answers: dict[str, int] = field(default_factory=dict)
+    comment: str = ""
     associations: int = 0
     abort_after: int | None = None  # so many objects
     on_store: Callable[[Dataset], None] = lambda _: None
 
-    def store(self, event: Event) -> int:
+    def store(self, event: Event) -> int | Dataset:
         if self.abort_after == len(self.received):
             event.assoc.abort()
             return 0x0110
@@ -169,7 +172,11 @@ class Pacs:
         status = self.answers.get(ds.SOPInstanceUID, 0x0000)
         if status == 0x0000 or status >> 12 == 0xB:
             self.received.append(ds)
-        return status
+        if status == 0x0000 or not self.comment:
+            return status
+        answer = Dataset()
+        answer.Status, answer.ErrorComment = status, self.comment
+        return answer
 
     def opened(self, _: Event) -> None:
         self.associations += 1

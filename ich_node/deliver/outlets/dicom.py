@@ -21,10 +21,12 @@ from ich_node.deliver.outlets.commitment_user import CommitmentRequests
 from ich_node.deliver.outlets.outlet import ALREADY_THERE, AwaitsCommitment, NotSent, Outcome, Sent
 from ich_node.dicom.identity import VERIFICATION
 from ich_node.dicom.transfer_syntaxes import SENT_TRANSFER_SYNTAXES
+from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
 from ich_node.network.requestor import association_with
 from ich_node.network.storage_commitment import PUSH_MODEL
+from ich_node.notification import IDENTIFIER_KEYWORDS, Identifiers
 
 DUPLICATE = 0x0111  # PS3.7 C.5.6
 
@@ -142,6 +144,15 @@ def _decompress_for(association: Association, ds: Dataset) -> None:
         ds.decompress(generate_instance_uid=False)
 
 
+def _masked(comment: str, ds: Dataset) -> str:
+    """The comment of a peer, which may quote the patient."""
+    try:
+        values = {name: str(ds.get(key) or "") for name, key in IDENTIFIER_KEYWORDS.items()}
+    except PARSING_ERRORS:
+        return "***"
+    return Identifiers(**values).masked_in(comment)
+
+
 def c_store(association: Association, ds: Dataset) -> Sent | NotSent:
     """Send one object. Raises PeerUnavailable if the association is gone."""
     if not association.is_established:
@@ -159,7 +170,7 @@ def c_store(association: Association, ds: Dataset) -> Sent | NotSent:
     status: int = answer.Status
     words = f"status 0x{status:04X}"
     if "ErrorComment" in answer:
-        words += f" ({answer.ErrorComment})"
+        words += f" ({_masked(answer.ErrorComment, ds)})"
     if status == 0x0000:
         return Sent()
     if status >> 12 == 0xB:
