@@ -84,21 +84,26 @@ TEXT = {"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"}
 ALLOWED = "SeriesDescription"
 # are what the node reads by.
 READ_BY = {ALLOWED, "ContrastBolusAgent"}
-NAMES = ("Müller^Zoë", "Grünwald^Jörg", "Yamada^Tarou=山田^太郎", "Люксембург^Ёлка")
+NAMES = ("Müller^Zoëlina", "Grünwald^Jörg", "Yamada^Tarou=山田^太郎", "Люксембург^Ёлка")
 CHARACTER_SETS: tuple[Any, ...] = (
     "ISO_IR 192",
     "ISO_IR 100",
     ["ISO 2022 IR 6", "ISO 2022 IR 87"],
     "ISO_IR 144",
 )
-PLANTED = re.compile(
-    r"zq[1-4]x|müller|zoë|grünwald|jörg|yamada|tarou|山田|太郎|люксембург|ёлка"
-    r"|(?<![\d.])193[1-4]-?[01]\d-?[0-3]\d(?![\d.])|(?<!\d)0[1-4]\d{4}\.\d{6}(?!\d)"
-)
-DESCRIPTION = re.compile(r"sdesc")
+ENCODINGS = ("utf-8", "latin-1", "iso2022_jp", "iso8859_5")
+PARTS = {part for name in NAMES for part in re.split("[\\^=]", name)}
+WORDS = {f"zq{number}x".encode() for number in range(1, 5)} | {
+    form.encode(encoding, "ignore").lower()
+    for part in PARTS
+    for form in (part, part.lower(), part.upper())
+    for encoding in ENCODINGS
+    if form.encode(encoding, "ignore").decode(encoding) == form
+}
+DAYS = re.compile(rb"193(?<![\d.]193)[1-4]-?[01]\d-?[0-3]\d(?![\d.])")
+TIMES = re.compile(rb"\.\d{6}(?!\d)(?<=(?<!\d)0[1-4]\d{4}\.\d{6})")
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-ENCODINGS = ("utf-8", "latin-1", "iso2022_jp", "iso8859_5")
 
 
 def planted(number: int) -> Dataset:
@@ -125,7 +130,7 @@ def planted(number: int) -> Dataset:
 
 def head(number: int, word: str) -> list[Dataset]:
     """A patient's head; deep in its sequences and in private attributes there are names, too."""
-    datasets, values = reconstruction(number), planted(number)
+    datasets, values = reconstruction(number, 12.0), planted(number)
     for ds in datasets:
         ds.SpecificCharacterSet = CHARACTER_SETS[number - 1]
         ds.update(values)
@@ -321,9 +326,10 @@ def ask(watched: WatchedNode, heads: Sequence[list[Dataset]], new: Path, out: Pa
         run(*words)
 
 
-def leaks(data: bytes | str) -> set[str]:
-    texts = [data] if isinstance(data, str) else [data.decode(e, "ignore") for e in ENCODINGS]
-    return {found for text in texts for found in PLANTED.findall(text.casefold())}
+def leaks(data: bytes) -> set[bytes]:
+    lower = data.lower()
+    tokens = {*DAYS.findall(lower), *TIMES.findall(lower)}
+    return tokens | {word for word in WORDS if word in lower}
 
 
 def test_nobody_is_named_by_what_an_operator_does(
@@ -352,6 +358,6 @@ def test_nobody_is_named_by_what_an_operator_does(
     assert any(name.endswith("-wal") for name in traces)
     assert leaks(next((folder / "spool").rglob("*.dcm")).read_bytes()), "they are in the objects"
     found = {name: leaks(data) for name, data in traces.items()}
-    found |= {words: leaks(text) for words, text in watched.printed}
-    found["log"] = leaks(lines) | set(DESCRIPTION.findall(lines.casefold()))
+    found |= {words: leaks(text.encode()) for words, text in watched.printed}
+    found["log"] = leaks(lines.encode()) | ({b"a description"} if "Sdesc" in lines else set())
     assert {name: names for name, names in found.items() if names} == {}
