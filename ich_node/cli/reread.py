@@ -24,7 +24,10 @@ WHY_NOT = {
         "has this model's answer, or waits for it",
         "have this model's answer, or wait for it",
     ),
-    "withdrawn": ("was withdrawn: send it again", "were withdrawn: send them again"),
+    "withdrawn": (
+        "was withdrawn: it is read without --deliver",
+        "were withdrawn: they are read without --deliver",
+    ),
     "outdated": ("has a later revision", "have later revisions"),
     "not_told": (
         "was not told: another answer of its study stands",
