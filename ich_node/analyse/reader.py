@@ -24,7 +24,7 @@ from ich_node.series.object_file import read_object
 from ich_node.series.read import read_series
 from ich_node.series.rules import SelectionRules
 from ich_node.series.series import Series
-from ich_node.series.site_rules import UNDECIDED, RuleDecision, SiteRules
+from ich_node.series.site_rules import RuleDecision, SiteRules
 from ich_node.spool import Spool
 
 # All objects of a series are in memory while it is read; 1,000 slices of 1024 x 1024 pixels come to
@@ -99,7 +99,7 @@ class Reader:
         *,
         detector: Detector,
         check_interrupt: Callable[[], None],
-        decision: RuleDecision = UNDECIDED,
+        decision: RuleDecision,
     ) -> tuple[Series, Reading]:
         """The answer about a complete series. decision: of the rules of the site.
 

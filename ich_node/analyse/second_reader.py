@@ -71,7 +71,11 @@ class SecondReader:
             check()
             detector = self.detectors.of(Path(second.bundle_path), sha256=second.bundle_sha256)
             objects = self.reader.load(job, check_interrupt=check)
-            _, reading = self.reader.read(objects, detector=detector, check_interrupt=check)
+            # it has an answer: no rule holds it any more
+            decision = self.reader.decide(objects, released=True)
+            _, reading = self.reader.read(
+                objects, detector=detector, check_interrupt=check, decision=decision
+            )
         except Interrupted as interrupted:
             ledger.release(second)
             log.info("second_reading_released", why=str(interrupted))

@@ -38,6 +38,7 @@ def export(
     from rich.console import Console
     from rich.progress import Progress
 
+    from ich_node.cli.site_rules import site_rules
     from ich_node.cli.times import moment
     from ich_node.export.write import Exporter, check_folder
     from ich_node.series.rules import SelectionRules
@@ -64,6 +65,7 @@ def export(
         ledger=ledger,
         spool=context.obj.spool(),
         rules=SelectionRules(**context.obj.config.selection.model_dump()),
+        site_rules=site_rules(context.obj.config),
         deidentify=deidentify,
     )
     terminal = Console(stderr=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.errors import BundleError, ConfigError
+from ich_node.percent import counted
 
 if TYPE_CHECKING:  # they import torch, SQLAlchemy and scipy
     from ich_node.ledger.scores import SeriesScore
@@ -48,7 +49,7 @@ def calibrate(
         float | None, typer.Option(min=0, max=1, help="This share of bleeding series is positive.")
     ] = None,
     alerts_per_day: Annotated[
-        float | None, typer.Option(min=0, help="At most this many positive series a day.")
+        float | None, typer.Option(help="At most this many positive series a day.")
     ] = None,
     bundle: Annotated[
         Path | None,
@@ -76,6 +77,12 @@ def calibrate(
         raise ConfigError("give one of --specificity, --sensitivity and --alerts-per-day")
     if (folder is not None) == jobs:
         raise ConfigError("give a folder of labelled series, or --jobs")
+    if folder is not None and alerts_per_day is not None:
+        raise ConfigError(
+            "--alerts-per-day needs --jobs: a folder does not say how many come a day"
+        )
+    if alerts_per_day is not None and not alerts_per_day > 0:
+        raise ConfigError("--alerts-per-day is above 0: with 0 no series would ever be positive")
     if out.exists():
         raise BundleError(f"{out} exists; a revision is a new file: choose another --out")
     ((goal, value),) = goals.items()
@@ -121,7 +128,7 @@ def _of_jobs(context: typer.Context, parent: "Bundle", since: str, now: datetime
     first = min((each.first_received_at for each in found), default=now)
     days = max((now - first) / timedelta(days=1), 1.0)
     known = [labels.get(each.id) for each in found]
-    typer.echo(f"{len(found)} series of {days:.0f} days that {parent.name} has read")
+    typer.echo(f"{len(found)} series of {counted(round(days), 'day')} that {parent.name} has read")
     _print_labels(known)
     return scores_of([each.series_probability for each in found], known, days=days)
 
@@ -130,6 +137,7 @@ def _of_folder(context: typer.Context, parent: "Bundle", folder: Path) -> "Serie
     from rich.console import Console
     from rich.progress import Progress
 
+    from ich_node.cli.site_rules import site_rules
     from ich_node.files.labelled import labelled_series
     from ich_node.files.score import score_files
     from ich_node.model.detector import Detector
@@ -139,13 +147,14 @@ def _of_folder(context: typer.Context, parent: "Bundle", folder: Path) -> "Serie
     labelled = labelled_series(folder)
     detector = Detector(parent)
     rules = SelectionRules(**context.obj.config.selection.model_dump())
+    of_site = site_rules(context.obj.config)
     scores: list[float] = []
     labels: list[bool | None] = []
     refused = 0
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=len(labelled))
         for each in labelled:
-            score = score_files(each.files, detector, rules=rules)
+            score = score_files(each.files, detector, rules=rules, site_rules=of_site)
             if score is None:
                 refused += 1
             else:
@@ -164,10 +173,8 @@ def _print_labels(labels: Sequence[bool | None]) -> None:
     bleeding, healthy, unknown = (labels.count(each) for each in (True, False, None))
     typer.echo(f"{bleeding} of them bleed, {healthy} do not, {unknown} are not known")
     if not healthy:
-        typer.echo(
-            "nobody said which series do not bleed: the specificity is that of all series, some of"
-        )
-        typer.echo("which bleed, so the true one is higher")
+        typer.echo("nobody said which series do not bleed: the specificity is that of all series,")
+        typer.echo("some of which bleed, so the true one is higher")
     elif unknown:
         typer.echo(
             "if the known ones were chosen by their answer, the figures are not those of all"

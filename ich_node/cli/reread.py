@@ -148,7 +148,9 @@ def _wanted(
     from ich_node.cli.times import moment
     from ich_node.ledger import Wanted
 
-    if bool(jobs) == bool(since):
+    if jobs and since:
+        raise ConfigError("give either jobs, or --since, e.g. `ich-node jobs reread --since 30d`")
+    if not (jobs or since):
         raise ConfigError("name the jobs, or give --since, e.g. `ich-node jobs reread --since 30d`")
     if since is None:
         if until is not None:

@@ -1,7 +1,6 @@
 """verdicts import, list: what radiologists say about the series."""
 
 import getpass
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -13,7 +12,6 @@ import typer
 
 if TYPE_CHECKING:
     from ich_node.ledger import Job, Ledger, Verdict
-    from ich_node.spool import Spool
     from ich_node.verdicts.table import Row
 
 app = typer.Typer(no_args_is_help=True, help="What radiologists say about the series.")
@@ -36,6 +34,7 @@ def import_table(
 
     The same table again changes nothing; another verdict of the same reader replaces the first.
     """
+    from ich_node.cli.patient_names import patient_finder
     from ich_node.verdicts.matching import match
     from ich_node.verdicts.table import read_table
 
@@ -44,7 +43,7 @@ def import_table(
     matched = match(
         rows,
         jobs_of=_finder(context, ledger),
-        names_the_patient=_checker(ledger, context.obj.spool()),
+        names_the_patient=patient_finder(ledger, context.obj.spool()),
         now=datetime.now(UTC),
     )
     outcomes = ledger.verdicts.record(matched.verdicts, by=getpass.getuser())
@@ -127,26 +126,6 @@ def _finder(context: typer.Context, ledger: "Ledger") -> "Callable[[Row], Sequen
         return [job for uid in studies for job in ledger.verdicts.jobs_of_study(uid)]
 
     return jobs_of
-
-
-def _checker(ledger: "Ledger", spool: "Spool") -> "Callable[[Job, str], bool | None]":
-    """Whether a comment names the patient of a job."""
-    from ich_node.export.identifying import identifiers_of
-    from ich_node.series.object_file import read_object
-
-    def names_the_patient(job: "Job", text: str) -> bool | None:
-        instances = ledger.operator.instances(job)
-        if not instances:
-            return None
-        first = instances[0]
-        try:
-            data = spool.read(first.path)
-        except FileNotFoundError:
-            return None
-        header = read_object(io.BytesIO(data), sop_instance_uid=first.sop_instance_uid)
-        return identifiers_of([header]).found_in(text) is not None
-
-    return names_the_patient
 
 
 def _count(count: int, noun: str) -> str:

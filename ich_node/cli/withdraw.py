@@ -10,6 +10,7 @@ import typer
 from ich_node.answer import WithdrawalReason
 from ich_node.cli.job_choice import WORDS, job_ids
 from ich_node.errors import ConfigError
+from ich_node.percent import counted
 
 if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
@@ -36,6 +37,7 @@ def withdraw(
     """Take answers back: a rejection note to whoever has the objects, a message to whoever was
     told.
     """
+    from ich_node.cli.patient_names import patient_finder
     from ich_node.study.withdrawal import Withdrawer
 
     code = _code(wrong_patient=wrong_patient, quality=quality, safety=safety)
@@ -51,6 +53,12 @@ def withdraw(
     )
     numbers = dict.fromkeys(job_ids(context, job))
     jobs = [found for number in numbers if (found := ledger.operator.get(number)) is not None]
+    names_the_patient = patient_finder(ledger, node.spool())
+    for each in jobs:
+        if names_the_patient(each, reason):
+            raise ConfigError(
+                f"--reason names the patient of job {each.id}; the ledger names no patients"
+            )
     sent = _all_sent(withdrawer, jobs)
     for each in sent:
         _print_plan(withdrawer, each)
@@ -112,9 +120,8 @@ def _print_plan(withdrawer: "Withdrawer", sent: "Reported") -> None:
     typer.echo(f"job {job.id}: {answer}, revision {job.revision}")
     typer.echo(f"  series {job.series_instance_uid}")
     if reached.objects:
-        typer.echo(
-            f"  a rejection note of {len(sent.headers)} objects to {_names(reached.objects)}"
-        )
+        objects = counted(len(sent.headers), "object")
+        typer.echo(f"  a rejection note of {objects} to {_names(reached.objects)}")
     if reached.messages:
         typer.echo(f"  a message to {_names(reached.messages)}")
     if reached.owed:

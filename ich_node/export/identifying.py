@@ -116,6 +116,11 @@ class PatientValues:
     def short_numbers(self) -> frozenset[Text]:
         return frozenset(text for text in self.texts if text.is_short_number)
 
+    @property
+    def descriptions(self) -> frozenset[Text]:
+        """Of the technique: "head" is no name."""
+        return frozenset(text for text in self.texts if text.is_descriptive)
+
     def texts_in(self, text: str) -> Iterator[Text]:
         words = plain(text)
         return (each for each in self.texts if each.pattern.search(words))

@@ -22,6 +22,7 @@ from ich_node.series.object_file import read_object
 from ich_node.series.read import read_series
 from ich_node.series.rules import SelectionRules
 from ich_node.series.series import Slice
+from ich_node.series.site_rules import SiteRules
 from ich_node.spool import Spool
 
 
@@ -54,6 +55,7 @@ class Exporter:
     ledger: Ledger
     spool: Spool
     rules: SelectionRules
+    site_rules: SiteRules
     deidentify: bool
     _names: Deidentifier = field(default_factory=Deidentifier)
     _readers: dict[str, str] = field(default_factory=dict)
@@ -134,7 +136,11 @@ class Exporter:
                 )
                 for each in (*older, *instances)
             ]
-            return datasets, read_series(datasets, rules=self.rules).slices
+            # it was read: no rule holds it any more
+            decision = self.site_rules.decide(datasets, source=job.source, released=True)
+            decision.check_refused()
+            rules = replace(self.rules, ignored=decision.ignored)
+            return datasets, read_series(datasets, rules=rules).slices
         except FileNotFoundError as error:
             raise _NotExported("its files are not in the spool") from error
         except Refusal as refusal:

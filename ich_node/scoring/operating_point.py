@@ -90,7 +90,12 @@ class SeriesScores:
             raise ConfigError("alerts a day need times: only the jobs of the ledger have them")
         ordered = np.sort(self.score_N)
         most_positive = int(np.floor(per_day * self.days + 1e-9))
-        if most_positive >= len(ordered):
+        if most_positive > len(ordered):
+            raise ConfigError(
+                f"--alerts-per-day {per_day:g} is more than all series: there were"
+                f" {len(ordered) / self.days:.3g} a day"
+            )
+        if most_positive == len(ordered):
             return self._above(0.0)
         return self._above(float(ordered[len(ordered) - 1 - most_positive]))
 

@@ -95,7 +95,8 @@ def _headings(cells: Sequence[str], path: Path) -> list[str]:
     try:
         names = [column_of(cell) for cell in cells]
     except UnknownWord as error:
-        raise ConfigError(f"{path}: {error} The columns are: {_known()}") from error
+        stop = "" if str(error).endswith("?") else "."
+        raise ConfigError(f"{path}: {error}{stop} The columns are: {_known()}") from error
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:
         raise ConfigError(f"{path}: two columns are '{twice[0]}'")

@@ -20,6 +20,7 @@ from ich_node.ledger.second_readings import MOST_ATTEMPTS
 from ich_node.model.bundle import Bundle
 from ich_node.model.bundle_file import read_header
 from ich_node.model.detector import Detector
+from ich_node.series.site_rules import Conditions, RuleOfSite, SiteRules
 from tests.analyse.test_preview import CountingEngine
 from tests.support.analysing import DEVICE_LOST, AnalysingNode
 from tests.support.heads import head_series
@@ -88,6 +89,22 @@ def test_the_answer_stands_beside_the_first(node, calm_bundle):
     assert node.job == job
     assert node.ledger.operator.results(1) == node.deliveries() == []
     assert not node.analyser.do_next(node.analyser.detectors.active())
+
+
+def test_the_rules_of_the_site_hold_for_it(node, calm_bundle):
+    """It reads what a rule lets be read; a rule that holds series does not, as it has an answer."""
+    conditions = Conditions(kernel=("BONE",))
+    read = RuleOfSite(name="our-bone", action="read", conditions=conditions)
+    hold = RuleOfSite(name="bone", action="hold", conditions=conditions)
+    node.receive(head_series(SeriesInstanceUID="1.2.3", ConvolutionKernel="BONE"))
+    node.use_site_rules(SiteRules(rules=(read,)))
+    assert node.read_next()
+    ask(node, calm_bundle)
+    node.use_site_rules(SiteRules(rules=(hold, read)))
+    while node.analyser.second_reader.read_next():
+        pass
+    (reading,) = node.ledger.rereading.of_job(2)
+    assert (reading.state, reading.detail) == (ReadingState.DONE, None)
 
 
 def test_a_series_that_is_complete_interrupts_it_at_once(node, calm_bundle):

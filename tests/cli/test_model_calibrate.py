@@ -152,6 +152,9 @@ def test_labels_of_an_export(tmp_path):
         (("--jobs", "--specificity", 0.9, "--sensitivity", 0.9), "give one of --specificity"),
         (("--specificity", 0.9), "give a folder of labelled series, or --jobs"),
         (("--jobs", "--specificity", 0.9, "--since", "never"), "--since"),
+        (("--jobs", "--alerts-per-day", 0), "no series would ever be positive"),
+        (("--jobs", "--alerts-per-day", 500), "more than all series"),
+        ((".", "--alerts-per-day", 3), "--alerts-per-day needs --jobs"),
     ],
 )
 def test_what_is_wrong_is_said(node, tmp_path, options, words):

@@ -14,6 +14,7 @@ from tests.support.heads import head_series
 from tests.support.read_series import ReadNode, read_node
 
 PATIENT = {"PatientName": "Quisling^Zaphod", "PatientID": "PID-7351942", "AccessionNumber": "A-77"}
+DESCRIPTION = {"SeriesDescription": "Head"}
 
 
 @pytest.fixture
@@ -25,7 +26,9 @@ def node(tmp_path: Path) -> Iterator[ReadNode]:
 def received(node: ReadNode, number: int, *, study: int = 0, accession: str = "A-77") -> Job:
     """A head that was read."""
     study_uid, series_uid = f"2.25.{study or number}000", f"2.25.{number}000.1"
-    slices = head_series(StudyInstanceUID=study_uid, SeriesInstanceUID=series_uid, **PATIENT)
+    slices = head_series(
+        StudyInstanceUID=study_uid, SeriesInstanceUID=series_uid, **PATIENT, **DESCRIPTION
+    )
     for each in slices:
         each.AccessionNumber = accession
     for index, each in enumerate(slices):
@@ -136,7 +139,7 @@ def test_a_comment_may_not_name_the_patient(node: ReadNode) -> None:
     uid = job.series_instance_uid
     ran = imported(
         node,
-        f"{uid},,,yes,,Dr. Lee,,small",
+        f"{uid},,,yes,,Dr. Lee,,left side of the head",
         f"{uid},,,yes,,Dr. Ray,,Mr. QUISLING again",
         f"{uid},,,yes,,Dr. Roe,,see PID 7351942",
     )

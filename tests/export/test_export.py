@@ -354,6 +354,26 @@ def test_what_was_not_read_is_left_out(tmp_path: Path) -> None:
     ]
 
 
+def test_the_rules_of_the_site_hold(tmp_path: Path) -> None:
+    """What a rule lets be read is exported, although the shipped rules would refuse it; what a rule
+    refuses now is left out.
+    """
+    with read_node(tmp_path) as node:
+        with node.config.open("a", encoding="utf-8") as config:
+            config.write(
+                '[[rules]]\nname = "our-bone"\naction = "read"\nkernel = "BONE"\n'
+                '[[rules]]\nname = "perf"\naction = "refuse"\ndescription = "perf*"\n'
+                'reason = "perfusion is read elsewhere"\n'
+            )
+        node.read(series(1, ConvolutionKernel="BONE"))
+        node.read(series(2, SeriesDescription="Perf"))
+        arguments = ("jobs", "export", "--out", tmp_path / "out", 1, 2, "--deidentify")
+        ran = ich_node(*arguments, config=node.config)
+    assert ran.exit_code == 0, ran
+    assert ran.stdout.splitlines()[0] == "job 2 is left out: would be refused now: site_rule"
+    assert len(list((tmp_path / "out" / "series-0001").iterdir())) == 12
+
+
 @pytest.mark.parametrize(
     ("attributes", "keyword", "where"),
     [

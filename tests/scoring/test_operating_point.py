@@ -34,7 +34,9 @@ def test_alerts_a_day():
     """Of all series together; 30 in 10 days are 3 a day."""
     assert LABELLED.at(LABELLED.for_alerts(0.5)).alerts_per_day == 0.5
     assert LABELLED.at(LABELLED.for_alerts(0)).positive.right == 0
-    assert LABELLED.at(LABELLED.for_alerts(100)).positive.right == 30
+    assert LABELLED.at(LABELLED.for_alerts(3)).positive.right == 30
+    with pytest.raises(ConfigError, match="more than all series: there were 3 a day"):
+        LABELLED.for_alerts(100)
     with pytest.raises(ConfigError, match="need times"):
         scores_of([0.5], [None]).for_alerts(3)
 

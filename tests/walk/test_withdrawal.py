@@ -80,6 +80,8 @@ def test_an_answer_is_taken_back(tmp_path: Path, untrained_bundle: Path) -> None
             while sending.sender(*destinations).send_due():
                 pass
             delivered = {each.sop_instance_uid for each in node.deliveries() if each.kind != KIND}
+            named = ich_node(*WITHDRAW, "--reason", "filed under Quisling, not Jane", config=path)
+            assert (named.exit_code, "names the patient of job 1" in named.stderr) == (2, True)
             ran = ich_node(*WITHDRAW, config=path)
             assert (ran.exit_code, ran.stderr) == (0, "")
             node.clock.now = node.job.withdrawn_at
