@@ -9,8 +9,8 @@ import pydicom
 import pytest
 
 from ich_node.answer import Answer, WithdrawalReason
-from ich_node.errors import ConfigError
-from ich_node.ledger import DeliveryState, JobState, LeaseLost
+from ich_node.errors import ConfigError, Unavailable
+from ich_node.ledger import DeliveryState, JobState, LeaseLost, WithdrawalLedger
 from ich_node.model.detector import Detector
 from ich_node.notification import KIND
 from ich_node.study.withdrawal import FilesGone, Withdrawer, Withdrawn
@@ -214,6 +214,25 @@ def test_it_cannot_be_withdrawn_twice_and_not_without_an_answer(node):
         node.spool.absolute(result.path).unlink()
     with pytest.raises(FilesGone, match="the results of job 2 were removed after their time"):
         each.sent(node.job)
+
+
+def test_a_note_that_was_only_written_is_never_owed(node, monkeypatch):
+    """The process was killed before the ledger knew of it; the command is given again."""
+    node.receive(reconstruction(2))
+    read_all(node)
+    deliver(node)
+
+    def killed(*_: object, **__: object) -> None:
+        raise Unavailable("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WithdrawalLedger, "withdraw", killed)
+        with pytest.raises(Unavailable):
+            withdraw(node, 2)
+    assert owed(node) == {}
+    assert node.job.withdrawn_at is None
+    withdraw(node, 2)
+    assert owed(node) == {"pacs": ["withdrawal"], "ris": [KIND], "phone": [KIND]}
 
 
 def test_an_answer_that_is_withdrawn_while_another_agrees_with_it(node):
