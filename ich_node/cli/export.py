@@ -40,7 +40,7 @@ def export(
 
     from ich_node.cli.site_rules import site_rules
     from ich_node.cli.times import moment
-    from ich_node.export.write import Exporter, check_folder
+    from ich_node.export.write import Exporter, by_reason, check_folder
     from ich_node.series.rules import SelectionRules
 
     now = datetime.now(UTC)
@@ -72,8 +72,8 @@ def export(
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task("exporting", total=len(chosen))
         exported = exporter.write(chosen, out, progress=lambda: bar.advance(task))
-    for job_id, words in exported.left_out:
-        typer.echo(f"job {job_id} is left out: {words}")
+    for whose, words in by_reason(exported.left_out):
+        typer.echo(f"left out: {whose}: {words}")
     how = "de-identified" if deidentify else "with the patients' names"
     files = "1 file" if exported.files == 1 else f"{exported.files} files"
     typer.echo(f"{_series(exported.series)}, {files} in {out}, {how}")

@@ -54,10 +54,10 @@ def withdraw(
     numbers = dict.fromkeys(job_ids(context, job))
     jobs = [found for number in numbers if (found := ledger.operator.get(number)) is not None]
     names_the_patient = patient_finder(ledger, node.spool())
-    for each in jobs:
-        if names_the_patient(each, reason):
+    for asked in jobs:
+        if names_the_patient(asked, reason):
             raise ConfigError(
-                f"--reason names the patient of job {each.id}; the ledger names no patients"
+                f"--reason names the patient of job {asked.id}; the ledger names no patients"
             )
     sent = _all_sent(withdrawer, jobs)
     for each in sent:
@@ -122,8 +122,10 @@ def _print_plan(withdrawer: "Withdrawer", sent: "Reported") -> None:
     if reached.objects:
         objects = counted(len(sent.headers), "object")
         typer.echo(f"  a rejection note of {objects} to {_names(reached.objects)}")
-    if reached.messages:
+    if reached.messages and withdrawer.is_told(sent):
         typer.echo(f"  a message to {_names(reached.messages)}")
+    elif reached.messages:
+        typer.echo("  no message: the one about a newer answer has replaced it")
     if reached.owed:
         typer.echo(f"  not sent yet, and cancelled: {_names(reached.owed)}")
     if not (reached.objects or reached.messages or reached.owed):

@@ -25,6 +25,8 @@ from ich_node.series.series import Slice
 from ich_node.series.site_rules import SiteRules
 from ich_node.spool import Spool
 
+MOST_NUMBERS = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
@@ -40,6 +42,22 @@ def check_folder(out: Path) -> None:
     """Raises ConfigError if the folder cannot be made, or has something in it."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists and is not empty; choose another --out")
+
+
+def by_reason(left_out: Sequence[tuple[int, str]]) -> list[tuple[str, str]]:
+    """As ('job 3', why) or ('jobs 3, 4 and 20 more', why), each reason once."""
+    jobs_of: dict[str, list[int]] = {}
+    for job_id, words in left_out:
+        jobs_of.setdefault(words, []).append(job_id)
+    return [(_numbers(job_ids), words) for words, job_ids in jobs_of.items()]
+
+
+def _numbers(job_ids: Sequence[int]) -> str:
+    named = ", ".join(map(str, job_ids[:MOST_NUMBERS]))
+    more = len(job_ids) - MOST_NUMBERS
+    return f"{'job' if len(job_ids) == 1 else 'jobs'} {named}" + (
+        f" and {more} more" if more > 0 else ""
+    )
 
 
 class _NotExported(Exception):
@@ -81,7 +99,7 @@ class Exporter:
                     rows += of_job
                 progress()
             if not rows:
-                reasons = "; ".join(f"job {job_id}: {words}" for job_id, words in left_out)
+                reasons = "; ".join(f"{jobs}: {words}" for jobs, words in by_reason(left_out))
                 raise ExportError(f"there is nothing to export. {reasons}".rstrip(". "))
             text = table(rows)
             if self.deidentify and (found := originals.found_in(text, but=originals.short_numbers)):
@@ -106,7 +124,7 @@ class Exporter:
             raise _NotExported(f"{job.state.words}, not read")
         instances = self.ledger.reading.instances(job)
         if not instances:
-            raise _NotExported("its files were removed after their time")
+            raise _NotExported("the files were removed after their time")
         datasets, slices = self._read(job, instances)
         self._counts["series"] += 1
         name = f"series-{self._counts['series']:04d}"
@@ -142,7 +160,7 @@ class Exporter:
             rules = replace(self.rules, ignored=decision.ignored)
             return datasets, read_series(datasets, rules=rules).slices
         except FileNotFoundError as error:
-            raise _NotExported("its files are not in the spool") from error
+            raise _NotExported("the files are not in the spool") from error
         except Refusal as refusal:
             raise _NotExported(f"would be refused now: {refusal.reason}") from refusal
 

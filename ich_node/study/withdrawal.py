@@ -96,6 +96,13 @@ class Withdrawer:
         """Who has, or may have, its objects and its message."""
         return self.ledger.reached(job)
 
+    def is_told(self, sent: Reported) -> bool:
+        """Whether messages say it: not if a later message, which did not speak of this job's
+        answer, has replaced its message.
+        """
+        job, message = sent.job, sent.message
+        return message is not None and self._is_current(job, message, self.ledger.study(job))
+
     def withdraw(
         self, sent: Reported, code: WithdrawalReason, *, reason: str, who: str, now: datetime
     ) -> Withdrawn:
@@ -156,8 +163,8 @@ class Withdrawer:
         now: datetime,
         given: list[Result],
     ) -> dict[str, list[str]]:
-        """By the uid of each message, which is added to `given`, who gets it. None if a later
-        message, which did not speak of this job's answer, has replaced its message.
+        """By the uid of each message, which is added to `given`, who gets it. None if `is_told` is
+        not.
         """
         job, message = sent.job, sent.message
         study = self.ledger.study(job)

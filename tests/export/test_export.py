@@ -15,6 +15,7 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from ich_node.answer import Answer
+from ich_node.export.write import by_reason
 from ich_node.ledger import SELECTION, TABLE, Job, Verdict
 from ich_node.series.read import read_series
 from tests.support.command_line import Ran, ich_node
@@ -348,9 +349,9 @@ def test_what_was_not_read_is_left_out(tmp_path: Path) -> None:
         )  # fmt: skip
     assert ran.exit_code == 0, ran
     assert ran.stdout.splitlines()[:3] == [
-        "job 2 is left out: cancelled, not read",
-        "job 3 is left out: its files are not in the spool",
-        "job 4 is left out: would be refused now: too_few_slices",
+        "left out: job 2: cancelled, not read",
+        "left out: job 3: the files are not in the spool",
+        "left out: job 4: would be refused now: too_few_slices",
     ]
 
 
@@ -370,7 +371,7 @@ def test_the_rules_of_the_site_hold(tmp_path: Path) -> None:
         arguments = ("jobs", "export", "--out", tmp_path / "out", 1, 2, "--deidentify")
         ran = ich_node(*arguments, config=node.config)
     assert ran.exit_code == 0, ran
-    assert ran.stdout.splitlines()[0] == "job 2 is left out: would be refused now: site_rule"
+    assert ran.stdout.splitlines()[0] == "left out: job 2: would be refused now: site_rule"
     assert len(list((tmp_path / "out" / "series-0001").iterdir())) == 12
 
 
@@ -403,3 +404,12 @@ def test_a_name_where_none_belongs_fails_the_export(
     )
     assert not (tmp_path / "out").exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_left_out_jobs_are_counted_by_their_reason() -> None:
+    """One line for each reason, however many jobs there are."""
+    left_out = [(number, "swept") for number in range(1, 14)] + [(20, "held, not read")]
+    assert by_reason(left_out) == [
+        ("jobs 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more", "swept"),
+        ("job 20", "held, not read"),
+    ]

@@ -185,6 +185,8 @@ def test_what_a_later_answer_replaced_is_withdrawn_in_the_archive_only(node):
     deliver(node)
     each = withdrawer(node)
     first = node.ledger.operator.get(1)
+    assert not each.is_told(each.sent(first))
+    assert each.is_told(each.sent(node.job))
     done = each.withdraw(
         each.sent(first), WithdrawalReason.SAFETY, reason="r", who="w", now=node.clock.now
     )
