@@ -174,7 +174,7 @@ def lock_answer(connection: sa.Connection, job: Job) -> None:
     connection.execute(mine.order_by(deliveries.c.id).with_for_update())
 
 
-def _may_have_got(row: sa.Row[Any]) -> bool:
+def _may_have_got(row: Any) -> bool:
     """An answer that was lost looks like a failed try."""
     return row.state in TAKEN or row.attempts > 0 or row.sent_at is not None
 
