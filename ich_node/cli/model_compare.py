@@ -239,8 +239,10 @@ def _compare_cards(a: Path, b: Path, *, as_json: bool) -> None:
             )
         )
         return
-    widths = [max(len(row[column]) for row in [*rows, ("", a.name, b.name)]) for column in range(2)]
-    typer.echo(f"  {'':{widths[0]}}  {a.name:{widths[1]}}  {b.name}")
+    # a kept copy is named by its hash
+    heads = ("", a.stem[:24], b.stem[:24])
+    widths = [max(len(row[column]) for row in [*rows, heads]) for column in range(2)]
+    typer.echo(f"  {'':{widths[0]}}  {heads[1]:{widths[1]}}  {heads[2]}")
     for name, left, right in rows:
         mark = " " if left == right else "*"
         typer.echo(f"{mark} {name:{widths[0]}}  {left:{widths[1]}}  {right}".rstrip())

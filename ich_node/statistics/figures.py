@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from ich_node.answer import Answer
 from ich_node.ledger import JobState
 from ich_node.ledger.statistics import UNENDED, Count, Scores, StatisticsView
+from ich_node.percent import counted
 from ich_node.scoring.operating_point import Share
 from ich_node.statistics.drift import LEAST_SERIES, Drift, drift
 
 BINS = 20
 READ = (Answer.PRESENT, Answer.ABSENT, Answer.UNDETERMINED)
-BEFORE = "the {days} days before"
+BEFORE = "the {days} before"
 EARLIER_HALF = "the earlier half of these days, as there are too few series before"
 
 
@@ -90,7 +91,9 @@ def statistics(view: StatisticsView, *, since: datetime, until: datetime) -> Sta
     before = view.scores(since - (until - since), since)
     recent_N, times_N = _of_bundle(scores, bundle)
     earlier_N, _ = _of_bundle(before, bundle)
-    reference = BEFORE.format(days=max(1, round((until - since).total_seconds() / 86_400)))
+    reference = BEFORE.format(
+        days=counted(max(1, round((until - since).total_seconds() / 86_400)), "day")
+    )
     if len(earlier_N) < LEAST_SERIES <= len(recent_N) // 2:
         middle = (since + (until - since) / 2).timestamp()
         earlier_N, recent_N = recent_N[times_N < middle], recent_N[times_N >= middle]

@@ -103,7 +103,8 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _others(series: int) -> str:
-    return f"{_thousands(series)} series were read by other models; their scores are not compared"
+    verb = "was" if series == 1 else "were"
+    return f"{_thousands(series)} series {verb} read by other models; their scores are not compared"
 
 
 def _span(seconds: float) -> str:
