@@ -29,7 +29,12 @@ def _mistakes(config: "Config") -> Iterator[str]:
     from ich_node.model.bundle_file import read_header
 
     if config.tls.is_on:
-        yield from _said(_require_certificate, config)
+        missing = [
+            f"[tls] {setting}: there is no file {path}"
+            for setting in ("certificate", "key", "ca")
+            if (path := getattr(config.tls, setting)) is not None and not path.exists()
+        ]
+        yield from missing or _said(_require_certificate, config)
     for destination in config.destinations:
         yield from _said(require_own_files, destination, config.tls)
     for source in config.sources:

@@ -89,7 +89,7 @@ def _is_device(value: str) -> str:
     near = re.sub(r"^(gpu|nvidia)", "cuda", device)
     is_meant = re.fullmatch(r"cuda(:\d+)?", near)
     hint = f"did you mean '{near}'?" if is_meant else "it is auto, cpu, cuda or cuda:1"
-    raise ValueError(f"there is no device {value!r}; {hint}")
+    raise ValueError(f"no device {value!r}; {hint}")
 
 
 AeTitle = Annotated[str, AfterValidator(_is_ae_title)]

@@ -52,7 +52,8 @@ def test_every_file_that_cannot_be_used_is_named_at_once(config):
     assert done.exit_code == 2
     assert "ok" not in done.stdout.split()
     for words in (
-        f"[tls] ca: cannot read {folder}/no-ca.pem",
+        f"[tls] certificate: there is no file {folder}/no.pem",
+        f"[tls] ca: there is no file {folder}/no-ca.pem",
         f"[[destinations]] worklist: secret_file: {folder}/short must hold 24 to 64 random bytes",
         f"[[destinations]] archive: token_file: cannot read {folder}/no-token",
         f"[[destinations]] other: password_file: cannot read {folder}/no-password",
