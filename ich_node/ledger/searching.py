@@ -75,19 +75,17 @@ class SearchLedger:
         """The newest `limit` of the jobs that are looked for."""
         with self._database.read() as connection:
             queries = [_newest(connection, part) for part in _parts(search)]
-            most = limit + MOST_COUNTED + 1
-            # What is owed is grouped by job: a count would do the whole work once more.
-            first = most if search.is_owed else limit
-            found = [
+            places = {
                 (at, job_id)
                 for query in queries
-                for at, job_id in connection.execute(query.limit(first))
-            ]
-            newest = [job_id for _, job_id in sorted(set(found), reverse=True)[:limit]]
-            count = len(found)
-            if len(newest) == limit and not search.is_owed:
+                for at, job_id in connection.execute(query.limit(limit))
+            }
+            newest = [job_id for _, job_id in sorted(places, reverse=True)[:limit]]
+            left_out = 0
+            if len(newest) == limit:
+                most = limit + MOST_COUNTED + 1
                 count = sum(_count(connection, query, most) for query in queries)
-            left_out = min(max(count - limit, 0), MOST_COUNTED + 1)
+                left_out = min(count - limit, MOST_COUNTED + 1)
             return _described(connection, _by_ids(connection, newest), left_out=left_out)
 
     def described(self, chosen: Sequence[Job]) -> FoundJobs:
