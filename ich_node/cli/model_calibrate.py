@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.errors import BundleError, ConfigError
+from ich_node.model.bundle_header import REFERENCE_SCORES
 from ich_node.percent import counted
 
 if TYPE_CHECKING:  # they import torch, SQLAlchemy and scipy
     from ich_node.ledger.scores import SeriesScore
     from ich_node.model.bundle import Bundle
-    from ich_node.scoring.operating_point import PointOnCurve, SeriesScores, Share
+    from ich_node.scoring.operating_point import SeriesScores, Share
 
 RECENT = timedelta(days=30)
 MOST_IDS = 12
@@ -102,7 +103,7 @@ def calibrate(
     if not yes:
         typer.confirm(f"write {out} with the threshold {threshold:g}?", abort=True)
     reason = f"{goal} {value:g}" + (f": {why.strip()}" if why.strip() else "")
-    _write(parent, threshold, out, why=reason, evidence=_evidence(scores.at(threshold)), at=now)
+    _write(parent, threshold, out, why=reason, evidence=_evidence(scores, threshold), at=now)
     typer.echo(f"{out} is written; now: ich-node model activate {out}")
 
 
@@ -232,7 +233,9 @@ def _print_changes(recent: "list[SeriesScore]", before: float, after: float) -> 
     typer.echo(f"{len(changed)} would be {what} instead: job {ids}{more}")
 
 
-def _evidence(point: "PointOnCurve") -> dict[str, object]:
+def _evidence(scores: "SeriesScores", threshold: float) -> dict[str, object]:
+    """`scores`: what `ich-node statistics` compares later ones with."""
+    point = scores.at(threshold)
     return {
         "series": point.positive.total,
         "healthy": point.specificity.total,
@@ -240,6 +243,7 @@ def _evidence(point: "PointOnCurve") -> dict[str, object]:
         "bleeding": point.sensitivity.total,
         "sensitivity": point.sensitivity.value if point.sensitivity.total else None,
         "alerts_per_day": point.alerts_per_day,
+        REFERENCE_SCORES: scores.reference(),
     }
 
 

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ich_node.errors import ConfigError
+from ich_node.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
@@ -48,7 +48,7 @@ def statistics(
     names = _model_names(node, ledger)
     written: list[str] = []
     with ledger.statistics.view() as view:
-        found = count(view, since=since, until=now)
+        found = count(view, since=since, until=now, references=_references(node))
         if csv is not None:
             with _writable(csv, "--csv") as file:
                 lines = write_table(view.series(since, now), file, model_names=names)
@@ -85,6 +85,19 @@ def _model_names(node: "CliContext", ledger: "Ledger") -> dict[str, str]:
     header = read_header(path_without_activation(node.config.bundle.path))
     names = {each.sha256: each.name for each in ledger.activations.activations()}
     return {header.sha256: header.name} | names
+
+
+def _references(node: "CliContext") -> dict[str, tuple[float, ...]]:
+    """The scores that the bundle that reads now has with it, by its hash; none if its file cannot
+    be read here.
+    """
+    from ich_node.model.bundle_file import read_header
+
+    try:
+        header = read_header(node.active_bundle_path())
+    except BundleError:
+        return {}
+    return {header.sha256: header.reference_scores}
 
 
 def _without_nan(value: Any) -> Any:

@@ -15,6 +15,7 @@ from ich_node.errors import BundleError
 
 METADATA_KEY = "ich_node.bundle"
 LENGTH_BYTES = 8
+REFERENCE_SCORES = "scores"  # in the evidence of a revision: of the series that chose the threshold
 REVISIONS = "revisions"  # the key in the details of the provenance; oldest first
 # The demonstration bundles that were shipped before the card had a field for it.
 SHIPPED_DEMONSTRATIONS = frozenset(
@@ -44,6 +45,15 @@ class BundleHeader:
         return bool(self.card.get("demonstration")) or is_shipped_demonstration(
             self.sha256, details
         )
+
+    @property
+    def reference_scores(self) -> tuple[float, ...]:
+        """Of the series by which its threshold was chosen; empty if it was not chosen so."""
+        revisions = self.card.get("provenance", {}).get("details", {}).get(REVISIONS, [])
+        for revision in reversed(revisions):
+            if scores := revision.get("evidence", {}).get(REFERENCE_SCORES):
+                return tuple(scores)
+        return ()
 
 
 def is_shipped_demonstration(sha256: str, details: Mapping[str, Any]) -> bool:

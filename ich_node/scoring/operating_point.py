@@ -11,6 +11,7 @@ from ich_node.scoring.counts import share
 
 LEVEL = 0.95
 MOST_ROWS = 9
+MOST_REFERENCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +112,15 @@ class SeriesScores:
         ordered = np.sort(self.bleeding_N)[::-1]
         least_positive = max(1, int(np.ceil(sensitivity * len(ordered) - 1e-9)))
         return _rounded(float(ordered[least_positive - 1]), at_most=True)
+
+    def reference(self) -> list[float]:
+        """The scores that later ones are compared with, in their order; of many series an even
+        choice.
+        """
+        ordered = np.sort(self.score_N)
+        count = min(len(ordered), MOST_REFERENCE)
+        chosen = ordered[((np.arange(count) + 0.5) * len(ordered) / max(count, 1)).astype(int)]
+        return [round(float(score), 4) for score in chosen]
 
     def curve(self, chosen: float, now: float) -> list["PointOnCurve"]:
         """Points from many positives to few, those of both thresholds among them."""

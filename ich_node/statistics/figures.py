@@ -1,7 +1,7 @@
 """The statistics of some days: each series counts once, with the answer that stands."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,8 +16,10 @@ from ich_node.scoring.operating_point import Share
 from ich_node.statistics.drift import LEAST_SERIES, Drift, drift
 
 BINS = 20
+NO_REFERENCES: Mapping[str, Sequence[float]] = {}
 READ = (Answer.PRESENT, Answer.ABSENT, Answer.UNDETERMINED)
 BEFORE = "the {days} before"
+OF_BUNDLE = "the series by which the threshold was chosen"
 EARLIER_HALF = "the earlier half of these days, as there are too few series before"
 
 
@@ -81,9 +83,16 @@ class Statistics:
     agreement: Agreement
 
 
-def statistics(view: StatisticsView, *, since: datetime, until: datetime) -> Statistics:
-    """Of the series that came in this time; the time of the same length before it is the reference
-    of the scores, or, without enough series then, the earlier half of this time.
+def statistics(
+    view: StatisticsView,
+    *,
+    since: datetime,
+    until: datetime,
+    references: Mapping[str, Sequence[float]] = NO_REFERENCES,
+) -> Statistics:
+    """Of the series that came in this time. references: scores that bundles have with them; for
+    another bundle the time of the same length before is the reference, or, without enough series
+    then, the earlier half of this time.
     """
     counts = view.counts(since, until)
     scores = view.scores(since, until)
@@ -94,7 +103,9 @@ def statistics(view: StatisticsView, *, since: datetime, until: datetime) -> Sta
     reference = BEFORE.format(
         days=counted(max(1, round((until - since).total_seconds() / 86_400)), "day")
     )
-    if len(earlier_N) < LEAST_SERIES <= len(recent_N) // 2:
+    if bundle is not None and references.get(bundle):
+        earlier_N, reference = np.array(references[bundle], dtype=np.float64), OF_BUNDLE
+    elif len(earlier_N) < LEAST_SERIES <= len(recent_N) // 2:
         middle = (since + (until - since) / 2).timestamp()
         earlier_N, recent_N = recent_N[times_N < middle], recent_N[times_N >= middle]
         reference = EARLIER_HALF

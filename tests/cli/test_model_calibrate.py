@@ -9,7 +9,7 @@ import pytest
 
 from ich_node.files.labelled import labelled_series
 from ich_node.ledger import open_ledger
-from ich_node.model.bundle_file import open_bundle
+from ich_node.model.bundle_file import open_bundle, read_header
 from ich_node.phantom import make_study
 from tests.support.command_line import Ran, ich_node
 from tests.support.scored import add_scores
@@ -67,6 +67,7 @@ def test_the_threshold_by_jobs(node, tmp_path, options, threshold):
     (revision,) = revised.card.provenance.details["revisions"]
     assert revision["why"].endswith(": fewer calls at night")
     assert (revision["evidence"]["healthy"], revision["evidence"]["bleeding"]) == (30, 10)
+    assert read_header(out).reference_scores == tuple(SCORES)
     assert "10 of them bleed, 30 do not, 0 are not known" in ran.stdout
     assert max(map(len, ran.stdout.splitlines()[:-1])) <= 80
 

@@ -83,6 +83,18 @@ def test_the_days_before_are_the_reference(filled: Ledger) -> None:
     assert "DRIFT: the scores are higher than those of the reference" in found.drift.sentence
 
 
+def test_the_scores_of_the_bundle_are_the_reference(filled: Ledger) -> None:
+    """Where it has any: those of the series by which its threshold was chosen."""
+    with filled.statistics.view() as view:
+        without = statistics(view, since=T0 - 30 * DAY, until=T0)
+        assert without.bundle_sha256 is not None
+        references = {without.bundle_sha256: [0.9 + 0.001 * number for number in range(50)]}
+        found = statistics(view, since=T0 - 30 * DAY, until=T0, references=references)
+    assert found.drift.reference == "the series by which the threshold was chosen"
+    assert (found.drift.earlier, found.drift.recent) == (50, 98)
+    assert "the scores are lower" in found.drift.sentence
+
+
 def test_a_tiny_shift_of_a_large_sample_is_no_drift() -> None:
     """However significant it is; a shift of the same test that matters is one."""
     generator = np.random.default_rng(0)
