@@ -1,4 +1,4 @@
-"""verdicts import, list: what radiologists say about the series."""
+"""verdicts import, list, remove: what radiologists say about the series."""
 
 import getpass
 import json
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from ich_node.cli.job_choice import WORDS, job_ids
 
 if TYPE_CHECKING:
     from ich_node.ledger import Job, Ledger, Verdict
@@ -88,6 +90,25 @@ def list_verdicts(
     for verdict in found:
         typer.echo(f"job {verdict.job_id}: {line_of(verdict)}")
     typer.echo(_count(len(found), "verdict"))
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help=WORDS)],
+    who: Annotated[
+        str | None, typer.Option(help="Only those of this reader, as `verdicts list` has the name.")
+    ] = None,
+) -> None:
+    """Remove verdicts that are wrong, e.g. of a table whose columns were mixed up."""
+    ledger: Ledger = context.obj.ledger_in_place()
+    removed, by = 0, getpass.getuser()
+    for job_id in job_ids(context, jobs):
+        count = ledger.verdicts.remove(job_id, who=who, by=by, now=datetime.now(UTC))
+        typer.echo(f"job {job_id}: {_count(count, 'verdict')} removed")
+        removed += count
+    if not removed:
+        raise typer.Exit(1)
 
 
 def verdict_lines(ledger: "Ledger", job_id: int) -> list[str]:

@@ -15,6 +15,7 @@ from ich_node.ledger.rows import Job
 from ich_node.ledger.states import JobState
 from ich_node.ledger.studies import jobs_of_study
 from ich_node.ledger.tables import as_values, columns_of, instances, jobs, results, verdicts
+from ich_node.percent import counted
 
 TABLE, SELECTION = "table", "key objects"
 MOST_IN_ONE_QUERY = 500
@@ -74,6 +75,20 @@ class VerdictLedger:
         with self._database.write() as connection:
             lock_writers(connection, verdicts)
             return [_record(connection, verdict, by=by) for verdict in given]
+
+    def remove(self, job_id: int, *, who: str | None, by: str, now: datetime) -> int:
+        """Forget what was said about a job, by this reader or, with None, by anybody; how many
+        verdicts. A Key Object Selection that is sent again counts again.
+        """
+        theirs = sa.true() if who is None else verdicts.c.who == who
+        with self._database.write() as connection:
+            removed = connection.execute(
+                sa.delete(verdicts).where(verdicts.c.job_id == job_id, theirs)
+            ).rowcount
+            if removed:
+                detail = f"{counted(removed, 'verdict')}, by {by}"
+                note(connection, job_id=job_id, at=now, event="verdict removed", detail=detail)
+        return removed
 
     def of_job(self, job_id: int) -> list[Verdict]:
         """The oldest first."""

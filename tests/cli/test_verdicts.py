@@ -171,3 +171,18 @@ def test_verdicts_are_shown(node: ReadNode) -> None:
     assert (lee["bleeding"], lee["slices"], lee["origin"]) == (True, [f"{uid}.3"], "table")
     ran = ich_node("verdicts", "list", "--since", "2030-01-01", config=node.config)
     assert ran.stdout == "0 verdicts\n"
+
+
+def test_wrong_verdicts_are_removed(node: ReadNode) -> None:
+    """Of one reader or of all; the journal has no name. Where there are none it fails."""
+    job = received(node, 1)
+    uid = job.series_instance_uid
+    imported(node, f"{uid},,,yes,,Doe^Jane,,", f"{uid},,,no,,Dr. Ray,,")
+    remove = ("verdicts", "remove", job.id)
+    ran = ich_node(*remove, "--who", "Doe^Jane", config=node.config)
+    assert ran.stdout == "job 1: 1 verdict removed\n"
+    assert "Doe" not in ich_node("jobs", "show", job.id, config=node.config).stdout
+    assert "1 verdict" in ich_node("verdicts", "list", config=node.config).stdout
+    assert ich_node(*remove, config=node.config).exit_code == 0
+    ran = ich_node(*remove, config=node.config)
+    assert (ran.exit_code, ran.stdout) == (1, "job 1: 0 verdicts removed\n")
