@@ -9,7 +9,7 @@ LEDGER ?= sqlite
 # If memory has enough room, the tests keep their spools and ledgers there: syncs to disk take a third of the time.
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
-.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz peaks attack-peers chaos soak scaling bench bench-gpu train-demo
+.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-gpu train-demo
 
 install: .venv/installed
 
@@ -44,6 +44,9 @@ fuzz: install            ## sends 10,000 damaged PDUs and data sets to the liste
 
 peaks: install           ## compares the detector with scikit-image's on 10,000 random maps and rules; CI uses 300
 	ICH_NODE_PEAK_CASES=10000 $(BIN)/python -m pytest tests/detection/test_peaks.py -o timeout=7200
+
+engines: install         ## reads all real series by all three bundles with torch and OpenVINO; CI reads each by one
+	ICH_NODE_ALL_ENGINES=1 $(BIN)/python -m pytest tests/model/test_engines.py
 
 attack-peers: install    ## runs the attacks of the tests against ich-node, storescp and Orthanc: the table of docs/reliability.md
 	$(BIN)/python -m tests.load.attack_peers
