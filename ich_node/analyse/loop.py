@@ -33,7 +33,8 @@ from ich_node.config.destinations import Destination
 from ich_node.config.settings import AnalysisSettings, StudySettings
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError, Refusal, Unavailable
-from ich_node.ledger import AnalyserLedger, Job, LeaseLost, PauseWatch, Scan
+from ich_node.ledger import AnalyserLedger, Job, LeaseLost, Scan
+from ich_node.ledger.pause_watch import PauseWatch
 from ich_node.ledger.pauses import READING
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector

@@ -80,6 +80,8 @@ def _print_reading(node: "CliContext") -> list[str]:
 def _print_rules(config: "Config") -> None:
     from ich_node.cli.site_rules import rules_that_never_match, site_rules
 
+    if not config.rules:
+        return
     rules = site_rules(config)
     for rule in rules.rules:
         typer.echo(f"rule {rule.name}: {rule.action}")

@@ -55,7 +55,8 @@ def _mistakes(config: "Config") -> Iterator[str]:
             yield from _said(read_header, config.bundle.path)
         else:
             yield f"[bundle] path: there is no file {config.bundle.path}"
-    yield from _said(site_rules, config)
+    if config.rules:
+        yield from _said(site_rules, config)
     if config.analysis.engine == "openvino":
         from ich_node.model.engines.choose import require_installed
 

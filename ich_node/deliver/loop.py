@@ -24,7 +24,8 @@ from ich_node.deliver.outlets.commitment_user import ANSWER_SECONDS, CommitmentR
 from ich_node.deliver.record import DeliveryRecord
 from ich_node.deliver.retry import FIRST_RETRY
 from ich_node.errors import ConfigError, PeerUnavailable, Unavailable
-from ich_node.ledger import Delivery, LeaseLost, PauseWatch, SenderLedger
+from ich_node.ledger import Delivery, LeaseLost, SenderLedger
+from ich_node.ledger.pause_watch import PauseWatch
 from ich_node.ledger.pauses import TO
 from ich_node.network.requestor import TLS_OFF
 from ich_node.notification import NotANotification

@@ -21,7 +21,6 @@ from ich_node.ledger.ledger import Ledger, open_existing_ledger, open_ledger
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.operator_deliveries import OperatorDeliveries, Owed
-from ich_node.ledger.pause_watch import PauseWatch
 from ich_node.ledger.pauses import Pause, PauseLedger
 from ich_node.ledger.previews import PreviewLedger
 from ich_node.ledger.pulled import PullLedger, SeriesHere
@@ -84,7 +83,6 @@ __all__ = [
     "PairedAnswers",
     "Pause",
     "PauseLedger",
-    "PauseWatch",
     "PreviewLedger",
     "PullLedger",
     "Reached",

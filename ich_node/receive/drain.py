@@ -8,7 +8,8 @@ import structlog
 
 from ich_node.dicom.identity import VERIFICATION
 from ich_node.errors import Unavailable
-from ich_node.ledger import PauseLedger, PauseWatch
+from ich_node.ledger import PauseLedger
+from ich_node.ledger.pause_watch import PauseWatch
 from ich_node.ledger.pauses import RECEIVING
 from ich_node.network.storage_commitment import PUSH_MODEL
 

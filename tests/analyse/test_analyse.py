@@ -63,7 +63,7 @@ def test_reading_twice_makes_the_same_bytes(node, tmp_path, untrained_bundle):
     claimed = node.ledger.reading.claim(
         owner="lost", now=node.clock.now, lease=timedelta(seconds=60), max_attempts=2
     )
-    first = node.analyser.read_job(claimed, Detector(node.active_bundle.current())).results
+    first = node.analyser.read_job(claimed, Detector(node.active_bundle.current())).written.results
     node.clock.now += timedelta(hours=5)
     assert node.read_next()
     assert node.ledger.operator.results(claimed.id) == first

@@ -104,6 +104,8 @@ def test_what_fails_is_named_and_counted(node: PullingNode, tmp_path: Path) -> N
 
 def test_ctrl_c_ends_after_the_running_series(node: PullingNode, tmp_path: Path) -> None:
     """What is left is counted; the same command goes on there."""
+    # a shell that starts the tests in the background has Ctrl-C ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     held = [*series_of(1, "Head 1"), *series_of(2, "Head 2")]
     days = ("--since", "2026-01-01", "--until", "2026-01-01")
     with query_retrieve_peer(held, knows={"ICHNODE": node.port}) as peer:
@@ -119,7 +121,7 @@ def test_ctrl_c_ends_after_the_running_series(node: PullingNode, tmp_path: Path)
         "ended by hand",
     ]
     assert "pulled 1, already here 1," in again.stdout
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
 def test_from_dicomweb_the_command_stores_what_it_fetches(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ich_node.config.config import Config
 from ich_node.config.load import load_config
 from ich_node.config.places import absolute_url
 from ich_node.ledger import open_ledger
-from tests.support.command_line import ich_node
+from tests.support.command_line import ich_node, ich_node_process
 
 EVERY_PATH = """
 [spool]
@@ -107,7 +107,8 @@ def test_the_ledger_of_an_earlier_version_is_not_left_behind(etc, tmp_path, comm
     beside it, and both places and the remedy are named.
     """
     open_ledger("sqlite:///ledger.sqlite").dispose()
-    done = ich_node(*command, config=etc)
+    run = ich_node_process if command == ("receive",) else ich_node
+    done = run(*command, config=etc)
     assert done.exit_code == 2
     for words in (
         f"no ledger at {tmp_path}/etc/ledger.sqlite",

@@ -60,7 +60,7 @@ def test_retry_delivers_again(ledger):
         for delivery in ledger.operator.deliveries(1)
     ] == [
         (DeliveryState.SENT, 1, T0 + QUIET),
-        (DeliveryState.PENDING, 0, NOW + SECOND),
+        (DeliveryState.PENDING, 1, NOW + SECOND),
     ]
     assert ledger.operator.events(1)[-1].detail == "by hand: 1 object to deliver again"
 

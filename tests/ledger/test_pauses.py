@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from structlog.testing import capture_logs
 
-from ich_node.ledger import DeliveryState, JobState, PauseWatch
+from ich_node.ledger import DeliveryState, JobState
 from ich_node.ledger.backlog import backlog
+from ich_node.ledger.pause_watch import PauseWatch
 from ich_node.ledger.pauses import READING, RECEIVING, to_destination
 from tests.support.ledger_examples import LEASE, QUIET, SECOND, T0, add, claim, finish
 from tests.support.node import opened_ledger

@@ -55,6 +55,7 @@ def test_what_a_model_read_beside_another_counts(ledger):
                 job_id=job_id,
                 purpose="shadow",
                 bundle_sha256="c" * 64,
+                bundle_name="other",
                 bundle_path="c.safetensors",
                 state="DONE",
                 requested_at=T0,

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian
 
-from tests.support.command_line import Ran, ich_node
+from tests.support.command_line import Ran, ich_node, ich_node_process
 from tests.support.enhanced import to_enhanced
 from tests.support.heads import head_series
 from tests.support.node import opened_ledger
@@ -109,7 +109,7 @@ def test_a_receiver_without_the_key_does_not_start(tmp_path: Path) -> None:
     with opened_ledger(f"sqlite:///{tmp_path}/ledger.sqlite") as ledger:
         ledger.search_keys.for_receiving(tmp_path / "search.key", now=datetime.now(UTC))
     (tmp_path / "search.key").unlink()
-    refused = ich_node("receive", config=config)
+    refused = ich_node_process("receive", config=config)
     assert refused.exit_code == 2
     assert "search.key is missing" in refused.stderr
     assert not (tmp_path / "search.key").exists()

@@ -1,6 +1,8 @@
 """Runs `ich-node` in this process: the same command line, without a new interpreter each time."""
 
 import io
+import subprocess
+import sys
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -33,3 +35,10 @@ def ich_node(*arguments: object, config: Path | None = None) -> Ran:
             exit_code = end.code
     assert isinstance(exit_code, int | None), exit_code
     return Ran(exit_code=exit_code or 0, stdout=stdout.getvalue(), stderr=stderr.getvalue())
+
+
+def ich_node_process(*arguments: object, config: Path) -> Ran:
+    """The same in a process of its own: a service sets up the log of its whole process."""
+    command = [sys.executable, "-m", "ich_node", "--config", str(config), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return Ran(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
