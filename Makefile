@@ -9,7 +9,7 @@ LEDGER ?= sqlite
 # If memory has enough room, the tests keep their spools and ledgers there: syncs to disk take a third of the time.
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
-.PHONY: install demo test check fix peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-gpu train-demo
+.PHONY: install demo test extended check fix peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-gpu train-demo
 
 install: .venv/installed
 
@@ -22,8 +22,11 @@ demo: install            ## the whole node on loopback: sends a phantom, receive
 	$(BIN)/ich-node demo --out $(OUT)
 
 test: install            ## all tests that CI runs
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not viewers"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not viewers and not extended"
 	$(BIN)/python -m pytest -m alone
+
+extended: install        ## the cases that make test leaves out: further seeds, databases and series of proofs that take long
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m extended
 
 check: install           ## style, types, layers, import cycles, class names, no absolute time in a test; collects every test
 	$(BIN)/ruff check .

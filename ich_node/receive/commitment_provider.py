@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import structlog
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import build_role
+from pynetdicom import build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
+from pynetdicom.pdu import P_DATA_TF
 
 from ich_node.config.settings import Source
 from ich_node.errors import Unavailable
@@ -28,6 +29,7 @@ ALL_COMMITTED, SOME_FAILED = 1, 2  # Event Type ID
 NO_SUCH_OBJECT, CLASS_CONFLICT = 0x0112, 0x0119  # Failure Reason
 SUCCESS, INVALID_ARGUMENT, NO_SUCH_ACTION, NOT_AUTHORISED = 0x0000, 0x0115, 0x0123, 0x0124
 MOST_OBJECTS = 10_000
+RESPONSE_SECONDS = 10.0  # after this the association is gone; the report then goes to the listener
 
 log = structlog.get_logger(__name__)
 
@@ -65,9 +67,10 @@ class CommitmentProvider:
             return INVALID_ARGUMENT, None
         # In a thread of its own: the response to the request must go out first, and this thread
         # must be free to receive the response to the report.
+        is_answered = _response_sent(event.assoc)
         thread = threading.Thread(
             target=self._report,
-            args=(event.assoc, source, transaction_uid, requested),
+            args=(event.assoc, is_answered, source, transaction_uid, requested),
             name="commitment",
             daemon=True,
         )
@@ -77,11 +80,14 @@ class CommitmentProvider:
     def _report(
         self,
         association: Association,
+        is_answered: threading.Event,
         source: Source,
         transaction_uid: str,
         requested: Sequence[tuple[str, str]],
     ) -> None:
         known = {"source": source.name, "transaction_uid": transaction_uid}
+        # pynetdicom's requestor aborts if the report comes before the response
+        is_answered.wait(RESPONSE_SECONDS)
         try:
             held = self._ledger.find([uid for _, uid in requested])
             report, failed = self._report_of(transaction_uid, requested, held)
@@ -157,6 +163,18 @@ class CommitmentProvider:
         if own.is_established:
             own.release()
         return is_taken
+
+
+def _response_sent(association: Association) -> threading.Event:
+    """Set when the response to the request of this moment is on its way: the next P-DATA."""
+    sent = threading.Event()
+
+    def on_sent(event: Event) -> None:
+        if isinstance(event.pdu, P_DATA_TF):
+            sent.set()
+
+    association.bind(evt.EVT_PDU_SENT, on_sent)
+    return sent
 
 
 def _send(association: Association, report: Dataset, event_type: int) -> bool:

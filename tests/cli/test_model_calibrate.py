@@ -12,6 +12,7 @@ from ich_node.ledger import open_ledger
 from ich_node.model.bundle_file import open_bundle, read_header
 from ich_node.phantom import make_study
 from tests.support.command_line import Ran, ich_node
+from tests.support.heads import head_series
 from tests.support.scored import add_scores
 from tests.support.untrained_bundle import write_untrained_bundle
 
@@ -132,8 +133,7 @@ def test_labelled_folders(node, tmp_path):
 def test_labels_of_an_export(tmp_path):
     """The rows of series count, those of slices do not; where readers disagree nothing is known."""
     uids = []
-    for number in range(3):
-        lone = make_study(1).datasets()[number]
+    for number, lone in enumerate(head_series(3)):
         lone.SeriesInstanceUID = f"2.25.{number + 1}"
         lone.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
         uids.append(str(lone.SeriesInstanceUID))

@@ -21,6 +21,7 @@ from ich_node.model.import_published import RULES, convert_published
 from ich_node.model.network import WIDTHS, MilNetwork, NetworkSpec
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
+from tests.support.extended import sampled
 from tests.support.real import FOLDER, real, real_series
 
 SIZE_PX = 64
@@ -215,7 +216,7 @@ def places(reading: Reading) -> list[list[tuple[float, float]]]:
     ]
 
 
-@pytest.mark.parametrize("folder", SERIES)
+@pytest.mark.parametrize("folder", sampled(SERIES))
 def test_the_detector_finds_what_the_published_one_finds(folder):
     """On every map of the shipped bundle, by its own rule and by the published ones."""
     series = read(folder)

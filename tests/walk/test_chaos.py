@@ -14,7 +14,9 @@ from tests.support.postgres import PROGRAMS
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("ledger", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    "ledger", ["sqlite", pytest.param("postgresql", marks=pytest.mark.extended)]
+)
 def test_nothing_is_lost_whatever_dies(tmp_path: Path, ledger: str) -> None:
     """Four modalities, two destinations, kill -9, a PACS that refuses, loses and goes away, a full
     disk, a clock that moves.

@@ -43,7 +43,9 @@ def marks(document: Dataset, frames: dict[tuple[str, int], int]) -> list[tuple[s
     return sorted(found)
 
 
-@pytest.mark.parametrize("form", ["one object", "concatenation"])
+@pytest.mark.parametrize(
+    "form", ["one object", pytest.param("concatenation", marks=pytest.mark.extended)]
+)
 def test_through_orthanc_and_back(form: str, tmp_path: Path) -> None:
     """Orthanc stores the objects, sends them to the node, and holds the results: the answer is that
     of the classic series.
