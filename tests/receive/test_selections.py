@@ -233,7 +233,7 @@ def test_ours_comes_back_through_orthanc(labelled: ListeningNode, tmp_path: Path
     """An archive that was told to give it another patient, and forwards it; a reader's selection
     that it forwards counts.
     """
-    http = {"timeout": 20.0}
+    http = {"timeout": 60.0}
     modality = {"labels": [LABEL_AE, "127.0.0.1", labelled.port]}
     with orthanc(tmp_path / "orthanc", ae_title="CT1", DicomModalities=modality) as peer:
         for document, expected in (
