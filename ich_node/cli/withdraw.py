@@ -71,7 +71,8 @@ def withdraw(
         done = withdrawer.withdraw(
             each, code, reason=reason.strip(), who=getpass.getuser(), now=datetime.now(UTC)
         )
-        cancelled = f", {done.cancelled} deliveries cancelled" if done.cancelled else ""
+        owed = "1 delivery" if done.cancelled == 1 else f"{done.cancelled} deliveries"
+        cancelled = f", {owed} cancelled" if done.cancelled else ""
         typer.echo(f"job {each.job.id} is withdrawn{cancelled}")
 
 

@@ -22,17 +22,14 @@ from ich_node.ledger import ReceiverLedger, SearchKey
 from ich_node.network.acceptor.c_store import MEDIUM, CStoreRequest
 from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.receive.completion import Completion
-from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.negotiation import ACCEPTED_SOP_CLASSES
 from ich_node.receive.status import Status
 from ich_node.receive.store import StoreService
-from ich_node.receive.urgent import UrgentSeries
 from ich_node.spool import Spool
 
 CHUNK_BYTES = 1 << 20
 # Preamble, prefix, and the element that says how long the rest of the group is (PS3.10 §7.1)
 GROUP_LENGTH_AT, META_AT = 140, 144
-LARGE_OBJECT_WAIT_SECONDS = 10.0
 UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
@@ -61,25 +58,17 @@ class Entrance:
         search_key: SearchKey,
         clock: Callable[[], datetime],
     ) -> "Entrance":
-        completion = Completion(
-            ledger=ledger,
-            series=series,
-            study=study,
-            idle_timeout_seconds=scp.idle_timeout_seconds,
-            clock=clock,
-        )
-        store = StoreService(
+        # no rule makes it urgent: it was missed, and comes late
+        store = StoreService.of(
             scp=scp,
             series=series,
+            study=study,
             spool=spool,
             ledger=ledger,
             search_key=search_key,
-            completion=completion,
-            in_flight=BytesInFlight(scp, wait_seconds=LARGE_OBJECT_WAIT_SECONDS),
-            urgent=UrgentSeries(None),  # what was missed is not urgent any more
             clock=clock,
         )
-        return cls(source=source, store=store, completion=completion)
+        return cls(source=source, store=store, completion=store.completion)
 
     @contextmanager
     def open(self, study_instance_uid: str, series_instance_uid: str) -> Iterator["Handover"]:

@@ -33,12 +33,10 @@ from ich_node.processes.systemd import READY, tell_systemd
 from ich_node.receive.admission import Admission, Caller, Rejection
 from ich_node.receive.association import AdmittedAssociation, Services
 from ich_node.receive.commitment_provider import CommitmentProvider
-from ich_node.receive.completion import Completion
 from ich_node.receive.drain import Drain, may_bring_objects
-from ich_node.receive.in_flight import BytesInFlight
 from ich_node.receive.negotiation import acceptor
 from ich_node.receive.selection_store import SelectionService
-from ich_node.receive.store import StoreService
+from ich_node.receive.store import LARGE_OBJECT_WAIT_SECONDS, StoreService
 from ich_node.receive.urgent import UrgentRule, UrgentSeries
 from ich_node.spool import Spool
 
@@ -46,7 +44,6 @@ Kind = TypeVar("Kind", bound=Server)
 STOP_SECONDS = 5.0
 # No object takes this long to write: an older temporary file belongs to a process that died.
 TEMPORARY_FILES_FOR = timedelta(hours=1)
-LARGE_OBJECT_WAIT_SECONDS = 10.0
 
 TLS_OFF = TlsSettings()
 ONE_ANSWER = StudySettings()
@@ -132,26 +129,21 @@ class Listener:
         self._clock = clock
         self._sources = sources
         self._waiting_room = WaitingRoom(request_seconds=scp.acse_timeout_seconds, clock=clock)
-        completion = Completion(
-            ledger=ledger,
+        store = StoreService.of(
+            scp=scp,
             series=series,
             study=study,
-            idle_timeout_seconds=scp.idle_timeout_seconds,
+            spool=spool,
+            ledger=ledger,
+            search_key=search_key,
             clock=clock,
+            urgent=UrgentSeries(urgent_rule),
+            large_object_wait_seconds=large_object_wait_seconds,
         )
+        completion = store.completion
         self._services = Services(
             admission=Admission(scp=scp, sources=sources, clock=clock, label_ae=verdicts.ae_title),
-            store=StoreService(
-                scp=scp,
-                series=series,
-                spool=spool,
-                ledger=ledger,
-                search_key=search_key,
-                completion=completion,
-                in_flight=BytesInFlight(scp, wait_seconds=large_object_wait_seconds),
-                urgent=UrgentSeries(urgent_rule),
-                clock=clock,
-            ),
+            store=store,
             completion=completion,
             commitment=CommitmentProvider(
                 ae_title=scp.ae_title, spool=spool, ledger=ledger, completion=completion

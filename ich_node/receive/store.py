@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from ich_node.config.settings import ScpSettings, SeriesSettings, Source
+from ich_node.config.settings import ScpSettings, SeriesSettings, Source, StudySettings
 from ich_node.ledger import Added, Instance, ReceiverLedger, SearchKey
 from ich_node.network.acceptor.c_store import CStoreRequest, StoreResponse
 from ich_node.network.acceptor.service import CStoreEvent
@@ -21,6 +21,8 @@ from ich_node.spool import Spool
 
 # (0000,0700) Priority of the command, PS3.7 table 9.3-1
 HIGH_PRIORITY = 0x0001
+# How long a large object waits for its share of the bytes in flight
+LARGE_OBJECT_WAIT_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +40,40 @@ class StoreService:
     in_flight: BytesInFlight
     clock: Callable[[], datetime]
     urgent: UrgentSeries = NONE_BY_RULE
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        scp: ScpSettings,
+        series: SeriesSettings,
+        study: StudySettings,
+        spool: Spool,
+        ledger: ReceiverLedger,
+        search_key: SearchKey | None,
+        clock: Callable[[], datetime],
+        urgent: UrgentSeries = NONE_BY_RULE,
+        large_object_wait_seconds: float = LARGE_OBJECT_WAIT_SECONDS,
+    ) -> "StoreService":
+        """With what decides when a series is complete, and the limit of bytes in flight."""
+        completion = Completion(
+            ledger=ledger,
+            series=series,
+            study=study,
+            idle_timeout_seconds=scp.idle_timeout_seconds,
+            clock=clock,
+        )
+        return cls(
+            scp=scp,
+            series=series,
+            spool=spool,
+            ledger=ledger,
+            search_key=search_key,
+            completion=completion,
+            in_flight=BytesInFlight(scp, wait_seconds=large_object_wait_seconds),
+            urgent=urgent,
+            clock=clock,
+        )
 
     def begin(self, event: CStoreEvent, source: Source) -> "ObjectStore":
         """The command of an object has arrived."""
