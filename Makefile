@@ -104,6 +104,7 @@ fix: install             ## fixes style automatically
 peers:                   ## Debian: installs the real peers; tests without their peer are skipped (needs root)
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb dcmtk dicom3tools pixelmed-apps postgresql openssl gcc libc6-dev
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium prometheus
 
 viewer-peers: install    ## Debian: installs Chromium, Orthanc's web viewer and OHIF (350 MB) for make viewers (needs root)
 	apt-get update

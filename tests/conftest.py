@@ -1,5 +1,6 @@
 """What every test run has: its hypothesis profile, and a bundle."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from tests.support.untrained_bundle import write_untrained_bundle
 # looks for new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+# A test that wants the site gives it a free port.
+os.environ["ICHNODE__WEB__ENABLED"] = "false"
 
 # Where rich is installed, structlog draws all local variables of a traceback: 10 s for an image.
 structlog.configure(

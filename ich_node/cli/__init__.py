@@ -36,6 +36,7 @@ from ich_node.cli import (
     services,
     statistics,
     verdicts,
+    web,
     withdraw,
 )
 from ich_node.cli import config as config_commands
@@ -81,6 +82,7 @@ def settings(
 
 
 services.add_to(app)
+web.add_to(app)
 echo.add_to(app)
 check_config.add_to(app)
 reload.add_to(app)

@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from ich_node.config.alerts import Alert, HeartbeatSettings
 from ich_node.config.between_sections import rules_between_sections
 from ich_node.config.destinations import Destination
 from ich_node.config.removed import without_removed_settings
@@ -34,6 +35,7 @@ from ich_node.config.settings import (
     TlsSettings,
     VerdictSettings,
 )
+from ich_node.config.web import AuditSettings, SiteSettings
 
 ENV_PREFIX = "ICHNODE__"
 ENV_DELIMITER = "__"
@@ -60,6 +62,10 @@ class Config(BaseSettings):
     analysis: AnalysisSettings = AnalysisSettings()
     report: ReportSettings = ReportSettings()
     verdicts: VerdictSettings = VerdictSettings()
+    web: SiteSettings = SiteSettings()
+    audit: AuditSettings = AuditSettings()
+    alerts: tuple[Alert, ...] = ()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="before")

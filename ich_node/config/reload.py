@@ -23,6 +23,7 @@ NEED_RESTART = (
     "analysis.engine",
     "analysis.threads",
     "analysis.stall_seconds",
+    *(f"web.{name}" for name in ("enabled", "bind_address", "port", "certificate", "key")),
     "log.format",
     "log.time",
 )

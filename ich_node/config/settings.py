@@ -226,12 +226,13 @@ class ReportSettings(Section):
 class VerdictSettings(Section):
     """[verdicts]: the AE title that takes Key Object Selections of readers (None: nothing does),
     and which document titles say that slices show bleeding, or are of bad quality: code meanings
-    or code values.
+    or code values. secret_file: of the signed webhook that takes verdicts; None: nobody may send.
     """
 
     ae_title: AeTitle | None = None
     positive: tuple[str, ...] = ("Of Interest",)
     quality: tuple[str, ...] = ("Quality Issue",)
+    secret_file: Path | None = None
 
     @model_validator(mode="after")
     def _a_title_has_one_meaning(self) -> "VerdictSettings":

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from ich_node.ledger.activations import ActivationLedger
+from ich_node.ledger.audit import AuditLedger
 from ich_node.ledger.comparing import ComparisonLedger
 from ich_node.ledger.database import BUSY_SECONDS, Database, make_engine, make_looking_engine
 from ich_node.ledger.delivery import SenderLedger
@@ -55,6 +56,7 @@ class Ledger:
         self.pull = PullLedger(database=database)
         self.rereading = RereadLedger(database=database)
         self.shadows = ShadowLedger(database=database)
+        self.audit = AuditLedger(database=database)
         self.comparing = ComparisonLedger(database=database)
 
     def dispose(self) -> None:

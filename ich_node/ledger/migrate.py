@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ich_node.errors import ConfigError, EarlierLedger
 from ich_node.ledger.database import READS_ONLY, errors_explained, name_of, no_ledger
 
-HEAD = "0005"  # the newest of ich_node/ledger/migrations/versions
+HEAD = "0006"  # the newest of ich_node/ledger/migrations/versions
 MIGRATION_LOCK = 0x1C4_0DE  # any fixed number: PostgreSQL advisory locks are named by one
 
 

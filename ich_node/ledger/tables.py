@@ -386,6 +386,107 @@ scans = sa.Table(
     sa.Column("answered_at", UtcDateTime),
 )
 
+# One row for each process of the services. beat_at: when its loops last turned; facts: what else it
+# says about itself, e.g. its bundle and engine.
+heartbeats = sa.Table(
+    "heartbeats",
+    metadata,
+    sa.Column("host", sa.Text, primary_key=True),
+    sa.Column("service", sa.Text, primary_key=True),
+    sa.Column("pid", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("beat_at", UtcDateTime, nullable=False),
+    sa.Column("is_ready", sa.Boolean, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+)
+
+# What the processes have counted since the ledger was made; never less. labels: JSON, sorted by
+# key.
+counts = sa.Table(
+    "counts",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("labels", sa.Text, primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
+)
+
+# What each destination last said when it was asked whether it is there. since: of is_up.
+destination_states = sa.Table(
+    "destination_states",
+    metadata,
+    sa.Column("destination", sa.Text, primary_key=True),
+    sa.Column("is_up", sa.Boolean, nullable=False),
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("asked_at", UtcDateTime, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
+
+# Troubles of which somebody is told, from their beginning to their end. seen_at: when the trouble
+# was last there.
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Column("began_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
+)
+sa.Index(
+    "uq_incidents_running",
+    incidents.c.kind,
+    incidents.c.subject,
+    unique=True,
+    sqlite_where=incidents.c.ended_at.is_(None),
+    postgresql_where=incidents.c.ended_at.is_(None),
+)
+
+# alert: the name of the [[alerts]] entry that was told of it.
+incident_notices = sa.Table(
+    "incident_notices",
+    metadata,
+    sa.Column("incident_id", sa.ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
+    sa.Column("alert", sa.Text, primary_key=True),
+    sa.Column("told_at", UtcDateTime),
+    sa.Column("end_told_at", UtcDateTime),
+)
+
+# Who did what on the site, and who looked at whose series. reported_at: when the audit repository
+# had it; also set where there is none.
+audit_events = sa.Table(
+    "audit_events",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False, index=True),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("study_instance_uid", sa.Text),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("reported_at", UtcDateTime),
+)
+sa.Index(
+    "ix_audit_events_unreported",
+    audit_events.c.id,
+    sqlite_where=audit_events.c.reported_at.is_(None),
+    postgresql_where=audit_events.c.reported_at.is_(None),
+)
+
+# A job's probabilities, likelihood maps and marks, as a file of the spool, for people who look.
+map_files = sa.Table(
+    "map_files",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True, autoincrement=False),
+    sa.Column("bundle_sha256", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False, index=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+)
+
 
 def columns_of(value: type[Any], *tables: sa.Table) -> list[sa.Column[Any]]:
     """For each field of the dataclass the column of that name, from the first table that has

@@ -75,6 +75,8 @@ def test_every_relative_path_lies_below_one_folder(etc, tmp_path, monkeypatch, h
             *(folder / name for name in ("objects", "mine.safetensors", "tls.pem", "tls.key")),
             folder / "search.key",
             folder / "secret",
+            folder / "var/web-look.token",
+            folder / "var/web-operate.token",
         ]
     )
     assert config.database.url == f"sqlite:///{folder}/ledger.sqlite?timeout=5"

@@ -192,7 +192,7 @@ def test_newer_ledger_is_refused(url, ledger):
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
     with pytest.raises(
-        ConfigError, match="has schema 9999, which a newer ich-node made; this one knows up to 0005"
+        ConfigError, match="has schema 9999, which a newer ich-node made; this one knows up to 0006"
     ):
         open_ledger(url)
 

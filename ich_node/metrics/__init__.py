@@ -1,0 +1,1 @@
+"""What the node counts, for Prometheus: one collector that reads the ledger."""

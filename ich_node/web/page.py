@@ -1,0 +1,107 @@
+"""Views, actions and their answers.
+
+A page module has `routes`: `looks(path, view)` for what is shown, `acts(path, name, action)` for
+what is changed. Views and actions are plain functions, run beside the event loop. An action answers
+with `Acted`: the browser is sent on to a page that shows the message. Every action goes to the
+journal, also one that is refused.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from ich_node.errors import IchNodeError
+from ich_node.web.site import Site
+from ich_node.web.visitor import visitor_of
+
+MOST_FIELDS = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """Shown once on the next page. name: of a macro in templates/messages.html, which gets the
+    facts; "error": facts has `detail`, the sentence of an IchNodeError.
+    """
+
+    name: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acted:
+    """to: the page that comes next. target, study_instance_uid: what it was done to, for the
+    journal: "job 7", "destination pacs".
+    """
+
+    to: str
+    message: Message
+    target: str
+    study_instance_uid: str | None = None
+
+
+View = Callable[[Request, Site], Response]
+Action = Callable[[Request, Site, FormData], Acted]
+
+
+def site_of(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+def looks(path: str, view: View) -> Route:
+    """Whoever may look sees it."""
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(view, request, site_of(request))
+
+    return Route(path, endpoint, name=f"{view.__module__}.{view.__name__}", methods=["GET"])
+
+
+def acts(path: str, name: str, action: Action) -> Route:
+    """Whoever may operate can do it. name: in the journal.
+
+    An IchNodeError of the action is shown where the form stood (its field `back`).
+    """
+
+    async def endpoint(request: Request) -> Response:
+        visitor, site = visitor_of(request), site_of(request)
+        if not visitor.may_operate:
+            raise HTTPException(403, "role")
+        form = await request.form(max_fields=MOST_FIELDS, max_files=1)
+        try:
+            acted = await run_in_threadpool(action, request, site, form)
+        except IchNodeError as error:
+            back = own_path(str(form.get("back", "/")))
+            acted = Acted(
+                to=back, message=Message(name="error", facts={"detail": error.detail}), target=back
+            )
+        is_refused = acted.message.name == "error"
+        await run_in_threadpool(
+            lambda: site.ledger.audit.record(
+                at=site.clock(),
+                who=visitor.who,
+                address=visitor.address,
+                action=name,
+                target=acted.target,
+                study_instance_uid=acted.study_instance_uid,
+                outcome="refused" if is_refused else "done",
+                detail=str(acted.message.facts.get("detail", "")),
+            )
+        )
+        request.state.session.message = acted.message
+        return RedirectResponse(acted.to, status_code=303)
+
+    return Route(path, endpoint, name=f"{action.__module__}.{action.__name__}", methods=["POST"])
+
+
+def own_path(path: str) -> str:
+    """A path of this site; anything else is the first page."""
+    is_own = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if is_own else "/"

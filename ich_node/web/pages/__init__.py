@@ -1,0 +1,5 @@
+"""One file a page; the order is that of the menu."""
+
+from ich_node.web.pages import now
+
+ROUTES = [*now.routes]

@@ -1,0 +1,52 @@
+"""Templates. All words stand in them, marked for translation (gettext): `{% trans %}` and `_()`."""
+
+from functools import cache
+from typing import Any
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from ich_node import __version__
+from ich_node.percent import percent_text
+from ich_node.web import filters
+from ich_node.web.visitor import visitor_of
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Undefined names are errors, and everything is escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("ich_node.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # of the extension
+    made.filters.update(
+        percent=percent_text,
+        local=filters.local,
+        span=filters.span,
+        size=filters.size,
+        uid_end=filters.uid_end,
+    )
+    made.globals["version"] = __version__
+    return made
+
+
+def render(request: Request, template: str, *, status: int = 200, **facts: Any) -> HTMLResponse:
+    """A page, or a part of one. Every template has `visitor`, `path` and `now`, too."""
+    text = (
+        environment()
+        .get_template(template)
+        .render(
+            visitor=visitor_of(request),
+            path=request.url.path,
+            now=request.app.state.site.clock(),
+            message=getattr(request.state, "message", None),
+            **facts,
+        )
+    )
+    return HTMLResponse(text, status_code=status)

@@ -1,0 +1,30 @@
+"""One node and one browser for the pages; tests that change something have a site of their own."""
+
+import pytest
+
+from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.support.browser import chromium
+from tests.support.site import running_site
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def busy_site(tmp_path_factory):
+    """Nine series in all states. For tests that only look."""
+    with (
+        a_busy_day(tmp_path_factory.mktemp("busy")) as config,
+        running_site(config) as site,
+    ):
+        yield site
+
+
+@pytest.fixture
+def fresh_site(tmp_path):
+    """The same, for a test that changes something."""
+    with a_busy_day(tmp_path) as config, running_site(config) as site:
+        yield site
