@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from getpass import getuser
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from ich_node.cli.job_choice import WORDS, job_ids
 from ich_node.cli.lines import lines_of, span_text
 from ich_node.cli.near import check_known
 from ich_node.cli.times import moment
+from ich_node.cli.who import who
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
@@ -105,7 +105,7 @@ def retry(
         destination=destination,
         states=(DeliveryState.FAILED,) if all_failed else AGAIN,
     )
-    tried = ledger.deliveries.retry(choice, now=now, who=getuser())
+    tried = ledger.deliveries.retry(choice, now=now, who=who())
     if not tried:
         typer.echo("nothing was given up" if all_failed else "nothing waits to be delivered")
         return
@@ -149,7 +149,7 @@ def cancel(
         return
     if not yes:
         typer.confirm(f"{_counted(found)} will never be delivered. Cancel?", abort=True)
-    cancelled = ledger.deliveries.cancel(choice, now=datetime.now(UTC), who=getuser())
+    cancelled = ledger.deliveries.cancel(choice, now=datetime.now(UTC), who=who())
     typer.echo(f"{_counted(cancelled)}: cancelled")
 
 

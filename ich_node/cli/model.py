@@ -1,6 +1,5 @@
 """model import-published, list, show, activate, rollback."""
 
-import getpass
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ import typer
 
 from ich_node.cli import model_calibrate, model_compare, model_rule, model_shadow
 from ich_node.cli.times import local
+from ich_node.cli.who import who
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError
 
@@ -149,7 +149,7 @@ def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
         path=str(kept),
         sha256=bundle.sha256,
         name=bundle.name,
-        who=getpass.getuser(),
+        who=who(),
         why=why,
         now=datetime.now(UTC),
     )
@@ -162,7 +162,7 @@ def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
 def rollback(context: typer.Context, why: Why = "") -> None:
     """Activate the bundle before the current one."""
     ledger: ActivationLedger = context.obj.ledger_in_place().activations
-    activation = ledger.rollback_bundle(who=getpass.getuser(), why=why, now=datetime.now(UTC))
+    activation = ledger.rollback_bundle(who=who(), why=why, now=datetime.now(UTC))
     typer.echo(f"activated {activation.name} {activation.sha256[:12]}")
 
 

@@ -1,6 +1,5 @@
 """model calibrate: where the threshold lies on a site's own scores."""
 
-import getpass
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ich_node.cli.who import who
 from ich_node.errors import BundleError, ConfigError
 from ich_node.model.bundle_header import REFERENCE_SCORES
 from ich_node.percent import counted
@@ -261,7 +261,7 @@ def _write(
     data = revise(
         parent,
         rule_for(parent, threshold),
-        who=getpass.getuser(),
+        who=who(),
         why=why,
         at=at,
         threshold=threshold,

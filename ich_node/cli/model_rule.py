@@ -1,6 +1,5 @@
 """model set-rule."""
 
-import getpass
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ich_node.cli.who import who
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError
 
@@ -85,9 +85,7 @@ def set_rule(
             f"{parent.name} has this rule already: threshold {before:g}, {_rule_words(rule)}; "
             "give at least one of --threshold, --h, --T, --d and --gate another value"
         )
-    data = revise(
-        parent, rule, who=getpass.getuser(), why=why, at=datetime.now(UTC), threshold=threshold
-    )
+    data = revise(parent, rule, who=who(), why=why, at=datetime.now(UTC), threshold=threshold)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(data)
     revised = open_bundle(out)

@@ -1,12 +1,12 @@
 """model shadow: a bundle that reads every series behind the active one."""
 
-import getpass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ich_node.cli.times import local
+from ich_node.cli.who import who
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import ConfigError, NoLedger
 
@@ -51,7 +51,7 @@ def shadow(
         path=str(kept),
         sha256=chosen.sha256,
         name=chosen.name,
-        who=getpass.getuser(),
+        who=who(),
         why=why,
         now=now,
     )

@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from getpass import getuser
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ import typer
 from ich_node.cli.lines import shortened
 from ich_node.cli.near import check_known
 from ich_node.cli.times import UNITS, moment
+from ich_node.cli.who import who
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
@@ -51,7 +51,7 @@ def pause(
     key = target if target == READING else to_destination(target)
     ledger = node.ledger_in_place()
     end = ahead(until, now=now) if until else None
-    ledger.pauses.pause(key, now=now, until=end, who=getuser(), why=why)
+    ledger.pauses.pause(key, now=now, until=end, who=who(), why=why)
     for line in _described(ledger, now, key):
         typer.echo(line)
 
@@ -76,7 +76,7 @@ def resume(
         known = [READING, RECEIVING, *configured, *(each.removeprefix(TO) for each in paused)]
         check_known(target, known, what="pause or destination")
         targets = [target if target in (READING, RECEIVING) else to_destination(target)]
-    ended = ledger.pauses.resume(targets, now=now, who=getuser())
+    ended = ledger.pauses.resume(targets, now=now, who=who())
     for each in ended:
         typer.echo(f"{_name(each)} goes on")
     if not ended:
@@ -99,7 +99,7 @@ def drain(
     ledger, now = node.ledger_in_place(), datetime.now(UTC)
     seconds = (now - moment(timeout, now=now, option="--timeout")).total_seconds()
     if not any(each.target == RECEIVING for each in ledger.pauses.in_force(now)):
-        ledger.pauses.pause(RECEIVING, now=now, until=None, who=getuser(), why="drain")
+        ledger.pauses.pause(RECEIVING, now=now, until=None, who=who(), why="drain")
     typer.echo("nothing new is received; `ich-node resume` takes it back")
     is_empty = wait_until_empty(
         ledger, clock=lambda: datetime.now(UTC), wait=time.sleep, until=now + timedelta(0, seconds)

@@ -1,6 +1,5 @@
 """pull: fetch from a source what the node missed."""
 
-import getpass
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ich_node.cli.who import who
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:  # SQLAlchemy and pynetdicom, which `--help` must not wait for
@@ -184,7 +184,7 @@ def _fetcher(
         pauses=ledger.pauses,
         pace=pace,
         source=source.name,
-        who=getpass.getuser(),
+        who=who(),
         clock=_now,
         wait=stop.wait,
     )

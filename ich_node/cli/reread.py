@@ -1,6 +1,5 @@
 """jobs reread: what was answered is read again by another model."""
 
-import getpass
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ import typer
 
 from ich_node.cli.job_choice import WORDS, job_ids
 from ich_node.cli.times import local
+from ich_node.cli.who import who
 from ich_node.errors import ConfigError, IchNodeError
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ def reread(
         is_active=chosen.sha256 == active.sha256,
     )
     now = datetime.now(UTC)
-    asked = node.ledger().rereading.ask(
-        plan, reader, deliver=deliver, who=getpass.getuser(), now=now
-    )
+    asked = node.ledger().rereading.ask(plan, reader, deliver=deliver, who=who(), now=now)
     typer.echo(f"{_series(asked)} will be read again by {chosen.title},")
     typer.echo("when nothing else is to be read" + ("" if deliver else "; nothing is delivered"))
     typer.echo("`ich-node jobs reread --status` shows how far it is")

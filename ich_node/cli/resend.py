@@ -1,13 +1,13 @@
 """jobs resend: what was delivered is sent again."""
 
 from datetime import UTC, datetime
-from getpass import getuser
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ich_node.cli.echo import find_destination
 from ich_node.cli.job_choice import WORDS, job_ids
+from ich_node.cli.who import who
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def resend(
         if found.gets == "notifications":
             _check_messages_are_for_all(node, destination)
         to = NewDestination(name=found.name, gets_notifications=found.gets == "notifications")
-    ledger, who = node.ledger_in_place(), getuser()
+    ledger, by = node.ledger_in_place(), who()
     chosen = job_ids(context, jobs)
     sent, swept = 0, 0
     for job in chosen:
@@ -43,7 +43,7 @@ def resend(
             typer.echo(f"job {job}: {destination} does not get what its sources send")
             continue
         resent = ledger.deliveries.resend(
-            job, to=to, now=datetime.now(UTC), who=who, allowed=allowed
+            job, to=to, now=datetime.now(UTC), who=by, allowed=allowed
         )
         if resent is None:  # it was pruned at this moment
             continue

@@ -4,12 +4,12 @@ import json
 import math
 import textwrap
 from datetime import UTC, datetime
-from getpass import getuser
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ich_node.cli.job_choice import WORDS, job_ids
+from ich_node.cli.who import who
 
 if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
@@ -75,7 +75,7 @@ def release(
     """Let held jobs be read now: rules with the action hold do not apply to them any more."""
     ledger = context.obj.ledger_in_place().holds
     for job_id in job_ids(context, jobs):
-        ledger.release(job_id, now=datetime.now(UTC), who=getuser())
+        ledger.release(job_id, now=datetime.now(UTC), who=who())
         typer.echo(f"job {job_id} is released and will be read")
 
 

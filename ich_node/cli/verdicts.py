@@ -1,6 +1,5 @@
 """verdicts import, list, remove: what radiologists say about the series."""
 
-import getpass
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ich_node.cli.job_choice import WORDS, job_ids
+from ich_node.cli.who import who as me
 
 if TYPE_CHECKING:
     from ich_node.ledger import Job, Ledger, Verdict
@@ -48,7 +48,7 @@ def import_table(
         names_the_patient=patient_finder(ledger, context.obj.spool()),
         now=datetime.now(UTC),
     )
-    outcomes = ledger.verdicts.record(matched.verdicts, by=getpass.getuser())
+    outcomes = ledger.verdicts.record(matched.verdicts, by=me())
     counts = [(each, outcomes.count(each)) for each in dict.fromkeys(outcomes)]
     noted = ", ".join(f"{count} {each.value}" for each, count in counts)
     typer.echo(f"{_count(len(outcomes), 'verdict')}{f': {noted}' if noted else ''}")
@@ -102,7 +102,7 @@ def remove(
 ) -> None:
     """Remove verdicts that are wrong, e.g. of a table whose columns were mixed up."""
     ledger: Ledger = context.obj.ledger_in_place()
-    removed, by = 0, getpass.getuser()
+    removed, by = 0, me()
     for job_id in job_ids(context, jobs):
         count = ledger.verdicts.remove(job_id, who=who, by=by, now=datetime.now(UTC))
         typer.echo(f"job {job_id}: {_count(count, 'verdict')} removed")

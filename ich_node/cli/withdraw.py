@@ -1,6 +1,5 @@
 """jobs withdraw: take an answer back."""
 
-import getpass
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ import typer
 
 from ich_node.answer import WithdrawalReason
 from ich_node.cli.job_choice import WORDS, job_ids
+from ich_node.cli.who import who
 from ich_node.errors import ConfigError
 from ich_node.percent import counted
 
@@ -69,7 +69,7 @@ def withdraw(
         typer.confirm(f"Withdraw {count}? This cannot be undone", abort=True)
     for each in sent:
         done = withdrawer.withdraw(
-            each, code, reason=reason.strip(), who=getpass.getuser(), now=datetime.now(UTC)
+            each, code, reason=reason.strip(), who=who(), now=datetime.now(UTC)
         )
         owed = "1 delivery" if done.cancelled == 1 else f"{done.cancelled} deliveries"
         cancelled = f", {owed} cancelled" if done.cancelled else ""

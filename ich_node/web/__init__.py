@@ -7,6 +7,7 @@
     site.py        what every page works with: configuration, ledger, spool, clock
     page.py        views, actions and their answers
     visitor.py     who asks, and what he may do
+    command.py     commands of the command line, in processes of their own
     rendering.py   templates
     pages/         one file a page
     templates/     all words; one file a page
