@@ -78,7 +78,7 @@ def _print_reading(node: "CliContext") -> list[str]:
 
 
 def _print_rules(config: "Config") -> None:
-    from ich_node.cli.site_rules import rules_that_never_match, site_rules
+    from ich_node.study.site_rules import rules_that_never_match, site_rules
 
     if not config.rules:
         return

@@ -12,10 +12,10 @@ import typer
 
 from ich_node.cli.job_choice import WORDS, job_ids
 from ich_node.cli.lines import lines_of, span_text
-from ich_node.cli.near import check_known
-from ich_node.cli.times import moment
 from ich_node.cli.who import who
 from ich_node.errors import ConfigError
+from ich_node.near import check_known
+from ich_node.times import moment
 
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
     from ich_node.cli.context import CliContext

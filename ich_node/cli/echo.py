@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ich_node.cli.near import check_known
 from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ def echo(
         is_there = ask_all(config, config.destinations)
     else:
         from ich_node.deliver.echo import echo as ask
+        from ich_node.deliver.resend import find_destination
 
         answer = ask(find_destination(config, name), config.scp.ae_title, config.tls)
         typer.echo(answer.words)
@@ -55,13 +55,6 @@ def ask_all(config: "Config", destinations: "Sequence[Destination]") -> bool:
         typer.echo(result.words)
         is_each_there &= result.ok
     return is_each_there
-
-
-def find_destination(config: "Config", name: str) -> "Destination":
-    """Raises ConfigError that lists the known destinations."""
-    known = {destination.name: destination for destination in config.destinations}
-    check_known(name, known, what="destination")
-    return known[name]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -131,9 +131,9 @@ def _objects(node: "CliContext", instances: "Sequence[Instance]", job_id: int) -
 def _explained(
     config: "Config", datasets: "list[Dataset]", *, source: str | None, released: bool = False
 ) -> dict[str, Any]:
-    from ich_node.cli.site_rules import site_rules
     from ich_node.files.explain import explained
     from ich_node.series.rules import SelectionRules
+    from ich_node.study.site_rules import site_rules
 
     return explained(
         datasets,

@@ -38,10 +38,10 @@ def export(
     from rich.console import Console
     from rich.progress import Progress
 
-    from ich_node.cli.site_rules import site_rules
-    from ich_node.cli.times import moment
     from ich_node.export.write import Exporter, by_reason, check_folder
     from ich_node.series.rules import SelectionRules
+    from ich_node.study.site_rules import site_rules
+    from ich_node.times import moment
 
     now = datetime.now(UTC)
     if bool(jobs) == bool(since or until):

@@ -147,7 +147,7 @@ def _outcomes(positive: bool, negative: bool, undetermined: bool, refused: bool)
 
 
 def _times(since: str | None, until: str | None, now: datetime) -> dict[str, datetime]:
-    from ich_node.cli.times import moment
+    from ich_node.times import moment
 
     given = {"since": since, "until": until}
     times = {

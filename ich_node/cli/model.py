@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.cli import model_calibrate, model_compare, model_rule, model_shadow
-from ich_node.cli.times import local
 from ich_node.cli.who import who
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError
+from ich_node.times import local
 
 if TYPE_CHECKING:
     from ich_node.ledger import Activation, ActivationLedger

@@ -118,9 +118,9 @@ def _threshold(scores: "SeriesScores", goal: str, value: float) -> float:
 
 
 def _of_jobs(context: typer.Context, parent: "Bundle", since: str, now: datetime) -> "SeriesScores":
-    from ich_node.cli.times import moment
     from ich_node.model.revise import lineage
     from ich_node.scoring.operating_point import scores_of
+    from ich_node.times import moment
 
     ledger = context.obj.existing_ledger()
     begin = moment(since, now=now)
@@ -138,12 +138,12 @@ def _of_folder(context: typer.Context, parent: "Bundle", folder: Path) -> "Serie
     from rich.console import Console
     from rich.progress import Progress
 
-    from ich_node.cli.site_rules import site_rules
     from ich_node.files.labelled import labelled_series
     from ich_node.files.score import score_files
     from ich_node.model.detector import Detector
     from ich_node.scoring.operating_point import scores_of
     from ich_node.series.rules import SelectionRules
+    from ich_node.study.site_rules import site_rules
 
     labelled = labelled_series(folder)
     detector = Detector(parent)

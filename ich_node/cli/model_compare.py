@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ich_node.cli.times import local
 from ich_node.errors import ConfigError
+from ich_node.times import local
 
 if TYPE_CHECKING:  # bundle imports torch, which a comparison of answers need not wait for
     from ich_node.cli.bundle_choice import ChosenBundle
@@ -52,7 +52,7 @@ def compare(
         _compare_cards(_file(context, a), _file(context, b), as_json=as_json)
         return
     from ich_node.cli.bundle_choice import chosen_bundle
-    from ich_node.cli.times import moment
+    from ich_node.times import moment
 
     node: CliContext = context.obj
     first, second = chosen_bundle(node, a), chosen_bundle(node, b)

@@ -1,6 +1,5 @@
 """pause, resume, drain: for maintenance of the node or of a destination."""
 
-import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.cli.lines import shortened
-from ich_node.cli.near import check_known
-from ich_node.cli.times import UNITS, moment
 from ich_node.cli.who import who
 from ich_node.errors import ConfigError
+from ich_node.near import check_known
+from ich_node.times import ahead, moment
 
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
     from ich_node.cli.context import CliContext
@@ -149,20 +148,6 @@ def wait_until_empty(
 def pause_lines(ledger: "Ledger", now: datetime) -> list[str]:
     """What is paused, for people who look at other things: one line for each pause."""
     return [_line(pause, now) for pause in ledger.pauses.in_force(now)]
-
-
-def ahead(text: str, *, now: datetime, option: str = "--until") -> datetime:
-    """The time to come that somebody means: "2h" is counted from now, "14:30" is the next one.
-    Raises ConfigError, which names the option.
-    """
-    meant = moment(text, now=now, option=option)
-    if re.fullmatch(rf"[\d.]+ ?({'|'.join(UNITS)})", text.strip().lower()):
-        return now + (now - meant)
-    if meant <= now and len(text.strip()) <= len("14:30:00") and ":" in text:
-        meant += timedelta(days=1)
-    if meant <= now:
-        raise ConfigError(f"{option} '{text}' is over; give a time to come, or a length: 2h")
-    return meant
 
 
 def _described(ledger: "Ledger", now: datetime, target: str) -> list[str]:

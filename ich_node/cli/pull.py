@@ -147,8 +147,8 @@ def open_archive(node: "CliContext", source: "Source", ledger: "Ledger | None") 
 def _asked(
     *, accessions: Path | None, since: str | None, until: str | None, study: str | None
 ) -> "Sequence[Asked]":
-    from ich_node.cli.times import moment
     from ich_node.pull import asked
+    from ich_node.times import moment
 
     given = [option for option in (accessions, since, study) if option is not None]
     if len(given) != 1:

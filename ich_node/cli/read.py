@@ -43,7 +43,6 @@ def read(
     A single slice is read, too; the node itself waits for a whole head and refuses fewer than 8
     slices.
     """
-    from ich_node.cli.site_rules import site_rules
     from ich_node.files.answer import SeriesAnswer
     from ich_node.files.find import find_series
     from ich_node.files.read import read_files
@@ -53,6 +52,7 @@ def read(
     from ich_node.model.engines.choose import choose_engine
     from ich_node.report import ReportOptions
     from ich_node.series.rules import SelectionRules
+    from ich_node.study.site_rules import site_rules
 
     config = context.obj.config
     rules_of_site = site_rules(config)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.cli.job_choice import WORDS, job_ids
-from ich_node.cli.times import local
 from ich_node.cli.who import who
 from ich_node.errors import ConfigError, IchNodeError
+from ich_node.times import local
 
 if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
@@ -143,8 +143,8 @@ def counts_words(counts: Mapping["ReadingState", int]) -> str:
 def _wanted(
     context: typer.Context, jobs: list[str], since: str | None, until: str | None
 ) -> "Wanted":
-    from ich_node.cli.times import moment
     from ich_node.ledger import Wanted
+    from ich_node.times import moment
 
     if jobs and since:
         raise ConfigError("give either jobs, or --since, e.g. `ich-node jobs reread --since 30d`")

@@ -5,14 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ich_node.cli.echo import find_destination
 from ich_node.cli.job_choice import WORDS, job_ids
 from ich_node.cli.who import who
-from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
-    from ich_node.ledger import Ledger
     from ich_node.ledger.operator_deliveries import Resent
 
 
@@ -25,20 +22,15 @@ def resend(
     ] = None,
 ) -> None:
     """Send again what was delivered: the same objects with the same bytes."""
-    from ich_node.ledger.operator_deliveries import NewDestination
+    from ich_node.deliver.resend import allowed_destinations, one_destination
 
     node: CliContext = context.obj
-    to = None
-    if destination is not None:
-        found = find_destination(node.config, destination)
-        if found.gets == "notifications":
-            _check_messages_are_for_all(node, destination)
-        to = NewDestination(name=found.name, gets_notifications=found.gets == "notifications")
+    to = one_destination(node.config, destination) if destination is not None else None
     ledger, by = node.ledger_in_place(), who()
     chosen = job_ids(context, jobs)
     sent, swept = 0, 0
     for job in chosen:
-        allowed = _allowed(node, ledger, job)
+        allowed = allowed_destinations(node.config, ledger, job)
         if destination is not None and destination not in allowed:
             typer.echo(f"job {job}: {destination} does not get what its sources send")
             continue
@@ -58,26 +50,6 @@ def resend(
     )
     if not sent:
         raise typer.Exit(1)
-
-
-def _allowed(node: "CliContext", ledger: "Ledger", job_id: int) -> set[str]:
-    """The destinations that may have what the job's sources have sent (`sources` of
-    [[destinations]]).
-    """
-    job = ledger.operator.get(job_id)
-    came_from = ledger.reading.sources([job])[job_id] if job is not None else frozenset()
-    return {each.name for each in node.config.destinations if each.may_have(came_from)}
-
-
-def _check_messages_are_for_all(node: "CliContext", destination: str) -> None:
-    """A message speaks of the study, as far as its destinations may hear of it: one that was made
-    for others is not for a new one. Raises ConfigError.
-    """
-    if any(each.sources is not None for each in node.config.destinations):
-        raise ConfigError(
-            f"{destination} gets messages, and where destinations have `sources` a message is made"
-            " for each anew: leave --destination out to repeat those that were delivered"
-        )
 
 
 def _lines(resent: "Resent", destination: str | None) -> list[str]:

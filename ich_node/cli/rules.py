@@ -36,8 +36,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the rules in the order in which they hold: those of the site, then the shipped ones."""
-    from ich_node.cli.site_rules import site_rules
     from ich_node.series.shipped_rules import SHIPPED
+    from ich_node.study.site_rules import site_rules
 
     node: CliContext = context.obj
     rules = site_rules(node.config)

@@ -71,7 +71,7 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
 
 def _urgent_rule(config: "Config") -> "UrgentRule | None":
     """None where no rule is about urgent series: no header is then read for them."""
-    from ich_node.cli.site_rules import site_rules
+    from ich_node.study.site_rules import site_rules
 
     if not config.rules:
         return None
@@ -96,10 +96,10 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     """Read the series that are complete."""
     from ich_node.analyse.active_bundle import ActiveBundle
     from ich_node.analyse.loop import Analyser
-    from ich_node.cli.site_rules import site_rules
     from ich_node.processes.systemd import READY, tell_systemd
     from ich_node.report import ReportOptions
     from ich_node.series.rules import SelectionRules
+    from ich_node.study.site_rules import site_rules
 
     node: CliContext = context.obj
     with _service(node, "analyse", with_parent=stop_with_parent) as live:
@@ -171,11 +171,11 @@ def _ledger(node: "CliContext") -> "Ledger":
 def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":
     """What `send` does beside its deliveries."""
     from ich_node.analyse.active_bundle import active_path
-    from ich_node.cli.site_rules import site_rules
     from ich_node.deliver.retry import LONGEST_RETRY
     from ich_node.maintenance import Task, housekeeping
     from ich_node.report import ReportOptions
     from ich_node.report.algorithm import algorithm_of_file
+    from ich_node.study.site_rules import site_rules
     from ich_node.study.teller import Teller
 
     teller = Teller(

@@ -22,11 +22,11 @@ def mistakes(config: "Config") -> list[str]:
 
 
 def _mistakes(config: "Config") -> Iterator[str]:
-    from ich_node.cli.site_rules import site_rules
     from ich_node.config.places import sqlite_file
     from ich_node.config.query import DicomWebQuery
     from ich_node.deliver.own_files import require_own_files
     from ich_node.model.bundle_file import read_header
+    from ich_node.study.site_rules import site_rules
 
     if config.tls.is_on:
         missing = [

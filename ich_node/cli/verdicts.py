@@ -79,7 +79,7 @@ def list_verdicts(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the verdicts, one line each."""
-    from ich_node.cli.times import moment
+    from ich_node.times import moment
 
     ledger: Ledger = context.obj.existing_ledger()
     found = ledger.verdicts.since(moment(since, now=datetime.now(UTC)) if since else None)

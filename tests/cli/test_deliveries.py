@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ich_node.cli.pauses import ahead, wait_until_empty
+from ich_node.cli.pauses import wait_until_empty
 from ich_node.errors import ConfigError
 from ich_node.ledger import DeliveryState, Ledger
 from ich_node.ledger.pauses import RECEIVING
+from ich_node.times import ahead
 from tests.operations.states.owed import state
 from tests.support.command_line import Ran, ich_node
 from tests.support.ledger_examples import LEASE

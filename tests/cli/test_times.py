@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ich_node.cli.times import moment
 from ich_node.errors import ConfigError
+from ich_node.times import moment
 
 NOW = datetime(2026, 11, 29, 1, 30, tzinfo=UTC)  # 02:30 in Berlin
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ich_node.cli.site_rules import rules_that_never_match, site_rules
 from ich_node.config.load import load_config
 from ich_node.errors import ConfigError
 from ich_node.series.site_rules import Conditions, RuleOfSite, Span
+from ich_node.study.site_rules import rules_that_never_match, site_rules
 
 SOURCE = '[[sources]]\nname = "er"\nae_title = "CT_ER"\n'
 

@@ -18,13 +18,13 @@ from pydicom.sequence import Sequence as Items
 from pydicom.tag import Tag
 from structlog.testing import capture_logs
 
-from ich_node.cli.site_rules import site_rules
 from ich_node.config.config import Config
 from ich_node.config.load import load_config
 from ich_node.config.settings import AnalysisSettings
 from ich_node.export.deidentify import actions
 from ich_node.ledger import JobState
 from ich_node.receive import Listener
+from ich_node.study.site_rules import site_rules
 from tests.support.analysing import AnalysingNode
 from tests.support.command_line import Ran, ich_node
 from tests.support.listening import EXPLICIT

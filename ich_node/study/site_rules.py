@@ -4,20 +4,16 @@ check.
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
+from ich_node.config.config import Config
+from ich_node.config.rules import Rule
 from ich_node.errors import ConfigError, Refusal
-
-if TYPE_CHECKING:
-    from ich_node.config.config import Config
-    from ich_node.config.rules import Rule
-    from ich_node.series.site_rules import SiteRules, Span
+from ich_node.series.shipped_rules import SHIPPED
+from ich_node.series.site_rules import Conditions, RuleOfSite, SiteRules, Span
 
 
-def site_rules(config: "Config") -> "SiteRules":
+def site_rules(config: Config) -> SiteRules:
     """Raises ConfigError for a rule that takes away what is no shipped rule."""
-    from ich_node.series.site_rules import Conditions, RuleOfSite, SiteRules
-
     for rule in config.rules:
         _check_name(rule)
     return SiteRules(
@@ -35,14 +31,12 @@ def site_rules(config: "Config") -> "SiteRules":
     )
 
 
-def _spans(rule: "Rule") -> dict[str, "Span"]:
-    from ich_node.series.site_rules import Span
-
+def _spans(rule: Rule) -> dict[str, Span]:
     spans = {"thickness_mm": rule.thickness_mm, "slices": rule.slices, "age_years": rule.age_years}
     return {name: Span(*span) for name, span in spans.items() if span is not None}
 
 
-def rules_that_never_match(rules: "SiteRules") -> Iterator[str]:
+def rules_that_never_match(rules: SiteRules) -> Iterator[str]:
     """A sentence for each rule that is behind one that matches the same series."""
     own = [rule for rule in rules.rules if not rule.takes_away]
     for number, rule in enumerate(own):
@@ -56,9 +50,7 @@ def rules_that_never_match(rules: "SiteRules") -> Iterator[str]:
             )
 
 
-def _check_name(rule: "Rule") -> None:
-    from ich_node.series.shipped_rules import SHIPPED
-
+def _check_name(rule: Rule) -> None:
     where, names = f"[[rules]] {rule.name}", ", ".join(SHIPPED)
     if rule.name in SHIPPED:
         if rule.action not in ("read", "disabled"):

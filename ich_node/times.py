@@ -38,6 +38,20 @@ def moment(text: str, *, now: datetime, option: str = "--since") -> datetime:
         raise ConfigError(f"{option} '{text}' is not a time: {near or FORMS}") from error
 
 
+def ahead(text: str, *, now: datetime, option: str = "--until") -> datetime:
+    """The time to come that somebody means: "2h" is counted from now, "14:30" is the next one.
+    Raises ConfigError, which names the option.
+    """
+    meant = moment(text, now=now, option=option)
+    if re.fullmatch(rf"[\d.]+ ?({'|'.join(UNITS)})", text.strip().lower()):
+        return now + (now - meant)
+    if meant <= now and len(text.strip()) <= len("14:30:00") and ":" in text:
+        meant += timedelta(days=1)
+    if meant <= now:
+        raise ConfigError(f"{option} '{text}' is over; give a time to come, or a length: 2h")
+    return meant
+
+
 def _given(words: str, midnight: datetime) -> datetime:
     """Raises ValueError."""
     if re.fullmatch(r"\d?\d:\d\d(:\d\d)?", words):
