@@ -36,6 +36,7 @@ def _ready(lane: Lane, since: sa.BindParameter[datetime] = NOW) -> sa.ColumnElem
     return sa.and_(jobs.c.state == JobState.WAITING, jobs.c.lane == lane, jobs.c.ready_at <= since)
 
 
+GONE = 0  # the number of the first turn
 # The order in which jobs are served: first those whose analyser is gone. Each turn is one range of
 # an index.
 TURNS = (
@@ -80,9 +81,9 @@ def _longest_ready(turn: sa.ColumnElement[bool]) -> sa.Select[int]:
     )
 
 
-def _claim(turn: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
+def _claim(turn: sa.ColumnElement[bool], **more: Any) -> ReturningUpdate[Any]:
     """One statement for both databases: for SQLite, which locks the whole database, SQLAlchemy
-    leaves SKIP LOCKED out.
+    leaves SKIP LOCKED out. more: columns that are set besides.
     """
     return (
         sa.update(jobs)
@@ -96,12 +97,16 @@ def _claim(turn: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
             content_at=sa.func.coalesce(jobs.c.content_at, NOW),
             lease_owner=sa.bindparam("owner"),
             lease_until=sa.bindparam("until", type_=jobs.c.lease_until.type),
+            **more,
         )
         .returning(*columns_of(Job, jobs))
     )
 
 
-CLAIMS = tuple(_claim(turn) for turn in TURNS)
+CLAIMS = (
+    _claim(TURNS[GONE], reader_killed_at=NOW),
+    *(_claim(turn) for turn in TURNS[GONE + 1 :]),
+)
 CLAIM_AGAIN = _claim(AGAIN)
 
 
@@ -122,6 +127,7 @@ def fail_crashed(connection: sa.Connection, now: datetime, max_attempts: int) ->
             state=JobState.FAILED,
             reason=CRASHED,
             detail="the analyser crashed or hung on every attempt",
+            reader_killed_at=now,
             **without_answer(now),
             **NO_LEASE,
         )

@@ -7,10 +7,14 @@ import sqlalchemy as sa
 from ich_node.ledger.activations import ActivationLedger
 from ich_node.ledger.audit import AuditLedger
 from ich_node.ledger.comparing import ComparisonLedger
+from ich_node.ledger.counts import CountLedger
 from ich_node.ledger.database import BUSY_SECONDS, Database, make_engine, make_looking_engine
 from ich_node.ledger.delivery import SenderLedger
+from ich_node.ledger.destination_states import DestinationStateLedger
+from ich_node.ledger.heartbeats import HeartbeatLedger
 from ich_node.ledger.holds import HoldLedger
 from ich_node.ledger.maintenance import MaintenanceLedger
+from ich_node.ledger.measurements import MeasurementLedger
 from ich_node.ledger.migrate import require_schema, update_schema
 from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.operator_deliveries import OperatorDeliveries
@@ -24,7 +28,9 @@ from ich_node.ledger.search_key import SearchKeyLedger
 from ich_node.ledger.searching import SearchLedger
 from ich_node.ledger.shadows import ShadowLedger
 from ich_node.ledger.statistics import StatisticsLedger
+from ich_node.ledger.status import StatusLedger
 from ich_node.ledger.telling import TellerLedger
+from ich_node.ledger.troubles import TroubleLedger
 from ich_node.ledger.verdicts import VerdictLedger
 from ich_node.ledger.withdrawals import WithdrawalLedger
 
@@ -57,6 +63,12 @@ class Ledger:
         self.rereading = RereadLedger(database=database)
         self.shadows = ShadowLedger(database=database)
         self.audit = AuditLedger(database=database)
+        self.heartbeats = HeartbeatLedger(database=database)
+        self.counts = CountLedger(database=database)
+        self.destination_states = DestinationStateLedger(database=database)
+        self.measurements = MeasurementLedger(database=database)
+        self.status = StatusLedger(database=database)
+        self.troubles = TroubleLedger(database=database)
         self.comparing = ComparisonLedger(database=database)
 
     def dispose(self) -> None:

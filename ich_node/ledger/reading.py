@@ -14,6 +14,7 @@ from ich_node.ledger.claims import (
     ANY_AGAIN,
     CLAIM_AGAIN,
     CLAIMS,
+    GONE,
     PATIENCE,
     READY_IN_LANES,
     WHOSE_TURN,
@@ -71,7 +72,10 @@ class AnalyserLedger:
             with self._database.write() as connection:
                 fail_crashed(connection, now, max_attempts)
                 turn = connection.execute(WHOSE_TURN, claim_times(now)).scalar()
-                return None if turn is None else _claimed(connection, CLAIMS[turn], now, held)
+                if turn is None:
+                    return None
+                is_taken_over = turn == GONE
+                return _claimed(connection, CLAIMS[turn], now, held, is_taken_over=is_taken_over)
         except sa.exc.IntegrityError:
             # PostgreSQL: another analyser claimed another job of the same study at this moment
             # (unique index on READING); ours waits
@@ -348,12 +352,17 @@ def _claimed(
     claim: ReturningUpdate[Any],
     now: datetime,
     held: dict[str, Any],
+    *,
+    is_taken_over: bool = False,
 ) -> Job | None:
+    """is_taken_over: from a process that ended or hung."""
     claimed = as_values(Job, connection.execute(claim, claim_times(now) | held))
     if not claimed:
         return None
     (job,) = claimed
     detail = f"try {job.attempts}, by {job.lease_owner}"
+    if is_taken_over:
+        detail += "; the process that read it before ended or hung"
     note(connection, job_id=job.id, at=now, event="claimed", detail=detail)
     return job
 

@@ -143,6 +143,8 @@ jobs = sa.Table(
     sa.Column("withdrawn_code", sa.Text),
     sa.Column("withdrawn_reason", sa.Text),
     sa.Column("withdrawn_by", sa.Text),
+    # when it was noticed last that a process had ended or hung while it read this job
+    sa.Column("reader_killed_at", UtcDateTime),
     sa.UniqueConstraint("series_instance_uid", "study_instance_uid", "revision"),
     # the queue: finds what has been ready for longest in a lane in one step, however long the table
     sa.Index("ix_jobs_state_lane_ready_at", "state", "lane", "ready_at"),
@@ -176,6 +178,12 @@ sa.Index(
     jobs.c.untold_since,
     sqlite_where=jobs.c.untold_since.is_not(None),
     postgresql_where=jobs.c.untold_since.is_not(None),
+)
+sa.Index(
+    "ix_jobs_reader_killed_at",
+    jobs.c.reader_killed_at,
+    sqlite_where=jobs.c.reader_killed_at.is_not(None),
+    postgresql_where=jobs.c.reader_killed_at.is_not(None),
 )
 
 instances = sa.Table(
@@ -242,6 +250,15 @@ deliveries = sa.Table(
 sa.Index(
     "ix_deliveries_owed",
     deliveries.c.job_id,
+    sqlite_where=deliveries.c.state.not_in(SETTLED),
+    postgresql_where=deliveries.c.state.not_in(SETTLED),
+)
+# How much each destination is owed, and since when, is asked every few seconds.
+sa.Index(
+    "ix_deliveries_owed_to",
+    deliveries.c.destination,
+    deliveries.c.state,
+    deliveries.c.first_at,
     sqlite_where=deliveries.c.state.not_in(SETTLED),
     postgresql_where=deliveries.c.state.not_in(SETTLED),
 )
@@ -420,6 +437,15 @@ destination_states = sa.Table(
     sa.Column("since", UtcDateTime, nullable=False),
     sa.Column("asked_at", UtcDateTime, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
+)
+
+# The last result of a task that looks at much, e.g. whether the scores drift.
+measurements = sa.Table(
+    "measurements",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
 )
 
 # Troubles of which somebody is told, from their beginning to their end. seen_at: when the trouble

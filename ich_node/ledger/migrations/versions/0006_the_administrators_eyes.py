@@ -42,6 +42,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("destination", name="pk_destination_states"),
     )
     op.create_table(
+        "measurements",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_measurements"),
+    )
+    op.add_column("jobs", sa.Column("reader_killed_at", TIME, nullable=True))
+    was_killed = sa.text("reader_killed_at IS NOT NULL")
+    op.create_index(
+        "ix_jobs_reader_killed_at",
+        "jobs",
+        ["reader_killed_at"],
+        sqlite_where=was_killed,
+        postgresql_where=was_killed,
+    )
+    owed = sa.text("state NOT IN ('SENT', 'SUPERSEDED', 'CANCELLED')")
+    op.create_index(
+        "ix_deliveries_owed_to",
+        "deliveries",
+        ["destination", "state", "first_at"],
+        sqlite_where=owed,
+        postgresql_where=owed,
+    )
+    op.create_table(
         "incidents",
         sa.Column("id", ID, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
