@@ -194,7 +194,7 @@ def test_destination(ledger, config):
 def test_certificate(ledger, config, tmp_path):
     """That of the listener and that of the site, before they end and when they cannot be used."""
     all_beat(ledger)
-    certificate = authority(tmp_path).issue("/CN=node", days=40).certificate
+    certificate = authority(tmp_path / "ca").issue("/CN=node", days=40).certificate
     update = {"web": config.web.model_copy(update={"certificate": certificate})}
     config = config.model_copy(update=update)
     ends = certificates(config)[0].ends
