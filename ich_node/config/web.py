@@ -44,6 +44,8 @@ class SiteSettings(Section):
 
     @model_validator(mode="after")
     def _others_cannot_read_along(self) -> "SiteSettings":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("[web] certificate and key go together: set both, or neither")
         if (self.user_header is None) != (not self.proxies):
             raise ValueError(
                 "[web] user_header and proxies go together: a header counts only if it comes from"

@@ -7,24 +7,21 @@ that share a ledger need the same key: its fingerprint is in the ledger.
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import stat
 import unicodedata
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from ich_node.config.secret_files import make_secret, require_private
 from ich_node.errors import ConfigError
 from ich_node.ledger.database import Database, lock_writers
 from ich_node.ledger.tables import jobs, search_keys
 
 KEY_BYTES = 32
-OTHERS = stat.S_IROTH | stat.S_IWOTH | stat.S_IXOTH
 SETTING = "[database] search_key"
 
 
@@ -71,7 +68,7 @@ class SearchKeyLedger:
             lock_writers(connection, search_keys)
             known = _fingerprint(connection)
             if known is None and not path.exists():
-                _make(path)
+                make_secret(path, secrets.token_hex(KEY_BYTES), setting=SETTING)
             key = _checked(path, known)
             if known is None:
                 connection.execute(
@@ -136,31 +133,9 @@ def _read(path: Path) -> SearchKey:
         raise ConfigError(f"{SETTING}: {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{SETTING}: {path} is not a search key") from error
-    if mode & OTHERS:
-        raise ConfigError(
-            f"{SETTING}: every user of this machine can read {path}; `chmod 600 {path}`"
-        )
+    require_private(path, mode, setting=SETTING)
     if not re.fullmatch(rf"[0-9a-f]{{{2 * KEY_BYTES}}}", text):
         raise ConfigError(
             f"{SETTING}: {path} is not a search key, which has {2 * KEY_BYTES} hexadecimal digits"
         )
     return SearchKey(key=bytes.fromhex(text))
-
-
-def _make(path: Path) -> None:
-    """The whole file appears in one step; if another process makes one, that one stays."""
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(KEY_BYTES) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(temporary, path)
-        finally:
-            temporary.unlink()
-    except OSError as error:
-        raise ConfigError(f"{SETTING}: cannot make {path}: {error.strerror}") from error

@@ -2,13 +2,17 @@
 
 ::
 
-    server.py      uvicorn around the application; TLS
+    server.py      uvicorn around the application; listener.py, protocol.py and tls.py below it
     app.py         the pages behind their guards, and the addresses for machines
+    guards/        which requests are let through
+    entrance.py    who comes in, and as what: tokens.py, attempts.py, sessions.py, cookie.py
+    caller.py      from where a request comes: directly, or by a reverse proxy
     site.py        what every page works with: configuration, ledger, spool, clock
     page.py        views, actions and their answers
     visitor.py     who asks, and what he may do
     command.py     commands of the command line, in processes of their own
     rendering.py   templates
+    errors.py      what is answered where no page can be
     pages/         one file a page
     templates/     all words; one file a page
     static/        style, scripts, icons; nothing comes from elsewhere

@@ -1,12 +1,16 @@
 """Views, actions and their answers.
 
 A page module has `routes`: `looks(path, view)` for what is shown, `acts(path, name, action)` for
-what is changed. Views and actions are plain functions, run beside the event loop. An action answers
-with `Acted`: the browser is sent on to a page that shows the message. Every action goes to the
-journal, also one that is refused.
+what is changed, `asks(path, view)` for what a form asks and nothing changes, e.g. a search whose
+words must not stand in an address. Views and actions are plain functions, run beside the event
+loop. An action answers with `Acted`: the browser is sent on to a page that shows the message. Every
+action goes to the journal, also one that is refused. Forms send the visitor's CSRF token, in the
+field `csrf` or the header X-CSRF-Token.
 """
 
-from collections.abc import Callable, Mapping
+import hmac
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +51,12 @@ class Acted:
 
 
 View = Callable[[Request, Site], Response]
+FormView = Callable[[Request, Site, FormData], Response]
 Action = Callable[[Request, Site, FormData], Acted]
+
+
+class FormRoute(Route):
+    """Its endpoint reads the form by `form_of`, which compares the CSRF token."""
 
 
 def site_of(request: Request) -> Site:
@@ -64,6 +73,27 @@ def looks(path: str, view: View) -> Route:
     return Route(path, endpoint, name=f"{view.__module__}.{view.__name__}", methods=["GET"])
 
 
+def asks(path: str, view: FormView) -> Route:
+    """Whoever may look may ask."""
+
+    async def endpoint(request: Request) -> Response:
+        async with form_of(request) as form:
+            return await run_in_threadpool(view, request, site_of(request), form)
+
+    return FormRoute(path, endpoint, name=f"{view.__module__}.{view.__name__}", methods=["POST"])
+
+
+@asynccontextmanager
+async def form_of(request: Request) -> AsyncIterator[FormData]:
+    """What a form of this site sends. Raises HTTPException if it is from elsewhere."""
+    async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
+        sent = form.get("csrf") or request.headers.get("x-csrf-token", "")
+        own = visitor_of(request).csrf
+        if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), own.encode()):
+            raise HTTPException(403, "csrf")
+        yield form
+
+
 def acts(path: str, name: str, action: Action) -> Route:
     """Whoever may operate can do it. name: in the journal.
 
@@ -71,37 +101,42 @@ def acts(path: str, name: str, action: Action) -> Route:
     """
 
     async def endpoint(request: Request) -> Response:
-        visitor, site = visitor_of(request), site_of(request)
-        if not visitor.may_operate:
-            raise HTTPException(403, "role")
-        form = await request.form(max_fields=MOST_FIELDS, max_files=1)
-        try:
-            acted = await run_in_threadpool(action, request, site, form)
-        except IchNodeError as error:
-            back = own_path(str(form.get("back", "/")))
-            acted = Acted(
-                to=back, message=Message(name="error", facts={"detail": error.detail}), target=back
-            )
-        is_refused = acted.message.name == "error"
-        await run_in_threadpool(
-            lambda: site.ledger.audit.record(
-                at=site.clock(),
-                who=visitor.who,
-                address=visitor.address,
-                action=name,
-                target=acted.target,
-                study_instance_uid=acted.study_instance_uid,
-                outcome="refused" if is_refused else "done",
-                detail=str(acted.message.facts.get("detail", "")),
-            )
-        )
-        request.state.session.message = acted.message
-        return RedirectResponse(acted.to, status_code=303)
+        async with form_of(request) as form:
+            return await _act(request, name, action, form)
 
-    return Route(path, endpoint, name=f"{action.__module__}.{action.__name__}", methods=["POST"])
+    name_of_route = f"{action.__module__}.{action.__name__}"
+    return FormRoute(path, endpoint, name=name_of_route, methods=["POST"])
+
+
+async def _act(request: Request, name: str, action: Action, form: FormData) -> Response:
+    visitor, site = visitor_of(request), site_of(request)
+    if not visitor.may_operate:
+        raise HTTPException(403, "role")
+    try:
+        acted = await run_in_threadpool(action, request, site, form)
+    except IchNodeError as error:
+        back = own_path(str(form.get("back", "/")))
+        acted = Acted(
+            to=back, message=Message(name="error", facts={"detail": error.detail}), target=back
+        )
+    is_refused = acted.message.name == "error"
+    await run_in_threadpool(
+        lambda: site.ledger.audit.record(
+            at=site.clock(),
+            who=visitor.who,
+            address=visitor.address,
+            action=name,
+            target=acted.target,
+            study_instance_uid=acted.study_instance_uid,
+            outcome="refused" if is_refused else "done",
+            detail=str(acted.message.facts.get("detail", "")),
+        )
+    )
+    request.state.session.message = acted.message
+    return RedirectResponse(acted.to, status_code=303)
 
 
 def own_path(path: str) -> str:
     """A path of this site; anything else is the first page."""
     is_own = path.startswith("/") and not path.startswith("//") and "\\" not in path
-    return path if is_own else "/"
+    return path if is_own and path.isprintable() else "/"

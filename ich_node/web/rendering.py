@@ -10,7 +10,9 @@ from starlette.responses import HTMLResponse
 from ich_node import __version__
 from ich_node.percent import percent_text
 from ich_node.web import filters
-from ich_node.web.visitor import visitor_of
+from ich_node.web.demonstration import is_demonstration
+from ich_node.web.page import Message
+from ich_node.web.visitor import Visitor, visitor_of
 
 
 @cache
@@ -38,15 +40,37 @@ def environment() -> jinja2.Environment:
 
 def render(request: Request, template: str, *, status: int = 200, **facts: Any) -> HTMLResponse:
     """A page, or a part of one. Every template has `visitor`, `path` and `now`, too."""
-    text = (
+    site = request.app.state.site
+    text = page(
+        template,
+        visitor=visitor_of(request),
+        path=request.url.path,
+        message=getattr(request.state, "message", None),
+        is_demonstration=is_demonstration(site),
+        now=site.clock(),
+        **facts,
+    )
+    return HTMLResponse(text, status_code=status)
+
+
+def page(
+    template: str,
+    *,
+    visitor: Visitor | None = None,
+    path: str = "",
+    message: Message | None = None,
+    is_demonstration: bool = False,
+    **facts: Any,
+) -> str:
+    """visitor: None: nobody is signed in, and the page has no menu."""
+    return (
         environment()
         .get_template(template)
         .render(
-            visitor=visitor_of(request),
-            path=request.url.path,
-            now=request.app.state.site.clock(),
-            message=getattr(request.state, "message", None),
+            visitor=visitor,
+            path=path,
+            message=message,
+            is_demonstration=is_demonstration,
             **facts,
         )
     )
-    return HTMLResponse(text, status_code=status)

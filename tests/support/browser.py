@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from ich_node.web.guards import COOKIE
+from ich_node.web.cookie import COOKIE
 from ich_node.web.visitor import Role
 from tests.support.site import RunningSite
 

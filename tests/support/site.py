@@ -15,10 +15,11 @@ import httpx
 from ich_node.config.config import Config
 from ich_node.config.load import load_config
 from ich_node.spool import Spool
-from ich_node.web.guards import COOKIE
+from ich_node.web.cookie import COOKIE
 from ich_node.web.server import server_of
 from ich_node.web.sessions import Sessions
 from ich_node.web.site import Site
+from ich_node.web.tokens import Tokens
 from ich_node.web.visitor import Role
 from tests.support.node import opened_ledger
 
@@ -34,7 +35,11 @@ class RunningSite:
     def cookie(self, role: Role = Role.OPERATE, who: str = "Ada") -> str:
         """Of somebody who has just signed in."""
         return self.sessions.begin(
-            who=who, role=role, now=self.site.clock(), lasts=timedelta(hours=1)
+            who=who,
+            role=role,
+            now=self.site.clock(),
+            lasts=timedelta(hours=1),
+            token=Tokens(self.site.config).fingerprint(role),
         )
 
     @contextmanager
@@ -55,10 +60,9 @@ class RunningSite:
 
 
 @contextmanager
-def running_site(config_path: Path, *, clock: Any = None) -> Iterator[RunningSite]:
-    """On the ledger and spool of a config.toml, on a free port."""
-    config = load_config(config_path).config
-    config = config.model_copy(update={"web": config.web.model_copy(update={"port": _free_port()})})
+def running_site(config_path: Path, *, clock: Any = None, **settings: Any) -> Iterator[RunningSite]:
+    """On the ledger and spool of a config.toml, on a free port. settings: others of [web]."""
+    config = with_web(load_config(config_path).config, port=_free_port(), **settings)
     with opened_ledger(config.database.url) as ledger:
         site = Site(
             config=lambda: config,
@@ -81,8 +85,11 @@ def served(site: Site) -> Iterator[RunningSite]:
         while not server.started:
             assert thread.is_alive(), "the site did not start"
             time.sleep(0.01)
-        port = site.config().web.port
-        yield RunningSite(site=site, sessions=sessions, address=f"http://127.0.0.1:{port}")
+        settings = site.config().web
+        scheme = "http" if settings.certificate is None else "https"
+        yield RunningSite(
+            site=site, sessions=sessions, address=f"{scheme}://127.0.0.1:{settings.port}"
+        )
     finally:
         server.should_exit = True
         thread.join()
