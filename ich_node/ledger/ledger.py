@@ -13,9 +13,11 @@ from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.destination_states import DestinationStateLedger
 from ich_node.ledger.heartbeats import HeartbeatLedger
 from ich_node.ledger.holds import HoldLedger
+from ich_node.ledger.incidents import IncidentLedger
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.measurements import MeasurementLedger
 from ich_node.ledger.migrate import require_schema, update_schema
+from ich_node.ledger.notices import NoticeLedger
 from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.operator_deliveries import OperatorDeliveries
 from ich_node.ledger.pauses import PauseLedger
@@ -69,6 +71,8 @@ class Ledger:
         self.measurements = MeasurementLedger(database=database)
         self.status = StatusLedger(database=database)
         self.troubles = TroubleLedger(database=database)
+        self.incidents = IncidentLedger(database=database)
+        self.notices = NoticeLedger(database=database)
         self.comparing = ComparisonLedger(database=database)
 
     def dispose(self) -> None:

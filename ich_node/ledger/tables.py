@@ -459,7 +459,7 @@ incidents = sa.Table(
     sa.Column("facts", sa.JSON, nullable=False),
     sa.Column("began_at", UtcDateTime, nullable=False, index=True),
     sa.Column("seen_at", UtcDateTime, nullable=False),
-    sa.Column("ended_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime, index=True),
 )
 sa.Index(
     "uq_incidents_running",
@@ -478,6 +478,28 @@ incident_notices = sa.Table(
     sa.Column("alert", sa.Text, primary_key=True),
     sa.Column("told_at", UtcDateTime),
     sa.Column("end_told_at", UtcDateTime),
+)
+sa.Index(
+    "ix_incident_notices_open",
+    incident_notices.c.alert,
+    sqlite_where=incident_notices.c.end_told_at.is_(None),
+    postgresql_where=incident_notices.c.end_told_at.is_(None),
+)
+
+# One row for each [[alerts]] entry. lease: of the process that tells it something now. told_at:
+# when it was last told; attempts, retry_at, failing_since, detail: since then telling has failed.
+alert_channels = sa.Table(
+    "alert_channels",
+    metadata,
+    sa.Column("alert", sa.Text, primary_key=True),
+    sa.Column("known_since", UtcDateTime, nullable=False),
+    sa.Column("told_at", UtcDateTime),
+    sa.Column("lease_owner", sa.Text),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("retry_at", UtcDateTime),
+    sa.Column("failing_since", UtcDateTime),
+    sa.Column("detail", sa.Text, nullable=False),
 )
 
 # Who did what on the site, and who looked at whose series. reported_at: when the audit repository

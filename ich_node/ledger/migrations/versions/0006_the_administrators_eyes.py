@@ -86,6 +86,7 @@ def upgrade() -> None:
         postgresql_where=running,
     )
     op.create_index("ix_incidents_began_at", "incidents", ["began_at"])
+    op.create_index("ix_incidents_ended_at", "incidents", ["ended_at"])
     op.create_table(
         "incident_notices",
         sa.Column("incident_id", ID, nullable=False),
@@ -96,6 +97,27 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["incident_id"], ["incidents.id"], name="fk_incident_notices_incident_id_incidents"
         ),
+    )
+    untold = sa.text("end_told_at IS NULL")
+    op.create_index(
+        "ix_incident_notices_open",
+        "incident_notices",
+        ["alert"],
+        sqlite_where=untold,
+        postgresql_where=untold,
+    )
+    op.create_table(
+        "alert_channels",
+        sa.Column("alert", sa.Text(), nullable=False),
+        sa.Column("known_since", TIME, nullable=False),
+        sa.Column("told_at", TIME, nullable=True),
+        sa.Column("lease_owner", sa.Text(), nullable=True),
+        sa.Column("lease_until", TIME, nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("retry_at", TIME, nullable=True),
+        sa.Column("failing_since", TIME, nullable=True),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("alert", name="pk_alert_channels"),
     )
     op.create_table(
         "audit_events",
