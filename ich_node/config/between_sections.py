@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from ich_node.config.alerts import HEARTBEAT, Alert
 from ich_node.config.destinations import Destination, DicomDestination, Hl7Destination
 from ich_node.config.query import DicomQuery
 from ich_node.config.routes import mistakes_in_routes
@@ -28,11 +29,12 @@ def rules_between_sections(
     series: SeriesSettings,
     rules: Sequence[Rule],
     verdicts: VerdictSettings,
+    alerts: Sequence[Alert],
 ) -> list[str]:
     """One sentence for each mistake."""
     return [
         *_readers_call_another_title(scp, verdicts),
-        *_names_are_unique(sources, destinations, rules),
+        *_names_are_unique(sources, destinations, rules, alerts),
         *_rules_name_sources(rules, sources),
         *_sources_are_told_apart(sources),
         *_quiet_ends_before_the_longest_wait(sources, series),
@@ -52,18 +54,24 @@ def _readers_call_another_title(scp: ScpSettings, verdicts: VerdictSettings) -> 
 
 
 def _names_are_unique(
-    sources: Sequence[Source], destinations: Sequence[Destination], rules: Sequence[Rule]
+    sources: Sequence[Source],
+    destinations: Sequence[Destination],
+    rules: Sequence[Rule],
+    alerts: Sequence[Alert],
 ) -> Iterator[str]:
+    if any(alert.name == HEARTBEAT for alert in alerts):
+        yield f"[[alerts]] name: '{HEARTBEAT}' is the name of [heartbeat]; choose another one"
     for kind, names in (
         ("sources", [source.name for source in sources]),
         ("destinations", [destination.name for destination in destinations]),
         ("rules", [rule.name for rule in rules]),
+        ("alerts", [alert.name for alert in alerts]),
     ):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             yield (
                 f"[[{kind}]] uses the name {', '.join(twice)} more than once; names tell"
-                f" {'rules' if kind == 'rules' else 'peers'} apart"
+                f" {kind if kind in ('rules', 'alerts') else 'peers'} apart"
             )
 
 

@@ -90,6 +90,7 @@ class Config(BaseSettings):
             series=self.series,
             rules=self.rules,
             verdicts=self.verdicts,
+            alerts=self.alerts,
         )
         if mistakes:
             raise ValueError("\n".join(mistakes))

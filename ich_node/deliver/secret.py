@@ -12,20 +12,19 @@ WEBHOOK_PREFIX = "whsec_"
 WEBHOOK_KEY_BYTES = range(24, 65)  # Standard Webhooks, "Signature scheme"
 
 
-def read_secret(path: Path, setting: str) -> str:
+def read_secret(path: Path, setting: str, *, section: str = "[[destinations]]") -> str:
     """The one line of the file, read at every connection, so that a new secret needs no restart.
-    setting: its name in config.toml. Raises ConfigError, whose text never quotes the secret.
+    section, setting: where config.toml names it. Raises ConfigError, whose text never quotes the
+    secret.
     """
     try:
         secret = path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ConfigError(
-            f"[[destinations]] {setting}: cannot read {path}: {error.strerror}"
-        ) from error
+        raise ConfigError(f"{section} {setting}: cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"[[destinations]] {setting}: {path} is not text") from error
+        raise ConfigError(f"{section} {setting}: {path} is not text") from error
     if not secret or not secret.isprintable():
-        raise ConfigError(f"[[destinations]] {setting}: {path} must hold one line")
+        raise ConfigError(f"{section} {setting}: {path} must hold one line")
     return secret
 
 

@@ -1,7 +1,7 @@
 """Incidents: troubles from their beginning to their end."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from ich_node.ledger.tables import as_values, columns_of, incident_notices, inci
 # Several hosts look for troubles, and one may see what another does not, e.g. its own certificate.
 # An incident ends when none has seen the trouble for this long.
 GONE_AFTER = timedelta(minutes=1)
-# seen_at is written this often while a trouble lasts.
+# seen_at and the facts are written this often while a trouble lasts.
 REFRESHED_EVERY = timedelta(seconds=20)
 
 
@@ -45,20 +45,28 @@ class Incident:
     ended_at: datetime | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """What has changed."""
+
+    begun: Sequence[Sighting] = ()
+    ended: Sequence[Incident] = ()
+
+
 class IncidentLedger:
     """Opens, keeps and ends incidents; one of a kind and subject runs at a time."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    def note(self, sightings: Iterable[Sighting], *, now: datetime) -> int:
+    def note(self, sightings: Iterable[Sighting], *, now: datetime) -> Noted:
         """Of all troubles that there are now: new ones open an incident, those that are gone end
-        theirs. How many began or ended.
+        theirs.
         """
         there = {(each.kind, each.subject): each for each in sightings}
         with self._database.read() as connection:
             if not there and not _running(connection):
-                return 0
+                return Noted()
         with self._database.write() as connection:
             lock_writers(connection, incidents)
             running = {(each.kind, each.subject): each for each in _running(connection)}
@@ -68,7 +76,7 @@ class IncidentLedger:
                 connection, [(running[key], there[key]) for key in running & there.keys()], now
             )
             gone = [running[key] for key in running.keys() - there.keys()]
-            return len(new) + _end(connection, gone, now)
+            return Noted(begun=new, ended=_end(connection, gone, now))
 
     def running(self) -> list[Incident]:
         """The newest first."""
@@ -97,6 +105,7 @@ class IncidentLedger:
 
 
 _INCIDENTS = sa.select(*columns_of(Incident, incidents))
+_OF_ID = sa.update(incidents).where(incidents.c.id == sa.bindparam("of_id"))
 
 
 def _running(connection: sa.Connection) -> list[Incident]:
@@ -124,26 +133,23 @@ def _open(connection: sa.Connection, new: list[Sighting], now: datetime) -> None
 def _refresh(
     connection: sa.Connection, still: list[tuple[Incident, Sighting]], now: datetime
 ) -> None:
+    """abs: after the clock was set back, seen_at lies in the future."""
     rows = [
         {"of_id": incident.id, "facts": dict(sighting.facts), "seen_at": now}
         for incident, sighting in still
-        if abs(now - incident.seen_at) >= REFRESHED_EVERY or incident.facts != sighting.facts
+        if abs(now - incident.seen_at) >= REFRESHED_EVERY
     ]
     if rows:
-        connection.execute(
-            sa.update(incidents).where(incidents.c.id == sa.bindparam("of_id")), rows
-        )
+        connection.execute(_OF_ID, rows)
 
 
-def _end(connection: sa.Connection, gone: list[Incident], now: datetime) -> int:
-    """abs: after the clock was set back, seen_at lies in the future."""
-    rows = [
-        {"of_id": each.id, "ended_at": max(each.seen_at, each.began_at)}
+def _end(connection: sa.Connection, gone: list[Incident], now: datetime) -> list[Incident]:
+    ended = [
+        replace(each, ended_at=max(each.seen_at, each.began_at))
         for each in gone
         if abs(now - each.seen_at) >= GONE_AFTER
     ]
-    if rows:
-        connection.execute(
-            sa.update(incidents).where(incidents.c.id == sa.bindparam("of_id")), rows
-        )
-    return len(rows)
+    if ended:
+        rows = [{"of_id": each.id, "ended_at": each.ended_at} for each in ended]
+        connection.execute(_OF_ID, rows)
+    return ended

@@ -91,23 +91,34 @@ class NoticeLedger:
                 _change(connection, alert, lease_owner=owner, lease_until=now + lease)
             return news
 
-    def told(self, alert: str, news: News, *, owner: str, now: datetime) -> None:
+    def told(
+        self,
+        alert: str,
+        news: News,
+        *,
+        owner: str,
+        now: datetime,
+        without_end: Collection[str] = (),
+    ) -> None:
         """The message has arrived. If another process has claimed the news in the meantime, it
         tells them again.
+
+        without_end: kinds of incidents whose end is nothing to tell.
         """
         with self._database.write() as connection:
             if not _holds(connection, alert, owner):
                 return
-            begun = [
-                {"incident_id": each.id, "alert": alert, "told_at": now} for each in news.begun
+            known = [
+                {
+                    "incident_id": each.id,
+                    "alert": alert,
+                    "told_at": now,
+                    "end_told_at": now if each.ended_at or each.kind in without_end else None,
+                }
+                for each in (*news.begun, *news.passed)
             ]
-            passed = [
-                {"incident_id": each.id, "alert": alert, "told_at": now, "end_told_at": now}
-                for each in news.passed
-            ]
-            for rows in (begun, passed):
-                if rows:
-                    connection.execute(sa.insert(incident_notices), rows)
+            if known:
+                connection.execute(sa.insert(incident_notices), known)
             if news.ended:
                 connection.execute(
                     sa.update(incident_notices)

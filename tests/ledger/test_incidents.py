@@ -54,17 +54,24 @@ def told(ledger):
     return Alerted(ledger=ledger)
 
 
+def note(ledger, *seen, minute: float) -> tuple[list[str], list[str]]:
+    """The subjects of incidents that began, and that ended."""
+    noted = ledger.incidents.note(seen, now=at(minute))
+    return [each.subject for each in noted.begun], [each.subject for each in noted.ended]
+
+
 def at(minutes: float):
     return START + minutes * MINUTE
 
 
 def test_a_trouble_is_one_incident_from_its_beginning_to_its_end(ledger):
     """However often it is seen; its facts are the newest. It ends where it was last seen."""
-    assert ledger.incidents.note([], now=at(0)) == 0
-    assert ledger.incidents.note([Seen(facts={"n": 1}), Seen(subject="ris")], now=at(1)) == 2
-    assert ledger.incidents.note([Seen(facts={"n": 2}), Seen(subject="ris")], now=at(2)) == 0
-    assert ledger.incidents.note([Seen(subject="ris")], now=at(2.5)) == 0, "another host sees it?"
-    assert ledger.incidents.note([Seen(subject="ris")], now=at(3)) == 1
+    ris = Seen(subject="ris")
+    assert note(ledger, minute=0) == ([], [])
+    assert note(ledger, Seen(facts={"n": 1}), ris, minute=1) == (["pacs", "ris"], [])
+    assert note(ledger, Seen(facts={"n": 2}), ris, minute=2) == ([], [])
+    assert note(ledger, ris, minute=2.5) == ([], []), "another host may see it"
+    assert note(ledger, ris, minute=3) == ([], ["pacs"])
     (pacs,) = ledger.incidents.ended(limit=9)
     assert (pacs.subject, pacs.facts, pacs.began_at, pacs.ended_at) == (
         "pacs",
@@ -73,13 +80,13 @@ def test_a_trouble_is_one_incident_from_its_beginning_to_its_end(ledger):
         at(2),
     )
     assert [each.subject for each in ledger.incidents.running()] == ["ris"]
-    assert ledger.incidents.note([Seen(since=at(4))], now=at(4)) == 2, "pacs again, ris is gone"
+    assert note(ledger, Seen(since=at(4)), minute=4) == (["pacs"], ["ris"])
     assert [each.began_at for each in ledger.incidents.running()] == [at(4)]
 
 
 def test_an_incident_ends_after_the_clock_was_set_back(ledger):
     ledger.incidents.note([Seen(since=at(600))], now=at(600))
-    assert ledger.incidents.note([], now=at(0)) == 1
+    assert note(ledger, minute=0) == ([], ["pacs"])
     (ended,) = ledger.incidents.ended(limit=9)
     assert ended.ended_at == at(600)
 
@@ -91,6 +98,14 @@ def test_each_incident_is_told_once_and_its_end_once(ledger, told):
     ledger.incidents.note([], now=at(31))
     assert told.hear(at(31)) == [[], ["pacs"], []]
     assert told.hear(at(60)) is None
+
+
+def test_the_end_of_what_only_happens_is_not_told(ledger, told):
+    ledger.incidents.note([Seen(), Seen(kind="reader_killed", subject="job 7")], now=at(0))
+    news = told.claim(at(0))
+    ledger.notices.told("it", news, owner="me", now=at(0), without_end=["reader_killed"])
+    ledger.incidents.note([], now=at(60))
+    assert told.hear(at(60)) == [[], ["pacs"], []]
 
 
 def test_what_happens_soon_after_a_message_comes_in_the_next(ledger, told):
@@ -168,14 +183,15 @@ def test_two_processes_never_tell_the_same_twice(url):
     hearers = [Alerted(ledger=ledger, owner=str(n)) for n, ledger in enumerate(ledgers)]
 
     def work(one, now, seen):
-        return one.ledger.incidents.note(seen, now=now), one.claim(now)
+        noted = one.ledger.incidents.note(seen, now=now)
+        return len(noted.begun) + len(noted.ended), one.claim(now)
 
     with ThreadPoolExecutor(2) as threads:
         for minute in range(0, 100, 20):
             seen = [Seen(subject=f"{minute}"), Seen(subject="always")]
             done = [threads.submit(work, one, at(minute), seen) for one in hearers]
             results = [future.result() for future in done]
-            assert sorted(noted for noted, _ in results) == [0, 3 if minute else 2]
+            assert sorted(noted for noted, _ in results) == [0, 2]
             (owner,) = [n for n, (_, news) in enumerate(results) if news is not None]
             news = results[owner][1]
             ledgers[0].notices.told("it", news, owner=str(owner), now=at(minute))

@@ -1,0 +1,137 @@
+"""What somebody is told: the incidents of some news as a title and a text. All words stand in the
+templates, and in health/words.toml.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import jinja2
+
+from ich_node.alerts.channels import AlertMessage
+from ich_node.health import Trouble, TroubleKind
+from ich_node.health.sentences import remedy_of, sentence_of
+from ich_node.ledger.incidents import Incident
+from ich_node.ledger.notices import News
+
+MOST_LISTED = 20  # of those that began, and so on; the others are counted
+MOST_IN_TITLE = 100  # characters of a sentence
+ORDER = [str(kind) for kind in TroubleKind]
+TROUBLES, TEST = "alert.troubles", "alert.test"  # the type of a message, for machines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Of a message. site: the address of the site; "": it does not run."""
+
+    host: str
+    site: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """An incident in words."""
+
+    incident: Incident
+    sentence: str
+    remedy: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For machines."""
+        incident = self.incident
+        return {
+            "incident": incident.id,
+            "kind": incident.kind,
+            "subject": incident.subject,
+            "sentence": self.sentence,
+            "remedy": self.remedy,
+            "began_at": incident.began_at.isoformat(),
+            "ended_at": incident.ended_at.isoformat() if incident.ended_at else None,
+            "facts": dict(incident.facts),
+        }
+
+
+def in_words(incident: Incident) -> Told:
+    trouble = Trouble(
+        kind=TroubleKind(incident.kind),
+        subject=incident.subject,
+        since=incident.began_at,
+        facts=incident.facts,
+    )
+    return Told(incident=incident, sentence=sentence_of(trouble), remedy=remedy_of(trouble))
+
+
+def message_of(news: News, origin: Origin, *, now: datetime) -> AlertMessage:
+    """The most urgent first."""
+    groups = {
+        name: [in_words(each) for each in sorted(getattr(news, name), key=_urgency)]
+        for name in ("begun", "ended", "passed", "still")
+    }
+    ids = {name: sorted(each.incident.id for each in told) for name, told in groups.items()}
+    heard = f"{origin.host} {ids['begun']} {ids['ended']} {ids['passed']}"
+    return AlertMessage(
+        key=f"msg_alert_{hashlib.sha256(heard.encode()).hexdigest()[:32]}",
+        kind=TROUBLES,
+        at=now,
+        title=_rendered("title.jinja", origin, groups),
+        text=_rendered("text.jinja", origin, groups),
+        facts={
+            "host": origin.host,
+            "site": origin.site,
+            **{name: [each.facts for each in told] for name, told in groups.items()},
+        },
+    )
+
+
+def test_message(origin: Origin, *, now: datetime, key: str) -> AlertMessage:
+    """Says that it is one. key: another one for each, since each is to arrive."""
+    return AlertMessage(
+        key=f"msg_alert_test_{key}",
+        kind=TEST,
+        at=now,
+        title=_rendered("test_title.jinja", origin, {}),
+        text=_rendered("test_text.jinja", origin, {}),
+        facts={"host": origin.host, "site": origin.site},
+    )
+
+
+def _urgency(incident: Incident) -> tuple[int, datetime]:
+    return ORDER.index(incident.kind), incident.began_at
+
+
+def _rendered(template: str, origin: Origin, groups: Mapping[str, Iterable[Told]]) -> str:
+    text = _environment().get_template(template).render(origin=origin, **groups)
+    return text.strip() if "title" in template else text
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """For plain text: nothing is escaped. Undefined names are errors."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("ich_node.alerts", ""),
+        autoescape=False,  # noqa: S701  # no HTML
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # of the extension
+    made.filters.update(local=_local, headline=_headline)
+    made.globals["most_listed"] = MOST_LISTED
+    return made
+
+
+def _local(at: datetime) -> str:
+    """In the time zone of this host, which it names."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M %Z}"
+
+
+def _headline(sentence: str) -> str:
+    """On one line, short, without its full stop."""
+    text = " ".join(sentence.split()).rstrip(".")
+    return text if len(text) <= MOST_IN_TITLE else f"{text[: MOST_IN_TITLE - 1].rstrip()}…"
