@@ -3,10 +3,11 @@ templates, and in health/words.toml.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 import jinja2
@@ -17,8 +18,9 @@ from ich_node.health.sentences import remedy_of, sentence_of
 from ich_node.ledger.incidents import Incident
 from ich_node.ledger.notices import News
 
-MOST_LISTED = 20  # of those that began, and so on; the others are counted
-MOST_IN_TITLE = 100  # characters of a sentence
+MOST_LISTED = 5  # of a kind; the others are counted
+MOST_IN_TITLE = 90  # characters of a sentence
+MANY = "more"  # the fact of a trouble that stands for so many series that are not listed
 ORDER = [str(kind) for kind in TroubleKind]
 TROUBLES, TEST = "alert.troubles", "alert.test"  # the type of a message, for machines
 
@@ -55,6 +57,14 @@ class Told:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Alike:
+    """Incidents of one kind: those that are listed, and how many are not."""
+
+    listed: Sequence[Told]
+    left: int
+
+
 def in_words(incident: Incident) -> Told:
     trouble = Trouble(
         kind=TroubleKind(incident.kind),
@@ -77,8 +87,12 @@ def message_of(news: News, origin: Origin, *, now: datetime) -> AlertMessage:
         key=f"msg_alert_{hashlib.sha256(heard.encode()).hexdigest()[:32]}",
         kind=TROUBLES,
         at=now,
-        title=_rendered("title.jinja", origin, groups),
-        text=_rendered("text.jinja", origin, groups),
+        title=_rendered("title.jinja", origin=origin, **groups).strip(),
+        text=_rendered(
+            "text.jinja",
+            origin=origin,
+            **{name: list(_alike(told)) for name, told in groups.items()},
+        ),
         facts={
             "host": origin.host,
             "site": origin.site,
@@ -93,19 +107,33 @@ def test_message(origin: Origin, *, now: datetime, key: str) -> AlertMessage:
         key=f"msg_alert_test_{key}",
         kind=TEST,
         at=now,
-        title=_rendered("test_title.jinja", origin, {}),
-        text=_rendered("test_text.jinja", origin, {}),
+        title=_rendered("test_title.jinja", origin=origin).strip(),
+        text=_rendered("test_text.jinja", origin=origin),
         facts={"host": origin.host, "site": origin.site},
     )
 
 
-def _urgency(incident: Incident) -> tuple[int, datetime]:
-    return ORDER.index(incident.kind), incident.began_at
+def _urgency(incident: Incident) -> tuple[int, bool, datetime]:
+    """One that stands for many others comes after those."""
+    return ORDER.index(incident.kind), MANY in incident.facts, incident.began_at
 
 
-def _rendered(template: str, origin: Origin, groups: Mapping[str, Iterable[Told]]) -> str:
-    text = _environment().get_template(template).render(origin=origin, **groups)
-    return text.strip() if "title" in template else text
+def _alike(told: Sequence[Told]) -> Iterator[Alike]:
+    def kind(each: Told) -> tuple[str, bool]:
+        return each.incident.kind, MANY in each.incident.facts
+
+    for _, group in groupby(told, key=kind):
+        alike = list(group)
+        yield Alike(listed=alike[:MOST_LISTED], left=max(0, len(alike) - MOST_LISTED))
+
+
+def _count(told: Sequence[Told]) -> int:
+    """Of what they stand for."""
+    return sum(each.incident.facts.get(MANY, 1) for each in told)
+
+
+def _rendered(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(**values)
 
 
 @cache
@@ -121,8 +149,7 @@ def _environment() -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    made.filters.update(local=_local, headline=_headline)
-    made.globals["most_listed"] = MOST_LISTED
+    made.filters.update(local=_local, headline=_headline, total=_count)
     return made
 
 
