@@ -18,6 +18,7 @@ import typer
 
 from ich_node import __version__
 from ich_node.cli import (
+    alerts,
     check_config,
     conformance,
     deliveries,
@@ -102,6 +103,7 @@ export.add_to(jobs.app)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(model.app, name="model")
 app.add_typer(verdicts.app, name="verdicts")
+app.add_typer(alerts.app, name="alerts")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -140,7 +140,6 @@ def _channel_lines(config: "Config", channels: "Sequence[AlertChannel]") -> list
             since = f"{channel.failing_since.astimezone():%Y-%m-%d %H:%M}"
             lines.append(f"{alert.name} ({alert.kind}): FAILS since {since}: {channel.detail}")
         else:
-            lines.append(
-                f"{alert.name} ({alert.kind}): last told {channel.told_at:%Y-%m-%d %H:%M}"
-            )
+            told_at = f"{channel.told_at.astimezone():%Y-%m-%d %H:%M}" if channel.told_at else "never"
+            lines.append(f"{alert.name} ({alert.kind}): last told {told_at}")
     return lines

@@ -29,6 +29,7 @@ def check_config(
     "ok" stands in the last line, if everything is.
     """
     from ich_node.cli import usable
+    from ich_node.cli.alerts import described as alerts_described
 
     node: CliContext = context.obj
     config = node.config
@@ -41,6 +42,8 @@ def check_config(
         typer.echo(_described(destination))
     if not config.destinations:
         typer.echo("sends results to nobody: add a [[destinations]] entry")
+    for line in alerts_described(config):
+        typer.echo(line)
     typer.echo(f"keeps objects in {config.spool.path}")
     mistakes += _print_reading(node)
     if not mistakes:

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
     from ich_node.cli.live_config import LiveConfig
     from ich_node.config.config import Config
+    from ich_node.health import Trouble
     from ich_node.ledger import Ledger
     from ich_node.maintenance import Task
     from ich_node.processes.watchdog import Watchdog
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ich_node.spool import Spool
 
 STALL_SECONDS = 300.0  # of receive and send, whose waits are all shorter
+
+MOST_PRUNED = 500  # incidents, in one transaction
 
 StopWithParent = Annotated[bool, typer.Option("--stop-with-parent", hidden=True)]
 
@@ -195,12 +198,47 @@ def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":
         keep_days=config.database.keep_days,
         longest_wait=max(_longest_wait(config), LONGEST_RETRY),
         clock=now,
+        always=_telling_tasks(config, ledger),
         more=[
             Task(name="tell_not_analysed", every=second, run=teller.tell_refused),
             Task(name="end_holds", every=second, run=ledger.holds.end_over),
             Task(name="tell_overdue", every=ten_seconds, run=teller.tell_overdue),
+            Task(
+                name="prune_incidents",
+                every=timedelta(minutes=1),
+                run=lambda now: ledger.incidents.prune(
+                    ended_before=now - timedelta(days=config.database.keep_days), limit=MOST_PRUNED
+                ),
+            ),
         ],
     )
+
+
+def _telling_tasks(config: "Config", ledger: "Ledger") -> "list[Task]":
+    """Somebody is told of troubles, and somebody notices if nobody can be told any more."""
+    from ich_node.alerts import HeartbeatSender, IncidentWatch
+    from ich_node.alerts.watch import EVERY
+    from ich_node.cli.alerts import origin_of
+    from ich_node.health.troubles import troubles_now
+    from ich_node.maintenance import Task
+
+    def find(now: datetime) -> "Sequence[Trouble]":
+        return troubles_now(ledger, config, now)
+
+    watch = IncidentWatch(
+        ledger=ledger,
+        alerts=config.alerts,
+        origin=origin_of(config),
+        owner=_owner(),
+        clock=now,
+        find=find,
+    )
+    tasks = [Task(name="tell_troubles", every=EVERY, run=watch.run)]
+    if config.heartbeat.is_on:
+        sender = HeartbeatSender(settings=config.heartbeat, find=find)
+        every = timedelta(seconds=config.heartbeat.every_seconds)
+        tasks.append(Task(name="send_heartbeat", every=every, run=sender.run))
+    return tasks
 
 
 @contextmanager

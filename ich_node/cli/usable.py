@@ -40,6 +40,7 @@ def _mistakes(config: "Config") -> Iterator[str]:
     for source in config.sources:
         if isinstance(source.query, DicomWebQuery):
             yield from _said(_require_files_of_query, source.query, source.name, config.tls)
+    yield from _alerts(config)
     yield from _folder(config.spool.path, "[spool] path")
     yield from _said(_require_driver, config.database.url)
     file = sqlite_file(config.database.url)
@@ -61,6 +62,16 @@ def _mistakes(config: "Config") -> Iterator[str]:
         from ich_node.model.engines.choose import require_installed
 
         yield from _said(require_installed, config.analysis.engine)
+
+
+def _alerts(config: "Config") -> Iterator[str]:
+    from ich_node.alerts.channels import open_channel
+    from ich_node.alerts.heartbeat import service_of
+
+    for alert in config.alerts:
+        yield from _said(open_channel(alert).require_own_files)
+    if config.heartbeat.is_on:
+        yield from _said(service_of, config.heartbeat)
 
 
 def _said(require: Callable[..., Any], *arguments: object) -> Iterator[str]:

@@ -29,11 +29,13 @@ def housekeeping(
     clock: Callable[[], datetime],
     ticks: Callable[[], float] = time.monotonic,
     more: Sequence[Task] = (),
+    always: Sequence[Task] = (),
 ) -> list[Task]:
     """keep_days: the rows of a series stay for this long after its files were removed.
 
     longest_wait: the longest wait that any setting gives; a longer one comes from a clock that was
-    set back since. ticks: seconds that nobody can set. more: other tasks that judge by age.
+    set back since. ticks: seconds that nobody can set. more: other tasks that judge by age. always:
+    tasks that run also while ages are not reliable.
     """
     clock_watch = ClockWatch(now=clock(), ticks=ticks)
     retention = Retention(ledger=ledger, spool=spool, settings=settings)
@@ -65,4 +67,5 @@ def housekeeping(
         Task(name="prune_ledger", every=MINUTE, run=by_age(prune_ledger)),
         Task(name="forget_network_answers", every=MINUTE, run=by_age(forget_answers)),
         *(replace(task, run=by_age(task.run)) for task in more),
+        *always,
     ]
