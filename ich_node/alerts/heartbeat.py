@@ -95,5 +95,3 @@ def service_of(settings: HeartbeatSettings) -> WebSettings:
         raise ConfigError(
             f"{SECTION} url_file: {settings.url_file} must hold one URL: https://HOST/PATH"
         ) from error
-
-

@@ -140,6 +140,8 @@ def _channel_lines(config: "Config", channels: "Sequence[AlertChannel]") -> list
             since = f"{channel.failing_since.astimezone():%Y-%m-%d %H:%M}"
             lines.append(f"{alert.name} ({alert.kind}): FAILS since {since}: {channel.detail}")
         else:
-            told_at = f"{channel.told_at.astimezone():%Y-%m-%d %H:%M}" if channel.told_at else "never"
+            told_at = (
+                f"{channel.told_at.astimezone():%Y-%m-%d %H:%M}" if channel.told_at else "never"
+            )
             lines.append(f"{alert.name} ({alert.kind}): last told {told_at}")
     return lines

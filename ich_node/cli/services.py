@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ich_node.spool import Spool
 
 STALL_SECONDS = 300.0  # of receive and send, whose waits are all shorter
+MOST_EVENTS = 1000  # of the journal, removed in one transaction
 
 MOST_PRUNED = 500  # incidents, in one transaction
 
@@ -174,6 +175,7 @@ def _ledger(node: "CliContext") -> "Ledger":
 def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":
     """What `send` does beside its deliveries."""
     from ich_node.analyse.active_bundle import active_path
+    from ich_node.auditing import AuditReporter, AuditSource, Repository
     from ich_node.deliver.retry import LONGEST_RETRY
     from ich_node.maintenance import Task, housekeeping
     from ich_node.report import ReportOptions
@@ -190,6 +192,18 @@ def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":
         site_rules=site_rules(config),
         algorithm=lambda: algorithm_of_file(active_path(ledger.activations, config.bundle.path)),
     )
+    auditor = AuditReporter(
+        ledger=ledger.audit,
+        source=AuditSource(ae_title=config.scp.ae_title, host=socket.gethostname()),
+        repository=Repository(settings=config.audit, tls=config.tls)
+        if config.audit.syslog
+        else None,
+    )
+
+    def prune_journal(at: datetime) -> int:
+        before = at - timedelta(days=config.database.keep_days)
+        return ledger.audit.prune(before=before, limit=MOST_EVENTS)
+
     second, ten_seconds = timedelta(seconds=1), timedelta(seconds=10)
     return housekeeping(
         ledger=ledger.maintenance,
@@ -210,6 +224,8 @@ def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":
                     ended_before=now - timedelta(days=config.database.keep_days), limit=MOST_PRUNED
                 ),
             ),
+            Task(name="report_journal", every=ten_seconds, run=auditor.report),
+            Task(name="prune_journal", every=timedelta(minutes=1), run=prune_journal),
         ],
     )
 

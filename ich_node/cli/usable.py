@@ -41,6 +41,8 @@ def _mistakes(config: "Config") -> Iterator[str]:
         if isinstance(source.query, DicomWebQuery):
             yield from _said(_require_files_of_query, source.query, source.name, config.tls)
     yield from _alerts(config)
+    if config.audit.ca is not None and not config.audit.ca.is_file():
+        yield f"[audit] ca: there is no file {config.audit.ca}"
     yield from _folder(config.spool.path, "[spool] path")
     yield from _said(_require_driver, config.database.url)
     file = sqlite_file(config.database.url)

@@ -82,7 +82,7 @@ class SiteSettings(Section):
 
 class AuditSettings(Section):
     """[audit] syslog: the audit record repository (PS3.15 A.5), as tls://HOST:PORT, tcp:// or
-    udp://. ca: who signed its certificate; None: those that the system trusts.
+    udp://. ca: who signed its certificate; None: [tls] ca, else those that the system trusts.
     """
 
     syslog: str | None = None

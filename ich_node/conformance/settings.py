@@ -15,6 +15,7 @@ from ich_node.config.settings import (
     TlsSettings,
     VerdictSettings,
 )
+from ich_node.config.web import AuditSettings
 from ich_node.conformance.markdown import table
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -25,6 +26,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "[spool]": SpoolSettings,
     "[report]": ReportSettings,
     "[verdicts]": VerdictSettings,
+    "[audit]": AuditSettings,
     "[[sources]]": Source,
 }
 

@@ -1,19 +1,30 @@
 """Who did what on the site, and who looked at whose series. UIDs, never patients."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
-from ich_node.ledger.database import Database
+from ich_node.ledger.database import Database, lock_writers
 from ich_node.ledger.tables import as_values, audit_events, columns_of
+
+# The actions that audit messages and the journal tell apart; all others change something.
+SIGN_IN, SIGN_OUT = "sign in", "sign out"
+LOOK = "look"  # at a series, with its patient's identifiers
+READ_JOURNAL = "download journal"
+START, STOP = "start", "stop"  # of a service
+# Outcomes. TURNED_AWAY: by the guards of the site, e.g. without the role or with a forged Origin.
+DONE, REFUSED, TURNED_AWAY = "done", "refused", "turned away"
+MOST_NAMES = 50
+MOST_IN_ONE_QUERY = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEvent:
-    """address: of the browser. action: e.g. "retry"; target: e.g. "job 7", "model abc123". outcome:
-    "done", or "refused" with the reason as detail.
+    """address: of the browser, or the host of a service. action: e.g. "retry"; target: e.g.
+    "job 7", "model abc123". outcome: DONE, REFUSED or TURNED_AWAY, with the reason as detail.
     """
 
     id: int
@@ -27,8 +38,21 @@ class AuditEvent:
     detail: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class AuditSearch:
+    """What is looked for: events for which all of it is true; None asks nothing. target: of the
+    event, or its Study Instance UID.
+    """
+
+    who: str | None = None
+    action: str | None = None
+    target: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 class AuditLedger:
-    """Events are only added here; maintenance removes them with the jobs of their time."""
+    """Events are added, reported once to the audit record repository, and kept for their time."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
@@ -42,7 +66,7 @@ class AuditLedger:
         action: str,
         target: str = "",
         study_instance_uid: str | None = None,
-        outcome: str = "done",
+        outcome: str = DONE,
         detail: str = "",
     ) -> None:
         with self._database.write() as connection:
@@ -60,15 +84,74 @@ class AuditLedger:
             )
 
     def newest(self, *, limit: int = 50) -> list[AuditEvent]:
-        query = _EVENTS.order_by(audit_events.c.id.desc()).limit(limit)
+        return self.find(AuditSearch(), limit=limit)
+
+    def find(
+        self, search: AuditSearch, *, limit: int, before: int | None = None
+    ) -> list[AuditEvent]:
+        """The newest first. before: only events with a smaller id: the next page."""
+        query = _EVENTS.where(*_conditions(search)).order_by(audit_events.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(audit_events.c.id < before)
         with self._database.read() as connection:
             return as_values(AuditEvent, connection.execute(query))
 
-    def unreported(self, *, limit: int = 100) -> list[AuditEvent]:
-        """Those of which the audit record repository has not heard, the oldest first."""
-        query = _EVENTS.where(audit_events.c.reported_at.is_(None)).order_by(audit_events.c.id)
+    def every(self, search: AuditSearch) -> Iterator[AuditEvent]:
+        """The newest first, however many there are."""
+        before = None
+        while events := self.find(search, limit=MOST_IN_ONE_QUERY, before=before):
+            yield from events
+            before = events[-1].id
+
+    def people(self) -> list[str]:
+        """The names of those who did something, in alphabetical order, at most MOST_NAMES."""
+        return self._names(audit_events.c.who)
+
+    def actions(self) -> list[str]:
+        return self._names(audit_events.c.action)
+
+    def _names(self, column: sa.Column[Any]) -> list[str]:
+        names: list[str] = []
         with self._database.read() as connection:
-            return as_values(AuditEvent, connection.execute(query.limit(limit)))
+            # A DISTINCT reads the whole index; each of these queries reads one place in it.
+            while len(names) < MOST_NAMES:
+                query = sa.select(sa.func.min(column))
+                if names:
+                    query = query.where(column > names[-1])
+                name = connection.execute(query).scalar()
+                if name is None:
+                    break
+                names.append(name)
+        return names
+
+    def claim_unreported(
+        self, *, now: datetime, lease: timedelta, limit: int = 100
+    ) -> list[AuditEvent]:
+        """The oldest of which the audit record repository has not heard, for this process alone
+        until the lease ends. None while another process has a claim: the order is kept.
+        """
+        oldest = (
+            sa.select(audit_events.c.id, audit_events.c.claimed_until)
+            .where(_UNREPORTED)
+            .order_by(audit_events.c.id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:  # most often there is none
+            if connection.execute(oldest.limit(1)).first() is None:
+                return []
+        with self._database.write() as connection:
+            lock_writers(connection, audit_events)
+            rows = connection.execute(oldest).all()
+            if any(row.claimed_until is not None and row.claimed_until > now for row in rows):
+                return []
+            ids = [row.id for row in rows]
+            connection.execute(
+                sa.update(audit_events)
+                .where(audit_events.c.id.in_(ids))
+                .values(claimed_until=now + lease)
+            )
+            query = _EVENTS.where(audit_events.c.id.in_(ids)).order_by(audit_events.c.id)
+            return as_values(AuditEvent, connection.execute(query))
 
     def reported(self, ids: Sequence[int], *, now: datetime) -> None:
         with self._database.write() as connection:
@@ -76,5 +159,59 @@ class AuditLedger:
                 sa.update(audit_events).where(audit_events.c.id.in_(ids)).values(reported_at=now)
             )
 
+    def not_reported(self, ids: Sequence[int]) -> None:
+        """They can be claimed again."""
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(audit_events).where(audit_events.c.id.in_(ids)).values(claimed_until=None)
+            )
+
+    def report_none(self, *, now: datetime) -> int:
+        """Where there is no audit record repository: all count as reported; how many."""
+        with self._database.read() as connection:
+            if connection.execute(sa.select(audit_events.c.id).where(_UNREPORTED)).first() is None:
+                return 0
+        with self._database.write() as connection:
+            return connection.execute(
+                sa.update(audit_events).where(_UNREPORTED).values(reported_at=now)
+            ).rowcount
+
+    def prune(self, *, before: datetime, limit: int) -> int:
+        """Delete up to `limit` older events that are reported; how many."""
+        old = (
+            sa.select(audit_events.c.id)
+            .where(audit_events.c.at < before, audit_events.c.reported_at.is_not(None))
+            .order_by(audit_events.c.at)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            ids = connection.execute(old).scalars().all()
+        if not ids:
+            return 0
+        with self._database.write() as connection:
+            return connection.execute(
+                sa.delete(audit_events).where(audit_events.c.id.in_(ids))
+            ).rowcount
+
 
 _EVENTS = sa.select(*columns_of(AuditEvent, audit_events))
+_UNREPORTED = audit_events.c.reported_at.is_(None)
+
+
+def _conditions(search: AuditSearch) -> list[sa.ColumnElement[bool]]:
+    events = audit_events.c
+    conditions: list[sa.ColumnElement[bool]] = []
+    if search.who is not None:
+        conditions.append(events.who == search.who)
+    if search.action is not None:
+        conditions.append(events.action == search.action)
+    if search.target is not None:
+        is_uid = search.target.count(".") > 1
+        conditions.append(
+            events.study_instance_uid == search.target if is_uid else events.target == search.target
+        )
+    if search.since is not None:
+        conditions.append(events.at >= search.since)
+    if search.until is not None:
+        conditions.append(events.at < search.until)
+    return conditions

@@ -502,8 +502,8 @@ alert_channels = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
 )
 
-# Who did what on the site, and who looked at whose series. reported_at: when the audit repository
-# had it; also set where there is none.
+# Who did what on the site, and who looked at whose series. claimed_until: how long a process may
+# take to report it; reported_at: when the audit repository had it, also set where there is none.
 audit_events = sa.Table(
     "audit_events",
     metadata,
@@ -516,7 +516,13 @@ audit_events = sa.Table(
     sa.Column("study_instance_uid", sa.Text),
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("claimed_until", UtcDateTime),
     sa.Column("reported_at", UtcDateTime),
+    # the journal: the newest first, whatever the filter
+    sa.Index("ix_audit_events_who_id", "who", "id"),
+    sa.Index("ix_audit_events_action_id", "action", "id"),
+    sa.Index("ix_audit_events_target_id", "target", "id"),
+    sa.Index("ix_audit_events_study_instance_uid_id", "study_instance_uid", "id"),
 )
 sa.Index(
     "ix_audit_events_unreported",

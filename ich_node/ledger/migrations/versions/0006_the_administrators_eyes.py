@@ -130,10 +130,13 @@ def upgrade() -> None:
         sa.Column("study_instance_uid", sa.Text(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("claimed_until", TIME, nullable=True),
         sa.Column("reported_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
     )
     op.create_index("ix_audit_events_at", "audit_events", ["at"])
+    for column in ("who", "action", "target", "study_instance_uid"):
+        op.create_index(f"ix_audit_events_{column}_id", "audit_events", [column, "id"])
     unreported = sa.text("reported_at IS NULL")
     op.create_index(
         "ix_audit_events_unreported",
