@@ -153,6 +153,14 @@ class AuditLedger:
             query = _EVENTS.where(audit_events.c.id.in_(ids)).order_by(audit_events.c.id)
             return as_values(AuditEvent, connection.execute(query))
 
+    def unreported(self) -> tuple[int, datetime | None]:
+        """How many events wait for the audit record repository, and since when the oldest does."""
+        waiting = sa.select(sa.func.count()).select_from(audit_events).where(_UNREPORTED)
+        oldest = sa.select(audit_events.c.at).where(_UNREPORTED).order_by(audit_events.c.id)
+        with self._database.read() as connection:
+            count: int = connection.execute(waiting).scalar_one()
+            return count, connection.execute(oldest.limit(1)).scalar()
+
     def reported(self, ids: Sequence[int], *, now: datetime) -> None:
         with self._database.write() as connection:
             connection.execute(

@@ -63,6 +63,7 @@ def test_claims_keep_the_order(journal):
     journal.not_reported([1, 2])
     assert ids(journal.claim_unreported(now=T0, lease=MINUTE, limit=2)) == [1, 2]
     journal.reported([1, 2], now=T0)
+    assert journal.unreported() == (3, T0 + 3 * MINUTE)
     assert ids(journal.claim_unreported(now=T0, lease=MINUTE, limit=2)) == [3, 4]
     assert ids(journal.claim_unreported(now=T0 + MINUTE, lease=MINUTE, limit=9)) == [3, 4, 5]
 
@@ -74,4 +75,5 @@ def test_old_events_are_removed_when_they_are_reported(journal):
     assert journal.prune(before=T0 + 4 * MINUTE, limit=9) == 1
     assert ids(journal.find(AuditSearch(), limit=9)) == [5, 4, 3]
     assert journal.report_none(now=T0) == 2
+    assert journal.unreported() == (0, None)
     assert journal.prune(before=T0 + 60 * MINUTE, limit=9) == 3

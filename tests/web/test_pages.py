@@ -11,7 +11,7 @@ from tests.support.browser import (
     violations,
 )
 
-PAGES = ["/"]
+PAGES = ["/", "/journal"]
 
 
 @needs_chromium

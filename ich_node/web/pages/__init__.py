@@ -1,5 +1,5 @@
 """One file a page; the order is that of the menu."""
 
-from ich_node.web.pages import now
+from ich_node.web.pages import journal, now
 
-ROUTES = [*now.routes]
+ROUTES = [*now.routes, *journal.routes]

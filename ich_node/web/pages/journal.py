@@ -1,0 +1,123 @@
+"""Journal: who did what, and who looked at whose series."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from ich_node.ledger.audit import READ_JOURNAL, AuditEvent, AuditSearch
+from ich_node.web.page import looks
+from ich_node.web.rendering import render
+from ich_node.web.site import Site
+from ich_node.web.visitor import visitor_of
+
+EVENTS_A_PAGE = 100
+MOST_DIGITS = 18
+COLUMNS = [field.name for field in fields(AuditEvent)]
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet knows one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the address asks for. wrong: the name of a time that is none."""
+
+    search: AuditSearch
+    fields: Mapping[str, str]
+    wrong: str | None = None
+
+    @property
+    def query(self) -> str:
+        return urlencode({name: value for name, value in self.fields.items() if value})
+
+
+def show(request: Request, site: Site) -> Response:
+    asked = _asked(request)
+    before = _number(request.query_params.get("before", ""))
+    events = site.ledger.audit.find(
+        asked.search,
+        limit=EVENTS_A_PAGE + 1,
+        before=before,
+    )
+    waiting, waiting_since = site.ledger.audit.unreported()
+    return render(
+        request,
+        "journal.html",
+        status=400 if asked.wrong else 200,
+        asked=asked,
+        events=events[:EVENTS_A_PAGE],
+        is_first=before is None,
+        older=events[EVENTS_A_PAGE - 1].id if len(events) > EVENTS_A_PAGE else None,
+        people=site.ledger.audit.people(),
+        actions=site.ledger.audit.actions(),
+        repository=site.config().audit.syslog,
+        waiting=waiting,
+        waiting_since=waiting_since,
+        keep_days=site.config().database.keep_days,
+    )
+
+
+def download(request: Request, site: Site) -> Response:
+    """That somebody took it is an event, too."""
+    asked, visitor = _asked(request), visitor_of(request)
+    if asked.wrong:
+        return show(request, site)
+    site.ledger.audit.record(
+        at=site.clock(), who=visitor.who, address=visitor.address, action=READ_JOURNAL
+    )
+    return StreamingResponse(
+        _lines(site.ledger.audit.every(asked.search)),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="journal.csv"'},
+    )
+
+
+def _asked(request: Request) -> Asked:
+    names = ("who", "action", "target", "since", "until")
+    given = {name: _text(request.query_params.get(name, "")) for name in names}
+    times: dict[str, datetime | None] = {}
+    wrong = None
+    for name in ("since", "until"):
+        try:
+            times[name] = datetime.fromisoformat(given[name]).astimezone() if given[name] else None
+        except (ValueError, OverflowError):
+            times[name], wrong = None, name
+    words = {name: given[name] or None for name in ("who", "action", "target")}
+    return Asked(search=AuditSearch(**words, **times), fields=given, wrong=wrong)
+
+
+def _number(text: str) -> int | None:
+    """None if it is no id of the ledger."""
+    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
+
+
+def _text(value: str) -> str:
+    """No database has a NUL in a text."""
+    return value.replace("\0", "").strip()
+
+
+def _lines(events: Iterator[AuditEvent]) -> Iterator[str]:
+    yield _row(COLUMNS)
+    for event in events:
+        yield _row([_cell(getattr(event, name)) for name in COLUMNS])
+
+
+def _row(cells: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
+
+
+def _cell(value: object) -> str:
+    """A name that somebody gave himself is no formula."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+routes = [looks("/journal", show), looks("/journal.csv", download)]
