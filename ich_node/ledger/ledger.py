@@ -8,6 +8,7 @@ from ich_node.ledger.activations import ActivationLedger
 from ich_node.ledger.audit import AuditLedger
 from ich_node.ledger.comparing import ComparisonLedger
 from ich_node.ledger.counts import CountLedger
+from ich_node.ledger.current import CurrentLedger
 from ich_node.ledger.database import BUSY_SECONDS, Database, make_engine, make_looking_engine
 from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.destination_states import DestinationStateLedger
@@ -73,6 +74,7 @@ class Ledger:
         self.troubles = TroubleLedger(database=database)
         self.incidents = IncidentLedger(database=database)
         self.notices = NoticeLedger(database=database)
+        self.current = CurrentLedger(database=database)
         self.comparing = ComparisonLedger(database=database)
 
     def dispose(self) -> None:
