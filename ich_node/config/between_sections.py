@@ -35,7 +35,7 @@ def rules_between_sections(
     return [
         *_readers_call_another_title(scp, verdicts),
         *_names_are_unique(sources, destinations, rules, alerts),
-        *_rules_name_sources(rules, sources),
+        *rules_name_sources(rules, sources),
         *_sources_are_told_apart(sources),
         *_quiet_ends_before_the_longest_wait(sources, series),
         *_storage_commitment_replies_are_accepted(sources, destinations),
@@ -75,7 +75,8 @@ def _names_are_unique(
             )
 
 
-def _rules_name_sources(rules: Sequence[Rule], sources: Sequence[Source]) -> Iterator[str]:
+def rules_name_sources(rules: Sequence[Rule], sources: Sequence[Source]) -> Iterator[str]:
+    """Only those that there are."""
     for rule in rules:
         for setting, wanted, known in (
             ("source", rule.source, [source.name for source in sources]),

@@ -23,11 +23,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML:\n{_explained(str(error), text)}") from error
+        raise ConfigError(f"{path} is not valid TOML:\n{explained(str(error), text)}") from error
 
 
-def _explained(message: str, text: str) -> str:
-    """message: of tomllib, e.g. "Cannot overwrite a value (at line 48, column 21)"."""
+def explained(message: str, text: str) -> str:
+    """The line, and what is probably wrong in it. message: of tomllib, e.g. "Cannot overwrite a
+    value (at line 48, column 21)".
+    """
     lines = text.rstrip().splitlines()
     place = re.search(r"at line (\d+), column \d+", message)
     number = min(int(place[1]), len(lines)) if place else len(lines)

@@ -18,6 +18,7 @@ from ich_node.ledger.incidents import IncidentLedger
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.measurements import MeasurementLedger
 from ich_node.ledger.migrate import require_schema, update_schema
+from ich_node.ledger.not_analysed import NotAnalysedLedger
 from ich_node.ledger.notices import NoticeLedger
 from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.operator_deliveries import OperatorDeliveries
@@ -75,6 +76,7 @@ class Ledger:
         self.incidents = IncidentLedger(database=database)
         self.notices = NoticeLedger(database=database)
         self.current = CurrentLedger(database=database)
+        self.not_analysed = NotAnalysedLedger(database=database)
         self.comparing = ComparisonLedger(database=database)
 
     def dispose(self) -> None:

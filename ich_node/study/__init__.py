@@ -6,6 +6,7 @@ whose answer is told, and who is told that there is none.
     facts.py      what a series' headers and positions say about its acquisition and quality
     headers.py    the headers of a job, from the spool
     site_rules.py [[rules]] of config.toml as the rules that the series room knows
+    rule_trial.py what drafts of rules would do with series that were received
     choice.py     whether a claimed job is read, and whether its answer is told
     teller.py     "not analysed" and "overdue", once a study
     routes.py     who may hear of which series

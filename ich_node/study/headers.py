@@ -15,7 +15,7 @@ from ich_node.ledger import Instance, Job
 from ich_node.series.frames import MULTI_FRAME_CLASSES, frames_of
 from ich_node.series.object_file import read_object
 from ich_node.series.placed import Placed, placed
-from ich_node.series.rule_facts import rule_facts
+from ich_node.series.rule_facts import RuleFacts, rule_facts
 from ich_node.series.shipped_rules import NONE
 from ich_node.series.site_rules import NO_SITE_RULES, SiteRules
 from ich_node.spool import Spool
@@ -74,6 +74,17 @@ class JobHeaders:
             return NONE
         facts = rule_facts(headers, source=job.source, slices=slices)
         return self.site_rules.decide_on(facts, released=True).ignored
+
+    def rule_facts(self, job: Job, *, most: int = 12) -> RuleFacts | None:
+        """What the rules of a site look at, from at most so many headers, evenly spread; None if
+        none can be read. Of more objects the ledger says how many slices there are.
+        """
+        instances = sorted(self.instances(job), key=lambda each: each.position_mm or 0.0)
+        step = max(1, -(-len(instances) // most))
+        chosen = instances[::step]
+        headers = self._read(chosen)
+        slices = len(instances) if len(chosen) < len(instances) else None
+        return rule_facts(headers, source=job.source, slices=slices) if headers else None
 
     def all(self, job: Job) -> tuple[list[Instance], list[Dataset]]:
         """The objects whose headers can be read, and these, without pixels."""
