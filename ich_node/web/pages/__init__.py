@@ -1,5 +1,10 @@
 """One file a page; the order is that of the menu."""
 
-from ich_node.web.pages import journal, now
+from ich_node.web.pages import journal, now, refused, rules
 
-ROUTES = [*now.routes, *journal.routes]
+ROUTES = [
+    *now.routes,
+    *refused.routes,
+    *rules.routes,
+    *journal.routes,
+]
