@@ -13,7 +13,8 @@ from ich_node.config.config import ENV_DELIMITER, ENV_PREFIX, Config
 from ich_node.config.toml_file import lines_of
 
 DEFAULT = "default"
-PASSWORD = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)[^&]+")
+# A password may contain what ends it elsewhere: up to the last @ of a word.
+PASSWORD = re.compile(r"(?<=://)(?P<user>[^\s:/@]*):\S*@|(?P<name>password=)[^&\s]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,4 +99,13 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    return PASSWORD.sub("***", str(value)) if "://" in str(value) else str(value)
+    return without_passwords(str(value))
+
+
+def without_passwords(text: str) -> str:
+    """Of the URLs in it; also in a sentence."""
+    return PASSWORD.sub(_hidden, text) if "://" in text else text
+
+
+def _hidden(found: re.Match[str]) -> str:
+    return f"{found['name']}***" if found["name"] else f"{found['user']}:***@"

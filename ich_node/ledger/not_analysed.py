@@ -35,10 +35,10 @@ class ReasonCount:
 
 @dataclass(frozen=True, kw_only=True)
 class NotAnalysed:
-    """The most frequent first. rules: how many series each rule of the site, or shipped one, has
-    refused or held. others: by state, those that are not read for another cause. received: all
-    series of the period, at most MOST + 1. looked_back_to: the jobs before are left out, because
-    there are more than MOST; None: they are all counted.
+    """The most frequent first, of equals the newest. rules: how many series each rule of the site,
+    or shipped one, has refused or held. others: by state, those that are not read for another
+    cause. received: all series of the period, at most MOST + 1. looked_back_to: the jobs before are
+    left out, because there are more than MOST; None: they are all counted.
     """
 
     reasons: list[ReasonCount]
@@ -96,7 +96,9 @@ class NotAnalysedLedger:
         return NotAnalysed(
             reasons=[
                 ReasonCount(reason=reason, count=count, newest_at=newest[reason])
-                for reason, count in reasons.most_common()
+                for reason, count in sorted(
+                    reasons.items(), key=lambda each: (each[1], newest[each[0]]), reverse=True
+                )
             ],
             rules=dict(rules.most_common()),
             others=dict(others),

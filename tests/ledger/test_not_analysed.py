@@ -52,8 +52,8 @@ def test_series_are_counted_by_reason_and_by_rule(ledger):
     counted = ledger.not_analysed.count(**DAY)
     assert [(each.reason, each.count, each.newest_at) for each in counted.reasons] == [
         ("bone_kernel", 2, T0 + 2 * HOUR),
-        ("site_rule", 1, T0 + 3 * HOUR),
         ("crashed", 1, T0 + 5 * HOUR),
+        ("site_rule", 1, T0 + 3 * HOUR),
     ]
     assert counted.total == 4
     assert counted.rules == {"bone-kernel": 2, "mine": 2}
@@ -96,9 +96,9 @@ def test_a_long_ledger_is_looked_through_in_part_and_says_so(ledger, monkeypatch
     monkeypatch.setattr(not_analysed, "MOST", 2)
     counted = ledger.not_analysed.count(**DAY)
     assert [(each.reason, each.count) for each in counted.reasons] == [
+        ("crashed", 1),
         ("site_rule", 1),
         ("bone_kernel", 1),
-        ("crashed", 1),
     ]
     assert counted.looked_back_to == T0 + 2 * HOUR
     assert counted.received == 3

@@ -46,7 +46,10 @@ class RunningSite:
     def signed_in(self, role: Role = Role.OPERATE) -> Iterator[httpx.Client]:
         """A client without JavaScript. Forms need the field csrf: see `post`."""
         with httpx.Client(
-            base_url=self.address, cookies={COOKIE: self.cookie(role)}, follow_redirects=True
+            base_url=self.address,
+            cookies={COOKIE: self.cookie(role)},
+            follow_redirects=True,
+            timeout=60,
         ) as client:
             yield client
 
@@ -61,8 +64,12 @@ class RunningSite:
 
 @contextmanager
 def running_site(config_path: Path, *, clock: Any = None, **settings: Any) -> Iterator[RunningSite]:
-    """On the ledger and spool of a config.toml, on a free port. settings: others of [web]."""
-    config = with_web(load_config(config_path).config, port=_free_port(), **settings)
+    """On the ledger and spool of a config.toml, on its port if it names one, else on a free one.
+    settings: others of [web].
+    """
+    config = with_web(load_config(config_path).config, **settings)
+    if "port" not in config.web.model_fields_set:
+        config = with_web(config, port=free_port())
     with opened_ledger(config.database.url) as ledger:
         site = Site(
             config=lambda: config,
@@ -95,7 +102,7 @@ def served(site: Site) -> Iterator[RunningSite]:
         thread.join()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as mine:
         mine.bind(("127.0.0.1", 0))
         return int(mine.getsockname()[1])

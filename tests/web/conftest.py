@@ -3,6 +3,7 @@
 import pytest
 
 from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.operations.states.site_rules import state as site_rules
 from tests.support.browser import chromium
 from tests.support.site import running_site
 
@@ -27,4 +28,16 @@ def busy_site(tmp_path_factory):
 def fresh_site(tmp_path):
     """The same, for a test that changes something."""
     with a_busy_day(tmp_path) as config, running_site(config) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def ruled_site(tmp_path_factory):
+    """With rules, and the files of two series: job 1 is held, job 2 refused. For tests that only
+    look.
+    """
+    with (
+        site_rules(tmp_path_factory.mktemp("ruled")) as config,
+        running_site(config) as site,
+    ):
         yield site

@@ -1,10 +1,11 @@
 """One file a page; the order is that of the menu."""
 
-from ich_node.web.pages import journal, now, refused, rules
+from ich_node.web.pages import config, journal, now, refused, rules
 
 ROUTES = [
     *now.routes,
     *refused.routes,
     *rules.routes,
+    *config.routes,
     *journal.routes,
 ]
