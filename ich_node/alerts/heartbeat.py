@@ -2,7 +2,6 @@
 does not come, that service alarms; so it must not come while one of them is down.
 """
 
-from collections.abc import Sequence
 from collections.abc import Callable, Sequence
 from datetime import datetime
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ich_node.cli.lines import lines_of, shortened
-from ich_node.near import check_known
 from ich_node.errors import ConfigError
+from ich_node.near import check_known
 
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
     from ich_node.alerts.message import Origin
