@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ich_node.errors import BundleError
 from ich_node.ledger import ActivationLedger
-from ich_node.model.bundle_file import open_bundle, shipped_bundle
+from ich_node.model.bundle_file import open_bundle, read_header, shipped_bundle
 
 if TYPE_CHECKING:  # it imports torch, which `ich-node model list` need not wait for
     from ich_node.model.bundle import Bundle
@@ -20,6 +20,19 @@ def active_path(ledger: ActivationLedger, configured: Path | None) -> Path:
 def path_without_activation(configured: Path | None) -> Path:
     """configured: [bundle] path."""
     return configured or shipped_bundle()
+
+
+def references_of_active(
+    ledger: ActivationLedger, configured: Path | None
+) -> dict[str, tuple[float, ...]]:
+    """The scores that the bundle that reads now has with it, by its hash; none if its file cannot
+    be read here. Raises Unavailable.
+    """
+    try:
+        header = read_header(active_path(ledger, configured))
+    except BundleError:
+        return {}
+    return {header.sha256: header.reference_scores}
 
 
 class ActiveBundle:

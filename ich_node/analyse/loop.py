@@ -9,7 +9,7 @@ reading is interrupted for a series of an earlier lane, and later goes on where 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,7 @@ from ich_node.config.settings import AnalysisSettings, StudySettings
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError, Refusal, Unavailable
 from ich_node.ledger import AnalyserLedger, Job, LeaseLost, Scan
+from ich_node.ledger.counts import Counts
 from ich_node.ledger.pause_watch import PauseWatch
 from ich_node.ledger.pauses import READING
 from ich_node.model.bundle import Bundle
@@ -68,6 +69,7 @@ class Analyser:
     demonstration_on_real_sources: Literal["refuse", "mark"] = "mark"
     rules: SelectionRules = USUAL_RULES
     site_rules: SiteRules = NO_SITE_RULES
+    counts: Counts = field(default_factory=Counts)
 
     def work(self, detector: Detector | None = None) -> Detector | None:
         """Read job after job until asked to stop. Returns the detector that read last, for the next
@@ -159,9 +161,11 @@ class Analyser:
                 decision = self.reader.decide(objects, released=True)
             if decision.hold:
                 return JobHeld(rule=decision.hold)
+            began = time.monotonic()
             series, reading = self.reader.read(
                 objects, detector=detector, check_interrupt=lease.check, decision=decision
             )
+            inference_seconds = time.monotonic() - began
         except Refusal as refusal:
             return RefusedJob(refusal=refusal, scan=scan)
         telling = choice.telling(reading.answer)
@@ -172,6 +176,7 @@ class Analyser:
             telling=telling,
             written=written,
             scan=scan,
+            inference_seconds=inference_seconds,
             rule=decision.rule_name,
         )
 
@@ -255,6 +260,7 @@ class Analyser:
             destinations=self.destinations,
             max_attempts=self.settings.max_attempts,
             clock=self.clock,
+            counts=self.counts,
         )
 
     @property

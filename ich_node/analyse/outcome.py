@@ -13,8 +13,8 @@ from ich_node.study.choice import Choice, SetAside, Telling
 @dataclass(frozen=True, kw_only=True)
 class ReadJob:
     """The series was read. written: its objects and notifications, in the spool; none if
-    nobody is told. scan: what statistics need of it. rule: of the site, that decided that it is
-    read.
+    nobody is told. scan: what statistics need of it. inference_seconds: from the objects to the
+    answer; what a preview has read takes no time. rule: of the site, that decided that it is read.
     """
 
     reading: Reading
@@ -22,6 +22,7 @@ class ReadJob:
     telling: Telling
     written: Written
     scan: Scan
+    inference_seconds: float
     rule: str | None = None
 
 

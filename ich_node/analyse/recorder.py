@@ -13,13 +13,16 @@ from ich_node.analyse.outcome import JobHeld, JobSetAside, Outcome, ReadJob, Ref
 from ich_node.answer import Answer
 from ich_node.config.destinations import Destination
 from ich_node.errors import BundleError, ReportError, Unavailable
-from ich_node.ledger import AnalyserLedger, Job, LeaseLost
+from ich_node.ledger import AnalyserLedger, Job, JobState, Lane, LeaseLost
+from ich_node.ledger.counts import INFERENCE_SECONDS, RECEIVE_TO_RESULT_SECONDS, SERIES, Counts
 from ich_node.model.engines.gpu_errors import device_lost, first_line
 from ich_node.notification import KIND
 from ich_node.report import unread_part
 
 RETRY = timedelta(seconds=30)
 GPU_LOST = "GPU lost"
+# Reasons that the counts have, and the ledger says in other words.
+ANOTHER, SITE_RULE = "another_reconstruction", "site_rule"
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +35,7 @@ class JobRecorder:
     destinations: Sequence[Destination]
     max_attempts: int
     clock: Callable[[], datetime]
+    counts: Counts
 
     def record_outcome(self, job: Job, outcome: Outcome, *, seconds: float) -> None:
         """Ends the job and owes its results to the destinations that want them.
@@ -101,6 +105,11 @@ class JobRecorder:
             scan=outcome.scan,
         )
         outcome.choice.routes.warn(job)
+        self.counts.add(SERIES, outcome=reading.answer, reason="")
+        self.counts.observe(INFERENCE_SECONDS, outcome.inference_seconds)
+        if job.lane is not Lane.AGAIN:
+            waited = self.clock() - job.last_received_at
+            self.counts.observe(RECEIVE_TO_RESULT_SECONDS, waited.total_seconds())
         log.info(
             "series_read",
             answer=reading.answer,
@@ -123,6 +132,7 @@ class JobRecorder:
             rule=outcome.refusal.rule or None,
             scan=outcome.scan,
         )
+        self.counts.add(SERIES, outcome=JobState.REFUSED.lower(), reason=reason)
         log.info("series_refused", reason=reason, detail=detail)
 
     def _record_set_aside(self, job: Job, outcome: JobSetAside) -> None:
@@ -130,12 +140,14 @@ class JobRecorder:
         self.ledger.set_aside(
             job, now=self.clock(), in_favour_of=instead.in_favour_of, detail=instead.words
         )
+        self.counts.add(SERIES, outcome=JobState.SET_ASIDE.lower(), reason=ANOTHER)
         log.info("series_set_aside", in_favour_of=instead.in_favour_of, detail=instead.words)
 
     def _record_hold(self, job: Job, outcome: JobHeld) -> None:
         rule, now = outcome.rule, self.clock()
         until = now + timedelta(minutes=rule.hold_minutes)
         self.ledger.hold(job, now=now, until=until, rule=rule.name, detail=rule.sentence)
+        self.counts.add(SERIES, outcome=JobState.HELD.lower(), reason=SITE_RULE)
         log.info("series_held", rule=rule.name, until=until.isoformat())
 
     def _recipients(self, job: Job, outcome: ReadJob) -> list[str]:
@@ -180,13 +192,12 @@ class JobRecorder:
 
     def _fail_at_once(self, job: Job, reason: str, detail: str) -> None:
         """No retry: the series would have to change first."""
-        self.ledger.fail(job, now=self.clock(), reason=reason, detail=detail, retry_at=None)
+        self._fail(job, reason, detail, retry_at=None)
         log.error("job_failed", reason=reason, detail=detail)
 
     def _fail_attempt(self, job: Job, reason: str, detail: str) -> None:
         """Counts the attempt; the ledger retries the job or, after the last attempt, fails it."""
-        now = self.clock()
-        self.ledger.fail(job, now=now, reason=reason, detail=detail, retry_at=now + RETRY)
+        self._fail(job, reason, detail, retry_at=self.clock() + RETRY)
         log.error(
             "attempt_failed",
             reason=reason,
@@ -194,6 +205,11 @@ class JobRecorder:
             attempt=job.attempts,
             max_attempts=self.max_attempts,
         )
+
+    def _fail(self, job: Job, reason: str, detail: str, *, retry_at: datetime | None) -> None:
+        now = self.clock()
+        if self.ledger.fail(job, now=now, reason=reason, detail=detail, retry_at=retry_at):
+            self.counts.add(SERIES, outcome=JobState.FAILED.lower(), reason=reason)
 
     def _record_lost_gpu(self, job: Job, error: torch.AcceleratorError) -> None:
         """The first time is taken for the GPU's fault and does not count; a series that loses the

@@ -31,6 +31,7 @@ from ich_node.cli import (
     pauses,
     pull,
     read,
+    ready,
     reload,
     resend,
     rules,
@@ -84,6 +85,7 @@ def settings(
 
 services.add_to(app)
 web.add_to(app)
+ready.add_to(app)
 echo.add_to(app)
 check_config.add_to(app)
 reload.add_to(app)

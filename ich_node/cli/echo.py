@@ -51,7 +51,7 @@ def ask_all(config: "Config", destinations: "Sequence[Destination]") -> bool:
         try:
             result = ask(destination, config.scp.ae_title, config.tls)
         except ConfigError as error:
-            result = EchoResult(ok=False, words=f"{destination.name}: {error.detail}")
+            result = EchoResult(ok=False, peer=destination.name, detail=error.detail)
         typer.echo(result.words)
         is_each_there &= result.ok
     return is_each_there

@@ -4,9 +4,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,18 +15,12 @@ if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
     from ich_node.cli.live_config import LiveConfig
     from ich_node.config.config import Config
-    from ich_node.health import Trouble
     from ich_node.ledger import Ledger
-    from ich_node.maintenance import Task
     from ich_node.processes.watchdog import Watchdog
     from ich_node.receive import Listener
     from ich_node.receive.urgent import UrgentRule
-    from ich_node.spool import Spool
 
 STALL_SECONDS = 300.0  # of receive and send, whose waits are all shorter
-MOST_EVENTS = 1000  # of the journal, removed in one transaction
-
-MOST_PRUNED = 500  # incidents, in one transaction
 
 StopWithParent = Annotated[bool, typer.Option("--stop-with-parent", hidden=True)]
 
@@ -50,27 +44,36 @@ def run(context: typer.Context) -> None:
 
 def receive(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """The DICOM listener: store each object, then answer Success."""
-    from ich_node.receive import receive_forever
+    from ich_node.cli.heartbeats import heartbeat, of_listener
+    from ich_node.ledger.counts import Counts
+    from ich_node.receive import Listener, receive_forever
 
     node: CliContext = context.obj
+    listening: list[Listener] = []
     with _service(node, "receive", with_parent=stop_with_parent) as live:
         config, ledger = live.config, node.ledger()
-        receive_forever(
-            scp=config.scp,
-            sources=config.sources,
-            series=config.series,
-            study=config.study,
-            verdicts=config.verdicts,
-            spool=node.spool(),
-            ledger=ledger.receiving,
-            search_key=ledger.search_keys.for_receiving(config.database.search_key, now=now()),
-            clock=_watched_clock(STALL_SECONDS),
-            stop=live.stop,
-            turn=live.turn,
-            on_turn=lambda listener: _read_again(live, listener),
-            tls=config.tls,
-            urgent_rule=_urgent_rule(config),
-        )
+        clock, counts = _watched_clock(STALL_SECONDS), Counts()
+        with heartbeat(
+            ledger, "receive", counts, [clock], lambda: of_listener(listening), clock=now
+        ):
+            receive_forever(
+                scp=config.scp,
+                sources=config.sources,
+                series=config.series,
+                study=config.study,
+                verdicts=config.verdicts,
+                spool=node.spool(),
+                ledger=ledger.receiving,
+                search_key=ledger.search_keys.for_receiving(config.database.search_key, now=now()),
+                clock=clock,
+                counts=counts,
+                stop=live.stop,
+                turn=live.turn,
+                on_start=listening.append,
+                on_turn=lambda listener: _read_again(live, listener),
+                tls=config.tls,
+                urgent_rule=_urgent_rule(config),
+            )
 
 
 def _urgent_rule(config: "Config") -> "UrgentRule | None":
@@ -100,6 +103,8 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     """Read the series that are complete."""
     from ich_node.analyse.active_bundle import ActiveBundle
     from ich_node.analyse.loop import Analyser
+    from ich_node.cli.heartbeats import heartbeat, of_analyser
+    from ich_node.ledger.counts import Counts
     from ich_node.processes.systemd import READY, tell_systemd
     from ich_node.report import ReportOptions
     from ich_node.series.rules import SelectionRules
@@ -108,61 +113,83 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     node: CliContext = context.obj
     with _service(node, "analyse", with_parent=stop_with_parent) as live:
         ledger, spool = _ledger(node), node.spool()
-        clock = _watched_clock(live.config.analysis.stall_seconds)
+        clock, counts = _watched_clock(live.config.analysis.stall_seconds), Counts()
         active_bundle = ActiveBundle(ledger=ledger.activations, configured=live.config.bundle.path)
         detector = None
+        at_work: list[Analyser] = []
         tell_systemd(READY)
-        while not live.stop.is_set():
-            config = live.config
-            active_bundle.use(config.bundle.path)
-            detector = Analyser(
-                ledger=ledger.reading,
-                spool=spool,
-                active_bundle=active_bundle,
-                settings=config.analysis,
-                study=config.study,
-                demonstration_on_real_sources=config.bundle.demonstration_on_real_sources,
-                rules=SelectionRules(**config.selection.model_dump()),
-                site_rules=site_rules(config),
-                options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
-                destinations=config.destinations,
-                owner=_owner(),
-                clock=clock,
-                stop=live.stop,
-                turn=live.turn,
-            ).work(detector)
-            live.read_again()
+        with heartbeat(ledger, "analyse", counts, [clock], lambda: of_analyser(at_work), clock=now):
+            while not live.stop.is_set():
+                config = live.config
+                active_bundle.use(config.bundle.path)
+                analyser = Analyser(
+                    ledger=ledger.reading,
+                    spool=spool,
+                    active_bundle=active_bundle,
+                    settings=config.analysis,
+                    study=config.study,
+                    demonstration_on_real_sources=config.bundle.demonstration_on_real_sources,
+                    rules=SelectionRules(**config.selection.model_dump()),
+                    site_rules=site_rules(config),
+                    options=ReportOptions(
+                        ae_title=config.scp.ae_title, **config.report.model_dump()
+                    ),
+                    destinations=config.destinations,
+                    owner=_owner(),
+                    clock=clock,
+                    counts=counts,
+                    stop=live.stop,
+                    turn=live.turn,
+                )
+                at_work[:] = [analyser]
+                detector = analyser.work(detector)
+                live.read_again()
 
 
 def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Deliver results to the destinations."""
+    from ich_node.cli.heartbeats import heartbeat, of_sender
+    from ich_node.cli.sender_tasks import tasks_of_sender
     from ich_node.deliver.loop import Sender
+    from ich_node.deliver.watch import DestinationWatch
+    from ich_node.ledger.counts import Counts
     from ich_node.maintenance import Maintenance
     from ich_node.processes.systemd import READY, tell_systemd
 
     node: CliContext = context.obj
     with _service(node, "send", with_parent=stop_with_parent) as live:
         ledger, spool = _ledger(node), node.spool()
-        clock = _watched_clock(STALL_SECONDS)
+        clock, counts = _watched_clock(STALL_SECONDS), Counts()
         maintenance_clock = _watched_clock(STALL_SECONDS, loop="maintenance")
         tell_systemd(READY)
-        while not live.stop.is_set():
-            config = live.config
-            sender = Sender(
-                ledger=ledger.delivery,
-                spool=spool,
-                destinations=config.destinations,
-                ae_title=config.scp.ae_title,
-                clock=clock,
-                owner=_owner(),
-                stop=live.stop,
-                turn=live.turn,
-                tls=config.tls,
-            )
-            tasks = _tasks(config, ledger, spool)
-            with Maintenance(tasks=tasks, clock=maintenance_clock).running():
-                sender.work()
-            live.read_again()
+        loops = [clock, maintenance_clock]
+        with heartbeat(ledger, "send", counts, loops, lambda: of_sender(live.config), clock=now):
+            while not live.stop.is_set():
+                config = live.config
+                watch = DestinationWatch(
+                    ledger=ledger.destination_states,
+                    destinations=config.destinations,
+                    calling_ae=config.scp.ae_title,
+                    clock=now,
+                    tls=config.tls,
+                )
+                sender = Sender(
+                    ledger=ledger.delivery,
+                    spool=spool,
+                    destinations=config.destinations,
+                    ae_title=config.scp.ae_title,
+                    clock=clock,
+                    owner=_owner(),
+                    stop=live.stop,
+                    turn=live.turn,
+                    tls=config.tls,
+                    counts=counts,
+                    heard=watch.heard,
+                )
+                tasks = tasks_of_sender(config, ledger, spool, watch, owner=_owner())
+                with Maintenance(tasks=tasks, clock=maintenance_clock).running():
+                    sender.work()
+                live.read_again()
 
 
 def _ledger(node: "CliContext") -> "Ledger":
@@ -170,91 +197,6 @@ def _ledger(node: "CliContext") -> "Ledger":
     ledger = node.ledger()
     ledger.search_keys.check(node.config.database.search_key)
     return ledger
-
-
-def _tasks(config: "Config", ledger: "Ledger", spool: "Spool") -> "list[Task]":
-    """What `send` does beside its deliveries."""
-    from ich_node.analyse.active_bundle import active_path
-    from ich_node.auditing import AuditReporter, AuditSource, Repository
-    from ich_node.deliver.retry import LONGEST_RETRY
-    from ich_node.maintenance import Task, housekeeping
-    from ich_node.report import ReportOptions
-    from ich_node.report.algorithm import algorithm_of_file
-    from ich_node.study.site_rules import site_rules
-    from ich_node.study.teller import Teller
-
-    teller = Teller(
-        ledger=ledger.telling,
-        spool=spool,
-        settings=config.study,
-        options=ReportOptions(ae_title=config.scp.ae_title, **config.report.model_dump()),
-        destinations=config.destinations,
-        site_rules=site_rules(config),
-        algorithm=lambda: algorithm_of_file(active_path(ledger.activations, config.bundle.path)),
-    )
-    auditor = AuditReporter(
-        ledger=ledger.audit,
-        source=AuditSource(ae_title=config.scp.ae_title, host=socket.gethostname()),
-        repository=Repository(settings=config.audit, tls=config.tls)
-        if config.audit.syslog
-        else None,
-    )
-
-    def prune_journal(at: datetime) -> int:
-        before = at - timedelta(days=config.database.keep_days)
-        return ledger.audit.prune(before=before, limit=MOST_EVENTS)
-
-    second, ten_seconds = timedelta(seconds=1), timedelta(seconds=10)
-    return housekeeping(
-        ledger=ledger.maintenance,
-        spool=spool,
-        settings=config.spool,
-        keep_days=config.database.keep_days,
-        longest_wait=max(_longest_wait(config), LONGEST_RETRY),
-        clock=now,
-        always=_telling_tasks(config, ledger),
-        more=[
-            Task(name="tell_not_analysed", every=second, run=teller.tell_refused),
-            Task(name="end_holds", every=second, run=ledger.holds.end_over),
-            Task(name="tell_overdue", every=ten_seconds, run=teller.tell_overdue),
-            Task(
-                name="prune_incidents",
-                every=timedelta(minutes=1),
-                run=lambda now: ledger.incidents.prune(
-                    ended_before=now - timedelta(days=config.database.keep_days), limit=MOST_PRUNED
-                ),
-            ),
-            Task(name="report_journal", every=ten_seconds, run=auditor.report),
-            Task(name="prune_journal", every=timedelta(minutes=1), run=prune_journal),
-        ],
-    )
-
-
-def _telling_tasks(config: "Config", ledger: "Ledger") -> "list[Task]":
-    """Somebody is told of troubles, and somebody notices if nobody can be told any more."""
-    from ich_node.alerts import HeartbeatSender, IncidentWatch
-    from ich_node.alerts.watch import EVERY
-    from ich_node.cli.alerts import origin_of
-    from ich_node.health.troubles import troubles_now
-    from ich_node.maintenance import Task
-
-    def find(now: datetime) -> "Sequence[Trouble]":
-        return troubles_now(ledger, config, now)
-
-    watch = IncidentWatch(
-        ledger=ledger,
-        alerts=config.alerts,
-        origin=origin_of(config),
-        owner=_owner(),
-        clock=now,
-        find=find,
-    )
-    tasks = [Task(name="tell_troubles", every=EVERY, run=watch.run)]
-    if config.heartbeat.is_on:
-        sender = HeartbeatSender(settings=config.heartbeat, find=find)
-        every = timedelta(seconds=config.heartbeat.every_seconds)
-        tasks.append(Task(name="send_heartbeat", every=every, run=sender.run))
-    return tasks
 
 
 @contextmanager
@@ -323,18 +265,6 @@ def _watched_clock(stall_seconds: float, *, loop: str = "main") -> "Watchdog":
 def _owner() -> str:
     """The holder of a lease: host and process."""
     return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _longest_wait(config: "Config") -> timedelta:
-    """The longest time that a series or delivery waits with this configuration: for the series to
-    be complete, for a lease to end, for storage commitment, until a hold is over.
-    """
-    commitments = [
-        getattr(destination, "commitment_timeout_seconds", 0) for destination in config.destinations
-    ]
-    holds = [60 * rule.hold_minutes for rule in config.rules if rule.action == "hold"]
-    waits = config.series.max_wait_seconds, config.analysis.lease_seconds
-    return timedelta(seconds=max(*waits, *commitments, *holds))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ich_node.errors import BundleError, ConfigError
+from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
@@ -37,6 +37,7 @@ def statistics(
     """Count the series of the last days by outcome, source and scanner; how long results took,
     whether the scores are as before, and how often readers agreed.
     """
+    from ich_node.analyse.active_bundle import references_of_active
     from ich_node.statistics.figures import statistics as count
     from ich_node.statistics.page import page_of
     from ich_node.statistics.table import write_table
@@ -46,9 +47,10 @@ def statistics(
     ledger, now = node.existing_ledger(), datetime.now(UTC)
     since = now - timedelta(days=days)
     names = _model_names(node, ledger)
+    references = references_of_active(ledger.activations, node.config.bundle.path)
     written: list[str] = []
     with ledger.statistics.view() as view:
-        found = count(view, since=since, until=now, references=_references(node))
+        found = count(view, since=since, until=now, references=references)
         if csv is not None:
             with _writable(csv, "--csv") as file:
                 lines = write_table(view.series(since, now), file, model_names=names)
@@ -85,19 +87,6 @@ def _model_names(node: "CliContext", ledger: "Ledger") -> dict[str, str]:
     header = read_header(path_without_activation(node.config.bundle.path))
     names = {each.sha256: each.name for each in ledger.activations.activations()}
     return {header.sha256: header.name} | names
-
-
-def _references(node: "CliContext") -> dict[str, tuple[float, ...]]:
-    """The scores that the bundle that reads now has with it, by its hash; none if its file cannot
-    be read here.
-    """
-    from ich_node.model.bundle_file import read_header
-
-    try:
-        header = read_header(node.active_bundle_path())
-    except BundleError:
-        return {}
-    return {header.sha256: header.reference_scores}
 
 
 def _without_nan(value: Any) -> Any:

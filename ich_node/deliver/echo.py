@@ -12,10 +12,18 @@ from ich_node.network.requestor import TLS_OFF
 
 @dataclass(frozen=True, kw_only=True)
 class EchoResult:
-    """ok: the peer answered as it should. words: one sentence for the person at the terminal."""
+    """ok: the peer answered as it should. peer: its name and address. detail: what it answered, or
+    why it did not.
+    """
 
     ok: bool
-    words: str
+    peer: str
+    detail: str
+
+    @property
+    def words(self) -> str:
+        """One sentence for the person at the terminal."""
+        return f"{self.peer}: {self.detail}"
 
 
 def echo(destination: Destination, calling_ae: str, tls: TlsSettings = TLS_OFF) -> EchoResult:
@@ -25,6 +33,6 @@ def echo(destination: Destination, calling_ae: str, tls: TlsSettings = TLS_OFF) 
     outlet = open_outlet(destination, ae_title=calling_ae, tls=tls, clock=lambda: datetime.now(UTC))
     peer = f"{destination.name} ({destination.address})"
     try:
-        return EchoResult(ok=True, words=f"{peer}: {outlet.echo()}")
+        return EchoResult(ok=True, peer=peer, detail=outlet.echo())
     except PeerUnavailable as error:
-        return EchoResult(ok=False, words=f"{peer}: {error.detail}")
+        return EchoResult(ok=False, peer=peer, detail=error.detail)

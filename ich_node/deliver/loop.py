@@ -11,7 +11,7 @@ more, with the same UIDs and bytes.
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -25,6 +25,7 @@ from ich_node.deliver.record import DeliveryRecord
 from ich_node.deliver.retry import FIRST_RETRY
 from ich_node.errors import ConfigError, PeerUnavailable, Unavailable
 from ich_node.ledger import Delivery, LeaseLost, SenderLedger
+from ich_node.ledger.counts import Counts
 from ich_node.ledger.pause_watch import PauseWatch
 from ich_node.ledger.pauses import TO
 from ich_node.network.requestor import TLS_OFF
@@ -50,7 +51,7 @@ class Sender:
     clock: the time, with a zone. owner: the name of this process in leases. stop: ends `work`, and
     a batch after the result under way. turn: ends `work` after the batch (default: stop).
     commitment_answer_seconds: how long an association stays open for the answer to a request for
-    storage commitment.
+    storage commitment. heard: is told the name of a destination that took something.
     """
 
     ledger: SenderLedger
@@ -63,10 +64,18 @@ class Sender:
     turn: threading.Event | None = None
     tls: TlsSettings = TLS_OFF
     commitment_answer_seconds: float = ANSWER_SECONDS
+    counts: Counts = field(default_factory=Counts)
+    heard: Callable[[str], None] = lambda _: None
 
     @property
     def record(self) -> DeliveryRecord:
-        return DeliveryRecord(ledger=self.ledger, clock=self.clock, owner=self.owner)
+        return DeliveryRecord(
+            ledger=self.ledger,
+            clock=self.clock,
+            owner=self.owner,
+            counts=self.counts,
+            heard=self.heard,
+        )
 
     @cached_property
     def pauses(self) -> PauseWatch:

@@ -9,17 +9,22 @@ import structlog
 from ich_node.deliver.outlets import AwaitsCommitment, NotSent, Outcome, Sent
 from ich_node.deliver.retry import retry_at
 from ich_node.ledger import Delivery, SenderLedger
+from ich_node.ledger.counts import DELIVERIES, SEND_FAILURES, Counts
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryRecord:
-    """owner: who holds the leases of the deliveries. Every method raises LeaseLost, Unavailable."""
+    """owner: who holds the leases of the deliveries. heard: is told the name of a destination that
+    took something. Every method raises LeaseLost, Unavailable.
+    """
 
     ledger: SenderLedger
     clock: Callable[[], datetime]
     owner: str
+    counts: Counts
+    heard: Callable[[str], None]
 
     def outcome(self, delivery: Delivery, outcome: Outcome) -> None:
         """What the destination answered."""
@@ -34,6 +39,7 @@ class DeliveryRecord:
     def _sent(self, delivery: Delivery, outcome: Sent) -> None:
         now, detail = self.clock(), outcome.warning
         self.ledger.delivered([delivery.id], owner=self.owner, now=now, detail=detail)
+        self._count_taken(delivery)
         log.info("delivered", kind=delivery.kind, **_known(delivery, detail))
 
     def _awaits_commitment(self, delivery: Delivery, outcome: AwaitsCommitment) -> None:
@@ -47,7 +53,12 @@ class DeliveryRecord:
             answer_by=now + outcome.answer_within,
             detail=detail,
         )
+        self._count_taken(delivery)
         log.info("delivery_awaits_commitment", kind=delivery.kind, **_known(delivery, detail))
+
+    def _count_taken(self, delivery: Delivery) -> None:
+        self.counts.add(DELIVERIES, destination=delivery.destination)
+        self.heard(delivery.destination)
 
     def failed(self, deliveries: Iterable[Delivery], reason: str) -> None:
         """Try them again later, or give them up if their time is over. Those of one job and
@@ -65,6 +76,7 @@ class DeliveryRecord:
             known = {"objects": len(batch), "job_id": job_id} | _known(batch[0], reason)
             if len(batch) > 1:
                 del known["sop_instance_uid"]
+            self.counts.add(SEND_FAILURES, len(batch), destination=batch[0].destination)
             if next_at is None:
                 self.ledger.give_up(ids, owner=self.owner, now=now, detail=reason)
                 attempts = max(delivery.attempts for delivery in batch)

@@ -13,6 +13,8 @@ BEAT_SECONDS = 10.0
 STALE = timedelta(seconds=60)
 # A service that is started again, or upgraded, is not missed at once.
 GRACE = timedelta(minutes=2)
+# A process of which nothing was heard for so long is forgotten, e.g. of a pod that was replaced.
+KEEP = timedelta(days=1)
 ENDED = "ended "  # the measurement of when a process of a service last ended as it should
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from ich_node.ledger.counts import SERIES, add_counts, key_of
 from ich_node.ledger.endings import NO_LEASE, put_back, without_answer
 from ich_node.ledger.journal import note
 from ich_node.ledger.rows import Job
@@ -142,3 +143,6 @@ def fail_crashed(connection: sa.Connection, now: datetime, max_attempts: int) ->
             detail=f"{CRASHED} {row.attempts} times",
         )
         put_back(connection, row.id, now)
+    if crashed:  # the process that could count them is gone
+        killed = key_of(SERIES, outcome=JobState.FAILED.lower(), reason=CRASHED)
+        add_counts(connection, {killed: len(crashed)})

@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import sqlalchemy as sa
 
@@ -17,8 +18,10 @@ from ich_node.ledger.upsert import insert_or
 
 ASSOCIATIONS = "associations"  # result, reason, source
 INSTANCES = "instances"  # source
+INSTANCES_REFUSED = "instances_refused"  # source, status
 SERIES = "series"  # outcome, reason
-DELIVERIES = "deliveries"  # destination, result
+DELIVERIES = "deliveries"  # destination
+SEND_FAILURES = "send_failures"  # destination
 INFERENCE_SECONDS = "inference_seconds"
 RECEIVE_TO_RESULT_SECONDS = "receive_to_result_seconds"
 
@@ -28,7 +31,6 @@ BUCKETS: Mapping[str, Sequence[float]] = {
     RECEIVE_TO_RESULT_SECONDS: (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 14400),
 }
 LE, SUM = "le", "sum"
-INFINITE = "+Inf"
 MOST_KINDS = 5000  # of one process: a bug must not fill the ledger
 
 Key = tuple[str, str]
@@ -54,13 +56,13 @@ class Counts:
 
     def add(self, name: str, by: float = 1, **labels: str) -> None:
         """labels: few values each, never of a patient."""
-        self._add((name, json.dumps(labels, sort_keys=True)), by)
+        self._add(key_of(name, **labels), by)
 
     def observe(self, name: str, value: float) -> None:
         """A value of a histogram, one of BUCKETS."""
-        ends = [end for end in BUCKETS[name] if value <= end]
-        self._add((name, json.dumps({LE: f"{ends[0]:g}" if ends else INFINITE})), 1)
-        self._add((name, json.dumps({SUM: SUM})), max(0.0, value))
+        end = next((end for end in BUCKETS[name] if value <= end), inf)
+        self._add(key_of(name, **{LE: end_name(end)}), 1)
+        self._add(key_of(name, **{SUM: SUM}), max(0.0, value))
 
     def take(self) -> dict[Key, float]:
         """What was counted since the last time."""
@@ -79,6 +81,32 @@ class Counts:
                 self._values[key] = self._values.get(key, 0) + by
 
 
+def end_name(end: float) -> str:
+    """Of a bucket, in the label `le`."""
+    return f"{end:g}"
+
+
+def key_of(name: str, **labels: str) -> Key:
+    return name, json.dumps(labels, sort_keys=True)
+
+
+def add_counts(connection: sa.Connection, taken: Mapping[Key, float]) -> None:
+    """Within another change: counted if that is made, and only then."""
+    statement = insert_or(connection, counts)
+    # in one order, so that two processes do not wait for each other
+    rows = [
+        {"name": name, "labels": labels, "value": value}
+        for (name, labels), value in sorted(taken.items())
+    ]
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=("name", "labels"),
+            set_={"value": counts.c.value + statement.excluded.value},
+        ),
+        rows,
+    )
+
+
 class CountLedger:
     """One row for each name and set of labels."""
 
@@ -87,22 +115,9 @@ class CountLedger:
 
     def add(self, taken: Mapping[Key, float]) -> None:
         """What `Counts.take` gave."""
-        if not taken:
-            return
-        with self._database.write() as connection:
-            statement = insert_or(connection, counts)
-            # in one order, so that two processes do not wait for each other
-            rows = [
-                {"name": name, "labels": labels, "value": value}
-                for (name, labels), value in sorted(taken.items())
-            ]
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=("name", "labels"),
-                    set_={"value": counts.c.value + statement.excluded.value},
-                ),
-                rows,
-            )
+        if taken:
+            with self._database.write() as connection:
+                add_counts(connection, taken)
 
     def all(self) -> list[Count]:
         query = sa.select(counts).order_by(counts.c.name, counts.c.labels)

@@ -326,9 +326,9 @@ class AnalyserLedger:
 
     def fail(
         self, job: Job, *, now: datetime, reason: str, detail: str, retry_at: datetime | None
-    ) -> None:
+    ) -> bool:
         """This attempt failed. The job is FAILED if retry_at is None or this was the last attempt
-        allowed, else ready again at retry_at. Raises LeaseLost.
+        allowed, else ready again at retry_at; whether it is FAILED. Raises LeaseLost.
         """
         with self._database.write() as connection:
             lock_study(connection, job.study_instance_uid)
@@ -345,6 +345,7 @@ class AnalyserLedger:
                 _update_held(connection, job, state=JobState.FAILED, **said, **without_answer(now))
                 put_back(connection, job.id, now)
             note(connection, job_id=job.id, at=now, event=event, detail=f"{reason}: {detail}")
+        return event == "failed"
 
 
 def _claimed(

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ich_node.answer import Answer
 from ich_node.ledger.database import Database
 from ich_node.ledger.states import SETTLED, DeliveryState, JobState, Lane
 from ich_node.ledger.tables import UtcDateTime, deliveries, jobs
@@ -77,6 +78,19 @@ class StatusLedger:
             for row in connection.execute(_OWED):
                 states.setdefault(row.destination, {})[row.state] = row
         return [_owed_to(destination, rows, now) for destination, rows in sorted(states.items())]
+
+    def positive_share(self, *, since: datetime) -> float | None:
+        """Of the series that came since then and are known to bleed or not; None without any."""
+        with self._database.read() as connection:
+            present, absent = (
+                connection.execute(
+                    sa.select(sa.func.count()).where(
+                        jobs.c.answer == answer, jobs.c.first_received_at >= since
+                    )
+                ).scalar_one()
+                for answer in (Answer.PRESENT, Answer.ABSENT)
+            )
+        return present / (present + absent) if present + absent else None
 
     def newest_job(self) -> int:
         """The number of the newest job, 0 without any: as many were made since the ledger was."""

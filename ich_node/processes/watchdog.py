@@ -38,11 +38,16 @@ class Watchdog:
             tell_systemd(ALIVE)
         return self._clock()
 
+    @property
+    def silent_seconds(self) -> float:
+        """Since the loop last asked for the time."""
+        return time.monotonic() - self._asked_at
+
     def start(self) -> None:
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def _watch(self) -> None:
-        while (stalled := time.monotonic() - self._asked_at) < self._limit_seconds:
+        while (stalled := self.silent_seconds) < self._limit_seconds:
             time.sleep(self._limit_seconds / CHECKS_PER_LIMIT)
         log.error("process_stalled", loop=self._loop, seconds=round(stalled), action="ended")
         os._exit(EXIT_STATUS)

@@ -18,6 +18,7 @@ from ich_node.network.rate_limit import RateLimit
 
 # Of one address. Further rejections are transient, and are not logged.
 REJECTIONS_PER_MINUTE = 60
+UNKNOWN = "unknown"
 
 
 class Rejection(Enum):
@@ -184,6 +185,12 @@ def identify(
         if source.certificate_subject in (None, caller.certificate_subject):
             return source
     return Rejection.CERTIFICATE
+
+
+def named_by(caller: Caller, sources: Iterable[Source]) -> str:
+    """The name of the source with the caller's AE title, whoever he is; "unknown" without one."""
+    title = caller.calling_ae.strip()
+    return next((each.name for each in sources if each.ae_title.strip() == title), UNKNOWN)
 
 
 def _is_in(address: str, networks: Iterable[str]) -> bool:

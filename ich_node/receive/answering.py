@@ -14,8 +14,19 @@ from ich_node.receive.status import NotStored, Status, response
 log = structlog.get_logger(__name__)
 
 
-def answered(uid: str, store: Callable[[], None]) -> StoreResponse:
-    """Never raises. store: returns when the object is durable; may raise NotStored, Unavailable."""
+def answered(
+    uid: str, store: Callable[[], None], *, refused: Callable[[Status], None] = lambda _: None
+) -> StoreResponse:
+    """Never raises. store: returns when the object is durable; may raise NotStored, Unavailable.
+    refused: is told of every other status than Success.
+    """
+    answer = _answered(uid, store)
+    if answer.status != Status.SUCCESS:
+        refused(Status(answer.status))
+    return answer
+
+
+def _answered(uid: str, store: Callable[[], None]) -> StoreResponse:
     # an illegal UID could be anything, also a patient's name
     instance_uid = uid if is_legal_uid(uid) else "illegal"
     try:

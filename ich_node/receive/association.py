@@ -12,6 +12,7 @@ from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.config.settings import Source
 from ich_node.ledger import ReceiverLedger
+from ich_node.ledger.counts import ASSOCIATIONS, Counts
 from ich_node.network.acceptor.service import CStoreEvent, StoreOperation
 from ich_node.network.acceptor.transfer_syntaxes import accept_also, accept_only
 from ich_node.network.storage_commitment import record_answer
@@ -37,6 +38,7 @@ class Services:
     selections: SelectionService
     ledger: ReceiverLedger
     clock: Callable[[], datetime]
+    counts: Counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,8 @@ class AdmittedAssociation:
     ) -> None:
         if not self.services.admission.give_back(self.place):
             return  # upstream may report the end of an association twice
+        result = name.removeprefix("association_")
+        self.services.counts.add(ASSOCIATIONS, result=result, reason="", source=self.source.name)
         log.info(name, source=self.source.name, calling_ae=self.caller.calling_ae)
         for sop_class_uid, count in self.discarded.items():
             log.info(

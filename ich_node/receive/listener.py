@@ -25,12 +25,13 @@ from ich_node.config.settings import (
 )
 from ich_node.errors import ConfigError
 from ich_node.ledger import ReceiverLedger, SearchKey
+from ich_node.ledger.counts import ASSOCIATIONS, Counts
 from ich_node.network.acceptor.server import Server, TlsServer
 from ich_node.network.acceptor.waiting_room import WaitingRoom
 from ich_node.network.certificate import certificate_ends
 from ich_node.network.tls import server_context, subject_of
 from ich_node.processes.systemd import READY, tell_systemd
-from ich_node.receive.admission import Admission, Caller, Rejection
+from ich_node.receive.admission import Admission, Caller, Rejection, named_by
 from ich_node.receive.association import AdmittedAssociation, Services
 from ich_node.receive.commitment_provider import CommitmentProvider
 from ich_node.receive.drain import Drain, may_bring_objects
@@ -70,9 +71,12 @@ def receive_forever(
     study: StudySettings = ONE_ANSWER,
     urgent_rule: UrgentRule | None = None,
     verdicts: VerdictSettings = NO_VERDICTS,
+    counts: Counts | None = None,
+    on_start: "Callable[[Listener], None]" = lambda _: None,
 ) -> None:
     """Listen until stop is set. on_turn: is called when turn is set and stop is not. urgent_rule:
-    which rule of the site makes a series urgent, if there are any.
+    which rule of the site makes a series urgent, if there are any. on_start: is called when it
+    listens.
 
     Raises ConfigError if a port is not free.
     """
@@ -90,7 +94,9 @@ def receive_forever(
         study=study,
         urgent_rule=urgent_rule,
         verdicts=verdicts,
+        counts=counts,
     ) as listener:
+        on_start(listener)
         tell_systemd(READY)
         checked_at = None
         while not stop.wait(TICK_SECONDS):
@@ -123,7 +129,9 @@ class Listener:
         urgent_rule: UrgentRule | None = None,
         verdicts: VerdictSettings = NO_VERDICTS,
         large_object_wait_seconds: float = LARGE_OBJECT_WAIT_SECONDS,
+        counts: Counts | None = None,
     ) -> None:
+        self._counts = counts or Counts()
         self._scp = scp
         self._tls = tls
         self._clock = clock
@@ -139,6 +147,7 @@ class Listener:
             clock=clock,
             urgent=UrgentSeries(urgent_rule),
             large_object_wait_seconds=large_object_wait_seconds,
+            counts=self._counts,
         )
         completion = store.completion
         self._services = Services(
@@ -153,6 +162,7 @@ class Listener:
             ),
             ledger=ledger,
             clock=clock,
+            counts=self._counts,
         )
         self._drain = Drain(ledger=ledger.pauses, clock=clock)
         self._plain: Server | None = None
@@ -167,6 +177,24 @@ class Listener:
     def tls_port(self) -> int:
         assert self._secure is not None, "nothing listens with TLS"
         return int(self._secure.server_address[1])
+
+    @property
+    def is_accepting(self) -> bool:
+        """Not while an operator has the node drained."""
+        return not self._drain.is_on
+
+    @property
+    def open_associations(self) -> int:
+        return self._services.admission.open_associations
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """On which it listens: port, tls_port."""
+        return {
+            name: int(server.server_address[1])
+            for name, server in (("port", self._plain), ("tls_port", self._secure))
+            if server is not None
+        }
 
     def __enter__(self) -> Self:
         self.look_at_pauses()  # before the first association
@@ -231,7 +259,7 @@ class Listener:
 
     def look_at_pauses(self) -> None:
         """Whether an operator has the node drained."""
-        self._drain.look(open_associations=self._services.admission.open_associations)
+        self._drain.look(open_associations=self.open_associations)
 
     def reload_certificates(self) -> None:
         """Use the files of [tls] as they are now, from the next connection on; if they cannot be
@@ -286,6 +314,12 @@ class Listener:
         admitted = self._services.admission.admit(caller, drained=drained)
         if not isinstance(admitted, Rejection):
             return AdmittedAssociation(caller=caller, place=admitted, services=self._services)
+        self._counts.add(
+            ASSOCIATIONS,
+            result="rejected",
+            reason=admitted.name.lower(),
+            source=named_by(caller, self._sources),
+        )
         # a flood of requests must not become a flood of log lines
         if admitted is not Rejection.STRANGER_TOO_OFTEN:
             log.warning("association_rejected", rule=admitted.rule, **asdict(caller))

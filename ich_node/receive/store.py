@@ -1,13 +1,14 @@
 """C-STORE: spool, ledger, then Success. A failure is answered with a status and a sentence."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source, StudySettings
 from ich_node.ledger import Added, Instance, ReceiverLedger, SearchKey
+from ich_node.ledger.counts import INSTANCES, INSTANCES_REFUSED, Counts
 from ich_node.network.acceptor.c_store import CStoreRequest, StoreResponse
 from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.receive.answering import answered
@@ -40,6 +41,7 @@ class StoreService:
     in_flight: BytesInFlight
     clock: Callable[[], datetime]
     urgent: UrgentSeries = NONE_BY_RULE
+    counts: Counts = field(default_factory=Counts)
 
     @classmethod
     def of(
@@ -54,6 +56,7 @@ class StoreService:
         clock: Callable[[], datetime],
         urgent: UrgentSeries = NONE_BY_RULE,
         large_object_wait_seconds: float = LARGE_OBJECT_WAIT_SECONDS,
+        counts: Counts | None = None,
     ) -> "StoreService":
         """With what decides when a series is complete, and the limit of bytes in flight."""
         completion = Completion(
@@ -73,6 +76,7 @@ class StoreService:
             in_flight=BytesInFlight(scp, wait_seconds=large_object_wait_seconds),
             urgent=urgent,
             clock=clock,
+            counts=counts or Counts(),
         )
 
     def begin(self, event: CStoreEvent, source: Source) -> "ObjectStore":
@@ -106,10 +110,20 @@ class ObjectStore:
 
     def finish(self) -> StoreResponse:
         """Never raises. Success means on disk and in the ledger."""
-        return answered(self.event.request.AffectedSOPInstanceUID, self._store_and_log)
+        return answered(
+            self.event.request.AffectedSOPInstanceUID,
+            self._store_and_log,
+            refused=self._count_refused,
+        )
+
+    def _count_refused(self, status: Status) -> None:
+        self.service.counts.add(
+            INSTANCES_REFUSED, source=self.source.name, status=status.name.lower()
+        )
 
     def _store_and_log(self) -> None:
         added = self._store()
+        self.service.counts.add(INSTANCES, source=self.source.name)
         log.debug(
             "object_stored",
             sop_instance_uid=self.event.request.AffectedSOPInstanceUID,

@@ -83,6 +83,23 @@ class Statistics:
     agreement: Agreement
 
 
+@dataclass(frozen=True, kw_only=True)
+class ComparedScores:
+    """Of the model that read last (None if none did) in some days, and those that they are compared
+    with; `scores` are of all models.
+    """
+
+    bundle_sha256: str | None
+    scores: Scores
+    recent_N: NDArray[np.float64]
+    earlier_N: NDArray[np.float64]
+    reference: str
+
+    @property
+    def drift(self) -> Drift:
+        return drift(self.earlier_N, self.recent_N, reference=self.reference)
+
+
 def statistics(
     view: StatisticsView,
     *,
@@ -90,25 +107,9 @@ def statistics(
     until: datetime,
     references: Mapping[str, Sequence[float]] = NO_REFERENCES,
 ) -> Statistics:
-    """Of the series that came in this time. references: scores that bundles have with them; for
-    another bundle the time of the same length before is the reference, or, without enough series
-    then, the earlier half of this time.
-    """
+    """Of the series that came in this time. references: see `compared_scores`."""
     counts = view.counts(since, until)
-    scores = view.scores(since, until)
-    bundle = scores.bundles[-1] if scores.bundles else None
-    before = view.scores(since - (until - since), since)
-    recent_N, times_N = _of_bundle(scores, bundle)
-    earlier_N, _ = _of_bundle(before, bundle)
-    reference = BEFORE.format(
-        days=counted(max(1, round((until - since).total_seconds() / 86_400)), "day")
-    )
-    if bundle is not None and references.get(bundle):
-        earlier_N, reference = np.array(references[bundle], dtype=np.float64), OF_BUNDLE
-    elif len(earlier_N) < LEAST_SERIES <= len(recent_N) // 2:
-        middle = (since + (until - since) / 2).timestamp()
-        earlier_N, recent_N = recent_N[times_N < middle], recent_N[times_N >= middle]
-        reference = EARLIER_HALF
+    compared = compared_scores(view, since=since, until=until, references=references)
     return Statistics(
         since=since,
         until=until,
@@ -116,13 +117,46 @@ def statistics(
         outcomes=_outcomes(counts),
         sources=_rates(counts, lambda count: count.source),
         scanners=_rates(counts, _scanner),
-        times=_times(scores.seconds),
-        bundle_sha256=bundle,
-        other_bundles=sum(each != bundle for each in scores.bundles),
-        drift=drift(earlier_N, recent_N, reference=reference),
-        histogram=_histogram(recent_N),
-        reference_histogram=_histogram(earlier_N),
+        times=_times(compared.scores.seconds),
+        bundle_sha256=compared.bundle_sha256,
+        other_bundles=sum(each != compared.bundle_sha256 for each in compared.scores.bundles),
+        drift=compared.drift,
+        histogram=_histogram(compared.recent_N),
+        reference_histogram=_histogram(compared.earlier_N),
         agreement=agreement(view.labelled(since, until)),
+    )
+
+
+def compared_scores(
+    view: StatisticsView,
+    *,
+    since: datetime,
+    until: datetime,
+    references: Mapping[str, Sequence[float]] = NO_REFERENCES,
+) -> ComparedScores:
+    """Of the series that came in this time. references: scores that bundles have with them; for
+    another bundle the time of the same length before is the reference, or, without enough series
+    then, the earlier half of this time.
+    """
+    scores = view.scores(since, until)
+    bundle = scores.bundles[-1] if scores.bundles else None
+    before = view.scores(since - (until - since), since)
+    recent_N, times_N = _of_bundle(scores, bundle)
+    earlier_N, _ = _of_bundle(before, bundle)
+    days = counted(max(1, round((until - since).total_seconds() / 86_400)), "day")
+    reference = BEFORE.format(days=days)
+    if bundle is not None and references.get(bundle):
+        earlier_N, reference = np.array(references[bundle], dtype=np.float64), OF_BUNDLE
+    elif len(earlier_N) < LEAST_SERIES <= len(recent_N) // 2:
+        middle = (since + (until - since) / 2).timestamp()
+        earlier_N, recent_N = recent_N[times_N < middle], recent_N[times_N >= middle]
+        reference = EARLIER_HALF
+    return ComparedScores(
+        bundle_sha256=bundle,
+        scores=scores,
+        recent_N=recent_N,
+        earlier_N=earlier_N,
+        reference=reference,
     )
 
 

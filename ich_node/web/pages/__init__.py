@@ -1,6 +1,6 @@
 """One file a page; the order is that of the menu."""
 
-from ich_node.web.pages import config, journal, now, refused, rules
+from ich_node.web.pages import config, journal, now, probes, refused, rules
 
 ROUTES = [
     *now.routes,
@@ -8,4 +8,5 @@ ROUTES = [
     *rules.routes,
     *config.routes,
     *journal.routes,
+    *probes.routes,
 ]
