@@ -1,11 +1,11 @@
-"""run, receive, analyse, send: the services of the node."""
+"""run, receive, analyse, send, web: the services of the node."""
 
 import os
 import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ich_node.receive import Listener
     from ich_node.receive.urgent import UrgentRule
 
-STALL_SECONDS = 300.0  # of receive and send, whose waits are all shorter
+STALL_SECONDS = 300.0  # of receive, send and web, whose waits are all shorter
+SITE_NICENESS = 5  # who looks does not slow down who reads
 
 StopWithParent = Annotated[bool, typer.Option("--stop-with-parent", hidden=True)]
 
@@ -31,7 +32,7 @@ def now() -> datetime:
 
 
 def run(context: typer.Context) -> None:
-    """Receive, analyse and send on this machine, in three processes."""
+    """Receive, analyse, send and show the site on this machine, each in a process of its own."""
     # Imported before the processes are forked, so that they share its memory.
     import ich_node.deliver.loop
     import ich_node.receive  # noqa: F401
@@ -39,7 +40,13 @@ def run(context: typer.Context) -> None:
 
     node: CliContext = context.obj
     with _service(node, "run", with_parent=False) as live:
-        run_all(config=node.path, stop=live.stop, turn=live.turn, main=node.main)
+        run_all(
+            config=node.path,
+            stop=live.stop,
+            turn=live.turn,
+            main=node.main,
+            with_site=live.config.web.enabled,
+        )
 
 
 def receive(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
@@ -192,6 +199,60 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
                 live.read_again()
 
 
+def web(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
+    """Show the site for people, and metrics and health for machines."""
+    import asyncio
+
+    from ich_node.processes.systemd import READY, tell_systemd
+    from ich_node.web.server import server_of
+    from ich_node.web.site import Site
+
+    node: CliContext = context.obj
+    with _service(node, "web", with_parent=stop_with_parent) as live, _explained(stop_with_parent):
+        with suppress(OSError):  # systemd sets it, and forbids to change it
+            os.nice(SITE_NICENESS)
+        site = Site(
+            config=lambda: live.config,
+            config_path=node.path,
+            ledger=_ledger(node),
+            spool=node.spool(),
+            clock=now,
+        )
+        server = server_of(site)
+        clock = _watched_clock(STALL_SECONDS)
+
+        def read_again() -> None:
+            live.read_again()
+            server.read_again()
+
+        async def turn() -> None:
+            clock()
+            if live.stop.is_set():
+                server.should_exit = True
+            elif live.turn.is_set():
+                await asyncio.to_thread(read_again)
+
+        server.turn, server.ready = turn, lambda: tell_systemd(READY)
+        server.run()
+
+
+@contextmanager
+def _explained(with_parent: bool) -> Iterator[None]:
+    """Below `run`, an error that keeps the site from running is an event of the log."""
+    import structlog
+
+    from ich_node.errors import IchNodeError
+
+    try:
+        yield
+    except IchNodeError as error:
+        if not with_parent:
+            raise
+        log = structlog.get_logger(__name__)
+        log.error("site_cannot_run", reason=error.detail, others="not affected")
+        raise typer.Exit(1) from error
+
+
 def _ledger(node: "CliContext") -> "Ledger":
     """Raises ConfigError if this host has another search key than the ledger."""
     ledger = node.ledger()
@@ -272,3 +333,4 @@ def add_to(app: typer.Typer) -> None:
     app.command()(receive)
     app.command()(analyse)
     app.command()(send)
+    app.command()(web)

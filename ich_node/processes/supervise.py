@@ -1,5 +1,5 @@
-"""`ich-node run`: the three services as child processes that are started, restarted when one dies,
-and stopped together.
+"""`ich-node run`: the services as child processes that are started, restarted when one dies, and
+stopped together. The site is one that nothing else depends on: if it cannot run, the others do.
 
 Under systemd each service is a unit of its own; `run` is for a laptop, the demo and the tests. The
 children are forked from this process, so that what it has imported is in memory once. Each reads
@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -24,8 +25,10 @@ import structlog
 from ich_node.errors import ConfigError
 
 SERVICES = ("receive", "analyse", "send")
+SITE = "web"
 STOP_SECONDS = 30.0
 RESTART_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0  # before the site is started again
 WRONG_CONFIGURATION = 2  # the exit code of the command line
 FORK = multiprocessing.get_context("fork")
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -50,14 +53,19 @@ class ParentPipe:
 class Child:
     """A process that runs `ich-node NAME`. It starts when this object is made.
 
-    main: runs a command line.
+    main: runs a command line. ends_all: whether the other services end if this one cannot run with
+    this configuration; one that does not waits longer before each restart.
     """
 
     name: str
     config: Path | None
     main: Main
     parent_pipe: ParentPipe
+    ends_all: bool = True
     process: ForkProcess = field(init=False)
+    _started_at: float = field(init=False)
+    _pause_seconds: float = RESTART_SECONDS
+    _restart_at: float | None = None
 
     def __post_init__(self) -> None:
         self._start()
@@ -74,6 +82,7 @@ class Child:
             self.process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._started_at = time.monotonic()
         log.info("process_started", name=self.name, pid=self.process.pid)
 
     def _run_service(self) -> None:
@@ -101,6 +110,9 @@ class Child:
         would end the same way.
         """
         exit_status = self.process.exitcode
+        if exit_status is not None and not self.ends_all:
+            self._restart_in_a_while(exit_status)
+            return
         if exit_status == WRONG_CONFIGURATION:
             raise ConfigError(
                 f"`ich-node {self.name}` cannot run with this configuration; its message is above"
@@ -109,12 +121,36 @@ class Child:
             log.error("process_died", name=self.name, exit_status=exit_status, action="restarted")
             self._start()
 
+    def _restart_in_a_while(self, exit_status: int) -> None:
+        """Twice as long after each start that did not last."""
+        now = time.monotonic()
+        if self._restart_at is None:
+            lasted = now - self._started_at > LONGEST_PAUSE_SECONDS
+            self._pause_seconds = (
+                RESTART_SECONDS if lasted else min(2 * self._pause_seconds, LONGEST_PAUSE_SECONDS)
+            )
+            self._restart_at = now + self._pause_seconds
+            log.error(
+                "process_died",
+                name=self.name,
+                exit_status=exit_status,
+                action=f"restarted in {self._pause_seconds:.0f} s",
+            )
+        elif now >= self._restart_at:
+            self._restart_at = None
+            self._start()
+
 
 def run_all(
-    *, config: Path | None, stop: threading.Event, turn: threading.Event, main: Main
+    *,
+    config: Path | None,
+    stop: threading.Event,
+    turn: threading.Event,
+    main: Main,
+    with_site: bool,
 ) -> None:
-    """Keep the three services running until stop is set. turn: lets them read the configuration
-    again. main: runs a command line.
+    """Keep the services running until stop is set. turn: lets them read the configuration again.
+    main: runs a command line. with_site: [web] enabled.
 
     Raises ConfigError, after ending all of them, if one cannot run with this configuration.
     """
@@ -123,6 +159,9 @@ def run_all(
         try:
             for name in SERVICES:
                 children.append(Child(name=name, config=config, main=main, parent_pipe=pipe))
+            if with_site:
+                site = Child(name=SITE, config=config, main=main, parent_pipe=pipe, ends_all=False)
+                children.append(site)
             while not stop.is_set():
                 if turn.wait(RESTART_SECONDS):
                     turn.clear()

@@ -4,9 +4,12 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 
+import structlog
 import uvicorn
 from typing_extensions import override
 
+from ich_node.errors import ConfigError
+from ich_node.web.address import address_of
 from ich_node.web.app import site_app
 from ich_node.web.command import RUNNING
 from ich_node.web.listener import BACKLOG, SiteSocket, listener_of
@@ -14,13 +17,16 @@ from ich_node.web.protocol import PromptProtocol
 from ich_node.web.sessions import Sessions
 from ich_node.web.site import Site
 from ich_node.web.tls import load_certificate, site_context
+from ich_node.web.tokens import Tokens
 
 Turn = Callable[[], Awaitable[None]]
 
+log = structlog.get_logger(__name__)
+
 
 class SiteServer(uvicorn.Server):
-    """Listens from the beginning; leaves signals to the service. turn: awaited ten times a second,
-    as long as the event loop turns.
+    """Listens from the beginning; leaves signals to the service. ready: called when it answers.
+    turn: awaited ten times a second, as long as the event loop turns.
     """
 
     def __init__(
@@ -34,10 +40,17 @@ class SiteServer(uvicorn.Server):
         super().__init__(config)
         self._listener, self._context, self._site = listener, context, site
         self.turn: Turn | None = None
+        self.ready: Callable[[], None] = lambda: None
 
     @override
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         await self._serve([self._listener])
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
+        log.info("site_ready", address=address_of(self._site.config().web))
 
     @override
     async def on_tick(self, counter: int) -> bool:
@@ -54,10 +67,15 @@ class SiteServer(uvicorn.Server):
                 connection.transport.close()
         await super().shutdown(sockets)
 
-    def use_certificate(self) -> None:
-        """The files may have changed. Raises ConfigError."""
-        if self._context is not None:
-            load_certificate(self._context, self._site.config().web)
+    def read_again(self) -> None:
+        """Certificate and tokens, whose files may have changed. A mistake changes nothing."""
+        settings = self._site.config().web
+        try:
+            if self._context is not None:
+                load_certificate(self._context, settings)
+            Tokens(self._site.config).make_missing()
+        except ConfigError as error:
+            log.error("reload_failed", mistakes=[error.detail], action="the old ones are kept")
 
 
 def server_of(site: Site, sessions: Sessions | None = None) -> SiteServer:

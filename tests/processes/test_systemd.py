@@ -27,7 +27,7 @@ def test_units_are_hardened(unit: Path) -> None:
     assert float(exposure.group(1)) < MOST_EXPOSED
 
 
-@pytest.mark.parametrize("name", ["receive", "analyse", "send"])
+@pytest.mark.parametrize("name", ["receive", "analyse", "send", "web"])
 def test_services_say_that_they_are_ready_and_alive(tmp_path: Path, name: str) -> None:
     """READY when the port is open, WATCHDOG as long as the loop runs; SIGHUP ends none,
     SIGTERM ends all with 0. A setting of an earlier version only causes a warning.
@@ -38,6 +38,7 @@ def test_services_say_that_they_are_ready_and_alive(tmp_path: Path, name: str) -
         f'[scp]\nbind_address = "127.0.0.1"\nport = {port}\nprocesses = 2\n'
         f'[database]\nurl = "sqlite:///{tmp_path}/ledger.sqlite"\n'
         f'[spool]\npath = "{tmp_path}/spool"\n[analysis]\nthreads = 1\nengine = "torch"\n'
+        f"[web]\nport = {free_port()}\n"
     )
     told: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

@@ -26,7 +26,7 @@ CGROUPS = next(
     ),
     None,
 )
-SERVICES = ("ich-node-receive", "ich-node-analyse", "ich-node-send")
+SERVICES = ("ich-node-receive", "ich-node-analyse", "ich-node-send", "ich-node-web")
 CONFIG = """
 [scp]
 bind_address = "127.0.0.1"
