@@ -18,6 +18,7 @@ from ich_node.web.guards.hosts import KnownHost
 from ich_node.web.guards.limits import AtOnce, BodyLimit
 from ich_node.web.guards.machines import FOR_MACHINES
 from ich_node.web.guards.signed_in import SignedIn
+from ich_node.web.now.live import Live
 from ich_node.web.page import FormRoute
 from ich_node.web.pages import ROUTES, sign_in
 from ich_node.web.sessions import Sessions
@@ -48,7 +49,7 @@ def site_app(site: Site, sessions: Sessions) -> Starlette:
         ],
         exception_handlers={HTTPException: on_http_error, IchNodeError: on_own_error},
     )
-    app.state.site, app.state.entrance = site, entrance
+    app.state.site, app.state.entrance, app.state.live = site, entrance, Live(site)
     return app
 
 

@@ -16,6 +16,7 @@ from ich_node.config.config import Config
 from ich_node.config.load import load_config
 from ich_node.spool import Spool
 from ich_node.web.cookie import COOKIE
+from ich_node.web.now.live import Live
 from ich_node.web.server import server_of
 from ich_node.web.sessions import Sessions
 from ich_node.web.site import Site
@@ -26,9 +27,10 @@ from tests.support.node import opened_ledger
 
 @dataclass(frozen=True, kw_only=True)
 class RunningSite:
-    """address: http://127.0.0.1:PORT."""
+    """address: http://127.0.0.1:PORT. live: who reads for the streams of the page Now."""
 
     site: Site
+    live: Live
     sessions: Sessions
     address: str
 
@@ -95,7 +97,10 @@ def served(site: Site) -> Iterator[RunningSite]:
         settings = site.config().web
         scheme = "http" if settings.certificate is None else "https"
         yield RunningSite(
-            site=site, sessions=sessions, address=f"{scheme}://127.0.0.1:{settings.port}"
+            site=site,
+            live=server.config.app.state.live,
+            sessions=sessions,
+            address=f"{scheme}://127.0.0.1:{settings.port}",
         )
     finally:
         server.should_exit = True
