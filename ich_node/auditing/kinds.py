@@ -81,7 +81,7 @@ WAS_TURNED_AWAY = Kind(
     id=codes.SECURITY_ALERT,
     type=codes.USE_OF_RESTRICTED_FUNCTION,
     action=EXECUTE,
-    when="the site has turned away a request: without the role for it, forged, too many",
+    when="somebody who is signed in was turned away: without the role for it, or a forged form",
 )
 KINDS = (
     STARTED,

@@ -15,7 +15,7 @@ SIGN_IN, SIGN_OUT = "sign in", "sign out"
 LOOK = "look"  # at a series, with its patient's identifiers
 READ_JOURNAL = "download journal"
 START, STOP = "start", "stop"  # of a service
-# Outcomes. TURNED_AWAY: by the guards of the site, e.g. without the role or with a forged Origin.
+# Outcomes. TURNED_AWAY: somebody who is signed in, without the role for it, or by a forged form.
 DONE, REFUSED, TURNED_AWAY = "done", "refused", "turned away"
 MOST_NAMES = 50
 MOST_IN_ONE_QUERY = 1000

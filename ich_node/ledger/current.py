@@ -137,13 +137,13 @@ class CurrentLedger:
 
     def newest_outcomes(self, *, limit: int) -> list[Outcome]:
         """The newest result first."""
-        newest = sa.union_all(
-            *(
-                sa.select(_newest_of(state, limit).subquery(f"newest_{state.lower()}").c.id)
+        with self._database.read() as connection:
+            newest = [
+                job_id
                 for state in ENDED
-            )
-        )
-        found = self._outcomes(jobs.c.id.in_(newest))
+                for job_id in connection.execute(_newest_of(state, limit)).scalars()
+            ]
+            found = _outcomes(connection, newest)
         return sorted(found, key=lambda each: each.ended_at or each.last_received_at)[::-1][:limit]
 
     def outcomes_since(self, since: datetime, *, limit: int) -> list[Outcome]:
@@ -153,14 +153,15 @@ class CurrentLedger:
             .where(jobs.c.first_received_at >= since)
             .order_by(jobs.c.first_received_at.desc())
             .limit(limit)
-            .subquery()
         )
-        return self._outcomes(jobs.c.id.in_(sa.select(newest.c.id)))
-
-    def _outcomes(self, which: sa.ColumnElement[bool]) -> list[Outcome]:
-        query = _OUTCOMES.where(which, jobs.c.state.in_(ENDED))
         with self._database.read() as connection:
-            return as_values(Outcome, connection.execute(query))
+            ids = connection.execute(newest).scalars().all()
+            return [each for each in _outcomes(connection, ids) if each.state in ENDED]
+
+
+def _outcomes(connection: sa.Connection, ids: Sequence[int]) -> list[Outcome]:
+    """Found by their numbers alone: with a state besides, SQLite follows the index of states."""
+    return as_values(Outcome, connection.execute(_OUTCOMES, {"ids": ids}))
 
 
 def _columns(*names: str) -> Sequence[sa.Column[Any]]:
@@ -246,4 +247,4 @@ _OUTCOMES = sa.select(
         "last_received_at",
     ),
     _ended_at.label("ended_at"),
-)
+).where(jobs.c.id.in_(sa.bindparam("ids", expanding=True)))

@@ -22,6 +22,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ich_node.errors import IchNodeError
+from ich_node.ledger.audit import DONE, REFUSED, TURNED_AWAY
 from ich_node.web.site import Site
 from ich_node.web.visitor import visitor_of
 
@@ -101,8 +102,14 @@ def acts(path: str, name: str, action: Action) -> Route:
     """
 
     async def endpoint(request: Request) -> Response:
-        async with form_of(request) as form:
-            return await _act(request, name, action, form)
+        try:
+            async with form_of(request) as form:
+                return await _act(request, name, action, form)
+        except HTTPException as refusal:
+            if refusal.status_code == 403:
+                nothing = Acted(to="/", message=Message(name="error"), target="")
+                await _note(request, name, nothing, outcome=TURNED_AWAY, detail=refusal.detail)
+            raise
 
     name_of_route = f"{action.__module__}.{action.__name__}"
     return FormRoute(path, endpoint, name=name_of_route, methods=["POST"])
@@ -120,6 +127,15 @@ async def _act(request: Request, name: str, action: Action, form: FormData) -> R
             to=back, message=Message(name="error", facts={"detail": error.detail}), target=back
         )
     is_refused = acted.message.name == "error"
+    detail = str(acted.message.facts.get("detail", ""))
+    await _note(request, name, acted, outcome=REFUSED if is_refused else DONE, detail=detail)
+    request.state.session.message = acted.message
+    return RedirectResponse(acted.to, status_code=303)
+
+
+async def _note(request: Request, name: str, acted: Acted, *, outcome: str, detail: str) -> None:
+    """In the journal."""
+    visitor, site = visitor_of(request), site_of(request)
     await run_in_threadpool(
         lambda: site.ledger.audit.record(
             at=site.clock(),
@@ -128,12 +144,10 @@ async def _act(request: Request, name: str, action: Action, form: FormData) -> R
             action=name,
             target=acted.target,
             study_instance_uid=acted.study_instance_uid,
-            outcome="refused" if is_refused else "done",
-            detail=str(acted.message.facts.get("detail", "")),
+            outcome=outcome,
+            detail=detail,
         )
     )
-    request.state.session.message = acted.message
-    return RedirectResponse(acted.to, status_code=303)
 
 
 def own_path(path: str) -> str:

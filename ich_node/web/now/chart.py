@@ -11,7 +11,7 @@ from ich_node.ledger.current import Outcome
 from ich_node.ledger.states import JobState
 
 HOURS = 12
-MOST_SERIES = 1000
+MOST_SERIES = 300
 # Of the drawing, in its own units: the field between left and right, top and bottom.
 WIDTH, HEIGHT = 900, 260
 LEFT, RIGHT, TOP, BOTTOM = 60, 890, 12, 226
@@ -65,7 +65,8 @@ class Chart:
 
 
 def chart_of(outcomes: Sequence[Outcome], now: datetime) -> Chart:
-    """Of the results of the last HOURS hours."""
+    """Of the results of the last HOURS hours; it moves on with the minute, not with each look."""
+    now = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     since = now - timedelta(hours=HOURS)
     timed = [
         (each, each.ended_at, each.seconds)

@@ -3,17 +3,17 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 
 from ich_node.errors import Unavailable
 from ich_node.web.now.facts import Facts, facts_of
-from ich_node.web.now.parts import rendered, rendered_without_facts
+from ich_node.web.now.parts import parts_of, shared_parts
 from ich_node.web.site import Site
-from ich_node.web.visitor import visitor_of
+from ich_node.web.visitor import Visitor
 
 READ_SECONDS = 2.0
 # Then the browser connects again, and the guards see whether it still may.
@@ -29,7 +29,7 @@ class Live:
         self.reads = 0
         self._site = site
         self._lock = asyncio.Lock()
-        self._newest: Facts | Unavailable | None = None
+        self._newest: Reading | None = None
         self._read_at = float("-inf")
         self._streams: Counter[str] = Counter()
 
@@ -51,9 +51,9 @@ class Live:
     def streams(self) -> int:
         return self._streams.total()
 
-    async def next(self, seen: int) -> tuple[int, Facts | Unavailable]:
-        """Facts with a higher number than those that were seen. Whoever comes first reads them; the
-        others wait for him.
+    async def next(self, seen: int) -> tuple[int, "Reading"]:
+        """A reading with a higher number than that which was seen last. Whoever comes first makes
+        it; the others wait for him.
         """
         async with self._lock:
             if self.reads <= seen or self._newest is None:
@@ -64,32 +64,37 @@ class Live:
             return self.reads, self._newest
 
 
-def _read(site: Site) -> Facts | Unavailable:
+@dataclass(frozen=True)
+class Reading:
+    """The facts of one moment, and the parts of the page that look the same to everybody."""
+
+    facts: Facts | Unavailable
+    shared: Mapping[str, str]
+
+
+def _read(site: Site) -> Reading:
+    facts: Facts | Unavailable
     try:
-        return facts_of(site)
+        facts = facts_of(site)
     except Unavailable as error:
-        return error
+        facts = error
+    return Reading(facts, shared_parts(facts))
 
 
-async def events(request: Request, live: Live) -> AsyncIterator[str]:
+async def events(visitor: Visitor, live: Live) -> AsyncIterator[str]:
     """The parts that have changed, again and again. The clock always has: that is the heartbeat."""
-    with live.stream(visitor_of(request).csrf):
+    with live.stream(visitor.csrf):
         yield f"retry: {CONNECT_AGAIN_MS}\n\n"
         ends_at = time.monotonic() + STREAM_SECONDS
         sent: dict[str, str] = {}
         seen = 0
         while time.monotonic() < ends_at:
-            seen, facts = await live.next(seen)
-            parts = await run_in_threadpool(_rendered, request, facts)
+            seen, reading = await live.next(seen)
+            own = await run_in_threadpool(parts_of, visitor, reading.facts)
+            parts = {**reading.shared, **own}
             changed = {name: text for name, text in parts.items() if sent.get(name) != text}
-            yield "".join(_event(name, text) for name, text in changed.items())
+            yield "".join(_event(name, text) for name, text in changed.items()) or ": \n\n"
             sent |= changed
-
-
-def _rendered(request: Request, facts: Facts | Unavailable) -> dict[str, str]:
-    if isinstance(facts, Unavailable):
-        return rendered_without_facts(request, facts)
-    return rendered(request, facts)
 
 
 def _event(name: str, text: str) -> str:

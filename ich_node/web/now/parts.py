@@ -1,16 +1,14 @@
 """The page's parts: each a template that is rendered again by itself."""
 
-from starlette.requests import Request
-
 from ich_node.errors import Unavailable
 from ich_node.web.now.facts import Facts
-from ich_node.web.rendering import render
+from ich_node.web.rendering import page
+from ich_node.web.visitor import Visitor
 
-PARTS = (
+SHARED = (
     "clock",
     "headline",
     "troubles",
-    "pauses",
     "flow",
     "services",
     "results",
@@ -19,17 +17,18 @@ PARTS = (
     "destinations",
     "disks",
 )
+OF_VISITOR = ("pauses",)  # it has forms
 
 
-def rendered(request: Request, facts: Facts) -> dict[str, str]:
-    """Each part, by its name."""
-    return {name: _text(request, f"now/{name}.html", facts=facts) for name in PARTS}
+def shared_parts(facts: Facts | Unavailable) -> dict[str, str]:
+    """Those that look the same to everybody; while the ledger does not answer, only that."""
+    if isinstance(facts, Unavailable):
+        return {"headline": page("now/unavailable.html", detail=facts.detail)}
+    return {name: page(f"now/{name}.html", facts=facts) for name in SHARED}
 
 
-def rendered_without_facts(request: Request, error: Unavailable) -> dict[str, str]:
-    """While the ledger does not answer: only that."""
-    return {"headline": _text(request, "now/unavailable.html", detail=error.detail)}
-
-
-def _text(request: Request, template: str, **facts: object) -> str:
-    return bytes(render(request, template, **facts).body).decode()
+def parts_of(visitor: Visitor, facts: Facts | Unavailable) -> dict[str, str]:
+    """The others."""
+    if isinstance(facts, Unavailable):
+        return {}
+    return {name: page(f"now/{name}.html", visitor=visitor, facts=facts) for name in OF_VISITOR}

@@ -5,7 +5,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ich_node.errors import Unavailable
 from ich_node.ledger.pauses import READING, RECEIVING, TO, to_destination
 from ich_node.near import check_known
 from ich_node.times import ahead
@@ -20,25 +19,18 @@ DRAIN = "drain"  # why receiving is paused, as `ich-node drain` says it
 
 
 def show(request: Request, site: Site) -> Response:
-    try:
-        facts = facts_of(site)
-    except Unavailable as error:
-        return render(request, "now/without_ledger.html", status=503, detail=error.detail)
-    return render(
-        request,
-        "now.html",
-        facts=facts,
-        destinations=[each.name for each in site.config().destinations],
-    )
+    destinations = [each.name for each in site.config().destinations]
+    return render(request, "now.html", facts=facts_of(site), destinations=destinations)
 
 
 async def stream(request: Request) -> Response:
     """The page's parts as server-sent events, whenever they have changed."""
     live: Live = request.app.state.live
-    if not live.has_room(visitor_of(request).csrf):
+    visitor = visitor_of(request)
+    if not live.has_room(visitor.csrf):
         return PlainTextResponse("too many streams", status_code=503)
     return StreamingResponse(
-        events(request, live),
+        events(visitor, live),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
