@@ -2,7 +2,7 @@
 
 ::
 
-    watch.py          a task of `send`: troubles -> incidents in the ledger -> what each alert is told
+    watch.py          a task of `send`: troubles -> incidents -> what each alert is to be told
     telling.py        tells one alert, in a thread of its own: a slow service delays nobody else
     message.py        incidents -> title and text, by the templates title.jinja and text.jinja
     channels/         how a message goes out: mail, webhook, Apprise

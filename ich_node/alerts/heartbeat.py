@@ -1,5 +1,5 @@
-"""The node's own heartbeat for a service elsewhere: a GET while receive, analyse and send run. If it
-does not come, that service alarms; so it must not come while one of them is down.
+"""The node's own heartbeat for a service elsewhere: a GET while receive, analyse and send run. If
+it does not come, that service alarms; so it must not come while one of them is down.
 """
 
 from collections.abc import Callable, Sequence

@@ -101,14 +101,14 @@ def message_of(news: News, origin: Origin, *, now: datetime) -> AlertMessage:
     )
 
 
-def test_message(origin: Origin, *, now: datetime, key: str) -> AlertMessage:
+def trial_message(origin: Origin, *, now: datetime, key: str) -> AlertMessage:
     """Says that it is one. key: another one for each, since each is to arrive."""
     return AlertMessage(
         key=f"msg_alert_test_{key}",
         kind=TEST,
         at=now,
-        title=_rendered("test_title.jinja", origin=origin).strip(),
-        text=_rendered("test_text.jinja", origin=origin),
+        title=_rendered("trial_title.jinja", origin=origin).strip(),
+        text=_rendered("trial_text.jinja", origin=origin),
         facts={"host": origin.host, "site": origin.site},
     )
 

@@ -1,5 +1,5 @@
-"""Tells one alert its news. What fails is tried again: after 30 s, 1 min, 2 min ... 15 min, until it
-is told; what happens meanwhile comes in the same message.
+"""Tells one alert its news. What fails is tried again: after 30 s, 1 min, 2 min ... 15 min, until
+it is told; what happens meanwhile comes in the same message.
 """
 
 from collections.abc import Callable

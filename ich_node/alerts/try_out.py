@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from ich_node.alerts.channels import open_channel
 from ich_node.alerts.heartbeat import ask
-from ich_node.alerts.message import Origin, test_message
+from ich_node.alerts.message import Origin, trial_message
 from ich_node.config.alerts import Alert, HeartbeatSettings
 from ich_node.errors import IchNodeError
 
@@ -23,7 +23,7 @@ class TriedOut:
 def try_alerts(alerts: Sequence[Alert], origin: Origin, *, now: datetime) -> Iterator[TriedOut]:
     """One that fails does not keep the others from being told."""
     for alert in alerts:
-        message = test_message(origin, now=now, key=token_hex(16))
+        message = trial_message(origin, now=now, key=token_hex(16))
         try:
             words = open_channel(alert).tell(message)
         except IchNodeError as error:

@@ -58,8 +58,8 @@ def list_incidents(
         typer.echo(shortened(line, get_terminal_size().columns))
 
 
-@app.command()
-def test(
+@app.command("test")
+def send_test_message(
     context: typer.Context,
     name: Annotated[
         str | None,
@@ -118,8 +118,15 @@ def described(config: "Config") -> list[str]:
 def _row(incident: "Incident") -> Sequence[str]:
     from ich_node.alerts.message import in_words
 
-    until = f"{incident.ended_at.astimezone():%m-%d %H:%M}" if incident.ended_at else "now"
-    return f"{incident.began_at.astimezone():%Y-%m-%d %H:%M}", until, in_words(incident).sentence
+    until = _day_and_time(incident.ended_at) if incident.ended_at else "now"
+    return _day_and_time(incident.began_at), until, in_words(incident).sentence
+
+
+def _day_and_time(at: datetime) -> str:
+    """Local; the day alone if it is of another year."""
+    local = at.astimezone()
+    is_this_year = local.year == datetime.now(UTC).astimezone().year
+    return f"{local:%m-%d %H:%M}" if is_this_year else f"{local:%Y-%m-%d}"
 
 
 def _facts(incident: "Incident") -> dict[str, object]:
@@ -137,7 +144,7 @@ def _channel_lines(config: "Config", channels: "Sequence[AlertChannel]") -> list
         if channel is None or (channel.told_at is None and channel.failing_since is None):
             lines.append(f"{alert.name} ({alert.kind}): nothing was told yet")
         elif channel.failing_since is not None:
-            since = f"{channel.failing_since.astimezone():%Y-%m-%d %H:%M}"
+            since = _day_and_time(channel.failing_since)
             lines.append(f"{alert.name} ({alert.kind}): FAILS since {since}: {channel.detail}")
         else:
             told_at = (

@@ -12,6 +12,8 @@ from ich_node.config.alerts import AppriseAlert, WebhookAlert
 from ich_node.errors import ConfigError, PeerUnavailable
 from tests.support.web_receiver import web_receiver
 
+# apprise imports a module of Python that is going
+pytestmark = pytest.mark.filterwarnings("ignore:.*imghdr:DeprecationWarning")
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
@@ -91,15 +93,13 @@ def test_apprise_tells_the_service_of_its_url(service_of, message):
         assert (body["title"], body["message"].strip()) == (message.title, message.text.strip())
         assert answer == "JSON takes it"
         service.answer = lambda _: (503, {}, b"")
-        with pytest.raises(PeerUnavailable, match="does not take it: Failed .*503") as told:
+        with pytest.raises(PeerUnavailable, match=r"does not take it: Failed .*503") as told:
             service_of(f"json://user:geheim@{place}").tell(message)
     assert "geheim" not in told.value.detail
 
 
 @pytest.mark.parametrize("url", ["unknown://user:geheim@host", "json://a, json://b"])
-def test_a_url_that_apprise_does_not_know_is_never_quoted(
-    service_of, message, url, caplog, capfd
-):
+def test_a_url_that_apprise_does_not_know_is_never_quoted(service_of, message, url, caplog, capfd):
     channel = service_of(url)
     for use in (channel.require_own_files, lambda: channel.tell(message)):
         with pytest.raises(ConfigError, match="must hold one URL that Apprise knows") as told:

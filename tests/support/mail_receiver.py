@@ -35,7 +35,7 @@ class MailReceiver:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
         mail = message_from_bytes(envelope.content, policy=default)
         assert isinstance(mail, EmailMessage)
@@ -58,7 +58,9 @@ def mail_receiver(
     """
     receiver = MailReceiver(port=free_port())
 
-    def authenticated(_server: Any, _session: Any, _envelope: Any, mechanism: str, data: Any) -> Any:
+    def authenticated(
+        _server: Any, _session: Any, _envelope: Any, mechanism: str, data: Any
+    ) -> Any:
         assert isinstance(data, LoginPassword)
         known = (users or {}).get(data.login.decode()) == data.password.decode()
         return AuthResult(success=known, handled=False)

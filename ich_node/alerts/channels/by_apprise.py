@@ -1,9 +1,9 @@
 """Any service that Apprise knows. The library is an extra, and is imported when it is needed."""
 
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,15 +58,17 @@ class AppriseChannel:
 
 @contextmanager
 def _heard() -> Iterator[list[str]]:
-    """What Apprise says in this thread: it only logs why a service did not take a message. Its log
-    goes nowhere else, since it may quote a URL.
+    """What Apprise says of the calls in this block: it only logs why a service did not take a
+    message. Its log goes nowhere else, since it may quote a URL.
     """
     logger, said = logging.getLogger("apprise"), _Said()
     logger.propagate = False
     logger.addHandler(said)
+    token = _listener.set(said)
     try:
         yield said.messages
     finally:
+        _listener.reset(token)
         logger.removeHandler(said)
 
 
@@ -74,9 +76,12 @@ class _Said(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.messages: list[str] = []
-        self._thread = threading.get_ident()
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread:
+        if _listener.get() is self:
             self.messages.append(" ".join(record.getMessage().split()))
+
+
+# Other alerts may be told at the same time. Apprise's own threads have the context of their caller.
+_listener: ContextVar[_Said | None] = ContextVar("listener", default=None)
