@@ -34,7 +34,7 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class InWords:
     """An incident in words."""
 
     incident: Incident
@@ -61,18 +61,18 @@ class Told:
 class Alike:
     """Incidents of one kind: those that are listed, and how many are not."""
 
-    listed: Sequence[Told]
+    listed: Sequence[InWords]
     left: int
 
 
-def in_words(incident: Incident) -> Told:
+def in_words(incident: Incident) -> InWords:
     trouble = Trouble(
         kind=TroubleKind(incident.kind),
         subject=incident.subject,
         since=incident.began_at,
         facts=incident.facts,
     )
-    return Told(incident=incident, sentence=sentence_of(trouble), remedy=remedy_of(trouble))
+    return InWords(incident=incident, sentence=sentence_of(trouble), remedy=remedy_of(trouble))
 
 
 def message_of(news: News, origin: Origin, *, now: datetime) -> AlertMessage:
@@ -118,8 +118,8 @@ def _urgency(incident: Incident) -> tuple[int, bool, datetime]:
     return ORDER.index(incident.kind), MANY in incident.facts, incident.began_at
 
 
-def _alike(told: Sequence[Told]) -> Iterator[Alike]:
-    def kind(each: Told) -> tuple[str, bool]:
+def _alike(told: Sequence[InWords]) -> Iterator[Alike]:
+    def kind(each: InWords) -> tuple[str, bool]:
         return each.incident.kind, MANY in each.incident.facts
 
     for _, group in groupby(told, key=kind):
@@ -127,7 +127,7 @@ def _alike(told: Sequence[Told]) -> Iterator[Alike]:
         yield Alike(listed=alike[:MOST_LISTED], left=max(0, len(alike) - MOST_LISTED))
 
 
-def _count(told: Sequence[Told]) -> int:
+def _count(told: Sequence[InWords]) -> int:
     """Of what they stand for."""
     return sum(each.incident.facts.get(MANY, 1) for each in told)
 

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Telling:
+class AlertTeller:
     """clock: the node's. owner: the holder of the claim."""
 
     alert: str

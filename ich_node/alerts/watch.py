@@ -9,7 +9,7 @@ import structlog
 from ich_node.alerts.background import Background
 from ich_node.alerts.channels import open_channel
 from ich_node.alerts.message import Origin
-from ich_node.alerts.telling import Telling
+from ich_node.alerts.telling import AlertTeller
 from ich_node.config.alerts import Alert
 from ich_node.health import Trouble
 from ich_node.ledger import Ledger
@@ -44,7 +44,7 @@ class IncidentWatch:
         self._find = find
         self.background = Background(ticks=ticks)
         self._tellings = {
-            alert.name: Telling(
+            alert.name: AlertTeller(
                 alert=alert.name,
                 channel=open_channel(alert),
                 ledger=ledger.notices,

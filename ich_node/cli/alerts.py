@@ -147,8 +147,6 @@ def _channel_lines(config: "Config", channels: "Sequence[AlertChannel]") -> list
             since = _day_and_time(channel.failing_since)
             lines.append(f"{alert.name} ({alert.kind}): FAILS since {since}: {channel.detail}")
         else:
-            told_at = (
-                f"{channel.told_at.astimezone():%Y-%m-%d %H:%M}" if channel.told_at else "never"
-            )
+            told_at = _day_and_time(channel.told_at) if channel.told_at else "never"
             lines.append(f"{alert.name} ({alert.kind}): last told {told_at}")
     return lines

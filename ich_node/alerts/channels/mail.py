@@ -46,12 +46,12 @@ class MailChannel:
 
     @contextmanager
     def _connected(self, context: ssl.SSLContext | None) -> Iterator[smtplib.SMTP]:
-        where = {"host": self.alert.host, "port": self.alert.smtp_port, "timeout": SECONDS}
+        host, port = self.alert.host, self.alert.smtp_port
         if self.alert.encryption == "tls":
-            with smtplib.SMTP_SSL(**where, context=context) as smtp:  # type: ignore[arg-type]
+            with smtplib.SMTP_SSL(host, port, timeout=SECONDS, context=context) as smtp:
                 yield smtp
             return
-        with smtplib.SMTP(**where) as smtp:  # type: ignore[arg-type]
+        with smtplib.SMTP(host, port, timeout=SECONDS) as smtp:
             if context is not None:
                 smtp.starttls(context=context)
             yield smtp
