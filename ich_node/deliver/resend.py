@@ -4,7 +4,7 @@ from ich_node.config.config import Config
 from ich_node.config.destinations import Destination
 from ich_node.errors import ConfigError
 from ich_node.ledger import Ledger
-from ich_node.ledger.operator_deliveries import NewDestination
+from ich_node.ledger.operator_deliveries import NewDestination, Resent
 from ich_node.near import check_known
 
 
@@ -36,3 +36,19 @@ def allowed_destinations(config: Config, ledger: Ledger, job_id: int) -> set[str
     job = ledger.operator.get(job_id)
     came_from = ledger.reading.sources([job])[job_id] if job is not None else frozenset()
     return {each.name for each in config.destinations if each.may_have(came_from)}
+
+
+def check_sent_again(resent: Resent | None, *, destination: str | None) -> None:
+    """Raises ConfigError, which says why nothing is sent again."""
+    if resent is None:
+        raise ConfigError("there is no such job any more")
+    if resent.is_withdrawn:
+        raise ConfigError(f"job {resent.job_id}: its answer was withdrawn, so it is not sent again")
+    if resent.swept_at is not None:
+        raise ConfigError(
+            f"job {resent.job_id}: its files were removed on"
+            f" {resent.swept_at.astimezone():%Y-%m-%d}, after their time; nothing can be sent"
+        )
+    if not resent.again:
+        to = f" for {destination}" if destination else ""
+        raise ConfigError(f"job {resent.job_id}: there is nothing{to} to send again")

@@ -129,6 +129,16 @@ class OperatorDeliveries:
         with self._database.read() as connection:
             return set(connection.execute(owed.distinct()).scalars())
 
+    def jobs(self) -> dict[str, int]:
+        """Of how many jobs each destination is owed something."""
+        query = (
+            sa.select(deliveries.c.destination, sa.func.count(deliveries.c.job_id.distinct()))
+            .where(deliveries.c.state.in_(UNSETTLED))
+            .group_by(deliveries.c.destination)
+        )
+        with self._database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     def count(self, choice: DeliveryChoice) -> Counter[str]:
         """Objects by destination."""
         query = (

@@ -9,7 +9,8 @@ from ich_node.config.load import load_config
 from ich_node.config.reload import fingerprints
 from ich_node.processes.running import RunningService, announced
 from ich_node.web.visitor import Role
-from tests.support.site import free_port, running_site
+from tests.support.peers import free_port
+from tests.support.site import running_site
 from tests.web.test_refused import table_of, text_of
 
 CONFIG = """[database]
@@ -51,8 +52,9 @@ def folder(tmp_path_factory) -> Path:
 def site(folder):
     path = folder / "config.toml"
     (folder / "spool").mkdir()
-    path.write_text(CONFIG.format(folder=folder, port=free_port()), encoding="utf-8")
-    with running_site(path) as running:
+    port = free_port()
+    path.write_text(CONFIG.format(folder=folder, port=port), encoding="utf-8")
+    with running_site(path, port=port) as running:
         yield running
 
 
@@ -139,7 +141,8 @@ def test_the_configuration_is_checked(site, file):
     with site.signed_in() as client:
         said = text_of(site.post(client, "/config/check"))
         assert "not ok ich-node check-config" in said
-        assert "secret: No such file" in said or "there is no file" in said or "secret_file" in said
+        assert "accepts CT (ct) from any host" in said
+        assert f"cannot read {site.site.config_path.parent}/secret" in said
         event, *_ = site.site.ledger.audit.newest()
         assert (event.action, event.target, event.outcome) == ("check config", "config", "done")
     with site.signed_in(Role.LOOK) as client:
