@@ -1,5 +1,7 @@
 """One node and one browser for the pages; tests that change something have a site of their own."""
 
+import shutil
+
 import pytest
 
 from tests.operations.states.a_busy_day import state as a_busy_day
@@ -24,10 +26,22 @@ def busy_site(tmp_path_factory):
         yield site
 
 
+@pytest.fixture(scope="session")
+def busy_folder(tmp_path_factory):
+    """What a busy day leaves, to be copied."""
+    folder = tmp_path_factory.mktemp("busy_folder")
+    with a_busy_day(folder):
+        return folder
+
+
 @pytest.fixture
-def fresh_site(tmp_path):
-    """The same, for a test that changes something."""
-    with a_busy_day(tmp_path) as config, running_site(config) as site:
+def fresh_site(busy_folder, tmp_path):
+    """The same nine series, for a test that changes something."""
+    shutil.copytree(busy_folder, tmp_path, dirs_exist_ok=True)
+    config = tmp_path / "config.toml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace(str(busy_folder), str(tmp_path)), encoding="utf-8")
+    with running_site(config) as site:
         yield site
 
 
