@@ -5,7 +5,7 @@
     <root>/incoming/<random>.part        being written; removed after a crash
     <root>/incoming/<sha256>.dcm.aside   being removed; restored after a crash
     <root>/objects/ab/<sha256>.dcm       complete and durable; written once, never changed
-                                         (a notification: .json)
+                                         (a notification: .json; maps: .safetensors)
 
 No name comes from outside. An object gets its final name by one rename after its bytes are on disk,
 so every file under `objects` is complete.
@@ -27,8 +27,8 @@ from ich_node.errors import ConfigError, SpoolFull, Unavailable
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 RESERVE_CHECK_BYTES = 16 << 20
-Suffix = Literal[".dcm", ".json"]
-OBJECT_PATH = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.(dcm|json)")
+Suffix = Literal[".dcm", ".json", ".safetensors"]
+OBJECT_PATH = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{64}\.(dcm|json|safetensors)")
 
 
 @dataclass(frozen=True, kw_only=True)

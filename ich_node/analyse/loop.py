@@ -22,6 +22,7 @@ import torch
 from ich_node.analyse.active_bundle import ActiveBundle
 from ich_node.analyse.detectors import Detectors
 from ich_node.analyse.lease import JobLease
+from ich_node.analyse.map_file import keep_maps
 from ich_node.analyse.outcome import JobHeld, JobSetAside, Outcome, ReadJob, RefusedJob
 from ich_node.analyse.preview import Previewer
 from ich_node.analyse.reader import Reader
@@ -40,7 +41,7 @@ from ich_node.ledger.pauses import READING
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device, load_engine
-from ich_node.report import ReportOptions
+from ich_node.report import ReportOptions, all_lesions, listed
 from ich_node.series.rules import USUAL_RULES, SelectionRules
 from ich_node.series.site_rules import NO_SITE_RULES, SiteRules
 from ich_node.spool import Spool
@@ -169,12 +170,17 @@ class Analyser:
         except Refusal as refusal:
             return RefusedJob(refusal=refusal, scan=scan)
         telling = choice.telling(reading.answer)
-        written = self._results_of(choice, detector).of_reading(reading, series, objects, telling)
+        lesions = all_lesions(series, reading)
+        written = self._results_of(choice, detector).of_reading(
+            reading, series, objects, telling, lesions
+        )
+        map_file = keep_maps(self.spool, reading, series, detector, listed(lesions))
         return ReadJob(
             reading=reading,
             choice=choice,
             telling=telling,
             written=written,
+            map_file=map_file,
             scan=scan,
             inference_seconds=inference_seconds,
             rule=decision.rule_name,

@@ -103,6 +103,7 @@ class JobRecorder:
             destinations=self._recipients(job, outcome),
             notify=self._notified(job, outcome),
             scan=outcome.scan,
+            map_file=outcome.map_file,
         )
         outcome.choice.routes.warn(job)
         self.counts.add(SERIES, outcome=reading.answer, reason="")

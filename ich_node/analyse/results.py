@@ -8,6 +8,7 @@ from datetime import datetime
 
 from ich_node.analyse.job_objects import JobObjects
 from ich_node.config.destinations import Destination
+from ich_node.detection.lesions import Lesion
 from ich_node.detection.reading import Reading
 from ich_node.ledger import AnalyserLedger, Result
 from ich_node.model.detector import Detector
@@ -51,14 +52,21 @@ class JobResults:
     at: datetime
 
     def of_reading(
-        self, reading: Reading, series: Series, objects: JobObjects, telling: Telling
+        self,
+        reading: Reading,
+        series: Series,
+        objects: JobObjects,
+        telling: Telling,
+        lesions: Sequence[Lesion],
     ) -> Written:
-        """None if nobody is told. Raises ReportError if the source has UIDs
-        that DICOM cannot refer to; SpoolFull, Unavailable.
+        """None if nobody is told. lesions: of the report, before its marks are limited.
+
+        Raises ReportError if the source has UIDs that DICOM cannot refer to; SpoolFull,
+        Unavailable.
         """
         if not telling.told:
             return Written()
-        report = self._report(reading, series, objects, telling)
+        report = self._report(reading, series, objects, telling, lesions)
         written = [store_object(self.spool, result) for result in report]
         notify: dict[str, Sequence[str]] = {}
         for address, names in self._addresses(telling).items():
@@ -85,7 +93,12 @@ class JobResults:
         )
 
     def _report(
-        self, reading: Reading, series: Series, objects: JobObjects, telling: Telling
+        self,
+        reading: Reading,
+        series: Series,
+        objects: JobObjects,
+        telling: Telling,
+        lesions: Sequence[Lesion],
     ) -> Iterator[ResultObject]:
         choice = self.choice
         previous = self.ledger.previous_result(
@@ -108,6 +121,7 @@ class JobResults:
             algorithm=algorithm_of(self.detector.bundle),
             options=self.options,
             at=self.at,
+            lesions=lesions,
         )
 
     def _notification_context(

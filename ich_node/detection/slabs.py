@@ -22,8 +22,15 @@ class Slab:
 
 
 def to_slabs(series: Series, slab_mm: float) -> list[Slab]:
-    """Group neighbouring slices of one matrix size to at most slab_mm and average their HU. slab_mm
-    0: every slice is its own slab.
+    """The groups of slices, each averaged."""
+    return [
+        Slab(slice=_mean(group), members=tuple(group)) for group in slab_groups(series, slab_mm)
+    ]
+
+
+def slab_groups(series: Series, slab_mm: float) -> list[list[Slice]]:
+    """Neighbouring slices of one matrix size, at most slab_mm thick together. slab_mm 0: every
+    slice by itself.
     """
     groups: list[list[Slice]] = []
     for slice_ in series.slices:
@@ -32,7 +39,7 @@ def to_slabs(series: Series, slab_mm: float) -> list[Slab]:
             group.append(slice_)
         else:
             groups.append([slice_])
-    return [Slab(slice=_mean(group), members=tuple(group)) for group in groups]
+    return groups
 
 
 def _joins(group: list[Slice], slice_: Slice, slab_mm: float) -> bool:

@@ -88,6 +88,19 @@ def _key(image_orientation: tuple[float, ...]) -> str:
     )
 
 
+def main_directions(image_orientation: Sequence[float]) -> tuple[str, str]:
+    """Where rows and columns mainly point to: R, L, A, P, F or H (Patient Orientation, PS3.3
+    C.7.6.1.1.1).
+    """
+    return _direction(image_orientation[:3]), _direction(image_orientation[3:])
+
+
+def _direction(cosines: Sequence[float]) -> str:
+    # the patient axes point to L, P and H
+    axis = int(np.argmax(np.abs(cosines)))
+    return "LPH"[axis] if cosines[axis] > 0 else "RAF"[axis]
+
+
 def tilt_degrees(image_orientation: Sequence[float]) -> float:
     """The angle between the slice normal and the patient's long axis, 0 to 90: the gantry tilt of
     an axial acquisition. Raises ValueError as slice_normal does.

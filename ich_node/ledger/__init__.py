@@ -19,6 +19,7 @@ from ich_node.ledger.database import require_driver
 from ich_node.ledger.delivery import SenderLedger
 from ich_node.ledger.ledger import Ledger, open_existing_ledger, open_ledger
 from ich_node.ledger.maintenance import MaintenanceLedger
+from ich_node.ledger.map_files import MapLedger
 from ich_node.ledger.operator import OperatorLedger
 from ich_node.ledger.operator_deliveries import OperatorDeliveries, Owed
 from ich_node.ledger.pauses import Pause, PauseLedger
@@ -34,6 +35,7 @@ from ich_node.ledger.rows import (
     Job,
     JobEvent,
     LeaseLost,
+    MapFile,
     NetworkAnswer,
     Result,
     SearchTerms,
@@ -74,6 +76,8 @@ __all__ = [
     "LeaseLost",
     "Ledger",
     "MaintenanceLedger",
+    "MapFile",
+    "MapLedger",
     "NetworkAnswer",
     "NewReader",
     "NotReread",

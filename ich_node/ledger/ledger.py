@@ -16,6 +16,7 @@ from ich_node.ledger.heartbeats import HeartbeatLedger
 from ich_node.ledger.holds import HoldLedger
 from ich_node.ledger.incidents import IncidentLedger
 from ich_node.ledger.maintenance import MaintenanceLedger
+from ich_node.ledger.map_files import MapLedger
 from ich_node.ledger.measurements import MeasurementLedger
 from ich_node.ledger.migrate import require_schema, update_schema
 from ich_node.ledger.not_analysed import NotAnalysedLedger
@@ -77,6 +78,7 @@ class Ledger:
         self.notices = NoticeLedger(database=database)
         self.current = CurrentLedger(database=database)
         self.not_analysed = NotAnalysedLedger(database=database)
+        self.maps = MapLedger(database=database)
         self.comparing = ComparisonLedger(database=database)
 
     def dispose(self) -> None:

@@ -60,7 +60,7 @@ class MaintenanceLedger:
             return retention.prune(connection, swept_before=swept_before, limit=limit)
 
     def unreferenced(self, paths: Collection[str]) -> set[str]:
-        """Those of the paths (relative to the spool) that no object and no result needs."""
+        """Those of the paths (relative to the spool) that no object, result or reading needs."""
         with self._database.read() as connection:
             return retention.unreferenced(connection, paths)
 

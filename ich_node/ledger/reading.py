@@ -26,10 +26,11 @@ from ich_node.ledger.endings import NO_LEASE, put_back, without_answer
 from ich_node.ledger.holds import end_earlier_holds
 from ich_node.ledger.instances import instances_of, older_versions_of, sources_of
 from ich_node.ledger.journal import events_of, note
+from ich_node.ledger.map_files import keep_map_file
 from ich_node.ledger.owed import Notify, names_of, owe_all
 from ich_node.ledger.pauses import PauseLedger
 from ich_node.ledger.previews import PreviewLedger
-from ich_node.ledger.rows import Instance, Job, JobEvent, LeaseLost, Result
+from ich_node.ledger.rows import Instance, Job, JobEvent, LeaseLost, MapFile, Result
 from ich_node.ledger.scans import Scan, keep_scan
 from ich_node.ledger.second_readings import SecondReadingLedger
 from ich_node.ledger.shadows import ask_shadow
@@ -176,6 +177,7 @@ class AnalyserLedger:
         in_favour_of: int | None = None,
         rule: str | None = None,
         scan: Scan | None = None,
+        map_file: MapFile | None = None,
     ) -> None:
         """The job is DONE. Each resulting object is owed to each of `destinations`, a notification
         as `notify` says (owed.py). Raises LeaseLost.
@@ -186,6 +188,7 @@ class AnalyserLedger:
         detail: what people should know about the answer. replaces: jobs whose answer stands no
         longer. in_favour_of: the job whose answer stands, if this one is not told. rule: of the
         site, that decided that the series is read. scan: what statistics need of the series.
+        map_file: for people who look.
 
         One transaction: a crash between DONE and the deliveries would lose a report for ever.
         """
@@ -208,6 +211,8 @@ class AnalyserLedger:
             )
             if scan is not None:
                 keep_scan(connection, job.id, scan, answered_at=now)
+            if map_file is not None:
+                keep_map_file(connection, job.id, map_file, bundle_sha256=bundle_sha256)
             if answer is Answer.UNDETERMINED:
                 put_back(connection, job.id, now)
             ask_shadow(connection, job, read_by=bundle_sha256, now=now)

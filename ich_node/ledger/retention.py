@@ -13,6 +13,7 @@ from ich_node.ledger.tables import (
     instances,
     job_events,
     jobs,
+    map_files,
     readings,
     results,
     scans,
@@ -59,11 +60,12 @@ def sweep_series(
         .returning(instances.c.path)
     )
     paths = list(connection.execute(forgotten).scalars())
-    paths += connection.execute(
-        sa.select(results.c.path)
-        .join(jobs, jobs.c.id == results.c.job_id)
-        .where(results.c.job_id.in_(ids), jobs.c.swept_at.is_(None))
-    ).scalars()
+    for made in (results, map_files):
+        paths += connection.execute(
+            sa.select(made.c.path)
+            .join(jobs, jobs.c.id == made.c.job_id)
+            .where(made.c.job_id.in_(ids), jobs.c.swept_at.is_(None))
+        ).scalars()
     newly = connection.execute(
         sa.update(jobs)
         .where(jobs.c.id.in_(ids), jobs.c.swept_at.is_(None))
@@ -97,21 +99,22 @@ def prune(connection: sa.Connection, *, swept_before: datetime, limit: int) -> i
             _prunable(swept_before).limit(limit).with_for_update(skip_locked=True)
         ).scalars()
     )
-    for table in (deliveries, results, job_events, readings, scans, verdicts):
+    for table in (deliveries, results, map_files, job_events, readings, scans, verdicts):
         connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
     connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
     return len(ids)
 
 
 def unreferenced(connection: sa.Connection, paths: Collection[str]) -> set[str]:
-    """The paths that neither an instance nor a result of an unswept job names."""
+    """The paths that neither an instance names, nor a result or the maps of an unswept job."""
     received = sa.select(instances.c.path).where(instances.c.path.in_(paths))
-    made = (
-        sa.select(results.c.path)
-        .join(jobs, jobs.c.id == results.c.job_id)
-        .where(results.c.path.in_(paths), jobs.c.swept_at.is_(None))
-    )
-    return set(paths) - set(connection.execute(sa.union(received, made)).scalars())
+    made = [
+        sa.select(table.c.path)
+        .join(jobs, jobs.c.id == table.c.job_id)
+        .where(table.c.path.in_(paths), jobs.c.swept_at.is_(None))
+        for table in (results, map_files)
+    ]
+    return set(paths) - set(connection.execute(sa.union(received, *made)).scalars())
 
 
 def _prunable(swept_before: datetime) -> sa.Select[Any]:

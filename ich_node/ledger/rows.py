@@ -136,6 +136,16 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MapFile:
+    """The probabilities, maps and marks of a job's reading, as a file. path: relative to the
+    spool.
+    """
+
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
     """One Result owed to one destination.
 

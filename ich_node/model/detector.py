@@ -6,9 +6,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from ich_node.detection.bilinear import enlarging, resample, sampling
 from ich_node.detection.brain_shift import brain_shift
 from ich_node.detection.network_input import grid_of, to_network_input
+from ich_node.detection.on_slice import on_slice
 from ich_node.detection.peaks import find_peaks, upsample
 from ich_node.detection.reading import BundleId, Finding, LikelihoodMap, Reading, SliceReading
 from ich_node.detection.slabs import Slab, to_slabs
@@ -105,6 +105,16 @@ class Detector:
     ) -> NDArray[np.float32]:
         """The map in the pixels of the original slice, 0..1, to be shown to people; 0 outside the
         network's input.
+        """
+        return on_slice(
+            self.shown(likelihood_map),
+            likelihood_map.grid,
+            size_px=likelihood_map.size_px,
+            shape=slice_.hu_YX.shape,
+        )
+
+    def shown(self, likelihood_map: LikelihoodMap) -> NDArray[np.float32]:
+        """The map as people see it, 0..1, before upsampling.
 
         Max head: the calibrated probability of each position. Attention head: the weight relative
         to the slice's highest, times the slice's probability, because a weight alone says nothing
@@ -112,23 +122,9 @@ class Detector:
         """
         low_YX = likelihood_map.likelihood_YX
         if self.bundle.network_spec.head == "max":
-            share_YX = self.bundle.calibration.probabilities(low_YX)
-        else:
-            share_YX = (
-                low_YX
-                / low_YX.max()
-                * np.float32(self.bundle.calibration.probability(likelihood_map.logit))
-            )
-        grid, size_px = likelihood_map.grid, self.bundle.input.size_px
-        row, column = grid.to_input(0, 0)
-        rows, columns = slice_.hu_YX.shape
-        return resample(
-            share_YX,
-            sampling(size_px, rows, 1 / grid.row_scale, row)
-            @ enlarging(share_YX.shape[0], size_px),
-            sampling(size_px, columns, 1 / grid.column_scale, column)
-            @ enlarging(share_YX.shape[1], size_px),
-        )
+            return self.bundle.calibration.probabilities(low_YX)
+        probability = self.bundle.calibration.probability(likelihood_map.logit)
+        return low_YX / low_YX.max() * np.float32(probability)
 
     @property
     def _warnings(self) -> tuple[SeriesWarning, ...]:

@@ -2,7 +2,13 @@
 configuration.
 """
 
-from ich_node.report.context import ReportOptions, SourceSeries, lesions_of
+from ich_node.report.context import (
+    ReportOptions,
+    SourceSeries,
+    all_lesions,
+    lesions_of,
+    listed,
+)
 from ich_node.report.notification_content import (
     NotificationContext,
     notification_of,
@@ -29,8 +35,10 @@ __all__ = [
     "ResultObject",
     "SourceSeries",
     "WithdrawnResults",
+    "all_lesions",
     "label_lines",
     "lesions_of",
+    "listed",
     "notification_of",
     "notification_of_refusal",
     "notification_of_withdrawal",

@@ -148,10 +148,11 @@ def lesions_of(series: Series, reading: Reading) -> tuple[Lesion, ...]:
     They are marked on the slices at or above the threshold. A slab of thin slices counts as one
     slice, the one with its marks.
     """
-    return _listed(_all_lesions(series, reading))
+    return listed(all_lesions(series, reading))
 
 
-def _all_lesions(series: Series, reading: Reading) -> tuple[Lesion, ...]:
+def all_lesions(series: Series, reading: Reading) -> tuple[Lesion, ...]:
+    """Before the marks are limited (`listed`). It takes most of the time of a report."""
     if not reading.positive:
         return ()
     by_image = {slice_reading.image: slice_reading for slice_reading in reading.slices}
@@ -177,7 +178,7 @@ def _inside(slice_: Slice, findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
-def _listed(lesions: Sequence[Lesion]) -> tuple[Lesion, ...]:
+def listed(lesions: Sequence[Lesion]) -> tuple[Lesion, ...]:
     """The lesions without their marks beyond the first MAX_MARKS_PER_SLICE of a slice, and without
     those that have no other mark; numbered anew.
     """
@@ -231,8 +232,11 @@ def to_context(
     algorithm: Algorithm,
     options: ReportOptions,
     at: datetime,
+    lesions: Sequence[Lesion] | None = None,
 ) -> Context:
-    """Raises ReportError if the source lacks a UID that the results refer to."""
+    """lesions: `all_lesions`, if the caller has found them. Raises ReportError if the source lacks
+    a UID that the results refer to.
+    """
     headers = to_evidence(source.series, source.datasets)
     at = in_the_zone_of(headers[0], at)
     by_image = {slice_reading.image: slice_reading for slice_reading in reading.slices}
@@ -242,14 +246,15 @@ def to_context(
             zip(source.series.slices, headers, strict=True), start=1
         )
     )
-    lesions = _all_lesions(source.series, reading)
-    listed = _listed(lesions)
+    if lesions is None:
+        lesions = all_lesions(source.series, reading)
+    shown = listed(lesions)
     return Context(
         reading=reading,
         slices=slices,
-        lesions=listed,
+        lesions=shown,
         unlisted_marks=_count_marks(lesions)
-        - _count_marks(listed)
+        - _count_marks(shown)
         + _count_outside(slices, reading),
         result_header=ResultHeader(
             algorithm=algorithm,

@@ -10,29 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ich_node.detection.likelihood_colours import (
+    CONTOUR_COLOUR,
+    MAX_OPACITY,
+    colour_of,
+    contour_line,
+    opacity_of,
+    where_visible,
+)
 from ich_node.detection.network_input import BRAIN
 from ich_node.series.series import Slice
 
-# Dark violet to pale yellow, the upper part of the colour map "inferno". Brightness rises with the
-# likelihood, so that the order is visible with every kind of colour vision and in a grey print.
-COLOURS = np.array(
-    [
-        (85, 15, 109),
-        (136, 34, 106),
-        (186, 54, 85),
-        (227, 89, 51),
-        (249, 140, 10),
-        (249, 201, 50),
-        (252, 255, 164),
-    ],
-    float,
-)
-# Blue differs from the colours above with nearly every kind of colour vision.
-CONTOUR_COLOUR = np.array((90, 225, 255), float)
-# Tissues can be told apart under the strongest colour.
-MAX_OPACITY = 0.4
-VISIBLE_FROM = 0.05  # likelihood below which there is no colour
-CONTOUR_PX = 1.3
 # In heights of the number of an arrow.
 ARROW_LENGTH = 1.3
 NUMBER_FROM_TIP = 1.95
@@ -110,54 +98,20 @@ def grey(slice_: Slice) -> NDArray[np.float32]:
     return grey_YX
 
 
-def colour_of(share: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
-    """0 to 1 -> RGB, 0 to 255, on a new last axis."""
-    stops = np.linspace(0, 1, len(COLOURS))
-    return np.stack(
-        [np.interp(share, stops, COLOURS[:, channel]) for channel in range(3)], axis=-1
-    ).astype(np.float32)
-
-
 def blend(
     grey_YX: NDArray[np.float32], likelihood_YX: NDArray[np.float32], contour: float
 ) -> NDArray[np.uint8]:
     """Colour over grey, and over both the line where the likelihood is `contour`. RGB (Y, X, 3)."""
     rgb_YXC = np.repeat(grey_YX[..., None], 3, axis=-1)
-    box = _where_visible(likelihood_YX)
+    box = where_visible(likelihood_YX)
     if box is None:
         return rgb_YXC.astype(np.uint8)
     share_YX = np.clip(likelihood_YX[box], 0, 1).astype(np.float32)
-    # The square root makes low likelihood visible.
-    opacity_YX = np.float32(MAX_OPACITY) * np.sqrt(
-        np.clip((share_YX - VISIBLE_FROM) / (1 - VISIBLE_FROM), 0, 1)
-    )
-    line_YX = _line(share_YX, contour)
+    opacity_YX = np.float32(MAX_OPACITY) * opacity_of(share_YX)
+    line_YX = contour_line(share_YX, contour)
     coloured_YXC = _over(rgb_YXC[box], colour_of(share_YX), opacity_YX)
     rgb_YXC[box] = _over(coloured_YXC, CONTOUR_COLOUR.astype(np.float32), line_YX)
     return rgb_YXC.astype(np.uint8)
-
-
-def _where_visible(likelihood_YX: NDArray[np.float32]) -> tuple[slice, slice] | None:
-    """The box that contains all colour, with a margin for the gradient of the contour."""
-    visible_YX = likelihood_YX > VISIBLE_FROM
-    rows, columns = np.flatnonzero(visible_YX.any(axis=1)), np.flatnonzero(visible_YX.any(axis=0))
-    if not rows.size:
-        return None
-    return slice(max(0, rows[0] - 4), rows[-1] + 5), slice(max(0, columns[0] - 4), columns[-1] + 5)
-
-
-def _line(share_YX: NDArray[np.float32], level: float) -> NDArray[np.float32]:
-    """Opacity of the contour line. The distance of a pixel to the line is estimated as its
-    difference from `level` divided by the gradient, which gives smooth edges.
-    """
-    if min(share_YX.shape) < 2:
-        return np.zeros_like(share_YX)
-    down_YX, right_YX = np.gradient(share_YX)
-    distance_px_YX = np.abs(share_YX - np.float32(level)) / (
-        np.hypot(down_YX, right_YX) + np.float32(1e-6)
-    )
-    line_YX: NDArray[np.float32] = np.clip(np.float32(CONTOUR_PX / 2 + 0.5) - distance_px_YX, 0, 1)
-    return line_YX
 
 
 def _over(

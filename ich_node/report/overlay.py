@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw
 
 from ich_node.answer import Answer
 from ich_node.detection.lesions import Lesion
+from ich_node.detection.likelihood_colours import VISIBLE_FROM
 from ich_node.dicom.identity import DEMONSTRATION_MODEL, PRODUCT, RESEARCH_USE_LABEL
 from ich_node.percent import percent_text
 from ich_node.report.arrows import arrows_on
 from ich_node.report.drawing import (
-    VISIBLE_FROM,
     WHITE,
     Font,
     blend,
@@ -52,7 +52,7 @@ def render_overlay(
     get an arrow. top: the lines above the slice (`label_lines`).
     """
     picture = Image.fromarray(blend(grey(slice_), likelihood_YX, contour))
-    size_px = max(8, round(min(picture.size) / 36))
+    size_px = number_px(slice_.hu_YX.shape)
     font = font_of(size_px)
     draw_arrows(picture, arrows_on(slice_, lesions, size_px), size_px, font)
     if min(picture.size) >= FINE_PX:
@@ -61,6 +61,11 @@ def render_overlay(
     _write_side(draw, slice_, size_px, font)
     _write_labels(draw, picture.size, top, bottom_line(version), size_px, font)
     return np.array(picture)
+
+
+def number_px(shape: tuple[int, ...]) -> int:
+    """The height of letters and numbers in a picture with these rows and columns."""
+    return max(8, round(min(shape) / 36))
 
 
 def label_lines(

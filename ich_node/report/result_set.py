@@ -1,6 +1,6 @@
 """A Reading -> its DICOM objects."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -14,6 +14,7 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
+from ich_node.detection.lesions import Lesion
 from ich_node.detection.reading import LikelihoodMap, Reading
 from ich_node.report.context import Context, ReadSlice, ReportOptions, SourceSeries, to_context
 from ich_node.report.key_objects import write_key_objects
@@ -49,17 +50,21 @@ def write_report(
     algorithm: Algorithm,
     options: ReportOptions,
     at: datetime,
+    lesions: Sequence[Lesion] | None = None,
 ) -> Iterator[ResultObject]:
     """The SR; for a positive reading also the objects of `options`, in the order in which they are
     sent.
 
     Each object is built when it is asked for, so that one picture at a time is in memory.
     likelihood_on_slice resamples a map to the pixels of its slice, 0 to 1
-    (`Detector.likelihood_on_slice`). The same arguments give the same bytes.
+    (`Detector.likelihood_on_slice`). lesions: as in `to_context`. The same arguments give the same
+    bytes.
 
     Raises ReportError, before anything is built, if the source has UIDs that DICOM cannot refer to.
     """
-    context = to_context(source, reading=reading, algorithm=algorithm, options=options, at=at)
+    context = to_context(
+        source, reading=reading, algorithm=algorithm, options=options, at=at, lesions=lesions
+    )
     return _objects(context, _resampled_once(context, likelihood_on_slice))
 
 

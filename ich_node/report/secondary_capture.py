@@ -11,6 +11,7 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless, SecondaryCaptureImageStorage
 from pydicom.valuerep import DA, TM
 
+from ich_node.dicom.geometry import main_directions
 from ich_node.dicom.identity import RESEARCH_USE
 from ich_node.report import codes
 from ich_node.report.context import Context, ReadSlice, ReportOptions
@@ -60,7 +61,7 @@ def write_overlay(
         series_number=OVERLAY_SERIES_NUMBER,
         instance_number=read.number + 1,
     )
-    image.PatientOrientation = list(patient_orientation(read.slice.image_orientation))
+    image.PatientOrientation = list(main_directions(read.slice.image_orientation))
     image.DerivationDescription = OVERLAY_DERIVATION
     image.ImageComments = _comments(context, read)
     image.PixelSpacing = list(read.header.PixelSpacing)
@@ -85,19 +86,6 @@ def write_page(
     image.DerivationDescription = PAGE_DERIVATION
     image.ImageComments = RESEARCH_USE
     return ResultObject(kind="summary", dataset=image)
-
-
-def patient_orientation(
-    image_orientation: tuple[float, float, float, float, float, float],
-) -> tuple[str, str]:
-    """Patient Orientation (PS3.3 C.7.6.1.1.1): the main direction of rows and of columns."""
-    return _direction(image_orientation[:3]), _direction(image_orientation[3:])
-
-
-def _direction(cosines: tuple[float, ...]) -> str:
-    # The patient axes point to L, P and H.
-    axis = int(np.argmax(np.abs(cosines)))
-    return "LPH"[axis] if cosines[axis] > 0 else "RAF"[axis]
 
 
 def _capture(

@@ -6,6 +6,7 @@ import struct
 from functools import cached_property
 from io import BytesIO
 from itertools import pairwise
+from pathlib import Path
 
 from pydicom import DataElement, Dataset, config
 from pydicom.encaps import encapsulate, get_frame, parse_basic_offsets, parse_fragments
@@ -39,12 +40,31 @@ MOST_FRAGMENTS_A_FRAME = 16
 Offsets = tuple[list[int], list[int]]
 
 
-class FramePixels:
-    """The pixels of `count` frames of an object."""
+class FilePart:
+    """Bytes in a file, read when they are asked for."""
 
-    def __init__(self, dataset: Dataset, count: int) -> None:
+    def __init__(self, path: Path, *, start: int, size: int) -> None:
+        self._path, self._start, self._size = path, start, size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(self._size)
+        with self._path.open("rb") as file:
+            file.seek(self._start + start)
+            return file.read(max(0, stop - start))
+
+
+class FramePixels:
+    """The pixels of `count` frames of an object. in_file: uncompressed ones that the dataset does
+    not hold.
+    """
+
+    def __init__(self, dataset: Dataset, count: int, in_file: FilePart | None = None) -> None:
         self._dataset = dataset
         self._count = count
+        self._in_file = in_file
 
     def of(self, frame: Dataset, number: int) -> Dataset:
         """An object of one frame: the pixels of the frame `number`, 1-based, and what of its header
@@ -58,8 +78,11 @@ class FramePixels:
         for keyword in OF_PIXELS:
             if keyword in frame:
                 single[keyword] = frame[keyword]
-        value = value_of(self._dataset, "PixelData")
         name = f"{uid_of(frame, 'SOPInstanceUID')}, frame {number}"
+        if self._in_file is not None:
+            part = self._part(self._in_file, number, name)
+            return _with_pixels(single, part, "OW")
+        value = value_of(self._dataset, "PixelData")
         if not isinstance(value, bytes):
             raise Undecodable(f"{name}: the object has no pixel data")
         syntax = transfer_syntax_of(frame)
@@ -67,10 +90,9 @@ class FramePixels:
             value, vr = encapsulate([self._fragments(value, number, name)], has_bot=False), "OB"
         else:
             value, vr = self._part(value, number, name), "OW"
-        single.add(DataElement(PIXEL_DATA, vr, value, validation_mode=config.IGNORE))
-        return single
+        return _with_pixels(single, value, vr)
 
-    def _part(self, value: bytes, number: int, name: str) -> bytes:
+    def _part(self, value: bytes | FilePart, number: int, name: str) -> bytes:
         """Of uncompressed pixels."""
         size = (
             integer_of(self._dataset, "Rows", 0)
@@ -129,6 +151,11 @@ class FramePixels:
             [item - after_table for item in items],
             [int.from_bytes(value[item + 4 : item + 8], "little") for item in items],
         )
+
+
+def _with_pixels(single: Dataset, value: bytes, vr: str) -> Dataset:
+    single.add(DataElement(PIXEL_DATA, vr, value, validation_mode=config.IGNORE))
+    return single
 
 
 _QWORDS = struct.Struct("<Q")

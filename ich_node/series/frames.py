@@ -19,7 +19,7 @@ from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageSt
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.errors import TooLarge, Undecodable
 from ich_node.series.attributes import integer_of, text_of, uid_of, value_of, values_of
-from ich_node.series.frame_pixels import FramePixels
+from ich_node.series.frame_pixels import FilePart, FramePixels
 
 MULTI_FRAME_CLASSES = (EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 MOST_FRAMES = 2_000
@@ -65,14 +65,15 @@ def is_multi_frame(dataset: Dataset) -> bool:
     return uid_of(dataset, "SOPClassUID") in MULTI_FRAME_CLASSES
 
 
-def frames_of(dataset: Dataset) -> list[Dataset]:
+def frames_of(dataset: Dataset, pixels: FilePart | None = None) -> list[Dataset]:
     """The frames of a multi-frame object as objects of their own; any other object as it is.
 
-    No pixels are copied, and none are needed. Raises TooLarge or Undecodable.
+    No pixels are copied, and none are needed. pixels: where they are, if the dataset does not hold
+    them. Raises TooLarge or Undecodable.
     """
     if isinstance(dataset, FrameHeader) or not is_multi_frame(dataset):
         return [dataset]
-    return list(_frames(dataset))
+    return list(_frames(dataset, pixels))
 
 
 def with_pixels(dataset: Dataset) -> Dataset:
@@ -87,7 +88,7 @@ def with_pixels(dataset: Dataset) -> Dataset:
     )
 
 
-def _frames(dataset: Dataset) -> Iterator[FrameHeader]:
+def _frames(dataset: Dataset, in_file: FilePart | None) -> Iterator[FrameHeader]:
     name = uid_of(dataset, "SOPInstanceUID")
     count = integer_of(dataset, "NumberOfFrames", 1)
     if not 1 <= count <= MOST_FRAMES:
@@ -98,7 +99,7 @@ def _frames(dataset: Dataset) -> Iterator[FrameHeader]:
             f"{name}: {count} frames stated, functional groups of {len(per_frame)} described"
         )
     shared = _items(dataset, SHARED)[:1]
-    pixels = FramePixels(dataset, count)
+    pixels = FramePixels(dataset, count, in_file)
     offset = integer_of(dataset, "ConcatenationFrameOffsetNumber", 0)
     meta = getattr(dataset, "file_meta", None)
     of_all = Dataset()

@@ -45,10 +45,11 @@ Decode = Callable[[Sequence[Dataset]], Sequence[Decoded]]
 
 def decode_all(datasets: Sequence[Dataset]) -> list[Decoded]:
     """The Pixels of each dataset, or why it has none, in the order of the datasets."""
-    return in_order(_pixels, datasets)
+    return in_order(decode_one, datasets)
 
 
-def _pixels(dataset: Dataset) -> Decoded:
+def decode_one(dataset: Dataset) -> Decoded:
+    """Of one, on this thread."""
     try:
         dataset = with_pixels(dataset)
         stored_YX, hu_YX = to_hounsfield(dataset)

@@ -4,12 +4,17 @@ from datetime import datetime
 
 from ich_node.health.amounts import size, span
 
-__all__ = ["local", "size", "span", "uid_end"]
+__all__ = ["local", "mm", "size", "span", "uid_end"]
 
 
 def local(at: datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     """In the time zone of the node."""
     return at.astimezone().strftime(form)
+
+
+def mm(position: float) -> str:
+    """-42.5 mm; without a minus before zero."""
+    return f"{round(position, 1) + 0.0:.1f} mm"
 
 
 def uid_end(uid: str, characters: int = 8) -> str:

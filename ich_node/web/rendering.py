@@ -32,6 +32,7 @@ def environment() -> jinja2.Environment:
         local=filters.local,
         span=filters.span,
         size=filters.size,
+        mm=filters.mm,
         uid_end=filters.uid_end,
     )
     made.globals["version"] = __version__

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from ich_node.config.config import Config
 from ich_node.ledger import Ledger
 from ich_node.spool import Spool
+from ich_node.web.pictures.pictures import Pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,3 +23,8 @@ class Site:
     ledger: Ledger
     spool: Spool
     clock: Callable[[], datetime]
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """Keeps the newest in memory."""
+        return Pictures(ledger=self.ledger, spool=self.spool)

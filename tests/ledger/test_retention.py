@@ -2,6 +2,7 @@
 
 import pytest
 
+from ich_node.answer import Answer
 from ich_node.ledger import JobState
 from tests.support.ledger_examples import (
     LEASE,
@@ -13,6 +14,7 @@ from tests.support.ledger_examples import (
     claim,
     finish,
     instance,
+    map_file,
 )
 
 DAY = 86_400 * SECOND
@@ -36,10 +38,11 @@ def test_a_delivered_series_is_forgotten_once(ledger):
     add(ledger, 1)
     add(ledger, 2)
     job = claim(ledger)
-    finish(ledger, job)
+    finish(ledger, job, maps=True)
     assert sweep(ledger) == [], "nothing was delivered yet"
     deliver(ledger)
     made = [result.path for result in ledger.operator.results(job.id)]
+    made.append(ledger.maps.of(job.id).path)
     assert sorted(sweep(ledger)) == sorted([instance(1).path, instance(2).path, *made])
     assert sweep(ledger) == []
     assert ledger.operator.instances(job) == []
@@ -54,9 +57,11 @@ def test_a_delivered_series_is_forgotten_once(ledger):
 def test_what_is_still_needed(ledger):
     """A path is free when neither an object nor an unswept job's result needs it."""
     add(ledger, 1)
-    finish(ledger, claim(ledger), destinations=())
+    finish(ledger, claim(ledger), destinations=(), maps=True)
     (result, *_) = ledger.operator.results(1)
-    assert ledger.maintenance.unreferenced([instance(1).path, result.path, "other"]) == {"other"}
+    maps = ledger.maps.of(1).path
+    asked = [instance(1).path, result.path, maps, "other"]
+    assert ledger.maintenance.unreferenced(asked) == {"other"}
 
 
 @pytest.mark.parametrize("failed_too", [True, False])
@@ -95,7 +100,7 @@ def test_a_series_is_forgotten_as_a_whole(ledger):
     sweep(ledger)
     add(ledger, 2, at=T0 + 30 * DAY)
     second = claim(ledger, at=T0 + 31 * DAY)
-    finish(ledger, second, destinations=())
+    finish(ledger, second, destinations=(), maps=True)
     assert ledger.maintenance.prune(swept_before=T0 + 99 * DAY, limit=9) == 0, (
         "the second one has its files"
     )
@@ -109,3 +114,26 @@ def test_a_series_is_forgotten_as_a_whole(ledger):
         0,
     ]
     assert ledger.operator.list() == []
+    assert ledger.maps.of(second.id) is None
+
+
+def test_maps_that_two_revisions_share_stay_for_the_later_one(ledger):
+    """A series that came twice with the same bytes may have one file of maps."""
+    add(ledger, 1)
+    first = claim(ledger)
+    finish(ledger, first, destinations=(), maps=True)
+    assert map_file(first).path in sweep(ledger)
+    add(ledger, 2, at=T0 + 30 * DAY)
+    second = claim(ledger, at=T0 + 31 * DAY)
+    ledger.reading.finish(
+        second,
+        now=T0 + 31 * DAY,
+        answer=Answer.ABSENT,
+        series_probability=0.1,
+        bundle_sha256="c" * 64,
+        results=(),
+        destinations=(),
+        map_file=map_file(first),
+    )
+    assert ledger.maintenance.unreferenced([map_file(first).path]) == set()
+    assert ledger.maps.of(second.id) == map_file(first)

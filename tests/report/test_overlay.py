@@ -13,13 +13,14 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGLSNearLossless, RLELossless
 
 from ich_node.answer import Answer
 from ich_node.detection.lesions import find_lesions
+from ich_node.detection.likelihood_colours import colour_of
 from ich_node.detection.network_input import PixelGrid
 from ich_node.detection.reading import LikelihoodMap
+from ich_node.dicom.geometry import main_directions
 from ich_node.report import ReportOptions, render_overlay
 from ich_node.report.arrows import arrows_on
-from ich_node.report.drawing import NUMBER_FROM_TIP, colour_of, left_side
+from ich_node.report.drawing import NUMBER_FROM_TIP, left_side
 from ich_node.report.overlay import bottom_line, label_lines
-from ich_node.report.secondary_capture import patient_orientation
 from ich_node.report.slice_name import slice_place
 from tests.support.report.report_examples import (
     bump,
@@ -276,9 +277,9 @@ def test_pixels_are_the_rendered_picture():
         ((1, 0, 0, 0, -1, 0), ("L", "A")),
     ],
 )
-def test_patient_orientation_follows_the_image_orientation(orientation, expected):
+def test_main_directions_follow_the_image_orientation(orientation, expected):
     """The letters name the directions of rows and columns; a gantry tilt does not change them."""
-    assert patient_orientation(orientation) == expected
+    assert main_directions(orientation) == expected
 
 
 def test_a_contour_runs_where_the_regions_end():

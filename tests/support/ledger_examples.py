@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 
 from ich_node.answer import Answer
-from ich_node.ledger import Added, Instance, Job, Ledger, Result, open_ledger
+from ich_node.ledger import Added, Instance, Job, Ledger, MapFile, Result, open_ledger
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -71,7 +71,13 @@ def results(job: Job, count=2) -> list[Result]:
     ]
 
 
-def finish(ledger: Ledger, job: Job, *, at=T0 + QUIET, destinations=("pacs",), count=2) -> None:
+def map_file(job: Job) -> MapFile:
+    return MapFile(path=f"objects/11/{job.id:064x}.safetensors", size_bytes=300_000)
+
+
+def finish(
+    ledger: Ledger, job: Job, *, at=T0 + QUIET, destinations=("pacs",), count=2, maps=False
+) -> None:
     ledger.reading.finish(
         job,
         now=at,
@@ -80,6 +86,7 @@ def finish(ledger: Ledger, job: Job, *, at=T0 + QUIET, destinations=("pacs",), c
         bundle_sha256="b" * 64,
         results=results(job, count),
         destinations=destinations,
+        map_file=map_file(job) if maps else None,
     )
 
 

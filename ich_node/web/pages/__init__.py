@@ -1,6 +1,16 @@
 """One file a page; the order is that of the menu."""
 
-from ich_node.web.pages import config, journal, now, owed, owed_actions, probes, refused, rules
+from ich_node.web.pages import (
+    config,
+    journal,
+    now,
+    owed,
+    owed_actions,
+    probes,
+    refused,
+    rules,
+    viewer,
+)
 
 ROUTES = [
     *now.routes,
@@ -11,4 +21,5 @@ ROUTES = [
     *journal.routes,
     *probes.routes,
     *owed_actions.routes,
+    *viewer.routes,
 ]
