@@ -1,7 +1,6 @@
 """jobs show: one job, with its series, results, deliveries and events."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,8 +15,6 @@ from ich_node.errors import ConfigError
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
     from ich_node.ledger import Job, Ledger
     from ich_node.ledger.rows import Delivery, JobEvent
-
-DELIVERED = re.compile(r"(?P<objects>\d+) objects?, (?P<where>.*)", re.DOTALL)
 
 
 def show(
@@ -94,37 +91,24 @@ def show(
 
 def _delivery_lines(deliveries: "Sequence[Delivery]") -> list[str]:
     """One for the objects that share a destination and their fate."""
-    kinds: dict[tuple[str, str, str], list[str]] = {}
-    for each in deliveries:
+    from ich_node.ledger.story import fates
+
+    lines = []
+    for each in fates(deliveries):
         tries = "1 try" if each.attempts == 1 else f"{each.attempts} tries"
-        fate = ", ".join(filter(None, (tries, each.detail)))
-        kinds.setdefault((each.destination, each.state, fate), []).append(each.kind)
-    return [
-        f"to {destination}: {some[0] if len(some) == 1 else f'{len(some)} objects'}"
-        f" {state.lower()}, {fate}"
-        for (destination, state, fate), some in kinds.items()
-    ]
+        words = ", ".join(filter(None, (tries, each.detail)))
+        what = each.kinds[0] if len(each.kinds) == 1 else f"{len(each.kinds)} objects"
+        lines.append(f"to {each.destination}: {what} {each.state.lower()}, {words}")
+    return lines
 
 
 def _event_lines(events: "Sequence[JobEvent]") -> list[str]:
-    """What a destination took one after the other is one line, with the time of the last."""
-    from ich_node.ledger.journal import counted_objects
+    from ich_node.ledger.story import joined
 
-    lines: list[str] = []
-    taken: dict[str, tuple[int, int]] = {}  # number of the line, objects
-    for event in events:
-        detail, at = event.detail or "", len(lines)
-        counted = DELIVERED.fullmatch(detail) if event.event == "delivered" else None
-        if counted is None:
-            taken.clear()
-        else:
-            at, objects = taken.get(counted["where"], (at, 0))
-            objects += int(counted["objects"])
-            taken[counted["where"]] = at, objects
-            detail = f"{counted_objects(objects)}, {counted['where']}"
-        words = ": ".join(filter(None, (event.event, detail)))
-        lines[at : at + 1] = [f"{event.at:%Y-%m-%d %H:%M:%S}Z  {words}"]
-    return lines
+    return [
+        f"{each.at:%Y-%m-%d %H:%M:%S}Z  {': '.join(filter(None, (each.event, each.detail)))}"
+        for each in joined(events)
+    ]
 
 
 def _choose(ledger: "Ledger", jobs: "list[Job]", word: str, *, as_json: bool) -> None:

@@ -36,7 +36,7 @@ def import_table(
 
     The same table again changes nothing; another verdict of the same reader replaces the first.
     """
-    from ich_node.cli.patient_names import patient_finder
+    from ich_node.export.patient_names import patient_finder
     from ich_node.verdicts.matching import match
     from ich_node.verdicts.table import read_table
 

@@ -33,11 +33,14 @@ def withdraw(
         bool, typer.Option("--safety", help="The answer must not be used, for any other reason.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show who would hear of it.")
+    ] = False,
 ) -> None:
     """Take answers back: a rejection note to whoever has the objects, a message to whoever was
     told.
     """
-    from ich_node.cli.patient_names import patient_finder
+    from ich_node.export.patient_names import patient_finder
     from ich_node.study.withdrawal import Withdrawer
 
     code = _code(wrong_patient=wrong_patient, quality=quality, safety=safety)
@@ -64,6 +67,8 @@ def withdraw(
         _print_plan(withdrawer, each)
     _print_others(withdrawer, jobs)
     typer.echo(f'Those who have it are told: "{code.words}". Your reason stays in the ledger.')
+    if dry_run:
+        return
     if not yes:
         count = "this answer" if len(sent) == 1 else f"these {len(sent)} answers"
         typer.confirm(f"Withdraw {count}? This cannot be undone", abort=True)

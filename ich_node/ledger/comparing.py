@@ -1,8 +1,9 @@
 """What two bundles answered about the same series, and which bundles the ledger knows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -74,25 +75,15 @@ class ComparisonLedger:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    def known_bundles(self) -> list[KnownBundle]:
-        """Each hash once, under its newest name."""
-        queries = (
-            sa.select(activations.c.name, activations.c.sha256, activations.c.path).order_by(
-                activations.c.id
-            ),
-            sa.select(shadows.c.name, shadows.c.bundle_sha256, shadows.c.path).order_by(
-                shadows.c.id
-            ),
-            sa.select(
-                readings.c.bundle_name, readings.c.bundle_sha256, readings.c.bundle_path
-            ).distinct(),
-        )
-        known: dict[str, KnownBundle] = {}
+    def used_bundles(self) -> list[KnownBundle]:
+        """Those that were active or a shadow: each hash once, under its newest name."""
         with self._database.read() as connection:
-            for query in queries:
-                for name, sha256, path in connection.execute(query):
-                    known[sha256] = KnownBundle(name=name, sha256=sha256, path=path)
-        return list(known.values())
+            return _bundles(connection, _USED)
+
+    def known_bundles(self) -> list[KnownBundle]:
+        """Those, and all that have read again; reads all readings."""
+        with self._database.read() as connection:
+            return _bundles(connection, (*_USED, _BESIDE))
 
     def compare(
         self,
@@ -170,3 +161,22 @@ def _answers(
         (given.study_instance_uid, given.series_instance_uid, given.objects): given
         for given in sorted(found, key=lambda given: given.job_id)
     }
+
+
+_USED = (
+    sa.select(activations.c.name, activations.c.sha256, activations.c.path).order_by(
+        activations.c.id
+    ),
+    sa.select(shadows.c.name, shadows.c.bundle_sha256, shadows.c.path).order_by(shadows.c.id),
+)
+_BESIDE = sa.select(
+    readings.c.bundle_name, readings.c.bundle_sha256, readings.c.bundle_path
+).distinct()
+
+
+def _bundles(connection: sa.Connection, queries: Iterable[sa.Select[Any]]) -> list[KnownBundle]:
+    known: dict[str, KnownBundle] = {}
+    for query in queries:
+        for name, sha256, path in connection.execute(query):
+            known[sha256] = KnownBundle(name=name, sha256=sha256, path=path)
+    return list(known.values())

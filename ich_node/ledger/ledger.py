@@ -34,6 +34,7 @@ from ich_node.ledger.searching import SearchLedger
 from ich_node.ledger.shadows import ShadowLedger
 from ich_node.ledger.statistics import StatisticsLedger
 from ich_node.ledger.status import StatusLedger
+from ich_node.ledger.study_search import StudySearchLedger
 from ich_node.ledger.telling import TellerLedger
 from ich_node.ledger.troubles import TroubleLedger
 from ich_node.ledger.verdicts import VerdictLedger
@@ -62,6 +63,7 @@ class Ledger:
         self.verdicts = VerdictLedger(database=database)
         self.search_keys = SearchKeyLedger(database=database)
         self.searching = SearchLedger(database=database)
+        self.studies = StudySearchLedger(database=database)
         self.withdrawals = WithdrawalLedger(database=database)
         self.scores = ScoreLedger(database=database)
         self.pull = PullLedger(database=database)

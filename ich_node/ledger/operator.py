@@ -13,9 +13,10 @@ from ich_node.ledger.endings import UNREAD, put_back
 from ich_node.ledger.instances import instances_of
 from ich_node.ledger.journal import counted_objects, events_of, note
 from ich_node.ledger.rows import Delivery, Instance, Job, JobEvent, Result
+from ich_node.ledger.scans import Scan
 from ich_node.ledger.states import DeliveryState, JobState
 from ich_node.ledger.studies import jobs_of_study
-from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results
+from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, results, scans
 
 UNANSWERED = (JobState.FAILED, JobState.REFUSED, JobState.CANCELLED)
 
@@ -50,6 +51,12 @@ class OperatorLedger:
         with self._database.read() as connection:
             return jobs_of_study(connection, job.study_instance_uid)
 
+    def scan(self, job_id: int) -> Scan | None:
+        """What its headers said, if it was looked at."""
+        query = sa.select(*columns_of(Scan, scans)).where(scans.c.job_id == job_id)
+        with self._database.read() as connection:
+            return next(iter(as_values(Scan, connection.execute(query))), None)
+
     def results(self, job_id: int) -> builtins.list[Result]:
         query = (
             sa.select(*columns_of(Result, results))
@@ -73,12 +80,17 @@ class OperatorLedger:
         with self._database.read() as connection:
             return events_of(connection, job_id)
 
+    def swept_at(self, job_id: int) -> datetime | None:
+        """When its files were removed after their time."""
+        with self._database.read() as connection:
+            return _swept_at(connection, job_id)
+
     def retry(self, job_id: int, *, now: datetime) -> None:
         """Read a failed, refused or cancelled job again, or deliver again what could not be
         delivered. Raises ConfigError if there is neither.
         """
         with self._database.write() as connection:
-            if _is_swept(connection, job_id):
+            if _swept_at(connection, job_id) is not None:
                 raise ConfigError(
                     f"the files of job {job_id} were removed after their time; send the series"
                     " again"
@@ -139,11 +151,8 @@ def _owe_again(connection: sa.Connection, job_id: int, now: datetime) -> int:
     ).rowcount
 
 
-def _is_swept(connection: sa.Connection, job_id: int) -> bool:
-    return (
-        connection.execute(sa.select(jobs.c.swept_at).where(jobs.c.id == job_id)).scalar()
-        is not None
-    )
+def _swept_at(connection: sa.Connection, job_id: int) -> datetime | None:
+    return connection.execute(sa.select(jobs.c.swept_at).where(jobs.c.id == job_id)).scalar()
 
 
 def _cannot(connection: sa.Connection, job_id: int, why: str) -> ConfigError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
-from operator import eq, ge, lt
+from operator import attrgetter, eq, ge, gt, le, lt
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +17,14 @@ from ich_node.answer import Answer
 from ich_node.ledger.database import Database
 from ich_node.ledger.rows import Job
 from ich_node.ledger.states import SETTLED, JobState
-from ich_node.ledger.tables import as_values, columns_of, deliveries, jobs, search_keys
+from ich_node.ledger.tables import (
+    as_values,
+    columns_of,
+    deliveries,
+    job_events,
+    jobs,
+    search_keys,
+)
 
 MOST_COUNTED = 1000
 MOST_IN_ONE_QUERY = 1000
@@ -31,6 +38,15 @@ IS_OWED = deliveries.c.state.not_in(
     sa.bindparam("settled", SETTLED, expanding=True, literal_execute=True)
 )
 NEWEST_FIRST = (jobs.c.first_received_at.desc(), jobs.c.id.desc())
+OLDEST_FIRST = (jobs.c.first_received_at, jobs.c.id)
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a job stands in a list by arrival."""
+
+    at: datetime
+    job_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +54,8 @@ class JobSearch:
     """What is looked for: jobs for which all of it is true. None, False and () ask nothing.
 
     since, until: of the first object's arrival. outcomes: any of these answers or states.
+    older_than, newer_than: only what stands behind, or before, this place in the list; of
+    newer_than the jobs that stand next to it.
     """
 
     accession_hmac: str | None = None
@@ -49,11 +67,13 @@ class JobSearch:
     states: tuple[JobState, ...] = ()
     outcomes: tuple[Answer | JobState, ...] = ()
     is_owed: bool = False
+    older_than: Place | None = None
+    newer_than: Place | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundJobs:
-    """The newest jobs first. left_out: how many more there are, at most MOST_COUNTED + 1.
+    """The newest jobs first. left_out: how many older ones there are, at most MOST_COUNTED + 1.
 
     owed: job id -> destination -> number of results; ends: series UID -> its shortest end that no
     other series has.
@@ -74,19 +94,32 @@ class SearchLedger:
     def find(self, search: JobSearch, *, limit: int) -> FoundJobs:
         """The newest `limit` of the jobs that are looked for."""
         with self._database.read() as connection:
-            queries = [_newest(connection, part) for part in _parts(search)]
-            places = {
-                (at, job_id)
-                for query in queries
-                for at, job_id in connection.execute(query.limit(limit))
-            }
-            newest = [job_id for _, job_id in sorted(places, reverse=True)[:limit]]
+            found = places(connection, search, limit)
             left_out = 0
-            if len(newest) == limit:
-                most = limit + MOST_COUNTED + 1
-                count = sum(_count(connection, query, most) for query in queries)
-                left_out = min(count - limit, MOST_COUNTED + 1)
-            return _described(connection, _by_ids(connection, newest), left_out=left_out)
+            if len(found) == limit:
+                older = replace(search, newer_than=None, older_than=found[-1])
+                queries = [_ordered(connection, part) for part in parts_of(older)]
+                count = sum(_count(connection, query, MOST_COUNTED + 1) for query in queries)
+                left_out = min(count, MOST_COUNTED + 1)
+            newest = _by_ids(connection, [place.job_id for place in found])
+            return _described(connection, newest, left_out=left_out)
+
+    def has_any(self, search: JobSearch) -> bool:
+        with self._database.read() as connection:
+            return bool(places(connection, search, 1))
+
+    def answered_at(self, chosen: Sequence[Job]) -> dict[int, datetime]:
+        """By job id when it last got its answer, or was refused or given up; of those that were."""
+        ends = ("done", "refused", "failed")
+        query = (
+            sa.select(job_events.c.job_id, sa.func.max(job_events.c.at))
+            .where(job_events.c.job_id.in_([job.id for job in chosen]))
+            .where(job_events.c.event.in_(ends))
+            .group_by(job_events.c.job_id)
+        )
+        with self._database.read() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        return {job.id: found[job.id] for job in chosen if job.answer and job.id in found}
 
     def described(self, chosen: Sequence[Job]) -> FoundJobs:
         """These jobs, with what is owed of them and their short names."""
@@ -149,7 +182,7 @@ def _described(connection: sa.Connection, chosen: Sequence[Job], *, left_out: in
     )
 
 
-def _parts(search: JobSearch) -> Iterator[JobSearch]:
+def parts_of(search: JobSearch) -> Iterator[JobSearch]:
     """One search for each state and outcome: within a range of an index with one state, the newest
     jobs come first.
     """
@@ -161,17 +194,48 @@ def _parts(search: JobSearch) -> Iterator[JobSearch]:
         )
 
 
-def _newest(connection: sa.Connection, part: JobSearch) -> sa.Select[Any]:
-    """(first_received_at, id), the newest first."""
-    conditions = _conditions(part)
+def places(connection: sa.Connection, search: JobSearch, limit: int) -> list[Place]:
+    """The newest first."""
+    found = {
+        Place(at, job_id)
+        for part in parts_of(search)
+        for at, job_id in connection.execute(_ordered(connection, part).limit(limit))
+    }
+    key = attrgetter("job_id" if search.is_owed else "at", "job_id")
+    nearest = sorted(found, key=key, reverse=search.newer_than is None)[:limit]
+    return sorted(nearest, key=key, reverse=True)
+
+
+def _ordered(connection: sa.Connection, part: JobSearch) -> sa.Select[Any]:
+    """(first_received_at, id), the newest first; what is newer than a place, from that place on."""
+    conditions = conditions_of(part)
+    upwards = part.newer_than is not None
     if part.is_owed:
-        return _newest_owed(_where(connection, conditions, follow=()))
+        return _owed_ones(part, where(connection, conditions, follow=()), upwards=upwards)
+    conditions += _from_place(part)
     follow = _followed(connection, conditions)
     return (
         sa.select(jobs.c.first_received_at, jobs.c.id)
-        .where(*_where(connection, conditions, follow=follow))
-        .order_by(*NEWEST_FIRST)
+        .where(*where(connection, conditions, follow=follow), *_beside(part))
+        .order_by(*(OLDEST_FIRST if upwards else NEWEST_FIRST))
     )
+
+
+def _from_place(part: JobSearch) -> "Iterator[Condition]":
+    if part.older_than is not None:
+        yield TIME, le, part.older_than.at
+    if part.newer_than is not None:
+        yield TIME, ge, part.newer_than.at
+
+
+def _beside(part: JobSearch) -> Iterator[sa.ColumnElement[bool]]:
+    """Among the jobs that came at the time of a place, those behind it, or before it. The index
+    finds the time; a CASE keeps SQLite from using another one.
+    """
+    at, job_id = jobs.c.first_received_at, jobs.c.id
+    for place, compare in ((part.older_than, lt), (part.newer_than, gt)):
+        if place is not None:
+            yield sa.case((at == place.at, compare(job_id, place.job_id)), else_=sa.true())
 
 
 def _count(connection: sa.Connection, query: sa.Select[Any], most: int) -> int:
@@ -188,7 +252,7 @@ FEW = ("accession_hmac", "patient_hmac", "study_instance_uid")
 MANY = ("answer", "source", "state")
 
 
-def _conditions(part: JobSearch) -> list[Condition]:
+def conditions_of(part: JobSearch) -> list[Condition]:
     wanted: list[Condition] = [
         ("accession_hmac", eq, part.accession_hmac),
         ("patient_hmac", eq, part.patient_hmac),
@@ -205,7 +269,7 @@ def _conditions(part: JobSearch) -> list[Condition]:
     return [condition for condition in wanted if condition[2] is not None]
 
 
-def _where(
+def where(
     connection: sa.Connection, conditions: Sequence[Condition], *, follow: Collection[str]
 ) -> list[sa.ColumnElement[bool]]:
     """follow: the columns of the index that SQLite shall use. It does not count how many jobs are
@@ -242,20 +306,30 @@ def _left(connection: sa.Connection, name: str, conditions: Sequence[Condition])
     of_index = [condition for condition in conditions if condition[0] in (name, TIME)]
     some = (
         sa.select(jobs.c.id)
-        .where(*_where(connection, of_index, follow=(name, TIME)))
+        .where(*where(connection, of_index, follow=(name, TIME)))
         .order_by(jobs.c.first_received_at)
     )
     return _count(connection, some, MOST_COMPARED)
 
 
-def _newest_owed(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
-    """Follows the index of what is owed. Jobs get their ids in the order of their arrival."""
+def _owed_ones(
+    part: JobSearch, conditions: Sequence[sa.ColumnElement[bool]], *, upwards: bool
+) -> sa.Select[Any]:
+    """Follows the index of what is owed. Jobs get their ids in the order of their arrival, so their
+    places are those of their ids.
+    """
+    job_id = deliveries.c.job_id
+    from_place = [
+        compare(job_id, place.job_id)
+        for place, compare in ((part.older_than, lt), (part.newer_than, gt))
+        if place is not None
+    ]
     return (
-        sa.select(sa.func.min(jobs.c.first_received_at), deliveries.c.job_id)
-        .select_from(deliveries.join(jobs, jobs.c.id == deliveries.c.job_id))
-        .where(IS_OWED, *conditions)
-        .group_by(deliveries.c.job_id)
-        .order_by(deliveries.c.job_id.desc())
+        sa.select(sa.func.min(jobs.c.first_received_at), job_id)
+        .select_from(deliveries.join(jobs, jobs.c.id == job_id))
+        .where(IS_OWED, *from_place, *conditions)
+        .group_by(job_id)
+        .order_by(job_id if upwards else job_id.desc())
     )
 
 

@@ -17,7 +17,7 @@ from ich_node.ledger.studies import jobs_of_study
 from ich_node.ledger.tables import as_values, columns_of, instances, jobs, results, verdicts
 from ich_node.percent import counted
 
-TABLE, SELECTION = "table", "key objects"
+TABLE, SELECTION, SITE = "table", "key objects", "site"
 MOST_IN_ONE_QUERY = 500
 
 
@@ -26,8 +26,8 @@ class Verdict:
     """One reader's verdict about one job.
 
     bleeding: None = unknown. type: words such as "subdural"; "quality" if the images are bad. who:
-    the reader. origin: TABLE or SELECTION. origin_uid: of the Key Object Selection. slices: SOP
-    Instance UIDs of the marked slices, one a line.
+    the reader. origin: TABLE, SELECTION or SITE. origin_uid: of the Key Object Selection. slices:
+    SOP Instance UIDs of the marked slices, one a line.
     """
 
     job_id: int
@@ -68,19 +68,25 @@ class VerdictLedger:
         self._database = database
 
     def record(self, given: Sequence[Verdict], *, by: str) -> list[Recorded]:
-        """All of them, or none if the ledger fails. A table's verdict replaces the one that the
-        same reader gave in a table before; one of a Key Object Selection replaces that of the same
-        object. by: who imported it, for the journal.
+        """All of them, or none if the ledger fails. A verdict of a table, or of the site, replaces
+        the one that the same reader gave there before; one of a Key Object Selection replaces that
+        of the same object. by: who imported it, for the journal.
         """
         with self._database.write() as connection:
             lock_writers(connection, verdicts)
             return [_record(connection, verdict, by=by) for verdict in given]
 
-    def remove(self, job_id: int, *, who: str | None, by: str, now: datetime) -> int:
+    def remove(
+        self, job_id: int, *, who: str | None, by: str, now: datetime, origin: str | None = None
+    ) -> int:
         """Forget what was said about a job, by this reader or, with None, by anybody; how many
-        verdicts. A Key Object Selection that is sent again counts again.
+        verdicts. origin: only those of this one. A Key Object Selection that is sent again counts
+        again.
         """
-        theirs = sa.true() if who is None else verdicts.c.who == who
+        theirs = sa.and_(
+            sa.true() if who is None else verdicts.c.who == who,
+            sa.true() if origin is None else verdicts.c.origin == origin,
+        )
         with self._database.write() as connection:
             removed = connection.execute(
                 sa.delete(verdicts).where(verdicts.c.job_id == job_id, theirs)

@@ -18,6 +18,7 @@ from ich_node.spool import Spool
 from ich_node.study.facts import SeriesFacts, is_better, same_acquisition
 from ich_node.study.headers import JobHeaders
 from ich_node.study.no_answer import is_unread_head
+from ich_node.study.overview import standing
 from ich_node.study.routes import Routes, StudyAnswer, routes_of
 
 
@@ -190,15 +191,6 @@ class Chooser:
         return JobHeaders(
             spool=self.spool, instances=self.ledger.instances, site_rules=self.site_rules
         )
-
-
-def standing(study: Sequence[Job]) -> list[Job]:
-    """The jobs whose answers were told, and stand: not replaced, and not taken back."""
-    return [
-        job
-        for job in study
-        if job.state is JobState.DONE and job.in_favour_of is None and job.withdrawn_at is None
-    ]
 
 
 def _is_of_series(job: Job, other: Job) -> bool:

@@ -33,10 +33,10 @@ from ich_node.report import (
 from ich_node.report.uids import digest_of
 from ich_node.series.site_rules import NO_SITE_RULES, SiteRules
 from ich_node.spool import Spool
-from ich_node.study.choice import standing
 from ich_node.study.facts import SeriesFacts, same_acquisition
 from ich_node.study.headers import JobHeaders
 from ich_node.study.no_answer import is_unread_head, may_be_a_head, refusal_of
+from ich_node.study.overview import standing
 from ich_node.study.results import predecessor_of, store_notification, store_object
 from ich_node.study.routes import Routes, StudyAnswer, addresses, routes_of
 

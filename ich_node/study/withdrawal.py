@@ -28,7 +28,7 @@ from ich_node.report import (
     write_rejection_note,
 )
 from ich_node.spool import Spool
-from ich_node.study.choice import standing
+from ich_node.study.overview import standing
 from ich_node.study.results import store_notification, store_object
 from ich_node.study.routes import StudyAnswer, addresses, routes_of
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from benchmarks.find import fill_with_jobs
 from ich_node.answer import Answer
 from ich_node.ledger import JobSearch, JobState, Ledger, SearchTerms, searching
+from ich_node.ledger.searching import Place
 from tests.support.ledger_examples import (
     MAX_WAIT,
     QUIET,
@@ -106,6 +107,42 @@ def test_what_is_left_out_is_counted(filled: Ledger, monkeypatch: pytest.MonkeyP
     assert filled.searching.find(JobSearch(), limit=6).left_out == 0
     monkeypatch.setattr(searching, "MOST_COUNTED", 1)
     assert filled.searching.find(JobSearch(), limit=2).left_out == 2
+
+
+@pytest.mark.parametrize("search", [{}, {"states": (JobState.DONE, JobState.WAITING)}])
+def test_pages_follow_one_another(filled: Ledger, search: dict) -> None:
+    """Each place divides the list: what is older begins behind it, what is newer ends before it."""
+    whole = filled.searching.find(JobSearch(**search), limit=9).jobs
+    places = [Place(job.first_received_at, job.id) for job in whole]
+    numbers = [job.id for job in whole]
+    for index, place in enumerate(places):
+        assert ids(filled, older_than=place, **search) == numbers[index + 1 :]
+        assert ids(filled, newer_than=place, **search) == numbers[:index]
+        assert ids(filled, limit=2, newer_than=place, **search) == numbers[:index][-2:]
+        found = filled.searching.find(JobSearch(older_than=place, **search), limit=1)
+        assert found.left_out == max(len(numbers) - index - 2, 0)
+        has_any = filled.searching.has_any(JobSearch(newer_than=place, **search))
+        assert has_any == (index > 0)
+
+
+def test_pages_of_series_that_came_at_one_time(ledger: Ledger) -> None:
+    """The number of the job decides; also in the list of what is owed."""
+    for number in range(1, 5):
+        add(ledger, series=f"2.25.{number}")
+    for _ in range(4):
+        finish(ledger, claim(ledger))
+    for search in ({}, {"is_owed": True}):
+        assert ids(ledger, limit=2, **search) == [4, 3]
+        assert ids(ledger, older_than=Place(T0, 3), **search) == [2, 1]
+        assert ids(ledger, limit=1, newer_than=Place(T0, 2), **search) == [3]
+
+
+def test_when_a_job_was_answered(filled: Ledger) -> None:
+    """Also one that was refused; not one that waits or was cancelled."""
+    found = filled.searching.find(JobSearch(), limit=9).jobs
+    assert filled.searching.answered_at(found) == {
+        number: T0 + number * HOUR for number in (1, 2, 3)
+    }
 
 
 def test_the_end_of_a_uid_names_its_series(filled: Ledger) -> None:
@@ -237,6 +274,10 @@ FILTERS = {
     "all but owed": {
         "source": "ct", "states": (JobState.DONE,), "outcomes": (Answer.ABSENT,), "since": T0,
     },
+    "the next page": {"older_than": Place(T0 - 20 * HOUR, 7000)},
+    "the page before": {"newer_than": Place(T0 - 20 * HOUR, 7000)},
+    "the next page of a source": {"source": "ct-1", "older_than": Place(T0 - 20 * HOUR, 7000)},
+    "the next page of what is owed": {"is_owed": True, "older_than": Place(T0 - 20 * HOUR, 7000)},
 }  # fmt: skip
 
 
@@ -269,7 +310,8 @@ def plans(ledger: Ledger, search: JobSearch) -> list[str]:
     executed: list[tuple[str, Any]] = []
 
     def remember(_, __, statement, parameters, *___) -> None:
-        if "ORDER BY jobs.first_received_at" in statement or "deliveries.job_id DESC" in statement:
+        ordered = "ORDER BY jobs.first_received_at", "min(jobs.first_received_at)"
+        if any(words in statement for words in ordered):
             executed.append((statement, parameters))
 
     engine = ledger.database.engine

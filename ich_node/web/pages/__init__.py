@@ -4,16 +4,25 @@ from ich_node.web.pages import (
     config,
     journal,
     now,
+    one_series,
     owed,
     owed_actions,
     probes,
     refused,
     rules,
+    series,
+    series_actions,
+    series_verdicts,
+    studies,
     viewer,
 )
 
 ROUTES = [
     *now.routes,
+    *series.routes,
+    *one_series.routes,
+    *series_actions.routes,
+    *studies.routes,
     *owed.routes,
     *refused.routes,
     *rules.routes,
@@ -21,5 +30,6 @@ ROUTES = [
     *journal.routes,
     *probes.routes,
     *owed_actions.routes,
+    *series_verdicts.routes,
     *viewer.routes,
 ]

@@ -4,9 +4,23 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ich_node.errors import ConfigError
+
 if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
     from ich_node.ledger import Job, Ledger
     from ich_node.spool import Spool
+
+
+def check_names_nobody(ledger: "Ledger", spool: "Spool", job: "Job", comment: str) -> None:
+    """Raises ConfigError if the comment names the patient of the job, or if nobody can say."""
+    names_the_patient = patient_finder(ledger, spool)(job, comment)
+    if names_the_patient is None:
+        raise ConfigError(
+            "a comment cannot be checked for the patient's name any more: the files of the series"
+            " were removed; leave the comment out"
+        )
+    if names_the_patient:
+        raise ConfigError("the comment names the patient; the ledger names no patients")
 
 
 def patient_finder(ledger: "Ledger", spool: "Spool") -> "Callable[[Job, str], bool | None]":
