@@ -11,7 +11,7 @@ from tests.support.browser import (
     violations,
 )
 
-PAGES = ["/", "/journal"]
+PAGES = ["/", "/series", "/series/6", "/studies", "/owed", "/refused", "/refused/rules", "/config", "/journal"]
 
 
 @needs_chromium
