@@ -67,6 +67,11 @@ def test_a_poison_series_is_set_aside_and_blocks_nobody(
     assert (poison.state, poison.reason, poison.attempts) == (JobState.FAILED, "crashed", 2)
     assert ledger.telling.untold(poison.study_instance_uid) == [poison], "who waits is told"
     assert len(analysers) >= 3
+    assert [
+        killed.job_id for killed in ledger.troubles.killed_readers(since=poison.ready_at).first
+    ] == [poison.id]
+    (failed,) = [each for each in ledger.counts.all() if each.labels["outcome"] == "failed"]
+    assert (failed.labels["reason"], failed.value) == ("crashed", 1)
     ledger.dispose()
 
 

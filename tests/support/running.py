@@ -62,6 +62,13 @@ class NodeProcesses:
     def job_states(self) -> list[str]:
         return [str(job.state) for job in self.ledger.operator.list()]
 
+    def delivery_states(self) -> list[str]:
+        return [
+            str(delivery.state)
+            for job in self.ledger.operator.list()
+            for delivery in self.ledger.operator.deliveries(job.id)
+        ]
+
 
 def started_processes(folder: Path) -> list[tuple[str, int]]:
     """Name and process id of each process that `run` has started. Other lines of the log are not

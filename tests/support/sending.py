@@ -19,7 +19,11 @@ class SendingNode(Node):
     """Its ledger has finished jobs, and its spool their results."""
 
     def sender(
-        self, *destinations: Destination, owner: str = "sender", tls: TlsSettings = TLS_OFF
+        self,
+        *destinations: Destination,
+        owner: str = "sender",
+        tls: TlsSettings = TLS_OFF,
+        **settings: Any,
     ) -> Sender:
         return Sender(
             ledger=self.ledger.delivery,
@@ -30,6 +34,7 @@ class SendingNode(Node):
             owner=owner,
             stop=self.stop,
             tls=tls,
+            **settings,
         )
 
     def finish(

@@ -22,6 +22,7 @@ from ich_node.answer import Answer
 from ich_node.demo.play import marks_of
 from ich_node.phantom import make_study
 from tests.support.command_line import ich_node
+from tests.support.node import opened_ledger
 from tests.support.peers import (
     COMPREHENSIVE_3D_SR,
     free_port,
@@ -93,7 +94,27 @@ def test_a_pacs_that_was_down_gets_the_results_of_one_analysis(tmp_path, phantom
         with pacs(port=port) as peer:
             wait_until(lambda: reports(peer.received), seconds=90, what="the SR")
             assert str(reports(peer.received)[0].PatientName) == "Zuzana^Nobodysname"
+            wait_until(lambda: set(node.delivery_states()) == {"SENT"}, what="all results")
+            wait_until(
+                lambda: all(each.is_up for each in node.ledger.destination_states.all()),
+                seconds=30,
+                what="that the destination is known to answer",
+            )
         assert [job.attempts for job in node.ledger.operator.list()] == [1]
+        said = {each.service: each for each in node.ledger.heartbeats.all()}
+        assert set(said) == {"receive", "analyse", "send"}
+        assert all(each.is_ready for each in said.values())
+        assert said["receive"].facts["port"] == node.port
+        assert said["analyse"].facts["bundle"] == "phantom-demonstration"
+    with opened_ledger(f"sqlite:///{node.folder}/ledger.sqlite") as ledger:
+        assert ledger.heartbeats.all() == []
+        counted = {(each.name, *each.labels.values()): each.value for each in ledger.counts.all()}
+    assert counted["series", "present", ""] == 1
+    assert counted["instances", "modality"] == len(phantom)
+    assert counted["associations", "", "released", "modality"] == 1
+    assert sum(value for key, value in counted.items() if key[:2] == ("deliveries", "pacs")) >= 3
+    assert counted["send_failures", "pacs"] >= 3
+    assert counted["inference_seconds", "sum"] < counted["receive_to_result_seconds", "sum"] < 120
     shown = ich_node("jobs", "show", 1, config=node.folder / "config.toml")
     assert shown.exit_code == 0
     log, names = (node.folder / "log").read_text(), map(str, node.folder.rglob("*"))
