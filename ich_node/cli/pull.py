@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # SQLAlchemy and pynetdicom, which `--help` must not wait for
     from ich_node.config.config import Config
     from ich_node.config.settings import Source
     from ich_node.ledger import Ledger
+    from ich_node.ledger.counts import Counts
     from ich_node.pull.archive import Archive
     from ich_node.pull.asked import Asked
     from ich_node.pull.choice import Chosen
@@ -56,6 +57,7 @@ def pull(
     """
     from ich_node.cli.pull_words import Account
     from ich_node.errors import NoLedger, Unavailable
+    from ich_node.ledger.counts import Counts
     from ich_node.pull.choice import Decision, choose
     from ich_node.pull.fetch import why_closed
     from ich_node.pull.find import find_series
@@ -73,7 +75,8 @@ def pull(
         ledger = None
     if ledger is not None and not dry_run and (why := why_closed(pace, ledger.pauses, _now())):
         raise Unavailable(why)
-    archive = open_archive(node, found_source, ledger)
+    counts = Counts()
+    archive = open_archive(node, found_source, ledger, counts)
     account = Account(as_json=as_json, is_dry_run=dry_run)
     with archive.search() as search:
         found = find_series(search, asked)
@@ -85,8 +88,11 @@ def pull(
         wanted = [one for one in chosen if one.decision is Decision.FETCH]
         with _ended_by_hand() as stop:
             fetcher = _fetcher(archive, ledger, pace, found_source, stop)
-            for fetched in fetcher.fetch(wanted):
-                account.fetched(fetched)
+            try:
+                for fetched in fetcher.fetch(wanted):
+                    account.fetched(fetched)
+            finally:
+                ledger.counts.add(counts.take())
     account.end(found)
     if not account.is_whole(found):
         raise typer.Exit(1)
@@ -111,8 +117,15 @@ def find_source(config: "Config", name: str) -> "Source":
     raise ConfigError(f"config.toml has no source '{name}'; {hint}")
 
 
-def open_archive(node: "CliContext", source: "Source", ledger: "Ledger | None") -> "Archive":
-    """By the source's [sources.query]. ledger: None if nothing will be fetched."""
+def open_archive(
+    node: "CliContext",
+    source: "Source",
+    ledger: "Ledger | None",
+    counts: "Counts | None" = None,
+) -> "Archive":
+    """By the source's [sources.query]. ledger: None if nothing will be fetched. counts: of the
+    objects that are.
+    """
     from ich_node.config.query import DicomQuery, DicomWebQuery
     from ich_node.pull.dicom_archive import DicomArchive
 
@@ -140,6 +153,7 @@ def open_archive(node: "CliContext", source: "Source", ledger: "Ledger | None") 
             ledger=ledger.receiving,
             search_key=ledger.search_keys.for_receiving(config.database.search_key, now=_now()),
             clock=_now,
+            counts=counts,
         )
     return DicomWebArchive(source=source, query=query, tls=config.tls, entrance=entrance)
 

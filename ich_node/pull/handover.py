@@ -19,6 +19,7 @@ from ich_node.dicom.legal_uid import is_legal_uid
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.ledger import ReceiverLedger, SearchKey
+from ich_node.ledger.counts import Counts
 from ich_node.network.acceptor.c_store import MEDIUM, CStoreRequest
 from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.receive.completion import Completion
@@ -57,6 +58,7 @@ class Entrance:
         ledger: ReceiverLedger,
         search_key: SearchKey,
         clock: Callable[[], datetime],
+        counts: Counts | None = None,
     ) -> "Entrance":
         # no rule makes it urgent: it was missed, and comes late
         store = StoreService.of(
@@ -67,6 +69,7 @@ class Entrance:
             ledger=ledger,
             search_key=search_key,
             clock=clock,
+            counts=counts,
         )
         return cls(source=source, store=store, completion=store.completion)
 

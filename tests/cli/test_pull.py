@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from ich_node.config.load import load_config
 from tests.pull.conftest import PullingNode, node
 from tests.pull.test_web import HEAD, answers, files
 from tests.support.command_line import Ran, ich_node
 from tests.support.heads import ROOT
+from tests.support.node import opened_ledger
 from tests.support.query_retrieve import query_retrieve_peer, series_of
 from tests.support.web_receiver import web_receiver
 
@@ -140,6 +142,9 @@ def test_from_dicomweb_the_command_stores_what_it_fetches(tmp_path: Path) -> Non
         "2026-01-01       3  pulled                    Head 5.0",
         "pulled 1, already here 0, left out 0, failed 0",
     ]
+    with opened_ledger(load_config(config).config.database.url) as ledger:
+        (received,) = ledger.counts.all()
+    assert (received.name, received.labels, received.value) == ("instances", {"source": "pacs"}, 3)
 
 
 def test_looking_makes_no_ledger(tmp_path: Path) -> None:

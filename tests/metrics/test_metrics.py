@@ -28,10 +28,8 @@ from ich_node.metrics.known import METRICS, PREFIX
 from tests.operations.states.a_busy_day import Day, the_day
 from tests.support.certificates import authority
 from tests.support.node import opened_ledger
+from tests.support.peers import need
 
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="no promtool: apt install prometheus"
-)
 DESTINATIONS = [
     {"name": name, "ae_title": "PACS", "host": "127.0.0.1", "port": 104}
     for name in ("pacs", "research")
@@ -205,11 +203,10 @@ def test_no_label_identifies_anybody(node):
     } == allowed
 
 
-@needs_promtool
 def test_prometheus_accepts_them(node):
     """`promtool check metrics` has nothing to object to."""
     checked = subprocess.run(
-        ["promtool", "check", "metrics"],
+        [need("promtool"), "check", "metrics"],
         input=scraped(node),
         capture_output=True,
         text=True,

@@ -2,16 +2,16 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from ich_node.metrics.known import METRICS
-from ich_node.phantom import __file__ as _inside
+from tests.support import REPOSITORY
+from tests.support.peers import need
 
-ROOT = Path(_inside).parents[2]
+ROOT = REPOSITORY
 MONITORING = ROOT / "monitoring"
 ALERTS, GRAFANA = MONITORING / "alerts.yml", MONITORING / "grafana.json"
 DOCS = ROOT / "docs" / "monitoring.md"
@@ -21,9 +21,6 @@ NAMES = {metric.full_name for metric in METRICS} | {
     if metric.kind == "histogram"
     for part in ("bucket", "sum", "count")
 }
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="no promtool: apt install prometheus"
-)
 
 
 def named_in(text: str) -> set[str]:
@@ -32,7 +29,7 @@ def named_in(text: str) -> set[str]:
 
 def promtool(*arguments: object) -> str:
     done = subprocess.run(
-        ["promtool", *map(str, arguments)], capture_output=True, text=True, check=False
+        [need("promtool"), *map(str, arguments)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -46,12 +43,10 @@ def test_metrics_exist(path):
     assert named <= NAMES
 
 
-@needs_promtool
 def test_rules():
     assert "SUCCESS" in promtool("check", "rules", ALERTS)
 
 
-@needs_promtool
 def test_what_fires():
     """And what does not: each alert has a case."""
     files = sorted(Path(__file__).parent.glob("alerts*_test.yml"))
