@@ -69,6 +69,7 @@ def of_analyser(at_work: "Sequence[Analyser]") -> "Condition":
         "bundle_sha256": loaded.bundle.sha256,
         "demonstration": loaded.bundle.demonstration,
         "engine": loaded.engine_name,
+        "device": facts["gpu"] if "cuda" in loaded.engine_name else "CPU",
         "threads": torch.get_num_threads(),
     }
     return Condition(is_ready=True, facts=facts)
@@ -78,3 +79,9 @@ def of_sender(config: "Config") -> "Condition":
     from ich_node.health.heartbeat import Condition
 
     return Condition(is_ready=True, facts={"destinations": len(config.destinations)})
+
+
+def of_site(config: "Config", *, is_ready: bool) -> "Condition":
+    from ich_node.health.heartbeat import Condition
+
+    return Condition(is_ready=is_ready, facts={"port": config.web.port})

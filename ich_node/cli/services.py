@@ -203,6 +203,8 @@ def web(context: typer.Context, stop_with_parent: StopWithParent = False) -> Non
     """Show the site for people, and metrics and health for machines."""
     import asyncio
 
+    from ich_node.cli.heartbeats import heartbeat, of_site
+    from ich_node.ledger.counts import Counts
     from ich_node.processes.systemd import READY, tell_systemd
     from ich_node.web.server import server_of
     from ich_node.web.site import Site
@@ -211,10 +213,11 @@ def web(context: typer.Context, stop_with_parent: StopWithParent = False) -> Non
     with _service(node, "web", with_parent=stop_with_parent) as live, _explained(stop_with_parent):
         with suppress(OSError):  # systemd sets it, and forbids to change it
             os.nice(SITE_NICENESS)
+        ledger = _ledger(node)
         site = Site(
             config=lambda: live.config,
             config_path=node.path,
-            ledger=_ledger(node),
+            ledger=ledger,
             spool=node.spool(),
             clock=now,
         )
@@ -233,7 +236,15 @@ def web(context: typer.Context, stop_with_parent: StopWithParent = False) -> Non
                 await asyncio.to_thread(read_again)
 
         server.turn, server.ready = turn, lambda: tell_systemd(READY)
-        server.run()
+        with heartbeat(
+            ledger,
+            "web",
+            Counts(),
+            [clock],
+            lambda: of_site(live.config, is_ready=server.started),
+            clock=now,
+        ):
+            server.run()
 
 
 @contextmanager

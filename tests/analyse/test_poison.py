@@ -70,7 +70,7 @@ def test_a_poison_series_is_set_aside_and_blocks_nobody(
     assert [
         killed.job_id for killed in ledger.troubles.killed_readers(since=poison.ready_at).first
     ] == [poison.id]
-    (failed,) = [each for each in ledger.counts.all() if each.labels["outcome"] == "failed"]
+    (failed,) = [each for each in ledger.counts.all() if each.labels.get("outcome") == "failed"]
     assert (failed.labels["reason"], failed.value) == ("crashed", 1)
     ledger.dispose()
 

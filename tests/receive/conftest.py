@@ -14,6 +14,7 @@ from ich_node.config.settings import (
     StudySettings,
     VerdictSettings,
 )
+from ich_node.ledger.counts import Counts
 from ich_node.receive import Listener
 from ich_node.receive.urgent import UrgentRule
 from ich_node.spool import Spool
@@ -42,7 +43,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
             verdicts: VerdictSettings = NO_VERDICTS,
             **scp: Any,
         ) -> ListeningNode:
-            clock = Clock()
+            clock, counts = Clock(), Counts()
             listener = Listener(
                 scp=ScpSettings(**{"bind_address": "127.0.0.1", "port": 0, **scp}),
                 sources=sources,
@@ -54,6 +55,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
                 urgent_rule=urgent_rule,
                 verdicts=verdicts,
                 large_object_wait_seconds=LARGE_OBJECT_WAIT_SECONDS,
+                counts=counts,
             )
             return ListeningNode(
                 folder=tmp_path,
@@ -61,6 +63,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
                 spool=spool,
                 clock=clock,
                 listener=listeners.enter_context(listener),
+                counts=counts,
             )
 
         yield start
