@@ -37,6 +37,7 @@ def check_config(
     for setting in node.loaded.removed:
         typer.echo(f"WARNING: {setting}")
     _print_ports(config)
+    _print_site(config)
     _print_sources(config)
     for destination in config.destinations:
         typer.echo(_described(destination))
@@ -118,24 +119,60 @@ def _print_listeners(config: "Config") -> list[str]:
     import socket
 
     mistakes = []
-    ports = [] if config.tls.required else [config.scp.port]
-    ports += [config.tls.port] if config.tls.is_on else []
-    host = config.scp.bind_address
-    for port in ports:
+    scp, web = config.scp, config.web
+    ports = [] if config.tls.required else [("scp", scp.bind_address, scp.port, "receive")]
+    ports += [("scp", scp.bind_address, config.tls.port, "receive")] if config.tls.is_on else []
+    ports += [("web", web.bind_address, web.port, "web")] if web.enabled else []
+    for section, host, port, service in ports:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as mine:
             mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 mine.bind((host, port))
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
-                    mistakes.append(f"[scp] cannot listen on {host}:{port}: {error.strerror}")
+                    mistakes.append(f"[{section}] cannot listen on {host}:{port}: {error.strerror}")
                     continue
                 typer.echo(
-                    f"port {port}: {error.strerror}; that is this node, if its receive service runs"
+                    f"port {port}: {error.strerror}; that is this node, if its {service} service"
+                    " runs"
                 )
             else:
                 typer.echo(f"port {port} is free: nobody listens on it now")
     return mistakes
+
+
+def _print_site(config: "Config") -> None:
+    from ich_node.web.address import address_of
+    from ich_node.web.tls import certificate_ends
+
+    web = config.web
+    if not web.enabled:
+        typer.echo("shows no site: [web] enabled = false")
+        return
+    details = [
+        f", behind {', '.join(web.proxies)}, which names users in {web.user_header}"
+        if web.proxies
+        else "",
+        ", with name, patient ID and accession number" if web.identifiers else "",
+    ]
+    typer.echo(f"shows the site at {address_of(web)}{''.join(details)}")
+    if web.proxies and not web.hosts:
+        typer.echo(
+            "WARNING: [web] hosts is empty: what browsers ask for under the proxy's name is turned"
+            " away"
+        )
+    if web.certificate is None:
+        return
+    now = datetime.now(UTC)
+    try:
+        ends = certificate_ends(web, now=now)
+    except ConfigError:
+        return  # it is among the mistakes
+    days = (ends - now).days
+    warning = "WARNING: " if days < config.tls.warn_days else ""
+    typer.echo(
+        f"{warning}the certificate of [web] is valid until {ends:%Y-%m-%d}, {days} days from now"
+    )
 
 
 def _print_ports(config: "Config") -> None:

@@ -41,6 +41,8 @@ def _mistakes(config: "Config") -> Iterator[str]:
         if isinstance(source.query, DicomWebQuery):
             yield from _said(_require_files_of_query, source.query, source.name, config.tls)
     yield from _alerts(config)
+    if config.web.enabled:
+        yield from _site(config)
     if config.audit.ca is not None and not config.audit.ca.is_file():
         yield f"[audit] ca: there is no file {config.audit.ca}"
     yield from _folder(config.spool.path, "[spool] path")
@@ -64,6 +66,20 @@ def _mistakes(config: "Config") -> Iterator[str]:
         from ich_node.model.engines.choose import require_installed
 
         yield from _said(require_installed, config.analysis.engine)
+
+
+def _site(config: "Config") -> Iterator[str]:
+    from ich_node.web.tls import certificate_ends
+    from ich_node.web.tokens import Tokens
+
+    web = config.web
+    if web.certificate is not None:
+        yield from _said(lambda: certificate_ends(web, now=datetime.now(UTC)))
+    yield from _said(Tokens(lambda: config).check)
+    for setting in ("look_token_file", "operate_token_file"):
+        path: Path = getattr(web, setting)
+        if not path.exists():
+            yield from _folder(path.parent, f"[web] {setting}")
 
 
 def _alerts(config: "Config") -> Iterator[str]:

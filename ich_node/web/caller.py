@@ -65,10 +65,10 @@ def is_from(scope: Scope, networks: tuple[str, ...]) -> bool:
     return peer is not None and _is_in(peer, networks)
 
 
-def is_near_or_from(address: str, networks: tuple[str, ...]) -> bool:
-    """Of this machine, or in one of these networks."""
+def is_proxy(address: str, settings: SiteSettings) -> bool:
+    """Whether a reverse proxy that we trust has this address."""
     peer = _address(address)
-    return peer is not None and (peer.is_loopback or _is_in(peer, networks))
+    return peer is not None and _is_in(peer, settings.proxies)
 
 
 def _browser(headers: Headers, peer: Address, proxies: tuple[str, ...]) -> Address:

@@ -12,10 +12,10 @@ from typing_extensions import override
 
 from ich_node.config.web import SiteSettings
 from ich_node.errors import Unavailable
-from ich_node.web.caller import is_near_or_from
+from ich_node.web.caller import is_proxy
 
 MOST_CONNECTIONS = 250
-MOST_OF_ONE_ADDRESS = 60  # a reverse proxy, and this machine, may have all
+MOST_OF_ONE_ADDRESS = 60  # a reverse proxy may have all
 BACKLOG = 128
 UNREAD_MS = 30_000  # of a peer that reads none of what we sent
 
@@ -32,7 +32,7 @@ class SiteSocket(socket.socket):
         address = str(peer[0])
         self.taken = {each: of for each, of in self.taken.items() if each.fileno() != -1}
         has_room = len(self.taken) < MOST_CONNECTIONS and (
-            is_near_or_from(address, self.settings.proxies)
+            is_proxy(address, self.settings)
             or Counter(self.taken.values())[address] < MOST_OF_ONE_ADDRESS
         )
         if not has_room:

@@ -40,7 +40,12 @@ class Tokens:
             path = self._path(role)
             if not path.exists():
                 make_secret(path, secrets.token_urlsafe(TOKEN_BYTES), setting=_setting(role))
-        if self.token(Role.LOOK) == self.token(Role.OPERATE):
+        self.check()
+
+    def check(self) -> None:
+        """Raises ConfigError if a file that is there cannot be used."""
+        there = [self.token(role) for role in Role if self._path(role).exists()]
+        if len(set(there)) < len(there):
             raise ConfigError(
                 f"[web] {self._path(Role.LOOK)} and {self._path(Role.OPERATE)} have the same token:"
                 " whoever may look could operate; remove one of them, and a new one is made"

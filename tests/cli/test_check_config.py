@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.certificates import authority
 from tests.support.command_line import ich_node
-from tests.support.peers import pacs
+from tests.support.peers import free_port, pacs
 
 UNUSABLE = """
 [spool]
@@ -112,6 +113,50 @@ def test_online_asks_every_destination_and_the_ledger(config):
     assert half.exit_code == 1
     assert "down (PACS at 127.0.0.1:1)" in half.stdout
     assert "config.toml: ok" not in half.stdout
+
+
+def test_the_site_is_described(config, monkeypatch, tmp_path):
+    """Where it is, who names its users, what it shows; tokens and certificates are checked."""
+    monkeypatch.setenv("ICHNODE__WEB__ENABLED", "true")
+    ours = authority(tmp_path / "ca").issue("/CN=ich", name="ich")
+    proxied = "user_header = 'X-User'\nproxies = ['10.1.2.4']\nidentifiers = true\n"
+    config.write_text(
+        f"[web]\nhosts = ['ich.example']\ncertificate = '{ours.certificate}'\n"
+        f"key = '{ours.key}'\nport = {free_port()}\n{proxied}"
+    )
+    done = ich_node("check-config", "--online", config=config)
+    assert done.exit_code == 0, done.stderr
+    assert (
+        ", behind 10.1.2.4, which names users in X-User, with name, patient ID and accession number"
+        in done.stdout
+    )
+    assert "the certificate of [web] is valid until" in done.stdout
+    assert done.stdout.count("is free: nobody listens on it now") == 2
+    ours.key.unlink()
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/web-look.token").write_text("1234")
+    (tmp_path / "var/web-look.token").chmod(0o600)
+    done = ich_node("check-config", config=config)
+    assert done.exit_code == 2
+    assert f"[web] key: cannot read {ours.key}: No such file" in done.stderr
+    assert "is not a token of 20 to 200 characters" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("bind_address = '0.0.0.0'", "can be reached from other machines: set certificate and key"),
+        ("certificate = 'a.pem'", "certificate and key go together"),
+        ("user_header = 'X-User'", "user_header and proxies go together"),
+        ("operators = ['a']", "operators are users of a proxy"),
+        ("identifiers = true", "identifiers are shown over TLS only"),
+    ],
+)
+def test_a_site_where_others_read_along_is_refused(config, toml, words):
+    config.write_text(f"[web]\n{toml}\n")
+    done = ich_node("web", config=config)
+    assert done.exit_code == 2
+    assert words in done.stderr
 
 
 def test_an_address_of_another_machine_is_a_mistake(config):

@@ -85,6 +85,7 @@ def node_of(story: Story, folder: Path) -> Iterator[None]:
     before = Path.cwd()
     with module.state(folder) as config:
         environment = {"ICH_NODE_CONFIG": str(config), "COLUMNS": "80", "TZ": "UTC"}
+        environment |= {"ICHNODE__WEB__ENABLED": "true"}  # the default, which tests change
         with mock.patch.dict(os.environ, environment):
             os.chdir(folder)
             try:

@@ -6,11 +6,14 @@ import httpx
 import pytest
 
 from ich_node.config.config import Config
+from ich_node.config.load import load_config
 from ich_node.errors import ConfigError
 from ich_node.web.attempts import MOST_ADDRESSES, Attempts
 from ich_node.web.tokens import Tokens
 from ich_node.web.visitor import Role
 from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.support.browser import needs_chromium, violations
+from tests.support.command_line import ich_node
 from tests.support.site import running_site, with_web
 from tests.support.standing_clock import Clock
 
@@ -241,3 +244,43 @@ def test_forms_by_a_proxy_with_tls(proxied):
             headers = {"Origin": origin}
             answer = client.post("/sign-out", data={"csrf": session.csrf}, headers=headers)
             assert answer.status_code == status
+
+
+def test_web_address_prints_the_address_with_the_token(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text("[web]\nport = 8204\n")
+    done = ich_node("web-address", config=config)
+    assert done.exit_code == 1
+    assert "the site makes it when it starts" in done.stderr
+    tokens = Tokens(lambda: load_config(config).config)
+    tokens.make_missing()
+    for options, role, more in (
+        ((), Role.OPERATE, ""),
+        (("--look", "--name", "Ada L"), Role.LOOK, "&name=Ada%20L"),
+    ):
+        done = ich_node("web-address", *options, config=config)
+        token_of_role = tokens.token(role)
+        assert done.stdout == f"http://127.0.0.1:8204/sign-in#token={token_of_role}{more}\n"
+
+
+@needs_chromium
+def test_an_address_with_a_token_signs_in(browser, site):
+    """The script fills in the form and sends it; nothing of the token stays in the history."""
+    context = browser.new_context(base_url=site.address)
+    page = context.new_page()
+    given = token(site, Role.OPERATE)
+    page.goto(f"/series?state=done#token={given}")
+    assert page.input_value("[name=token]") == given
+    assert given not in page.url
+    page.fill("[name=name]", "Ada")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/series?state=done")
+    page.click("text=Sign out")
+    page.wait_for_url("**/sign-in")
+    assert violations(page) == []
+    page.goto(f"/sign-in#token={given}&name=Grace%20H")
+    page.wait_for_url(f"{site.address}/")
+    assert page.inner_text(".person") == "Grace H"
+    page.goto("/nothing-here")
+    assert violations(page) == []
+    context.close()
