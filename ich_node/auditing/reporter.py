@@ -2,6 +2,8 @@
 there.
 """
 
+import threading
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,7 +12,7 @@ import structlog
 from ich_node.auditing.kinds import SUCCESS, outcome_of
 from ich_node.auditing.message import AuditSource, audit_message
 from ich_node.auditing.syslog import SECONDS, Repository, syslog_message
-from ich_node.errors import ConfigError, PeerUnavailable
+from ich_node.errors import ConfigError, PeerUnavailable, Unavailable
 from ich_node.ledger.audit import AuditEvent, AuditLedger
 
 MOST_IN_ONE_CONNECTION = 100
@@ -27,12 +29,33 @@ class AuditReporter:
     source: AuditSource
     repository: Repository | None
     _is_away: bool = field(default=False, init=False)
+    _thread: threading.Thread | None = field(default=None, init=False)
+
+    def begin(self, now: datetime) -> int:
+        """Report in a thread, for a repository may take its time; 0: it is not known how many.
+        Raises Unavailable.
+        """
+        if self.repository is None:
+            self.ledger.report_none(now=now)
+        elif self._thread is None or not self._thread.is_alive():
+            # with the context of this thread: the log's lines then name the process
+            self._thread = threading.Thread(
+                target=copy_context().run, args=(self._work, now), name="audit", daemon=True
+            )
+            self._thread.start()
+        return 0
+
+    def _work(self, now: datetime) -> None:
+        try:
+            self.report(now)
+        except Unavailable as error:
+            log.warning("journal_not_reported", detail=error.detail)
+        except Exception:  # a bug of ours: it is tried again with the next events
+            log.exception("journal_not_reported")
 
     def report(self, now: datetime) -> int:
         """How many events were sent. Raises Unavailable if the ledger does not answer."""
-        if self.repository is None:
-            self.ledger.report_none(now=now)
-            return 0
+        assert self.repository is not None
         count = 0
         while events := self.ledger.claim_unreported(
             now=now, lease=LEASE, limit=MOST_IN_ONE_CONNECTION

@@ -1,16 +1,18 @@
 """Syslog as PS3.15 A.6 wants it: RFC 5424 over UDP (RFC 5426), TCP (RFC 6587) or TLS (RFC 5425).
 
-Syslog has no acknowledgement. Over TCP and TLS the server has a batch when it has closed the
-connection without complaint after we closed our side of it; or, if it does not close, when its
-system has confirmed every byte. Of a datagram nobody knows.
+Syslog has no acknowledgement. Over TCP and TLS we close our side after a batch and wait for the
+server to close its own without complaint: then it has read everything. If it stays open, its system
+has confirmed every byte. Of a datagram nobody knows.
 """
 
 import array
+import errno
 import fcntl
 import os
 import socket
 import ssl
 import termios
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ AUTHORIZATION = 10  # facility
 NOTICE, WARNING = 5, 4  # severities
 BOM = "\ufeff"  # RFC 5424 6.4: the message is UTF-8
 SECONDS = 10.0
+CONFIRMATION_SECONDS = 0.01
 
 
 def syslog_message(text: str, *, at: datetime, host: str, is_alert: bool) -> bytes:
@@ -90,15 +93,13 @@ def _send_datagrams(host: str, port: int, messages: Sequence[bytes]) -> None:
 def _send_stream(connection: socket.socket, messages: Sequence[bytes]) -> None:
     """Octet counting: LENGTH SPACE MESSAGE."""
     connection.sendall(b"".join(b"%d %s" % (len(each), each) for each in messages))
-    try:
+    with suppress(TimeoutError):  # a server may keep its side open
         _close(connection)
-    except TimeoutError:
-        if _unconfirmed_bytes(connection):
-            raise
+    _require_confirmed(connection)
 
 
 def _close(connection: socket.socket) -> None:
-    """Waits for the other side to close. Raises OSError if it has not taken everything."""
+    """Waits for the other side to close. Raises OSError."""
     if isinstance(connection, ssl.SSLSocket):
         # many servers end the connection without a close_notify of their own
         with suppress(ssl.SSLEOFError, ssl.SSLZeroReturnError):
@@ -107,6 +108,19 @@ def _close(connection: socket.socket) -> None:
     connection.shutdown(socket.SHUT_WR)
     while connection.recv(4096):
         pass
+
+
+def _require_confirmed(connection: socket.socket) -> None:
+    """The other system has every byte. A server that closed before they came refuses them now.
+    Raises OSError.
+    """
+    deadline = time.monotonic() + SECONDS
+    while _unconfirmed_bytes(connection):
+        if number := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(number, os.strerror(number))
+        if time.monotonic() > deadline:
+            raise TimeoutError(errno.ETIMEDOUT, "not all was confirmed")
+        time.sleep(CONFIRMATION_SECONDS)
 
 
 def _unconfirmed_bytes(connection: socket.socket) -> int:

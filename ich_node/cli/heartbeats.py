@@ -1,8 +1,11 @@
 """What each service says of itself in its heartbeat."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from ich_node.cli.who import who
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from ich_node.receive import Listener
 
 
+@contextmanager
 def heartbeat(
     ledger: "Ledger",
     service: str,
@@ -23,9 +27,12 @@ def heartbeat(
     condition: "Callable[[], Condition]",
     *,
     clock: "Callable[[], datetime]",
-) -> AbstractContextManager[None]:
-    """The service lives for as long as the block lasts and its loops turn."""
+) -> Iterator[None]:
+    """The service lives for as long as the block lasts and its loops turn. Its start and its end
+    are events of the journal; a process that is killed has no end there.
+    """
     from ich_node.health.heartbeat import HeartbeatThread
+    from ich_node.ledger.audit import START, STOP
 
     thread = HeartbeatThread(
         ledger=ledger,
@@ -35,7 +42,27 @@ def heartbeat(
         condition=condition,
         clock=clock,
     )
-    return thread.beating()
+    with thread.beating():
+        _note(ledger, START, service, clock())
+        try:
+            yield
+        finally:
+            _note(ledger, STOP, service, clock())
+
+
+def _note(ledger: "Ledger", action: str, service: str, at: "datetime") -> None:
+    """A journal that cannot be written stops no service."""
+    import structlog
+
+    from ich_node.errors import Unavailable
+
+    try:
+        ledger.audit.record(
+            at=at, who=who(), address=socket.gethostname(), action=action, target=service
+        )
+    except Unavailable as error:
+        log = structlog.get_logger(__name__)
+        log.warning("journal_not_written", action=action, detail=error.detail)
 
 
 def of_listener(listening: "Sequence[Listener]") -> "Condition":

@@ -79,6 +79,7 @@ def tasks_of_sender(
         always=[
             Task(name="ask_destinations", every=LOOK_EVERY, run=watch.run),
             Task(name="compare_scores", every=EVERY, run=drift.run),
+            Task(name="report_journal", every=ten_seconds, run=auditor.begin),
             *_telling_tasks(config, ledger, owner),
         ],
         more=[
@@ -92,7 +93,6 @@ def tasks_of_sender(
                     ended_before=now - timedelta(days=config.database.keep_days), limit=MOST_PRUNED
                 ),
             ),
-            Task(name="report_journal", every=ten_seconds, run=auditor.report),
             Task(name="prune_journal", every=timedelta(minutes=1), run=prune_journal),
             Task(
                 name="forget_processes",

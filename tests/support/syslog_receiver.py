@@ -3,6 +3,7 @@
 import socket
 import socketserver
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class SyslogReceiver:
-    """drops: it closes each connection without reading it. never_closes: it keeps its side open."""
+    """drops: it resets each connection without reading it. never_closes: it keeps its side open."""
 
     port: int = 0
     received: list[bytes] = field(default_factory=list)
@@ -22,7 +23,9 @@ class SyslogReceiver:
 
     def read(self, connection: socket.socket) -> None:
         self.connections += 1
-        if self.drops:
+        if self.drops:  # as the system does for a process that dies
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
             return
         data = b""
         with suppress(ssl.SSLError):

@@ -36,7 +36,7 @@ def site(tmp_path_factory):
         running_site(config) as site,
     ):
         beat(site, "receive", 101)
-        beat(site, "analyse", 102, bundle="rsna-1", engine="openvino", device="cpu")
+        beat(site, "analyse", 102, bundle="rsna-1", engine="openvino", gpu=None, threads=4)
         beat(site, "analyse", 103, ago=5 * MINUTE)
         states, now = site.site.ledger.destination_states, datetime.now(UTC)
         states.answered("pacs", is_up=False, detail="connection refused", now=now - HOUR)
@@ -88,7 +88,7 @@ def section(page, name):
         ("destinations", "pacs dicom down since"),
         ("destinations", "ris hl7 up since"),
         ("services", "receive up ich-1 101"),
-        ("services", "rsna-1 · openvino · cpu"),
+        ("services", "rsna-1 · openvino · CPU, 4 threads"),
         ("services", "analyse silent since"),
         ("services", "send down never seen"),
         ("disks", "Disk of the spool"),
