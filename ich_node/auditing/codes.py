@@ -15,6 +15,7 @@ class Code:
 APPLICATION_ACTIVITY = Code("110100", "Application Activity")
 AUDIT_LOG_USED = Code("110101", "Audit Log Used")
 DICOM_INSTANCES_ACCESSED = Code("110103", "DICOM Instances Accessed")
+QUERY = Code("110112", "Query")
 SECURITY_ALERT = Code("110113", "Security Alert")
 USER_AUTHENTICATION = Code("110114", "User Authentication")
 

@@ -8,6 +8,7 @@ from ich_node.ledger.audit import (
     DONE,
     LOOK,
     READ_JOURNAL,
+    SEARCH,
     SIGN_IN,
     SIGN_OUT,
     START,
@@ -65,6 +66,13 @@ LOOKED = Kind(
     action=READ,
     when="somebody has looked at a series with its identifiers",
 )
+SEARCHED = Kind(
+    id=codes.QUERY,
+    type=None,
+    action=EXECUTE,
+    when="somebody has searched by accession number or patient ID; the object is which of them, not"
+    " its value",
+)
 CHANGED_SERIES = Kind(
     id=codes.DICOM_INSTANCES_ACCESSED,
     type=None,
@@ -75,7 +83,14 @@ CHANGED_NODE = Kind(
     id=codes.SECURITY_ALERT,
     type=codes.SOFTWARE_CONFIGURATION,
     action=EXECUTE,
-    when="somebody has changed what the node does: pause, drain, another bundle and others",
+    when="somebody has changed what the node does: pause, resume, drain, reload, another bundle or"
+    " rule",
+)
+OPERATED = Kind(
+    id=codes.SECURITY_ALERT,
+    type=codes.USE_OF_RESTRICTED_FUNCTION,
+    action=EXECUTE,
+    when="an operator has done something else: retry deliveries, ask a destination and others",
 )
 WAS_TURNED_AWAY = Kind(
     id=codes.SECURITY_ALERT,
@@ -90,10 +105,13 @@ KINDS = (
     SIGNED_IN,
     SIGNED_OUT,
     LOOKED,
+    SEARCHED,
     CHANGED_SERIES,
     CHANGED_NODE,
+    OPERATED,
     WAS_TURNED_AWAY,
 )
+OF_MODEL = ("model ", "shadow ")  # how the actions about bundles begin
 _BY_ACTION = {
     START: STARTED,
     STOP: STOPPED,
@@ -101,6 +119,8 @@ _BY_ACTION = {
     SIGN_IN: SIGNED_IN,
     SIGN_OUT: SIGNED_OUT,
     LOOK: LOOKED,
+    SEARCH: SEARCHED,
+    **dict.fromkeys(("pause", "resume", "drain", "reload config"), CHANGED_NODE),
 }
 
 
@@ -112,7 +132,9 @@ def kind_of(event: AuditEvent) -> Kind:
         return WAS_TURNED_AWAY
     if event.action in _BY_ACTION:
         return _BY_ACTION[event.action]
-    return CHANGED_NODE if event.study_instance_uid is None else CHANGED_SERIES
+    if event.action.startswith(OF_MODEL):
+        return CHANGED_NODE
+    return OPERATED if event.study_instance_uid is None else CHANGED_SERIES
 
 
 def outcome_of(event: AuditEvent) -> str:

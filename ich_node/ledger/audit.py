@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from ich_node.ledger.database import Database, lock_writers
 from ich_node.ledger.tables import as_values, audit_events, columns_of
 
-# The actions that audit messages and the journal tell apart; all others change something.
+# The actions that audit messages tell apart; all others are what an operator did.
 SIGN_IN, SIGN_OUT = "sign in", "sign out"
 LOOK = "look"  # at a series, with its patient's identifiers
+SEARCH = "search"  # by an identifier; the target is its kind
 READ_JOURNAL = "download journal"
 START, STOP = "start", "stop"  # of a service
 # Outcomes. TURNED_AWAY: somebody who is signed in, without the role for it, or by a forged form.

@@ -14,6 +14,7 @@
     rendering.py   templates
     errors.py      what is answered where no page can be
     pages/         one file a page
+    now/           the page Now: its facts, chart and parts, and the streams that keep them true
     viewer.py      what the viewer of one series shows; pictures/ makes its pictures
     templates/     all words; one file a page
     static/        style, scripts, icons; nothing comes from elsewhere

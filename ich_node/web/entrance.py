@@ -3,14 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from ich_node.ledger.audit import SIGN_IN
 from ich_node.web.attempts import Attempts
 from ich_node.web.caller import WebCaller
 from ich_node.web.sessions import Session, Sessions
 from ich_node.web.site import Site
 from ich_node.web.tokens import Tokens
 from ich_node.web.visitor import Role
-
-SIGN_IN, SIGN_OUT = "sign in", "sign out"  # in the journal
 
 
 @dataclass(frozen=True, kw_only=True)

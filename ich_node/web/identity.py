@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from ich_node.ledger import Job
+from ich_node.ledger.audit import LOOK
 from ich_node.web.site import Site
 from ich_node.web.visitor import visitor_of
 
@@ -32,7 +33,7 @@ def identity_for(request: Request, site: Site, job: Job) -> PatientIdentity | No
         at=site.clock(),
         who=visitor.who,
         address=visitor.address,
-        action="look",
+        action=LOOK,
         target=f"job {job.id}",
         study_instance_uid=job.study_instance_uid,
     )

@@ -1,5 +1,6 @@
 """Audit messages: by the schema of PS3.15 A.5.1, with the right codes, and without patients."""
 
+import re
 from base64 import b64decode
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,13 +8,14 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from ich_node.auditing import AuditSource, audit_message
+from ich_node.auditing import AuditSource, audit_message, kinds
 from ich_node.auditing.kinds import KINDS, kind_of
 from ich_node.ledger.audit import (
     DONE,
     LOOK,
     READ_JOURNAL,
     REFUSED,
+    SEARCH,
     SIGN_IN,
     SIGN_OUT,
     START,
@@ -21,6 +23,7 @@ from ich_node.ledger.audit import (
     TURNED_AWAY,
     AuditEvent,
 )
+from tests.support import REPOSITORY
 
 SCHEMA = etree.RelaxNG(etree.parse(Path(__file__).with_name("audit-message.rng")))
 SOURCE = AuditSource(ae_title="ICHNODE", host="node1")
@@ -74,6 +77,9 @@ def codes(root):
         (event("retry", target="job 7", study=STUDY), ("110103", None, "U", "0")),
         (event("retry", target="job 7", study=STUDY, outcome=REFUSED), ("110103", None, "U", "4")),
         (event("pause", target="reading"), ("110113", "110131", "E", "0")),
+        (event("model activated", target="model b1"), ("110113", "110131", "E", "0")),
+        (event("retry deliveries", target="destination pacs"), ("110113", "110132", "E", "0")),
+        (event(SEARCH, target="accession"), ("110112", None, "E", "0")),
         (event("retry", target="job 7", outcome=TURNED_AWAY), ("110113", "110132", "E", "8")),
         (event(READ_JOURNAL), ("110101", None, "R", "0")),
     ],
@@ -89,13 +95,23 @@ def test_every_kind_of_message_is_sent_by_some_event():
     made = {
         kind_of(each)
         for each in (
-            *(event(action) for action in (START, STOP, SIGN_IN, SIGN_OUT, LOOK, READ_JOURNAL)),
+            *(event(action) for action in (START, STOP, SIGN_IN, SIGN_OUT, LOOK, SEARCH)),
+            event(READ_JOURNAL),
             event("pause"),
+            event("ask"),
             event("retry", study=STUDY),
             event("retry", outcome=TURNED_AWAY),
         )
     }
     assert made == set(KINDS)
+
+
+def test_actions_that_change_the_node_are_those_of_the_site():
+    """A page that renames one would be reported as something else."""
+    named = {name for name, kind in kinds._BY_ACTION.items() if kind is kinds.CHANGED_NODE}
+    pages = (REPOSITORY / "ich_node/web/pages").glob("*.py")
+    used = set(re.findall(r'acts\(\s*"[^"]+",\s*"([^"]+)"', "".join(p.read_text() for p in pages)))
+    assert named <= used
 
 
 def test_message_says_who_did_what_to_which_study():

@@ -152,15 +152,22 @@ def facts_of(site: Site) -> Facts:
 
 
 def _to_mend(trouble: Trouble) -> ToMend:
-    page = PAGES[trouble.kind]
-    job = trouble.facts.get("job")
     return ToMend(
         kind=trouble.kind,
         sentence=sentence_of(trouble),
         remedy=remedy_of(trouble),
         since=None if trouble.kind in WITHOUT_BEGINNING else trouble.since,
-        page=f"{page}/{job}" if page == "/series" and job is not None else page,
+        page=_page(trouble),
     )
+
+
+def _page(trouble: Trouble) -> str:
+    page, job = PAGES[trouble.kind], trouble.facts.get("job")
+    if page == "/series" and job is not None:
+        return f"{page}/{job}"
+    if trouble.kind is TroubleKind.SERIES_FAILED:
+        return f"{page}?state=failed"
+    return page
 
 
 def _host_and_pid(owner: str) -> tuple[str, int]:

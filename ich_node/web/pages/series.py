@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ich_node.errors import ConfigError, IchNodeError
 from ich_node.ledger import FoundJobs, JobSearch
+from ich_node.ledger.audit import SEARCH
 from ich_node.web.job_filter import (
     OUTCOMES,
     STATES,
@@ -55,7 +56,7 @@ def find(request: Request, site: Site, form: FormData) -> Response:
     found = site.ledger.searching.find(search, limit=MOST_OF_ONE_PATIENT)
     by = "accession" if search.accession_hmac is not None else "patient"
     site.ledger.audit.record(
-        at=site.clock(), who=visitor.who, address=visitor.address, action="search", target=by
+        at=site.clock(), who=visitor.who, address=visitor.address, action=SEARCH, target=by
     )
     return _page(request, site, asked=JobFilter(), found=found, looked_for=by)
 

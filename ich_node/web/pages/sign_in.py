@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from ich_node.ledger.audit import SIGN_OUT
 from ich_node.web.caller import MOST_NAME, WebCaller, person
 from ich_node.web.cookie import cookie_header, cookie_name
-from ich_node.web.entrance import SIGN_OUT, SiteEntrance
+from ich_node.web.entrance import SiteEntrance
 from ich_node.web.errors import error_page
 from ich_node.web.page import FormRoute, form_of, own_path
 from ich_node.web.rendering import page
