@@ -13,8 +13,8 @@ from typing import Any
 import jinja2
 
 from ich_node.alerts.channels import AlertMessage
-from ich_node.health import Trouble, TroubleKind
-from ich_node.health.sentences import remedy_of, sentence_of
+from ich_node.health import TroubleKind
+from ich_node.health.in_words import InWords, in_words
 from ich_node.ledger.incidents import Incident
 from ich_node.ledger.notices import News
 
@@ -34,45 +34,11 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InWords:
-    """An incident in words."""
-
-    incident: Incident
-    sentence: str
-    remedy: str
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """For machines."""
-        incident = self.incident
-        return {
-            "incident": incident.id,
-            "kind": incident.kind,
-            "subject": incident.subject,
-            "sentence": self.sentence,
-            "remedy": self.remedy,
-            "began_at": incident.began_at.isoformat(),
-            "ended_at": incident.ended_at.isoformat() if incident.ended_at else None,
-            "facts": dict(incident.facts),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
 class Alike:
     """Incidents of one kind: those that are listed, and how many are not."""
 
     listed: Sequence[InWords]
     left: int
-
-
-def in_words(incident: Incident) -> InWords:
-    trouble = Trouble(
-        kind=TroubleKind(incident.kind),
-        subject=incident.subject,
-        since=incident.began_at,
-        facts=incident.facts,
-    )
-    return InWords(incident=incident, sentence=sentence_of(trouble), remedy=remedy_of(trouble))
 
 
 def message_of(news: News, origin: Origin, *, now: datetime) -> AlertMessage:

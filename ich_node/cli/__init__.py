@@ -37,6 +37,7 @@ from ich_node.cli import (
     rules,
     services,
     statistics,
+    support,
     verdicts,
     web,
     withdraw,
@@ -99,6 +100,7 @@ app.add_typer(config_commands.app, name="config")
 withdraw.add_to(jobs.app)
 pauses.add_to(app)
 statistics.add_to(app)
+support.add_to(app)
 deliveries.add_to(app)
 resend.add_to(jobs.app)
 export.add_to(jobs.app)

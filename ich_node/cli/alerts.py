@@ -116,7 +116,7 @@ def described(config: "Config") -> list[str]:
 
 
 def _row(incident: "Incident") -> Sequence[str]:
-    from ich_node.alerts.message import in_words
+    from ich_node.health.in_words import in_words
 
     until = _day_and_time(incident.ended_at) if incident.ended_at else "now"
     return _day_and_time(incident.began_at), until, in_words(incident).sentence
@@ -130,7 +130,7 @@ def _day_and_time(at: datetime) -> str:
 
 
 def _facts(incident: "Incident") -> dict[str, object]:
-    from ich_node.alerts.message import in_words
+    from ich_node.health.in_words import in_words
 
     return in_words(incident).facts
 

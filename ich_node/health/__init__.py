@@ -11,6 +11,7 @@
     troubles.py       all that is wrong now
     words.toml        a sentence and a remedy for each kind of trouble
     sentences.py      words.toml with the facts of a trouble
+    in_words.py       an incident of the ledger as such a sentence
     amounts.py        how sizes and lengths of time are written
 """
 

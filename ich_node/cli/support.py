@@ -1,0 +1,101 @@
+"""support-bundle: what somebody who helps needs to know."""
+
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ich_node.errors import ConfigError, IchNodeError
+
+if TYPE_CHECKING:
+    from ich_node.cli.context import CliContext
+    from ich_node.config.config import Config
+    from ich_node.ledger import Ledger
+
+
+def support_bundle(
+    context: typer.Context,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file to write; an existing one is never overwritten. Default:"
+            " ich-node-HOST-TIME.zip in this folder.",
+            dir_okay=False,
+        ),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="The log as a file of JSON lines; default: the journal of systemd."),
+    ] = None,
+) -> None:
+    """Write one ZIP file with log, settings, versions, numbers of the ledger and what is wrong,
+    for somebody who helps. No patients, no secrets. Works while the node is down.
+    """
+    from ich_node.support import (
+        LogSource,
+        Part,
+        findings,
+        ledger_facts,
+        log_part,
+        settings_part,
+        versions,
+        write_bundle,
+    )
+
+    node: CliContext = context.obj
+    now = datetime.now(UTC)
+    path = out or Path(f"ich-node-{socket.gethostname()}-{now.astimezone():%Y%m%d-%H%M%S}.zip")
+    if path.exists():
+        raise ConfigError(f"{path} exists and is not overwritten; choose another --out")
+    config, mistakes = _config(node)
+    ledger, problem = _ledger(node) if config is not None else (None, "")
+    try:
+        parts: list[Part] = [
+            findings(
+                config=config,
+                config_path=node.path,
+                mistakes=mistakes,
+                ledger=ledger,
+                ledger_problem=problem,
+                now=now,
+            ),
+            versions(),
+        ]
+        if config is not None:
+            parts.append(settings_part(config, node.path, os.environ))
+        if ledger is not None:
+            parts.append(ledger_facts(ledger, now))
+        parts.append(log_part(LogSource(path=log)))
+    finally:
+        if ledger is not None:
+            ledger.dispose()
+    for part in write_bundle(parts, path):
+        typer.echo(f"{part.name:<14} {len(part.text.encode()):>9,} B  {part.what}")
+    typer.echo(f"wrote {path}. No patients, no secrets; names of hosts, AE titles, paths and UIDs")
+    typer.echo("are in it: look at it before you send it to anybody")
+
+
+def _config(node: "CliContext") -> "tuple[Config | None, list[str]]":
+    """The configuration, if it can be loaded, and what is wrong with it."""
+    from ich_node.cli import usable
+
+    try:
+        config = node.config
+    except ConfigError as error:
+        return None, error.detail.splitlines()
+    return config, usable.mistakes(config)
+
+
+def _ledger(node: "CliContext") -> "tuple[Ledger | None, str]":
+    """The ledger, if it can be opened, or why not."""
+    try:
+        return node.existing_ledger(), ""
+    except IchNodeError as error:
+        return None, error.detail
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(support_bundle)
