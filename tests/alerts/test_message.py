@@ -10,7 +10,6 @@ from ich_node.alerts.message import Origin, message_of, trial_message
 from ich_node.health import TroubleKind
 from ich_node.ledger.incidents import Incident
 from ich_node.ledger.notices import News
-from tests.support import REPOSITORY
 from tests.support.standing_clock import START
 
 MINUTE = timedelta(minutes=1)

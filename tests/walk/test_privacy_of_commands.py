@@ -2,8 +2,10 @@
 on the screen.
 """
 
+import base64
 import json
 import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,16 +20,20 @@ from pydicom.sequence import Sequence as Items
 from pydicom.tag import Tag
 from structlog.testing import capture_logs
 
+from ich_node.alerts import IncidentWatch
+from ich_node.alerts.message import Origin
 from ich_node.config.config import Config
 from ich_node.config.load import load_config
 from ich_node.config.settings import AnalysisSettings
 from ich_node.export.deidentify import actions
+from ich_node.health.troubles import troubles_now
 from ich_node.ledger import JobState
 from ich_node.receive import Listener
 from ich_node.study.site_rules import site_rules
 from tests.support.analysing import AnalysingNode
 from tests.support.command_line import Ran, ich_node
 from tests.support.listening import EXPLICIT
+from tests.support.mail_receiver import MailReceiver, mail_receiver
 from tests.support.mllp_receiver import MllpReceiver, acknowledged, mllp_receiver
 from tests.support.node import open_node
 from tests.support.peers import Pacs, associated, pacs
@@ -36,6 +42,7 @@ from tests.support.selections import LABEL_AE, TO_LABELS, selection
 from tests.support.sending import SendingNode
 from tests.support.study_answers import read_all
 from tests.support.study_series import reconstruction
+from tests.support.web_receiver import WebReceiver, web_receiver
 
 CONFIG = """
 [scp]
@@ -51,6 +58,19 @@ reserve_bytes = 0
 path = "{bundle}"
 [verdicts]
 ae_title = "{label_ae}"
+[[alerts]]
+name = "it"
+kind = "mail"
+to = ["it@hospital.example"]
+sender = "node@hospital.example"
+host = "127.0.0.1"
+port = {smtp}
+encryption = "none"
+[[alerts]]
+name = "monitoring"
+kind = "webhook"
+url = "{hook}"
+secret_file = "keys/hook.secret"
 [[sources]]
 name = "archive"
 ae_title = "PACS"
@@ -102,7 +122,7 @@ WORDS = {f"zq{number}x".encode() for number in range(1, 5)} | {
 }
 DAYS = re.compile(rb"193(?<![\d.]193)[1-4]-?[01]\d-?[0-3]\d(?![\d.])")
 TIMES = re.compile(rb"\.\d{6}(?!\d)(?<=(?<!\d)0[1-4]\d{4}\.\d{6})")
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
 
@@ -156,6 +176,8 @@ class WatchedNode:
     listener: Listener
     archive: Pacs
     ris: MllpReceiver
+    mail: MailReceiver
+    hook: WebReceiver
     printed: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -203,6 +225,7 @@ def watched_node(folder: Path, bundle: Path, held: Sequence[Dataset]) -> Iterato
     with ExitStack() as stack:
         archive = stack.enter_context(pacs())
         ris = stack.enter_context(mllp_receiver())
+        mail, hook = stack.enter_context(mail_receiver()), stack.enter_context(web_receiver())
         source = stack.enter_context(query_retrieve_peer(held))
         (folder / "config.toml").write_text(
             CONFIG.format(
@@ -211,8 +234,12 @@ def watched_node(folder: Path, bundle: Path, held: Sequence[Dataset]) -> Iterato
                 query=source.port,
                 pacs=archive.port,
                 mllp=ris.port,
+                smtp=mail.port,
+                hook=hook.url,
             )
         )
+        (folder / "keys").mkdir(mode=0o700)
+        (folder / "keys" / "hook.secret").write_text(base64.b64encode(bytes(32)).decode())
         config = load_config(folder / "config.toml").config
         node = stack.enter_context(
             open_node(
@@ -244,7 +271,14 @@ def watched_node(folder: Path, bundle: Path, held: Sequence[Dataset]) -> Iterato
             )
         )
         yield WatchedNode(
-            folder=folder, config=config, node=node, listener=listener, archive=archive, ris=ris
+            folder=folder,
+            config=config,
+            node=node,
+            listener=listener,
+            archive=archive,
+            ris=ris,
+            mail=mail,
+            hook=hook,
         )
 
 
@@ -326,6 +360,51 @@ def ask(watched: WatchedNode, heads: Sequence[list[Dataset]], new: Path, out: Pa
         run(*words)
 
 
+def be_told(watched: WatchedNode) -> None:
+    """The peers refuse for a day, with names: results are given up, of which somebody is told."""
+    watched.run("jobs", "resend", 2)
+    refuse_with_names(watched)
+    watched.send()
+    watched.node.clock.now += 25 * HOUR
+    watched.send()
+    ledger, config = watched.node.ledger, watched.config
+    watch = IncidentWatch(
+        ledger=ledger,
+        alerts=config.alerts,
+        origin=Origin(host="ich1", site=""),
+        owner="me",
+        clock=watched.node.clock,
+        find=lambda now: troubles_now(ledger, config, now),
+    )
+    watch.run(watched.node.clock.now)
+    watch.background.wait(30)
+    assert "could not be delivered" in watched.mail.mails[0].get_content()
+    assert len(watched.hook.requests[0].json["data"]["begun"]) > 1
+    for words in (("alerts", "list"), ("alerts", "list", "--json"), ("alerts", "test")):
+        watched.run(*words)
+
+
+def ask_for_help(watched: WatchedNode, log: Sequence[Any], out: Path) -> None:
+    lines = [{"timestamp": "", "level": each["log_level"], **each} for each in log]
+    file = out / "node.log"
+    file.write_text("".join(f"{json.dumps(line, default=str)}\n" for line in lines))
+    watched.run("support-bundle", "--out", out / "bundle.zip", "--log", file)
+    with zipfile.ZipFile(out / "bundle.zip") as bundle:
+        assert bundle.read("log.jsonl").count(b"\n") > 10
+        assert b'"delivery_failed"' in bundle.read("ledger.json")
+        bundle.extractall(out / "bundle")
+    (out / "bundle.zip").unlink()
+    file.unlink()
+
+
+def messages_of(watched: WatchedNode) -> Iterator[tuple[str, bytes]]:
+    """What alerts have sent."""
+    for number, mail in enumerate(watched.mail.mails):
+        yield f"mail {number}", f"{mail['Subject']}\n{mail.get_content()}".encode()
+    for number, request in enumerate(watched.hook.requests):
+        yield f"webhook {number}", request.body
+
+
 def leaks(data: bytes) -> set[bytes]:
     lower = data.lower()
     tokens = {*DAYS.findall(lower), *TIMES.findall(lower)}
@@ -351,13 +430,24 @@ def test_nobody_is_named_by_what_an_operator_does(
         ds.StudyDate = "20260101"  # by which the operator asks
     with capture_logs() as log, watched_node(folder, calm_bundle, missed) as watched:
         operate(watched, heads, untrained_bundle, out)
+        be_told(watched)
+        ask_for_help(watched, log, out)
         traces = dict(watched.traces())
+        told = dict(messages_of(watched))
     traces |= {f"{name} at the end": data for name, data in watched.traces()}
     traces |= {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*.*")}
     lines = json.dumps([log, caplog.text], default=str, ensure_ascii=False)
     assert any(name.endswith("-wal") for name in traces)
     assert leaks(next((folder / "spool").rglob("*.dcm")).read_bytes()), "they are in the objects"
-    found = {name: leaks(data) for name, data in traces.items()}
+    found = {name: leaks(data) for name, data in (traces | told).items()}
+    helped = {name: data for name, data in traces.items() if name.startswith("bundle/")}
+    assert len(told) >= 4
+    assert len(helped) == 6
+    found |= {
+        f"{name} at all": {b"a description"}
+        for name, data in (told | helped).items()
+        if b"Sdesc" in data
+    }
     found |= {words: leaks(text.encode()) for words, text in watched.printed}
     found["log"] = leaks(lines.encode()) | ({b"a description"} if "Sdesc" in lines else set())
     assert {name: names for name, names in found.items() if names} == {}

@@ -11,7 +11,17 @@ from tests.support.browser import (
     violations,
 )
 
-PAGES = ["/", "/series", "/series/6", "/studies", "/owed", "/refused", "/refused/rules", "/config", "/journal"]
+PAGES = [
+    "/",
+    "/series",
+    "/series/6",
+    "/studies",
+    "/owed",
+    "/refused",
+    "/refused/rules",
+    "/config",
+    "/journal",
+]
 
 
 @needs_chromium
