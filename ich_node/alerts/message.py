@@ -21,7 +21,7 @@ from ich_node.ledger.notices import News
 MOST_LISTED = 5  # of a kind; the others are counted
 MOST_IN_TITLE = 90  # characters of a sentence
 MANY = "more"  # the fact of a trouble that stands for so many series that are not listed
-ORDER = [str(kind) for kind in TroubleKind]
+ORDER = {str(kind): number for number, kind in enumerate(TroubleKind)}
 TROUBLES, TEST = "alert.troubles", "alert.test"  # the type of a message, for machines
 
 
@@ -81,7 +81,7 @@ def trial_message(origin: Origin, *, now: datetime, key: str) -> AlertMessage:
 
 def _urgency(incident: Incident) -> tuple[int, bool, datetime]:
     """One that stands for many others comes after those."""
-    return ORDER.index(incident.kind), MANY in incident.facts, incident.began_at
+    return ORDER.get(incident.kind, len(ORDER)), MANY in incident.facts, incident.began_at
 
 
 def _alike(told: Sequence[InWords]) -> Iterator[Alike]:

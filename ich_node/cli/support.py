@@ -36,7 +36,7 @@ def support_bundle(
     """
     from ich_node.support import (
         LogSource,
-        Part,
+        SupportFile,
         findings,
         ledger_facts,
         log_part,
@@ -53,7 +53,7 @@ def support_bundle(
     config, mistakes = _config(node)
     ledger, problem = _ledger(node) if config is not None else (None, "")
     try:
-        parts: list[Part] = [
+        parts: list[SupportFile] = [
             findings(
                 config=config,
                 config_path=node.path,

@@ -33,10 +33,15 @@ class InWords:
 
 
 def in_words(incident: Incident) -> InWords:
-    trouble = Trouble(
-        kind=TroubleKind(incident.kind),
-        subject=incident.subject,
-        since=incident.began_at,
-        facts=incident.facts,
-    )
-    return InWords(incident=incident, sentence=sentence_of(trouble), remedy=remedy_of(trouble))
+    """An incident that another version noted may lack the facts of today's words: it is named."""
+    try:
+        trouble = Trouble(
+            kind=TroubleKind(incident.kind),
+            subject=incident.subject,
+            since=incident.began_at,
+            facts=incident.facts,
+        )
+        return InWords(incident=incident, sentence=sentence_of(trouble), remedy=remedy_of(trouble))
+    except (KeyError, ValueError):
+        sentence = f"{incident.kind}: {incident.subject}"
+        return InWords(incident=incident, sentence=sentence, remedy="")

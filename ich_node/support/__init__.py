@@ -2,7 +2,7 @@
 
 ::
 
-    part.py           one file of the bundle
+    support_file.py   one file of the bundle
     versions.py       program, packages, machine
     settings.py       effective configuration, without secrets and names of persons
     ledger_facts.py   what the ledger says in numbers
@@ -14,14 +14,14 @@
 from ich_node.support.findings import findings
 from ich_node.support.ledger_facts import ledger_facts
 from ich_node.support.log_lines import LogSource, log_part
-from ich_node.support.part import Part
 from ich_node.support.settings import settings_part
+from ich_node.support.support_file import SupportFile
 from ich_node.support.versions import versions
 from ich_node.support.write import write_bundle
 
 __all__ = [
     "LogSource",
-    "Part",
+    "SupportFile",
     "findings",
     "ledger_facts",
     "log_part",

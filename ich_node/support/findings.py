@@ -17,15 +17,15 @@ from ich_node.health.services import is_alive
 from ich_node.health.troubles import troubles_now
 from ich_node.ledger import Ledger
 from ich_node.processes.running import running_services
-from ich_node.support.part import Part, json_part
 from ich_node.support.settings import without_secrets
+from ich_node.support.support_file import SupportFile, json_part
 
 AHEAD = timedelta(seconds=30)  # of the clocks of two hosts
 SECONDS_FOR_CLOCK = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Complaint:
     """about: trouble, configuration, service, clock, ledger."""
 
     about: str
@@ -41,13 +41,13 @@ def findings(
     ledger: Ledger | None,
     ledger_problem: str,
     now: datetime,
-) -> Part:
+) -> SupportFile:
     """config: None if it cannot be loaded: mistakes then say why. ledger: None if it cannot be
     opened.
     """
-    found = [Finding(about="configuration", sentence=without_secrets(each)) for each in mistakes]
+    found = [Complaint(about="configuration", sentence=without_secrets(each)) for each in mistakes]
     if ledger_problem:
-        found.append(Finding(about="ledger", sentence=without_secrets(ledger_problem)))
+        found.append(Complaint(about="ledger", sentence=without_secrets(ledger_problem)))
     if ledger is not None and config is not None:
         found += _troubles(ledger, config, now)
         found += _silent_processes(ledger, now)
@@ -57,7 +57,7 @@ def findings(
         found += about_services
     is_synchronized = clock_is_synchronized()
     if is_synchronized is False:
-        found.append(Finding(about="clock", sentence="The clock of this host follows no server."))
+        found.append(Complaint(about="clock", sentence="The clock of this host follows no server."))
     return json_part(
         "findings.json",
         "what is wrong: troubles, settings, services, disks, clock",
@@ -71,30 +71,32 @@ def findings(
     )
 
 
-def _troubles(ledger: Ledger, config: Config, now: datetime) -> Iterator[Finding]:
+def _troubles(ledger: Ledger, config: Config, now: datetime) -> Iterator[Complaint]:
     try:
         for trouble in troubles_now(ledger, config, now):
-            yield Finding(about="trouble", sentence=sentence_of(trouble), remedy=remedy_of(trouble))
+            yield Complaint(
+                about="trouble", sentence=sentence_of(trouble), remedy=remedy_of(trouble)
+            )
     except IchNodeError as error:
-        yield Finding(about="ledger", sentence=error.detail)
+        yield Complaint(about="ledger", sentence=error.detail)
 
 
-def _silent_processes(ledger: Ledger, now: datetime) -> Iterator[Finding]:
+def _silent_processes(ledger: Ledger, now: datetime) -> Iterator[Complaint]:
     """Those that ended without a word, and hosts whose clock is ahead of ours."""
     for each in ledger.heartbeats.all():
         process = f"{each.service} on {each.host} (process {each.pid})"
         if not is_alive(each, now):
             sentence = f"{process} was last heard of at {each.beat_at.isoformat()}."
-            yield Finding(about="service", sentence=sentence)
+            yield Complaint(about="service", sentence=sentence)
         elif each.beat_at - now > AHEAD:
             seconds = (each.beat_at - now).total_seconds()
             sentence = f"The clock of {each.host} is {seconds:.0f} s ahead of this host's."
-            yield Finding(about="clock", sentence=sentence)
+            yield Complaint(about="clock", sentence=sentence)
 
 
 def _services(
     config: Config, config_path: Path | None
-) -> tuple[list[dict[str, object]], list[Finding]]:
+) -> tuple[list[dict[str, object]], list[Complaint]]:
     """Those of this host, and which of them have other settings than the file now says."""
     mine = str(config_path.absolute()) if config_path is not None else ""
     now, found = fingerprints(config), []
@@ -102,16 +104,18 @@ def _services(
         running = running_services(config.spool.path)
     except PermissionError:
         sentence = f"{config.spool.path} belongs to another user: its services are not known."
-        return [], [Finding(about="service", sentence=sentence)]
+        return [], [Complaint(about="service", sentence=sentence)]
     for each in running:
         process = f"{each.name} (process {each.pid})"
         if each.config != mine:
             read = each.config or "built-in settings"
-            found.append(Finding(about="service", sentence=f"{process} reads {read}, not {mine}."))
+            found.append(
+                Complaint(about="service", sentence=f"{process} reads {read}, not {mine}.")
+            )
         old = [name for name in now if each.needs_restart.get(name) != now[name]]
         if old:
             sentence = f"{process} has an earlier value of {', '.join(old)}."
-            found.append(Finding(about="service", sentence=sentence, remedy="Restart it."))
+            found.append(Complaint(about="service", sentence=sentence, remedy="Restart it."))
     return [{"name": each.name, "pid": each.pid, "config": each.config} for each in running], found
 
 

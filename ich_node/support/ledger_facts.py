@@ -4,12 +4,12 @@ from datetime import datetime
 
 from ich_node.health.in_words import in_words
 from ich_node.ledger import Ledger
-from ich_node.support.part import Part, json_part
+from ich_node.support.support_file import SupportFile, json_part
 
 MOST_INCIDENTS = 100
 
 
-def ledger_facts(ledger: Ledger, now: datetime) -> Part:
+def ledger_facts(ledger: Ledger, now: datetime) -> SupportFile:
     """Raises Unavailable."""
     return json_part(
         "ledger.json",

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ich_node.errors import ConfigError
-from ich_node.support.part import Part, without_home
 from ich_node.support.settings import without_secrets
+from ich_node.support.support_file import SupportFile, without_home
 
 MOST_LINES = 20_000
 JOURNAL = ("--unit=ich-node*", "--since=-7d", "--output=cat", "--no-pager", f"--lines={MOST_LINES}")
@@ -69,7 +69,7 @@ class LogSource:
             yield process.stdout
 
 
-def log_part(source: LogSource) -> Part:
+def log_part(source: LogSource) -> SupportFile:
     """The newest lines. Raises ConfigError."""
     kept: deque[str] = deque(maxlen=MOST_LINES)
     left_out = 0
@@ -82,7 +82,9 @@ def log_part(source: LogSource) -> Part:
                 kept.append(safe)
     where = source.path.name if source.path is not None else "the journal"
     what = f"{len(kept)} lines of {where}; {left_out} of others are left out"
-    return Part(name="log.jsonl", what=what, text="".join(f"{line}\n" for line in kept))
+    if not kept and source.path is None:
+        what = "nothing: run this as root to read the journal, or give --log FILE"
+    return SupportFile(name="log.jsonl", what=what, text="".join(f"{line}\n" for line in kept))
 
 
 def safe_line(line: str) -> str | None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ich_node.config.config import Config
 from ich_node.config.origin import effective_values
-from ich_node.support.part import Part, json_part
+from ich_node.support.support_file import SupportFile, json_part
 
 HIDDEN = "***"
 PERSONAL = {"to", "sender", "username", "operators"}
@@ -18,7 +18,7 @@ SECRET = re.compile(r"password|secret|token")  # all of them come from files; no
 URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 
 
-def settings_part(config: Config, path: Path | None, environment: Mapping[str, str]) -> Part:
+def settings_part(config: Config, path: Path | None, environment: Mapping[str, str]) -> SupportFile:
     """Each value with its origin, by section."""
     sections: dict[str, dict[str, Any]] = {}
     for value in effective_values(config, path, environment):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from ich_node import __version__
 from ich_node.ledger.migrate import HEAD
-from ich_node.support.part import Part, json_part
+from ich_node.support.support_file import SupportFile, json_part
 
 OS_RELEASE, MEMORY = Path("/etc/os-release"), Path("/proc/meminfo")
 
 
-def versions() -> Part:
+def versions() -> SupportFile:
     packages = {each.metadata["Name"]: each.version for each in metadata.distributions()}
     return json_part(
         "versions.json",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ich_node.errors import ConfigError
-from ich_node.support.part import Part
+from ich_node.support.support_file import SupportFile
 
 READ_ME = """\
 What somebody who helps needs to know about a node of ich-node. No patients, no Series Descriptions,
@@ -17,13 +17,15 @@ it. Look at it before you send it to anybody.
 """
 
 
-def write_bundle(parts: Sequence[Part], path: Path) -> list[Part]:
+def write_bundle(parts: Sequence[SupportFile], path: Path) -> list[SupportFile]:
     """What was written. Raises ConfigError if the file exists, or cannot be made; a file that
     could not be finished is removed.
     """
     contents = "\n".join(f"{part.name:<14} {part.what}" for part in parts)
     all_parts = [
-        Part(name="README.txt", what="what is in it", text=READ_ME.format(contents=contents)),
+        SupportFile(
+            name="README.txt", what="what is in it", text=READ_ME.format(contents=contents)
+        ),
         *parts,
     ]
     try:

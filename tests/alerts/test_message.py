@@ -156,6 +156,13 @@ def test_a_machine_gets_kinds_times_and_facts():
     assert begun["sentence"] == "The destination pacs has not answered for 20 min: no answer."
 
 
+def test_what_another_version_noted_is_named_at_least():
+    message = told(begun=[incident("unheard_of", "x"), incident("disk_full", "spool")])
+    assert "* disk_full: spool" in message.text
+    assert "* unheard_of: x" in message.text
+    assert message.text.index("disk_full") < message.text.index("unheard_of")
+
+
 def test_a_test_says_that_nothing_is_wrong():
     message = trial_message(Origin(host="ich1", site=""), now=START, key="1")
     assert message.title == "[ich-node ich1] A test: nothing is wrong"

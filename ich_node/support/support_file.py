@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class SupportFile:
     """what: says in a few words what is in it."""
 
     name: str
@@ -15,9 +15,9 @@ class Part:
     text: str
 
 
-def json_part(name: str, what: str, document: Any) -> Part:
+def json_part(name: str, what: str, document: Any) -> SupportFile:
     text = json.dumps(document, indent=2, ensure_ascii=False, default=_plain)
-    return Part(name=name, what=what, text=f"{without_home(text)}\n")
+    return SupportFile(name=name, what=what, text=f"{without_home(text)}\n")
 
 
 def without_home(text: str) -> str:
