@@ -53,7 +53,7 @@ class NotAnalysed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unread:
+class NotAnalysedSearch:
     """Which series are meant: received from `since` to before `until`. reason, rule: None: all."""
 
     since: datetime
@@ -106,7 +106,7 @@ class NotAnalysedLedger:
             looked_back_to=max(looked_back_to, default=None),
         )
 
-    def list(self, which: Unread, *, limit: int) -> list[Job]:
+    def list(self, which: NotAnalysedSearch, *, limit: int) -> list[Job]:
         """The newest first. With a rule, those that it holds, too."""
         states = (*FOR_A_REASON, *((JobState.HELD,) if which.rule is not None else ()))
         found: list[Job] = []

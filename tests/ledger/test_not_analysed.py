@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ich_node.ledger import JobState, Ledger, not_analysed
-from ich_node.ledger.not_analysed import Unread
+from ich_node.ledger.not_analysed import NotAnalysedSearch
 from tests.support.ledger_examples import LEASE, MAX_WAIT, T0, claim, instance
 
 HOUR = timedelta(hours=1)
@@ -85,9 +85,9 @@ def test_the_period_has_a_beginning_and_an_end(ledger):
 )
 def test_the_series_of_a_reason_are_listed_the_newest_first(ledger, which, expected):
     filled(ledger)
-    found = ledger.not_analysed.list(Unread(**DAY, **which), limit=10)
+    found = ledger.not_analysed.list(NotAnalysedSearch(**DAY, **which), limit=10)
     assert [job.id for job in found] == expected
-    assert ledger.not_analysed.list(Unread(**DAY, **which), limit=1) == found[:1]
+    assert ledger.not_analysed.list(NotAnalysedSearch(**DAY, **which), limit=1) == found[:1]
 
 
 def test_a_long_ledger_is_looked_through_in_part_and_says_so(ledger, monkeypatch):

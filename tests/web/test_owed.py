@@ -115,9 +115,8 @@ def test_what_was_given_up_is_delivered_anew(fresh_site):
 def test_deliveries_are_cancelled_after_a_question_with_counts(fresh_site):
     """The question changes nothing; who may only look is not asked."""
     with fresh_site.signed_in() as client:
-        asked = fresh_site.post(
-            client, "/owed/cancel/preview", line=LINE, back="/owed?state=pending"
-        )
+        fields = {"line": LINE, "back": "/owed?state=pending"}
+        asked = fresh_site.post(client, "/owed/cancel/preview", **fields)
         assert "2 objects to pacs" in text_of(asked)
         assert "Cancel 2 objects" in text_of(asked)
         assert f'name="line" value="{LINE}"' in asked.text

@@ -56,7 +56,7 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service:
+class ServiceHere:
     """waits: the settings that count only after its restart. reads_other: another config.toml."""
 
     name: str
@@ -156,15 +156,15 @@ def _text(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-def _services(config: Config, site: Site) -> list[Service]:
+def _services(config: Config, site: Site) -> list[ServiceHere]:
     mine = str(site.config_path.absolute()) if site.config_path is not None else ""
     now = fingerprints(config)
     return [_service(each, mine, now) for each in running_services(config.spool.path)]
 
 
-def _service(service: RunningService, mine: str, now: Mapping[str, str]) -> Service:
+def _service(service: RunningService, mine: str, now: Mapping[str, str]) -> ServiceHere:
     differ = [name for name in now if service.needs_restart.get(name) != now[name]]
-    return Service(
+    return ServiceHere(
         name=service.name,
         pid=service.pid,
         config=service.config,

@@ -29,7 +29,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet knows one
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
+class DestinationCard:
     """settings: None of a destination that is gone from config.toml. state: None if it was never
     asked. owed: None if nothing is. jobs: of how many jobs.
     """
@@ -84,7 +84,7 @@ def download(request: Request, site: Site) -> Response:
     )
 
 
-def _cards(site: Site, now: datetime) -> list[Card]:
+def _cards(site: Site, now: datetime) -> list[DestinationCard]:
     """Those of config.toml in its order, then those that are gone from it and owed something."""
     ledger = site.ledger
     settings = {destination.name: destination for destination in site.config().destinations}
@@ -97,7 +97,7 @@ def _cards(site: Site, now: datetime) -> list[Card]:
         if pause.target.startswith(TO)
     }
     return [
-        Card(
+        DestinationCard(
             name=name,
             settings=settings.get(name),
             state=states.get(name),

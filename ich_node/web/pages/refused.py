@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ich_node.errors import ConfigError
 from ich_node.ledger import JobState
-from ich_node.ledger.not_analysed import MOST, Unread
+from ich_node.ledger.not_analysed import MOST, NotAnalysedSearch
 from ich_node.series.shipped_rules import ALL_SHIPPED
 from ich_node.web.page import Acted, Message, acts, looks, own_path
 from ich_node.web.rendering import render
@@ -64,7 +64,7 @@ def listed(request: Request, site: Site) -> Response:
     days, now = _days(request), site.clock()
     reason, rule = request.query_params.get("reason"), request.query_params.get("rule")
     limit = _number(request, "limit", SHOWN, most=MOST_SHOWN)
-    which = Unread(since=now - timedelta(days=days), until=now, reason=reason, rule=rule)
+    which = NotAnalysedSearch(since=now - timedelta(days=days), until=now, reason=reason, rule=rule)
     found = site.ledger.not_analysed.list(which, limit=limit + 1)
     more = {**request.query_params, "limit": str(min(limit + 200, MOST_SHOWN))}
     return render(
