@@ -15,8 +15,6 @@ from ich_node.web.rendering import render
 from ich_node.web.site import Site
 from ich_node.web.viewer import viewer_of
 
-# Of patients: no cache keeps them. The viewer keeps those that it shows in the memory of its page.
-HEADERS = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 LARGEST_ID = 2**63 - 1
 STATUS = {Why.SWEPT: 410, Why.DAMAGED: 422, Why.NO_HU: 422, Why.MAP_DAMAGED: 422}
 
@@ -46,13 +44,17 @@ def show_thumbnail(request: Request, site: Site) -> Response:
 def _picture(
     request: Request, site: Site, make: Callable[[JobPictures, ShownImage], bytes]
 ) -> Response:
-    """The PNG; or the reason why there is none, which the viewer has a sentence for."""
+    """The PNG; or the reason why there is none, which the viewer has a sentence for.
+
+    It shows a patient: no cache stores it (guards/headers.py). The viewer keeps those that it shows
+    in the memory of its page.
+    """
     pictures = site.pictures.of(_job(request, site))
     try:
         png = make(pictures, pictures.image(request.path_params["number"]))
     except NoPicture as error:
-        return PlainTextResponse(error.why, STATUS.get(error.why, 404), headers=HEADERS)
-    return Response(png, media_type="image/png", headers=HEADERS)
+        return PlainTextResponse(error.why, STATUS.get(error.why, 404))
+    return Response(png, media_type="image/png")
 
 
 def _job(request: Request, site: Site) -> Job:

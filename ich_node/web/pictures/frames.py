@@ -12,8 +12,8 @@ from ich_node.series.hounsfield import Pixels, decode_one
 from ich_node.series.object_file import DamagedObject, read_object
 from ich_node.spool import Spool
 
-# About 40 slices of 512 x 512.
-MOST_BYTES = 32 << 20
+# About 16 slices of 512 x 512: those around the one that is shown.
+MOST_BYTES = 12 << 20
 MOST_OPEN_OBJECTS = 2
 # Each of them needs a few MB meanwhile; a browser asks for six pictures at once.
 AT_ONCE = 3

@@ -49,7 +49,7 @@ async function load(address) {
   let got;
   try {
     const answer = await fetch(address, { signal: stop.signal, redirect: "error" });
-    got = answer.ok ? await createImageBitmap(await answer.blob()) : await answer.text();
+    got = answer.ok ? await createImageBitmap(await answer.blob()) : reasonOf(await answer.text());
   } catch (error) {
     got = error.name === "AbortError" ? null : "unreachable";
   }
@@ -57,6 +57,10 @@ async function load(address) {
   if (got !== null) keep(address, got);
   fill();
   if (got !== null && addressesOf(state.number).includes(address)) draw();
+}
+
+function reasonOf(text) {
+  return find(`[data-why="${CSS.escape(text)}"]`) ? text : "unreachable";
 }
 
 function keep(address, got) {
@@ -76,6 +80,7 @@ function want() {
   const numbers = [state.number];
   for (let step = 1; step <= AHEAD; step += 1) numbers.push(state.number + step, state.number - step);
   wanted = numbers.filter((number) => number >= 1 && number <= count).flatMap(addressesOf);
+  for (const address of wanted) if (bitmaps.get(address) === "unreachable") bitmaps.delete(address);
   for (const [address, stop] of loading) if (!wanted.includes(address)) stop.abort();
   fill();
 }
@@ -137,11 +142,16 @@ function placeOf(image, picture) {
 }
 
 function drawMark(pen, [lesion, column, row, tipColumn, tipRow], place, scale) {
-  const tip = [place.x(tipColumn), place.y(tipRow)];
-  const away = [tip[0] - place.x(column), tip[1] - place.y(row)];
-  const length = Math.hypot(...away) || 1;
-  const [x, y] = [away[0] / length, away[1] / length];
   const size = Math.max(12 * scale, canvas.width / 45);
+  const peak = [place.x(column), place.y(row)];
+  let tip = [place.x(tipColumn), place.y(tipRow)];
+  let [x, y] = direction(peak, tip);
+  const end = [tip[0] + x * size * 3, tip[1] + y * size * 3];
+  if (Math.min(...end) < 0 || end[0] > canvas.width || end[1] > canvas.height) {
+    // the region reaches the edge: the arrow lies upon it, towards the middle
+    tip = peak;
+    [x, y] = direction(peak, [canvas.width / 2, canvas.height / 2]);
+  }
   const path = new Path2D();
   path.moveTo(...tip);
   path.lineTo(tip[0] + x * size * 1.4, tip[1] + y * size * 1.4);
@@ -166,6 +176,12 @@ function drawMark(pen, [lesion, column, row, tipColumn, tipRow], place, scale) {
   pen.fillText(lesion, ...at);
 }
 
+function direction(from, to) {
+  const [x, y] = [to[0] - from[0], to[1] - from[1]];
+  const length = Math.hypot(x, y);
+  return length ? [x / length, y / length] : [0, -1];
+}
+
 function say(why) {
   const box = find(".viewer-why");
   box.hidden = why === null;
@@ -180,9 +196,9 @@ function write(number) {
   find(".viewer-count").textContent = `${number} / ${count}`;
   const score = find(".viewer-score");
   score.textContent = link.dataset.score;
-  score.classList.toggle("positive", link.classList.contains("positive"));
+  score.classList.toggle("viewer-positive", link.classList.contains("viewer-positive"));
   ["left", "right", "top", "bottom"].forEach((side, index) => {
-    find(`.viewer-edge.${side}`).textContent = image.edges ? image.edges[index] : "";
+    find(`.viewer-edge.at-${side}`).textContent = image.edges ? image.edges[index] : "";
   });
   const box = find(".viewer-window");
   box.textContent = `${box.dataset.centre} ${state.centre} ${box.dataset.width} ${state.width}`;
