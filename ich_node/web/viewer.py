@@ -16,11 +16,12 @@ from ich_node.web.site import Site
 
 @dataclass(frozen=True, kw_only=True)
 class ViewedImage:
-    """number: 1-based, from the feet. score: None if it was not read. lesions: the numbers of those
-    that are marked on it.
+    """number: 1-based, from the feet. is_here: its object is still in the spool. score: None if it
+    was not read. lesions: the numbers of those that are marked on it.
     """
 
     number: int
+    is_here: bool
     instance_number: int | None
     frame_number: int | None
     position_mm: float | None
@@ -85,6 +86,7 @@ def _viewed(number: int, image: ShownImage, reading: KeptReading | None) -> View
     kept = image.kept
     return ViewedImage(
         number=number,
+        is_here=image.path is not None,
         instance_number=image.instance_number,
         frame_number=image.frame_number,
         position_mm=image.position_mm,
@@ -130,6 +132,7 @@ def _facts(job: Job, pictures: JobPictures) -> dict[str, Any]:
         "windows": [[window.centre_hu, window.width_hu] for window in PRESETS.values()],
         "images": [
             {
+                "here": image.path is not None,
                 "edges": _edges(image),
                 "map": image.kept is not None,
                 "shape": image.kept.shape if image.kept else None,

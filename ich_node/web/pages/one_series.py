@@ -9,6 +9,7 @@ from ich_node.web.page import looks
 from ich_node.web.rendering import render
 from ich_node.web.series_view import view_of
 from ich_node.web.site import Site
+from ich_node.web.viewer import viewer_of
 from ich_node.web.visitor import visitor_of
 
 LONGEST_NUMBER = 18
@@ -29,6 +30,7 @@ def show(request: Request, site: Site) -> Response:
         view=view,
         identity=identity_for(request, site, job),
         bundles=site.ledger.comparing.used_bundles() if view.possible.reread else [],
+        viewer=viewer_of(site, job, request.query_params),
         mine=[each for each in view.verdicts if each.who == visitor.who and each.origin == "site"],
     )
 

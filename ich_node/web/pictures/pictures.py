@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ich_node.detection.kept_reading import KeptReading, ReadingWithMaps, UnreadableReading, decode
@@ -93,7 +93,13 @@ class Pictures:
             if kept is None
             else images_of_reading(kept.reading, instances)
         )
-        return JobPictures(images=images, kept=kept, why_no_map=why)
+        return JobPictures(images=self._without_lost(images), kept=kept, why_no_map=why)
+
+    def _without_lost(self, images: Sequence[ShownImage]) -> list[ShownImage]:
+        """A file may be gone, though the ledger names it: of a spool that was lost."""
+        paths = {image.path for image in images if image.path is not None}
+        there = {path for path in paths if self._spool.absolute(path).is_file()}
+        return [image if image.path in there else replace(image, path=None) for image in images]
 
     def slice(self, image: ShownImage, window: Window) -> bytes:
         return self._made(image, lambda pixels: slice_png(pixels, window))

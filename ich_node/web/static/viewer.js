@@ -41,6 +41,7 @@ let wanted = [];
 const sliceAddress = (number) =>
   `${facts.base}/slices/${number}.png?centre=${state.centre}&width=${state.width}`;
 const mapAddress = (number) => `${facts.base}/maps/${number}.png`;
+const isHere = (number) => facts.images[number - 1].here;
 const hasMap = (number) => facts.images[number - 1].map;
 
 async function load(address) {
@@ -73,6 +74,7 @@ function keep(address, got) {
 }
 
 function addressesOf(number) {
+  if (!isHere(number)) return [];
   return hasMap(number) ? [sliceAddress(number), mapAddress(number)] : [sliceAddress(number)];
 }
 
@@ -96,6 +98,12 @@ function fill() {
 
 function draw() {
   const number = state.number;
+  if (!isHere(number)) {
+    write(number);
+    drawn = number;
+    say("swept");
+    return;
+  }
   const [picture, map] = addressesOf(number).map((address) => bitmaps.get(address));
   if (picture === undefined || (hasMap(number) && map === undefined)) {
     if (!drawn) say("loading");
@@ -317,7 +325,6 @@ for (const link of links) {
     event.preventDefault();
     show(Number(link.dataset.number));
   });
-  link.querySelector("img").addEventListener("error", (event) => event.target.classList.add("broken"));
 }
 for (const row of rows) {
   row.addEventListener("click", (event) => {
