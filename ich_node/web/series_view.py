@@ -1,9 +1,11 @@
 """What the page of one series shows."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from ich_node.answer import Answer
 from ich_node.ledger import (
     Delivery,
     DeliveryState,
@@ -35,14 +37,29 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SaidOfSeries:
+    """What the model said, in numbers and sentences. slices: those that were read."""
+
+    threshold: float
+    slices: int
+    positive_slices: int
+    lesions: int
+    missing: Sequence[str]
+    warnings: Sequence[str]
+    demonstration: bool
+    bundle_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SeriesView:
-    """told: its newest message, if it is still in the spool. by_id: the jobs of its study. results:
-    how many of each kind. bundle_name: empty if the node does not know the bundle any more.
+    """said: if its message, or its reading, is still in the spool. by_id: the jobs of its study.
+    results: how many of each kind. bundle_name: empty if the node does not know the bundle any
+    more.
     """
 
     job: Job
     study: Sequence[Job]
-    told: Notification | None
+    said: SaidOfSeries | None
     instances: Sequence[Instance]
     scan: Scan | None
     bundle_name: str
@@ -93,15 +110,14 @@ def view_of(site: Site, job: Job) -> SeriesView:
     kinds: dict[str, int] = {}
     for result in results:
         kinds[result.kind] = kinds.get(result.kind, 0) + 1
-    messages = [result.path for result in results if result.kind == KIND]
-    told = _told(site, messages[-1]) if messages and swept_at is None else None
+    said = _said(site, job, [result.path for result in results if result.kind == KIND])
     return SeriesView(
         job=job,
         study=operator.study(job),
-        told=told,
+        said=said,
         instances=operator.instances(job),
         scan=operator.scan(job.id),
-        bundle_name=_bundle_name(site, job.bundle_sha256, told),
+        bundle_name=_bundle_name(site, job, said),
         events=joined(events),
         steps=steps_of(job, events, deliveries),
         fates=fates(deliveries),
@@ -148,16 +164,46 @@ def _deliveries(since: datetime, deliveries: Sequence[Delivery]) -> list[Step]:
     ]
 
 
-def _told(site: Site, path: str) -> Notification | None:
-    """Also None of a message that another version wrote."""
-    try:
-        return decode(site.spool.read(path))
-    except (FileNotFoundError, NotANotification):
+def _said(site: Site, job: Job, messages: Sequence[str]) -> SaidOfSeries | None:
+    """By the reading that is kept for the viewer, or by the newest message."""
+    if job.answer in (None, Answer.NOT_ANALYSED):
         return None
+    kept = site.pictures.of(job).reading
+    if kept is not None:
+        scores = [each.probability for each in kept.slices]
+        return SaidOfSeries(
+            threshold=kept.threshold,
+            slices=len(scores),
+            positive_slices=sum(score >= kept.threshold for score in scores),
+            lesions=len(kept.lesions),
+            missing=[each.detail for each in kept.missing],
+            warnings=[each.detail for each in kept.warnings],
+            demonstration=kept.demonstration,
+            bundle_name=kept.bundle.name,
+        )
+    for path in messages[-1:]:
+        with suppress(FileNotFoundError, NotANotification):  # swept, or of another version
+            return _said_by(decode(site.spool.read(path)))
+    return None
 
 
-def _bundle_name(site: Site, sha256: str | None, told: Notification | None) -> str:
-    if told is not None and told.bundle_sha256 == sha256:
-        return told.bundle_name
-    used = site.ledger.comparing.used_bundles() if sha256 else []
-    return next((each.name for each in used if each.sha256 == sha256), "")
+def _said_by(told: Notification) -> SaidOfSeries | None:
+    if told.threshold is None or told.withdrawal is not None:
+        return None
+    return SaidOfSeries(
+        threshold=told.threshold,
+        slices=told.slices or 0,
+        positive_slices=told.positive_slices or 0,
+        lesions=told.lesions or 0,
+        missing=[each.sentence() for each in told.missing],
+        warnings=[each.detail for each in told.warnings],
+        demonstration=told.demonstration,
+        bundle_name=told.bundle_name,
+    )
+
+
+def _bundle_name(site: Site, job: Job, said: SaidOfSeries | None) -> str:
+    if said is not None:
+        return said.bundle_name
+    used = site.ledger.comparing.used_bundles() if job.bundle_sha256 else []
+    return next((each.name for each in used if each.sha256 == job.bundle_sha256), "")

@@ -2,10 +2,7 @@
 
 import re
 
-import pydicom
 import pytest
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
 
 from ich_node.answer import Answer
 from ich_node.ledger import NewReader, Wanted
@@ -37,9 +34,9 @@ def words(text: str) -> str:
     [
         (1, ["No intracranial hemorrhage was found", "score, 8 %, is below the threshold"]),
         (2, ["hemorrhage is suspected", "The highest slice score, 97.3 %, is above"]),
-        (3, ["Not analysed: bone kernel", "kernel H70h", "What to do: Send the soft-tissue"]),
+        (3, ["Not analysed: bone kernel", "kernel H70h", "What to do: send the soft-tissue"]),
         (5, ["Undetermined", "a hole (from 20.0 to 60.0 mm; Instance Numbers 4, 12)"]),
-        (6, ["Not analysed: the analyser crashed", "What to do: Look at the log"]),
+        (6, ["Not analysed: the analyser crashed", "What to do: look at the log"]),
         (8, ["Held by the rule outside studies", "Without a release it ends unread at"]),
         (9, ["The series is arriving", "10 objects so far", "it is complete in"]),
     ],
@@ -114,18 +111,3 @@ def test_other_models_and_revisions_stand_beside_it(fresh_site):
         page = words(client.get("/series/2").text)
     assert "head-ct-2 cccccccccccc asked by jo : absent 31 % another answer" in page
     assert "Other revisions of this series revision 2, series 10 ready, to be read again" in page
-
-
-def with_a_header(site, number: int) -> None:
-    """The first object of the job is in the spool."""
-    job = site.ledger.operator.get(number)
-    path = site.spool.absolute(site.ledger.operator.instances(job)[0].path)
-    header = pydicom.Dataset()
-    header.file_meta = FileMetaDataset()
-    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    header.SOPClassUID, header.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "2.25.1"
-    header.SpecificCharacterSet = "ISO_IR 192"
-    header.PatientName, header.PatientID = "Müller^Ada", "P-82"
-    header.PatientBirthDate, header.AccessionNumber = "19500102", "ACC-1006"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header.save_as(path, enforce_file_format=True)

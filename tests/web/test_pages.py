@@ -16,6 +16,7 @@ PAGES = [
     "/series",
     "/series/6",
     "/studies",
+    "/studies/1.2.826.0.1.3680043.10.1624.20.1003",
     "/owed",
     "/refused",
     "/refused/rules",

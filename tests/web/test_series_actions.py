@@ -167,8 +167,17 @@ def test_who_may_only_look_changes_nothing(site):
         assert site.site.ledger.operator.list() == before
 
 
+def test_a_model_that_is_unknown_reads_nothing_again(site, client):
+    """The command line says what there is."""
+    page = site.post(client, "/series/2/reread", bundle="--help", back="/series/2")
+    assert "'--help' is neither a bundle file nor a model of this node" in message(page)
+    assert site.site.ledger.rereading.of_job(2) == []
+    assert journal(site) == ("Ada", "reread", "/series/2", "refused")
+
+
+@pytest.mark.extended
 def test_a_series_is_read_again_by_the_command_line(site, client):
-    """The model that reads now; a second time it has its answer, or waits for it."""
+    """By the model that reads now."""
     page = site.post(client, "/series/2/reread", back="/series/2")
     assert "1 series will be read again by" in message(page)
     (reading,) = site.site.ledger.rereading.of_job(2)

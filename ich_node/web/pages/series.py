@@ -55,9 +55,17 @@ def find(request: Request, site: Site, form: FormData) -> Response:
         return _page(request, site, asked=JobFilter(), problem=error.detail)
     found = site.ledger.searching.find(search, limit=MOST_OF_ONE_PATIENT)
     by = "accession" if search.accession_hmac is not None else "patient"
-    site.ledger.audit.record(
-        at=site.clock(), who=visitor.who, address=visitor.address, action=SEARCH, target=by
-    )
+    # also that there is none: it says whose head this node has not seen
+    studies: list[str | None] = [*dict.fromkeys(job.study_instance_uid for job in found.jobs)]
+    for study in studies or [None]:
+        site.ledger.audit.record(
+            at=site.clock(),
+            who=visitor.who,
+            address=visitor.address,
+            action=SEARCH,
+            target=by,
+            study_instance_uid=study,
+        )
     return _page(request, site, asked=JobFilter(), found=found, looked_for=by)
 
 
