@@ -73,7 +73,7 @@ def verified_copy(node: "CliContext", chosen: ChosenBundle) -> Path:
     """Verifies the bundle, and keeps a copy beside the spool's objects, where every host finds it.
     Raises BundleError.
     """
-    from ich_node.model.bundle_file import keep_bundle, open_bundle
+    from ich_node.model.bundle_file import KEPT_IN, keep_bundle, open_bundle
 
     open_bundle(chosen.path)
-    return keep_bundle(chosen.path.read_bytes(), node.config.spool.path / "bundles")
+    return keep_bundle(chosen.path.read_bytes(), node.config.spool.path / KEPT_IN)

@@ -140,10 +140,10 @@ def activate(context: typer.Context, file: BundleFile, why: Why = "") -> None:
     """Verify this bundle and read with it from the next job on. A copy of the file is kept in the
     spool's folder.
     """
-    from ich_node.model.bundle_file import keep_bundle, open_bundle
+    from ich_node.model.bundle_file import KEPT_IN, keep_bundle, open_bundle
 
     bundle = open_bundle(file)
-    kept = keep_bundle(file.read_bytes(), context.obj.config.spool.path / "bundles")
+    kept = keep_bundle(file.read_bytes(), context.obj.config.spool.path / KEPT_IN)
     ledger: ActivationLedger = context.obj.ledger().activations
     ledger.activate_bundle(
         path=str(kept),

@@ -13,7 +13,6 @@ from ich_node.model.bundle_header import REFERENCE_SCORES
 from ich_node.percent import counted
 
 if TYPE_CHECKING:  # they import torch, SQLAlchemy and scipy
-    from ich_node.ledger.scores import SeriesScore
     from ich_node.model.bundle import Bundle
     from ich_node.scoring.operating_point import SeriesScores, Share
 
@@ -96,7 +95,7 @@ def calibrate(
     )
     threshold = _threshold(scores, goal, value)
     _print_curve(scores, chosen=threshold, now=parent.operating_point.threshold)
-    _print_changes(_recent(context, parent, now), parent.operating_point.threshold, threshold)
+    _print_changes(context, parent, now, threshold)
     if threshold == parent.operating_point.threshold:
         typer.echo("the threshold stays as it is: no bundle is written")
         return
@@ -119,19 +118,15 @@ def _threshold(scores: "SeriesScores", goal: str, value: float) -> float:
 
 def _of_jobs(context: typer.Context, parent: "Bundle", since: str, now: datetime) -> "SeriesScores":
     from ich_node.model.revise import lineage
-    from ich_node.scoring.operating_point import scores_of
+    from ich_node.statistics.threshold import scored_series
     from ich_node.times import moment
 
     ledger = context.obj.existing_ledger()
-    begin = moment(since, now=now)
-    found = ledger.scores.scores(lineage(parent), since=begin, until=now)
-    labels = ledger.verdicts.labels(since=begin, until=now)
-    first = min((each.first_received_at for each in found), default=now)
-    days = max((now - first) / timedelta(days=1), 1.0)
-    known = [labels.get(each.id) for each in found]
-    typer.echo(f"{len(found)} series of {counted(round(days), 'day')} that {parent.name} has read")
-    _print_labels(known)
-    return scores_of([each.series_probability for each in found], known, days=days)
+    read = scored_series(ledger, lineage(parent), since=moment(since, now=now), until=now)
+    days = counted(round(read.days), "day")
+    typer.echo(f"{len(read.found)} series of {days} that {parent.name} has read")
+    _print_labels(read.known)
+    return read.scores
 
 
 def _of_folder(context: typer.Context, parent: "Bundle", folder: Path) -> "SeriesScores":
@@ -206,31 +201,31 @@ def _words(part: "Share") -> str:
     return f"{part.value:.1%} ({100 * low:.0f}-{100 * high:.0f})"
 
 
-def _recent(context: typer.Context, parent: "Bundle", now: datetime) -> "list[SeriesScore]":
+def _print_changes(
+    context: typer.Context, parent: "Bundle", now: datetime, threshold: float
+) -> None:
+    """Which answers of the last days would be other ones."""
     from ich_node.model.revise import lineage
+    from ich_node.statistics.threshold import scored_series
 
     ledger = context.obj.existing_ledger()
-    found: list[SeriesScore] = ledger.scores.scores(lineage(parent), since=now - RECENT, until=now)
-    return found
-
-
-def _print_changes(recent: "list[SeriesScore]", before: float, after: float) -> None:
-    """Which answers of the last days would be other ones."""
+    recent = scored_series(ledger, lineage(parent), since=now - RECENT, until=now)
     typer.echo("")
-    if not recent:
+    if not recent.found:
         typer.echo(f"the node has read no series in the last {RECENT.days} days")
         return
-    low, high = sorted((before, after))
-    changed = [each.id for each in recent if low <= each.series_probability < high]
-    positive = sum(each.series_probability >= before for each in recent)
-    what = "positive" if after < before else "negative"
-    typer.echo(f"the last {RECENT.days} days: {len(recent)} series, {positive} positive;")
-    if not changed:
+    found = recent.changes(parent.operating_point.threshold, threshold)
+    typer.echo(
+        f"the last {RECENT.days} days: {found.series} series, {found.positive_before} positive;"
+    )
+    if not found.changed:
         typer.echo("no answer would change")
         return
-    ids = ", ".join(map(str, changed[:MOST_IDS]))
-    more = f" and {len(changed) - MOST_IDS} more" if len(changed) > MOST_IDS else ""
-    typer.echo(f"{len(changed)} would be {what} instead: job {ids}{more}")
+    what = "positive" if found.become_positive else "negative"
+    ids = ", ".join(str(each.id) for each in found.changed[:MOST_IDS])
+    left_out = len(found.changed) - MOST_IDS
+    more = f" and {left_out} more" if left_out > 0 else ""
+    typer.echo(f"{len(found.changed)} would be {what} instead: job {ids}{more}")
 
 
 def _evidence(scores: "SeriesScores", threshold: float) -> dict[str, object]:

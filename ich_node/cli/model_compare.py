@@ -12,13 +12,11 @@ import typer
 from ich_node.errors import ConfigError
 from ich_node.times import local
 
-if TYPE_CHECKING:  # bundle imports torch, which a comparison of answers need not wait for
+if TYPE_CHECKING:
     from ich_node.cli.bundle_choice import ChosenBundle
     from ich_node.cli.context import CliContext
     from ich_node.ledger import Comparison, PairedAnswers
-    from ich_node.model.bundle import Bundle
     from ich_node.scoring.operating_point import Share
-    from ich_node.scoring.paired import PairedTable
 
 Model = Annotated[str, typer.Argument(help="A bundle file, a name, or the start of a hash.")]
 MOST_JOBS = 10
@@ -84,10 +82,10 @@ def compare(
 def _print_comparison(
     a: "ChosenBundle", b: "ChosenBundle", found: "Comparison", since: datetime
 ) -> None:
-    from ich_node.answer import Answer
     from ich_node.cli.reread import jobs_words
+    from ich_node.statistics import pairs
 
-    table = _table(found.pairs)
+    table = pairs.table_of(found.pairs)
     typer.echo(f"A: {a.title}, {found.read_by_a} series since {local(since)}")
     typer.echo(f"B: {b.title}, {found.read_by_b} series")
     if found.swept:
@@ -102,58 +100,31 @@ def _print_comparison(
     typer.echo(f"  A not         {table.only_b:10}  {table.neither:6}")
     typer.echo("")
     for name, jobs in (
-        ("only A", _only(found.pairs, a=True)),
-        ("only B", _only(found.pairs, a=False)),
+        ("only A", _ids(pairs.only(found.pairs, a=True))),
+        ("only B", _ids(pairs.only(found.pairs, a=False))),
     ):
         if jobs:
             more = f" and {len(jobs) - MOST_JOBS} more (--json)" if len(jobs) > MOST_JOBS else ""
             typer.echo(f"{name} positive: {jobs_words(jobs[:MOST_JOBS])}{more}")
-    doubtful = sum(Answer.UNDETERMINED in (pair.a.answer, pair.b.answer) for pair in found.pairs)
-    if doubtful:
+    if doubtful := pairs.undetermined(found.pairs):
         typer.echo(f"undetermined, which counts as not positive: {doubtful} series")
     kappa = "" if table.kappa != table.kappa else f", Cohen's kappa {table.kappa:.2f}"
     typer.echo(f"agreement: {_words(table.agreement)}{kappa}")
     p = table.mcnemar_p
     shown = "a difference is shown" if p < 0.05 else "no difference is shown"
     typer.echo(f"McNemar's exact test: p = {p:.2g}, {shown}")
-    labelled = [pair for pair in found.pairs if pair.bleeding is not None]
+    labelled = pairs.labelled(found.pairs)
     if not labelled:
         typer.echo("no verdicts on these series: sensitivity and specificity are unknown")
         return
     typer.echo(f"against the verdicts on {len(labelled)} series (95 % interval):")
-    for name, shares in _against_verdicts(labelled).items():
+    for name, shares in pairs.against_verdicts(labelled).items():
         typer.echo(f"  {name} sensitivity {_words(shares['sensitivity'])}")
         typer.echo(f"  {name} specificity {_words(shares['specificity'])}")
 
 
-def _table(pairs: Sequence["PairedAnswers"]) -> "PairedTable":
-    from ich_node.scoring.paired import paired_table
-
-    return paired_table(_positive(pair) for pair in pairs)
-
-
-def _positive(pair: "PairedAnswers") -> tuple[bool, bool]:
-    from ich_node.answer import Answer
-
-    return pair.a.answer is Answer.PRESENT, pair.b.answer is Answer.PRESENT
-
-
-def _only(pairs: Sequence["PairedAnswers"], *, a: bool) -> list[int]:
-    """The jobs that only the one calls positive."""
-    return [pair.job_id for pair in pairs if _positive(pair) == (a, not a)]
-
-
-def _against_verdicts(labelled: Sequence["PairedAnswers"]) -> dict[str, dict[str, "Share"]]:
-    """Sensitivity and specificity of "A" and "B"."""
-    from ich_node.scoring.operating_point import Share
-
-    shares: dict[str, dict[str, Share]] = {}
-    for number, name in enumerate("AB"):
-        shares[name] = {}
-        for kind, bleeding in (("sensitivity", True), ("specificity", False)):
-            said = [_positive(pair)[number] for pair in labelled if pair.bleeding is bleeding]
-            shares[name][kind] = Share(right=said.count(bleeding), total=len(said))
-    return shares
+def _ids(found: "Sequence[PairedAnswers]") -> list[int]:
+    return [pair.job_id for pair in found]
 
 
 def _words(share: "Share") -> str:
@@ -173,8 +144,10 @@ def _as_document(
     since: datetime,
     until: datetime | None,
 ) -> dict[str, Any]:
-    table = _table(found.pairs)
-    labelled = [pair for pair in found.pairs if pair.bleeding is not None]
+    from ich_node.statistics import pairs
+
+    table = pairs.table_of(found.pairs)
+    against = pairs.against_verdicts(pairs.labelled(found.pairs))
     return {
         "a": {"name": a.name, "sha256": a.sha256, "read": found.read_by_a},
         "b": {"name": b.name, "sha256": b.sha256, "read": found.read_by_b},
@@ -182,14 +155,14 @@ def _as_document(
         "until": until.isoformat() if until else None,
         "swept_unread": found.swept,
         "table": asdict(table),
-        "only_a": _only(found.pairs, a=True),
-        "only_b": _only(found.pairs, a=False),
+        "only_a": _ids(pairs.only(found.pairs, a=True)),
+        "only_b": _ids(pairs.only(found.pairs, a=False)),
         "agreement": _as_json(table.agreement),
         "kappa": None if table.kappa != table.kappa else table.kappa,
         "mcnemar_p": table.mcnemar_p,
         "verdicts": {
             name: {kind: _as_json(share) for kind, share in shares.items()}
-            for name, shares in _against_verdicts(labelled).items()
+            for name, shares in against.items()
         },
         "series": [
             {
@@ -224,55 +197,29 @@ def _file(context: typer.Context, words: str) -> Path:
 
 def _compare_cards(a: Path, b: Path, *, as_json: bool) -> None:
     """Side by side; a line that differs begins with *."""
-    from ich_node.model.bundle_file import open_bundle
+    from ich_node.model.bundle_file import open_bundle, read_header
+    from ich_node.model.card_rows import side_by_side
 
-    cards = [_facts(open_bundle(path)) for path in (a, b)]
-    rows = [
-        (name, cards[0].get(name, ""), cards[1].get(name, ""))
-        for name in dict.fromkeys([*cards[0], *cards[1]])
-    ]
+    for path in (a, b):
+        open_bundle(path)
+    rows = side_by_side(read_header(a), read_header(b))
     if as_json:
         typer.echo(
             json.dumps(
-                [{"field": name, "a": left, "b": right} for name, left, right in rows],
+                [{"field": row.name, "a": row.left, "b": row.right} for row in rows],
                 ensure_ascii=False,
             )
         )
         return
     # a kept copy is named by its hash
-    heads = ("", a.stem[:24], b.stem[:24])
-    widths = [max(len(row[column]) for row in [*rows, heads]) for column in range(2)]
-    typer.echo(f"  {'':{widths[0]}}  {heads[1]:{widths[1]}}  {heads[2]}")
-    for name, left, right in rows:
-        mark = " " if left == right else "*"
-        typer.echo(f"{mark} {name:{widths[0]}}  {left:{widths[1]}}  {right}".rstrip())
-
-
-def _facts(bundle: "Bundle") -> dict[str, str]:
-    """The card as dotted names and JSON values, without the self-check, which says nothing about
-    the model.
-    """
-    card = {
-        name: value
-        for name, value in asdict(bundle.card).items()
-        if name not in ("self_check_peaks", "format_version")
-    }
-    parameters = sum(tensor.numel() for tensor in bundle.weights.values())
-    return dict(_flatten(card | {"sha256": bundle.sha256[:16], "weights": parameters}))
-
-
-def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        return [
-            pair
-            for key, below in value.items()
-            for pair in _flatten(below, f"{name}.{key}" if name else key)
-        ]
-    if isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
-        return [
-            pair for index, item in enumerate(value) for pair in _flatten(item, f"{name}.{index}")
-        ]
-    return [(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]
+    heads = (a.stem[:24], b.stem[:24])
+    name_width = max(len(row.name) for row in rows)
+    left_width = max(len(heads[0]), *(len(row.left) for row in rows))
+    typer.echo(f"  {'':{name_width}}  {heads[0]:{left_width}}  {heads[1]}")
+    for row in rows:
+        mark = "*" if row.differs else " "
+        line = f"{mark} {row.name:{name_width}}  {row.left:{left_width}}  {row.right}"
+        typer.echo(line.rstrip())
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,13 +1,11 @@
 """statistics: what was read in some days, how fast, and whether the scores drift."""
 
 import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -38,6 +36,7 @@ def statistics(
     whether the scores are as before, and how often readers agreed.
     """
     from ich_node.analyse.active_bundle import references_of_active
+    from ich_node.statistics.document import as_document
     from ich_node.statistics.figures import statistics as count
     from ich_node.statistics.page import page_of
     from ich_node.statistics.table import write_table
@@ -62,7 +61,7 @@ def statistics(
             file.write(page_of(found, model=model))
         written.append(str(html))
     if as_json:
-        typer.echo(json.dumps(_without_nan(asdict(found)), default=str, ensure_ascii=False))
+        typer.echo(json.dumps(as_document(found), default=str, ensure_ascii=False))
         return
     for line in [*lines_of(found, model=model), *(f"written: {each}" for each in written)]:
         typer.echo(line)
@@ -87,15 +86,6 @@ def _model_names(node: "CliContext", ledger: "Ledger") -> dict[str, str]:
     header = read_header(path_without_activation(node.config.bundle.path))
     names = {each.sha256: each.name for each in ledger.activations.activations()}
     return {header.sha256: header.name} | names
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has no nan: null."""
-    if isinstance(value, dict):
-        return {key: _without_nan(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(each) for each in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,7 +1,7 @@
 """verdicts import, list, remove: what radiologists say about the series."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +13,7 @@ from ich_node.cli.job_choice import WORDS, job_ids
 from ich_node.cli.who import who as me
 
 if TYPE_CHECKING:
-    from ich_node.ledger import Job, Ledger, Verdict
-    from ich_node.verdicts.table import Row
+    from ich_node.ledger import Ledger, Verdict
 
 app = typer.Typer(no_args_is_help=True, help="What radiologists say about the series.")
 MOST_LINES = 20
@@ -37,6 +36,7 @@ def import_table(
     The same table again changes nothing; another verdict of the same reader replaces the first.
     """
     from ich_node.export.patient_names import patient_finder
+    from ich_node.verdicts.finding import job_finder
     from ich_node.verdicts.matching import match
     from ich_node.verdicts.table import read_table
 
@@ -44,7 +44,7 @@ def import_table(
     ledger: Ledger = context.obj.ledger_in_place()
     matched = match(
         rows,
-        jobs_of=_finder(context, ledger),
+        jobs_of=job_finder(ledger, context.obj.config.database.search_key),
         names_the_patient=patient_finder(ledger, context.obj.spool()),
         now=datetime.now(UTC),
     )
@@ -130,23 +130,6 @@ def line_of(verdict: "Verdict") -> str:
     comment = f" ({verdict.comment})" if verdict.comment else ""
     at = verdict.at.astimezone()
     return f"{verdict.words}; {verdict.who}, {at:%Y-%m-%d %H:%M}{comment}"
-
-
-def _finder(context: typer.Context, ledger: "Ledger") -> "Callable[[Row], Sequence[Job]]":
-    """The jobs that a row of the table is about."""
-    key = ledger.search_keys.for_looking(context.obj.config.database.search_key)
-
-    def jobs_of(row: "Row") -> "Sequence[Job]":
-        if row.key == "series_uid":
-            return ledger.verdicts.jobs_of_series(row.value)
-        if row.key == "study_uid":
-            return ledger.verdicts.jobs_of_study(row.value)
-        term = None if key is None else key.accession(row.value)
-        series = [] if term is None else ledger.searching.by_accession(term)
-        studies = sorted({job.study_instance_uid for job in series})
-        return [job for uid in studies for job in ledger.verdicts.jobs_of_study(uid)]
-
-    return jobs_of
 
 
 def _count(count: int, noun: str) -> str:

@@ -28,16 +28,16 @@ def read_secret(path: Path, setting: str, *, section: str = "[[destinations]]") 
     return secret
 
 
-def read_webhook_secret(path: Path) -> str:
+def read_webhook_secret(path: Path, *, section: str = "[[destinations]]") -> str:
     """24 to 64 bytes in Base64, as the file has them. Raises ConfigError."""
-    secret = read_secret(path, "secret_file")
+    secret = read_secret(path, "secret_file", section=section)
     try:
         key = base64.b64decode(secret.removeprefix(WEBHOOK_PREFIX), validate=True)
     except binascii.Error:
         key = b""
     if len(key) not in WEBHOOK_KEY_BYTES:
         raise ConfigError(
-            f"[[destinations]] secret_file: {path} must hold 24 to 64 random bytes in Base64:"
+            f"{section} secret_file: {path} must hold 24 to 64 random bytes in Base64:"
             " `openssl rand -base64 32`"
         )
     return secret

@@ -2,16 +2,15 @@
 
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ich_node.errors import ConfigError
+from ich_node.export.identifying import identifiers_of
+from ich_node.ledger import Job, Ledger
+from ich_node.series.object_file import read_object
+from ich_node.spool import Spool
 
-if TYPE_CHECKING:  # SQLAlchemy, which `--help` must not wait for
-    from ich_node.ledger import Job, Ledger
-    from ich_node.spool import Spool
 
-
-def check_names_nobody(ledger: "Ledger", spool: "Spool", job: "Job", comment: str) -> None:
+def check_names_nobody(ledger: Ledger, spool: Spool, job: Job, comment: str) -> None:
     """Raises ConfigError if the comment names the patient of the job, or if nobody can say."""
     names_the_patient = patient_finder(ledger, spool)(job, comment)
     if names_the_patient is None:
@@ -23,12 +22,10 @@ def check_names_nobody(ledger: "Ledger", spool: "Spool", job: "Job", comment: st
         raise ConfigError("the comment names the patient; the ledger names no patients")
 
 
-def patient_finder(ledger: "Ledger", spool: "Spool") -> "Callable[[Job, str], bool | None]":
+def patient_finder(ledger: Ledger, spool: Spool) -> Callable[[Job, str], bool | None]:
     """Whether a text names the patient of a job; None where the files of the job were removed."""
-    from ich_node.export.identifying import identifiers_of
-    from ich_node.series.object_file import read_object
 
-    def names_the_patient(job: "Job", text: str) -> bool | None:
+    def names_the_patient(job: Job, text: str) -> bool | None:
         instances = ledger.operator.instances(job)
         if not instances:
             return None

@@ -49,13 +49,22 @@ from ich_node.ledger.second_readings import SecondReadingLedger
 from ich_node.ledger.shadows import ShadowLedger
 from ich_node.ledger.states import Added, DeliveryState, JobState, Lane, ReadingState
 from ich_node.ledger.telling import TellerLedger
-from ich_node.ledger.verdicts import SELECTION, SITE, TABLE, Recorded, Verdict, VerdictLedger
+from ich_node.ledger.verdicts import (
+    SELECTION,
+    SITE,
+    TABLE,
+    WEBHOOK,
+    Recorded,
+    Verdict,
+    VerdictLedger,
+)
 from ich_node.ledger.withdrawals import Reached, WithdrawalLedger
 
 __all__ = [
     "SELECTION",
     "SITE",
     "TABLE",
+    "WEBHOOK",
     "Activation",
     "ActivationLedger",
     "Added",

@@ -84,6 +84,16 @@ class AuditLedger:
                 )
             )
 
+    def was_done(self, action: str, target: str, *, since: datetime) -> bool:
+        query = sa.select(audit_events.c.id).where(
+            audit_events.c.at >= since,
+            audit_events.c.action == action,
+            audit_events.c.target == target,
+            audit_events.c.outcome == "done",
+        )
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def newest(self, *, limit: int = 50) -> list[AuditEvent]:
         return self.find(AuditSearch(), limit=limit)
 

@@ -81,9 +81,27 @@ class ComparisonLedger:
             return _bundles(connection, _USED)
 
     def known_bundles(self) -> list[KnownBundle]:
-        """Those, and all that have read again; reads all readings."""
+        """Those, and all that have read again."""
+        known = [*self.used_bundles(), *self.read_beside()]
+        return list({each.sha256: each for each in known}.values())
+
+    def read_beside(self) -> list[KnownBundle]:
+        """Those that have read, or are to read, series beside their answers. Of many readings each
+        bundle is found in one step of the index.
+        """
+        query = (
+            sa.select(readings.c.bundle_sha256, readings.c.bundle_name, readings.c.bundle_path)
+            .where(readings.c.bundle_sha256 > sa.bindparam("last"))
+            .order_by(readings.c.bundle_sha256)
+            .limit(1)
+        )
+        known: list[KnownBundle] = []
         with self._database.read() as connection:
-            return _bundles(connection, (*_USED, _BESIDE))
+            last = ""
+            while row := connection.execute(query, {"last": last}).first():
+                last, name, path = row
+                known.append(KnownBundle(name=name, sha256=last, path=path))
+        return known
 
     def compare(
         self,
@@ -98,8 +116,12 @@ class ComparisonLedger:
         both have read. labels: bleeding or not, by job (`VerdictLedger.labels`).
         """
         with self._database.read() as connection:
+            arrived = _arrived(since, until)
+            first = connection.execute(sa.select(sa.func.min(jobs.c.id)).where(arrived)).scalar()
+            # the jobs of the time alone would not lead to their readings by an index
+            beside = sa.and_(readings.c.job_id >= (first or 0), arrived)
             a, b = (
-                _answers(connection, sha256, since=since, until=until)
+                _answers(connection, sha256, arrived=arrived, beside=beside)
                 for sha256 in (a_sha256, b_sha256)
             )
             swept = connection.execute(
@@ -108,7 +130,7 @@ class ComparisonLedger:
                 .where(
                     readings.c.bundle_sha256.in_((a_sha256, b_sha256)),
                     readings.c.state == ReadingState.SWEPT,
-                    _arrived(since, until),
+                    beside,
                 )
             ).scalar_one()
         pairs: dict[tuple[str, str], PairedAnswers] = {}
@@ -130,9 +152,15 @@ def _arrived(since: datetime, until: datetime | None) -> sa.ColumnElement[bool]:
 
 
 def _answers(
-    connection: sa.Connection, sha256: str, *, since: datetime, until: datetime | None
+    connection: sa.Connection,
+    sha256: str,
+    *,
+    arrived: sa.ColumnElement[bool],
+    beside: sa.ColumnElement[bool],
 ) -> dict[tuple[str, str, int], GivenAnswer]:
-    """By study, series and number of objects: two revisions with as many objects have the same."""
+    """By study, series and number of objects: two revisions with as many objects have the same.
+    arrived: of jobs; beside: of readings and their jobs.
+    """
     of_job = [
         jobs.c.id.label("job_id"),
         jobs.c.study_instance_uid,
@@ -141,7 +169,7 @@ def _answers(
         sa.func.coalesce(jobs.c.in_favour_of, jobs.c.id).label("standing_id"),
     ]
     own = sa.select(*of_job, jobs.c.answer, jobs.c.series_probability).where(
-        jobs.c.state == JobState.DONE, jobs.c.bundle_sha256 == sha256, _arrived(since, until)
+        jobs.c.state == JobState.DONE, jobs.c.bundle_sha256 == sha256, arrived
     )
     second = (
         sa.select(*of_job, readings.c.answer, readings.c.series_probability)
@@ -149,7 +177,7 @@ def _answers(
         .where(
             readings.c.state == ReadingState.DONE,
             readings.c.bundle_sha256 == sha256,
-            _arrived(since, until),
+            beside,
         )
     )
     found = [
@@ -169,9 +197,6 @@ _USED = (
     ),
     sa.select(shadows.c.name, shadows.c.bundle_sha256, shadows.c.path).order_by(shadows.c.id),
 )
-_BESIDE = sa.select(
-    readings.c.bundle_name, readings.c.bundle_sha256, readings.c.bundle_path
-).distinct()
 
 
 def _bundles(connection: sa.Connection, queries: Iterable[sa.Select[Any]]) -> list[KnownBundle]:

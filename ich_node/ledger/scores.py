@@ -26,6 +26,18 @@ class ScoreLedger:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
+    def since_of_newest(self, most: int, *, since: datetime) -> datetime:
+        """When the first of the `most` newest jobs came; since if fewer came after it."""
+        query = (
+            sa.select(jobs.c.first_received_at)
+            .where(jobs.c.first_received_at >= since)
+            .order_by(jobs.c.first_received_at.desc())
+            .offset(most - 1)
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() or since
+
     def scores(
         self, bundles: Collection[str], *, since: datetime, until: datetime
     ) -> list[SeriesScore]:

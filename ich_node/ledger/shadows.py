@@ -56,6 +56,19 @@ class ShadowLedger:
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
+    def newest_counts(self, sha256: str, *, most: int) -> dict[ReadingState, int]:
+        """The same for its newest readings, so that it takes no longer in a ledger of years."""
+        newest = (
+            sa.select(readings.c.state)
+            .where(readings.c.bundle_sha256 == sha256, readings.c.purpose == SHADOW)
+            .order_by(readings.c.job_id.desc())
+            .limit(most)
+            .subquery()
+        )
+        query = sa.select(newest.c.state, sa.func.count()).group_by(newest.c.state)
+        with self._database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
 
 def ask_shadow(connection: sa.Connection, job: Job, *, read_by: str, now: datetime) -> None:
     """The job has its answer: the shadow is to read it, too; not a series that is read again, since

@@ -367,6 +367,7 @@ readings = sa.Table(
     sa.Column("series_probability", sa.Float),
     sa.Column("detail", sa.Text),
     sa.UniqueConstraint("job_id", "bundle_sha256"),
+    sa.Index("ix_readings_bundle_sha256_job_id", "bundle_sha256", "job_id"),
 )
 
 # What a radiologist says about a series. bleeding: None = unknown, e.g. of bad quality; slices:

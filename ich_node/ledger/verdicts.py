@@ -17,7 +17,7 @@ from ich_node.ledger.studies import jobs_of_study
 from ich_node.ledger.tables import as_values, columns_of, instances, jobs, results, verdicts
 from ich_node.percent import counted
 
-TABLE, SELECTION, SITE = "table", "key objects", "site"
+TABLE, SELECTION, SITE, WEBHOOK = "table", "key objects", "site", "webhook"
 MOST_IN_ONE_QUERY = 500
 
 
@@ -26,8 +26,8 @@ class Verdict:
     """One reader's verdict about one job.
 
     bleeding: None = unknown. type: words such as "subdural"; "quality" if the images are bad. who:
-    the reader. origin: TABLE, SELECTION or SITE. origin_uid: of the Key Object Selection. slices:
-    SOP Instance UIDs of the marked slices, one a line.
+    the reader. origin: TABLE, SELECTION, SITE or WEBHOOK. origin_uid: of the Key Object Selection,
+    or of the message. slices: SOP Instance UIDs of the marked slices, one a line.
     """
 
     job_id: int
@@ -59,6 +59,8 @@ class Recorded(Enum):
     NEW = "new"
     SAME = "known before"
     REPLACED = "replaces an earlier one"
+    OUTDATED = "older than what is known"
+    """A message of the webhook came late: the reader has said something since."""
 
 
 class VerdictLedger:
@@ -69,8 +71,9 @@ class VerdictLedger:
 
     def record(self, given: Sequence[Verdict], *, by: str) -> list[Recorded]:
         """All of them, or none if the ledger fails. A verdict of a table, or of the site, replaces
-        the one that the same reader gave there before; one of a Key Object Selection replaces that
-        of the same object. by: who imported it, for the journal.
+        the one that the same reader gave there before, and so does one of the webhook, unless it is
+        older; one of a Key Object Selection replaces that of the same object. by: who imported it,
+        for the journal.
         """
         with self._database.write() as connection:
             lock_writers(connection, verdicts)
@@ -244,6 +247,8 @@ def _record(connection: sa.Connection, verdict: Verdict, *, by: str) -> Recorded
     )
     if before and _content(before[0]) == _content(verdict):
         return Recorded.SAME
+    if before and verdict.origin == WEBHOOK and before[0].at > verdict.at:
+        return Recorded.OUTDATED
     if before:
         connection.execute(sa.update(verdicts).where(key).values(**asdict(verdict)))
     else:

@@ -21,15 +21,18 @@ from torch import Tensor
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
-from ich_node.model.bundle_header import METADATA_KEY, card_document, is_shipped_demonstration
+from ich_node.model.bundle_header import (
+    METADATA_KEY,
+    WEIGHTS,
+    card_document,
+    is_shipped_demonstration,
+)
 from ich_node.model.calibration import Calibration
 from ich_node.model.card import FORMAT_VERSION, Card, OperatingPoint
 from ich_node.model.network import MilNetwork, NetworkSpec
 from ich_node.model.self_check import SelfCheck, check_image, compare_self_check, run_self_check
 
-# The first part of the tensors' names in the file.
-WEIGHTS = "network."
-CHECK = "self_check."
+CHECK = "self_check."  # the first part of the names of its tensors
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,16 +5,17 @@ which `__metadata__` holds text. Ours holds the bundle's card under METADATA_KEY
 library reads metadata from paths only; this reads the same bytes that are hashed or loaded.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from ich_node.errors import BundleError
 
 METADATA_KEY = "ich_node.bundle"
 LENGTH_BYTES = 8
+WEIGHTS = "network."  # the first part of the names of the network's tensors
 REFERENCE_SCORES = "scores"  # in the evidence of a revision: of the series that chose the threshold
 REVISIONS = "revisions"  # the key in the details of the provenance; oldest first
 # The demonstration bundles that were shipped before the card had a field for it.
@@ -31,26 +32,43 @@ SHIPPED_DEMONSTRATIONS = frozenset(
 @dataclass(frozen=True, kw_only=True)
 class BundleHeader:
     """card: the JSON document as the file has it. It has not been checked against the weights: only
-    loading the bundle does that.
+    loading the bundle does that. weights: how many numbers the network has.
     """
 
     name: str
     sha256: str
     card: dict[str, Any]
+    weights: int
+
+    @property
+    def revisions(self) -> list[dict[str, Any]]:
+        """What was changed since the weights were trained, the oldest first."""
+        found: list[dict[str, Any]] = _details(self.card).get(REVISIONS, [])
+        return found
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """The sha256 of this bundle and of those that it was revised from: all have the same
+        weights and the same calibration, so the scores of one are those of the others.
+        """
+        return lineage_of(self.sha256, _details(self.card))
+
+    @property
+    def threshold(self) -> float:
+        """Series at least this probable are positive."""
+        return float(self.card["operating_point"]["threshold"])
 
     @property
     def demonstration(self) -> bool:
         """Whether it, or a bundle that it was made from, is for demonstration only."""
-        details = self.card.get("provenance", {}).get("details", {})
         return bool(self.card.get("demonstration")) or is_shipped_demonstration(
-            self.sha256, details
+            self.sha256, _details(self.card)
         )
 
     @property
     def reference_scores(self) -> tuple[float, ...]:
         """Of the series by which its threshold was chosen; empty if it was not chosen so."""
-        revisions = self.card.get("provenance", {}).get("details", {}).get(REVISIONS, [])
-        for revision in reversed(revisions):
+        for revision in reversed(self.revisions):
             if scores := revision.get("evidence", {}).get(REFERENCE_SCORES):
                 return tuple(scores)
         return ()
@@ -65,18 +83,28 @@ def is_shipped_demonstration(sha256: str, details: Mapping[str, Any]) -> bool:
     return not SHIPPED_DEMONSTRATIONS.isdisjoint({sha256, start, *parents})
 
 
+def lineage_of(sha256: str, details: Mapping[str, Any]) -> tuple[str, ...]:
+    """See BundleHeader.lineage. details: of the provenance."""
+    revisions = details.get(REVISIONS, [])
+    return (sha256, *(revision["parent_sha256"] for revision in reversed(revisions)))
+
+
+def header_length(first: bytes) -> int:
+    """How long the header of a file with these first LENGTH_BYTES is, with them."""
+    return LENGTH_BYTES + int.from_bytes(first[:LENGTH_BYTES], "little")
+
+
 def card_document(data: bytes, *, origin: str) -> str:
-    """The card of a bundle file, as JSON text. origin names the file in errors.
+    """The card of a bundle file, as JSON text. data: the file, or its header. origin names the file
+    in errors.
 
     Raises BundleError if the bytes are no safetensors file, or one without our card.
     """
-    try:
-        end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
-        if not LENGTH_BYTES < end <= len(data):
-            raise ValueError("the header is longer than the file")
-        metadata = json.loads(data[LENGTH_BYTES:end]).get("__metadata__", {})
-    except (ValueError, AttributeError) as error:
-        raise BundleError(f"{origin}: not a safetensors file ({error})") from error
+    return _card_in(_tensors(data, origin=origin), origin=origin)
+
+
+def _card_in(tensors: dict[str, Any], *, origin: str) -> str:
+    metadata = tensors.get("__metadata__", {})
     if METADATA_KEY not in metadata:
         raise BundleError(
             f"{origin}: a safetensors file, but not an ich-node bundle; "
@@ -86,12 +114,39 @@ def card_document(data: bytes, *, origin: str) -> str:
     return document
 
 
-def parse_header(data: bytes, *, origin: str) -> BundleHeader:
-    """Raises BundleError if there is no card in the bytes, or none that has a name."""
+def parse_header(data: bytes, *, sha256: str, origin: str) -> BundleHeader:
+    """data: the file's header. sha256: of the file. Raises BundleError if there is no card in the
+    bytes, or none that has a name.
+    """
+    tensors = _tensors(data, origin=origin)
     try:
-        card = json.loads(card_document(data, origin=origin))
+        card = json.loads(_card_in(tensors, origin=origin))
         return BundleHeader(
-            name=str(card["name"]), sha256=hashlib.sha256(data).hexdigest(), card=card
+            name=str(card["name"]),
+            sha256=sha256,
+            card=card,
+            weights=sum(
+                prod(facts["shape"]) for name, facts in tensors.items() if name.startswith(WEIGHTS)
+            ),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{origin}: the bundle's card is damaged: {error!r}") from error
+
+
+def _tensors(data: bytes, *, origin: str) -> dict[str, Any]:
+    """The header: what each tensor is, by its name, and the metadata."""
+    try:
+        end = header_length(data)
+        if not LENGTH_BYTES < end <= len(data):
+            raise ValueError("the header is longer than the file")
+        header = json.loads(data[LENGTH_BYTES:end])
+        if not isinstance(header, dict):
+            raise ValueError("the header is no JSON object")
+        return header
+    except ValueError as error:
+        raise BundleError(f"{origin}: not a safetensors file ({error})") from error
+
+
+def _details(card: Mapping[str, Any]) -> dict[str, Any]:
+    details: dict[str, Any] = card.get("provenance", {}).get("details", {})
+    return details

@@ -10,12 +10,9 @@ from typing import Any
 from ich_node.detection.peaks import PeakRule
 from ich_node.errors import BundleError
 from ich_node.model.bundle import Bundle, pack_bundle
-from ich_node.model.bundle_header import REVISIONS
+from ich_node.model.bundle_header import REVISIONS, lineage_of
 from ich_node.model.card import OperatingPoint
-
-# How far T lies below the logit of the threshold. The map is read at four times its resolution or
-# less, where its highest value is a little lower than the logit of the slice.
-BELOW_THRESHOLD = 0.5
+from ich_node.model.moved_rule import moved_with
 
 
 def revise(
@@ -69,20 +66,19 @@ def rule_for(bundle: Bundle, threshold: float) -> PeakRule:
     the logit of the threshold.
     """
     rule = bundle.peak_rule
-    if rule.slice_gate:
-        rule = replace(rule, slice_gate=threshold)
-    if bundle.network_spec.head == "max":
-        highest = round(bundle.calibration.logit(threshold) - BELOW_THRESHOLD, 4)
-        rule = replace(rule, min_likelihood=min(rule.min_likelihood, highest))
-    return rule
+    gate, likelihood = moved_with(
+        threshold,
+        gate=rule.slice_gate,
+        likelihood=rule.min_likelihood,
+        head=bundle.network_spec.head,
+        calibration=bundle.calibration,
+    )
+    return replace(rule, slice_gate=gate, min_likelihood=likelihood)
 
 
 def lineage(bundle: Bundle) -> tuple[str, ...]:
-    """The sha256 of this bundle and of those that it was revised from: all have the same weights
-    and the same calibration, so the scores of one are those of the others.
-    """
-    revisions = bundle.card.provenance.details.get(REVISIONS, [])
-    return (bundle.sha256, *(revision["parent_sha256"] for revision in reversed(revisions)))
+    """See BundleHeader.lineage."""
+    return lineage_of(bundle.sha256, bundle.card.provenance.details)
 
 
 def check_rule(rule: PeakRule) -> None:

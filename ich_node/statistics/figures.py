@@ -12,10 +12,9 @@ from ich_node.answer import Answer
 from ich_node.ledger import JobState
 from ich_node.ledger.statistics import UNENDED, Count, Scores, StatisticsView
 from ich_node.percent import counted
-from ich_node.scoring.operating_point import Share
+from ich_node.scoring.operating_point import Share, histogram
 from ich_node.statistics.drift import LEAST_SERIES, Drift, drift
 
-BINS = 20
 NO_REFERENCES: Mapping[str, Sequence[float]] = {}
 READ = (Answer.PRESENT, Answer.ABSENT, Answer.UNDETERMINED)
 BEFORE = "the {days} before"
@@ -121,8 +120,8 @@ def statistics(
         bundle_sha256=compared.bundle_sha256,
         other_bundles=sum(each != compared.bundle_sha256 for each in compared.scores.bundles),
         drift=compared.drift,
-        histogram=_histogram(compared.recent_N),
-        reference_histogram=_histogram(compared.earlier_N),
+        histogram=histogram(compared.recent_N),
+        reference_histogram=histogram(compared.earlier_N),
         agreement=agreement(view.labelled(since, until)),
     )
 
@@ -237,8 +236,3 @@ def _of_bundle(
     score_N = np.array([float(each) for each in scores.probabilities], dtype=np.float64)
     received_N = np.array([float(each) for each in scores.received], dtype=np.float64)
     return score_N[is_its_N], received_N[is_its_N]
-
-
-def _histogram(score_N: NDArray[np.float64]) -> list[float]:
-    counted, _ = np.histogram(score_N, bins=BINS, range=(0, 1))
-    return [float(each) / max(1, len(score_N)) for each in counted]

@@ -1,1 +1,1 @@
-"""`ich-node verdicts import`: tables of what radiologists say about series."""
+"""What radiologists say about series: tables (`ich-node verdicts import`) and signed messages."""

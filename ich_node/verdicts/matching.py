@@ -4,7 +4,7 @@ may have a line for each slice.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ich_node.ledger import TABLE, Job, Verdict
@@ -29,9 +29,11 @@ def match(
     jobs_of: Callable[[Row], Sequence[Job]],
     names_the_patient: Callable[[Job, str], bool | None],
     now: datetime,
+    origin: str = TABLE,
+    origin_uid: str | None = None,
 ) -> Matched:
-    """jobs_of: the jobs that a row is about. names_the_patient: whether a comment does; None if
-    nobody can say, since the files of the job were removed.
+    """jobs_of: the jobs that a row is about. names_the_patient: whether a text does; None if nobody
+    can say, since the files of the job were removed. origin, origin_uid: of the verdicts.
     """
     said: dict[tuple[int, str], list[Row]] = defaultdict(list)
     mistakes: list[Mistake] = []
@@ -61,9 +63,11 @@ def match(
         if other is not None:
             contradicting |= {first.line: other.line, other.line: first.line}
         else:
-            verdicts.append(_verdict(job_id, of_reader, now))
+            verdict = _verdict(job_id, of_reader, now)
+            verdicts.append(replace(verdict, origin=origin, origin_uid=origin_uid))
+    kind = "line" if origin == TABLE else "verdict"
     mistakes += [
-        Mistake(line=line, words=f"line {other} says otherwise about the same series and reader")
+        Mistake(line=line, words=f"{kind} {other} says otherwise about the same series and reader")
         for line, other in contradicting.items()
     ]
     return Matched(

@@ -5,7 +5,7 @@ A line that cannot be understood is named by its number, and the others are take
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,20 +116,27 @@ def _row(line: int, names: Sequence[str], cells: Sequence[str]) -> Row:
     """Raises UnknownWord."""
     if len(cells) != len(names):
         raise UnknownWord(f"it has {len(cells)} cells, and the first line {len(names)}")
-    given = {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+    return row_of(line, {name: cell.strip() for name, cell in zip(names, cells, strict=True)})
+
+
+def row_of(line: int, given: Mapping[str, str]) -> Row:
+    """given: by COLUMNS, without spaces around; those that are known to be there may be empty.
+    Raises UnknownWord.
+    """
     key = next((name for name in KEYS if given.get(name)), None)
     if key is None:
-        raise UnknownWord(f"{' and '.join(name for name in KEYS if name in names)} is empty")
+        asked = [name for name in KEYS if name in given] or KEYS
+        raise UnknownWord(f"{' and '.join(asked)} is empty")
     for name, most in MOST_CHARACTERS.items():
         if len(given.get(name, "")) > most:
             raise UnknownWord(f"{name} has more than {most} characters")
-    if not given["who"]:
+    if not given.get("who"):
         raise UnknownWord("who is empty: it names the reader")
     slices = tuple(dict.fromkeys(given.get("slices", "").replace("|", " ").split()))
     for uid in (*slices, *((given[key],) if key != "accession" else ())):
         if not is_legal_uid(uid):
             raise UnknownWord(f"{'slices' if uid in slices else key} has something that is no UID")
-    bleeding, types = bleeding_of(given["bleeding"]), types_of(given.get("type", ""))
+    bleeding, types = bleeding_of(given.get("bleeding", "")), types_of(given.get("type", ""))
     if bleeding is False and (slices or set(types) - {"quality"}):
         raise UnknownWord("bleeding is no, but a type or slices are given")
     return Row(

@@ -11,6 +11,7 @@
     page.py        views, actions and their answers
     visitor.py     who asks, and what he may do
     command.py     commands of the command line, in processes of their own
+    counted.py     statistics, counted beside the pages
     rendering.py   templates
     errors.py      what is answered where no page can be
     pages/         one file a page

@@ -1,7 +1,7 @@
 """What every page works with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -9,13 +9,14 @@ from pathlib import Path
 from ich_node.config.config import Config
 from ich_node.ledger import Ledger
 from ich_node.spool import Spool
+from ich_node.web.counted import CountedStatistics
 from ich_node.web.pictures.pictures import Pictures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """config: what counts now, since it may be read again. config_path: of config.toml; None:
-    built-in settings. clock: the node's.
+    built-in settings. clock: the node's. statistics: the last ones.
     """
 
     config: Callable[[], Config]
@@ -23,6 +24,7 @@ class Site:
     ledger: Ledger
     spool: Spool
     clock: Callable[[], datetime]
+    statistics: CountedStatistics = field(default_factory=CountedStatistics)
 
     @cached_property
     def pictures(self) -> Pictures:

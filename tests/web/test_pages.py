@@ -23,6 +23,18 @@ PAGES = [
     "/config",
     "/journal",
 ]
+PAGES = [
+    "/",
+    "/series",
+    "/series/6",
+    "/studies",
+    "/owed",
+    "/refused",
+    "/refused/rules",
+    "/config",
+    "/journal",
+    "/model",
+]
 
 
 @needs_chromium

@@ -155,3 +155,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_map_files_job_id_jobs"),
     )
     op.create_index("ix_map_files_path", "map_files", ["path"])
+    op.create_index("ix_readings_bundle_sha256_job_id", "readings", ["bundle_sha256", "job_id"])
