@@ -2,10 +2,12 @@
 
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from ich_node.answer import Answer
+from ich_node.ledger.heartbeats import Heartbeat
 from ich_node.model.bundle_file import read_header
 from ich_node.web.visitor import Role
 from tests.operations.states.shadow import NEW, WARD
@@ -53,6 +55,30 @@ def test_what_reads_and_what_else_there_is(site, looker):
     assert new.sha256[:12] in text
     assert "phantom-demonstration" in text
     assert "demonstration" in text
+
+
+def test_what_the_analysers_have_loaded(site, looker):
+    """An analyser takes the next model with its next series."""
+    now, ward = site.site.clock(), bundle(site, "ward")
+    facts = {"bundle": "old", "bundle_sha256": "e" * 64, "engine": "openvino", "gpu": None}
+    loaded = Heartbeat(
+        host="reader-1",
+        service="analyse",
+        pid=7,
+        version="0",
+        started_at=now,
+        beat_at=now,
+        is_ready=True,
+        facts=facts,
+    )
+    heartbeats = site.site.ledger.heartbeats
+    assert "no analyser runs" in text_of(looker.get("/model"))
+    heartbeats.beat(loaded)
+    text = text_of(looker.get("/model"))
+    assert "Read on reader-1 openvino old eeeeeeeeeeee until the next series" in text
+    heartbeats.beat(replace(loaded, facts=facts | {"bundle_sha256": ward.sha256}))
+    assert "until the next series" not in text_of(looker.get("/model"))
+    heartbeats.end(host="reader-1", service="analyse", pid=7)
 
 
 def test_who_may_only_look_finds_no_button(site, looker):

@@ -6,7 +6,9 @@ import hmac
 import json
 import secrets
 import socket
+import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -28,6 +30,9 @@ def running(tmp_path_factory):
     with a_busy_day(folder) as config:
         secret = folder / "verdicts.secret"
         secret.write_text(f"whsec_{SECRET}\n", encoding="utf-8")
+        example = folder / "example"
+        example.mkdir()
+        (example / "verdicts.secret").write_text(f"{SECRET}\n", encoding="utf-8")
         with config.open("a", encoding="utf-8") as file:
             file.write(f'[verdicts]\nsecret_file = "{secret}"\n')
         with running_site(config) as running:
@@ -237,6 +242,22 @@ def test_too_large_and_truncated_bodies(site):
         connection.shutdown(socket.SHUT_WR)
         assert b"200" not in connection.recv(100)
     assert verdicts(site) == []
+
+
+def test_the_example_of_the_documentation(site):
+    """docs/site.md, by curl and openssl, as it stands there."""
+    section = Path("docs/site.md").read_text(encoding="utf-8").split("## Verdicts by webhook")[1]
+    example = section.split("```bash\n")[1].split("```")[0]
+    assert "http://127.0.0.1:8104/" in example
+    done = subprocess.run(
+        ["bash", "-c", example.replace("http://127.0.0.1:8104", site.address)],
+        cwd=site.site.config_path.parent / "example",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout)["noted"] == {"new": 1}, done.stderr
+    assert [verdict.type for verdict in verdicts(site)] == ["subdural"]
 
 
 def test_without_a_secret_there_is_no_such_address(busy_site):

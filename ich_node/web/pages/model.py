@@ -5,12 +5,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ich_node.analyse.node_bundles import BundleUse, NodeBundle, node_bundles
+from ich_node.health.services import is_alive
 from ich_node.model.bundle_file import KEPT_IN
 from ich_node.model.card_rows import detail_rows
 from ich_node.web.page import looks
 from ich_node.web.rendering import render
 from ich_node.web.site import Site
 
+READER = "analyse"
 LEAST_DIGITS = 6
 MOST_COUNTED = 5000
 
@@ -30,12 +32,18 @@ def bundle_named(bundles: list[NodeBundle], sha256: str) -> NodeBundle:
 
 
 def show(request: Request, site: Site) -> Response:
-    bundles = bundles_of(site)
+    bundles, now = bundles_of(site), site.clock()
+    readers = [
+        each
+        for each in site.ledger.heartbeats.all()
+        if each.service == READER and is_alive(each, now)
+    ]
     shadow = next((each for each in site.ledger.shadows.history() if not each.stopped_at), None)
     return render(
         request,
         "model.html",
         active=bundles[0],
+        readers=readers,
         bundles=bundles,
         activations=site.ledger.activations.activations(),
         shadow=shadow,
