@@ -9,7 +9,7 @@ import pytest
 
 from ich_node.cli import main
 from ich_node.errors import BundleError
-from ich_node.model.bundle_file import open_bundle, read_header
+from ich_node.model.bundle_file import known_header, open_bundle, read_header
 
 
 @pytest.fixture
@@ -132,3 +132,17 @@ def test_a_card_that_is_no_document_is_refused(tmp_path, bundle):
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(BundleError, match="card is damaged"):
         read_header(path)
+
+
+def test_a_header_counts_the_weights_and_knows_a_changed_file(bundle):
+    """Without torch; and a file that is replaced is read again."""
+    opened = open_bundle(bundle)
+    header = known_header(bundle)
+    assert header.weights == sum(tensor.numel() for tensor in opened.weights.values())
+    assert (header.lineage, header.revisions) == ((opened.sha256,), [])
+    assert known_header(bundle) is header
+    bundle.write_bytes(bundle.read_bytes() + b"\0")
+    assert known_header(bundle).sha256 != header.sha256
+    bundle.write_bytes((2**60).to_bytes(8, "little"))
+    with pytest.raises(BundleError, match="longer than the file"):
+        read_header(bundle)

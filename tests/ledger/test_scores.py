@@ -38,6 +38,17 @@ def test_the_scores_of_a_model(ledger):
     assert scores(ledger) == {first: 0.25}
 
 
+def test_when_the_newest_jobs_begin(ledger):
+    """So that a page counts a few thousand series, and not those of years."""
+    for number in range(3):
+        read_series(ledger, number, first_received_at=T0 + number * DAY)
+    since = ledger.scores.since_of_newest
+    assert since(2, since=T0) == T0 + DAY
+    assert since(3, since=T0) == T0
+    assert since(9, since=T0) == T0
+    assert since(1, since=T0 + 5 * DAY) == T0 + 5 * DAY
+
+
 def test_the_newest_revision_counts(ledger):
     read_series(ledger, 1, series_probability=0.25)
     add(ledger, 2, at=T0 + QUIET)

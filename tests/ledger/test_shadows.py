@@ -32,6 +32,9 @@ def test_what_is_answered_while_it_runs_is_read(ledger):
     read_behind(ledger, Answer.ABSENT)
     assert ledger.rereading.of_job(read)[0].purpose == "shadow"
     assert ledger.shadows.counts(SHADOW) == {ReadingState.DONE: 1, ReadingState.WAITING: 1}
+    assert ledger.shadows.newest_counts(SHADOW, most=9) == ledger.shadows.counts(SHADOW)
+    assert ledger.shadows.newest_counts(SHADOW, most=1) == {ReadingState.WAITING: 1}
+    assert [each.sha256 for each in ledger.comparing.read_beside()] == [SHADOW]
     assert ledger.shadows.stop(now=LATER).bundle_sha256 == SHADOW
     answered(ledger, "2.25.4")
     assert ledger.rereading.of_job(waiting) == []

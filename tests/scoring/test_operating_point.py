@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from ich_node.errors import ConfigError
-from ich_node.scoring.operating_point import scores_of
+from ich_node.scoring.operating_point import Share, histogram, scores_of
 
 # 20 healthy series with 0.01 to 0.20, and 10 bleeding ones with 0.11 to 0.92
 HEALTHY = [round(0.01 * number, 2) for number in range(1, 21)]
@@ -78,3 +79,16 @@ def test_the_curve_has_both_thresholds():
     assert {0.3, 0.9251} <= set(thresholds)
     assert thresholds == sorted(thresholds)
     assert np.all(np.diff([point.positive.right for point in curve]) <= 0)
+
+
+@pytest.mark.parametrize(("right", "total"), [(0, 5), (5, 5), (3, 4), (36, 40), (901, 1000)])
+def test_the_interval_is_that_of_scipy(right, total):
+    """Wilson's; the site computes it without scipy, which takes 46 MB."""
+    expected = binomtest(right, total).proportion_ci(0.95, method="wilson")
+    assert Share(right=right, total=total).interval == pytest.approx((expected.low, expected.high))
+
+
+def test_a_histogram_has_shares():
+    shares = histogram(np.array([0.0, 0.01, 0.5, 1.0]))
+    assert (shares[0], shares[10], shares[19], sum(shares)) == (0.5, 0.25, 0.25, 1.0)
+    assert sum(histogram(np.array([]))) == 0

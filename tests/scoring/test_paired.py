@@ -3,6 +3,7 @@
 from math import isnan
 
 import pytest
+from scipy.stats import binomtest
 
 from ich_node.scoring.paired import PairedTable, paired_table
 
@@ -33,3 +34,10 @@ def test_without_a_difference_or_a_series_nothing_is_claimed():
     none = paired_table([])
     assert isnan(none.agreement.value)
     assert isnan(none.kappa)
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 1), (2, 7), (7, 2), (15, 15), (300, 360)])
+def test_mcnemar_is_that_of_scipy(only_a, only_b):
+    table = PairedTable(both=4, only_a=only_a, only_b=only_b, neither=9)
+    expected = binomtest(only_a, only_a + only_b).pvalue
+    assert table.mcnemar_p == pytest.approx(expected)
