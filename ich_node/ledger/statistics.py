@@ -180,14 +180,15 @@ class StatisticsView:
         ids = sorted(labels)
         for start in range(0, len(ids), MOST_IN_ONE_QUERY):
             query = (
-                sa.select(jobs.c.id, jobs.c.answer, _labelled_job.c.id)
+                # no condition of the query: SQLite would look through all jobs of the time for it
+                sa.select(jobs.c.id, jobs.c.answer, _labelled_job.c.id, sa.and_(*where))
                 .join(_labelled_job, _OF_LABELLED_SERIES)
-                .where(_labelled_job.c.id.in_(ids[start : start + MOST_IN_ONE_QUERY]))
-                .where(COUNTS, *where)
+                .where(_labelled_job.c.id.in_(ids[start : start + MOST_IN_ONE_QUERY]), COUNTS)
             )
             found += [
                 (job_id, answer, labels[labelled_id])
-                for job_id, answer, labelled_id in self._connection.execute(query)
+                for job_id, answer, labelled_id, is_asked in self._connection.execute(query)
+                if is_asked
             ]
         return found
 
