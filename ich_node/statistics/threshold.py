@@ -37,11 +37,11 @@ class ScoredSeries:
             [each.series_probability for each in self.found], self.known, days=self.days
         )
 
-    def changes(self, before: float, after: float) -> "Changes":
+    def changes(self, before: float, after: float) -> "ThresholdChanges":
         """Which answers would be other ones."""
         low, high = sorted((before, after))
         changed = [each for each in self.found if low <= each.series_probability < high]
-        return Changes(
+        return ThresholdChanges(
             series=len(self.found),
             positive_before=self._positive(before),
             positive_after=self._positive(after),
@@ -54,7 +54,7 @@ class ScoredSeries:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changes:
+class ThresholdChanges:
     """changed: the series whose answer would be another one: all of them become positive, or all
     negative.
     """

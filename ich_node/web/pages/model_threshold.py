@@ -25,7 +25,7 @@ MOST_SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class TypedRule:
     """What the form says. None: nothing. wrong: sentences about fields that are no such number."""
 
     threshold: float | None
@@ -83,7 +83,7 @@ def _facts(request: Request, site: Site, header: BundleHeader) -> dict[str, Any]
     }
 
 
-def _wanted(query: Mapping[str, str], header: BundleHeader) -> Wanted:
+def _wanted(query: Mapping[str, str], header: BundleHeader) -> TypedRule:
     """What is typed and differs from what the bundle has."""
     numbers: dict[str, float] = {}
     wrong = []
@@ -99,7 +99,7 @@ def _wanted(query: Mapping[str, str], header: BundleHeader) -> Wanted:
         if number != present:
             numbers[name] = number
     threshold = numbers.pop("threshold", None)
-    return Wanted(threshold=threshold, marks=numbers, wrong=tuple(wrong))
+    return TypedRule(threshold=threshold, marks=numbers, wrong=tuple(wrong))
 
 
 def _moved(header: BundleHeader, threshold: float) -> dict[str, float]:
