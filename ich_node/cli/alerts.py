@@ -94,8 +94,10 @@ def send_test_message(
 def origin_of(config: "Config") -> "Origin":
     """What messages of this host say about where they come from."""
     from ich_node.alerts.message import Origin
+    from ich_node.web.address import address_of
 
-    return Origin(host=socket.gethostname(), site=config.web.url if config.web.enabled else "")
+    site = f"{address_of(config.web)}/" if config.web.enabled else ""
+    return Origin(host=socket.gethostname(), site=site)
 
 
 def described(config: "Config") -> list[str]:

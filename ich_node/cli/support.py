@@ -74,8 +74,9 @@ def support_bundle(
             ledger.dispose()
     for part in write_bundle(parts, path):
         typer.echo(f"{part.name:<14} {len(part.text.encode()):>9,} B  {part.what}")
-    typer.echo(f"wrote {path}. No patients, no secrets; names of hosts, AE titles, paths and UIDs")
-    typer.echo("are in it: look at it before you send it to anybody")
+    typer.echo(f"wrote {path}")
+    typer.echo("No patients, no secrets. Names of hosts, AE titles, paths and UIDs are in it:")
+    typer.echo("look at it before you send it to anybody")
 
 
 def _config(node: "CliContext") -> "tuple[Config | None, list[str]]":

@@ -36,19 +36,6 @@ class SiteSettings(Section):
     probes: tuple[Network, ...] = ("127.0.0.1/32", "::1/128")
     identifiers: bool = False
 
-    @property
-    def url(self) -> str:
-        """Of the first page, as a browser elsewhere calls it, if one can."""
-        is_tls = self.certificate is not None or bool(self.proxies)
-        host = self.bind_address
-        if self.hosts:
-            host = self.hosts[0]
-        elif ":" in host:
-            host = f"[{host}]"
-        # a proxy listens on a port of its own, which hosts names
-        port = "" if self.proxies or ":" in host.rpartition("]")[2] else f":{self.port}"
-        return f"http{'s' if is_tls else ''}://{host}{port}/"
-
     @field_validator("bind_address")
     @classmethod
     def _is_an_address(cls, value: str) -> str:

@@ -25,8 +25,8 @@ SAFE = frozenset(
     action added address ae_title advice again_in_seconds alert announced_bytes at attempt attempts
     after_seconds began calling_ae category committed config count days deliveries detail device
     ended engine error event exception exit_status failed in_favour_of is_taken job jobs key kind
-    left_out level limit_bytes loop max_attempts mistakes name next_at objects outcomes page passed
-    pid port positive process reason results rule section seconds series_instance_uid
+    left_out level limit_bytes loop max_attempts mistakes name next_at objects others outcomes page
+    passed pid port positive process reason results rule section seconds series_instance_uid
     series_probability settings sha256 shift_hu since slices sop_class_uid sop_instance_uid source
     sources status study_instance_uid subject target task thread threads timestamp tls told
     transaction_uid until used_percent

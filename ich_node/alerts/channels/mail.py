@@ -111,7 +111,7 @@ class MailChannel:
             raise self._failed(f"nothing answers: {error.strerror or error}") from error
 
     def _failed(self, words: str) -> PeerUnavailable:
-        return PeerUnavailable(f"{self._server} {words}")
+        return PeerUnavailable(f"{self._server}: {words}")
 
 
 def _quoted(code: int, text: bytes | str) -> str:
