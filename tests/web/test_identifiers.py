@@ -105,9 +105,7 @@ def test_series_are_found_by_what_identifies_the_patient(site, client):
     assert _journal(site) == [("bob", "search", "accession", study)]
     assert numbers(_find(client, site, patient="P-82")) == [7, 2]
     looks = _journal(site, 2)
-    assert {(action, target) for _, action, target, _ in looks} == {
-        ("search", "patient")
-    }
+    assert {(action, target) for _, action, target, _ in looks} == {("search", "patient")}
     assert {study for *_, study in looks} == {
         site.site.ledger.operator.get(number).study_instance_uid for number in (2, 7)
     }

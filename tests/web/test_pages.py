@@ -20,20 +20,10 @@ PAGES = [
     "/owed",
     "/refused",
     "/refused/rules",
-    "/config",
-    "/journal",
-]
-PAGES = [
-    "/",
-    "/series",
-    "/series/6",
-    "/studies",
-    "/owed",
-    "/refused",
-    "/refused/rules",
-    "/config",
-    "/journal",
     "/model",
+    "/quality",
+    "/config",
+    "/journal",
 ]
 
 
