@@ -79,15 +79,26 @@ def download(request: Request, site: Site) -> Response:
 def _asked(request: Request) -> Asked:
     names = ("who", "action", "target", "since", "until")
     given = {name: _text(request.query_params.get(name, "")) for name in names}
-    times: dict[str, datetime | None] = {}
-    wrong = None
-    for name in ("since", "until"):
-        try:
-            times[name] = datetime.fromisoformat(given[name]).astimezone() if given[name] else None
-        except (ValueError, OverflowError):
-            times[name], wrong = None, name
-    words = {name: given[name] or None for name in ("who", "action", "target")}
-    return Asked(search=AuditSearch(**words, **times), fields=given, wrong=wrong)
+    since, until = _time(given["since"]), _time(given["until"])
+    wrong = [
+        name for name, time in (("since", since), ("until", until)) if time is None and given[name]
+    ]
+    search = AuditSearch(
+        who=given["who"] or None,
+        action=given["action"] or None,
+        target=given["target"] or None,
+        since=since,
+        until=until,
+    )
+    return Asked(search=search, fields=given, wrong=wrong[0] if wrong else None)
+
+
+def _time(text: str) -> datetime | None:
+    """Of the node's clock; None if it is none."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _number(text: str) -> int | None:
