@@ -63,7 +63,7 @@ class BeingSent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class SeriesOutcome:
     """A series that has ended. ended_at: when it last did; None if that was not noted."""
 
     id: int
@@ -135,7 +135,7 @@ class CurrentLedger:
         with self._database.read() as connection:
             return as_values(BeingSent, connection.execute(_BEING_SENT))
 
-    def newest_outcomes(self, *, limit: int) -> list[Outcome]:
+    def newest_outcomes(self, *, limit: int) -> list[SeriesOutcome]:
         """The newest result first."""
         with self._database.read() as connection:
             newest = [
@@ -146,7 +146,7 @@ class CurrentLedger:
             found = _outcomes(connection, newest)
         return sorted(found, key=lambda each: each.ended_at or each.last_received_at)[::-1][:limit]
 
-    def outcomes_since(self, since: datetime, *, limit: int) -> list[Outcome]:
+    def outcomes_since(self, since: datetime, *, limit: int) -> list[SeriesOutcome]:
         """Of the newest `limit` series whose first object came since then."""
         newest = (
             sa.select(jobs.c.id)
@@ -159,9 +159,9 @@ class CurrentLedger:
             return [each for each in _outcomes(connection, ids) if each.state in ENDED]
 
 
-def _outcomes(connection: sa.Connection, ids: Sequence[int]) -> list[Outcome]:
+def _outcomes(connection: sa.Connection, ids: Sequence[int]) -> list[SeriesOutcome]:
     """Found by their numbers alone: with a state besides, SQLite follows the index of states."""
-    return as_values(Outcome, connection.execute(_OUTCOMES, {"ids": ids}))
+    return as_values(SeriesOutcome, connection.execute(_OUTCOMES, {"ids": ids}))
 
 
 def _columns(*names: str) -> Sequence[sa.Column[Any]]:

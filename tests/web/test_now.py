@@ -10,7 +10,7 @@ import pytest
 from ich_node.answer import Answer
 from ich_node.ledger import JobState, Lane
 from ich_node.ledger.audit import TURNED_AWAY
-from ich_node.ledger.current import Outcome
+from ich_node.ledger.current import SeriesOutcome
 from ich_node.ledger.heartbeats import Heartbeat
 from ich_node.ledger.pauses import READING, RECEIVING
 from ich_node.web.now import live as live_module
@@ -307,7 +307,7 @@ def test_ledger_that_does_not_answer_is_said(tmp_path, quick):
 
 def outcome(number, *, minutes_ago, seconds, now, lane=Lane.ORDINARY, answer=Answer.ABSENT):
     ended_at = now - minutes_ago * MINUTE
-    return Outcome(
+    return SeriesOutcome(
         id=number,
         state=JobState.REFUSED if answer is None else JobState.DONE,
         series_instance_uid="1.2.3",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from ich_node.answer import Answer
-from ich_node.ledger.current import Outcome
+from ich_node.ledger.current import SeriesOutcome
 from ich_node.ledger.states import JobState
 
 HOURS = 12
@@ -20,7 +20,7 @@ TICKS = (1, 10, 60, 600, 3600, 36_000, 360_000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
+class ResultPoint:
     """outcome: present, absent, undetermined or not_analysed."""
 
     id: int
@@ -55,7 +55,7 @@ class Tick:
 class Chart:
     """median_line: the corners of the line through the medians of the hours, as SVG has them."""
 
-    points: Sequence[Point]
+    points: Sequence[ResultPoint]
     hours: Sequence[Hour]
     median_line: str
     rows: Sequence[Tick]
@@ -64,7 +64,7 @@ class Chart:
     longest: float | None
 
 
-def chart_of(outcomes: Sequence[Outcome], now: datetime) -> Chart:
+def chart_of(outcomes: Sequence[SeriesOutcome], now: datetime) -> Chart:
     """Of the results of the last HOURS hours; it moves on with the minute, not with each look."""
     now = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     since = now - timedelta(hours=HOURS)
@@ -88,7 +88,7 @@ def chart_of(outcomes: Sequence[Outcome], now: datetime) -> Chart:
     hours = list(_hours([(at, seconds) for _, at, seconds in timed], since))
     return Chart(
         points=[
-            Point(
+            ResultPoint(
                 id=each.id,
                 x=x(at),
                 y=y(seconds),
@@ -111,7 +111,7 @@ def chart_of(outcomes: Sequence[Outcome], now: datetime) -> Chart:
     )
 
 
-def outcome_of(outcome: Outcome) -> Answer:
+def outcome_of(outcome: SeriesOutcome) -> Answer:
     """What a series came to."""
     if outcome.state is JobState.DONE and outcome.answer is not None:
         return outcome.answer

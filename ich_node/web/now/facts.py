@@ -10,7 +10,7 @@ from ich_node.health.disks import Disk, disks
 from ich_node.health.sentences import remedy_of, sentence_of
 from ich_node.health.services import is_alive
 from ich_node.ledger.backlog import Backlog, backlog
-from ich_node.ledger.current import Arriving, BeingRead, BeingSent, LastObject, Outcome, Queue
+from ich_node.ledger.current import Arriving, BeingRead, BeingSent, LastObject, Queue, SeriesOutcome
 from ich_node.ledger.destination_states import DestinationState
 from ich_node.ledger.heartbeats import Heartbeat
 from ich_node.ledger.pauses import RECEIVING, TO, Pause
@@ -55,7 +55,7 @@ class Process:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service:
+class ServiceWithProcesses:
     """One of the node's, with its processes."""
 
     health: ServiceHealth
@@ -63,7 +63,7 @@ class Service:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reader:
+class JobBeingRead:
     """A job that is read; process: of the analyser that does, if it is known."""
 
     job: BeingRead
@@ -90,14 +90,14 @@ class Facts:
 
     at: datetime
     troubles: Sequence[ToMend]
-    services: Sequence[Service]
+    services: Sequence[ServiceWithProcesses]
     last_object: LastObject | None
     arriving: Sequence[Arriving]
     stages: Mapping[Stage, JobsAt]
     queues: Sequence[Queue]
-    reading: Sequence[Reader]
+    reading: Sequence[JobBeingRead]
     sending: Sequence[BeingSent]
-    results: Sequence[Outcome]
+    results: Sequence[SeriesOutcome]
     chart: Chart
     destinations: Sequence[Receiver]
     disks: Sequence[Disk]
@@ -123,7 +123,7 @@ def facts_of(site: Site) -> Facts:
         at=now,
         troubles=[_to_mend(trouble) for trouble in troubles_now(ledger, config, now)],
         services=[
-            Service(
+            ServiceWithProcesses(
                 health=service,
                 processes=[
                     Process(heartbeat=each, is_alive=is_alive(each, now))
@@ -137,7 +137,7 @@ def facts_of(site: Site) -> Facts:
         stages=ledger.status.jobs_by_state(now),
         queues=ledger.current.queues(now),
         reading=[
-            Reader(job=job, process=processes.get(_host_and_pid(job.owner)))
+            JobBeingRead(job=job, process=processes.get(_host_and_pid(job.owner)))
             for job in ledger.current.being_read()
         ],
         sending=sending,

@@ -29,7 +29,7 @@ class Live:
         self.reads = 0
         self._site = site
         self._lock = asyncio.Lock()
-        self._newest: Reading | None = None
+        self._newest: Look | None = None
         self._read_at = float("-inf")
         self._streams: Counter[str] = Counter()
 
@@ -51,8 +51,8 @@ class Live:
     def streams(self) -> int:
         return self._streams.total()
 
-    async def next(self, seen: int) -> tuple[int, "Reading"]:
-        """A reading with a higher number than that which was seen last. Whoever comes first makes
+    async def next(self, seen: int) -> tuple[int, "Look"]:
+        """A look with a higher number than the one that was seen last. Whoever comes first makes
         it; the others wait for him.
         """
         async with self._lock:
@@ -65,20 +65,20 @@ class Live:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Look:
     """The facts of one moment, and the parts of the page that look the same to everybody."""
 
     facts: Facts | Unavailable
     shared: Mapping[str, str]
 
 
-def _read(site: Site) -> Reading:
+def _read(site: Site) -> Look:
     facts: Facts | Unavailable
     try:
         facts = facts_of(site)
     except Unavailable as error:
         facts = error
-    return Reading(facts, shared_parts(facts))
+    return Look(facts, shared_parts(facts))
 
 
 async def events(visitor: Visitor, live: Live) -> AsyncIterator[str]:
@@ -89,9 +89,9 @@ async def events(visitor: Visitor, live: Live) -> AsyncIterator[str]:
         sent: dict[str, str] = {}
         seen = 0
         while time.monotonic() < ends_at:
-            seen, reading = await live.next(seen)
-            own = await run_in_threadpool(parts_of, visitor, reading.facts)
-            parts = {**reading.shared, **own}
+            seen, look = await live.next(seen)
+            own = await run_in_threadpool(parts_of, visitor, look.facts)
+            parts = {**look.shared, **own}
             changed = {name: text for name, text in parts.items() if sent.get(name) != text}
             yield "".join(_event(name, text) for name, text in changed.items()) or ": \n\n"
             sent |= changed

@@ -23,7 +23,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet knows one
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class JournalQuery:
     """What the address asks for. wrong: the name of a time that is none."""
 
     search: AuditSearch
@@ -76,7 +76,7 @@ def download(request: Request, site: Site) -> Response:
     )
 
 
-def _asked(request: Request) -> Asked:
+def _asked(request: Request) -> JournalQuery:
     names = ("who", "action", "target", "since", "until")
     given = {name: _text(request.query_params.get(name, "")) for name in names}
     since, until = _time(given["since"]), _time(given["until"])
@@ -90,7 +90,7 @@ def _asked(request: Request) -> Asked:
         since=since,
         until=until,
     )
-    return Asked(search=search, fields=given, wrong=wrong[0] if wrong else None)
+    return JournalQuery(search=search, fields=given, wrong=wrong[0] if wrong else None)
 
 
 def _time(text: str) -> datetime | None:
