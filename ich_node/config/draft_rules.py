@@ -26,7 +26,8 @@ def draft_rules(text: str, sources: Sequence[Source]) -> tuple[Rule, ...]:
     if len(text) > LONGEST:
         raise ConfigError(f"a draft has at most {LONGEST} characters; this one has {len(text)}")
     entries, lines = _entries(text)
-    rules, mistakes = [], []
+    rules: list[Rule] = []
+    mistakes: list[str] = []
     for number, entry in enumerate(entries):
         try:
             rule = Rule.model_validate(entry)
