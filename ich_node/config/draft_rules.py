@@ -14,7 +14,7 @@ from ich_node.config.toml_file import HEADING, explained, lines_of
 from ich_node.errors import ConfigError
 
 RULES = "[[rules]]"
-LONGEST = 8000
+LONGEST = 4000
 
 
 def draft_rules(text: str, sources: Sequence[Source]) -> tuple[Rule, ...]:

@@ -31,7 +31,7 @@ def test_several_rules_keep_their_order():
     ("text", "sentence"),
     [
         ("", "write a rule: a name, an action, and at least one condition"),
-        ("x" * 8001, "a draft has at most 8000 characters; this one has 8001"),
+        ("x" * 4001, "a draft has at most 4000 characters; this one has 4001"),
         (BARE + "kernel = h7*", "line 6: Invalid value (at line 6, column 10); text stands in"),
         (BARE + "descripton = 'x'", "line 6: [[rules]] has no setting 'descripton'; did you mean"),
         (BARE.replace("refuse", "refuze"), "line 3: [[rules]] action: "),
