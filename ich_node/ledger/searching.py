@@ -42,7 +42,7 @@ OLDEST_FIRST = (jobs.c.first_received_at, jobs.c.id)
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class JobPlace:
     """Where a job stands in a list by arrival."""
 
     at: datetime
@@ -67,8 +67,8 @@ class JobSearch:
     states: tuple[JobState, ...] = ()
     outcomes: tuple[Answer | JobState, ...] = ()
     is_owed: bool = False
-    older_than: Place | None = None
-    newer_than: Place | None = None
+    older_than: JobPlace | None = None
+    newer_than: JobPlace | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,10 +194,10 @@ def parts_of(search: JobSearch) -> Iterator[JobSearch]:
         )
 
 
-def places(connection: sa.Connection, search: JobSearch, limit: int) -> list[Place]:
+def places(connection: sa.Connection, search: JobSearch, limit: int) -> list[JobPlace]:
     """The newest first."""
     found = {
-        Place(at, job_id)
+        JobPlace(at, job_id)
         for part in parts_of(search)
         for at, job_id in connection.execute(_ordered(connection, part).limit(limit))
     }

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from ich_node.ledger.database import Database
 from ich_node.ledger.rows import Job
 from ich_node.ledger.searching import (
+    JobPlace,
     JobSearch,
-    Place,
     conditions_of,
     parts_of,
     places,
@@ -29,7 +29,7 @@ class FoundStudies:
     """
 
     studies: list[list[Job]]
-    older_than: Place | None
+    older_than: JobPlace | None
 
 
 class StudySearchLedger:
@@ -40,7 +40,7 @@ class StudySearchLedger:
 
     def find(self, search: JobSearch, *, limit: int) -> FoundStudies:
         """Studies with a job that is looked for, those with the newest ones first."""
-        found: dict[str, Place] = {}
+        found: dict[str, JobPlace] = {}
         at = search.older_than
         with self._database.read() as connection:
             while len(found) <= limit:
@@ -67,7 +67,7 @@ class StudySearchLedger:
             return jobs_of_study(connection, study_instance_uid)
 
 
-def _studies_of(connection: sa.Connection, some: Collection[Place]) -> dict[int, str]:
+def _studies_of(connection: sa.Connection, some: Collection[JobPlace]) -> dict[int, str]:
     query = sa.select(jobs.c.id, jobs.c.study_instance_uid).where(
         jobs.c.id.in_([place.job_id for place in some])
     )

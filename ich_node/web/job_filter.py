@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 from ich_node.answer import Answer
 from ich_node.errors import ConfigError
 from ich_node.ledger import FoundJobs, JobSearch, JobState
-from ich_node.ledger.searching import Place
+from ich_node.ledger.searching import JobPlace
 from ich_node.near import check_known
 from ich_node.times import moment
 from ich_node.web.site import Site
@@ -69,7 +69,7 @@ class JobFilter:
             newer_than=place_of(self.newer) if self.newer else None,
         )
 
-    def query(self, **place: Place) -> str:
+    def query(self, **place: JobPlace) -> str:
         """What stands behind the ? of the page that begins at this place (older, newer)."""
         return urlencode([*self._fields(), *((name, place_text(at)) for name, at in place.items())])
 
@@ -117,15 +117,15 @@ def sources(site: Site) -> list[str]:
     return sorted({*site.ledger.searching.sources(), *configured}, key=str.casefold)
 
 
-def place_text(place: Place) -> str:
+def place_text(place: JobPlace) -> str:
     return f"{place.at.astimezone(UTC):{PLACE}}Z-{place.job_id}"
 
 
-def place_of(text: str) -> Place:
+def place_of(text: str) -> JobPlace:
     """Raises ConfigError."""
     at, _, number = text.partition("Z-")
     try:
-        return Place(datetime.strptime(at, PLACE).replace(tzinfo=UTC), int(number))
+        return JobPlace(datetime.strptime(at, PLACE).replace(tzinfo=UTC), int(number))
     except ValueError as error:
         raise ConfigError(f"'{text}' is not a place in the list") from error
 
@@ -141,7 +141,9 @@ class Pages:
 def pages_beside(site: Site, asked: JobFilter, search: JobSearch, found: FoundJobs) -> Pages:
     if not found.jobs:
         return Pages()
-    first, last = (Place(job.first_received_at, job.id) for job in (found.jobs[0], found.jobs[-1]))
+    first, last = (
+        JobPlace(job.first_received_at, job.id) for job in (found.jobs[0], found.jobs[-1])
+    )
     is_first = search.older_than is None and search.newer_than is None
     before = replace(search, older_than=None, newer_than=first)
     has_newer = not is_first and site.ledger.searching.has_any(before)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from benchmarks.find import fill_with_jobs
 from ich_node.answer import Answer
 from ich_node.ledger import JobSearch, JobState, Ledger, SearchTerms, searching
-from ich_node.ledger.searching import Place
+from ich_node.ledger.searching import JobPlace
 from tests.support.ledger_examples import (
     MAX_WAIT,
     QUIET,
@@ -113,7 +113,7 @@ def test_what_is_left_out_is_counted(filled: Ledger, monkeypatch: pytest.MonkeyP
 def test_pages_follow_one_another(filled: Ledger, search: dict) -> None:
     """Each place divides the list: what is older begins behind it, what is newer ends before it."""
     whole = filled.searching.find(JobSearch(**search), limit=9).jobs
-    places = [Place(job.first_received_at, job.id) for job in whole]
+    places = [JobPlace(job.first_received_at, job.id) for job in whole]
     numbers = [job.id for job in whole]
     for index, place in enumerate(places):
         assert ids(filled, older_than=place, **search) == numbers[index + 1 :]
@@ -133,8 +133,8 @@ def test_pages_of_series_that_came_at_one_time(ledger: Ledger) -> None:
         finish(ledger, claim(ledger))
     for search in ({}, {"is_owed": True}):
         assert ids(ledger, limit=2, **search) == [4, 3]
-        assert ids(ledger, older_than=Place(T0, 3), **search) == [2, 1]
-        assert ids(ledger, limit=1, newer_than=Place(T0, 2), **search) == [3]
+        assert ids(ledger, older_than=JobPlace(T0, 3), **search) == [2, 1]
+        assert ids(ledger, limit=1, newer_than=JobPlace(T0, 2), **search) == [3]
 
 
 def test_when_a_job_was_answered(filled: Ledger) -> None:
@@ -274,10 +274,12 @@ FILTERS = {
     "all but owed": {
         "source": "ct", "states": (JobState.DONE,), "outcomes": (Answer.ABSENT,), "since": T0,
     },
-    "the next page": {"older_than": Place(T0 - 20 * HOUR, 7000)},
-    "the page before": {"newer_than": Place(T0 - 20 * HOUR, 7000)},
-    "the next page of a source": {"source": "ct-1", "older_than": Place(T0 - 20 * HOUR, 7000)},
-    "the next page of what is owed": {"is_owed": True, "older_than": Place(T0 - 20 * HOUR, 7000)},
+    "the next page": {"older_than": JobPlace(T0 - 20 * HOUR, 7000)},
+    "the page before": {"newer_than": JobPlace(T0 - 20 * HOUR, 7000)},
+    "the next page of a source": {"source": "ct-1", "older_than": JobPlace(T0 - 20 * HOUR, 7000)},
+    "the next page of what is owed": {
+        "is_owed": True, "older_than": JobPlace(T0 - 20 * HOUR, 7000),
+    },
 }  # fmt: skip
 
 

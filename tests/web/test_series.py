@@ -166,8 +166,8 @@ def test_a_description_is_text(fresh_site):
     instance = Instance(
         sop_instance_uid="2.25.7.1", sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
         study_instance_uid="2.25.9", series_instance_uid="2.25.7",
-        transfer_syntax_uid="1.2.840.10008.1.2.1", sha256="f" * 64, path="objects/ff/f.dcm",
-        size_bytes=1, source="ct-er", received_at=now,
+        transfer_syntax_uid="1.2.840.10008.1.2.1", sha256="f" * 64,
+        path=f"objects/ff/{64 * 'f'}.dcm", size_bytes=1, source="ct-er", received_at=now,
     )  # fmt: skip
     fresh_site.site.ledger.receiving.add(
         instance,

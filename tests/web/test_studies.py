@@ -107,7 +107,7 @@ def test_what_disagrees_and_what_is_late(fresh_site):
                 sop_instance_uid=f"2.25.7.{number}.1", sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
                 study_instance_uid=f"{ROOT}.1002", series_instance_uid=f"2.25.7.{number}",
                 transfer_syntax_uid="1.2.840.10008.1.2.1", sha256=f"{number}" * 64,
-                path=f"objects/ff/{number}.dcm", size_bytes=1, source="ct-er", received_at=at,
+                path=f"objects/ff/{number:064x}.dcm", size_bytes=1, source="ct-er", received_at=at,
             ),
             ready_at=at,
             max_wait=timedelta(hours=1),
