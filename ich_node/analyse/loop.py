@@ -35,7 +35,7 @@ from ich_node.config.settings import AnalysisSettings, StudySettings
 from ich_node.dicom.identity import DEMONSTRATION_MODEL
 from ich_node.errors import BundleError, Refusal, Unavailable
 from ich_node.ledger import AnalyserLedger, Job, LeaseLost, Scan
-from ich_node.ledger.counts import Counts
+from ich_node.ledger.counts import Tally
 from ich_node.ledger.pause_watch import PauseWatch
 from ich_node.ledger.pauses import READING
 from ich_node.model.bundle import Bundle
@@ -70,7 +70,7 @@ class Analyser:
     demonstration_on_real_sources: Literal["refuse", "mark"] = "mark"
     rules: SelectionRules = USUAL_RULES
     site_rules: SiteRules = NO_SITE_RULES
-    counts: Counts = field(default_factory=Counts)
+    counts: Tally = field(default_factory=Tally)
 
     def work(self, detector: Detector | None = None) -> Detector | None:
         """Read job after job until asked to stop. Returns the detector that read last, for the next

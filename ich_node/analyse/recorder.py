@@ -14,7 +14,7 @@ from ich_node.answer import Answer
 from ich_node.config.destinations import Destination
 from ich_node.errors import BundleError, ReportError, Unavailable
 from ich_node.ledger import AnalyserLedger, Job, JobState, Lane, LeaseLost
-from ich_node.ledger.counts import INFERENCE_SECONDS, RECEIVE_TO_RESULT_SECONDS, SERIES, Counts
+from ich_node.ledger.counts import INFERENCE_SECONDS, RECEIVE_TO_RESULT_SECONDS, SERIES, Tally
 from ich_node.model.engines.gpu_errors import device_lost, first_line
 from ich_node.notification import KIND
 from ich_node.report import unread_part
@@ -35,7 +35,7 @@ class JobRecorder:
     destinations: Sequence[Destination]
     max_attempts: int
     clock: Callable[[], datetime]
-    counts: Counts
+    counts: Tally
 
     def record_outcome(self, job: Job, outcome: Outcome, *, seconds: float) -> None:
         """Ends the job and owes its results to the destinations that want them.
@@ -197,7 +197,7 @@ class JobRecorder:
         log.error("job_failed", reason=reason, detail=detail)
 
     def _fail_attempt(self, job: Job, reason: str, detail: str) -> None:
-        """Counts the attempt; the ledger retries the job or, after the last attempt, fails it."""
+        """Tally the attempt; the ledger retries the job or, after the last attempt, fails it."""
         self._fail(job, reason, detail, retry_at=self.clock() + RETRY)
         log.error(
             "attempt_failed",

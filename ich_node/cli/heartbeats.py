@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ich_node.config.config import Config
     from ich_node.health.heartbeat import Condition, Loop
     from ich_node.ledger import Ledger
-    from ich_node.ledger.counts import Counts
+    from ich_node.ledger.counts import Tally
     from ich_node.receive import Listener
 
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def heartbeat(
     ledger: "Ledger",
     service: str,
-    counts: "Counts",
+    counts: "Tally",
     loops: "Sequence[Loop]",
     condition: "Callable[[], Condition]",
     *,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # SQLAlchemy and pynetdicom, which `--help` must not wait for
     from ich_node.config.config import Config
     from ich_node.config.settings import Source
     from ich_node.ledger import Ledger
-    from ich_node.ledger.counts import Counts
+    from ich_node.ledger.counts import Tally
     from ich_node.pull.archive import Archive
     from ich_node.pull.asked import Asked
     from ich_node.pull.choice import Chosen
@@ -57,7 +57,7 @@ def pull(
     """
     from ich_node.cli.pull_words import Account
     from ich_node.errors import NoLedger, Unavailable
-    from ich_node.ledger.counts import Counts
+    from ich_node.ledger.counts import Tally
     from ich_node.pull.choice import Decision, choose
     from ich_node.pull.fetch import why_closed
     from ich_node.pull.find import find_series
@@ -75,7 +75,7 @@ def pull(
         ledger = None
     if ledger is not None and not dry_run and (why := why_closed(pace, ledger.pauses, _now())):
         raise Unavailable(why)
-    counts = Counts()
+    counts = Tally()
     archive = open_archive(node, found_source, ledger, counts)
     account = Account(as_json=as_json, is_dry_run=dry_run)
     with archive.search() as search:
@@ -121,7 +121,7 @@ def open_archive(
     node: "CliContext",
     source: "Source",
     ledger: "Ledger | None",
-    counts: "Counts | None" = None,
+    counts: "Tally | None" = None,
 ) -> "Archive":
     """By the source's [sources.query]. ledger: None if nothing will be fetched. counts: of the
     objects that are.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
 
 
-class Service(StrEnum):
+class ServiceName(StrEnum):
     """Those with a heartbeat."""
 
     RECEIVE = "receive"
@@ -21,7 +21,7 @@ class Service(StrEnum):
 
 def ready(
     context: typer.Context,
-    name: Annotated[Service, typer.Argument(help="The service.", case_sensitive=False)],
+    name: Annotated[ServiceName, typer.Argument(help="The service.", case_sensitive=False)],
 ) -> None:
     """Say whether this service does its work on this host, by its last heartbeat: exit code 0, or 1
     if it does not.

@@ -52,14 +52,14 @@ def run(context: typer.Context) -> None:
 def receive(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """The DICOM listener: store each object, then answer Success."""
     from ich_node.cli.heartbeats import heartbeat, of_listener
-    from ich_node.ledger.counts import Counts
+    from ich_node.ledger.counts import Tally
     from ich_node.receive import Listener, receive_forever
 
     node: CliContext = context.obj
     listening: list[Listener] = []
     with _service(node, "receive", with_parent=stop_with_parent) as live:
         config, ledger = live.config, node.ledger()
-        clock, counts = _watched_clock(STALL_SECONDS), Counts()
+        clock, counts = _watched_clock(STALL_SECONDS), Tally()
         with heartbeat(
             ledger, "receive", counts, [clock], lambda: of_listener(listening), clock=now
         ):
@@ -111,7 +111,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     from ich_node.analyse.active_bundle import ActiveBundle
     from ich_node.analyse.loop import Analyser
     from ich_node.cli.heartbeats import heartbeat, of_analyser
-    from ich_node.ledger.counts import Counts
+    from ich_node.ledger.counts import Tally
     from ich_node.processes.systemd import READY, tell_systemd
     from ich_node.report import ReportOptions
     from ich_node.series.rules import SelectionRules
@@ -120,7 +120,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     node: CliContext = context.obj
     with _service(node, "analyse", with_parent=stop_with_parent) as live:
         ledger, spool = _ledger(node), node.spool()
-        clock, counts = _watched_clock(live.config.analysis.stall_seconds), Counts()
+        clock, counts = _watched_clock(live.config.analysis.stall_seconds), Tally()
         active_bundle = ActiveBundle(ledger=ledger.activations, configured=live.config.bundle.path)
         detector = None
         at_work: list[Analyser] = []
@@ -159,14 +159,14 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
     from ich_node.cli.sender_tasks import tasks_of_sender
     from ich_node.deliver.loop import Sender
     from ich_node.deliver.watch import DestinationWatch
-    from ich_node.ledger.counts import Counts
+    from ich_node.ledger.counts import Tally
     from ich_node.maintenance import Maintenance
     from ich_node.processes.systemd import READY, tell_systemd
 
     node: CliContext = context.obj
     with _service(node, "send", with_parent=stop_with_parent) as live:
         ledger, spool = _ledger(node), node.spool()
-        clock, counts = _watched_clock(STALL_SECONDS), Counts()
+        clock, counts = _watched_clock(STALL_SECONDS), Tally()
         maintenance_clock = _watched_clock(STALL_SECONDS, loop="maintenance")
         tell_systemd(READY)
         loops = [clock, maintenance_clock]
@@ -204,7 +204,7 @@ def web(context: typer.Context, stop_with_parent: StopWithParent = False) -> Non
     import asyncio
 
     from ich_node.cli.heartbeats import heartbeat, of_site
-    from ich_node.ledger.counts import Counts
+    from ich_node.ledger.counts import Tally
     from ich_node.processes.systemd import READY, tell_systemd
     from ich_node.web.server import server_of
     from ich_node.web.site import Site
@@ -239,7 +239,7 @@ def web(context: typer.Context, stop_with_parent: StopWithParent = False) -> Non
         with heartbeat(
             ledger,
             "web",
-            Counts(),
+            Tally(),
             [clock],
             lambda: of_site(live.config, is_ready=server.started),
             clock=now,

@@ -25,7 +25,7 @@ from ich_node.deliver.record import DeliveryRecord
 from ich_node.deliver.retry import FIRST_RETRY
 from ich_node.errors import ConfigError, PeerUnavailable, Unavailable
 from ich_node.ledger import Delivery, LeaseLost, SenderLedger
-from ich_node.ledger.counts import Counts
+from ich_node.ledger.counts import Tally
 from ich_node.ledger.pause_watch import PauseWatch
 from ich_node.ledger.pauses import TO
 from ich_node.network.requestor import TLS_OFF
@@ -64,7 +64,7 @@ class Sender:
     turn: threading.Event | None = None
     tls: TlsSettings = TLS_OFF
     commitment_answer_seconds: float = ANSWER_SECONDS
-    counts: Counts = field(default_factory=Counts)
+    counts: Tally = field(default_factory=Tally)
     heard: Callable[[str], None] = lambda _: None
 
     @property

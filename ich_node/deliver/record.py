@@ -9,7 +9,7 @@ import structlog
 from ich_node.deliver.outlets import AwaitsCommitment, NotSent, Outcome, Sent
 from ich_node.deliver.retry import retry_at
 from ich_node.ledger import Delivery, SenderLedger
-from ich_node.ledger.counts import DELIVERIES, SEND_FAILURES, Counts
+from ich_node.ledger.counts import DELIVERIES, SEND_FAILURES, Tally
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ class DeliveryRecord:
     ledger: SenderLedger
     clock: Callable[[], datetime]
     owner: str
-    counts: Counts
+    counts: Tally
     heard: Callable[[str], None]
 
     def outcome(self, delivery: Delivery, outcome: Outcome) -> None:

@@ -21,7 +21,7 @@ from ich_node import __version__
 from ich_node.errors import IchNodeError
 from ich_node.health.services import BEAT_SECONDS, ENDED, is_alive
 from ich_node.ledger import Ledger
-from ich_node.ledger.counts import Counts
+from ich_node.ledger.counts import Tally
 from ich_node.ledger.heartbeats import Heartbeat
 
 # Longer than any single wait of a loop: a connection that times out, a large series.
@@ -53,7 +53,7 @@ class HeartbeatThread:
         *,
         ledger: Ledger,
         service: str,
-        counts: Counts,
+        counts: Tally,
         loops: Sequence[Loop],
         condition: Callable[[], Condition],
         clock: Callable[[], datetime],

@@ -1,6 +1,6 @@
 """What the processes have counted since the ledger was made.
 
-A process counts in memory (`Counts`), and its heartbeat thread adds to the ledger what came since
+A process counts in memory (`Tally`), and its heartbeat thread adds to the ledger what came since
 the last beat. A process that is killed loses the counts of a few seconds; nothing is counted twice.
 """
 
@@ -37,7 +37,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Count:
+class Counted:
     """A number that only grows. A histogram is one of them for each bucket, with the label `le`,
     how many values lie in it and in none below, and one with the label `sum`.
     """
@@ -47,7 +47,7 @@ class Count:
     value: float
 
 
-class Counts:
+class Tally:
     """Of one process; its threads may count at the same time."""
 
     def __init__(self) -> None:
@@ -114,15 +114,15 @@ class CountLedger:
         self._database = database
 
     def add(self, taken: Mapping[Key, float]) -> None:
-        """What `Counts.take` gave."""
+        """What `Tally.take` gave."""
         if taken:
             with self._database.write() as connection:
                 add_counts(connection, taken)
 
-    def all(self) -> list[Count]:
+    def all(self) -> list[Counted]:
         query = sa.select(counts).order_by(counts.c.name, counts.c.labels)
         with self._database.read() as connection:
             return [
-                Count(name=row.name, labels=json.loads(row.labels), value=row.value)
+                Counted(name=row.name, labels=json.loads(row.labels), value=row.value)
                 for row in connection.execute(query)
             ]

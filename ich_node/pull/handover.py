@@ -19,7 +19,7 @@ from ich_node.dicom.legal_uid import is_legal_uid
 from ich_node.dicom.transfer_syntaxes import ACCEPTED_TRANSFER_SYNTAXES
 from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.ledger import ReceiverLedger, SearchKey
-from ich_node.ledger.counts import Counts
+from ich_node.ledger.counts import Tally
 from ich_node.network.acceptor.c_store import MEDIUM, CStoreRequest
 from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.receive.completion import Completion
@@ -58,7 +58,7 @@ class Entrance:
         ledger: ReceiverLedger,
         search_key: SearchKey,
         clock: Callable[[], datetime],
-        counts: Counts | None = None,
+        counts: Tally | None = None,
     ) -> "Entrance":
         # no rule makes it urgent: it was missed, and comes late
         store = StoreService.of(

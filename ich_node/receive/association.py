@@ -12,7 +12,7 @@ from pynetdicom.events import Event, EventHandlerType
 
 from ich_node.config.settings import Source
 from ich_node.ledger import ReceiverLedger
-from ich_node.ledger.counts import ASSOCIATIONS, Counts
+from ich_node.ledger.counts import ASSOCIATIONS, Tally
 from ich_node.network.acceptor.service import CStoreEvent, StoreOperation
 from ich_node.network.acceptor.transfer_syntaxes import accept_also, accept_only
 from ich_node.network.storage_commitment import record_answer
@@ -38,7 +38,7 @@ class Services:
     selections: SelectionService
     ledger: ReceiverLedger
     clock: Callable[[], datetime]
-    counts: Counts
+    counts: Tally
 
 
 @dataclass(frozen=True, kw_only=True)

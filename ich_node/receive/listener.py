@@ -25,7 +25,7 @@ from ich_node.config.settings import (
 )
 from ich_node.errors import ConfigError
 from ich_node.ledger import ReceiverLedger, SearchKey
-from ich_node.ledger.counts import ASSOCIATIONS, Counts
+from ich_node.ledger.counts import ASSOCIATIONS, Tally
 from ich_node.network.acceptor.server import Server, TlsServer
 from ich_node.network.acceptor.waiting_room import WaitingRoom
 from ich_node.network.certificate import certificate_ends
@@ -71,7 +71,7 @@ def receive_forever(
     study: StudySettings = ONE_ANSWER,
     urgent_rule: UrgentRule | None = None,
     verdicts: VerdictSettings = NO_VERDICTS,
-    counts: Counts | None = None,
+    counts: Tally | None = None,
     on_start: "Callable[[Listener], None]" = lambda _: None,
 ) -> None:
     """Listen until stop is set. on_turn: is called when turn is set and stop is not. urgent_rule:
@@ -129,9 +129,9 @@ class Listener:
         urgent_rule: UrgentRule | None = None,
         verdicts: VerdictSettings = NO_VERDICTS,
         large_object_wait_seconds: float = LARGE_OBJECT_WAIT_SECONDS,
-        counts: Counts | None = None,
+        counts: Tally | None = None,
     ) -> None:
-        self._counts = counts or Counts()
+        self._counts = counts or Tally()
         self._scp = scp
         self._tls = tls
         self._clock = clock

@@ -8,7 +8,7 @@ import structlog
 
 from ich_node.config.settings import ScpSettings, SeriesSettings, Source, StudySettings
 from ich_node.ledger import Added, Instance, ReceiverLedger, SearchKey
-from ich_node.ledger.counts import INSTANCES, INSTANCES_REFUSED, Counts
+from ich_node.ledger.counts import INSTANCES, INSTANCES_REFUSED, Tally
 from ich_node.network.acceptor.c_store import CStoreRequest, StoreResponse
 from ich_node.network.acceptor.service import CStoreEvent
 from ich_node.receive.answering import answered
@@ -41,7 +41,7 @@ class StoreService:
     in_flight: BytesInFlight
     clock: Callable[[], datetime]
     urgent: UrgentSeries = NONE_BY_RULE
-    counts: Counts = field(default_factory=Counts)
+    counts: Tally = field(default_factory=Tally)
 
     @classmethod
     def of(
@@ -56,7 +56,7 @@ class StoreService:
         clock: Callable[[], datetime],
         urgent: UrgentSeries = NONE_BY_RULE,
         large_object_wait_seconds: float = LARGE_OBJECT_WAIT_SECONDS,
-        counts: Counts | None = None,
+        counts: Tally | None = None,
     ) -> "StoreService":
         """With what decides when a series is complete, and the limit of bytes in flight."""
         completion = Completion(
@@ -76,7 +76,7 @@ class StoreService:
             in_flight=BytesInFlight(scp, wait_seconds=large_object_wait_seconds),
             urgent=urgent,
             clock=clock,
-            counts=counts or Counts(),
+            counts=counts or Tally(),
         )
 
     def begin(self, event: CStoreEvent, source: Source) -> "ObjectStore":

@@ -11,7 +11,7 @@ from ich_node.config.config import Config
 from ich_node.health import services
 from ich_node.health.checks import is_healthy, is_ready, ready_process
 from ich_node.health.heartbeat import SILENT_SECONDS, Condition, HeartbeatThread
-from ich_node.ledger.counts import SERIES, Counts
+from ich_node.ledger.counts import SERIES, Tally
 from ich_node.ledger.heartbeats import Heartbeat
 from tests.support.command_line import ich_node
 from tests.support.ledger_examples import SECOND, T0
@@ -53,7 +53,7 @@ def thread_of(ledger, *, clock=None, loops=(), counts=None, condition=None, serv
     return HeartbeatThread(
         ledger=ledger,
         service=service,
-        counts=counts or Counts(),
+        counts=counts or Tally(),
         loops=loops,
         condition=condition or (lambda: Condition(is_ready=True, facts={"engine": "torch"})),
         clock=clock or Clock(),
@@ -83,7 +83,7 @@ def test_heartbeat_has_what_the_process_says(ledger):
 
 def test_no_heartbeat_without_its_loops(ledger):
     """A loop that hangs makes the service count as down; what was counted is not lost."""
-    main, maintenance, counts = Loop(), Loop(), Counts()
+    main, maintenance, counts = Loop(), Loop(), Tally()
     thread = thread_of(ledger, loops=[main, maintenance], counts=counts)
     maintenance.silent_seconds = SILENT_SECONDS
     counts.add(SERIES, outcome="present", reason="")
@@ -97,7 +97,7 @@ def test_no_heartbeat_without_its_loops(ledger):
 
 def test_clean_end_removes_the_heartbeat(ledger):
     """It is known when the service was seen last."""
-    clock, counts = Clock(), Counts()
+    clock, counts = Clock(), Tally()
     with thread_of(ledger, clock=clock, counts=counts).beating():
         counts.add(SERIES, outcome="present", reason="")
     assert ledger.heartbeats.all() == []
@@ -119,7 +119,7 @@ def test_start_forgets_who_was_killed_here(ledger):
 
 def test_ledger_that_does_not_answer(ledger, tmp_path):
     """The service goes on, and what it counted is added later."""
-    counts = Counts()
+    counts = Tally()
     counts.add(SERIES, outcome="present", reason="")
     (tmp_path / "ledger.sqlite").rename(tmp_path / "away")
     ledger.database.dispose()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from ich_node.ledger.counts import BUCKETS, INFERENCE_SECONDS, Count, Counts
+from ich_node.ledger.counts import BUCKETS, INFERENCE_SECONDS, Counted, Tally
 from ich_node.ledger.heartbeats import Heartbeat
 from ich_node.ledger.tables import counts as counts_table
 
@@ -45,7 +45,7 @@ def test_processes_of_which_nothing_is_heard_are_forgotten(ledger):
 
 def test_counts_of_two_processes_add_up(ledger):
     """Each process adds what it counted since the last time, also where the other was first."""
-    first, second = Counts(), Counts()
+    first, second = Tally(), Tally()
     first.add("series", outcome="present")
     for _ in range(3):
         second.add("series", outcome="present")
@@ -53,14 +53,14 @@ def test_counts_of_two_processes_add_up(ledger):
     for counted in (first, second, first):
         ledger.counts.add(counted.take())
     assert ledger.counts.all() == [
-        Count(name="series", labels={"outcome": "present"}, value=4),
-        Count(name="series", labels={"outcome": "refused", "reason": "contrast"}, value=1),
+        Counted(name="series", labels={"outcome": "present"}, value=4),
+        Counted(name="series", labels={"outcome": "refused", "reason": "contrast"}, value=1),
     ]
 
 
 def test_histogram(ledger):
     """A value counts in the smallest bucket that holds it."""
-    counted = Counts()
+    counted = Tally()
     for seconds in (0.1, 0.3, 0.4, 1000.0):
         counted.observe(INFERENCE_SECONDS, seconds)
     ledger.counts.add(counted.take())
@@ -74,7 +74,7 @@ def test_histogram(ledger):
 
 
 def test_what_cannot_be_added_is_added_the_next_time(ledger):
-    counted = Counts()
+    counted = Tally()
     counted.add("series", outcome="present")
     taken = counted.take()
     counted.add("series", outcome="present")
@@ -86,7 +86,7 @@ def test_what_cannot_be_added_is_added_the_next_time(ledger):
 
 def test_counting_makes_no_row_without_need(ledger):
     for _ in range(100):
-        counted = Counts()
+        counted = Tally()
         counted.add("series", outcome="present")
         ledger.counts.add(counted.take())
     with ledger.database.read() as connection:

@@ -18,7 +18,7 @@ from ich_node.ledger.counts import (
     INSTANCES,
     INSTANCES_REFUSED,
     SERIES,
-    Counts,
+    Tally,
 )
 from ich_node.ledger.heartbeats import Heartbeat
 from ich_node.ledger.measurements import DRIFT
@@ -74,8 +74,8 @@ def beat(ledger, now):
     ledger.heartbeats.beat(replace(receive, service="analyse", pid=8, facts=facts))
 
 
-def counted() -> Counts:
-    counts = Counts()
+def counted() -> Tally:
+    counts = Tally()
     counts.add(ASSOCIATIONS, 2, result="released", reason="", source="ct-er")
     counts.add(ASSOCIATIONS, result="rejected", reason="calling_ae", source="unknown")
     counts.add(INSTANCES, 40, source="ct-er")

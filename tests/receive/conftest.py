@@ -14,7 +14,7 @@ from ich_node.config.settings import (
     StudySettings,
     VerdictSettings,
 )
-from ich_node.ledger.counts import Counts
+from ich_node.ledger.counts import Tally
 from ich_node.receive import Listener
 from ich_node.receive.urgent import UrgentRule
 from ich_node.spool import Spool
@@ -43,7 +43,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
             verdicts: VerdictSettings = NO_VERDICTS,
             **scp: Any,
         ) -> ListeningNode:
-            clock, counts = Clock(), Counts()
+            clock, counts = Clock(), Tally()
             listener = Listener(
                 scp=ScpSettings(**{"bind_address": "127.0.0.1", "port": 0, **scp}),
                 sources=sources,

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ich_node.config.settings import Source
-from ich_node.ledger.counts import Counts
+from ich_node.ledger.counts import Tally
 from ich_node.receive import Listener
 from tests.support.node import Node
 from tests.support.peers import CT, associated
@@ -20,7 +20,7 @@ EXPLICIT = ((CT, (ExplicitVRLittleEndian,)),)
 @dataclass(kw_only=True)
 class ListeningNode(Node):
     listener: Listener
-    counts: Counts
+    counts: Tally
 
     @property
     def port(self) -> int:
