@@ -1,7 +1,7 @@
 """A node that listens, and what a modality says to it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydicom import Dataset
@@ -20,7 +20,7 @@ EXPLICIT = ((CT, (ExplicitVRLittleEndian,)),)
 @dataclass(kw_only=True)
 class ListeningNode(Node):
     listener: Listener
-    counts: Tally
+    counts: Tally = field(default_factory=Tally)
 
     @property
     def port(self) -> int:
