@@ -26,6 +26,7 @@ from ich_node.ledger.heartbeats import Heartbeat
 
 # Longer than any single wait of a loop: a connection that times out, a large series.
 SILENT_SECONDS = 120.0
+SECONDS_UNTIL_READY = 2.0  # whoever waits for a start hears of it soon
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,7 @@ class HeartbeatThread:
         self._started_at = clock()
         self._stop = threading.Event()
         self._is_heard = True
+        self._is_ready = False
 
     @contextmanager
     def beating(self) -> Iterator[None]:
@@ -94,6 +96,7 @@ class HeartbeatThread:
         self._add_counts()
         if all(loop.silent_seconds < SILENT_SECONDS for loop in self._loops):
             condition = self._condition()
+            self._is_ready = condition.is_ready
             self._ledger.heartbeats.beat(
                 Heartbeat(
                     **self._me,
@@ -108,7 +111,7 @@ class HeartbeatThread:
     def _work(self) -> None:
         while not self._stop.is_set():
             self._try(self.beat)
-            self._stop.wait(self._seconds)
+            self._stop.wait(self._seconds if self._is_ready else SECONDS_UNTIL_READY)
 
     def _try(self, action: Callable[[], None]) -> None:
         """A ledger that does not answer is logged once, and tried again at the next beat."""
