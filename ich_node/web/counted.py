@@ -13,7 +13,7 @@ AGAIN = timedelta(seconds=30)  # after they could not be counted
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counted:
+class Figures:
     """statistics: the last ones; None: none yet. tried_at: when they were last begun; counted_at:
     when those that are shown were. problem: why they could not be counted.
     """
@@ -25,7 +25,7 @@ class Counted:
     problem: str = ""
 
 
-NOTHING = Counted()
+NOTHING = Figures()
 
 
 class CountedStatistics:
@@ -35,9 +35,9 @@ class CountedStatistics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counted: dict[int, Counted] = {}
+        self._counted: dict[int, Figures] = {}
 
-    def get(self, days: int, count: Callable[[int], Statistics], *, now: datetime) -> Counted:
+    def get(self, days: int, count: Callable[[int], Statistics], *, now: datetime) -> Figures:
         """At once; count: takes seconds, and may raise IchNodeError."""
         with self._lock:
             found = self._counted.get(days, NOTHING)
@@ -59,7 +59,7 @@ class CountedStatistics:
         finally:
             with self._lock:
                 before = self._counted[days]
-                self._counted[days] = Counted(
+                self._counted[days] = Figures(
                     statistics=statistics or before.statistics,
                     tried_at=now,
                     counted_at=now if statistics else before.counted_at,
