@@ -1,6 +1,7 @@
 """What is kept of each reading for people who look: the same as what the report says and shows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 
@@ -8,11 +9,13 @@ import numpy as np
 import pydicom
 import pytest
 
+from ich_node.analyse.map_file import reading_with_maps
 from ich_node.answer import Answer
 from ich_node.detection.kept_reading import KeptReading, UnreadableReading, decode
 from ich_node.detection.on_slice import on_slice
 from ich_node.ledger import JobState
 from ich_node.model.detector import Detector
+from ich_node.report import lesions_of
 from ich_node.series.read import read_series
 from tests.support.analysing import AnalysingNode
 from tests.support.heads import head_series
@@ -132,3 +135,17 @@ def test_a_damaged_file_is_a_named_error(node, damage):
     data = node.spool.read(node.ledger.maps.of(job.id).path)
     with pytest.raises(UnreadableReading):
         decode(data[: len(data) // 2] if damage == "cut" else b"not a file of ours")
+
+
+def test_the_slices_of_a_slab_share_its_map(node):
+    """Two thin slices were averaged for the network: both show what it said, one has the marks."""
+    bundle = node.active_bundle.current()
+    card = replace(bundle.card, input=replace(bundle.card.input, slab_mm=20.0))
+    detector = Detector(replace(bundle, card=card))
+    series = read_series(head_series())
+    reading = detector.read(series)
+    kept = reading_with_maps(reading, series, detector, lesions_of(series, reading)).reading
+    assert [each.map_index for each in kept.slices] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert len(kept.maps) == 6
+    marked = {index for index, each in enumerate(kept.slices) if each.marks}
+    assert marked == {index for lesion in kept.lesions for index in lesion.slices} != set()
