@@ -104,9 +104,10 @@ class Region:
         column_N = np.rint((np.arange(columns) - grid.column_offset) / grid.column_scale).astype(
             int
         )
-        row_in_N, column_in_N = (
-            (place_N >= 0) & (place_N < size_px) for place_N in (row_N, column_N)
-        )
+        # only the box around it: the whole slice takes ten times as long
+        (top, left), (bottom, right) = self.pixel_N2.min(axis=0), self.pixel_N2.max(axis=0)
+        row_in_N = np.flatnonzero((row_N >= top) & (row_N <= bottom))
+        column_in_N = np.flatnonzero((column_N >= left) & (column_N <= right))
         mask_YX[np.ix_(row_in_N, column_in_N)] = inside_YX[
             np.ix_(row_N[row_in_N], column_N[column_in_N])
         ]
