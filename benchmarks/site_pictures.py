@@ -20,7 +20,6 @@ from pathlib import Path
 import httpx
 from PIL import Image
 from pydicom import Dataset
-from pydicom.pixels import compress
 from pydicom.uid import JPEG2000Lossless
 
 from benchmarks.side_by_side import TIMING_COLUMNS, take_turns, timing_cells, write_table
@@ -121,7 +120,7 @@ def _measure(client: httpx.Client, encode_reading: Callable[[], bytes]) -> None:
 def _compressed(datasets: list[Dataset]) -> list[Dataset]:
     """As a series of its own."""
     for dataset in datasets:
-        compress(dataset, JPEG2000Lossless, generate_instance_uid=False)
+        dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
         dataset.SOPInstanceUID += ".1"
         dataset.SeriesInstanceUID += ".1"
         dataset.StudyInstanceUID += ".1"

@@ -121,10 +121,13 @@ class Detector:
         about how likely blood is.
         """
         low_YX = likelihood_map.likelihood_YX
+        share_YX: NDArray[np.float32]
         if self.bundle.network_spec.head == "max":
-            return self.bundle.calibration.probabilities(low_YX)
-        probability = self.bundle.calibration.probability(likelihood_map.logit)
-        return low_YX / low_YX.max() * np.float32(probability)
+            share_YX = self.bundle.calibration.probabilities(low_YX)
+        else:
+            probability = self.bundle.calibration.probability(likelihood_map.logit)
+            share_YX = low_YX / low_YX.max() * np.float32(probability)
+        return share_YX
 
     @property
     def _warnings(self) -> tuple[SeriesWarning, ...]:

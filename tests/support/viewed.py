@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from pydicom import Dataset
-from pydicom.pixels import compress
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from ich_node.answer import Answer
@@ -51,7 +50,7 @@ def prone_head() -> list[Dataset]:
 
 
 def _compressed(dataset: Dataset) -> Dataset:
-    compress(dataset, JPEG2000Lossless, generate_instance_uid=False)
+    dataset.compress(JPEG2000Lossless, generate_instance_uid=False)
     return dataset
 
 

@@ -78,16 +78,15 @@ def _of_frames(instance: Instance, frames: Frames) -> list[ShownImage]:
     for number, header in enumerate(headers, start=1):
         try:
             place = placed(header)
-            position_mm, orientation = place.position_mm, place.image_orientation
         except Refusal:
-            position_mm = orientation = None
+            place = None
         images.append(
             ShownImage(
                 path=instance.path,
                 frame_number=number,
                 instance_number=number_or_none(header, "InstanceNumber"),
-                position_mm=position_mm,
-                orientation=orientation,
+                position_mm=place.position_mm if place else None,
+                orientation=place.image_orientation if place else None,
             )
         )
     return images
