@@ -12,11 +12,9 @@ from ich_node.series.hounsfield import Pixels, decode_one
 from ich_node.series.object_file import DamagedObject, read_object
 from ich_node.spool import Spool
 
-# About 16 slices of 512 x 512: those around the one that is shown.
-MOST_BYTES = 12 << 20
+# 8 slices of 512 x 512: those around the one that is shown.
+MOST_BYTES = 6 << 20
 MOST_OPEN_OBJECTS = 2
-# Each of them needs a few MB meanwhile; a browser asks for six pictures at once.
-AT_ONCE = 3
 
 
 class Frames:
@@ -28,7 +26,6 @@ class Frames:
         self._spool = spool
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._decoding = threading.BoundedSemaphore(AT_ONCE)
         self._pixels: OrderedDict[tuple[str, int | None], Pixels] = OrderedDict()
         self._opened: OrderedDict[str, list[Dataset]] = OrderedDict()
         self.size_bytes = 0
@@ -42,8 +39,7 @@ class Frames:
             if key in self._pixels:
                 self._pixels.move_to_end(key)
                 return self._pixels[key]
-        with self._decoding:
-            decoded = decode_one(self._dataset(path, frame_number))
+        decoded = decode_one(self._dataset(path, frame_number))
         if not isinstance(decoded, Pixels):
             raise decoded
         with self._lock:

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -18,6 +19,9 @@ from ich_node.web.pictures.layers import map_png, slice_png, thumbnail_png
 
 # Each is some 100 kB.
 MOST_READINGS = 8
+# Pictures that are made at once. In threads of their own: each thread keeps the memory that it has
+# needed, and the pages have 40.
+AT_ONCE = 2
 
 
 class Why(StrEnum):
@@ -71,6 +75,7 @@ class Pictures:
         self._ledger = ledger
         self._spool = spool
         self._frames = Frames(spool)
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pictures")
         self._lock = threading.Lock()
         self._readings: OrderedDict[str, ReadingWithMaps] = OrderedDict()
 
@@ -111,17 +116,19 @@ class Pictures:
         if pictures.kept is None or image.kept is None:
             raise NoPicture(pictures.why_no_map or Why.NO_MAP)
         index = image.kept.map_index
-        return map_png(
+        return self._threads.submit(
+            map_png,
             pictures.kept.likelihood_MYX[index],
             pictures.kept.reading.maps[index],
             image.kept.shape,
-        )
+        ).result()
 
     def _made(self, image: ShownImage, make: Callable[[Pixels], bytes]) -> bytes:
         if image.path is None:
             raise NoPicture(Why.SWEPT)
+        path, number = image.path, image.frame_number
         try:
-            return make(self._frames.pixels(image.path, image.frame_number))
+            return self._threads.submit(lambda: make(self._frames.pixels(path, number))).result()
         except FileNotFoundError as error:
             raise NoPicture(Why.SWEPT) from error
         except NoHounsfieldUnits as error:
