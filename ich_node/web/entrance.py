@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from ich_node.ledger.audit import SIGN_IN
+from ich_node.ledger.audit import DONE, REFUSED, SIGN_IN
 from ich_node.web.attempts import Attempts
 from ich_node.web.caller import WebCaller
 from ich_node.web.sessions import Session, Sessions
@@ -48,7 +48,7 @@ class SiteEntrance:
         role = self.tokens.role_of(token)
         if role is None:
             self.attempts.failed(caller.address, now=self.site.clock())
-            self.note(SIGN_IN, who, caller, outcome="refused", detail="wrong token")
+            self.note(SIGN_IN, who, caller, outcome=REFUSED, detail="wrong token")
             return None
         self.attempts.succeeded(caller.address)
         self.note(SIGN_IN, who, caller, detail=f"token, {role}")
@@ -59,7 +59,7 @@ class SiteEntrance:
         return self.attempts.wait(caller.address, now=self.site.clock())
 
     def note(
-        self, action: str, who: str, caller: WebCaller, *, outcome: str = "done", detail: str = ""
+        self, action: str, who: str, caller: WebCaller, *, outcome: str = DONE, detail: str = ""
     ) -> None:
         self.site.ledger.audit.record(
             at=self.site.clock(),

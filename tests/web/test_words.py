@@ -11,6 +11,7 @@ from tests.support import REPOSITORY
 
 TEMPLATES = sorted((REPOSITORY / "ich_node/web/templates").rglob("*.html"))
 NAMES = {"ich-node", "DICOM", "SR", "HL7", "UID", "config.toml"}  # the same in every language
+UNITS = {"mm", "kV", "mA", "mAs", "HU", "ms", "min", "MB", "GB"}
 HOLE = "\0"  # where an expression stands
 FOR_PEOPLE = re.compile(r'\b(?:aria-label|title|alt|placeholder)="([^"]*)"')
 CODE = re.compile(r"<(code|pre|kbd|textarea)\b.*?</\1>", re.DOTALL)  # what is typed as it stands
@@ -20,20 +21,21 @@ A_SENTENCE = re.compile(r"[A-Z][a-z]+$|[A-Za-z]+ [a-z]+")
 def unmarked(source: str) -> list[str]:
     """The words of a template that are in no `{% trans %}` and no `_()`."""
     html, in_expressions = [], []
-    inside_trans, before = False, ["", ""]
-    for _, kind, value in environment().lex(source):
-        if kind == "name" and before[-1] == "block_begin" and value in ("trans", "endtrans"):
+    tokens = [each for each in environment().lex(source) if each[1] != "whitespace"]
+    values = ["", "", *(value for _, _, value in tokens), ""]
+    inside_trans = False
+    for number, (_, kind, value) in enumerate(tokens):
+        *before, _, after = values[number : number + 4]
+        if kind == "name" and before[1].startswith("{%") and value in ("trans", "endtrans"):
             inside_trans = value == "trans"
         if kind == "data" and not inside_trans:
             html.append(value)
         elif kind == "variable_begin":
             html.append(HOLE)
         elif kind == "string" and A_SENTENCE.match(value[1:-1]):
-            is_compared = before[-1] in ("==", "!=")
-            if before != ["_", "("] and not is_compared:
+            is_name = before[1] in ("==", "!=") or after == ":"  # compared, or a key
+            if before != ["_", "("] and not is_name:
                 in_expressions.append(value)
-        if kind != "whitespace":
-            before = [before[-1], value if kind in ("name", "operator") else kind]
     text = CODE.sub(" ", "".join(html))
     attributes = FOR_PEOPLE.findall(text)
     text = re.sub(r"<[^<>]*>", " ", text)
@@ -45,7 +47,7 @@ def _words(text: str) -> Iterator[str]:
     for name in NAMES:
         text = text.replace(name, " ")
     text = re.sub(r"&\w+;", " ", text)
-    yield from re.findall(r"[^\W\d_]{2,}", text)
+    yield from (word for word in re.findall(r"[^\W\d_]{2,}", text) if word not in UNITS)
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
@@ -64,6 +66,7 @@ def test_all_words_are_marked(template: Path) -> None:
         ('{{ "Yes" if x else _("No") }}', ['"Yes"']),
         ('{{ x.strftime("%H:%M") }} · ich-node', []),
         ('{% if x == "one word" %}{% endif %}{{ "two words" }}', ['"two words"']),
+        ('{{ {"key objects": _("from the PACS")}[x] }}', []),
         ("<p><code>ich-node jobs list</code></p>", []),
     ],
 )
