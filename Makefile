@@ -9,7 +9,7 @@ LEDGER ?= sqlite
 # If memory has enough room, the tests keep their spools and ledgers there: syncs to disk take a third of the time.
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
-.PHONY: install demo test extended check fix peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-gpu train-demo
+.PHONY: install demo demo-web test extended check fix peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-gpu train-demo
 
 install: .venv/installed
 
@@ -20,6 +20,9 @@ install: .venv/installed
 
 demo: install            ## the whole node on loopback: sends a phantom, receives its SR and overlays
 	$(BIN)/ich-node demo --out $(OUT)
+
+demo-web: install        ## the site on loopback with phantoms in it: prints its address; ctrl-C ends it
+	$(BIN)/ich-node demo-web --out $(OUT)-web
 
 test: install            ## all tests that CI runs
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not viewers and not extended"
@@ -53,6 +56,7 @@ engines: install         ## reads all real series by all three bundles with torc
 
 attack-peers: install    ## runs the attacks of the tests against ich-node, storescp and Orthanc: the table of docs/reliability.md
 	$(BIN)/python -m tests.load.attack_peers
+	ICH_NODE_BURST=10000 $(BIN)/python -m pytest -rP tests/web/test_attacks.py
 
 chaos: install           ## kills processes, fills the disk, cuts connections, moves the clock; nothing acknowledged may be lost (LEDGER=postgresql)
 	$(BIN)/python -m tests.chaos --series 100 --seed 1 --ledger $(LEDGER)

@@ -1,4 +1,4 @@
-"""phantom and demo: a synthetic head CT, and the node on loopback with it."""
+"""phantom, demo and demo-web: a synthetic head CT, and the node on loopback with it."""
 
 import tempfile
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ich_node.cli.who import who
 from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE
 from ich_node.percent import counted
 
@@ -77,6 +78,35 @@ def demo(
     console.print(f"{DEMONSTRATION_MODEL}: trained on phantoms only. {RESEARCH_USE}")
 
 
+def demo_web(
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for everything; default: a new temporary folder.", file_okay=False
+        ),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of the site; another one if it is taken.")
+    ] = 8104,
+) -> None:
+    """Show the site with something to see, on loopback, until ctrl-C: a stand-in for a PACS sends
+    phantoms; some are read, one is refused, and an archive that is down is owed results.
+    """
+    from ich_node.config.load import load_config
+    from ich_node.demo.site import show
+    from ich_node.web.address import sign_in_address
+    from ich_node.web.tokens import Tokens
+    from ich_node.web.visitor import Role
+
+    def address(path: Path) -> str:
+        config = load_config(path).config
+        token = Tokens(lambda: config).token(Role.OPERATE)
+        return sign_in_address(config.web, token, who())
+
+    folder = out or Path(tempfile.mkdtemp(prefix="ich-node-demo-web-"))
+    show(folder, port=port, tell=typer.echo, address=address)
+
+
 def _table(result: "DemoResult") -> "Table":
     from rich.table import Table
 
@@ -96,3 +126,4 @@ def _table(result: "DemoResult") -> "Table":
 def add_to(app: typer.Typer) -> None:
     app.command()(phantom)
     app.command()(demo)
+    app.command("demo-web")(demo_web)

@@ -88,19 +88,19 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
     What an earlier demonstration left in the folder is removed. Raises DemoError if the results do
     not arrive.
     """
-    _remove_earlier(out)
+    remove_earlier(out)
     tell(f"a phantom with bleeds, seed {seed}")
     study = _study_with_bleeds(seed)
     study.write(out / "phantom")
     with PacsStandIn(out / "received") as pacs:
-        config = _write_config(out / "node", pacs)
+        config = write_config(out / "node", pacs)
         port = load_config(config).config.scp.port
         with (out / "node" / "log.jsonl").open("wb") as log:
             node = subprocess.Popen(
                 [sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log
             )
             try:
-                _wait_for(
+                wait_for(
                     lambda: pacs.answers(port, called_ae="ICHNODE"),
                     seconds=START_SECONDS,
                     node=node,
@@ -113,7 +113,7 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
                 began = time.monotonic()
                 pacs.send(study.datasets(), port=port, called_ae="ICHNODE")
                 tell("all acknowledged; waiting for the reading")
-                _wait_for(
+                wait_for(
                     lambda: _has_sr(pacs),
                     seconds=ANSWER_SECONDS,
                     node=node,
@@ -121,11 +121,11 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
                 )
                 seconds = time.monotonic() - began
             finally:
-                _stop(node)
+                stop(node)
     return _compare(study, pacs.arrived, out, seconds)
 
 
-def _remove_earlier(out: Path) -> None:
+def remove_earlier(out: Path) -> None:
     """The ledger of an earlier demonstration knows the objects of the phantom, and the node would
     not read them again. A folder that `ich-node demo` did not write is left alone.
     """
@@ -141,7 +141,7 @@ def _study_with_bleeds(seed: int) -> PhantomStudy:
     return make_study(seed, bleeds=("IPH", "SDH"))
 
 
-def _write_config(folder: Path, pacs: PacsStandIn) -> Path:
+def write_config(folder: Path, pacs: PacsStandIn) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as free:
         free.bind((LOOPBACK, 0))
@@ -159,7 +159,7 @@ def _write_config(folder: Path, pacs: PacsStandIn) -> Path:
     return config
 
 
-def _wait_for(
+def wait_for(
     condition: Callable[[], bool],
     *,
     seconds: float,
@@ -188,7 +188,7 @@ def _class_of(path: Path) -> str:
     )
 
 
-def _stop(node: subprocess.Popen[bytes]) -> None:
+def stop(node: subprocess.Popen[bytes]) -> None:
     node.send_signal(signal.SIGTERM)
     try:
         node.wait(STOP_SECONDS)

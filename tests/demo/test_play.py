@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ich_node.demo.play import WRITTEN_BY, _remove_earlier
+from ich_node.demo.play import WRITTEN_BY, remove_earlier
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_only_what_an_earlier_demonstration_left_is_removed(
         (tmp_path / name / "file").write_text("")
     if config is not None:
         (tmp_path / "node" / "config.toml").write_text(config)
-    _remove_earlier(tmp_path)
+    remove_earlier(tmp_path)
     for name in ("node", "phantom", "received"):
         assert (tmp_path / name).exists() is not is_removed
     assert (tmp_path / "mine" / "file").exists()
