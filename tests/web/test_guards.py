@@ -211,9 +211,9 @@ def test_a_bug_is_answered_with_a_page_and_logged_once(site, monkeypatch, capsys
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("Miller^Anna")
 
-    monkeypatch.setattr("ich_node.ledger.operator.OperatorLedger.list", broken)
+    monkeypatch.setattr("ich_node.ledger.operator.OperatorLedger.get", broken)
     with site.signed_in() as client:
-        answer = client.get("/")
+        answer = client.get("/series/1")
     assert answer.status_code == 500
     assert "Traceback" not in answer.text
     assert "Miller" not in answer.text

@@ -11,7 +11,7 @@ from tests.support import REPOSITORY
 
 TEMPLATES = sorted((REPOSITORY / "ich_node/web/templates").rglob("*.html"))
 NAMES = {"ich-node", "DICOM", "SR", "HL7", "UID", "config.toml"}  # the same in every language
-UNITS = {"mm", "kV", "mA", "mAs", "HU", "ms", "min", "MB", "GB"}
+UNITS = {"mm", "px", "kV", "mA", "mAs", "HU", "ms", "min", "MB", "GB"}
 HOLE = "\0"  # where an expression stands
 FOR_PEOPLE = re.compile(r'\b(?:aria-label|title|alt|placeholder)="([^"]*)"')
 CODE = re.compile(r"<(code|pre|kbd|textarea)\b.*?</\1>", re.DOTALL)  # what is typed as it stands
@@ -37,7 +37,7 @@ def unmarked(source: str) -> list[str]:
             if before != ["_", "("] and not is_name:
                 in_expressions.append(value)
     text = CODE.sub(" ", "".join(html))
-    attributes = FOR_PEOPLE.findall(text)
+    attributes = [each for each in FOR_PEOPLE.findall(text) if not each.startswith("/")]  # a path
     text = re.sub(r"<[^<>]*>", " ", text)
     words = [word for part in (text, *attributes) for word in _words(part)]
     return words + in_expressions
