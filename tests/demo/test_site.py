@@ -38,5 +38,6 @@ def test_it_prints_the_address_and_works_twice(tmp_path: Path) -> None:
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0
         assert demo.stdout.read() == "ended\n"
+        demo.stdout.close()
         with pytest.raises(httpx.ConnectError):
             httpx.get(found[1])
