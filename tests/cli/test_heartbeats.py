@@ -11,7 +11,7 @@ from ich_node.cli.sender_tasks import tasks_of_sender
 from ich_node.config.load import load_config
 from ich_node.deliver.watch import DestinationWatch
 from ich_node.health.heartbeat import Condition
-from ich_node.ledger.counts import Counts
+from ich_node.ledger.counts import Tally
 from ich_node.spool import Spool
 from tests.support.node import opened_ledger
 from tests.support.peers import wait_until
@@ -29,7 +29,7 @@ def test_service_is_reported_to_the_repository_by_a_task_of_send(tmp_path):
         path.write_text(f'[audit]\nsyslog = "tcp://127.0.0.1:{receiver.port}"\n')
         config = load_config(path).config
         with heartbeat(
-            ledger, "receive", Counts(), [], lambda: Condition(is_ready=True), clock=clock
+            ledger, "receive", Tally(), [], lambda: Condition(is_ready=True), clock=clock
         ):
             pass
         start, stop = ledger.audit.newest()[::-1]
