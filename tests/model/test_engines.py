@@ -42,9 +42,10 @@ SERIES = [
 ]
 
 BUNDLES = ("shipped", "MaxPool", "Attention")
-# Each series by one bundle; by all three with `make engines`.
+# Each series by one bundle; by all three with `make engines`. Some of them always run.
+ALWAYS = ("positive/cq500-ivh-80", "negative/cq500-47", "negative/rsna-515961ad20")
 READ_BY = [
-    (folder, bundle)
+    pytest.param(folder, bundle, marks=[] if folder in ALWAYS else [pytest.mark.extended])
     for number, folder in enumerate(SERIES)
     for place, bundle in enumerate(BUNDLES)
     if "ICH_NODE_ALL_ENGINES" in os.environ or place == number % len(BUNDLES)

@@ -64,7 +64,7 @@ def test_logits_and_maps_equal_the_authors(folder, bundles):
             assert np.abs(found.likelihood_YX - expected[map_][index]).max() < TOLERANCE
 
 
-@pytest.mark.parametrize("folder", SERIES)
+@pytest.mark.parametrize("folder", sampled([*SERIES[2:], *SERIES[:2]]))
 def test_positive_series_are_positive_and_negative_ones_negative(folder, bundles):
     """At the published model's p 0.75."""
     series = read_series([pydicom.dcmread(path) for path in sorted(real(folder).iterdir())])

@@ -10,6 +10,7 @@ from ich_node.phantom.study import make_study
 from ich_node.series.hounsfield import decode_all
 from ich_node.series.read import read_series
 from tests.support.cases import case, real_head
+from tests.support.extended import sampled
 from tests.support.heads import head_hu, head_series, head_slice
 from tests.support.refusals import refusal
 
@@ -166,7 +167,7 @@ def store(dataset: Dataset, hu_YX: np.ndarray) -> None:
     dataset.PixelData = values_YX.astype(dtype).tobytes()
 
 
-@pytest.mark.parametrize("kernel", ["", "UNHEARD-OF"])
+@pytest.mark.parametrize("kernel", sampled(["UNHEARD-OF", ""]))
 def test_a_sharp_phantom_is_refused_where_no_kernel_is_named(kernel):
     def head() -> list[Dataset]:
         datasets = make_study(11, bleeds=[], rows=384).datasets()

@@ -58,7 +58,7 @@ def reports(received: Sequence[Dataset]) -> list[Dataset]:
 
 def test_the_demo_finds_what_was_planted(tmp_path):
     """`ich-node demo`: exit 0; the planted bleeds, SR, overlays and a preview are in the folder.
-    A second run in the same folder gives the same.
+    A second run in the same folder gives the same; CI runs `make demo`, too.
     """
     received = tmp_path / "demo" / "received"
     for _ in range(2):
