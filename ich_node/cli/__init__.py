@@ -20,6 +20,7 @@ from ich_node import __version__
 from ich_node.cli import (
     alerts,
     check_config,
+    commission,
     conformance,
     deliveries,
     demo,
@@ -101,6 +102,7 @@ withdraw.add_to(jobs.app)
 pauses.add_to(app)
 statistics.add_to(app)
 support.add_to(app)
+commission.add_to(app)
 deliveries.add_to(app)
 resend.add_to(jobs.app)
 export.add_to(jobs.app)

@@ -33,6 +33,7 @@ def tasks_of_sender(
     """owner: the name of this process in leases."""
     from ich_node.analyse.active_bundle import active_path, references_of_active
     from ich_node.auditing import AuditReporter, AuditSource, Repository
+    from ich_node.commission.record import Records
     from ich_node.deliver.retry import LONGEST_RETRY
     from ich_node.deliver.watch import LOOK_EVERY
     from ich_node.health.drift import EVERY, DriftTask
@@ -91,6 +92,13 @@ def tasks_of_sender(
                 every=timedelta(minutes=1),
                 run=lambda now: ledger.incidents.prune(
                     ended_before=now - timedelta(days=config.database.keep_days), limit=MOST_PRUNED
+                ),
+            ),
+            Task(
+                name="remove_commissionings",
+                every=timedelta(hours=1),
+                run=lambda at: Records(config.spool.path).remove_older(
+                    at - timedelta(days=config.database.keep_days)
                 ),
             ),
             Task(name="prune_journal", every=timedelta(minutes=1), run=prune_journal),

@@ -1,0 +1,70 @@
+"""What was tried, and what came of it."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from typing import Any
+
+
+class Part(StrEnum):
+    """Of the commissioning, in their order."""
+
+    CONFIGURATION = "configuration"
+    PEERS = "peers"
+    PHANTOM = "phantom"
+    ANSWER = "answer"
+    RESULTS = "results"
+
+
+class Outcome(StrEnum):
+    """LOOK: nothing failed, and a person should look at it."""
+
+    PASSED = "passed"
+    LOOK = "look"
+    FAILED = "failed"
+    NOT_TRIED = "not_tried"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """title, sentence, remedy: for people; remedy is '' where nothing needs to be done."""
+
+    part: Part
+    outcome: Outcome
+    title: str
+    sentence: str
+    remedy: str = ""
+
+
+def check(part: Part, name: str, outcome: Outcome, words: str = "", /, **facts: Any) -> Check:
+    """name: a section of words.toml; words: which of its sentences, default: that of the
+    outcome.
+    """
+    section = _words()[name]
+    key = words or outcome.value
+    return Check(
+        part=part,
+        outcome=outcome,
+        title=_filled(section["title"], facts),
+        sentence=_filled(section[key], facts),
+        remedy=_filled(section.get(f"{key}_remedy", ""), facts),
+    )
+
+
+def said(name: str, words: str, /, **facts: Any) -> str:
+    """A sentence of words.toml that is no check."""
+    return _filled(_words()[name][words], facts)
+
+
+def _filled(words: str, facts: Mapping[str, Any]) -> str:
+    text = words.format(**facts)
+    return text[:1].upper() + text[1:]
+
+
+@cache
+def _words() -> dict[str, dict[str, str]]:
+    text = resources.files("ich_node.commission").joinpath("words.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
