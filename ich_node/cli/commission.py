@@ -12,7 +12,7 @@ import typer
 from ich_node import __version__
 from ich_node.cli.who import who
 from ich_node.dicom.identity import FOR_RESEARCH_USE
-from ich_node.errors import ConfigError, IchNodeError
+from ich_node.errors import ConfigError, IchNodeError, Unavailable
 
 if TYPE_CHECKING:  # SQLAlchemy and pynetdicom, which `--help` must not wait for
     from ich_node.cli.context import CliContext
@@ -100,6 +100,8 @@ def commission(
     now = datetime.now(UTC)
     name = f"ich-node-commission-{socket.gethostname()}-{now.astimezone():%Y%m%d-%H%M%S}.html"
     path = out or Path(name)
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"--out {path}: there is no folder {path.parent}")
     if path.exists():
         raise ConfigError(f"{path} exists and is not overwritten; choose another --out")
     config = node.config
@@ -145,9 +147,11 @@ def commission(
         if ledger is not None:
             ledger.dispose()
     html = report_of(record)
-    records.save_report(record.run, html)
+    kept = records.save_report(record.run, html)
     if run is None or out is not None:
-        path.write_text(html, encoding="utf-8")
+        _write_new(path, html)
+    else:
+        path = kept
     _print_end(record, path)
     if remove and record.job_id is not None:
         _remove(node, record.job_id)
@@ -181,6 +185,14 @@ def _ledger(node: "CliContext") -> "tuple[Ledger | None, str]":
         return node.existing_ledger(), ""
     except IchNodeError as error:
         return None, error.detail
+
+
+def _write_new(path: Path, html: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(html)
+    except OSError as error:
+        raise Unavailable(f"cannot write {path}: {error.strerror}") from error
 
 
 def _print(check: "Check") -> None:

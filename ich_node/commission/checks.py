@@ -60,8 +60,7 @@ def said(name: str, words: str, /, **facts: Any) -> str:
 
 
 def _filled(words: str, facts: Mapping[str, Any]) -> str:
-    text = words.format(**facts)
-    return text[:1].upper() + text[1:]
+    return words.format(**facts)
 
 
 @cache

@@ -66,7 +66,7 @@ def check_queries(config: Config) -> Iterator[Check]:
             continue
         facts = {"name": source.name, "address": source.query.address(source.ae_title)}
         query = Dataset()
-        query.StudyInstanceUID, query.StudyDate = generate_uid(), None
+        query.StudyInstanceUID, query.StudyDate = generate_uid(prefix=None), None
         try:
             with archive_of(config, source).search() as search:
                 search.find("STUDY", query)

@@ -12,6 +12,7 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from ich_node.detection.kept_reading import KeptReading
+from ich_node.errors import Unavailable
 from ich_node.phantom import Bleed, BleedKind, make_study
 
 PATIENT_NAME, PATIENT_ID = "ICH^PHANTOM", "ICH-PHANTOM"
@@ -41,11 +42,15 @@ class TestPatient:
     def make(cls, *, now: datetime, patient_id: str, accession: str) -> "TestPatient":
         made = make_study(SEED, bleeds=KINDS)
         datasets = made.datasets(patient_id=patient_id, patient_name=PATIENT_NAME)
-        study, series, frame = generate_uid(), generate_uid(), generate_uid()
+        study, series, frame = (
+            generate_uid(prefix=None),
+            generate_uid(prefix=None),
+            generate_uid(prefix=None),
+        )
         local = now.astimezone()
         for ds in datasets:
             ds.StudyInstanceUID, ds.SeriesInstanceUID = study, series
-            ds.FrameOfReferenceUID, ds.SOPInstanceUID = frame, generate_uid()
+            ds.FrameOfReferenceUID, ds.SOPInstanceUID = frame, generate_uid(prefix=None)
             ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
             for kind in ("Study", "Series", "Acquisition", "Content"):
                 setattr(ds, f"{kind}Date", local.strftime("%Y%m%d"))
@@ -71,10 +76,13 @@ class TestPatient:
         return {str(ds.SOPInstanceUID): index for index, ds in enumerate(self.datasets)}
 
     def write(self, folder: Path) -> None:
-        """A file for each slice. Raises OSError."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for index, ds in enumerate(self.datasets):
-            ds.save_as(folder / f"slice-{index:03d}.dcm", enforce_file_format=True)
+        """A file for each slice. Raises Unavailable."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for index, ds in enumerate(self.datasets):
+                ds.save_as(folder / f"slice-{index:03d}.dcm", enforce_file_format=True)
+        except OSError as error:
+            raise Unavailable(f"cannot write to {folder}: {error.strerror}") from error
 
     def compared(self, reading: KeptReading) -> FoundBleeds:
         """Its marks beside the planted bleeds."""

@@ -82,9 +82,9 @@ class Record:
     picture: str = ""
     removal: list[str] = field(default_factory=list)
 
-    def is_lost(self, now: datetime) -> bool:
-        """Its process has ended without a word."""
-        return self.ended_at is None and now > self.until
+    def goes_on(self, now: datetime) -> bool:
+        """Or its process has ended without a word a short time ago."""
+        return self.ended_at is None and now <= self.until
 
     @property
     def has_passed(self) -> bool:

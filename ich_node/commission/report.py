@@ -3,6 +3,7 @@
 from functools import cache
 
 import jinja2
+from markupsafe import Markup, escape
 
 from ich_node.commission.checks import Part
 from ich_node.commission.record import Record
@@ -18,6 +19,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["code"] = with_code
     made.filters["span"] = span
     made.filters["local"] = lambda at, form="%Y-%m-%d %H:%M:%S": at.astimezone().strftime(form)
     return made.get_template("report.html")
@@ -26,3 +28,12 @@ def _template() -> jinja2.Template:
 def report_of(record: Record) -> str:
     """Of a run that has ended."""
     return _template().render(record=record, parts=list(Part))
+
+
+def with_code(words: str) -> Markup:
+    """What stands between backticks, as code."""
+    parts = words.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(parts)
+    )

@@ -122,7 +122,7 @@ def check_deliveries(config: Config, job: Job, objects: Sequence[ObjectSent]) ->
         own = [each for each in objects if each.destination == name]
         if not own:
             why = said("why_nothing", _why_nothing(destination, job), source=job.source)
-            yield check(PART, "delivered", Outcome.NOT_TRIED, name=name, why=_lower(why))
+            yield check(PART, "delivered", Outcome.NOT_TRIED, name=name, why=why)
             continue
         sent = [each for each in own if each.seconds is not None and _is_sent(each)]
         facts = {"name": name, "count": len(own), "sent": len(sent), "job": job.id}
@@ -145,10 +145,6 @@ def _why_nothing(destination: Destination, job: Job) -> str:
     if destination.only_if_positive and job.answer is Answer.ABSENT:
         return "only_positive"
     return "otherwise"
-
-
-def _lower(words: str) -> str:
-    return words[:1].lower() + words[1:]
 
 
 @dataclass(frozen=True, kw_only=True)

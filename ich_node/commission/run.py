@@ -154,6 +154,9 @@ class Commissioning:
             now=self.clock(), patient_id=self.record.patient_id, accession=self.record.accession
         )
         self.record.study_instance_uid = patient.study_instance_uid
+        assert self.ledger is not None
+        self._began = self.clock()
+        self._rejected_before = rejected_associations(self.ledger)
         facts = {
             "slices": len(patient.datasets),
             "patient": f"{self.record.patient_name}, {self.record.patient_id}",
@@ -198,8 +201,7 @@ class Commissioning:
 
     def _follow(self, patient: TestPatient) -> None:
         assert self.ledger is not None
-        began, patience = self.clock(), Patience(seconds=self.wishes.minutes * 60, sleep=self.sleep)
-        before = rejected_associations(self.ledger)
+        patience = Patience(seconds=self.wishes.minutes * 60, sleep=self.sleep)
         phantom = Phantom(
             ledger=self.ledger,
             study_instance_uid=patient.study_instance_uid,
@@ -208,11 +210,11 @@ class Commissioning:
         patience.until(phantom.is_here)
         job = phantom.job()
         if job is None:
-            rejected = rejected_associations(self.ledger) - before
+            rejected = rejected_associations(self.ledger) - self._rejected_before
             self._add(self._not_arrived(rejected))
             return
         self.record.job_id = job.id
-        self._add(self._arrived(job, phantom, began))
+        self._add(self._arrived(job, phantom))
         patience.until(phantom.has_ended)
         job = phantom.job() or job
         self.record.job_id = job.id
@@ -226,12 +228,12 @@ class Commissioning:
         self._results(job, phantom, answered)
         self._say_how_to_remove(job, patient)
 
-    def _arrived(self, job: Job, phantom: Phantom, began: datetime) -> Check:
+    def _arrived(self, job: Job, phantom: Phantom) -> Check:
         facts = {"source": job.source, "slices": phantom.slices}
         if job.objects < phantom.slices:
             facts |= {"here": job.objects, "minutes": self.wishes.minutes}
             return check(Part.PHANTOM, "arrived", Outcome.FAILED, "partly", **facts)
-        seconds = max(0.0, (job.last_received_at - began).total_seconds())
+        seconds = max(0.0, (job.last_received_at - self._began).total_seconds())
         return check(Part.PHANTOM, "arrived", Outcome.PASSED, seconds=seconds, **facts)
 
     def _not_arrived(self, rejected: "dict[str, int]") -> Check:

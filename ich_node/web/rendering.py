@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from ich_node import __version__
+from ich_node.commission.report import with_code
 from ich_node.percent import percent_text
 from ich_node.web import filters
 from ich_node.web.demonstration import is_demonstration
@@ -34,6 +35,7 @@ def environment() -> jinja2.Environment:
         size=filters.size,
         mm=filters.mm,
         uid_end=filters.uid_end,
+        code=with_code,
     )
     made.globals["version"] = __version__
     return made

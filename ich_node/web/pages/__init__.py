@@ -1,6 +1,7 @@
 """One file a page; the order is that of the menu."""
 
 from ich_node.web.pages import (
+    commission,
     config,
     journal,
     model,
@@ -38,6 +39,7 @@ ROUTES = [
     *model.routes,
     *quality.routes,
     *config.routes,
+    *commission.routes,
     *journal.routes,
     *verdicts.routes,
     *probes.routes,
