@@ -23,6 +23,7 @@ PAGES = [
     "/model",
     "/quality",
     "/config",
+    "/commission",
     "/journal",
 ]
 
