@@ -141,6 +141,7 @@ def commission(
             record=record,
             clock=lambda: datetime.now(UTC),
             tell=_print,
+            tell_wait=lambda words: typer.echo(f"...     {words}"),
             save=records.save,
         ).run()
     finally:

@@ -18,17 +18,17 @@ PART = Part.PEERS
 
 def check_destination(config: Config, destination: Destination) -> Check:
     ours = getattr(destination, "calling_ae_title", None) or config.scp.ae_title
-    facts = {"name": f"{destination.name} ({destination.address})", "ours": ours}
+    facts = {"name": destination.name, "address": destination.address, "ours": ours}
     try:
         answer = echo(destination, config.scp.ae_title, config.tls)
     except IchNodeError as error:
-        return check(PART, "destination", Outcome.FAILED, detail=error.detail, **facts)
+        return check(PART, "destination", Outcome.FAILED, detail=f"{error.detail}.", **facts)
     outcome = Outcome.PASSED if answer.ok else Outcome.FAILED
     return check(PART, "destination", outcome, detail=f"{answer.detail}.", **facts)
 
 
 def check_no_destination() -> Check:
-    return check(PART, "destination", Outcome.NOT_TRIED, name="")
+    return check(PART, "no_destination", Outcome.NOT_TRIED)
 
 
 def check_listener(config: Config, wanted: str | None) -> Check:

@@ -55,7 +55,7 @@ class Times:
 class Record:
     """run: its name. way: how the phantom came: "direct", "through", "folder", "none". picture: a
     PNG in base64. removal: how the phantom gets out of the PACS. until: when it will have
-    ended at the latest; ended_at: None while it goes on.
+    ended at the latest; ended_at: None while it goes on. waits_for: what is under way, in words.
     """
 
     run: str
@@ -72,6 +72,7 @@ class Record:
     accession: str
     until: datetime
     ended_at: datetime | None = None
+    waits_for: str = ""
     study_instance_uid: str = ""
     job_id: int | None = None
     bundle: str = ""

@@ -58,7 +58,7 @@ class Wishes:
 @dataclass(kw_only=True)
 class Commissioning:
     """mistakes: in the configuration. ledger: None if there is none; ledger_problem says why. tell:
-    is called with each check; save: after each.
+    is called with each check, tell_wait with what takes time; save: after each.
     """
 
     loaded: LoadedConfig
@@ -70,6 +70,7 @@ class Commissioning:
     record: Record
     clock: Callable[[], datetime]
     tell: Callable[[Check], None]
+    tell_wait: Callable[[str], None]
     save: Callable[[Record], None]
     sleep: Callable[[float], None] = time.sleep
 
@@ -83,7 +84,7 @@ class Commissioning:
             self._add(check(Part.RESULTS, "broken", Outcome.FAILED, detail=error.detail))
         except KeyboardInterrupt:
             self._add(check(Part.RESULTS, "broken", Outcome.FAILED, detail=said("broken", "hand")))
-        self.record.ended_at = self.clock()
+        self.record.ended_at, self.record.waits_for = self.clock(), ""
         self.save(self.record)
 
     def _try(self) -> None:
@@ -103,9 +104,15 @@ class Commissioning:
         if wishes.query:
             check_listing(config, (), "", query=wishes.query)
 
+    def _wait(self, words: str, /, **facts: object) -> None:
+        self.record.waits_for = said("waiting", words, **facts)
+        self.tell_wait(self.record.waits_for)
+        self.save(self.record)
+
     def _add(self, *checks: Check) -> None:
         for each in checks:
             self.record.checks.append(each)
+            self.record.waits_for = ""
             self.tell(each)
         self.save(self.record)
 
@@ -207,6 +214,7 @@ class Commissioning:
             study_instance_uid=patient.study_instance_uid,
             slices=len(patient.datasets),
         )
+        self._wait("arrival", minutes=self.wishes.minutes)
         patience.until(phantom.is_here)
         job = phantom.job()
         if job is None:
@@ -215,6 +223,7 @@ class Commissioning:
             return
         self.record.job_id = job.id
         self._add(self._arrived(job, phantom))
+        self._wait("answer")
         patience.until(phantom.has_ended)
         job = phantom.job() or job
         self.record.job_id = job.id
@@ -224,6 +233,7 @@ class Commissioning:
             reading = kept_reading(self.ledger, self.spool, job)
             must_find = self.record.is_demonstration
             self._add(check_bleeds(patient, job, reading, must_find=must_find))
+        self._wait("results")
         patience.until(lambda: phantom.is_delivered(self._silent))
         self._results(job, phantom, answered)
         self._say_how_to_remove(job, patient)
@@ -273,6 +283,7 @@ class Commissioning:
         )
         self.record.picture = self._picture(job)
         self._add_all(check_deliveries(config, job, objects))
+        self._wait("listing")
         listing = check_listing(
             config, objects, phantom.study_instance_uid, query=self.wishes.query
         )

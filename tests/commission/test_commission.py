@@ -36,13 +36,13 @@ def test_a_node_that_was_never_started(configure: Configure) -> None:
     config = configure(port)
     ran, words, record = commission(config)
     assert ran.exit_code == 1
-    assert "FAILED Ledger: There is no ledger: this node has not received anything" in words
+    assert "FAILED Ledger: there is no ledger" in words
     assert "Start the services: `ich-node run`" in words
     assert f"nothing answers at 127.0.0.1:{port}" in words
     assert "- Phantom sent: there is no ledger." in words
     assert failed(record) == [
         "Ledger",
-        f"Destination pacs (PACS at 127.0.0.1:{port})",
+        "Destination pacs",
         "Own listener",
     ]
     assert record.study_instance_uid == ""
@@ -91,6 +91,7 @@ def test_a_route_that_does_not_come_back(
         ran, words, record = commission(config, "--through", "pacs", "--minutes", "0.05")
     assert ran.exit_code == 1
     assert "Phantom arrived" in failed(record)
+    assert "... waits for the phantom, at most 0.05 min" in words
     assert "has not sent it here within 0.05 min" in words
     assert "rejected 2 associations: calling ae (unknown)" in words
     assert "auto-routing has no rule" in words
@@ -123,8 +124,8 @@ def test_who_is_there_without_a_phantom(configure: Configure, ledger_with_servic
         config = configure(peer.port, query_port=queried.port)
         for _ in range(2):
             _, words, record = commission(config, "--no-phantom")
-            assert f"ok Destination pacs (PACS at 127.0.0.1:{peer.port})" in words
-            assert "ok Source pacs, query: answers a query for a study" in words
+            assert f"ok Destination pacs: PACS at 127.0.0.1:{peer.port} answers C-ECHO" in words
+            assert "answers a query for a study" in words
             assert failed(record) == ["Own listener"]
     assert len({each.run for each in Records(config.parent / "spool").newest()}) == 2
     with pacs(verification=False) as peer:
