@@ -16,7 +16,7 @@ from ich_node.errors import ConfigError, IchNodeError, Unavailable
 
 if TYPE_CHECKING:  # SQLAlchemy and pynetdicom, which `--help` must not wait for
     from ich_node.cli.context import CliContext
-    from ich_node.commission.checks import Check
+    from ich_node.commission.checks import CommissioningCheck
     from ich_node.commission.record import Record
     from ich_node.commission.run import Wishes
     from ich_node.ledger import Ledger
@@ -196,7 +196,7 @@ def _write_new(path: Path, html: str) -> None:
         raise Unavailable(f"cannot write {path}: {error.strerror}") from error
 
 
-def _print(check: "Check") -> None:
+def _print(check: "CommissioningCheck") -> None:
     """As soon as it is known."""
     word = {"passed": "ok", "look": "LOOK", "failed": "FAILED", "not_tried": "-"}[check.outcome]
     _print_block(f"{word:<8}", f"{check.title}: {check.sentence}")

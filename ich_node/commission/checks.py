@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 
-class Part(StrEnum):
+class CheckPart(StrEnum):
     """Of the commissioning, in their order."""
 
     CONFIGURATION = "configuration"
@@ -19,7 +19,7 @@ class Part(StrEnum):
     RESULTS = "results"
 
 
-class Outcome(StrEnum):
+class CheckOutcome(StrEnum):
     """LOOK: nothing failed, and a person should look at it."""
 
     PASSED = "passed"
@@ -29,23 +29,25 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class CommissioningCheck:
     """title, sentence, remedy: for people; remedy is '' where nothing needs to be done."""
 
-    part: Part
-    outcome: Outcome
+    part: CheckPart
+    outcome: CheckOutcome
     title: str
     sentence: str
     remedy: str = ""
 
 
-def check(part: Part, name: str, outcome: Outcome, words: str = "", /, **facts: Any) -> Check:
+def check(
+    part: CheckPart, name: str, outcome: CheckOutcome, words: str = "", /, **facts: Any
+) -> CommissioningCheck:
     """name: a section of words.toml; words: which of its sentences, default: that of the
     outcome.
     """
     section = _words()[name]
     key = words or outcome.value
-    return Check(
+    return CommissioningCheck(
         part=part,
         outcome=outcome,
         title=_filled(section["title"], facts),

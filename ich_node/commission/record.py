@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from ich_node.commission.checks import Check, Outcome
+from ich_node.commission.checks import CheckOutcome, CommissioningCheck
 from ich_node.errors import Unavailable
 
 FOLDER = "commissioning"
@@ -43,7 +43,7 @@ class ObjectSent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Times:
+class RunTimes:
     """Seconds from the last slice; None if it did not come to that."""
 
     answer: float | None = None
@@ -77,9 +77,9 @@ class Record:
     job_id: int | None = None
     bundle: str = ""
     is_demonstration: bool = False
-    checks: list[Check] = field(default_factory=list)
+    checks: list[CommissioningCheck] = field(default_factory=list)
     objects: list[ObjectSent] = field(default_factory=list)
-    times: Times = Times()
+    times: RunTimes = RunTimes()
     picture: str = ""
     removal: list[str] = field(default_factory=list)
 
@@ -93,18 +93,18 @@ class Record:
         return self.ended_at is not None and not self.failed
 
     @property
-    def failed(self) -> list[Check]:
-        return [each for each in self.checks if each.outcome is Outcome.FAILED]
+    def failed(self) -> list[CommissioningCheck]:
+        return [each for each in self.checks if each.outcome is CheckOutcome.FAILED]
 
     @property
     def counts(self) -> Mapping[str, int]:
         """How many checks had each outcome."""
-        return {each.value: sum(c.outcome is each for c in self.checks) for each in Outcome}
+        return {each.value: sum(c.outcome is each for c in self.checks) for each in CheckOutcome}
 
     @property
     def is_complete(self) -> bool:
         """Nothing was left untried."""
-        return not self.counts[Outcome.NOT_TRIED]
+        return not self.counts[CheckOutcome.NOT_TRIED]
 
 
 _RECORD = TypeAdapter(Record)
@@ -161,7 +161,8 @@ class Records:
         """The newest first."""
         names = sorted((path.stem for path in self._folder.glob("*.json")), reverse=True)
         found = (self.get(name) for name in names[:MOST_SHOWN])
-        return [record for record in found if record is not None]
+        records = [record for record in found if record is not None]
+        return sorted(records, key=lambda record: record.started_at, reverse=True)
 
     def remove_older(self, before: datetime) -> int:
         """How many files were removed."""

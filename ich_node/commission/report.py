@@ -5,7 +5,7 @@ from functools import cache
 import jinja2
 from markupsafe import Markup, escape
 
-from ich_node.commission.checks import Part
+from ich_node.commission.checks import CheckPart
 from ich_node.commission.record import Record
 from ich_node.health.amounts import span
 
@@ -27,7 +27,7 @@ def _template() -> jinja2.Template:
 
 def report_of(record: Record) -> str:
     """Of a run that has ended."""
-    return _template().render(record=record, parts=list(Part))
+    return _template().render(record=record, parts=list(CheckPart))
 
 
 def with_code(words: str) -> Markup:

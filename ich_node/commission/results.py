@@ -7,7 +7,7 @@ from datetime import datetime
 from ich_node.answer import Answer
 from ich_node.commission.archive import Listed, list_study, source_named, source_of
 from ich_node.commission.arrival import Patience
-from ich_node.commission.checks import Check, Outcome, Part, check, said
+from ich_node.commission.checks import CheckOutcome, CheckPart, CommissioningCheck, check, said
 from ich_node.commission.phantom import TestPatient
 from ich_node.commission.record import ObjectSent
 from ich_node.config.config import Config
@@ -21,7 +21,7 @@ from ich_node.spool import Spool
 
 # A PACS may list an object some time after it took it.
 LISTED_SECONDS = 30.0
-PART = Part.RESULTS
+PART = CheckPart.RESULTS
 
 
 def answered_at(ledger: Ledger, job: Job) -> datetime | None:
@@ -32,14 +32,14 @@ def seconds_after_last_slice(job: Job, at: datetime | None) -> float | None:
     return None if at is None else (at - job.last_received_at).total_seconds()
 
 
-def check_reading(job: Job, answered: datetime | None, *, minutes: float) -> Check:
-    part, facts = Part.ANSWER, {"job": job.id}
+def check_reading(job: Job, answered: datetime | None, *, minutes: float) -> CommissioningCheck:
+    part, facts = CheckPart.ANSWER, {"job": job.id}
     match job.state:
         case JobState.DONE if job.answer is not None:
             return check(
                 part,
                 "read",
-                Outcome.PASSED,
+                CheckOutcome.PASSED,
                 answer=job.answer.replace("_", " "),
                 score="none" if job.series_probability is None else _score(job),
                 seconds=seconds_after_last_slice(job, answered) or 0.0,
@@ -48,20 +48,20 @@ def check_reading(job: Job, answered: datetime | None, *, minutes: float) -> Che
         case JobState.REFUSED:
             reason, detail = str(job.reason), job.detail or ""
             return check(
-                part, "read", Outcome.FAILED, "refused", reason=reason, detail=detail, **facts
+                part, "read", CheckOutcome.FAILED, "refused", reason=reason, detail=detail, **facts
             )
         case JobState.HELD:
-            return check(part, "read", Outcome.FAILED, "held", rule=job.rule, **facts)
+            return check(part, "read", CheckOutcome.FAILED, "held", rule=job.rule, **facts)
         case JobState.CANCELLED:
-            return check(part, "read", Outcome.FAILED, "cancelled", **facts)
+            return check(part, "read", CheckOutcome.FAILED, "cancelled", **facts)
         case JobState.SET_ASIDE:
-            return check(part, "read", Outcome.FAILED, "set_aside", **facts)
+            return check(part, "read", CheckOutcome.FAILED, "set_aside", **facts)
         case JobState.WAITING | JobState.READING:
             state = job.state.words
             return check(
-                part, "read", Outcome.FAILED, "late", state=state, minutes=minutes, **facts
+                part, "read", CheckOutcome.FAILED, "late", state=state, minutes=minutes, **facts
             )
-    return check(part, "read", Outcome.FAILED, detail=job.detail or str(job.reason), **facts)
+    return check(part, "read", CheckOutcome.FAILED, detail=job.detail or str(job.reason), **facts)
 
 
 def _score(job: Job) -> str:
@@ -82,7 +82,7 @@ def kept_reading(ledger: Ledger, spool: Spool, job: Job) -> KeptReading | None:
 
 def check_bleeds(
     patient: TestPatient, job: Job, reading: KeptReading | None, *, must_find: bool
-) -> Check:
+) -> CommissioningCheck:
     """must_find: the model has learned from phantoms."""
     facts: dict[str, object] = {
         "answer": (job.answer or Answer.NOT_ANALYSED).replace("_", " "),
@@ -90,14 +90,14 @@ def check_bleeds(
         "kinds": patient.kinds,
     }
     if reading is None:
-        return check(Part.ANSWER, "found", Outcome.LOOK, "unknown", **facts)
+        return check(CheckPart.ANSWER, "found", CheckOutcome.LOOK, "unknown", **facts)
     compared = patient.compared(reading)
     facts |= {"found": compared.found, "elsewhere": compared.elsewhere}
     if job.answer is Answer.PRESENT and compared.found:
-        outcome = Outcome.PASSED
+        outcome = CheckOutcome.PASSED
     else:
-        outcome = Outcome.FAILED if must_find else Outcome.LOOK
-    return check(Part.ANSWER, "found", outcome, **facts)
+        outcome = CheckOutcome.FAILED if must_find else CheckOutcome.LOOK
+    return check(CheckPart.ANSWER, "found", outcome, **facts)
 
 
 def objects_of(job: Job, deliveries: Sequence[Delivery]) -> list[ObjectSent]:
@@ -115,24 +115,26 @@ def objects_of(job: Job, deliveries: Sequence[Delivery]) -> list[ObjectSent]:
     ]
 
 
-def check_deliveries(config: Config, job: Job, objects: Sequence[ObjectSent]) -> Iterator[Check]:
+def check_deliveries(
+    config: Config, job: Job, objects: Sequence[ObjectSent]
+) -> Iterator[CommissioningCheck]:
     """For each destination."""
     for destination in config.destinations:
         name = destination.name
         own = [each for each in objects if each.destination == name]
         if not own:
             why = said("why_nothing", _why_nothing(destination, job), source=job.source)
-            yield check(PART, "delivered", Outcome.NOT_TRIED, name=name, why=why)
+            yield check(PART, "delivered", CheckOutcome.NOT_TRIED, name=name, why=why)
             continue
         sent = [each for each in own if each.seconds is not None and _is_sent(each)]
         facts = {"name": name, "count": len(own), "sent": len(sent), "job": job.id}
         if len(sent) == len(own):
             seconds = max(each.seconds or 0.0 for each in sent)
-            yield check(PART, "delivered", Outcome.PASSED, seconds=seconds, **facts)
+            yield check(PART, "delivered", CheckOutcome.PASSED, seconds=seconds, **facts)
         else:
             unsent = [each for each in own if not _is_sent(each)]
             detail = next((each.detail for each in unsent if each.detail), unsent[0].state)
-            yield check(PART, "delivered", Outcome.FAILED, detail=detail, **facts)
+            yield check(PART, "delivered", CheckOutcome.FAILED, detail=detail, **facts)
 
 
 def _is_sent(each: ObjectSent) -> bool:
@@ -151,7 +153,7 @@ def _why_nothing(destination: Destination, job: Job) -> str:
 class Listing:
     """listed: by destination, the UIDs in the answer of the PACS; only of those that answered."""
 
-    checks: Sequence[Check]
+    checks: Sequence[CommissioningCheck]
     listed: Mapping[str, frozenset[str]]
 
 
@@ -180,16 +182,20 @@ def check_listing(
             continue
         source = named or source_of(config, destination)
         if source is None or source.query is None:
-            facts = {"name": destination.name}
-            checks.append(check(PART, "listed", Outcome.NOT_TRIED, "cannot", **facts))
+            cannot = check(PART, "listed", CheckOutcome.NOT_TRIED, "cannot", name=destination.name)
+            checks.append(cannot)
             continue
         words = f"{source.name}: {source.query.address(source.ae_title)}"
-        facts = {"name": destination.name, "query": words, "count": len(taken)}
+        facts: dict[str, object] = {
+            "name": destination.name,
+            "query": words,
+            "count": len(taken),
+        }
         try:
             answer = _listed(config, source, study_instance_uid, taken, patience())
         except IchNodeError as error:
             facts["detail"] = f"{error.detail}."
-            checks.append(check(PART, "listed", Outcome.FAILED, "unanswered", **facts))
+            checks.append(check(PART, "listed", CheckOutcome.FAILED, "unanswered", **facts))
             continue
         listed[destination.name] = answer.uids
         missing = [uid for uid in taken if uid not in answer.uids]
@@ -217,15 +223,15 @@ def _listed(
 
 def _compared(
     answer: Listed, missing: Sequence[str], taken: Mapping[str, str], facts: Mapping[str, object]
-) -> Check:
+) -> CommissioningCheck:
     if not missing:
-        return check(PART, "listed", Outcome.PASSED, **facts)
+        return check(PART, "listed", CheckOutcome.PASSED, **facts)
     if answer.doubt:
         here = len(taken) - len(missing)
         detail = answer.doubt
-        return check(PART, "listed", Outcome.LOOK, "doubt", here=here, detail=detail, **facts)
+        return check(PART, "listed", CheckOutcome.LOOK, "doubt", here=here, detail=detail, **facts)
     kinds = ", ".join(sorted({taken[uid].replace("_", " ") for uid in missing}))
-    return check(PART, "listed", Outcome.FAILED, missing=len(missing), kinds=kinds, **facts)
+    return check(PART, "listed", CheckOutcome.FAILED, missing=len(missing), kinds=kinds, **facts)
 
 
 def overlay_of(results: Sequence[Result]) -> Result | None:

@@ -30,7 +30,7 @@ ANY = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entrance:
+class OwnEntrance:
     """How this host comes in: as the source, at the address of our listener."""
 
     source: Source
@@ -56,7 +56,7 @@ def own_addresses(config: Config) -> list[str]:
     return [each for each in dict.fromkeys(found) if ":" not in each or bound == "::"]
 
 
-def entrances(config: Config, wanted: str | None) -> list[Entrance]:
+def entrances(config: Config, wanted: str | None) -> list[OwnEntrance]:
     """Every source that admits this host, by the rules of the listener. wanted: the name of one.
     Raises ConfigError if there is none with this name.
     """
@@ -68,7 +68,7 @@ def entrances(config: Config, wanted: str | None) -> list[Entrance]:
             caller = Caller(calling_ae=source.ae_title, called_ae=config.scp.ae_title, address=host)
             who = identify(caller, [config.scp.ae_title], config.sources)
             if isinstance(who, Source) and who.name == source.name and wanted in (None, who.name):
-                found.append(Entrance(source=source, host=host))
+                found.append(OwnEntrance(source=source, host=host))
                 break
     return found
 

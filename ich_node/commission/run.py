@@ -12,9 +12,9 @@ from pathlib import Path
 
 from ich_node.commission import configuration, peers
 from ich_node.commission.arrival import Patience, Phantom, rejected_associations
-from ich_node.commission.checks import Check, Outcome, Part, check, said
+from ich_node.commission.checks import CheckOutcome, CheckPart, CommissioningCheck, check, said
 from ich_node.commission.phantom import TestPatient
-from ich_node.commission.record import Record, Times
+from ich_node.commission.record import Record, RunTimes
 from ich_node.commission.results import (
     answered_at,
     check_bleeds,
@@ -69,7 +69,7 @@ class Commissioning:
     wishes: Wishes
     record: Record
     clock: Callable[[], datetime]
-    tell: Callable[[Check], None]
+    tell: Callable[[CommissioningCheck], None]
     tell_wait: Callable[[str], None]
     save: Callable[[Record], None]
     sleep: Callable[[float], None] = time.sleep
@@ -81,9 +81,13 @@ class Commissioning:
         try:
             self._try()
         except IchNodeError as error:  # e.g. the ledger does not answer any more
-            self._add(check(Part.RESULTS, "broken", Outcome.FAILED, detail=error.detail))
+            self._add(check(CheckPart.RESULTS, "broken", CheckOutcome.FAILED, detail=error.detail))
         except KeyboardInterrupt:
-            self._add(check(Part.RESULTS, "broken", Outcome.FAILED, detail=said("broken", "hand")))
+            self._add(
+                check(
+                    CheckPart.RESULTS, "broken", CheckOutcome.FAILED, detail=said("broken", "hand")
+                )
+            )
         self.record.ended_at, self.record.waits_for = self.clock(), ""
         self.save(self.record)
 
@@ -91,7 +95,11 @@ class Commissioning:
         self._configuration()
         self._peers()
         if self.wishes.no_phantom:
-            self._add(check(Part.PHANTOM, "sent", Outcome.NOT_TRIED, why=said("sent", "unasked")))
+            self._add(
+                check(
+                    CheckPart.PHANTOM, "sent", CheckOutcome.NOT_TRIED, why=said("sent", "unasked")
+                )
+            )
         elif patient := self._sent():
             self._follow(patient)
 
@@ -109,14 +117,14 @@ class Commissioning:
         self.tell_wait(self.record.waits_for)
         self.save(self.record)
 
-    def _add(self, *checks: Check) -> None:
+    def _add(self, *checks: CommissioningCheck) -> None:
         for each in checks:
             self.record.checks.append(each)
             self.record.waits_for = ""
             self.tell(each)
         self.save(self.record)
 
-    def _add_all(self, checks: Iterable[Check]) -> None:
+    def _add_all(self, checks: Iterable[CommissioningCheck]) -> None:
         for each in checks:
             self._add(each)
 
@@ -127,7 +135,7 @@ class Commissioning:
         )
         if self.ledger is None:
             facts = {"detail": self.ledger_problem}
-            self._add(check(Part.CONFIGURATION, "ledger", Outcome.FAILED, **facts))
+            self._add(check(CheckPart.CONFIGURATION, "ledger", CheckOutcome.FAILED, **facts))
         else:
             self._add_all(configuration.check_services(self.ledger, now))
         bundle = configuration.check_bundle(self.loaded, self.ledger)
@@ -143,7 +151,7 @@ class Commissioning:
         self._silent: set[str] = set()
         for destination in config.destinations:
             asked = peers.check_destination(config, destination)
-            if asked.outcome is Outcome.FAILED:
+            if asked.outcome is CheckOutcome.FAILED:
                 self._silent.add(destination.name)
             self._add(asked)
         if not config.destinations:
@@ -171,7 +179,7 @@ class Commissioning:
         if wishes.folder is not None:
             facts["to"] = str(wishes.folder.absolute())
             patient.write(wishes.folder)
-            self._add(check(Part.PHANTOM, "sent", Outcome.PASSED, "folder", **facts))
+            self._add(check(CheckPart.PHANTOM, "sent", CheckOutcome.PASSED, "folder", **facts))
             return patient
         if wishes.through is not None:
             to = destination_named(config, wishes.through)
@@ -186,25 +194,25 @@ class Commissioning:
             send(config, to, calling_ae, patient.datasets)
         except IchNodeError as error:
             detail = f"{error.detail}."
-            self._add(check(Part.PHANTOM, "sent", Outcome.FAILED, detail=detail, **facts))
+            self._add(check(CheckPart.PHANTOM, "sent", CheckOutcome.FAILED, detail=detail, **facts))
             return None
         seconds = time.monotonic() - began
-        self._add(check(Part.PHANTOM, "sent", Outcome.PASSED, seconds=seconds, **facts))
+        self._add(check(CheckPart.PHANTOM, "sent", CheckOutcome.PASSED, seconds=seconds, **facts))
         return patient
 
-    def _why_not_sent(self) -> Check | None:
+    def _why_not_sent(self) -> CommissioningCheck | None:
         """Without the services nothing would come of it."""
         config, wishes = self.loaded.config, self.wishes
         if self.ledger is None:
             why = said("sent", "ledger")
-            return check(Part.PHANTOM, "sent", Outcome.NOT_TRIED, why=why)
+            return check(CheckPart.PHANTOM, "sent", CheckOutcome.NOT_TRIED, why=why)
         if down := configuration.down(self.ledger, self.clock()):
             why = said("sent", "services", services=", ".join(down))
-            return check(Part.PHANTOM, "sent", Outcome.NOT_TRIED, why=why)
+            return check(CheckPart.PHANTOM, "sent", CheckOutcome.NOT_TRIED, why=why)
         if wishes.through or wishes.folder or entrances(config, wishes.source):
             return None
         hosts = ", ".join(own_addresses(config))
-        return check(Part.PHANTOM, "sent", Outcome.FAILED, "no_source", hosts=hosts)
+        return check(CheckPart.PHANTOM, "sent", CheckOutcome.FAILED, "no_source", hosts=hosts)
 
     def _follow(self, patient: TestPatient) -> None:
         assert self.ledger is not None
@@ -238,15 +246,15 @@ class Commissioning:
         self._results(job, phantom, answered)
         self._say_how_to_remove(job, patient)
 
-    def _arrived(self, job: Job, phantom: Phantom) -> Check:
+    def _arrived(self, job: Job, phantom: Phantom) -> CommissioningCheck:
         facts = {"source": job.source, "slices": phantom.slices}
         if job.objects < phantom.slices:
             facts |= {"here": job.objects, "minutes": self.wishes.minutes}
-            return check(Part.PHANTOM, "arrived", Outcome.FAILED, "partly", **facts)
+            return check(CheckPart.PHANTOM, "arrived", CheckOutcome.FAILED, "partly", **facts)
         seconds = max(0.0, (job.last_received_at - self._began).total_seconds())
-        return check(Part.PHANTOM, "arrived", Outcome.PASSED, seconds=seconds, **facts)
+        return check(CheckPart.PHANTOM, "arrived", CheckOutcome.PASSED, seconds=seconds, **facts)
 
-    def _not_arrived(self, rejected: "dict[str, int]") -> Check:
+    def _not_arrived(self, rejected: "dict[str, int]") -> CommissioningCheck:
         config, wishes = self.loaded.config, self.wishes
         reasons = ", ".join(reason.replace("_", " ") for reason in rejected)
         words = (
@@ -263,11 +271,11 @@ class Commissioning:
         if wishes.through:
             to = destination_named(config, wishes.through)
             facts["ae"] = getattr(to, "calling_ae_title", None) or config.scp.ae_title
-            return check(Part.PHANTOM, "arrived", Outcome.FAILED, "not_back", **facts)
+            return check(CheckPart.PHANTOM, "arrived", CheckOutcome.FAILED, "not_back", **facts)
         if wishes.folder:
             facts["to"] = str(wishes.folder)
-            return check(Part.PHANTOM, "arrived", Outcome.FAILED, "not_sent", **facts)
-        return check(Part.PHANTOM, "arrived", Outcome.FAILED, "nothing", **facts)
+            return check(CheckPart.PHANTOM, "arrived", CheckOutcome.FAILED, "not_sent", **facts)
+        return check(CheckPart.PHANTOM, "arrived", CheckOutcome.FAILED, "nothing", **facts)
 
     def _results(self, job: Job, phantom: Phantom, answered: datetime | None) -> None:
         assert self.ledger is not None
@@ -276,7 +284,7 @@ class Commissioning:
         self.record.objects = objects
         sent = [each.seconds for each in objects if each.seconds is not None]
         reports = [e.seconds for e in objects if e.kind == "sr" and e.seconds is not None]
-        self.record.times = Times(
+        self.record.times = RunTimes(
             answer=seconds_after_last_slice(job, answered),
             report=min(reports, default=None),
             last_result=max(sent, default=None),

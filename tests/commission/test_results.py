@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ich_node.commission.arrival import Patience
-from ich_node.commission.checks import Check, Outcome, Part
+from ich_node.commission.checks import CheckOutcome, CheckPart, CommissioningCheck
 from ich_node.commission.record import ObjectSent, Record, Records
 from ich_node.commission.report import report_of
 from ich_node.commission.results import check_deliveries, check_listing, check_reading
@@ -48,12 +48,12 @@ def test_a_pacs_that_loses_an_object(configure: Configure) -> None:
         config = load_config(configure(free_port(), query_port=peer.port)).config
         listing = check_listing(config, sent(3), f"{ROOT}1", query=None, patience=at_once)
         (check,) = listing.checks
-        assert check.outcome is Outcome.FAILED
+        assert check.outcome is CheckOutcome.FAILED
         assert check.sentence.startswith("1 of 3 objects that it took are not in its answer")
         assert check.sentence.endswith("key objects.")
         assert listing.listed["pacs"] == {f"{ROOT}1.1", f"{ROOT}1.2"}
         whole = check_listing(config, sent(2), f"{ROOT}1", query="pacs", patience=at_once)
-        assert [each.outcome for each in whole.checks] == [Outcome.PASSED]
+        assert [each.outcome for each in whole.checks] == [CheckOutcome.PASSED]
 
 
 def test_a_pacs_that_lists_late(configure: Configure) -> None:
@@ -63,16 +63,16 @@ def test_a_pacs_that_lists_late(configure: Configure) -> None:
         config = load_config(configure(free_port(), query_port=peer.port)).config
         patience = Patience(seconds=60, sleep=lambda _: held.append(result_object(1)))
         listing = check_listing(config, sent(2), f"{ROOT}1", query=None, patience=lambda: patience)
-    assert [each.outcome for each in listing.checks] == [Outcome.PASSED]
+    assert [each.outcome for each in listing.checks] == [CheckOutcome.PASSED]
 
 
 def test_a_pacs_that_cannot_be_asked(configure: Configure) -> None:
     config = load_config(configure(free_port())).config
     (check,) = check_listing(config, sent(1), f"{ROOT}1", query=None).checks
-    assert (check.outcome, "[sources.query]" in check.remedy) == (Outcome.NOT_TRIED, True)
+    assert (check.outcome, "[sources.query]" in check.remedy) == (CheckOutcome.NOT_TRIED, True)
     config = load_config(configure(free_port(), query_port=free_port())).config
     (check,) = check_listing(config, sent(1), f"{ROOT}1", query=None).checks
-    assert (check.outcome, "nothing answers" in check.sentence) == (Outcome.FAILED, True)
+    assert (check.outcome, "nothing answers" in check.sentence) == (CheckOutcome.FAILED, True)
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def test_what_is_not_delivered_is_told_with_the_reason(node: Node, configure: Co
     config = load_config(configure(1, more=more)).config
     objects = sent(2, state="pending", detail="nothing answers")
     first, second = check_deliveries(config, node.job, objects)
-    assert (first.outcome, first.sentence) == (Outcome.FAILED, "0 of 2. nothing answers")
+    assert (first.outcome, first.sentence) == (CheckOutcome.FAILED, "0 of 2. nothing answers")
     assert (second.outcome, second.sentence) == (
-        Outcome.NOT_TRIED,
+        CheckOutcome.NOT_TRIED,
         "nothing of this phantom is for it: it gets no results of the source ct.",
     )
     done, _ = check_deliveries(config, node.job, sent(2))
@@ -114,7 +114,7 @@ def test_a_phantom_without_an_answer(node: Node, state: JobState, words: str) ->
         node.job, state=state, answer=None, reason="site_rule", detail="no phantoms", rule="night"
     )
     check = check_reading(job, None, minutes=3)
-    assert check.outcome is Outcome.FAILED
+    assert check.outcome is CheckOutcome.FAILED
     assert words in check.sentence
 
 
@@ -139,7 +139,9 @@ def record_of(**fields: object) -> Record:
 
 
 def test_a_report_of_a_script_runs_none() -> None:
-    check = Check(part=Part.RESULTS, outcome=Outcome.FAILED, title="T", sentence="see `<b>`")
+    check = CommissioningCheck(
+        part=CheckPart.RESULTS, outcome=CheckOutcome.FAILED, title="T", sentence="see `<b>`"
+    )
     html = report_of(record_of(ended_at=NOW, checks=[check], objects=sent(1)))
     assert "<script" not in html
     assert "see <code>&lt;b&gt;</code>" in html

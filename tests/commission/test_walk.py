@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ich_node.commission import phantom
-from ich_node.commission.checks import Outcome
+from ich_node.commission.checks import CheckOutcome
 from ich_node.commission.record import Records
 from ich_node.phantom import make_study
 from tests.commission.conftest import CONFIG
@@ -70,7 +70,10 @@ def test_through_the_pacs_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert "a mark lies on 2 of 2 planted bleeds (IPH, SDH)" in words
             assert "DEMONSTRATION MODEL, NOT FOR PATIENTS" in words
             (record,) = Records(node_folder / "spool").newest()
-            assert {check.outcome for check in record.checks} == {Outcome.PASSED, Outcome.LOOK}
+            assert {check.outcome for check in record.checks} == {
+                CheckOutcome.PASSED,
+                CheckOutcome.LOOK,
+            }
             results = {each.sop_instance_uid for each in record.objects}
             assert {"sr", "overlay", "summary", "key_objects"} <= {e.kind for e in record.objects}
             assert all(each.listed for each in record.objects)

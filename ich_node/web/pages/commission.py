@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ich_node.commission.checks import Part
+from ich_node.commission.checks import CheckPart
 from ich_node.commission.record import RUN, Records
 from ich_node.config.destinations import DicomDestination, StowDestination
 from ich_node.errors import ConfigError
@@ -60,7 +60,7 @@ def _run(request: Request, site: Site, template: str) -> Response:
         record=record,
         goes_on=is_running or (record is not None and record.goes_on(now)),
         failure=failure if record is None else "",
-        parts_in_order=list(Part),
+        parts_in_order=list(CheckPart),
     )
 
 
