@@ -48,12 +48,22 @@ def render(request: Request, template: str, *, status: int = 200, **facts: Any) 
         template,
         visitor=visitor_of(request),
         path=request.url.path,
-        message=getattr(request.state, "message", None),
+        message=_message(request),
         is_demonstration=is_demonstration(site),
         now=site.clock(),
         **facts,
     )
     return HTMLResponse(text, status_code=status)
+
+
+def _message(request: Request) -> Message | None:
+    """Of the last action: shown once, by the first whole page. A part of a page shows none."""
+    session = request.state.session
+    if "hx-request" in request.headers or session.message is None:
+        return None
+    message: Message = session.message
+    session.message = None
+    return message
 
 
 def page(

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -11,11 +12,14 @@ from ich_node.answer import Answer
 from ich_node.ledger import JobState, Lane
 from ich_node.ledger.audit import TURNED_AWAY
 from ich_node.ledger.current import SeriesOutcome
+from ich_node.ledger.destination_states import DestinationState
 from ich_node.ledger.heartbeats import Heartbeat
 from ich_node.ledger.pauses import READING, RECEIVING
 from ich_node.web.now import live as live_module
 from ich_node.web.now.chart import BOTTOM, LEFT, RIGHT, TOP, chart_of
+from ich_node.web.now.facts import Receiver
 from ich_node.web.now.parts import OF_VISITOR, SHARED
+from ich_node.web.rendering import page
 from ich_node.web.visitor import Role
 from tests.operations.states.a_busy_day import Day
 from tests.operations.states.a_busy_day import state as a_busy_day
@@ -98,6 +102,18 @@ def test_page_says_what_the_node_does(site, name, said):
     """Without JavaScript, too: the page is whole when it comes."""
     with site.signed_in(Role.LOOK) as client:
         assert said in section(client.get("/"), name)
+
+
+def test_a_destination_that_is_silent_for_some_minutes_is_named():
+    """It is no trouble yet, but nobody may say that every destination answers."""
+    now = datetime.now(UTC)
+    state = DestinationState(destination="pacs", is_up=False, since=now, asked_at=now, detail="")
+    seen = Receiver(name="pacs", kind="dicom", state=state, owed=None, pause=None, sending=0)
+    facts = {"troubles": [], "at": now, "destinations": [seen]}
+    said = words(page("now/troubles.html", facts=facts))
+    assert said.startswith("All services run, and nothing is overdue. pacs does not answer.")
+    facts["destinations"] = [replace(seen, state=replace(state, is_up=True))]
+    assert "every destination answers" in words(page("now/troubles.html", facts=facts))
 
 
 def test_each_trouble_leads_to_the_page_where_it_is_mended(site):

@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 
 from ich_node.ledger import DeliveryState, JobState, ReadingState
+from ich_node.web.pages.model import bundles_of
 from ich_node.web.visitor import Role
 from tests.operations.states.a_busy_day import state as a_busy_day
 from tests.operations.states.reported import state as reported
@@ -153,6 +154,13 @@ def test_what_is_not_possible_is_not_offered(site, client):
     assert journal(site) == ("Ada", "retry", "/series/1", "refused")
     page = site.post(client, "/series/70/retry", back="/series")
     assert message(page) == "there is no job 70"
+
+
+def test_every_model_that_could_read_is_offered_to_read_again(site, client):
+    """Also one that has read nothing yet, such as the shipped one."""
+    choices = re.findall(r'<option value="(\w{64})"', client.get("/series/1").text)
+    others = [each.sha256 for each in bundles_of(site.site)[1:] if each.header]
+    assert choices == others
 
 
 def test_who_may_only_look_changes_nothing(site):

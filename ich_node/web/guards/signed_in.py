@@ -48,9 +48,6 @@ class SignedIn:
             csrf=session.csrf,
             sees_identifiers=self._entrance.site.config().web.identifiers and caller.is_encrypted,
         )
-        request.state.message = None
-        if request.method == "GET" and _is_page(request):
-            request.state.message, session.message = session.message, None
         await self._app(scope, receive, self._watched(send, caller, cookie, new, session))
 
     def _watched(
@@ -72,12 +69,6 @@ class SignedIn:
             await send(message)
 
         return watched
-
-
-def _is_page(request: Request) -> bool:
-    """Whether a person sees the answer as a whole page; a part of one shows no message."""
-    accepted = request.headers.get("accept", "*/*")
-    return "hx-request" not in request.headers and ("html" in accepted or accepted == "*/*")
 
 
 def _to_the_entrance(request: Request) -> Response:

@@ -23,6 +23,11 @@ def bundles_of(site: Site) -> list[NodeBundle]:
     return node_bundles(site.ledger, spool=config.spool.path, configured=config.bundle.path)
 
 
+def others_of(site: Site) -> list[NodeBundle]:
+    """Those that could read, without the one that reads now."""
+    return [each for each in bundles_of(site)[1:] if each.header is not None]
+
+
 def bundle_named(bundles: list[NodeBundle], sha256: str) -> NodeBundle:
     """By its hash, or the beginning of it. Raises HTTPException."""
     meant = [each for each in bundles if each.sha256.startswith(sha256.lower())]

@@ -6,6 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from ich_node.ledger import Job
 from ich_node.web.identity import identity_for
 from ich_node.web.page import looks
+from ich_node.web.pages.model import others_of
 from ich_node.web.rendering import render
 from ich_node.web.series_view import view_of
 from ich_node.web.site import Site
@@ -29,7 +30,7 @@ def show(request: Request, site: Site) -> Response:
         "one_series.html",
         view=view,
         identity=identity_for(request, site, job),
-        bundles=site.ledger.comparing.used_bundles() if view.possible.reread else [],
+        bundles=others_of(site) if view.possible.reread else [],
         viewer=viewer_of(site, job, request.query_params),
         mine=[each for each in view.verdicts if each.who == visitor.who and each.origin == "site"],
     )

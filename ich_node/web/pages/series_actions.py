@@ -15,6 +15,7 @@ from ich_node.ledger.operator_deliveries import AGAIN, CANCELLABLE, DeliveryChoi
 from ich_node.near import check_known
 from ich_node.web.command import run_command
 from ich_node.web.page import Acted, Action, Message, acts, asks
+from ich_node.web.pages.model import others_of
 from ich_node.web.pages.one_series import job_of
 from ich_node.web.rendering import render
 from ich_node.web.site import Site
@@ -101,7 +102,8 @@ def reread(request: Request, site: Site, form: FormData) -> Acted:
     job = job_in(request, site)
     arguments = ["jobs", "reread", f"job={job.id}"]
     if bundle := str(form.get("bundle", "")):
-        arguments.append(f"--bundle={bundle}")
+        path = next((each.path for each in others_of(site) if each.sha256 == bundle), bundle)
+        arguments.append(f"--bundle={path}")
     if form.get("deliver"):
         arguments += ["--deliver", "--yes"]
     result = run_command(site, *arguments, who=visitor_of(request).who, timeout=READS_SECONDS)

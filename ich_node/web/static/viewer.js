@@ -5,7 +5,7 @@ const MOST_BITMAPS = 120;
 const AT_ONCE = 4;
 const AHEAD = 4; // neighbours that are loaded before they are asked for
 const DRAG_PX = 12; // for one slice
-const WHEEL_PX = 60;
+const WHEEL_PX = 60; // of a touchpad; a notch of a wheel is more, and one slice
 const BLEND_STEP = 10;
 
 const root = document.querySelector("#viewer");
@@ -341,7 +341,9 @@ view.addEventListener(
   (event) => {
     if (event.ctrlKey) return;
     event.preventDefault();
-    turned += event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : event.deltaY * WHEEL_PX;
+    const isPixels = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL;
+    const pixels = isPixels ? event.deltaY : event.deltaY * WHEEL_PX;
+    turned += Math.max(-WHEEL_PX, Math.min(WHEEL_PX, pixels));
     const steps = Math.trunc(turned / WHEEL_PX);
     turned -= steps * WHEEL_PX;
     if (steps) show(state.number + steps);
