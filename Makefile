@@ -9,7 +9,7 @@ LEDGER ?= sqlite
 # If memory has enough room, the tests keep their spools and ledgers there: syncs to disk take a third of the time.
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
-.PHONY: install demo demo-web test extended check fix peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-gpu train-demo
+.PHONY: install demo demo-web site-pictures test extended check fix peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-gpu train-demo
 
 install: .venv/installed
 
@@ -23,6 +23,9 @@ demo: install            ## the whole node on loopback: sends a phantom, receive
 
 demo-web: install        ## the site on loopback with phantoms in it: prints its address; ctrl-C ends it
 	$(BIN)/ich-node demo-web --out $(OUT)-web
+
+site-pictures: install   ## the pictures of docs/site.md: the site of demo-web, by Chromium (make peers installs it)
+	$(BIN)/python -m tests.demo.pictures docs/images
 
 test: install            ## all tests that CI runs
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not viewers and not extended"

@@ -1,43 +1,34 @@
 """`make demo-web`: the site with something to see."""
 
-import os
-import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.peers import free_port
+from tests.support.demo_site import DemoSite, demo_site
+from tests.support.peers import free_port, is_listening
 
 
 @pytest.mark.extended
 def test_it_prints_the_address_and_works_twice(tmp_path: Path) -> None:
-    """The token in the address signs in; ctrl-C ends it, and nothing is left that runs."""
-    port = str(free_port())
-    for _ in range(2):
-        demo = subprocess.Popen(
-            [sys.executable, "-m", "ich_node", "demo-web", "--out", str(tmp_path), "--port", port],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "ICH_NODE_WHO": "Ada L"},
-        )
-        assert demo.stdout is not None
-        line = demo.stdout.readline()
-        found = re.fullmatch(
-            rf"the site: (http://127.0.0.1:{port})/sign-in#token=([\w-]+)&name=Ada%20L\n", line
-        )
-        assert found, line
-        with httpx.Client(base_url=found[1], headers={"Origin": found[1]}, timeout=60) as client:
-            answer = client.post("/sign-in", data={"name": "Ada L", "token": found[2]})
-            assert (answer.status_code, client.get("/").status_code) == (303, 200)
-        assert demo.stdout.readline().startswith("four studies arrive")
-        assert demo.stdout.readline() == "all were acknowledged; they are read now\n"
-        demo.send_signal(signal.SIGINT)
-        assert demo.wait(60) == 0
-        assert demo.stdout.read() == "ended\n"
-        demo.stdout.close()
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(found[1])
+    """The token in the address signs in. It is ended while studies arrive and later, and nothing
+    is left that runs.
+    """
+    port = free_port()
+    with demo_site(tmp_path, port=port, who="Ada") as site:
+        assert site.address == f"http://127.0.0.1:{port}"
+        assert site.lines.readline().startswith("four studies arrive")
+    assert not is_listening(port)
+    with demo_site(tmp_path, port=port, who="Ada") as site:
+        assert signs_in(site)
+        assert site.lines.readline().startswith("four studies arrive")
+        assert site.lines.readline() == "all were acknowledged; they are read now\n"
+    assert not is_listening(port)
+
+
+def signs_in(site: DemoSite) -> bool:
+    """Whether the page Now comes with the token."""
+    headers = {"Origin": site.address}
+    with httpx.Client(base_url=site.address, headers=headers, timeout=60) as client:
+        answer = client.post("/sign-in", data={"name": "Ada", "token": site.token})
+        return (answer.status_code, client.get("/").status_code) == (303, 200)
