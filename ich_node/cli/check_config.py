@@ -82,10 +82,10 @@ def _print_reading(node: "CliContext") -> list[str]:
 
 
 def _print_rules(config: "Config") -> None:
-    from ich_node.study.site_rules import rules_that_never_match, site_rules
-
     if not config.rules:
         return
+    from ich_node.study.site_rules import rules_that_never_match, site_rules
+
     rules = site_rules(config)
     for rule in rules.rules:
         typer.echo(f"rule {rule.name}: {rule.action}")

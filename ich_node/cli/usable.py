@@ -26,7 +26,6 @@ def _mistakes(config: "Config") -> Iterator[str]:
     from ich_node.config.query import DicomWebQuery
     from ich_node.deliver.own_files import require_own_files
     from ich_node.model.bundle_file import read_header
-    from ich_node.study.site_rules import site_rules
 
     if config.tls.is_on:
         missing = [
@@ -43,6 +42,8 @@ def _mistakes(config: "Config") -> Iterator[str]:
     yield from _alerts(config)
     if config.web.enabled:
         yield from _site(config)
+    if config.verdicts.secret_file is not None:
+        yield from _said(_require_webhook_secret, config.verdicts.secret_file)
     if config.audit.ca is not None and not config.audit.ca.is_file():
         yield f"[audit] ca: there is no file {config.audit.ca}"
     yield from _folder(config.spool.path, "[spool] path")
@@ -61,6 +62,8 @@ def _mistakes(config: "Config") -> Iterator[str]:
         else:
             yield f"[bundle] path: there is no file {config.bundle.path}"
     if config.rules:
+        from ich_node.study.site_rules import site_rules
+
         yield from _said(site_rules, config)
     if config.analysis.engine == "openvino":
         from ich_node.model.engines.choose import require_installed
@@ -83,12 +86,14 @@ def _site(config: "Config") -> Iterator[str]:
 
 
 def _alerts(config: "Config") -> Iterator[str]:
-    from ich_node.alerts.channels import open_channel
-    from ich_node.alerts.heartbeat import service_of
+    if config.alerts:
+        from ich_node.alerts.channels import open_channel
 
-    for alert in config.alerts:
-        yield from _said(open_channel(alert).require_own_files)
+        for alert in config.alerts:
+            yield from _said(open_channel(alert).require_own_files)
     if config.heartbeat.is_on:
+        from ich_node.alerts.heartbeat import service_of
+
         yield from _said(service_of, config.heartbeat)
 
 
@@ -99,6 +104,12 @@ def _said(require: Callable[..., Any], *arguments: object) -> Iterator[str]:
         yield error.detail
     except OSError as error:
         yield f"{error.filename}: {error.strerror}"
+
+
+def _require_webhook_secret(path: Path) -> None:
+    from ich_node.deliver.secret import read_webhook_secret
+
+    read_webhook_secret(path, section="[verdicts]")
 
 
 def _require_certificate(config: "Config") -> None:

@@ -19,6 +19,8 @@ path = "missing.safetensors"
 [tls]
 certificate = "no.pem"
 ca = "no-ca.pem"
+[verdicts]
+secret_file = "short"
 [[destinations]]
 name = "worklist"
 kind = "webhook"
@@ -56,6 +58,7 @@ def test_every_file_that_cannot_be_used_is_named_at_once(config):
         f"[tls] certificate: there is no file {folder}/no.pem",
         f"[tls] ca: there is no file {folder}/no-ca.pem",
         f"[[destinations]] worklist: secret_file: {folder}/short must hold 24 to 64 random bytes",
+        f"[verdicts] secret_file: {folder}/short must hold 24 to 64 random bytes",
         f"[[destinations]] archive: token_file: cannot read {folder}/no-token",
         f"[[destinations]] other: password_file: cannot read {folder}/no-password",
         f"[spool] path: {folder}/letter/spool cannot be a folder: {folder}/letter is not one",
