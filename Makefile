@@ -88,6 +88,8 @@ bench: install           ## compares with other software in one run, on an idle 
 	$(BIN)/python -m benchmarks.series_growth
 	$(BIN)/python -m benchmarks.ledger_growth
 	$(BIN)/python -m benchmarks.find
+	$(BIN)/python -m benchmarks.site
+	$(BIN)/python -m benchmarks.site_pictures
 
 bench-gpu: install       ## on a machine with a GPU: the network compared with its memory floor, and the rate of training
 	$(BIN)/python -m benchmarks.gpu

@@ -6,7 +6,7 @@ URL: an empty database; without it, a new SQLite file.
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from statistics import median
@@ -41,18 +41,20 @@ FILL = (
        1, 1, 3, {at}, {at}, {at}, {at}, {at},
        CASE WHEN n > {jobs} - 20 THEN NULL WHEN n % 200 = 0 OR n % 1000 = 1 THEN 'not_analysed'
             WHEN n % 8 = 0 THEN 'present' WHEN n % 50 = 3 THEN 'undetermined' ELSE 'absent' END,
-       0.5, 'b', CASE WHEN n % 10000 = 7 THEN 'ct-rare' ELSE 'ct-' || (n % 4) END, 2, 30, 30,
+       {probability}, '{bundle}',
+       CASE WHEN n % 10000 = 7 THEN 'ct-rare' ELSE 'ct-' || (n % 4) END, 2, 30, 30,
        {false}, 'accession {digits}' || (n / 3), 'patient {digits}' || (n / 6),
        'HEAD 5.0 H31s', 'CT'
        FROM numbers""",
     """INSERT INTO results (id, job_id, sop_instance_uid, sop_class_uid, kind, path, sha256,
        size_bytes)
-       SELECT n, n, '2.25.6' || n, '1.2.840.10008.5.1.4.1.1.88.34', 'sr', 'objects/bb/' || n,
-       'result' || n, 30000 FROM numbers""",
-    # A destination has been down for the newest 2,000 series, and one in 5,000 was given up.
+       SELECT n, n, '2.25.6' || n, '1.2.840.10008.5.1.4.1.1.88.34', 'sr',
+       'objects/bb/{digits}' || (1000000000000000 + n) || '.dcm', 'result' || n, 30000
+       FROM numbers""",
+    # A destination has been down for the newest series, and one in 5,000 was given up.
     """INSERT INTO deliveries (id, job_id, result_id, destination, state, attempts, next_at,
        first_at)
-       SELECT n, n, n, 'pacs', CASE WHEN n > {jobs} - 2000 THEN 'PENDING'
+       SELECT n, n, n, 'pacs', CASE WHEN n > {jobs} - {owed} THEN 'PENDING'
        WHEN n % 5000 = 1 THEN 'FAILED' ELSE 'SENT' END, 1, {at}, {at} FROM numbers""",
 )
 DIGITS = "0123456789abcdef" * 3
@@ -105,8 +107,18 @@ def main(url: str | None) -> None:
     )
 
 
-def fill_with_jobs(ledger: Ledger, count: int, *, newest_at: datetime) -> None:
-    """In the usual proportions, with one result each for one destination."""
+def fill_with_jobs(
+    ledger: Ledger,
+    count: int,
+    *,
+    newest_at: datetime,
+    bundle: str = "b",
+    owed: int = 2000,
+    more: Sequence[str] = (),
+) -> None:
+    """In the usual proportions, with one result each for one destination; the newest are owed.
+    more: statements like those of FILL.
+    """
     engine = ledger.database.engine
     is_sqlite = engine.dialect.name == "sqlite"
     seconds = f"({count} - n) * {STEP_SECONDS}"
@@ -115,14 +127,19 @@ def fill_with_jobs(ledger: Ledger, count: int, *, newest_at: datetime) -> None:
         "jobs": count,
         "uid": UID,
         "digits": DIGITS,
+        "bundle": bundle,
+        "owed": owed,
+        # spread over 0 to 1, high where the answer is "present"
+        "probability": "(n * 37 % 500 + CASE WHEN n % 8 = 0 THEN 500 ELSE 0 END) / 1000.0",
         "false": "0" if is_sqlite else "false",
+        "true": "1" if is_sqlite else "true",
         "at": f"datetime('{newest}', '-' || ({seconds}) || ' seconds') || '.000000'"
         if is_sqlite
         else f"timestamptz '{newest}+00' - ({seconds}) * interval '1 second'",
     }
     numbers = NUMBERS.format(first=1, last=count)
     with engine.begin() as connection:
-        for statement in FILL:
+        for statement in (*FILL, *more):
             insert, _, select = statement.format(**values).partition("SELECT")
             sql = f"{insert}{numbers}SELECT{select}"
             connection.exec_driver_sql(sql if is_sqlite else sql.replace("%", "%%"))

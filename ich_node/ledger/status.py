@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from ich_node.answer import Answer
 from ich_node.ledger.database import Database
-from ich_node.ledger.states import SETTLED, DeliveryState, JobState, Lane
-from ich_node.ledger.tables import UtcDateTime, deliveries, jobs
+from ich_node.ledger.states import DeliveryState, JobState, Lane
+from ich_node.ledger.tables import IS_OWED, UtcDateTime, deliveries, jobs
 
 MOST_COUNTED = 100_000  # of one kind: a backlog of weeks is not counted to its end
 
@@ -143,10 +143,6 @@ _AT: Mapping[Stage, sa.Select[int, Any]] = {
     # one whose files were removed cannot be read any more
     Stage.FAILED: _at(sa.and_(jobs.c.state == JobState.FAILED, jobs.c.swept_at.is_(None))),
 }
-# As words in the statement: SQLite takes a partial index only if it sees that its condition holds.
-_SETTLED: sa.BindParameter[Any] = sa.bindparam(
-    "settled", list(SETTLED), expanding=True, literal_execute=True
-)
 _OWED = (
     sa.select(
         deliveries.c.destination,
@@ -154,6 +150,6 @@ _OWED = (
         sa.func.count().label("number"),
         sa.func.min(deliveries.c.first_at).label("oldest"),
     )
-    .where(deliveries.c.state.not_in(_SETTLED))
+    .where(IS_OWED)
     .group_by(deliveries.c.destination, deliveries.c.state)
 )

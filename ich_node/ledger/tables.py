@@ -253,14 +253,20 @@ sa.Index(
     sqlite_where=deliveries.c.state.not_in(SETTLED),
     postgresql_where=deliveries.c.state.not_in(SETTLED),
 )
-# How much each destination is owed, and since when, is asked every few seconds.
+# How much each destination is owed, and since when, is asked every few seconds; of which jobs, by
+# the page that lists what is owed.
 sa.Index(
     "ix_deliveries_owed_to",
     deliveries.c.destination,
     deliveries.c.state,
+    deliveries.c.job_id,
     deliveries.c.first_at,
     sqlite_where=deliveries.c.state.not_in(SETTLED),
     postgresql_where=deliveries.c.state.not_in(SETTLED),
+)
+# As words in the statement: SQLite takes a partial index only if it sees that its condition holds.
+IS_OWED = deliveries.c.state.not_in(
+    sa.bindparam("settled", list(SETTLED), expanding=True, literal_execute=True)
 )
 
 # Answers of the network about slabs: intermediate results, kept for as long as a reading of the
@@ -555,4 +561,7 @@ def columns_of(value: type[Any], *tables: sa.Table) -> list[sa.Column[Any]]:
 
 def as_values(kind: type[Value], rows: Iterable[sa.Row[Any]]) -> list[Value]:
     """Rows that were selected by `columns_of(kind, ...)` as dataclasses."""
-    return [kind(**row._mapping) for row in rows]
+    found = rows.all() if isinstance(rows, sa.Result) else list(rows)
+    # the names once: `row._mapping` of each takes half of the time of thousands of rows
+    names = found[0]._fields if found else ()
+    return [kind(**dict(zip(names, row, strict=True))) for row in found]

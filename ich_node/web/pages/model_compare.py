@@ -13,7 +13,7 @@ from ich_node.web.pages.model_days import DAYS, MOST_PAIRS, days_asked
 from ich_node.web.rendering import render
 from ich_node.web.site import Site
 
-MOST_SHOWN = 200
+MOST_SHOWN = 100  # of each kind
 
 
 def show(request: Request, site: Site) -> Response:

@@ -61,7 +61,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_owed_to",
         "deliveries",
-        ["destination", "state", "first_at"],
+        ["destination", "state", "job_id", "first_at"],
         sqlite_where=owed,
         postgresql_where=owed,
     )
