@@ -6,6 +6,7 @@ The site of the demonstration, so only phantoms are seen. Needs Chromium (`make 
 import io
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -19,10 +20,29 @@ from tests.support.node import opened_ledger
 from tests.support.peers import free_port, wait_until
 
 STUDIES = 4
-TALL = (1440, 1180)  # the answer, the viewer and its strip
 COLOURS = 256
+MARGIN = 12  # pixels
 MOST_BYTES = 250_000
 NAME = "Ada"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """until: the last part of the page that it shows."""
+
+    name: str
+    path: str
+    until: str
+    size: tuple[int, int] = DESKTOP
+    dark: bool = False
+
+
+PICTURES = (
+    Picture(name="site-now", path="/", until="main"),
+    Picture(name="site-series", path="/series/1", until=".viewer-main"),
+    Picture(name="site-owed", path="/owed", until="main"),
+    Picture(name="site-phone", path="/series/1", until=".viewer-main", size=PHONE, dark=True),
+)
 
 
 def take(folder: Path) -> list[Path]:
@@ -33,19 +53,7 @@ def take(folder: Path) -> list[Path]:
     ):
         wait_for_answers(Path(work) / "node" / "config.toml")
         with chromium() as browser:
-            return [
-                shown(browser, site, folder / "site-now.png", path="/", size=TALL),
-                shown(browser, site, folder / "site-series.png", path="/series/1", size=TALL),
-                shown(browser, site, folder / "site-owed.png", path="/owed", size=DESKTOP),
-                shown(
-                    browser,
-                    site,
-                    folder / "site-phone.png",
-                    path="/series/1",
-                    size=PHONE,
-                    dark=True,
-                ),
-            ]
+            return [taken(browser, site, picture, folder) for picture in PICTURES]
 
 
 def wait_for_answers(config: Path) -> None:
@@ -61,30 +69,32 @@ def wait_for_answers(config: Path) -> None:
         wait_until(all_ended, seconds=600, what="an answer for each study")
 
 
-def shown(
-    browser: Browser,
-    site: DemoSite,
-    file: Path,
-    *,
-    path: str,
-    size: tuple[int, int],
-    dark: bool = False,
-) -> Path:
-    """What a browser of this size shows, in as many colours as a PNG with a palette has."""
+def taken(browser: Browser, site: DemoSite, picture: Picture, folder: Path) -> Path:
+    """In as many colours as a PNG with a palette has."""
+    width, height = picture.size
     context = browser.new_context(
         base_url=site.address,
-        viewport={"width": size[0], "height": size[1]},
-        color_scheme="dark" if dark else "light",
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if picture.dark else "light",
         reduced_motion="reduce",
     )
     page = context.new_page()
-    page.goto(f"/sign-in#token={site.token}&name={NAME}")
-    page.locator("nav#pages").wait_for(state="attached")  # the address signs in by itself
-    page.goto(path)
+    page.goto(f"/sign-in#token={site.token}&name={NAME}")  # the address signs in by itself
+    page.locator("nav#pages").wait_for(state="attached")
+    page.goto(picture.path)
+    last = page.locator(picture.until)
+    last.evaluate("(part) => part.scrollIntoView({block: 'end'})")
     wait_for_pictures(page)
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS)
-    picture.save(file, optimize=True)
+    page.evaluate("scrollTo(0, 0)")
+    box = last.bounding_box()
+    assert box is not None
+    shown = page.screenshot(
+        full_page=True,
+        clip={"x": 0, "y": 0, "width": width, "height": box["y"] + box["height"] + MARGIN},
+    )
     context.close()
+    file = folder / f"{picture.name}.png"
+    Image.open(io.BytesIO(shown)).convert("RGB").quantize(COLOURS).save(file, optimize=True)
     assert file.stat().st_size < MOST_BYTES, file
     return file
 
@@ -105,4 +115,4 @@ def wait_for_pictures(page: Page) -> None:
 
 if __name__ == "__main__":
     for each in take(Path(sys.argv[1])):
-        print(each, each.stat().st_size)
+        sys.stdout.write(f"{each}: {each.stat().st_size} bytes\n")

@@ -23,8 +23,8 @@ class DemoSite:
 
 @contextmanager
 def demo_site(folder: Path, *, port: int, who: str) -> Iterator[DemoSite]:
-    """Until SIGTERM at the end of the block, which ends it as ctrl-C does: a shell lets what it runs
-    in the background ignore ctrl-C. It must then end by itself and say so.
+    """Until SIGTERM at the end of the block, which ends it as ctrl-C does; what a shell
+    runs in the background ignores that. It must then end by itself and say so.
     """
     demo = subprocess.Popen(
         [sys.executable, "-m", "ich_node", "demo-web", "--out", str(folder), "--port", str(port)],
