@@ -100,17 +100,10 @@ def taken(browser: Browser, site: DemoSite, picture: Picture, folder: Path) -> P
 
 
 def wait_for_pictures(page: Page) -> None:
-    """Those that are in sight."""
-    page.wait_for_function(
-        """() => [...document.images].every((image) => {
-          const box = image.getBoundingClientRect();
-          const isSeen = box.bottom > 0 && box.top < innerHeight && box.right > 0
-            && box.left < innerWidth && box.width > 0;
-          return !isSeen || (image.complete && image.naturalWidth > 0);
-        })"""
-    )
+    """Of the viewer; the page Now is never idle, because it is live."""
     if page.locator("#viewer").count():
         page.locator(".viewer-canvas").wait_for(state="visible")
+        page.wait_for_load_state("networkidle")
 
 
 if __name__ == "__main__":

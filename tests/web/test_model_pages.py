@@ -206,6 +206,7 @@ def test_a_model_from_the_preview_to_the_next_series_and_back(tmp_path):
 
         refused = site.post(client, "/model/rollback", why="too many missed", back="/model")
         assert "no other bundle was activated before" in refused.text
+        assert re.search(r"To go back to \S+ \w{12}, activate it on its card", refused.text)
         ledger.activations.activate_bundle(
             path=str(tmp_path / "gone.safetensors"),
             sha256="c" * 64,
