@@ -1,8 +1,10 @@
 """run, receive, analyse, send, web: the services of the node."""
 
+import ctypes
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from ich_node.receive.urgent import UrgentRule
 
 STALL_SECONDS = 300.0  # of receive, send and web, whose waits are all shorter
+GDCM = "gdcm"
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
+KEPT = 128 << 10  # bytes; without it, glibc keeps more and more
 SITE_NICENESS = 5  # who looks does not slow down who reads
 
 StopWithParent = Annotated[bool, typer.Option("--stop-with-parent", hidden=True)]
@@ -33,6 +38,7 @@ def now() -> datetime:
 
 def run(context: typer.Context) -> None:
     """Receive, analyse, send and show the site on this machine, each in a process of its own."""
+    _without(GDCM)
     # Imported before the processes are forked, so that they share its memory.
     import ich_node.deliver.loop
     import ich_node.receive  # noqa: F401
@@ -203,12 +209,14 @@ def web(context: typer.Context, stop_with_parent: StopWithParent = False) -> Non
     """Show the site for people, and metrics and health for machines."""
     import asyncio
 
+    _without(GDCM, "requests")
     from ich_node.cli.heartbeats import heartbeat, of_site
     from ich_node.ledger.counts import Tally
     from ich_node.processes.systemd import READY, tell_systemd
     from ich_node.web.server import server_of
     from ich_node.web.site import Site
 
+    _give_memory_back()
     node: CliContext = context.obj
     with _service(node, "web", with_parent=stop_with_parent) as live, _explained(stop_with_parent):
         with suppress(OSError):  # systemd sets it, and forbids to change it
@@ -245,6 +253,20 @@ def web(context: typer.Context, stop_with_parent: StopWithParent = False) -> Non
             clock=now,
         ):
             server.run()
+
+
+def _without(*modules: str) -> None:
+    """pydicom imports them if they are installed, which takes 24 MB; imagecodecs decodes for us."""
+    for name in modules:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # "it cannot be imported"
+
+
+def _give_memory_back() -> None:
+    """What a picture needed for a moment goes back to the system, whichever thread made it."""
+    with suppress(OSError, AttributeError):  # another C library than glibc has other ways
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, value in ((M_ARENA_MAX, 2), (M_MMAP_THRESHOLD, KEPT), (M_TRIM_THRESHOLD, KEPT)):
+            mallopt(option, value)
 
 
 @contextmanager

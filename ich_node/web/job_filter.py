@@ -14,6 +14,7 @@ from ich_node.ledger import FoundJobs, JobSearch, JobState
 from ich_node.ledger.searching import JobPlace
 from ich_node.near import check_known
 from ich_node.times import moment
+from ich_node.web.numbers import number_of
 from ich_node.web.site import Site
 
 PLACE = "%Y%m%dT%H%M%S.%f"
@@ -123,11 +124,14 @@ def place_text(place: JobPlace) -> str:
 
 def place_of(text: str) -> JobPlace:
     """Raises ConfigError."""
-    at, _, number = text.partition("Z-")
+    at, _, word = text.partition("Z-")
+    number = number_of(word)
     try:
-        return JobPlace(datetime.strptime(at, PLACE).replace(tzinfo=UTC), int(number))
-    except ValueError as error:
-        raise ConfigError(f"'{text}' is not a place in the list") from error
+        if number is not None:
+            return JobPlace(datetime.strptime(at, PLACE).replace(tzinfo=UTC), number)
+    except ValueError:
+        pass
+    raise ConfigError(f"'{text}' is not a place in the list")
 
 
 @dataclass(frozen=True, kw_only=True)

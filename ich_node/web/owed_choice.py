@@ -10,9 +10,9 @@ from ich_node.errors import ConfigError
 from ich_node.ledger import DeliveryState
 from ich_node.ledger.operator_deliveries import UNSETTLED, DeliveryChoice
 from ich_node.times import moment
+from ich_node.web.numbers import number_of
 
 FAILED, PENDING = "failed", "pending"
-LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +67,12 @@ def filter_of(fields: Mapping[str, Any]) -> OwedFilter:
 
 def line_of(key: str) -> Line | None:
     """None if it is not the key of a line."""
-    number, _, rest = key.partition(" ")
+    word, _, rest = key.partition(" ")
     state, _, destination = rest.partition(" ")
-    is_number = number.isascii() and number.isdecimal() and len(number) <= LONGEST_NUMBER
-    if not is_number or state not in DeliveryState.__members__ or not destination:
+    number = number_of(word)
+    if number is None or state not in DeliveryState.__members__ or not destination:
         return None
-    return Line(job_id=int(number), state=DeliveryState(state), destination=destination)
+    return Line(job_id=number, state=DeliveryState(state), destination=destination)
 
 
 def choices_of(keys: list[str], states: tuple[DeliveryState, ...]) -> Iterator[DeliveryChoice]:
@@ -87,7 +87,7 @@ def choices_of(keys: list[str], states: tuple[DeliveryState, ...]) -> Iterator[D
 
 def job_number(word: str) -> int:
     """Raises ConfigError."""
-    word = word.strip()
-    if not (word.isascii() and word.isdecimal() and len(word) <= LONGEST_NUMBER):
-        raise ConfigError(f"'{word}' is not the number of a job")
-    return int(word)
+    number = number_of(word.strip())
+    if number is None:
+        raise ConfigError(f"'{word.strip()}' is not the number of a job")
+    return number

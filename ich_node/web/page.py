@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -69,6 +70,8 @@ def looks(path: str, view: View) -> Route:
     """Whoever may look sees it."""
 
     async def endpoint(request: Request) -> Response:
+        if "\0" in unquote(str(request.url)):  # PostgreSQL has no text with it
+            raise HTTPException(400, "nul")
         return await run_in_threadpool(view, request, site_of(request))
 
     return Route(path, endpoint, name=f"{view.__module__}.{view.__name__}", methods=["GET"])

@@ -8,6 +8,7 @@ from ich_node.detection.kept_reading import KeptLesion, KeptReading
 from ich_node.detection.network_input import Window
 from ich_node.dicom.geometry import main_directions
 from ich_node.ledger import Job
+from ich_node.web.numbers import number_of
 from ich_node.web.pictures.images import ShownImage
 from ich_node.web.pictures.pictures import JobPictures, Why
 from ich_node.web.pictures.windows import PRESETS
@@ -112,9 +113,9 @@ def _first_shown(
 ) -> ViewedImage | None:
     if not images:
         return None
-    asked = query.get("slice", "")
-    if asked.isdecimal() and 1 <= int(asked) <= len(images):
-        return images[int(asked) - 1]
+    asked = number_of(query.get("slice", ""))
+    if asked is not None and 1 <= asked <= len(images):
+        return images[asked - 1]
     if lesions:
         return lesions[0].peak
     positive = [image for image in images if image.is_positive]

@@ -179,6 +179,23 @@ def test_nothing_outside_the_static_files_is_sent(site, path):
     assert b"import" not in answer
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/series/%00", 400),
+        ("/series?study=%00", 400),
+        ("/refused/series?rule=a%00b", 400),
+        (f"/series/{'9' * 5000}/viewer", 404),
+        (f"/series/1/slices/{'9' * 5000}.png", 404),
+        (f"/series/1?slice={'9' * 5000}", 200),
+        (f"/series?before=20261129T123500.000000Z-{'9' * 30}", 200),
+    ],
+)
+def test_an_address_that_no_database_takes(site, path, status):
+    with site.signed_in() as client:
+        assert client.get(path).status_code == status
+
+
 def test_other_methods_are_not_possible(site):
     with site.signed_in() as client:
         answer = client.put("/", headers={"Origin": site.address})

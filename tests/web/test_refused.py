@@ -104,6 +104,7 @@ def test_chosen_series_are_read_again(fresh_site):
         assert (states[3], states[6]) == (JobState.WAITING, JobState.WAITING)
         again = fresh_site.post(client, "/refused/retry", job="8", back="/refused")
         assert "message error" in again.text
+        assert fresh_site.post(client, "/refused/retry", job="9" * 30).status_code == 200
     with fresh_site.signed_in(Role.LOOK) as client:
         assert fresh_site.post(client, "/refused/retry", job="3").status_code == 403
         assert 'name="job"' not in client.get("/refused/series").text

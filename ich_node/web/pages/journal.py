@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ich_node.ledger.audit import READ_JOURNAL, AuditEvent, AuditSearch
+from ich_node.web.numbers import number_of
 from ich_node.web.page import looks
 from ich_node.web.rendering import render
 from ich_node.web.site import Site
 from ich_node.web.visitor import visitor_of
 
 EVENTS_A_PAGE = 100
-MOST_DIGITS = 18
 COLUMNS = [field.name for field in fields(AuditEvent)]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet knows one
 
@@ -37,7 +37,7 @@ class JournalQuery:
 
 def show(request: Request, site: Site) -> Response:
     asked = _asked(request)
-    before = _number(request.query_params.get("before", ""))
+    before = number_of(request.query_params.get("before", ""))
     events = site.ledger.audit.find(
         asked.search,
         limit=EVENTS_A_PAGE + 1,
@@ -99,11 +99,6 @@ def _time(text: str) -> datetime | None:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
         return None
-
-
-def _number(text: str) -> int | None:
-    """None if it is no id of the ledger."""
-    return int(text) if text.isdecimal() and len(text) <= MOST_DIGITS else None
 
 
 def _text(value: str) -> str:

@@ -5,6 +5,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ich_node.ledger import Job
 from ich_node.web.identity import identity_for
+from ich_node.web.numbers import number_of
 from ich_node.web.page import looks
 from ich_node.web.pages.model import others_of
 from ich_node.web.rendering import render
@@ -13,7 +14,6 @@ from ich_node.web.site import Site
 from ich_node.web.viewer import viewer_of
 from ich_node.web.visitor import visitor_of
 
-LONGEST_NUMBER = 18
 MOST_NAMED = 50
 
 
@@ -46,8 +46,8 @@ def progress(request: Request, site: Site) -> Response:
 
 def job_of(site: Site, word: str) -> Job | None:
     """By its number."""
-    is_number = word.isascii() and word.isdigit() and len(word) <= LONGEST_NUMBER
-    return site.ledger.operator.get(int(word)) if is_number else None
+    number = number_of(word)
+    return None if number is None else site.ledger.operator.get(number)
 
 
 def find(request: Request, _: Site) -> Response:

@@ -12,6 +12,7 @@ from ich_node.errors import ConfigError
 from ich_node.ledger import JobState
 from ich_node.ledger.not_analysed import MOST, NotAnalysedSearch
 from ich_node.series.shipped_rules import ALL_SHIPPED
+from ich_node.web.numbers import number_of
 from ich_node.web.page import Acted, Message, acts, looks, own_path
 from ich_node.web.rendering import render
 from ich_node.web.site import Site
@@ -103,8 +104,8 @@ def retry(_: Request, site: Site, form: FormData) -> Acted:
 
 
 def _job_ids(form: FormData) -> list[int]:
-    words = [str(word) for word in form.getlist("job")]
-    return list(dict.fromkeys(int(word) for word in words if word.isascii() and word.isdecimal()))
+    numbers = [number_of(str(word)) for word in form.getlist("job")]
+    return list(dict.fromkeys(number for number in numbers if number is not None))
 
 
 def _days(request: Request) -> int:

@@ -17,6 +17,7 @@ from ich_node.errors import IchNodeError
 from ich_node.ledger import Job
 from ich_node.series.shipped_rules import SHIPPED
 from ich_node.web.command import run_command
+from ich_node.web.numbers import number_of
 from ich_node.web.page import looks
 from ich_node.web.rendering import render
 from ich_node.web.site import Site
@@ -24,7 +25,6 @@ from ich_node.web.visitor import visitor_of
 
 NEWEST = (10, 20, 50)
 USUAL_NEWEST = 20
-LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +88,9 @@ def show(request: Request, site: Site) -> Response:
 def _job(site: Site, word: str) -> Job | None:
     """By its number, or by the end of a series UID that only one series has."""
     word = word.strip().lstrip("….")
-    if word.isascii() and word.isdecimal() and len(word) <= LONGEST_NUMBER:
-        found = site.ledger.operator.get(int(word))
+    number = number_of(word)
+    if number is not None:
+        found = site.ledger.operator.get(number)
         if found is not None:
             return found
     of_uid = site.ledger.searching.by_uid(word) if len(word) >= 8 else []

@@ -11,6 +11,7 @@ from ich_node.ledger.study_search import FoundStudies
 from ich_node.study.overview import StudyOverview, overview_of
 from ich_node.web.identity import identity_for
 from ich_node.web.job_filter import JobFilter, filter_of, sources
+from ich_node.web.numbers import number_of
 from ich_node.web.page import looks
 from ich_node.web.rendering import render
 from ich_node.web.site import Site
@@ -59,7 +60,8 @@ def show_one(request: Request, site: Site) -> Response:
     word = str(request.path_params["word"]).strip()
     study = site.ledger.studies.study(word)
     if not study:
-        job = site.ledger.operator.get(int(word)) if word.isdecimal() and len(word) < 19 else None
+        number = number_of(word)
+        job = None if number is None else site.ledger.operator.get(number)
         found = [job] if job else site.ledger.searching.by_uid(word.lstrip("….") or "-")
         uids = {each.study_instance_uid for each in found}
         if len(uids) != 1:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ich_node.ledger import Job
+from ich_node.web.numbers import number_of
 from ich_node.web.page import looks
 from ich_node.web.pictures.images import ShownImage
 from ich_node.web.pictures.pictures import JobPictures, NoPicture, Why
@@ -15,7 +16,6 @@ from ich_node.web.rendering import render
 from ich_node.web.site import Site
 from ich_node.web.viewer import viewer_of
 
-LARGEST_ID = 2**63 - 1
 STATUS = {Why.SWEPT: 410, Why.DAMAGED: 422, Why.NO_HU: 422, Why.MAP_DAMAGED: 422}
 
 
@@ -51,23 +51,23 @@ def _picture(
     """
     pictures = site.pictures.of(_job(request, site))
     try:
-        png = make(pictures, pictures.image(request.path_params["number"]))
+        png = make(pictures, pictures.image(number_of(request.path_params["number"]) or 0))
     except NoPicture as error:
         return PlainTextResponse(error.why, STATUS.get(error.why, 404))
     return Response(png, media_type="image/png")
 
 
 def _job(request: Request, site: Site) -> Job:
-    number: int = request.path_params["job"]
-    job = site.ledger.operator.get(number) if number <= LARGEST_ID else None
+    number = number_of(request.path_params["job"])
+    job = None if number is None else site.ledger.operator.get(number)
     if job is None:
         raise HTTPException(404, "job")
     return job
 
 
 routes = [
-    looks("/series/{job:int}/viewer", show),
-    looks("/series/{job:int}/slices/{number:int}.png", show_slice),
-    looks("/series/{job:int}/maps/{number:int}.png", show_map),
-    looks("/series/{job:int}/thumbnails/{number:int}.png", show_thumbnail),
+    looks("/series/{job}/viewer", show),
+    looks("/series/{job}/slices/{number}.png", show_slice),
+    looks("/series/{job}/maps/{number}.png", show_map),
+    looks("/series/{job}/thumbnails/{number}.png", show_thumbnail),
 ]
