@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-
 from ich_node.config.config import Config
 
 
@@ -28,6 +26,8 @@ def certificates(config: Config) -> list[Certificate]:
 
 
 def _read(of: str, path: Path) -> Certificate:
+    from cryptography import x509  # 8 MB that a node without certificates does not need
+
     try:
         chain = x509.load_pem_x509_certificates(path.read_bytes())
     except OSError as error:

@@ -3,8 +3,6 @@
 import ssl
 from datetime import datetime
 
-from cryptography import x509
-
 from ich_node.config.web import SiteSettings
 from ich_node.errors import ConfigError
 from ich_node.network.tls import CIPHERS
@@ -45,6 +43,8 @@ def certificate_ends(settings: SiteSettings, *, now: datetime) -> datetime:
     """Until when the certificate of [web] is valid. Raises ConfigError if it is not valid now, or
     if a file cannot be used.
     """
+    from cryptography import x509  # 8 MB that a site without a certificate does not need
+
     site_context(settings)  # reads the files
     assert settings.certificate is not None, "[web] certificate is not set"
     found = x509.load_pem_x509_certificates(settings.certificate.read_bytes())[0]

@@ -9,7 +9,8 @@ from tests.support.proc import footprint
 from tests.support.web_process import links, web_process
 
 MOST_MEMORY_MB = 150
-HEAVY = {"torch", "openvino", "skimage", "highdicom"}
+# pydicom would load the last two, which are installed beside the tests
+HEAVY = {"torch", "openvino", "skimage", "highdicom", "gdcm", "requests"}
 MOST_PAGES = 150
 
 
