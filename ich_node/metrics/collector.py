@@ -219,9 +219,13 @@ def _host(config: Config) -> Values:
     found = disks(config)
     yield "disk_free_bytes", [([disk.holds], disk.free_bytes) for disk in found]
     yield "disk_size_bytes", [([disk.holds], disk.size_bytes) for disk in found]
+    yield "disk_reserve_bytes", [([disk.holds], disk.reserve_bytes) for disk in found]
     yield (
         "cert_expiry_timestamp_seconds",
-        [([each.of], each.ends.timestamp()) for each in certificates(config) if each.ends],
+        [
+            ([each.of], each.ends.timestamp() if each.ends else 0)
+            for each in certificates(config)
+        ],
     )
 
 

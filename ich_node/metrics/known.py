@@ -78,8 +78,11 @@ METRICS = (
     _gauge("destination_up", "1: the destination answers.", "destination"),
     _gauge("disk_free_bytes", "Free for the spool, or the ledger on a disk of its own.", "holds"),
     _gauge("disk_size_bytes", "The size of that file system.", "holds"),
+    _gauge("disk_reserve_bytes", "With less than this free, objects are refused.", "holds"),
     _gauge(
-        "cert_expiry_timestamp_seconds", "When a certificate ends, in Unix time.", "certificate"
+        "cert_expiry_timestamp_seconds",
+        "When a certificate ends, in Unix time; 0: it cannot be used.",
+        "certificate",
     ),
     _gauge("positive_ratio", "Positive among the series of the last 7 days with an answer."),
     _gauge(

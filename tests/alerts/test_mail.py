@@ -1,5 +1,7 @@
 """Mail through a real SMTP server: encrypted with a certificate that is verified, or not at all."""
 
+from dataclasses import replace
+
 import pytest
 
 from ich_node.alerts.channels import open_channel
@@ -60,6 +62,19 @@ def test_a_mail_arrives_encrypted_after_signing_in(
     assert mail.get_content_type() == "text/plain"
     where = f"127.0.0.1:{server.port}"
     assert answer == f"{where} takes the mail for pacs@hospital.example, it@hospital.example"
+
+
+def test_a_mail_is_readable_as_it_is(channel, message):
+    """As a pager shows it: a long subject is one line, and so is a long sentence."""
+    title, sentence = f"[ich-node ich1] {'a' * 90}; one is over", f"A {'long ' * 40}sentence."
+    with mail_receiver() as server:
+        channel(server.port, encryption="none", ca=None).tell(
+            replace(message, title=title, text=f"{sentence}\n")
+        )
+    (mail,) = server.mails
+    lines = mail.as_string(policy=mail.policy.clone(refold_source="none")).splitlines()
+    assert f"Subject: {title}" in lines
+    assert sentence in lines
 
 
 def test_a_relay_without_encryption_gets_mail_without_a_password(channel, message):

@@ -44,7 +44,7 @@ def node(tmp_path_factory):
     (folder / "spool").mkdir()
     made = authority(folder / "ca").issue("/CN=node", days=40)
     config = Config(
-        spool={"path": folder / "spool", "reserve_bytes": 0},
+        spool={"path": folder / "spool", "reserve_bytes": 4096},
         database={"url": f"sqlite:///{folder}/ledger.sqlite"},
         sources=[{"name": name, "ae_title": name.upper()} for name in ("ct-er", "ct-ward")],
         destinations=DESTINATIONS,
@@ -166,6 +166,7 @@ def test_surroundings(node, values):
     )
     left = values["cert_expiry_timestamp_seconds", (("certificate", "web"),)] - now.timestamp()
     assert left == pytest.approx(40 * 86_400, rel=0.05)
+    assert values["disk_reserve_bytes", (("holds", "spool"),)] == config.spool.reserve_bytes
     assert values["positive_ratio", ()] == 2 / 4
     assert values["score_shift", ()] == 0.07
     assert values["scores_drifted", ()] == 0
@@ -224,6 +225,7 @@ def test_a_scrape_leaves_nothing_behind(node):
 
 
 @pytest.mark.extended
+@pytest.mark.timeout(1800)  # 17,780 scrapes, about four minutes of an idle core
 def test_a_day_of_scrapes_leaves_nothing_behind(node):
     """Every 5 s for 24 h: memory and ledger stay as they are."""
     ledger = node[0]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.policy import SMTP as POLICY
 from email.utils import format_datetime
 
 from ich_node.alerts.channels.channel import AlertMessage
@@ -19,6 +20,8 @@ from ich_node.network.tls import explained, web_context
 
 SECONDS = 15.0  # for each answer of the server
 MOST_QUOTED = 200
+# Pagers and gateways show the mail as it is: no subject on a second line, no "=" in long ones.
+LONGEST_LINE = 500  # RFC 5322 allows 998
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,7 @@ class MailChannel:
             yield smtp
 
     def _mail(self, message: AlertMessage) -> EmailMessage:
-        mail = EmailMessage()
+        mail = EmailMessage(policy=POLICY.clone(max_line_length=LONGEST_LINE))
         mail["Subject"] = message.title
         mail["From"] = self.alert.sender
         mail["To"] = ", ".join(self.alert.to)
