@@ -222,10 +222,7 @@ def _host(config: Config) -> Values:
     yield "disk_reserve_bytes", [([disk.holds], disk.reserve_bytes) for disk in found]
     yield (
         "cert_expiry_timestamp_seconds",
-        [
-            ([each.of], each.ends.timestamp() if each.ends else 0)
-            for each in certificates(config)
-        ],
+        [([each.of], each.ends.timestamp() if each.ends else 0) for each in certificates(config)],
     )
 
 
