@@ -25,14 +25,21 @@ STUDY_IS_PENDING = (
 )
 # The statement is a constant: it is asked every second, and building one costs more than executing
 # it.
-DUE = (
-    sa.select(jobs.c.study_instance_uid)
+# The jobs first, whose index has only them: to group by study, SQLite would read all jobs.
+_DUE_JOBS = (
+    sa.select(jobs.c.study_instance_uid, jobs.c.untold_since)
     .where(
         jobs.c.untold_since.is_not(None),
         (jobs.c.untold_since <= LONG_AGO) | ~STUDY_IS_PENDING,
     )
-    .group_by(jobs.c.study_instance_uid)
-    .order_by(sa.func.min(jobs.c.untold_since))
+    .order_by(jobs.c.untold_since)
+    .limit(1000)
+    .subquery()
+)
+DUE = (
+    sa.select(_DUE_JOBS.c.study_instance_uid)
+    .group_by(_DUE_JOBS.c.study_instance_uid)
+    .order_by(sa.func.min(_DUE_JOBS.c.untold_since))
     .limit(sa.bindparam("limit", type_=sa.Integer))
 )
 # All lanes are listed, and the lease is named, so that the indexes of the queue are used.

@@ -19,6 +19,9 @@ from tests.ledger.conftest import BACKENDS
 from tests.support.ledger_examples import T0, add, claim, finish
 
 ENDED_JOBS = 3_000
+# What may be read to its end: a row for each target, a constant, what a query found before, an
+# index of few jobs. "SCAN jobs USING INDEX" of another index reads all jobs, too.
+SMALL = (" pauses", " CONSTANT", " anon_", " ix_jobs_unswept")
 QUERIES: dict[str, Callable[[datetime], Any]] = {
     "whose turn": lambda now: WHOSE_TURN.params(claim_times(now)),
     "claim": lambda now: _longest_ready(TURNS[4]).params(claim_times(now)),
@@ -65,10 +68,8 @@ def test_no_query_reads_a_whole_table(engine, query):
     whole = [
         step
         for step in plan
-        if ("SCAN " in step and "INDEX" not in step and "CONSTANT" not in step)
-        or "Seq Scan" in step
+        if ("SCAN " in step or "Seq Scan" in step) and not any(small in step for small in SMALL)
     ]
-    whole = [step for step in whole if " pauses" not in step]  # which has a row for each target
     assert not whole, "\n".join(plan)
     assert any("jobs" in step or "deliveries" in step for step in plan)
 
