@@ -59,7 +59,9 @@ class DeliveryChoice:
     def where(self) -> sa.ColumnElement[bool]:
         # the states are always named, so that an index is used
         is_all = set(self.states) == set(UNSETTLED)
-        conditions = [IS_OWED if is_all else deliveries.c.state.in_(self.states)]
+        conditions: list[sa.ColumnElement[bool]] = [
+            IS_OWED if is_all else deliveries.c.state.in_(self.states)
+        ]
         if self.job_ids is not None:
             conditions.append(deliveries.c.job_id.in_(self.job_ids))
         if self.destination is not None:
