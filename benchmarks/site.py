@@ -104,13 +104,22 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/quality": ("/quality",),
     "/quality/figures": ("/quality/figures",),
     "/config": ("/config", "/config?only=set"),
+    "/commission": ("/commission",),
     "/journal": ("/journal", "/journal?who=reader 7", "/journal?action=retry&who=reader 3"),
     "/metrics": ("/metrics",),
     "/healthz": ("/healthz",),
     "/readyz": ("/readyz",),
 }
-# Whole files, a stream, pictures: not a page.
-NO_PAGES = {"/owed.csv", "/journal.csv", "/quality/registry.csv", "/events"}
+# Whole files, a stream, pictures: not a page; and what a commissioning writes about itself.
+NO_PAGES = {
+    "/owed.csv",
+    "/journal.csv",
+    "/quality/registry.csv",
+    "/events",
+    "/commission/{run}",
+    "/commission/{run}/progress",
+    "/commission/{run}/report",
+}
 # As on a node: pydicom loads GDCM (19 MB), which only the tests install.
 START = "import sys; sys.modules['gdcm'] = None; from ich_node.cli import main; sys.exit(main())"
 SERVICES = ("receive", "analyse", "send")
