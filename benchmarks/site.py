@@ -242,7 +242,7 @@ def _beat(ledger: Ledger) -> None:
                 started_at=NOW,
                 beat_at=NOW + timedelta(hours=1),
                 is_ready=True,
-                facts={"bundle": "bench", "engine": "openvino"},
+                facts={"bundle": "bench", "bundle_sha256": "b", "engine": "openvino"},
             )
         )
 
