@@ -122,6 +122,14 @@ NO_PAGES = {
 }
 # As on a node: pydicom loads GDCM (19 MB), which only the tests install.
 START = "import sys; sys.modules['gdcm'] = None; from ich_node.cli import main; sys.exit(main())"
+# What a process that reads says of itself.
+READER = {
+    "bundle": "bench",
+    "bundle_sha256": "b",
+    "engine": "openvino",
+    "threads": 2,
+    "gpu": None,
+}
 SERVICES = ("receive", "analyse", "send")
 
 
@@ -242,7 +250,7 @@ def _beat(ledger: Ledger) -> None:
                 started_at=NOW,
                 beat_at=NOW + timedelta(hours=1),
                 is_ready=True,
-                facts={"bundle": "bench", "bundle_sha256": "b", "engine": "openvino"},
+                facts=READER,
             )
         )
 
