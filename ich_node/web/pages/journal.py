@@ -1,8 +1,6 @@
 """Journal: who did what, and who looked at whose series."""
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from urllib.parse import urlencode
@@ -11,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ich_node.ledger.audit import READ_JOURNAL, AuditEvent, AuditSearch
+from ich_node.web.csv_table import csv_lines
 from ich_node.web.numbers import number_of
 from ich_node.web.page import looks
 from ich_node.web.rendering import render
@@ -19,7 +18,6 @@ from ich_node.web.visitor import visitor_of
 
 EVENTS_A_PAGE = 100
 COLUMNS = [field.name for field in fields(AuditEvent)]
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet knows one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +68,7 @@ def download(request: Request, site: Site) -> Response:
         at=site.clock(), who=visitor.who, address=visitor.address, action=READ_JOURNAL
     )
     return StreamingResponse(
-        _lines(site.ledger.audit.every(asked.search)),
+        csv_lines(COLUMNS, site.ledger.audit.every(asked.search)),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="journal.csv"'},
     )
@@ -104,26 +102,6 @@ def _time(text: str) -> datetime | None:
 def _text(value: str) -> str:
     """No database has a NUL in a text."""
     return value.replace("\0", "").strip()
-
-
-def _lines(events: Iterator[AuditEvent]) -> Iterator[str]:
-    yield _row(COLUMNS)
-    for event in events:
-        yield _row([_cell(getattr(event, name)) for name in COLUMNS])
-
-
-def _row(cells: list[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
-
-
-def _cell(value: object) -> str:
-    """A name that somebody gave himself is no formula."""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds")
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 routes = [looks("/journal", show), looks("/journal.csv", download)]

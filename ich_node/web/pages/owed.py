@@ -1,8 +1,5 @@
 """Owed: what each destination is still to get, and whether it answers."""
 
-import csv
-import io
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
@@ -16,6 +13,7 @@ from ich_node.ledger.destination_states import DestinationState
 from ich_node.ledger.operator_deliveries import AGAIN, CANCELLABLE
 from ich_node.ledger.pauses import TO
 from ich_node.ledger.status import OwedTo
+from ich_node.web.csv_table import csv_lines
 from ich_node.web.owed_choice import FAILED, PENDING, Line, OwedFilter, filter_of
 from ich_node.web.page import looks
 from ich_node.web.rendering import render
@@ -25,7 +23,6 @@ LINES = 50
 MOST_LINES = 500  # boxes that one form can send, and a page can show
 MOST_OF_FILE = 100_000
 COLUMNS = [field.name for field in fields(Owed)]
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet knows one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +75,7 @@ def download(request: Request, site: Site) -> Response:
         return show(request, site)
     page = site.ledger.deliveries.list(choice, limit=MOST_OF_FILE)
     return StreamingResponse(
-        _table(page.owed),
+        csv_lines(COLUMNS, page.owed),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="owed.csv"'},
     )
@@ -122,26 +119,6 @@ def _limit(request: Request) -> int:
 def _more(asked: OwedFilter, limit: int) -> str:
     query = f"{asked.query}&" if asked.query else ""
     return f"/owed?{query}limit={min(4 * limit, MOST_LINES)}"
-
-
-def _table(owed: list[Owed]) -> Iterator[str]:
-    yield _row(COLUMNS)
-    for each in owed:
-        yield _row([_cell(getattr(each, name)) for name in COLUMNS])
-
-
-def _row(cells: list[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
-
-
-def _cell(value: object) -> str:
-    """The answer of a peer is no formula."""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds")
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 routes = [looks("/owed", show), looks("/owed.csv", download)]
