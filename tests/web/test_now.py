@@ -87,7 +87,7 @@ def section(page, name):
         ("pauses", "Nothing is paused."),
         ("results", "job 7 present 99.9 %"),
         ("results", "job 6 failed crashed"),
-        ("results", "job 3 refused bone_kernel"),
+        ("results", "job 3 refused bone kernel"),
         ("times", "6 results in the last 12 hours; median 6.0 s, longest 6.0 s."),
         ("destinations", "pacs dicom down since"),
         ("destinations", "ris hl7 up since"),
