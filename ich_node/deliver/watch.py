@@ -13,7 +13,7 @@ import structlog
 
 from ich_node.config.destinations import Destination
 from ich_node.config.settings import TlsSettings
-from ich_node.deliver.echo import echo
+from ich_node.deliver.echo import look
 from ich_node.errors import ConfigError, Unavailable
 from ich_node.ledger.destination_states import DestinationStateLedger
 from ich_node.network.requestor import TLS_OFF
@@ -88,7 +88,7 @@ class DestinationWatch:
 
     def _asked(self, destination: Destination) -> None:
         try:
-            answer = echo(destination, self._calling_ae, self._tls)
+            answer = look(destination, self._calling_ae, self._tls)
             is_up, detail = answer.ok, answer.detail
         except ConfigError as error:
             is_up, detail = False, error.detail

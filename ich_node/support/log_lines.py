@@ -29,7 +29,7 @@ SAFE = frozenset(
     passed pid port positive process reason results rule section seconds series_instance_uid
     series_probability settings sha256 shift_hu since slices sop_class_uid sop_instance_uid source
     sources status study_instance_uid subject target task thread threads timestamp tls told
-    transaction_uid until used_percent
+    transaction_uid until used_percent verdicts
     """.split()  # noqa: SIM905  # one word after the other is easier to read
 )
 # What a person has typed, names of persons, and answers of services that are no DICOM peers.

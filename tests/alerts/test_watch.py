@@ -177,7 +177,7 @@ def test_a_service_that_never_answers_delays_nobody(watched):
         )
         watched.troubles = [watched.down()]
         process.run(watched.clock.now)
-        while not sound.requests:
+        while not sound.requests or process.background.is_busy("sound"):
             threading.Event().wait(0.01)
         watched.clock.now += 3 * MINUTE
         with capture_logs() as log:

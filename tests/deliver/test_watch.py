@@ -12,6 +12,7 @@ from ich_node.deliver.watch import TOOK_SOMETHING, DestinationWatch
 from tests.support.node import open_node
 from tests.support.peers import free_port, pacs
 from tests.support.sending import SendingNode, pacs_at
+from tests.support.web_receiver import web_receiver
 
 SECOND = timedelta(seconds=1)
 
@@ -93,6 +94,29 @@ def test_own_file_that_is_missing(node, tmp_path):
     assert ask(node, watch_of(node, webhook)) == {"it": False}
     (state,) = node.ledger.destination_states.all()
     assert "secret" in state.detail
+
+
+def test_a_webhook_gets_no_request(node, tmp_path):
+    """It is connected to, over https with the handshake."""
+    secret = tmp_path / "secret"
+    secret.write_text("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    secret.chmod(0o600)
+
+    def webhook(url: str) -> WebhookDestination:
+        return WebhookDestination(name="it", kind="webhook", url=url, secret_file=secret)
+
+    with web_receiver() as receiver:
+        assert ask(node, watch_of(node, webhook(receiver.url))) == {"it": True}
+        node.clock.now += 60 * SECOND
+        https = receiver.url.replace("http:", "https:")
+        assert ask(node, watch_of(node, webhook(https))) == {"it": False}
+        assert receiver.requests == []
+    (state,) = node.ledger.destination_states.all()
+    assert "TLS fails" in state.detail
+    node.clock.now += 60 * SECOND
+    assert ask(node, watch_of(node, webhook(receiver.url))) == {"it": False}
+    (state,) = node.ledger.destination_states.all()
+    assert "nothing answers: Connection refused" in state.detail
 
 
 def test_removed_destination_is_forgotten(node):

@@ -36,7 +36,7 @@ PLANTED = {
     "PatientComments": "likes tea", "EthnicGroup": "Betelgeusian", "Occupation": "President",
     "MedicalRecordLocator": "MRL-5512", "IssuerOfPatientID": "Magrathea Trust",
     "InstitutionName": "Sector ZZ9", "InstitutionAddress": "Plural Zed Alpha",
-    "ReferringPhysicianName": "Prefect^Ford", "PerformingPhysicianName": "Dent^Arthur",
+    "ReferringPhysicianName": "Prefect^Ford", "PerformingPhysicianName": "Dentrassi^Arthur",
     "OperatorsName": "Marvin^Paranoid", "PhysiciansOfRecord": "Slartibartfast^F",
     "NameOfPhysiciansReadingStudy": "Agrajag^Poor", "StudyID": "STUDY-66231",
     "StudyDescription": "Vogon constructor", "AdmissionID": "ADM-90210",

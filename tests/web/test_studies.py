@@ -22,7 +22,7 @@ def client(busy_site):
 def shown(page) -> list[str]:
     """The last digits of the studies in the list."""
     assert page.status_code == 200
-    return re.findall(rf'class="uid" href="/studies/{re.escape(ROOT)}\.(\d+)"', page.text)
+    return re.findall(rf'class="uid"><a href="/studies/{re.escape(ROOT)}\.(\d+)"', page.text)
 
 
 def words(text: str) -> str:

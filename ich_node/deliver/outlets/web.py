@@ -3,6 +3,7 @@ redirects, and a sentence for every failure.
 """
 
 import re
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -163,3 +164,24 @@ def web_client(
     ) as client:
         address = f"{destination.url.scheme}://{destination.url.host}:{destination.url.port}"
         yield Web(client=client, seconds=destination.timeout_seconds, address=address)
+
+
+def connect_only(destination: WebSettings, tls: TlsSettings) -> str:
+    """A connection, over https with its handshake, and no request: the service takes no notice.
+    Raises PeerUnavailable, ConfigError.
+    """
+    url = destination.url
+    context = web_context(tls, destination.ca) if url.scheme == "https" else None
+    host, port = (url.host or "").strip("[]"), url.port or 443
+    address = f"{url.scheme}://{url.host}:{url.port}"
+    try:
+        with socket.create_connection((host, port), CONNECT_SECONDS) as connection:
+            if context is not None:
+                context.wrap_socket(connection, server_hostname=host).close()
+    except ssl.SSLError as error:
+        raise PeerUnavailable(f"{address}: TLS fails: {explained(error)}") from None
+    except TimeoutError:
+        raise PeerUnavailable(f"{address}: nothing answers within {CONNECT_SECONDS:g} s") from None
+    except OSError as error:
+        raise PeerUnavailable(f"{address}: nothing answers: {error.strerror or error}") from None
+    return "accepts a connection"

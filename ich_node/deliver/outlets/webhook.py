@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from ich_node.config.destinations import WebhookDestination
 from ich_node.config.settings import TlsSettings
 from ich_node.deliver.outlets.outlet import ALREADY_THERE, NotSent, Outcome, Sent
-from ich_node.deliver.outlets.web import HttpResponse, Web, web_client
+from ich_node.deliver.outlets.web import HttpResponse, Web, connect_only, web_client
 from ich_node.deliver.secret import read_webhook_secret
 from ich_node.errors import PeerUnavailable
 from ich_node.ledger import Delivery
@@ -47,6 +47,11 @@ class WebhookOutlet:
         if not response.ok:
             raise PeerUnavailable(f"{connection.web.address} {words}")
         return words
+
+    def look(self) -> str:
+        """A connection only: no receiver wants a ping a minute."""
+        read_webhook_secret(self.destination.secret_file)
+        return connect_only(self.destination, self.tls)
 
 
 @dataclass(frozen=True, kw_only=True)

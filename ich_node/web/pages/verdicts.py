@@ -64,9 +64,9 @@ def _answer(site: Site, body: bytes, headers: dict[str, str], address: str) -> R
         Unavailable,
     ) as error:
         status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
-        log.warning("verdicts refused", peer=address, status=status, reason=error.detail)
+        log.warning("verdicts_refused", address=address, status=status, reason=error.detail)
         return JSONResponse(_refusal(error), status_code=status)
-    log.info("verdicts noted", peer=address, verdicts=len(taken.jobs))
+    log.info("verdicts_noted", address=address, verdicts=len(taken.jobs))
     return JSONResponse(
         {
             "noted": dict(taken.outcomes),
