@@ -83,7 +83,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/series/go": (f"/series/go?word={SHOWN_JOB}",),
     "/series/{word}": (f"/series/{SHOWN_JOB}", f"/series/{str(500_000_000 + SHOWN_JOB)[-8:]}"),
     "/series/{word}/progress": (f"/series/{SHOWN_JOB}/progress",),
-    "/series/{job:int}/viewer": (f"/series/{SHOWN_JOB}/viewer",),
+    "/series/{job}/viewer": (f"/series/{SHOWN_JOB}/viewer",),
     "/studies": (
         "/studies",
         "/studies?outcome=present",

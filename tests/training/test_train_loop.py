@@ -142,6 +142,7 @@ def curve_of(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.extended
 def test_two_processes_train_as_one(call, pools, tmp_path):
     """torchrun on gloo: the batch is shared, the batch norm is over both; the same seed gives the
     same losses.
