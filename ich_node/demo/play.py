@@ -21,6 +21,8 @@ from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 from ich_node.config.load import load_config
 from ich_node.demo.pacs import LOOPBACK, PacsStandIn
 from ich_node.errors import IchNodeError
+from ich_node.ledger import open_existing_ledger
+from ich_node.ledger.operator_deliveries import DeliveryChoice
 from ich_node.phantom import PhantomStudy, make_study
 
 NEAR_PX = 12.0  # from a planted box; a mark within 5 to 6 mm counts as a hit
@@ -120,6 +122,12 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
                     otherwise=f"no SR came back; the node's log is {log.name}",
                 )
                 seconds = time.monotonic() - began
+                wait_for(
+                    lambda: _is_all_sent(config),
+                    seconds=ANSWER_SECONDS,
+                    node=node,
+                    otherwise=f"not all results came back; the node's log is {log.name}",
+                )
             finally:
                 stop(node)
     return _compare(study, pacs.arrived, out, seconds)
@@ -173,6 +181,15 @@ def wait_for(
         if time.monotonic() > deadline:
             raise DemoError(f"after {seconds:.0f} s {otherwise}")
         time.sleep(0.2)
+
+
+def _is_all_sent(config: Path) -> bool:
+    """The overlays follow the SR."""
+    ledger = open_existing_ledger(load_config(config).config.database.url)
+    try:
+        return not ledger.deliveries.list(DeliveryChoice(), limit=1).lines
+    finally:
+        ledger.dispose()
 
 
 def _has_sr(pacs: PacsStandIn) -> bool:

@@ -41,7 +41,7 @@ def test_a_walk_by_the_keyboard(browser, fresh_site):
         assert violations(page) == []
         tab_to(page, "form[action$='/release'] button")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_have_text("The series is released, and will be read.")
+        expect(page.locator("div.message")).to_have_text("The series is released, and will be read.")
         assert ledger.operator.get(8).state is JobState.WAITING
 
         page.goto("/series/4")
@@ -53,7 +53,7 @@ def test_a_walk_by_the_keyboard(browser, fresh_site):
         page.keyboard.type("subd")
         tab_to(page, "button[name=bleeding][value=yes]")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_contain_text("bleeding, subdural")
+        expect(page.locator("div.message")).to_contain_text("bleeding, subdural")
         (verdict,) = ledger.verdicts.of_job(4)
         assert (verdict.who, verdict.type) == ("Ada", "subdural")
         assert violations(page) == []
