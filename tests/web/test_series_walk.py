@@ -41,7 +41,9 @@ def test_a_walk_by_the_keyboard(browser, fresh_site):
         assert violations(page) == []
         tab_to(page, "form[action$='/release'] button")
         page.keyboard.press("Enter")
-        expect(page.locator("div.message")).to_have_text("The series is released, and will be read.")
+        expect(page.locator("div.message")).to_have_text(
+            "The series is released, and will be read."
+        )
         assert ledger.operator.get(8).state is JobState.WAITING
 
         page.goto("/series/4")
