@@ -19,17 +19,7 @@ VERIFY_SECONDS = 300.0  # a large bundle on a busy machine
 
 
 def activate(request: Request, site: Site, form: FormData) -> Acted:
-    path = _file(site, form)
-    run_command(
-        site,
-        "model",
-        "activate",
-        f"--why={_text(form, 'why')}",
-        "--",
-        str(path),
-        who=visitor_of(request).who,
-        timeout=VERIFY_SECONDS,
-    ).done()
+    _with_file(request, site, form, "activate")
     active = bundles_of(site)[0]
     return Acted(
         to="/model",
@@ -57,17 +47,7 @@ def roll_back(request: Request, site: Site, form: FormData) -> Acted:
 
 
 def start_shadow(request: Request, site: Site, form: FormData) -> Acted:
-    path = _file(site, form)
-    run_command(
-        site,
-        "model",
-        "shadow",
-        f"--why={_text(form, 'why')}",
-        "--",
-        str(path),
-        who=visitor_of(request).who,
-        timeout=VERIFY_SECONDS,
-    ).done()
+    _with_file(request, site, form, "shadow")
     shadow = site.ledger.shadows.history()[0]
     return Acted(
         to="/model",
@@ -121,6 +101,20 @@ def set_rule(request: Request, site: Site, form: FormData) -> Acted:
         ),
         target=f"model {made.sha256}",
     )
+
+
+def _with_file(request: Request, site: Site, form: FormData, command: str) -> None:
+    """`ich-node model COMMAND FILE`, which verifies the bundle. Raises IchNodeError."""
+    run_command(
+        site,
+        "model",
+        command,
+        f"--why={_text(form, 'why')}",
+        "--",
+        str(_file(site, form)),
+        who=visitor_of(request).who,
+        timeout=VERIFY_SECONDS,
+    ).done()
 
 
 def _file(site: Site, form: FormData) -> Path:
