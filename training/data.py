@@ -15,12 +15,19 @@ from training.splits import choose_part, open_split
 
 PHANTOM = "phantom pool"
 PHANTOMS = {PHANTOM, "phantom"}  # as pools, and as series on disk
+CT_ICH_8BIT = (
+    "trained on slices of Hssayeni, Computed Tomography Images for Intracranial Hemorrhage"
+    " Detection and Segmentation, PhysioNet, versions 1.0.0 to 1.2.0, doi:10.13026/w8q8-ky94 (CC BY 4.0)"
+)
 LICENCES = {
     **dict.fromkeys(PHANTOMS, "Apache-2.0"),
     "rsna": "trained on RSNA 2019 (non-commercial research)",
     "cq500": "trained on CQ500 (CC BY-NC-SA 4.0)",
     "bhx": "trained on CQ500 and BHX (CC BY-NC-SA 4.0)",
-    "ct-ich": "trained on PhysioNet CT-ICH (CC BY 4.0)",
+    "ct-ich": "trained on PhysioNet CT-ICH 1.3 (PhysioNet Restricted Health Data License 1.5.0)",
+    "ct-ich-8bit": CT_ICH_8BIT,
+    "tissue": CT_ICH_8BIT,
+    "labels": "trained on the data of one site",
 }
 
 

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from ich_node.series.series import Slice
 
+UNKNOWN = 255  # in a mask
+
 
 @dataclass(frozen=True, kw_only=True)
 class Examples(ABC):
@@ -31,7 +33,9 @@ class Examples(ABC):
 
     @abstractmethod
     def mask_of(self, index: int) -> NDArray[np.uint8] | None:
-        """1 where there is blood, in the pixels of the slice; None where that is not known."""
+        """In the pixels of the slice: 1 where there is blood, 0 where there is none, UNKNOWN where
+        nobody knows. None if nothing is known beyond the slice's label.
+        """
 
     @property
     @abstractmethod

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:  # importing a data set's reader takes seconds, and `ich-node --help` needs none
     from training.datasets.labelled import Source
 
-KINDS = ("auto", "rsna", "cq500", "bhx", "ct-ich", "phantom")
+KINDS = ("auto", "rsna", "cq500", "bhx", "ct-ich", "ct-ich-8bit", "tissue", "labels", "phantom")
 
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="The data set as it was unpacked: table and images.")
@@ -40,7 +40,7 @@ def source_of(kind: str) -> "Source | None":
     match kind:
         case "auto":
             return None
-        case "rsna" | "cq500" | "bhx" | "ct-ich" | "phantom":
+        case "rsna" | "cq500" | "bhx" | "ct-ich" | "ct-ich-8bit" | "tissue" | "labels" | "phantom":
             return kind
         case _:
             raise typer.BadParameter(f"{kind} is none of {', '.join(KINDS)}", param_hint="--kind")

@@ -21,11 +21,16 @@ from training.errors import DataError
 FORMAT_VERSION = 1
 TEST = "test"
 HASH_CHARACTERS = 16
-DATA_SET_OF: dict[Source, str] = {"bhx": "cq500"}  # the same patients
+DATA_SET_OF: dict[Source, str] = {  # the same patients
+    "bhx": "cq500",
+    "ct-ich-8bit": "ct-ich",
+    "tissue": "ct-ich",
+}
 FRACTIONS: dict[str, dict[str, float]] = {
     "rsna": {"train": 0.97, "validation": 0.03},  # paper §II-E
     "cq500": {"tune": 0.4, TEST: 0.6},  # paper §II-D: 2/5 to tune the detector, 3/5 to test it
     "ct-ich": {"train": 0.7, "validation": 0.1, TEST: 0.2},
+    "labels": {"train": 0.7, "validation": 0.1, TEST: 0.2},
     "phantom": {"train": 0.7, "validation": 0.1, TEST: 0.2},
 }
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ich_node.phantom import BLEED_KINDS
 
-Source = Literal["rsna", "cq500", "bhx", "ct-ich", "phantom"]
+Source = Literal["rsna", "cq500", "bhx", "ct-ich", "ct-ich-8bit", "tissue", "labels", "phantom"]
 CHRONIC = "chronic"  # a class of BHX; RSNA does not have it
 KIND_OF = {  # as the data sets' columns spell the kinds, lower case
     "intraparenchymal": "IPH",

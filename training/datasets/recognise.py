@@ -33,6 +33,8 @@ def read_dataset(
             return bhx.read_bhx(folder, progress=progress, boxes=boxes, chronic=chronic)
         case "ct-ich":
             return ct_ich.read_ct_ich(folder, progress=progress)
+        case "ct-ich-8bit" | "tissue" | "labels" as planned:
+            raise DataError(f"there is no reader for {planned} yet")
         case "phantom":
             return phantom.read_phantoms(folder, progress=progress)
 

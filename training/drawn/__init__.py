@@ -1,0 +1,1 @@
+"""Bleeds, and what is mistaken for them, drawn into real tissue."""
