@@ -1,0 +1,142 @@
+"""What a bundle is judged by: real series of known answer, and slices with expert boxes."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pydicom
+
+from benchmarks.tissue_folder import TissueSlice, bleeding_slices, clean_halves
+from ich_node.errors import Refusal
+from ich_node.scoring.points import Box
+from ich_node.series.read import read_series
+from ich_node.series.series import Series
+from training.datasets.bhx import read_boxes
+from training.errors import DataError
+from training.splits import make_split
+
+Group = Literal["positive", "negative", "apart", "boxed", "bleeding", "stack", "clean half"]
+BOXED = {  # the other two copies of CT-310 are damaged
+    "CT-1": "CQ500-CT-1/2.5_5mm/CT000000.dcm",
+    "CT-310": "CQ500-CT-310/5_5mm_Plain_one_slice/693_UNCR.dcm",
+    "CT-310, JPEG 2000": "CQ500-CT-310/5_5mm_Plain_one_slice/693_J2KR.dcm",
+}
+BOX_TABLE = "bhx_boxes_for_available_slices.csv"
+APART = "cq500-0"  # an injection; one reader of three said blood
+FRACTIONS = {"train": 0.62, "validation": 0.13, "test": 0.25}
+SEED = 4
+Part = Literal["test", "validation"]
+PARTS: tuple[Part, ...] = ("test", "validation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedSeries:
+    """boxes, kinds: by SOPInstanceUID. patient: of a part of the tissue. copy: the
+    slice before in another coding.
+    """
+
+    name: str
+    group: Group
+    series: Series
+    boxes: dict[str, tuple[Box, ...]] = field(default_factory=dict)
+    kinds: dict[str, frozenset[str]] = field(default_factory=dict)
+    patient: str = ""
+    part: Part | None = None
+    copy: bool = False
+
+
+@dataclass(kw_only=True)
+class Judged:
+    """unread: a line for everything that could not be read."""
+
+    series: list[JudgedSeries] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+def development_series(folder: Path) -> Judged:
+    """positive/*, negative/*, thin/cq500-0 apart, and the boxed slices, each a series of one."""
+    judged = Judged()
+    for group, folders in (
+        ("positive", sorted((folder / "positive").glob("*"))),
+        ("negative", sorted((folder / "negative").glob("*"))),
+        ("apart", [folder / "thin" / APART]),
+    ):
+        if not folders:
+            judged.unread.append(f"{folder / group}: no series")
+        for path in folders:
+            _add(judged, path.name, group, sorted(path.glob("*")))
+    boxes = read_boxes(folder / "boxed" / BOX_TABLE)
+    for name, file in BOXED.items():
+        _add(judged, name, "boxed", [folder / "boxed" / file], boxes)
+    return judged
+
+
+def _add(
+    judged: Judged,
+    name: str,
+    group: Group,
+    paths: list[Path],
+    boxes: dict[str, tuple[Box, ...]] | None = None,
+) -> None:
+    try:
+        datasets = [pydicom.dcmread(path) for path in paths]
+        if group == "apart":  # its description names the injection, and it would be refused
+            for dataset in datasets:
+                dataset.pop("SeriesDescription", None)
+        series = read_series(datasets, single_slice=group == "boxed")
+    except (Refusal, OSError, pydicom.errors.InvalidDicomError) as error:
+        judged.unread.append(f"{name}: {error}")
+        return
+    uids = {slice_.sop_instance_uid for slice_ in series.slices}
+    of_series = {uid: found for uid, found in (boxes or {}).items() if uid in uids}
+    if boxes is not None and not of_series:
+        judged.unread.append(f"{name}: no box of {BOX_TABLE} is of this slice")
+    judged.unread += [f"{name}: {left.kind}: {left.reason}" for left in series.left_out]
+    copy = any(_pixels(series) == _pixels(before.series) for before in judged.series)
+    judged.series.append(
+        JudgedSeries(name=name, group=group, series=series, boxes=of_series, copy=copy)
+    )
+
+
+def _pixels(series: Series) -> bytes:
+    return b"".join(slice_.hu_YX.tobytes() for slice_ in series.slices)
+
+
+def left_out_patients(folder: Path) -> Judged:
+    """The patients of the parts test and validation: every bleeding slice as a series of one, the
+    stack of each patient, and every clean half as a series of one.
+    """
+    bleeding = bleeding_slices(folder)
+    split = make_split(
+        "ct-ich", {item.patient for item in bleeding}, fractions=FRACTIONS, seed=SEED
+    )
+    judged = Judged()
+    for part in PARTS:
+        of_part = [item for item in bleeding if split.part_of(item.patient) == part]
+        for item in of_part:
+            judged.series.append(_judged([item], "bleeding", part, item.name))
+        for patient in sorted({item.patient for item in of_part}, key=int):
+            stack = [item for item in of_part if item.patient == patient]
+            judged.series.append(_judged(stack, "stack", part, patient))
+        halves = [item for item in clean_halves(folder) if split.part_of(item.patient) == part]
+        for item in halves:
+            judged.series.append(_judged([item], "clean half", part, item.name))
+        if not of_part or not halves:
+            raise DataError(f"{folder}: the part {part} has no bleeding slices or no clean halves")
+    return judged
+
+
+def _judged(items: list[TissueSlice], group: Group, part: Part, name: str) -> JudgedSeries:
+    return JudgedSeries(
+        name=name,
+        group=group,
+        series=Series(
+            study_instance_uid=name,
+            series_instance_uid=name,
+            slices=tuple(item.slice for item in items),
+        ),
+        boxes={item.slice.sop_instance_uid: item.boxes for item in items if item.boxes},
+        kinds={item.slice.sop_instance_uid: item.types for item in items},
+        patient=items[0].patient,
+        part=part,
+    )
