@@ -1,7 +1,9 @@
 """What a bundle is judged by: real series of known answer, and slices with expert boxes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import pydicom
@@ -56,11 +58,12 @@ class Judged:
 def development_series(folder: Path) -> Judged:
     """positive/*, negative/*, thin/cq500-0 apart, and the boxed slices, each a series of one."""
     judged = Judged()
-    for group, folders in (
-        ("positive", sorted((folder / "positive").glob("*"))),
-        ("negative", sorted((folder / "negative").glob("*"))),
-        ("apart", [folder / "thin" / APART]),
-    ):
+    folders_of: dict[Group, list[Path]] = {
+        "positive": sorted((folder / "positive").glob("*")),
+        "negative": sorted((folder / "negative").glob("*")),
+        "apart": [folder / "thin" / APART],
+    }
+    for group, folders in folders_of.items():
         if not folders:
             judged.unread.append(f"{folder / group}: no series")
         for path in folders:
@@ -76,7 +79,7 @@ def _add(
     name: str,
     group: Group,
     paths: list[Path],
-    boxes: dict[str, tuple[Box, ...]] | None = None,
+    boxes: Mapping[str, tuple[Box, ...]] = MappingProxyType({}),
 ) -> None:
     try:
         datasets = [pydicom.dcmread(path) for path in paths]
@@ -88,8 +91,8 @@ def _add(
         judged.unread.append(f"{name}: {error}")
         return
     uids = {slice_.sop_instance_uid for slice_ in series.slices}
-    of_series = {uid: found for uid, found in (boxes or {}).items() if uid in uids}
-    if boxes is not None and not of_series:
+    of_series = {uid: found for uid, found in boxes.items() if uid in uids}
+    if boxes and not of_series:
         judged.unread.append(f"{name}: no box of {BOX_TABLE} is of this slice")
     judged.unread += [f"{name}: {left.kind}: {left.reason}" for left in series.left_out]
     copy = any(_pixels(series) == _pixels(before.series) for before in judged.series)

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from statistics import fmean
 from typing import Any
 
 from benchmarks.judged_series import Group, JudgedSeries, Part
 from ich_node.detection.reading import Reading, SliceReading
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
-from ich_node.scoring.counts import count, count_all, share
+from ich_node.scoring.counts import count, count_all
 from ich_node.scoring.points import Point, ScoredSlice
 
 SMALL_CM2 = 6.0  # an extradural's boxes in a slice together, at most: a lens of about 1 x 5 cm
@@ -219,8 +220,8 @@ def _calibration(answers: Sequence[tuple[float, bool]]) -> list[dict[str, Any]]:
                 "from": low,
                 "to": high,
                 "slices": len(held),
-                "mean": share(sum(probability for probability, _ in held), len(held)),
-                "with_blood": share(sum(blood for _, blood in held), len(held)),
+                "mean": fmean(probability for probability, _ in held) if held else None,
+                "with_blood": fmean(blood for _, blood in held) if held else None,
             }
         )
     return bins

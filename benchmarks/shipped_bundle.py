@@ -6,6 +6,7 @@ answer, slices with expert boxes, patients that were left out, phantoms of seeds
 
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -65,6 +66,8 @@ def main(
     markdown: Annotated[Path | None, typer.Option(help="The tables.")] = None,
 ) -> None:
     """Prints the tables."""
+    # pydicom warns about real headers that violate the standard; the node reads them
+    warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
     torch.set_num_threads(THREADS)
     bundles = _bundles([shipped_bundle(), *(bundle or [])])
     read = _read("real series", real, development_series)
