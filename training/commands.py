@@ -7,7 +7,8 @@ matplotlib or a reader of data sets: each command imports what it needs when it 
 import typer
 
 from training.data_commands import check_data, split
-from training.run_commands import pool, run
+from training.pool_commands import pool
+from training.run_commands import run
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,23 +1,25 @@
 """The examples of one run: a data set by its split, or two phantom pools."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from training.cache_examples import examples_of_cache
-from training.datasets import Found, LabelledSeries, Skip
+from training.datasets import Found, LabelledSeries, Skip, Source
 from training.errors import DataError
 from training.examples import Examples
 from training.pool_examples import examples_of_pool
+from training.pool_facts import check_no_patient_in_both, facts_of_pool
 from training.presets import Preset
 from training.splits import choose_part, open_split
 
-PHANTOM = "phantom pool"
+PHANTOM, TISSUE = "phantom pool", "tissue pool"
 PHANTOMS = {PHANTOM, "phantom"}  # as pools, and as series on disk
 CT_ICH_8BIT = (
     "trained on slices of Hssayeni, Computed Tomography Images for Intracranial Hemorrhage"
-    " Detection and Segmentation, PhysioNet, versions 1.0.0 to 1.2.0, doi:10.13026/w8q8-ky94 (CC BY 4.0)"
+    " Detection and Segmentation, PhysioNet, versions 1.0.0 to 1.2.0, doi:10.13026/w8q8-ky94"
+    " (CC BY 4.0)"
 )
 LICENCES = {
     **dict.fromkeys(PHANTOMS, "Apache-2.0"),
@@ -29,6 +31,15 @@ LICENCES = {
     "tissue": CT_ICH_8BIT,
     "labels": "trained on the data of one site",
 }
+
+
+def tissue_licence(source: Source) -> str:
+    """Of bleeds drawn into the negative series of a data set."""
+    if source == "labels":
+        return "trained on negative studies of one site, with drawn bleeds"
+    if source in PHANTOMS:
+        return LICENCES[source]
+    return f"{LICENCES[source]}, with drawn bleeds"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +66,8 @@ class TrainingData:
 
     @property
     def is_of_phantoms(self) -> bool:
-        return self.source in PHANTOMS
+        """Whether all bleeds are drawn."""
+        return self.source in {*PHANTOMS, TISSUE}
 
     def reasons(self) -> dict[str, int]:
         """How many were skipped, by reason."""
@@ -63,15 +75,21 @@ class TrainingData:
 
 
 def data_of_pools(training: Path, validation: Path, preset: Preset) -> TrainingData:
-    """Two phantom pools of different seeds."""
+    """Two pools, of different seeds and patients."""
     first, second = (examples_of_pool(folder, preset.input) for folder in (training, validation))
     if first.digest == second.digest:
         raise DataError(
-            f"{training} and {validation} hold the same phantoms; "
+            f"{training} and {validation} hold the same slices; "
             "make the validation pool with another --seed"
         )
+    check_no_patient_in_both(training, validation)
+    facts = facts_of_pool(training)
     return TrainingData(
-        training=first, validation=second, source=PHANTOM, facts={}, licence=LICENCES[PHANTOM]
+        training=first,
+        validation=second,
+        source=facts.name,
+        facts={"pool": asdict(facts)},
+        licence=facts.licence,
     )
 
 

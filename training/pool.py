@@ -1,8 +1,8 @@
-"""A pool of phantom slices on disk: made once by worker processes, chunk by chunk, and
-memory-mapped by training.
+"""Pools of slices with masks on disk: made once by worker processes, chunk by chunk, and
+memory-mapped by training. This one draws phantoms.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -30,16 +30,49 @@ def make_pool(
     """Make the chunks that are missing from a pool of `count` slices of size_px; yields the number
     of slices that are ready.
     """
+    yield from make_chunks(
+        folder,
+        count,
+        workers=workers,
+        make=partial(_make_chunk, folder, seed=seed, size_px=size_px),
+    )
+
+
+def make_chunks(
+    folder: Path, count: int, *, workers: int, make: Callable[[int], None]
+) -> Iterator[int]:
+    """Call make with the index of every chunk that is missing; yields the number of slices that
+    are ready.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     chunks = range(-(-count // CHUNK))
     missing = [index for index in chunks if not _chunk_path(folder, index).exists()]
     ready = (len(chunks) - len(missing)) * CHUNK
     yield ready
     with ProcessPoolExecutor(workers, initializer=use_one_core) as executor:
-        make = partial(_make_chunk, folder, seed=seed, size_px=size_px)
         for _ in executor.map(make, missing):
             ready += CHUNK
             yield ready
+
+
+def empty_chunk(size_px: int) -> NDArray[Any]:
+    """The rows of a chunk, not filled."""
+    return np.empty(
+        CHUNK,
+        dtype=[
+            ("hu", np.int16, (size_px, size_px)),
+            ("mask", np.uint8, (size_px, size_px)),
+            ("shift", np.float32),
+        ],
+    )
+
+
+def save_chunk(folder: Path, index: int, chunk: NDArray[Any]) -> None:
+    """Whole or not at all."""
+    temporary = _chunk_path(folder, index).with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        np.save(file, chunk)
+    temporary.rename(_chunk_path(folder, index))
 
 
 def as_slice(hu_YX: NDArray[Any]) -> Slice:
@@ -66,14 +99,7 @@ def _make_chunk(folder: Path, index: int, *, seed: int, size_px: int) -> None:
     pool.
     """
     rng = np.random.default_rng([seed, index])
-    chunk = np.empty(
-        CHUNK,
-        dtype=[
-            ("hu", np.int16, (size_px, size_px)),
-            ("mask", np.uint8, (size_px, size_px)),
-            ("shift", np.float32),
-        ],
-    )
+    chunk = empty_chunk(size_px)
     pixel_mm = FIELD_MM / size_px
     for first in range(0, CHUNK, SLICES_PER_HEAD):
         head = chunk[first : first + SLICES_PER_HEAD]
@@ -83,7 +109,4 @@ def _make_chunk(folder: Path, index: int, *, seed: int, size_px: int) -> None:
             row["hu"] = np.rint(slice_.hu_YX)
             row["mask"] = slice_.bleed_mask_YX > 0
         head["shift"] = brain_shift((as_slice(hu_YX) for hu_YX in head["hu"]), BRAIN_HU)
-    temporary = _chunk_path(folder, index).with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.save(file, chunk)
-    temporary.rename(_chunk_path(folder, index))
+    save_chunk(folder, index, chunk)

@@ -1,4 +1,4 @@
-"""`ich-node train run` and `train pool`."""
+"""`ich-node train run`."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from ich_node.errors import ConfigError
 from training.errors import DataError
 from training.options import Device, Kind, source_of
 from training.plots import check_plots
-from training.terminal import FIRST, progress_bar, read_with_progress, say, training_bar
+from training.terminal import progress_bar, read_with_progress, say_left_out, training_bar
 
 if TYPE_CHECKING:  # see training.options
     from training.data import SplitSeries, TrainingData
@@ -118,7 +118,7 @@ def run(
             workers=workers,
         )
         if processes.is_first:
-            _say_skipped(data)
+            say_left_out(data.skipped)
         training_run = TrainingRun(
             preset=recipe,
             training=data.training,
@@ -142,22 +142,6 @@ def run(
                 f"on {len(data.validation)} validation slices, "
                 f"threshold {card.operating_point.threshold}"
             )
-
-
-def pool(
-    out: Annotated[Path, typer.Option(help="The folder of the pool.", file_okay=False)],
-    slices: Annotated[int, typer.Option(min=64, help="How many, in chunks of 64.")] = 8192,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    size: Annotated[int, typer.Option(min=64, help="Matrix; 256 is what the presets take.")] = 256,
-    workers: Annotated[int, typer.Option(min=1)] = 2,
-) -> None:
-    """Make, or complete, a pool of phantom slices with masks: training data without a licence."""
-    from training.pool import make_pool
-
-    with progress_bar("phantom slices") as advance:
-        for ready in make_pool(out, slices, seed=seed, workers=workers, size_px=size):
-            advance(ready, slices)
-    typer.echo(f"{out}: {slices} slices, seed {seed}")
 
 
 def _data(
@@ -221,14 +205,3 @@ def _check_device(device: str) -> None:
             "--device cuda: this torch sees no GPU; "
             "install the CUDA build, or train with --device cpu"
         )
-
-
-def _say_skipped(data: "TrainingData") -> None:
-    """The first of every reason by name; skipped.csv has all of them."""
-    if not data.skipped:
-        return
-    say(f"{len(data.skipped)} left out:")
-    for reason, count in data.reasons().items():
-        say(f"  {count} x {reason}")
-        for skip in [skip for skip in data.skipped if skip.reason == reason][:FIRST]:
-            say(f"      {skip.what}" + (f": {skip.detail}" if skip.detail else ""))

@@ -33,9 +33,30 @@ def say_skipped(skipped: "Sequence[Skip]", *, total: int) -> None:
         say(f"  and {len(skipped) - FIRST} more")
 
 
+def say_left_out(skipped: "Sequence[Skip]") -> None:
+    """How many were left out, by reason, with the first of each by name."""
+    if not skipped:
+        return
+    say(f"{len(skipped)} left out:")
+    by_reason: dict[str, list[Skip]] = {}
+    for skip in skipped:
+        by_reason.setdefault(skip.reason, []).append(skip)
+    for reason, of_reason in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+        say(f"  {len(of_reason)} x {reason}")
+        for skip in of_reason[:FIRST]:
+            say(f"      {skip.what}" + (f": {skip.detail}" if skip.detail else ""))
+
+
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
     """Gives advance(done, total), which moves the bar; the bar vanishes at the end."""
+    with progress_bars(description) as (advance,):
+        yield advance
+
+
+@contextmanager
+def progress_bars(*descriptions: str) -> Iterator[list[Callable[[int, int], None]]]:
+    """An advance(done, total) for each; a bar is shown when it is first moved."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -53,8 +74,17 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=_stderr(), transient=True) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def advance_of(description: str) -> Callable[[int, int], None]:
+            task = bar.add_task(description, total=None, visible=False, start=False)
+
+            def advance(done: int, total: int) -> None:
+                bar.start_task(task)
+                bar.update(task, completed=done, total=total, visible=True)
+
+            return advance
+
+        yield [advance_of(description) for description in descriptions]
 
 
 @contextmanager
@@ -93,9 +123,16 @@ def read_with_progress(
     folder: Path, kind: "Source | None", *, boxes: Path | None = None, chronic: bool = True
 ) -> "Found":
     """read_dataset, with the number of files on the terminal."""
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
     from training.datasets import read_dataset
+
+    with counting_files("reading headers") as progress:
+        return read_dataset(folder, kind=kind, progress=progress, boxes=boxes, chronic=chronic)
+
+
+@contextmanager
+def counting_files(description: str) -> Iterator[Callable[[int], None]]:
+    """Gives advance(files), which adds to the number of files on the terminal."""
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
     columns = (
         TextColumn("{task.description}"),
@@ -103,14 +140,8 @@ def read_with_progress(
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=_stderr(), transient=True) as bar:
-        task = bar.add_task("reading headers", total=None)
-        return read_dataset(
-            folder,
-            kind=kind,
-            progress=lambda files: bar.advance(task, files),
-            boxes=boxes,
-            chronic=chronic,
-        )
+        task = bar.add_task(description, total=None)
+        yield lambda files: bar.advance(task, files)
 
 
 def _stderr() -> "Console":

@@ -7,15 +7,13 @@ A volume becomes CT images in memory, so that `read_series` reads it like everyt
 
 from collections import defaultdict
 from pathlib import Path
-from uuid import UUID, uuid5
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from scipy import ndimage
 
+from training.datasets.ct_image import ct_image, made_up_uid
 from training.datasets.images import Progress, no_progress
 from training.datasets.labelled import (
     ANY_KIND,
@@ -34,8 +32,6 @@ from training.errors import DataError
 TABLES = ("*hemorrhage_diagnosis*.csv",)
 SUBTYPES = ("Intraventricular", "Intraparenchymal", "Subarachnoid", "Epidural", "Subdural")
 COLUMNS = ("PatientNumber", "SliceNumber", *SUBTYPES, "No_Hemorrhage")
-NAMESPACE = UUID("9b1f4a7e-6a0c-4d0e-8b59-3d5a8e1c7f42")  # of UIDs; the volumes have none
-INTERCEPT_HU = -1024
 EIGHT_NEIGHBOURS = np.ones((3, 3))
 
 # patient -> the kinds in each slice, in the order of the rows
@@ -96,7 +92,9 @@ def volume_datasets(series: LabelledSeries) -> list[Dataset]:
     """The labelled slices of the volume as CT images. Raises DataError as `read_volume`."""
     volume = read_volume(series.slices[0].path)
     wanted = {slice_.sop_instance_uid for slice_ in series.slices}
-    uids = [_uid(series.patient_id, f"slice {index}") for index in range(len(volume.values_SYX))]
+    uids = [
+        made_up_uid(series.patient_id, f"slice {index}") for index in range(len(volume.values_SYX))
+    ]
     return [
         _dataset(volume, index=index, sop_instance_uid=uid, series=series)
         for index, uid in enumerate(uids)
@@ -114,10 +112,10 @@ def _read_patient(
             "take both from one version"
         )
     boxes_S = _boxes(folder, patient, kinds_S)
-    study_uid, series_uid = _uid(patient, "study"), _uid(patient, "series")
+    study_uid, series_uid = made_up_uid(patient, "study"), made_up_uid(patient, "series")
     slices = tuple(
         LabelledSlice(
-            sop_instance_uid=_uid(patient, f"slice {index}"),
+            sop_instance_uid=made_up_uid(patient, f"slice {index}"),
             patient_id=patient,
             study_instance_uid=study_uid,
             series_instance_uid=series_uid,
@@ -171,50 +169,19 @@ def _volume_path(folder: Path, patient: str) -> Path | None:
     )
 
 
-def _uid(patient: str, what: str) -> str:
-    return f"2.25.{uuid5(NAMESPACE, f'{patient} {what}').int}"
-
-
 def _dataset(
     volume: Volume, *, index: int, sop_instance_uid: str, series: LabelledSeries
 ) -> Dataset:
-    """One slice as a CT image with the attributes that `read_series` needs."""
     row_mm, column_mm = np.linalg.norm(volume.row_step_mm), np.linalg.norm(volume.column_step_mm)
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.SOPClassUID, dataset.SOPInstanceUID, dataset.Modality = (
-        CTImageStorage,
-        sop_instance_uid,
-        "CT",
+    return ct_image(
+        volume.values_SYX[index],
+        sop_instance_uid=sop_instance_uid,
+        study_instance_uid=series.study_instance_uid,
+        series_instance_uid=series.series_instance_uid,
+        number=index + 1,
+        position_mm=volume.origin_mm + index * volume.slice_step_mm,
+        orientation=np.concatenate(
+            [volume.column_step_mm / column_mm, volume.row_step_mm / row_mm]
+        ),
+        spacing_mm=(float(row_mm), float(column_mm)),
     )
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = (
-        series.study_instance_uid,
-        series.series_instance_uid,
-    )
-    dataset.InstanceNumber = index + 1
-    dataset.ImagePositionPatient = _decimals(volume.origin_mm + index * volume.slice_step_mm)
-    dataset.ImageOrientationPatient = _decimals(
-        np.concatenate([volume.column_step_mm / column_mm, volume.row_step_mm / row_mm])
-    )
-    dataset.PixelSpacing = _decimals(np.array([row_mm, column_mm]))
-    dataset.Rows, dataset.Columns = volume.values_SYX.shape[1:]
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = (
-        16,
-        16,
-        15,
-        1,
-    )
-    dataset.RescaleSlope, dataset.RescaleIntercept = "1", str(INTERCEPT_HU)
-    limits = np.iinfo(np.int16)
-    stored_YX = np.clip(
-        np.rint(volume.values_SYX[index]).astype(np.float64) - INTERCEPT_HU, limits.min, limits.max
-    )
-    dataset.PixelData = stored_YX.astype("<i2").tobytes()
-    return dataset
-
-
-def _decimals(values: NDArray[np.float64]) -> list[str]:
-    """As DS, of at most 16 characters."""
-    return [f"{value:.8f}"[:16] for value in values]

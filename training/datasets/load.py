@@ -9,6 +9,7 @@ from ich_node.series.series import Series
 from training.datasets.ct_ich import volume_datasets
 from training.datasets.labelled import LabelledSeries
 from training.datasets.rsna import unwrap
+from training.datasets.tissue import slice_datasets
 from training.errors import DataError
 
 
@@ -27,6 +28,8 @@ def load(series: LabelledSeries) -> Series:
 def _datasets(series: LabelledSeries) -> list[Dataset]:
     if series.source == "ct-ich":
         return volume_datasets(series)
+    if series.source == "tissue":
+        return slice_datasets(series)
     datasets: list[Dataset] = [pydicom.dcmread(slice_.path) for slice_ in series.slices]
     if series.source == "rsna":
         for dataset in datasets:

@@ -2,11 +2,19 @@
 
 from pathlib import Path
 
-from training.datasets import bhx, cq500, ct_ich, phantom, rsna
+from training.datasets import bhx, cq500, ct_ich, phantom, rsna, tissue
 from training.datasets.images import Progress, no_progress
 from training.datasets.labelled import Found, Source
 from training.datasets.tables import find_table
 from training.errors import DataError
+
+TABLES: tuple[tuple[Source, tuple[str, ...]], ...] = (
+    ("rsna", (rsna.TABLE,)),
+    ("cq500", cq500.TABLES),
+    ("bhx", bhx.TABLES),
+    ("ct-ich", ct_ich.TABLES),
+    ("tissue", (tissue.HALVES,)),
+)
 
 
 def read_dataset(
@@ -33,7 +41,9 @@ def read_dataset(
             return bhx.read_bhx(folder, progress=progress, boxes=boxes, chronic=chronic)
         case "ct-ich":
             return ct_ich.read_ct_ich(folder, progress=progress)
-        case "ct-ich-8bit" | "tissue" | "labels" as planned:
+        case "tissue":
+            return tissue.read_tissue(folder, progress=progress)
+        case "ct-ich-8bit" | "labels" as planned:
             raise DataError(f"there is no reader for {planned} yet")
         case "phantom":
             return phantom.read_phantoms(folder, progress=progress)
@@ -41,19 +51,7 @@ def read_dataset(
 
 def recognise(folder: Path) -> Source:
     """A folder with CQ500 and BHX tables is CQ500, whose reader joins both."""
-    tables: tuple[tuple[Source, tuple[str, ...]], ...] = (
-        ("rsna", (rsna.TABLE,)),
-        ("cq500", cq500.TABLES),
-        ("bhx", bhx.TABLES),
-        ("ct-ich", ct_ich.TABLES),
-    )
-    held: list[Source] = [source for source, patterns in tables if find_table(folder, *patterns)]
-    # Searching a large data set takes minutes, so it is searched only if nothing else was found.
-    near = (folder.glob(pattern) for pattern in (phantom.TRUTH, f"*/{phantom.TRUTH}"))
-    if any(next(paths, None) for paths in near) or (
-        not held and next(folder.rglob(phantom.TRUTH), None)
-    ):
-        held.append("phantom")
+    held = tables_in(folder)
     if held == ["cq500", "bhx"]:
         return "cq500"
     if len(held) == 1:
@@ -63,8 +61,20 @@ def recognise(folder: Path) -> Source:
             f"{folder} holds several data sets ({', '.join(held)}); "
             "give each a folder of its own, or give --kind"
         )
-    known = ", ".join(pattern for _, patterns in tables for pattern in patterns)
+    known = ", ".join(pattern for _, patterns in TABLES for pattern in patterns)
     raise DataError(
         f"{folder} holds no table of a data set ({known}, {phantom.TRUTH}); "
         "put it beside the images"
     )
+
+
+def tables_in(folder: Path) -> list[Source]:
+    """The data sets whose tables the folder holds."""
+    held: list[Source] = [source for source, patterns in TABLES if find_table(folder, *patterns)]
+    # Searching a large data set takes minutes, so it is searched only if nothing else was found.
+    near = (folder.glob(pattern) for pattern in (phantom.TRUTH, f"*/{phantom.TRUTH}"))
+    if any(next(paths, None) for paths in near) or (
+        not held and next(folder.rglob(phantom.TRUTH), None)
+    ):
+        held.append("phantom")
+    return held

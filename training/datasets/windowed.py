@@ -1,0 +1,96 @@
+"""8-bit images of a brain window -> Hounsfield units: what the window cut off is made up again,
+always in the same way.
+
+Measured in CT-ICH 1.0 to 1.2 (their window is called 40/120): black is -30 HU, white 110 HU. What
+is white is bone, denser with its depth; what is black is air around the head and in cells of bone,
+else fat. The border of bone is as the window left it: from white to the depth of a pixel.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from scipy import ndimage
+
+from training.errors import DataError
+
+BLACK_HU, WHITE_HU = -30.0, 110.0
+# JPEG leaves white and black by a few values
+WHITE_FROM, BLACK_TO = 249, 6
+AIR_HU, FAT_HU = -1000.0, -85.0
+BONE_HU = 1300.0
+# Half of the way from white to dense bone at this depth: the edge of a scanner's kernel and the
+# obliquity of the skull in a slice of 5 mm.
+BONE_DEPTH_MM = 1.6
+FAT_DEPTH_MM = 0.8
+BLUR_PX = 0.5  # of the resampling that made the images; what is white has lost it
+SKIN_GAP_MM = 2.0  # a line of skin with such gaps still encloses its fat
+# A cell of bone has bone along most of its border, the fat of an orbit has muscles and the eye too.
+CELL_RING_MM = 2.0
+CELL_BONE_SHARE = 0.45
+
+
+def read_grey(path: Path) -> NDArray[np.uint8]:
+    """An image's brightness. Raises DataError."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("L"))
+    except (OSError, UnidentifiedImageError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as an image ({error}); get it again") from error
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Rows and columns, by the header. Raises DataError."""
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, UnidentifiedImageError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as an image ({error}); get it again") from error
+
+
+def hounsfield_of(grey_YX: NDArray[np.uint8], pixel_mm: float) -> NDArray[np.float32]:
+    """HU of an image of one head, upright."""
+    hu_YX = BLACK_HU + grey_YX.astype(np.float32) * np.float32((WHITE_HU - BLACK_HU) / 255)
+    white_YX, black_YX = grey_YX >= WHITE_FROM, grey_YX <= BLACK_TO
+    depth_mm = ndimage.distance_transform_edt(white_YX, sampling=pixel_mm)
+    rise_YX = (BONE_HU - WHITE_HU) * (1 - np.exp2(-depth_mm / BONE_DEPTH_MM))
+    hu_YX += ndimage.gaussian_filter(rise_YX.astype(np.float32), BLUR_PX)
+    head_YX = _head(black_YX, pixel_mm)
+    hu_YX[black_YX & ~head_YX] = AIR_HU
+    inside_YX = black_YX & head_YX
+    cells_YX = _cells(inside_YX, white_YX, pixel_mm)
+    hu_YX[cells_YX] = AIR_HU
+    fat_YX = inside_YX & ~cells_YX
+    depth_mm = ndimage.distance_transform_edt(fat_YX, sampling=pixel_mm)
+    fat_hu_YX = FAT_HU + (BLACK_HU - FAT_HU) * np.exp2(-depth_mm / FAT_DEPTH_MM)
+    hu_YX[fat_YX] = fat_hu_YX[fat_YX]
+    return hu_YX
+
+
+def _head(black_YX: NDArray[np.bool_], pixel_mm: float) -> NDArray[np.bool_]:
+    """The largest thing in the image, with all that it encloses."""
+    gap_px = max(1, round(SKIN_GAP_MM / 2 / pixel_mm))
+    margin = np.s_[gap_px:-gap_px, gap_px:-gap_px]
+    closed_YX = ndimage.binary_closing(np.pad(~black_YX, gap_px), iterations=gap_px)[margin]
+    things_YX, count = ndimage.label(ndimage.binary_fill_holes(closed_YX))
+    if not count:
+        return np.zeros(black_YX.shape, dtype=bool)
+    return np.asarray(things_YX == 1 + np.argmax(np.bincount(things_YX.ravel())[1:]))
+
+
+def _cells(
+    black_YX: NDArray[np.bool_], white_YX: NDArray[np.bool_], pixel_mm: float
+) -> NDArray[np.bool_]:
+    """The black parts that bone surrounds."""
+    parts_YX, count = ndimage.label(black_YX)
+    if not count:
+        return np.zeros(black_YX.shape, dtype=bool)
+    reach_px = 1 + 2 * max(1, round(CELL_RING_MM / pixel_mm))
+    grown_YX = ndimage.grey_dilation(parts_YX, size=(reach_px, reach_px))
+    ring_YX = np.where(black_YX, 0, grown_YX)
+    around = np.bincount(ring_YX.ravel(), minlength=count + 1)
+    bone = np.bincount(ring_YX[white_YX], minlength=count + 1)
+    is_cell = bone > CELL_BONE_SHARE * around
+    is_cell[0] = False
+    return np.asarray(is_cell[parts_YX])
