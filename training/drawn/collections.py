@@ -7,7 +7,15 @@ import numpy as np
 from training.drawn.displace import pressed
 from training.drawn.ground import Ground
 from training.drawn.noise import Field
-from training.drawn.paint import Painted, blood_hu, log_uniform, mixed, random_place
+from training.drawn.paint import (
+    EDGE_MM,
+    Painted,
+    blood_hu,
+    log_uniform,
+    mixed,
+    random_place,
+    texture,
+)
 
 OLD_FROM_MM = 6.0  # thinner subacute and chronic collections cannot be told from cortex
 
@@ -18,16 +26,16 @@ class CollectionRange:
 
     thickness_mm: tuple[float, float]
     reach_mm: tuple[float, float]
-    hu: tuple[float, float] = (50.0, 78.0)  # fresh; mixed parts are lower
+    hu: tuple[float, float]  # fresh; old parts are lower
 
 
 LENS = {
-    "small": CollectionRange(thickness_mm=(2.0, 5.0), reach_mm=(9.0, 22.0)),
-    "any": CollectionRange(thickness_mm=(2.0, 24.0), reach_mm=(10.0, 45.0)),
+    "small": CollectionRange(thickness_mm=(2.0, 5.0), reach_mm=(9.0, 22.0), hu=(44.0, 70.0)),
+    "any": CollectionRange(thickness_mm=(2.0, 24.0), reach_mm=(10.0, 45.0), hu=(44.0, 72.0)),
 }
 CRESCENT = {
-    "small": CollectionRange(thickness_mm=(2.0, 4.5), reach_mm=(22.0, 60.0)),
-    "any": CollectionRange(thickness_mm=(2.0, 15.0), reach_mm=(28.0, 95.0)),
+    "small": CollectionRange(thickness_mm=(2.0, 4.5), reach_mm=(22.0, 60.0), hu=(52.0, 77.0)),
+    "any": CollectionRange(thickness_mm=(2.0, 15.0), reach_mm=(28.0, 95.0), hu=(52.0, 77.0)),
 }
 AGES = {"acute": 0.68, "mixed": 0.12, "subacute": 0.08, "chronic": 0.12}
 
@@ -36,7 +44,7 @@ def draw_extradural(ground: Ground, rng: np.random.Generator, *, size: str) -> P
     """A lens; None if no inner table is there."""
     values = LENS[size]
     thickness = log_uniform(rng, *values.thickness_mm)
-    reach = max(rng.uniform(*values.reach_mm), 1.6 * thickness)
+    reach = float(np.clip(rng.uniform(1.7, 4.5) * thickness + 4, *values.reach_mm))
     place = _table_place(ground, rng)
     if place is None:
         return None
@@ -45,10 +53,8 @@ def draw_extradural(ground: Ground, rng: np.random.Generator, *, size: str) -> P
     profile_SYX = np.clip(1 - along_SYX**2, 0, 1) ** np.float32(bulge)
     wander_SYX = 1 + np.float32(0.06) * ground.noise(rng, 8.0)
     hu = blood_hu(rng, ground, low=values.hu[0], high=values.hu[1])
-    texture_SYX = ground.noise(rng, 3.5) * np.float32(rng.uniform(1, 3))
-    if rng.random() < 0.3:  # unclotted, still bleeding parts are darker
-        swirl_SYX = np.clip(ground.noise(rng, 6.0) - 0.6, 0, 1)
-        texture_SYX = texture_SYX - swirl_SYX * np.float32(rng.uniform(5, 20))
+    texture_SYX = texture(rng, ground, (2.5, 7.0))
+    texture_SYX = texture_SYX - _swirl(ground, rng)
     return _collected(
         ground,
         rng,
@@ -124,10 +130,10 @@ def _age_hu(
     """Density by age: clot darkens by about 1.5 HU a day, is that of brain after one to three
     weeks and that of fluid with protein afterwards; cells of a fresh bleed sink to the back.
     """
-    texture_SYX = ground.noise(rng, 4.0) * np.float32(rng.uniform(0.8, 2.5))
+    texture_SYX = texture(rng, ground, (2.5, 7.0) if age in ("acute", "mixed") else (1.0, 3.0))
     fresh = blood_hu(rng, ground, low=values.hu[0], high=values.hu[1])
     if age == "acute":
-        return fresh + texture_SYX
+        return fresh + texture_SYX - _swirl(ground, rng)
     brain = ground.brain_hu
     if age == "subacute":
         return np.float32(brain + rng.uniform(6, 13)) + texture_SYX
@@ -147,6 +153,13 @@ def _age_hu(
     return (hu_SYX + membranes_SYX * np.float32(rng.uniform(4, 22))).astype(np.float32)
 
 
+def _swirl(ground: Ground, rng: np.random.Generator) -> Field:
+    """HU by which blood that is still liquid is darker than clot; often none is."""
+    dark = rng.uniform(6, 24) if rng.random() < 0.3 else 0.0
+    liquid_SYX: Field = np.clip(ground.noise(rng, rng.uniform(3.0, 7.0)) - 0.7, 0, 1)
+    return liquid_SYX * np.float32(dark)
+
+
 def _collected(
     ground: Ground, rng: np.random.Generator, thickness_SYX: Field, hu_SYX: Field, kind: str
 ) -> Painted:
@@ -157,10 +170,10 @@ def _collected(
     share_SYX = ground.softened(
         np.clip((thickness_SYX - ground.depth_SYX) / np.float32(0.9) + 0.5, 0, 1)
         * (thickness_SYX > 0.6),
-        rng.uniform(0.4, 0.9),
+        rng.uniform(*EDGE_MM),
     )
     # the bone's partial volume at the table stays
-    wet = mixed(brain, share_SYX, hu_SYX.astype(np.float32), ground.grain_SYX)
+    wet = mixed(brain, share_SYX, hu_SYX.astype(np.float32))
     table_SYX = ground.cavity_SYX & (ground.depth_SYX < 1.0)
     wet = replace(
         wet,

@@ -69,8 +69,9 @@ def _taken_from(ground: Ground, moved: tuple[Field, ...], *, rows: Field, column
         ]
     )
     hu_SYX = ground.hu_SYX.copy()
-    limited_SYX = np.minimum(ground.hu_SYX, 90)  # no bone is dragged into the brain
-    hu_SYX[moved] = ndimage.map_coordinates(
-        limited_SYX, places, order=1, mode="nearest", output=np.float32
+    # the scan's noise stays where it is, and no bone is dragged into the brain
+    quiet_SYX = np.minimum(ground.hu_SYX - ground.grain_SYX, 90)
+    hu_SYX[moved] = ground.grain_SYX[moved] + ndimage.map_coordinates(
+        quiet_SYX, places, order=1, mode="nearest", output=np.float32
     )
     return replace(ground, hu_SYX=hu_SYX)

@@ -6,7 +6,7 @@ import numpy as np
 
 from training.drawn.ground import Ground
 from training.drawn.noise import Field
-from training.drawn.paint import Painted, blood_hu, blood_mask, log_uniform, mixed
+from training.drawn.paint import Painted, blood_hu, blood_mask, log_uniform, mixed, texture
 
 LEAST_AREA_CM2 = 45.0
 FRONT_MM = (8.0, 38.0)  # how far the falx is seen from the front of the cavity
@@ -67,5 +67,5 @@ def draw_falx(ground: Ground, rng: np.random.Generator, *, size: str) -> Painted
     )
     hu = blood_hu(rng, ground, low=values.hu[0], high=values.hu[1])
     share_SYX = ground.softened(share_SYX.astype(np.float32), rng.uniform(0.4, 0.9))
-    wet = mixed(ground, share_SYX, hu + np.float32(1.5) * ground.noise(rng, 4.0))
+    wet = mixed(ground, share_SYX, hu + texture(rng, ground))
     return Painted(ground=wet, mask_SYX=blood_mask(ground, wet, share_SYX), kind="SDH")

@@ -18,12 +18,15 @@ Mask = NDArray[np.bool_]
 HEAD_HU = -300.0
 MARGIN_PX = 6  # around the head
 PART_CM2 = 3.0  # a smaller closed space beside the largest one is no fossa of the skull
+PART_HU = (-10.0, 70.0)  # as is most of such a fossa
+PART_SHARE = 0.85
 NECK_MM = 3.0  # what is narrower than twice this joins the cavity with other spaces
 BRAIN_HU = (5.0, 70.0)
 FLUID_BELOW_BRAIN_HU = 10.0  # from here on a voxel is taken as partly fluid
 FLUID_HU = 6.0  # cerebrospinal fluid; 0 to 15 HU in the literature
 SMOOTHING_MM = 1.0  # of HU, before fluid is told from noise
-RIM_MM = 1.4  # partial volume of bone under the inner table
+MOST_GRAIN = 2.8  # standard deviations; more is an edge
+RIM_MM = 2.2  # partial volume of bone under the inner table
 VENTRICLE_DEPTH_MM = 17.0  # ventricles lie deeper under the skull than sulci
 VENTRICLE_MM2 = 30.0
 VAULT_BINS = 120  # directions from the middle of a slice
@@ -35,33 +38,21 @@ class Ground:
     cavity does not.
 
     cavity_SYX: what is inside the skull, up to the inner table. depth_SYX: mm from the inner table,
-    measured in three dimensions; 0 outside.
+    measured in three dimensions; 0 outside. grain_SYX: the noise of the scan, which everything
+    drawn has too. brain_hu: the median of the brain.
     """
 
     hu_SYX: Field
     spacing: Spacing
     cavity_SYX: Mask
     depth_SYX: Field
-    brain_hu: float  # median of the brain
-    noise_hu: float  # standard deviation of the finest detail
+    grain_SYX: Field
+    brain_hu: float
 
     @cached_property
     def smooth_SYX(self) -> Field:
-        """HU without most of the noise; bone does not bleed into the cavity."""
-        sigma = (0, SMOOTHING_MM / self.spacing[1], SMOOTHING_MM / self.spacing[2])
-        inside_SYX = self.cavity_SYX.astype(np.float32)
-        weight_SYX = ndimage.gaussian_filter(inside_SYX, sigma, truncate=2.5)
-        limited_SYX = np.clip(self.hu_SYX, -30, 110) * inside_SYX
-        smooth_SYX = ndimage.gaussian_filter(limited_SYX, sigma, truncate=2.5)
-        return np.where(
-            self.cavity_SYX, smooth_SYX / np.maximum(weight_SYX, np.float32(1e-3)), self.hu_SYX
-        )
-
-    @cached_property
-    def grain_SYX(self) -> Field:
-        """The scanner's noise: detail that smoothing removes, without edges of anatomy."""
-        most = np.float32(2.2 * self.noise_hu)
-        return np.clip(self.hu_SYX - self.smooth_SYX, -most, most) * self.cavity_SYX
+        """HU without most of the noise."""
+        return _smoothed(self.hu_SYX, self.cavity_SYX, self.spacing)
 
     @cached_property
     def fluid_SYX(self) -> Field:
@@ -69,6 +60,14 @@ class Ground:
         top = self.brain_hu - FLUID_BELOW_BRAIN_HU
         share_SYX = (np.float32(top) - self.smooth_SYX) * np.float32(1 / (top - FLUID_HU))
         return np.clip(share_SYX, 0, 1) * (self.cavity_SYX & (self.smooth_SYX > -15))
+
+    @cached_property
+    def filled_SYX(self) -> Field:
+        """What blood fills: bodies of fluid up to the brain, with the rim that is fluid in part."""
+        top = np.float32(self.brain_hu - 1)
+        share_SYX = np.clip((top - self.smooth_SYX) / np.float32(top - FLUID_HU), 0, 1)
+        near_SYX = ndimage.maximum_filter(self.fluid_SYX, size=(1, 5, 5))
+        return np.sqrt(share_SYX) * np.clip(near_SYX * 4 - 0.4, 0, 1) * self.cavity_SYX
 
     @cached_property
     def ventricles_SYX(self) -> NDArray[np.int32]:
@@ -95,8 +94,8 @@ class Ground:
 
     @cached_property
     def vault_SYX(self) -> Field:
-        """1 under the vault, 0 where the nearest bone stands inside the skull: petrous and sphenoid
-        ridges, the sella.
+        """1 under the vault and outside the cavity, 0 where the nearest bone stands inside the
+        skull: petrous and sphenoid ridges, the sella.
         """
         shape = self.hu_SYX.shape
         found_SYX = np.zeros(shape, dtype=np.float32)
@@ -113,7 +112,7 @@ class Ground:
             np.maximum.at(edge_B, bin_YX[inside_YX], away_YX[inside_YX])
             edge_B = ndimage.maximum_filter1d(edge_B, 3, mode="wrap")
             within_YX = edge_B[bin_YX] - away_YX - 1.6 * self.depth_SYX[index]
-            found_SYX[index] = np.clip(1.6 - within_YX / 8, 0, 1) * inside_YX
+            found_SYX[index] = np.where(inside_YX, np.clip(1.6 - within_YX / 8, 0, 1), 1)
         return found_SYX
 
     @cached_property
@@ -195,8 +194,8 @@ def ground_of(tissue: Tissue) -> Ground | None:
         spacing=spacing,
         cavity_SYX=cavity_SYX,
         depth_SYX=_depth(cavity_SYX, spacing),
+        grain_SYX=_grain(hu_SYX, cavity_SYX, inner_SYX, spacing),
         brain_hu=float(np.median(values)),
-        noise_hu=_noise(hu_SYX, inner_SYX),
     )
 
 
@@ -214,8 +213,9 @@ def _cavity(hu_YX: Field, pixel_mm: float) -> Mask:
     if count == 0:
         return np.zeros(hu_YX.shape, dtype=bool)
     area_cm2_L = np.bincount(parts_YX.ravel())[1:] * pixel_mm**2 / 100
-    middle_L = ndimage.median(hu_YX, parts_YX, np.arange(1, count + 1))
-    like_brain_L = (middle_L > 12) & (middle_L < 60)
+    # most of a space of the face is fat, air, thin bone and what lies between them
+    in_range_YX = (hu_YX > PART_HU[0]) & (hu_YX < PART_HU[1])
+    like_brain_L = ndimage.mean(in_range_YX, parts_YX, np.arange(1, count + 1)) > PART_SHARE
     if not like_brain_L.any() or (area_cm2_L * like_brain_L).max() < SMALLEST_CM2:
         return np.zeros(hu_YX.shape, dtype=bool)
     kept_L = np.concatenate([[False], like_brain_L & (area_cm2_L > PART_CM2)])
@@ -257,8 +257,19 @@ def _depth(cavity_SYX: Mask, spacing: Spacing) -> Field:
     return np.sqrt(least_SYX)
 
 
-def _noise(hu_SYX: Field, inner_SYX: Mask) -> float:
-    """From differences of neighbours, by their median: edges do not count."""
-    both_SYX = inner_SYX[:, :, 1:] & inner_SYX[:, :, :-1]
-    steps = np.abs(np.diff(hu_SYX, axis=2)[both_SYX])
-    return float(max(0.5, 1.4826 * np.median(steps) / 1.4142)) if steps.size else 1.0
+def _smoothed(hu_SYX: Field, cavity_SYX: Mask, spacing: Spacing) -> Field:
+    """Bone does not bleed into the cavity."""
+    sigma = (0, SMOOTHING_MM / spacing[1], SMOOTHING_MM / spacing[2])
+    inside_SYX = cavity_SYX.astype(np.float32)
+    weight_SYX = ndimage.gaussian_filter(inside_SYX, sigma, truncate=2.5)
+    limited_SYX = np.clip(hu_SYX, -30, 110) * inside_SYX
+    smooth_SYX = ndimage.gaussian_filter(limited_SYX, sigma, truncate=2.5)
+    return np.where(cavity_SYX, smooth_SYX / np.maximum(weight_SYX, np.float32(1e-3)), hu_SYX)
+
+
+def _grain(hu_SYX: Field, cavity_SYX: Mask, inner_SYX: Mask, spacing: Spacing) -> Field:
+    """Detail that smoothing removes, without edges of anatomy: limited by its median."""
+    detail_SYX = hu_SYX - _smoothed(hu_SYX, cavity_SYX, spacing)
+    inner = np.abs(detail_SYX[inner_SYX])
+    most = np.float32(MOST_GRAIN * 1.4826 * np.median(inner)) if inner.size else np.float32(0)
+    return np.clip(detail_SYX, -most, most) * cavity_SYX

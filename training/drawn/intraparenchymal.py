@@ -7,7 +7,16 @@ import numpy as np
 from training.drawn.displace import pushed
 from training.drawn.ground import Ground
 from training.drawn.noise import Field
-from training.drawn.paint import Painted, blood_hu, blood_mask, log_uniform, mixed, random_place
+from training.drawn.paint import (
+    EDGE_MM,
+    Painted,
+    blood_hu,
+    blood_mask,
+    log_uniform,
+    mixed,
+    random_place,
+    texture,
+)
 
 PUSHES_FROM_MM = 5.0
 
@@ -17,9 +26,9 @@ class ParenchymalRange:
     """Radius in mm, density in HU."""
 
     radius_mm: tuple[float, float]
-    hu: tuple[float, float] = (48.0, 78.0)  # fresh clot 50 to 80 HU
-    edema_hu: tuple[float, float] = (3.0, 11.0)  # below brain: 15 to 25 HU in the literature
-    edema_mm: tuple[float, float] = (1.5, 8.0)
+    hu: tuple[float, float] = (50.0, 74.0)
+    edema_hu: tuple[float, float] = (3.0, 15.0)  # below brain; contusions 6 to 15
+    edema_mm: tuple[float, float] = (2.0, 9.0)
 
 
 SIZES = {
@@ -116,11 +125,11 @@ def _bled(
         dry = mixed(ground, rim_SYX * np.float32(dark / 25), np.float32(ground.brain_hu - 25))
     hu = blood_hu(rng, ground, low=values.hu[0], high=values.hu[1])
     over = hu - ground.brain_hu
-    texture_SYX = ground.noise(rng, 2.5) * np.float32(rng.uniform(0.02, 0.08))
+    texture_SYX = texture(rng, ground) / np.float32(over)
     if mottle:
         texture_SYX += np.float32(mottle) * np.minimum(ground.noise(rng, 2.0), 0)
     share_SYX = ground.softened(
-        np.clip(surface_SYX / np.float32(0.9) + 0.5, 0, 1), rng.uniform(0.4, 1.0)
+        np.clip(surface_SYX / np.float32(0.9) + 0.5, 0, 1), rng.uniform(*EDGE_MM)
     ) * (ground.depth_SYX > 0.5)
     wet = mixed(dry, share_SYX, (ground.brain_hu + over * (1 + texture_SYX)).astype(np.float32))
     return Painted(ground=wet, mask_SYX=blood_mask(dry, wet, share_SYX), kind="IPH")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from training.drawn.ground import Ground
-from training.drawn.paint import Painted, blood_hu, mixed
+from training.drawn.paint import Painted, blood_hu, mixed, texture
 
 CAST_SHARE = 0.35
 LEAST_MM2 = 12.0  # of blood
@@ -34,10 +34,10 @@ def draw_intraventricular(ground: Ground, rng: np.random.Generator, *, size: str
         below_SYX = np.clip(1.2 - np.maximum(ground.noise(rng, 12.0) - 0.8, 0), 0, 1)
     body = ground.softened(body_SYX.astype(np.float32), 1.2)
     near_SYX = np.clip(body * 3, 0, 1)
-    filled_SYX = np.clip(ground.fluid_SYX * np.float32(1.35), 0, 1)
-    share_SYX = ground.softened((near_SYX * filled_SYX * below_SYX).astype(np.float32), 0.4)
-    hu = blood_hu(rng, ground, low=45, high=76)
-    wet = mixed(ground, share_SYX, hu + np.float32(1.8) * ground.noise(rng, 4.0))
+    share_SYX = (near_SYX * ground.filled_SYX * below_SYX).astype(np.float32)
+    share_SYX = ground.softened(share_SYX, 0.4)
+    hu = blood_hu(rng, ground, low=44, high=74 if cast else 62)  # a level is blood with fluid
+    wet = mixed(ground, share_SYX, hu + texture(rng, ground, (1.0, 3.5)))
     mask_SYX = (wet.hu_SYX - ground.hu_SYX > 8) & (share_SYX > 0.4) & ground.cavity_SYX
     if np.count_nonzero(mask_SYX) * ground.pixel_mm2 < LEAST_MM2:
         return None

@@ -1,38 +1,43 @@
-"""Blood in the fluid of real sulci and cisterns."""
+"""Blood in the fluid of real sulci and cisterns, and in sulci too tight to show fluid."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from training.drawn.ground import Ground
-from training.drawn.paint import Painted, blood_hu, mixed, random_place
+from training.drawn.noise import Field
+from training.drawn.paint import Painted, blood_hu, mixed, random_place, texture
 
-LEAST_FLUID_MM2 = 25.0  # within reach, in the slice of the centre
+LEAST_MM2 = 15.0  # of blood in the slice that shows most
 SEEN_HU = 6.0  # a voxel that blood raises by less is not counted
+TIGHT_SHARE = 0.5  # how often blood lies in sulci that show no fluid
 
 
 @dataclass(frozen=True, kw_only=True)
 class StainRange:
+    """hu: of the mixture of blood and fluid. sulci: how many tight ones at most."""
+
     reach_mm: tuple[float, float]
-    hu: tuple[float, float] = (46.0, 72.0)  # of the mixture of blood and fluid
+    sulci: int
+    hu: tuple[float, float] = (48.0, 70.0)
     faint_share: float = 0.3
-    faint_over_brain_hu: tuple[float, float] = (8.0, 15.0)
+    faint_over_grey_hu: tuple[float, float] = (8.0, 15.0)
 
 
 SIZES = {
-    "small": StainRange(reach_mm=(7.0, 16.0)),
-    "any": StainRange(reach_mm=(8.0, 55.0)),
+    "small": StainRange(reach_mm=(7.0, 16.0), sulci=2),
+    "any": StainRange(reach_mm=(8.0, 55.0), sulci=6),
 }
 
 
 def draw_subarachnoid(ground: Ground, rng: np.random.Generator, *, size: str) -> Painted | None:
     """None if no fluid is there that blood could fill."""
     values = SIZES[size]
-    # blood widens a sulcus: what is partly fluid is filled more than its share
-    fluid_SYX = np.maximum(
-        ground.fluid_SYX ** np.float32(rng.uniform(0.5, 0.8)), ground.valleys_SYX
+    ventricles_SYX = ndimage.binary_dilation(
+        ground.ventricles_SYX > 0, np.ones((1, 3, 3), dtype=bool), iterations=2
     )
-    fluid_SYX = np.where(ground.ventricles_SYX > 0, np.float32(0), fluid_SYX)
+    fluid_SYX = np.maximum(ground.filled_SYX, ground.valleys_SYX) * ~ventricles_SYX
     place = random_place(rng, (fluid_SYX > 0.5) & (ground.depth_SYX < 45))
     if place is None:
         return None
@@ -43,15 +48,45 @@ def draw_subarachnoid(ground: Ground, rng: np.random.Generator, *, size: str) ->
     if rng.random() < 0.5:  # along cortex, not in the depth
         stain_SYX = stain_SYX * np.clip((rng.uniform(8, 22) - ground.depth_SYX) / 4, 0, 1)
     share_SYX = (stain_SYX * fluid_SYX).astype(np.float32)
+    if rng.random() < TIGHT_SHARE:
+        for _ in range(int(rng.integers(1, values.sulci + 1))):
+            share_SYX = np.maximum(share_SYX, _tight_sulcus(ground, rng, away_SYX < reach))
     if rng.random() < values.faint_share:
-        hu = ground.brain_hu + 3 + rng.uniform(*values.faint_over_brain_hu)
+        hu = ground.brain_hu + 3 + rng.uniform(*values.faint_over_grey_hu)
     else:
         hu = blood_hu(rng, ground, low=values.hu[0], high=values.hu[1])
     share_SYX = ground.softened(share_SYX, 0.4)
-    wet = mixed(ground, share_SYX, hu + np.float32(2.0) * ground.noise(rng, 4.0))
-    raised_SYX = wet.hu_SYX - ground.hu_SYX
-    mask_SYX = (raised_SYX > SEEN_HU) & (share_SYX > 0.3) & ground.cavity_SYX
-    index = min(max(round(place[0]), 0), len(mask_SYX) - 1)
-    if np.count_nonzero(mask_SYX[index]) * ground.pixel_mm2 < LEAST_FLUID_MM2:
+    wet = mixed(ground, share_SYX, hu + texture(rng, ground))
+    mask_SYX = (
+        (wet.hu_SYX - ground.hu_SYX > SEEN_HU)
+        & (share_SYX > 0.35)
+        & (wet.smooth_SYX > ground.brain_hu + 4)  # what is still darker than brain is not seen
+    )
+    if np.count_nonzero(mask_SYX, axis=(1, 2)).max() * ground.pixel_mm2 < LEAST_MM2:
         return None
     return Painted(ground=wet, mask_SYX=mask_SYX, kind="SAH")
+
+
+def _tight_sulcus(ground: Ground, rng: np.random.Generator, near_SYX: np.ndarray) -> Field:
+    """A wedge from the inner table inwards, wide at the table and bent: blood between two gyri."""
+    place = random_place(
+        rng, near_SYX & (ground.vault_SYX > 0.7) & (ground.depth_SYX > 1) & (ground.depth_SYX < 3)
+    )
+    if place is None:
+        return np.zeros_like(ground.hu_SYX)
+    index, row, column = (round(value) for value in place)
+    inward = np.array([ground.midline.row - row, ground.midline.column - column])
+    inward = inward / max(float(np.hypot(*inward)), 1.0)
+    turn = rng.normal(0, 0.45)
+    cos, sin = np.cos(turn), np.sin(turn)
+    way = (inward[0] * cos - inward[1] * sin, inward[0] * sin + inward[1] * cos)
+    z, y, x = ground.away_mm((index + rng.uniform(-0.5, 0.5), row, column))
+    along = y * np.float32(way[0]) + x * np.float32(way[1])
+    across = y * np.float32(-way[1]) + x * np.float32(way[0])
+    length, width = np.float32(rng.uniform(4, 16)), np.float32(rng.uniform(1.0, 2.8))
+    bent = across - np.float32(rng.normal(0, 0.02)) * along**2 - np.float32(rng.normal(0, 0.3)) * z
+    bent = bent + np.float32(0.6) * ground.noise(rng, 4.0)
+    wedge = width * np.clip(1.15 - (along + 1) / length, 0, 1) * (along > -4)
+    wedge = wedge * np.clip(1 - (z / np.float32(rng.uniform(4, 10))) ** 2, 0, 1)
+    share_SYX: Field = np.clip((wedge - np.abs(bent)) / np.float32(0.9) + 0.5, 0, 1)
+    return share_SYX * (wedge > 0.2) * (ground.depth_SYX > 0.5)

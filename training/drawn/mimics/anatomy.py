@@ -30,7 +30,7 @@ def draw_atrophy(ground: Ground, rng: np.random.Generator) -> Ground:
         sulci_SYX * (brain.fluid_SYX > 0.05),
     )
     share_SYX = brain.softened(share_SYX.astype(np.float32), 0.5)
-    return mixed(brain, share_SYX, fluid, ground.grain_SYX)
+    return mixed(brain, share_SYX, fluid)
 
 
 def draw_hygroma(ground: Ground, rng: np.random.Generator) -> Ground:
@@ -46,7 +46,7 @@ def draw_hygroma(ground: Ground, rng: np.random.Generator) -> Ground:
     brain = pressed(ground, thickness_SYX, reach_mm=45.0)
     share_SYX = np.clip(thickness_SYX - brain.depth_SYX + 0.5, 0, 1) * (thickness_SYX > 0.6)
     fluid = np.float32(FLUID_HU + rng.uniform(-3, 8))
-    return mixed(brain, brain.softened(share_SYX, 0.5), fluid, ground.grain_SYX)
+    return mixed(brain, brain.softened(share_SYX, 0.5), fluid)
 
 
 def draw_calcifications(ground: Ground, rng: np.random.Generator) -> Ground:
