@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage
 
 from training.drawn.ground import Ground
-from training.drawn.noise import Field
 from training.drawn.paint import Painted, blood_hu, mixed, random_place, texture
+from training.drawn.sulcus import drawn_sulci
 
 LEAST_MM2 = 15.0  # of blood in the slice that shows most
 SEEN_HU = 6.0  # a voxel that blood raises by less is not counted
@@ -49,8 +49,15 @@ def draw_subarachnoid(ground: Ground, rng: np.random.Generator, *, size: str) ->
         stain_SYX = stain_SYX * np.clip((rng.uniform(8, 22) - ground.depth_SYX) / 4, 0, 1)
     share_SYX = (stain_SYX * fluid_SYX).astype(np.float32)
     if rng.random() < TIGHT_SHARE:
-        for _ in range(int(rng.integers(1, values.sulci + 1))):
-            share_SYX = np.maximum(share_SYX, _tight_sulcus(ground, rng, away_SYX < reach))
+        tight_SYX = drawn_sulci(
+            ground,
+            rng,
+            places_SYX=(away_SYX < reach) & (ground.vault_SYX > 0.7),
+            count=int(rng.integers(1, values.sulci + 1)),
+            length_mm=(4, 16),
+            width_mm=(1.0, 2.8),
+        )
+        share_SYX = np.maximum(share_SYX, tight_SYX)
     if rng.random() < values.faint_share:
         hu = ground.brain_hu + 3 + rng.uniform(*values.faint_over_grey_hu)
     else:
@@ -65,28 +72,3 @@ def draw_subarachnoid(ground: Ground, rng: np.random.Generator, *, size: str) ->
     if np.count_nonzero(mask_SYX, axis=(1, 2)).max() * ground.pixel_mm2 < LEAST_MM2:
         return None
     return Painted(ground=wet, mask_SYX=mask_SYX, kind="SAH")
-
-
-def _tight_sulcus(ground: Ground, rng: np.random.Generator, near_SYX: np.ndarray) -> Field:
-    """A wedge from the inner table inwards, wide at the table and bent: blood between two gyri."""
-    place = random_place(
-        rng, near_SYX & (ground.vault_SYX > 0.7) & (ground.depth_SYX > 1) & (ground.depth_SYX < 3)
-    )
-    if place is None:
-        return np.zeros_like(ground.hu_SYX)
-    index, row, column = (round(value) for value in place)
-    inward = np.array([ground.midline.row - row, ground.midline.column - column])
-    inward = inward / max(float(np.hypot(*inward)), 1.0)
-    turn = rng.normal(0, 0.45)
-    cos, sin = np.cos(turn), np.sin(turn)
-    way = (inward[0] * cos - inward[1] * sin, inward[0] * sin + inward[1] * cos)
-    z, y, x = ground.away_mm((index + rng.uniform(-0.5, 0.5), row, column))
-    along = y * np.float32(way[0]) + x * np.float32(way[1])
-    across = y * np.float32(-way[1]) + x * np.float32(way[0])
-    length, width = np.float32(rng.uniform(4, 16)), np.float32(rng.uniform(1.0, 2.8))
-    bent = across - np.float32(rng.normal(0, 0.02)) * along**2 - np.float32(rng.normal(0, 0.3)) * z
-    bent = bent + np.float32(0.6) * ground.noise(rng, 4.0)
-    wedge = width * np.clip(1.15 - (along + 1) / length, 0, 1) * (along > -4)
-    wedge = wedge * np.clip(1 - (z / np.float32(rng.uniform(4, 10))) ** 2, 0, 1)
-    share_SYX: Field = np.clip((wedge - np.abs(bent)) / np.float32(0.9) + 0.5, 0, 1)
-    return share_SYX * (wedge > 0.2) * (ground.depth_SYX > 0.5)

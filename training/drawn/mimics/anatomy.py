@@ -1,6 +1,6 @@
 """Atrophy, calcifications, dense vessels and sinuses, dense bone inside the skull."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,29 +8,33 @@ from training.drawn.displace import pressed
 from training.drawn.ground import FLUID_HU, Ground
 from training.drawn.noise import Field
 from training.drawn.paint import mixed, random_place
+from training.drawn.sulcus import drawn_sulci
 
 
 def draw_atrophy(ground: Ground, rng: np.random.Generator) -> Ground:
     """Fluid under the inner table, about as wide on both sides; the cortex stays, moved inwards,
     and the sulci are wider.
     """
-    width = np.float32(rng.uniform(1.0, 6.5))
-    thickness_SYX = width * np.clip(
-        1 + 0.45 * ground.noise(rng, 22.0) + 0.35 * ground.noise(rng, 7.0), 0, 2.2
-    ).astype(np.float32)
-    if rng.random() < 0.5:  # more in front
-        _, y, _ = ground.away_mm((0, ground.midline.row, 0))
-        thickness_SYX *= np.clip(0.7 - y / np.float32(80), 0.15, 1.5)
+    width = np.float32(rng.uniform(0.6, 4.5))
+    front = np.clip(1 - ground.away_mm((0, ground.midline.row, 0))[1] / np.float32(75), 0.3, 1.6)
+    uneven_SYX = 1 + 0.35 * ground.noise(rng, 30.0) + 0.3 * ground.noise(rng, 8.0)
+    thickness_SYX = width * np.clip(uneven_SYX, 0, 2) * (front if rng.random() < 0.6 else 1)
+    thickness_SYX = (thickness_SYX * ground.vault_SYX).astype(np.float32)
     brain = pressed(ground, thickness_SYX, reach_mm=float(14 + 5 * width))
-    fluid = np.float32(FLUID_HU + rng.uniform(-2, 7))
-    wider = np.float32(rng.uniform(0, 0.9))
-    sulci_SYX = np.clip(brain.fluid_SYX * (1 + wider) + wider * (brain.fluid_SYX > 0.1) * 0.3, 0, 1)
-    share_SYX = np.maximum(
-        np.clip(thickness_SYX - brain.depth_SYX + 0.5, 0, 1) * (brain.depth_SYX > 0.9),
-        sulci_SYX * (brain.fluid_SYX > 0.05),
+    sulci_SYX = drawn_sulci(
+        brain,
+        rng,
+        places_SYX=brain.vault_SYX > 0.7,
+        count=int(rng.integers(4, 26)) * len(brain.hu_SYX),
+        length_mm=(4, 8 + 3 * float(width)),
+        width_mm=(0.5, 0.8 + 0.4 * float(width)),
     )
-    share_SYX = brain.softened(share_SYX.astype(np.float32), 0.5)
-    return mixed(brain, share_SYX, fluid)
+    wider = np.float32(rng.uniform(0, 0.8))
+    real_SYX = np.clip(brain.fluid_SYX * (1 + wider), 0, 1) * (brain.fluid_SYX > 0.05)
+    layer_SYX = np.clip(thickness_SYX - brain.depth_SYX + 0.5, 0, 1) * (thickness_SYX > 0.5)
+    share_SYX = np.maximum(np.maximum(layer_SYX, sulci_SYX), real_SYX).astype(np.float32)
+    fluid = np.float32(FLUID_HU + rng.uniform(-2, 8))
+    return mixed(brain, brain.softened(share_SYX, rng.uniform(0.5, 1.1)), fluid)
 
 
 def draw_hygroma(ground: Ground, rng: np.random.Generator) -> Ground:
@@ -50,44 +54,113 @@ def draw_hygroma(ground: Ground, rng: np.random.Generator) -> Ground:
 
 
 def draw_calcifications(ground: Ground, rng: np.random.Generator) -> Ground:
-    """Of falx, choroid plexus, pineal gland, ganglia, carotids and clinoids: small and mostly
-    denser than blood, or as dense where they fill a voxel in part.
+    """Small and mostly denser than blood, or as dense where they fill a voxel in part; each kind in
+    slices that can show it.
     """
-    line, pixel = ground.midline, ground.spacing[1]
-    index = int(rng.integers(len(ground.hu_SYX)))
-    places: list[tuple[float, float, float, float]] = []  # along, across, radius in mm, HU
-
-    def add(along: float, across: float, radius: float, hu: float) -> None:
-        places.append((along, across, radius, hu))
-
-    if rng.random() < 0.5:  # falx: a row of plates
-        start = rng.uniform(-line.front_mm + 6, line.back_mm - 8)
-        for step in range(int(rng.integers(1, 5))):
-            add(start + 3.5 * step, rng.normal(0, 0.5), rng.uniform(0.7, 1.9), rng.uniform(90, 500))
-    if rng.random() < 0.4:  # pineal gland, habenula
-        add(rng.uniform(4, 18), rng.normal(0, 1.0), rng.uniform(0.9, 3.2), rng.uniform(70, 450))
-    if rng.random() < 0.4:  # choroid plexus of both atria
-        along, aside = rng.uniform(14, 34), rng.uniform(14, 27)
-        for side in (-1, 1):
-            radius = rng.uniform(0.8, 3.6)
-            add(along + rng.normal(0, 2), side * aside, radius, rng.uniform(60, 420))
-    if rng.random() < 0.25:  # globus pallidus
-        along, aside, hu = rng.uniform(-18, -4), rng.uniform(15, 22), rng.uniform(48, 160)
-        for side in (-1, 1):
-            add(along, side * aside, rng.uniform(1.2, 4.0), hu * rng.uniform(0.7, 1.1))
-    if rng.random() < 0.35:  # carotid siphons, clinoids
-        along, aside = rng.uniform(-22, 0), rng.uniform(7, 17)
-        for side in (-1, 1):
-            add(
-                along + rng.normal(0, 1.5),
-                side * aside,
-                rng.uniform(0.8, 2.6),
-                rng.uniform(80, 700),
-            )
-    for along, across, radius, hu in places:
-        row, column = line.place(along, across, pixel)
-        ground = _spot(ground, rng, (index + rng.uniform(-0.4, 0.4), row, column), radius, hu)
+    base_S = (ground.solid_S < 0.95) | (ground.air_cm2_S > 2)
+    brain_S = (ground.area_cm2_S > 90) & ~base_S
+    index = int(rng.integers(len(base_S)))
+    if base_S[index]:
+        places = _near_base(rng)
+    elif brain_S[index]:
+        places = _near_ventricles(rng) if rng.random() < 0.6 else _on_falx(ground, rng)
+    else:
+        places = _on_falx(ground, rng)
+    for spot in places:
+        row, column = ground.midline.place(spot.along_mm, spot.across_mm, ground.spacing[1])
+        place = (index + rng.uniform(-0.4, 0.4), row, column)
+        ground = _spot(ground, rng, place, spot.radius_mm, spot.hu)
     return ground
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spot:
+    """Along the midline towards the back, and across it, from the middle of the head."""
+
+    along_mm: float
+    across_mm: float
+    radius_mm: float
+    hu: float
+
+
+def _pair(
+    rng: np.random.Generator,
+    *,
+    along_mm: float,
+    across_mm: float,
+    radius_mm: tuple[float, float],
+    hu: tuple[float, float],
+) -> list[Spot]:
+    """Left and right, much alike."""
+    dense = rng.uniform(*hu)
+    return [
+        Spot(
+            along_mm=along_mm + rng.normal(0, 1.5),
+            across_mm=side * across_mm + rng.normal(0, 1.0),
+            radius_mm=rng.uniform(*radius_mm),
+            hu=dense * rng.uniform(0.7, 1.2),
+        )
+        for side in (-1, 1)
+        if rng.random() < 0.85
+    ]
+
+
+def _near_base(rng: np.random.Generator) -> list[Spot]:
+    """Carotid siphons, clinoids, and dense bone that a slice shows in part."""
+    return _pair(
+        rng,
+        along_mm=rng.uniform(-24, 0),
+        across_mm=rng.uniform(7, 17),
+        radius_mm=(0.8, 3.0),
+        hu=(60, 700),
+    )
+
+
+def _near_ventricles(rng: np.random.Generator) -> list[Spot]:
+    """Pineal gland and habenula, choroid plexus of both atria, globus pallidus."""
+    spots = []
+    if rng.random() < 0.6:
+        spots.append(
+            Spot(
+                along_mm=rng.uniform(6, 18),
+                across_mm=rng.normal(0, 1.0),
+                radius_mm=rng.uniform(0.9, 3.2),
+                hu=rng.uniform(70, 450),
+            )
+        )
+    if rng.random() < 0.5:
+        aside = rng.uniform(15, 27)
+        spots += _pair(
+            rng,
+            along_mm=rng.uniform(16, 32),
+            across_mm=aside,
+            radius_mm=(0.8, 3.4),
+            hu=(60, 420),
+        )
+    if rng.random() < 0.25:
+        aside = rng.uniform(15, 22)
+        spots += _pair(
+            rng,
+            along_mm=rng.uniform(-16, -4),
+            across_mm=aside,
+            radius_mm=(1.2, 3.8),
+            hu=(48, 160),
+        )
+    return spots
+
+
+def _on_falx(ground: Ground, rng: np.random.Generator) -> list[Spot]:
+    """A row of plates."""
+    start = rng.uniform(-ground.midline.front_mm + 6, ground.midline.back_mm - 8)
+    return [
+        Spot(
+            along_mm=start + 3.2 * step,
+            across_mm=rng.normal(0, 0.5),
+            radius_mm=rng.uniform(0.7, 1.8),
+            hu=rng.uniform(80, 450),
+        )
+        for step in range(int(rng.integers(1, 5)))
+    ]
 
 
 def draw_dense_vessels(ground: Ground, rng: np.random.Generator) -> Ground:

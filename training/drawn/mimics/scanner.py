@@ -11,6 +11,7 @@ from training.drawn.ground import Ground
 from training.drawn.noise import Field
 
 SOFT_TISSUE_HU = 150.0
+RAYS = 360  # directions from metal
 
 
 def draw_cupping(ground: Ground, rng: np.random.Generator) -> Ground:
@@ -42,7 +43,7 @@ def draw_streaks(ground: Ground, rng: np.random.Generator) -> Ground:
     along = np.cos(turn) * columns - np.sin(turn) * rows
     bands_SYX = np.stack([_bands(rng, across[0], along[0]) for _ in range(shape[0])])
     part_SYX = np.clip(0.4 + 0.7 * ground.noise(rng, 35.0), 0, 2)
-    return _added(ground, bands_SYX * part_SYX * np.float32(rng.uniform(2, 9)))
+    return _added(ground, bands_SYX * part_SYX * np.float32(rng.uniform(1.5, 7.5)))
 
 
 def _bands(rng: np.random.Generator, across_YX: Field, along_YX: Field) -> Field:
@@ -66,15 +67,17 @@ def draw_metal(ground: Ground, rng: np.random.Generator) -> Ground:
     shape = ground.hu_SYX.shape
     row, column = rng.uniform(-0.1, 1.1) * shape[1], rng.uniform(-0.1, 1.1) * shape[2]
     z, y, x = ground.away_mm((rng.integers(shape[0]), row, column))
-    angle_YX = np.arctan2(y, x)[0]
-    rays_YX = np.zeros(angle_YX.shape)
-    for _ in range(3):
-        rays_YX += np.sin(angle_YX * int(rng.integers(5, 32)) + rng.uniform(0, 2 * np.pi))
-    away_SYX = np.sqrt(y**2 + x**2) + np.float32(6)
-    added_SYX = rng.uniform(100, 700) * rays_YX[None] / away_SYX * np.exp(-np.abs(z) / 5)
-    return replace(
-        ground, hu_SYX=ground.hu_SYX + (added_SYX * (ground.hu_SYX > -300)).astype(np.float32)
-    )
+    rays = rng.standard_normal(RAYS) * (rng.random(RAYS) < rng.uniform(0.03, 0.3))
+    rays = ndimage.gaussian_filter1d(rays, rng.uniform(1.5, 5.0), mode="wrap")
+    rays *= rng.uniform(6, 28) / max(float(rays.std()), 1e-6)
+    angle_YX = (np.arctan2(y, x)[0] + np.pi) * (RAYS / (2 * np.pi))
+    at_YX = angle_YX.astype(int) % RAYS
+    between_YX = angle_YX % 1
+    rays_YX = rays[at_YX] * (1 - between_YX) + rays[(at_YX + 1) % RAYS] * between_YX
+    away_SYX = np.sqrt(y**2 + x**2)
+    fade_SYX = np.minimum(1.5, np.sqrt(40 / (away_SYX + 8))) * np.exp(-np.abs(z) / 5)
+    added_SYX = rays_YX[None] * fade_SYX * (ground.hu_SYX > -300)
+    return replace(ground, hu_SYX=ground.hu_SYX + added_SYX.astype(np.float32))
 
 
 def draw_reconstruction(ground: Ground, rng: np.random.Generator) -> Ground:
