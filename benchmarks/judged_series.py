@@ -8,7 +8,7 @@ from typing import Literal
 
 import pydicom
 
-from benchmarks.tissue_folder import TissueSlice, bleeding_slices, clean_halves
+from benchmarks.tissue_folder import TissueSlice, bleeding_slices, clean_halves, patients
 from ich_node.errors import Refusal
 from ich_node.scoring.points import Box
 from ich_node.series.read import read_series
@@ -109,23 +109,21 @@ def left_out_patients(folder: Path) -> Judged:
     """The patients of the parts test and validation: every bleeding slice as a series of one, the
     stack of each patient, and every clean half as a series of one.
     """
-    bleeding = bleeding_slices(folder)
-    split = make_split(
-        "ct-ich", {item.patient for item in bleeding}, fractions=FRACTIONS, seed=SEED
-    )
+    everyone = patients(folder)
+    split = make_split("ct-ich", everyone, fractions=FRACTIONS, seed=SEED)
     judged = Judged()
     for part in PARTS:
-        of_part = [item for item in bleeding if split.part_of(item.patient) == part]
-        for item in of_part:
-            judged.series.append(_judged([item], "bleeding", part, item.name))
-        for patient in sorted({item.patient for item in of_part}, key=int):
-            stack = [item for item in of_part if item.patient == patient]
+        wanted = sorted(
+            (patient for patient in everyone if split.part_of(patient) == part), key=int
+        )
+        bleeding, halves = bleeding_slices(folder, wanted), clean_halves(folder, wanted)
+        if not halves:
+            raise DataError(f"{folder}: the part {part} has no clean halves")
+        judged.series += [_judged([item], "bleeding", part, item.name) for item in bleeding]
+        for patient in wanted:
+            stack = [item for item in bleeding if item.patient == patient]
             judged.series.append(_judged(stack, "stack", part, patient))
-        halves = [item for item in clean_halves(folder) if split.part_of(item.patient) == part]
-        for item in halves:
-            judged.series.append(_judged([item], "clean half", part, item.name))
-        if not of_part or not halves:
-            raise DataError(f"{folder}: the part {part} has no bleeding slices or no clean halves")
+        judged.series += [_judged([item], "clean half", part, item.name) for item in halves]
     return judged
 
 

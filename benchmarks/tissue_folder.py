@@ -4,6 +4,7 @@ To be replaced by the data set `tissue` of training.
 """
 
 import csv
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,11 +34,15 @@ class TissueSlice:
     types: frozenset[str] = frozenset()
 
 
-def bleeding_slices(folder: Path) -> list[TissueSlice]:
-    """All slices of manifest.csv, in its order."""
+def patients(folder: Path) -> set[str]:
+    return {row["patient"] for row in _rows(folder / "manifest.csv")}
+
+
+def bleeding_slices(folder: Path, wanted: Collection[str]) -> list[TissueSlice]:
+    """The slices of manifest.csv of these patients, in its order."""
     found: list[TissueSlice] = []
-    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+    for row in _rows(folder / "manifest.csv"):
+        if row["patient"] in wanted:
             image_YX = _image(folder, row["file"])
             found.append(
                 TissueSlice(
@@ -51,21 +56,29 @@ def bleeding_slices(folder: Path) -> list[TissueSlice]:
     return found
 
 
-def clean_halves(folder: Path) -> list[TissueSlice]:
-    """All rows of clean_halves.csv: the half without blood beside its mirror image."""
+def clean_halves(folder: Path, wanted: Collection[str]) -> list[TissueSlice]:
+    """The rows of clean_halves.csv of these patients: the half without blood beside its mirror
+    image.
+    """
     found = []
-    with (folder / "clean_halves.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+    for row in _rows(folder / "clean_halves.csv"):
+        digits, _, order = row["file"].removesuffix(".jpg").partition("_")
+        patient = str(int(digits))
+        if patient in wanted:
             image_YX = _mirrored(_image(folder, row["file"]), row)
-            patient, _, order = row["file"].removesuffix(".jpg").partition("_")
             found.append(
                 TissueSlice(
                     name=row["file"].removesuffix(".jpg"),
-                    patient=str(int(patient)),
+                    patient=patient,
                     slice=_slice(image_YX, row["file"], int(order)),
                 )
             )
     return found
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def _image(folder: Path, name: str) -> NDArray[np.float32]:

@@ -13,12 +13,12 @@ from ich_node.model.bundle_header import LENGTH_BYTES, BundleHeader, header_leng
 if TYPE_CHECKING:
     from ich_node.model.bundle import Bundle
 
-SHIPPED = "phantom-demonstration.safetensors"
+SHIPPED = "tissue-demonstration.safetensors"
 KEPT_IN = "bundles"  # the folder in that of the spool
 
 
 def shipped_bundle() -> Path:
-    """The bundle inside the package: trained on phantoms alone, for demonstration."""
+    """The bundle inside the package, for demonstration."""
     return Path(str(files("ich_node") / "bundles" / SHIPPED))
 
 

@@ -18,13 +18,15 @@ LENGTH_BYTES = 8
 WEIGHTS = "network."  # the first part of the names of the network's tensors
 REFERENCE_SCORES = "scores"  # in the evidence of a revision: of the series that chose the threshold
 REVISIONS = "revisions"  # the key in the details of the provenance; oldest first
-# The demonstration bundles that were shipped before the card had a field for it.
+# The demonstration bundles that earlier versions shipped; the cards of the first four do not say
+# that they are for demonstration.
 SHIPPED_DEMONSTRATIONS = frozenset(
     {
         "519f0d4aa367fefa584149bc7421effc35a14c242cd04335b4d255c693806196",
         "4ad8cdd4b325251f8afad0e436568840dd9329bcf1f1f18407d7d8313bb11fea",
         "83ffb476494c2c498fa25e1d16eb296a422251918a67ebb5fe4e08e91ddfdda7",
         "94232e8a08905fae6a71eef373be4466447bb0a636b25c0bdd5491039f1cef2d",
+        "f1b27850f04dea56c3bc2137707dd986e5f36691e9397e0a0a51619371d5da47",
     }
 )
 

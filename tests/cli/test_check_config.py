@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ich_node.model.bundle_file import read_header, shipped_bundle
 from tests.support.certificates import authority
 from tests.support.command_line import ich_node
 from tests.support.peers import free_port, pacs
@@ -95,7 +96,8 @@ def test_ok_is_the_last_word(config):
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == f"{config}: ok"
     assert "sends objects to pacs (PACS at pacs:104), but no negative results" in done.stdout
-    assert "NOT FOR PATIENTS: reads with phantom-demonstration" in done.stdout
+    name = read_header(shipped_bundle()).name
+    assert f"NOT FOR PATIENTS: reads with {name}" in done.stdout
 
 
 def test_online_asks_every_destination_and_the_ledger(config):

@@ -61,7 +61,7 @@ def notification(
         slices=36,
         positive_slices=4 if positive else 0,
         report_uid=f"{ROOT}{series}.1",
-        bundle_name="phantom-demonstration",
+        bundle_name="tissue-demonstration",
         bundle_sha256="ab" * 32,
         software_version="0.1.0",
         identifiers=WHO,

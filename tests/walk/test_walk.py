@@ -20,6 +20,7 @@ from pydicom import Dataset
 
 from ich_node.answer import Answer
 from ich_node.demo.play import marks_of
+from ich_node.model.bundle_file import read_header, shipped_bundle
 from ich_node.phantom import make_study
 from tests.support.command_line import ich_node
 from tests.support.node import opened_ledger
@@ -105,7 +106,7 @@ def test_a_pacs_that_was_down_gets_the_results_of_one_analysis(tmp_path, phantom
         assert set(said) == {"receive", "analyse", "send"}
         assert all(each.is_ready for each in said.values())
         assert said["receive"].facts["port"] == node.port
-        assert said["analyse"].facts["bundle"] == "phantom-demonstration"
+        assert said["analyse"].facts["bundle"] == read_header(shipped_bundle()).name
     with opened_ledger(f"sqlite:///{node.folder}/ledger.sqlite") as ledger:
         assert ledger.heartbeats.all() == []
         counted = {(each.name, *each.labels.values()): each.value for each in ledger.counts.all()}

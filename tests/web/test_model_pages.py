@@ -8,7 +8,7 @@ import pytest
 
 from ich_node.answer import Answer
 from ich_node.ledger.heartbeats import Heartbeat
-from ich_node.model.bundle_file import read_header
+from ich_node.model.bundle_file import read_header, shipped_bundle
 from ich_node.web.visitor import Role
 from tests.operations.states.shadow import NEW, WARD
 from tests.operations.states.shadow import state as with_a_shadow
@@ -53,7 +53,7 @@ def test_what_reads_and_what_else_there_is(site, looker):
     assert "Shadow head-ct-2" in text
     assert "2 waiting, 10 read" in text or "10 read, 2 waiting" in text
     assert new.sha256[:12] in text
-    assert "phantom-demonstration" in text
+    assert read_header(shipped_bundle()).name in text
     assert "demonstration" in text
 
 

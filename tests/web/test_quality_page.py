@@ -86,7 +86,7 @@ def test_the_figures_of_thirty_days(client):
     assert "scores have drifted" in text
     assert "3 of 3" in text  # sensitivity
     assert re.search(r"Specificity 80 % \( ?38 to 96 % ?\) 4 of 5", text), text
-    assert "phantom-demonstration" in text
+    assert read_header(shipped_bundle()).name in text
 
 
 def test_the_picture_says_what_it_shows(client):
@@ -102,7 +102,7 @@ def test_the_table_for_registries(client):
     assert "attachment" in answer.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert len(rows) == 80
-    assert rows[0]["model"] == "phantom-demonstration"
+    assert rows[0]["model"] == read_header(shipped_bundle()).name
     assert {row["verdict"] for row in rows} == {"", "bleeding", "no bleeding"}
 
 
