@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from matplotlib.patheffects import withStroke
 
 from benchmarks.judged_series import PARTS, Group, JudgedSeries
 from benchmarks.judgement import Judgement
@@ -21,7 +23,9 @@ from training.errors import DataError
 COLUMNS, ROWS = 4, 3
 DPI = 110
 RADIUS_MM = 8.0
-MARGIN_MM = 125.0  # of a picture, from the middle of the head
+REACH_MM = 105.0  # of a picture, from the middle of the head
+BONE_HU = 100.0
+EDGES_OF_HEAD = (1, 99)  # percentiles of the places of bone
 TABLE = "marks.csv"
 FIELDS = ("bundle", "series", "slice", "mark", "row", "column", "probability", "on_blood")
 ANSWERS = {"yes": True, "no": False}
@@ -157,10 +161,14 @@ def _draw_one(axis: Axes, picture: Picture, detector: Detector) -> None:
             mark.row - radius,
             f"{number}: {mark.probability:.2f}",
             color="red",
-            fontsize=7,
+            fontsize=8,
+            clip_on=True,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
         )
-    middle_row, middle_column = (size / 2 for size in slice_.hu_YX.shape)
-    reach = MARGIN_MM / row_mm
+    middle_row, middle_column = (
+        np.percentile(places, EDGES_OF_HEAD).mean() for places in np.nonzero(slice_.hu_YX > BONE_HU)
+    )
+    reach = REACH_MM / row_mm
     axis.set_xlim(middle_column - reach, middle_column + reach)
     axis.set_ylim(middle_row + reach, middle_row - reach)
     axis.set_title(
