@@ -122,11 +122,13 @@ def _pictures(item: JudgedSeries, reading: Reading) -> Iterator[Picture]:
 
 
 def _draw(pictures: Sequence[Picture], detector: Detector, path: Path, *, title: str) -> None:
-    figure = Figure(figsize=(4 * COLUMNS, 4.3 * ROWS), dpi=DPI, layout="constrained")
+    rows = -(-len(pictures) // COLUMNS)
+    figure = Figure(figsize=(4 * COLUMNS, 4.3 * rows), dpi=DPI)
+    figure.subplots_adjust(left=0.005, right=0.995, bottom=0, top=1 - 0.1 / rows, wspace=0.02)
     figure.suptitle(f"{title} · {detector.bundle.name} {detector.bundle.sha256[:8]}", fontsize=9)
-    for axis in (axes := figure.subplots(ROWS, COLUMNS, squeeze=False)).flat:
+    for place, picture in enumerate(pictures, start=1):
+        axis = figure.add_subplot(rows, COLUMNS, place)
         axis.set_axis_off()
-    for axis, picture in zip(axes.flat, pictures, strict=False):
         _draw_one(axis, picture, detector)
     figure.savefig(path)
 

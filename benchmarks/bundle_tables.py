@@ -5,20 +5,32 @@ from typing import Any
 
 from benchmarks.judged_series import PARTS
 from benchmarks.judgement import SMALL_CM2
+from training.errors import DataError
 
 Figures = Mapping[str, Any]
 Cell = Callable[[Figures], str]
 NOT_MEASURED = "–"
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"  # in a document, around the tables
+
+
+def into_document(page: str, text: str) -> str:
+    """The page with the text between its two marks. Raises DataError if it has not both."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise DataError(f"the page has not both {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}"
 
 
 def tables(bundles: Sequence[Figures]) -> str:
     """bundles: the figures of each, as `shipped_bundle` measures them."""
     parts = [_goals(bundles)]
     if any("development" in of for of in bundles):
-        parts.append(_series(bundles))
+        parts.append(_series([of for of in bundles if "development" in of]))
     for part in PARTS:
-        if any("tissue" in of for of in bundles):
-            parts += [_patients(bundles, part), _calibration(bundles, part)]
+        of_part = [of for of in bundles if part in of.get("tissue", {})]
+        if of_part:
+            parts += [_patients(of_part, part), _calibration(of_part, part)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,21 +1,22 @@
 """What a bundle is judged by: real series of known answer, and slices with expert boxes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 import pydicom
 
-from benchmarks.tissue_folder import TissueSlice, bleeding_slices, clean_halves, patients
 from ich_node.errors import Refusal
 from ich_node.scoring.points import Box
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
 from training.datasets.bhx import read_boxes
-from training.errors import DataError
-from training.splits import make_split
+from training.datasets.labelled import LabelledSeries, Skip
+from training.datasets.tissue import read_tissue
+from training.predictions import load_or_skip
+from training.splits import data_set_of, make_split
 
 Group = Literal["positive", "negative", "apart", "boxed", "bleeding", "stack", "clean half"]
 BOXED = {  # the other two copies of CT-310 are damaged
@@ -27,6 +28,7 @@ BOX_TABLE = "bhx_boxes_for_available_slices.csv"
 APART = "cq500-0"  # an injection; one reader of three said blood
 FRACTIONS = {"train": 0.62, "validation": 0.13, "test": 0.25}
 SEED = 4
+SLICE_MM = 5.0  # of the patients left out
 Part = Literal["test", "validation"]
 PARTS: tuple[Part, ...] = ("test", "validation")
 
@@ -109,35 +111,57 @@ def left_out_patients(folder: Path) -> Judged:
     """The patients of the parts test and validation: every bleeding slice as a series of one, the
     stack of each patient, and every clean half as a series of one.
     """
-    everyone = patients(folder)
-    split = make_split("ct-ich", everyone, fractions=FRACTIONS, seed=SEED)
-    judged = Judged()
+    found = read_tissue(folder)
+    split = make_split(data_set_of(found.source), found.patients(), fractions=FRACTIONS, seed=SEED)
+    judged = Judged(unread=[f"{skip.what}: {skip.reason} {skip.detail}" for skip in found.skipped])
     for part in PARTS:
-        wanted = sorted(
-            (patient for patient in everyone if split.part_of(patient) == part), key=int
-        )
-        bleeding, halves = bleeding_slices(folder, wanted), clean_halves(folder, wanted)
-        if not halves:
-            raise DataError(f"{folder}: the part {part} has no clean halves")
-        judged.series += [_judged([item], "bleeding", part, item.name) for item in bleeding]
-        for patient in wanted:
-            stack = [item for item in bleeding if item.patient == patient]
-            judged.series.append(_judged(stack, "stack", part, patient))
-        judged.series += [_judged([item], "clean half", part, item.name) for item in halves]
+        for patient in sorted(found.patients(), key=int):
+            if split.part_of(patient) == part:
+                _add_patient(
+                    judged, part, [item for item in found.series if item.patient_id == patient]
+                )
     return judged
 
 
-def _judged(items: list[TissueSlice], group: Group, part: Part, name: str) -> JudgedSeries:
-    return JudgedSeries(
-        name=name,
-        group=group,
-        series=Series(
-            study_instance_uid=name,
-            series_instance_uid=name,
-            slices=tuple(item.slice for item in items),
+def _add_patient(judged: Judged, part: Part, labelled: Sequence[LabelledSeries]) -> None:
+    bleeding: list[JudgedSeries] = []
+    for item in labelled:
+        series = load_or_skip(item)
+        (labels,) = item.slices
+        if isinstance(series, Skip):
+            judged.unread.append(f"{labels.path.name}: {series.reason} {series.detail}")
+            continue
+        uid = labels.sop_instance_uid
+        judged.series.append(
+            JudgedSeries(
+                name=labels.path.stem,
+                group="bleeding" if labels.label else "clean half",
+                series=series,
+                boxes={uid: labels.boxes} if labels.boxes else {},
+                kinds={uid: labels.kinds},
+                patient=item.patient_id,
+                part=part,
+            )
+        )
+        if labels.label:
+            bleeding.append(judged.series[-1])
+    if bleeding:
+        judged.series.append(_stack(bleeding))
+
+
+def _stack(bleeding: Sequence[JudgedSeries]) -> JudgedSeries:
+    """The slices of a patient as one series; the slices between them are not known."""
+    slices = (slice_ for item in bleeding for slice_ in item.series.slices)
+    return replace(
+        bleeding[0],
+        name=bleeding[0].patient,
+        group="stack",
+        series=replace(
+            bleeding[0].series,
+            slices=tuple(
+                replace(slice_, position_mm=SLICE_MM * place) for place, slice_ in enumerate(slices)
+            ),
         ),
-        boxes={item.slice.sop_instance_uid: item.boxes for item in items if item.boxes},
-        kinds={item.slice.sop_instance_uid: item.types for item in items},
-        patient=items[0].patient,
-        part=part,
+        boxes={uid: boxes for item in bleeding for uid, boxes in item.boxes.items()},
+        kinds={uid: kinds for item in bleeding for uid, kinds in item.kinds.items()},
     )

@@ -14,7 +14,7 @@ from ich_node.scoring.counts import count, count_all
 from ich_node.scoring.points import Point, ScoredSlice
 
 SMALL_CM2 = 6.0  # an extradural's boxes in a slice together, at most: a lens of about 1 x 5 cm
-EXTRADURAL = "Epidural"
+EXTRADURAL = "EDH"
 EDGES = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0)  # of the calibration's bins
 Read = tuple[JudgedSeries, Reading]
 

@@ -16,7 +16,7 @@ import torch
 import typer
 
 from benchmarks.bundle_pictures import read_judged_marks, write_pictures
-from benchmarks.bundle_tables import tables
+from benchmarks.bundle_tables import into_document, tables
 from benchmarks.judged_series import PARTS, Judged, development_series, left_out_patients
 from benchmarks.judgement import development_figures, judge, tissue_figures
 from benchmarks.side_by_side import take_turns
@@ -63,7 +63,10 @@ def main(
     ] = False,
     timed: Annotated[bool, typer.Option(help="Also the time a slice, in turns.")] = True,
     json_file: Annotated[Path | None, typer.Option("--json", help="All figures.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="The tables.")] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(help="The tables, into the part of this page that is for them.", exists=True),
+    ] = None,
 ) -> None:
     """Prints the tables."""
     # pydicom warns about real headers that violate the standard; the node reads them
@@ -94,7 +97,8 @@ def main(
     text = tables(documents) + "".join(f"\nNot read: {line}" for line in unread)
     print(text)  # noqa: T201 - a command that prints its table
     if markdown:
-        markdown.write_text(text, encoding="utf-8")
+        page = markdown.read_text(encoding="utf-8")
+        markdown.write_text(into_document(page, text), encoding="utf-8")
     if json_file:
         json_file.write_text(
             json.dumps({"bundles": documents, "unread": unread}, indent=1, ensure_ascii=False),

@@ -16,6 +16,7 @@ from ich_node.times import local
 
 if TYPE_CHECKING:
     from ich_node.ledger import Activation, ActivationLedger
+    from ich_node.model.bundle_header import BundleHeader
 
 app = typer.Typer(
     no_args_is_help=True, help="The models: import, list, show, activate, roll back, compare."
@@ -88,8 +89,22 @@ def list_models(context: typer.Context) -> None:
         typer.echo(f"WARNING: {DEMONSTRATION_MODEL}")
     if activations and activations[0].sha256 != header.sha256:
         typer.echo("WARNING: this file is not the one that was activated: its sha256 differs")
+    _print_newer_edition(header)
     model_shadow.print_shadows(context.obj)
     _print_activations(activations)
+
+
+def _print_newer_edition(reads: "BundleHeader") -> None:
+    """Where an earlier version's shipped bundle reads: an activation stays as it is, so that no
+    update changes who answers; the admin decides.
+    """
+    from ich_node.model.bundle_file import read_header, shipped_bundle
+
+    path = shipped_bundle()
+    shipped = read_header(path)
+    if reads.is_earlier_edition and shipped.sha256 not in reads.lineage:
+        typer.echo(f"this version ships a newer edition: {shipped.name} {shipped.sha256[:12]}")
+        typer.echo(f"  to read with it: ich-node model activate {path}")
 
 
 def _activations(context: typer.Context) -> Sequence["Activation"]:

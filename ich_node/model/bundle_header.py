@@ -68,6 +68,11 @@ class BundleHeader:
         )
 
     @property
+    def is_earlier_edition(self) -> bool:
+        """Whether it has the weights of a bundle that an earlier version shipped."""
+        return not SHIPPED_DEMONSTRATIONS.isdisjoint(self.lineage)
+
+    @property
     def reference_scores(self) -> tuple[float, ...]:
         """Of the series by which its threshold was chosen; empty if it was not chosen so."""
         for revision in reversed(self.revisions):
