@@ -179,7 +179,8 @@ def _packed(series: Series) -> tuple[list[dict[str, Any]], bytes]:
     slices = []
     offset = 0
     for original in series.slices:
-        slice_ = upright(original, Turn.of(original.image_orientation))
+        turn = Turn.of(original.image_orientation)
+        slice_ = upright(original, turn)
         hu, padding = (
             np.ascontiguousarray(slice_.hu_YX).tobytes(),
             np.packbits(slice_.padding_YX).tobytes(),
@@ -192,6 +193,7 @@ def _packed(series: Series) -> tuple[list[dict[str, Any]], bytes]:
                 "dtype": slice_.hu_YX.dtype.str,
                 "spacing_mm": slice_.pixel_spacing_mm,
                 "position_mm": slice_.position_mm,
+                "turn": [turn.transposes, turn.flips_rows, turn.flips_columns],
             }
         )
         parts += [hu, padding]

@@ -13,11 +13,13 @@ from typing_extensions import override
 
 from ich_node.detection.network_input import InputSpec
 from ich_node.detection.slabs import Slab, to_slabs
+from ich_node.detection.upright import Turn
 from ich_node.series.series import Series, Slice
 from training.cache import PIXELS, Entry, key_of, open_entries
-from training.datasets import LabelledSeries, Skip
+from training.datasets import Box, LabelledSeries, Skip
 from training.errors import DataError
 from training.examples import Examples
+from training.weak_masks import turned_box, weak_mask
 
 LINE = np.dtype(
     [
@@ -37,7 +39,7 @@ class CacheExamples(Examples):
 
     lines: where the pixels of every slice are, as a structured array: reading the reference counts
     of a list of a million objects would copy it into every worker process. first_N, count_N: the
-    lines of each example.
+    lines of each slice. boxes: the boxes that become masks, by the index of their slice.
     """
 
     folder: Path
@@ -45,11 +47,12 @@ class CacheExamples(Examples):
     lines: NDArray[Any] = field(repr=False)
     first_N: NDArray[np.intp]
     count_N: NDArray[np.intp]
+    boxes: dict[int, tuple[Box, ...]] = field(default_factory=dict, repr=False)
 
     @property
     @override
     def has_masks(self) -> bool:
-        return False
+        return bool(self.boxes)
 
     @override
     def slice_of(self, index: int) -> Slice:
@@ -59,8 +62,12 @@ class CacheExamples(Examples):
         return slab.slice
 
     @override
-    def mask_of(self, index: int) -> None:
-        """Data sets have labels and boxes."""
+    def mask_of(self, index: int) -> NDArray[np.uint8] | None:
+        if index not in self.boxes:
+            return None
+        return weak_mask(
+            self.slice_of(index), self.boxes[index], shift_hu=float(self.shift_N[index])
+        )
 
     @cached_property
     def _bytes(self) -> NDArray[np.uint8]:
@@ -73,15 +80,21 @@ class CacheExamples(Examples):
 
 
 def examples_of_cache(
-    folder: Path, labelled: Sequence[LabelledSeries], spec: InputSpec
+    folder: Path,
+    labelled: Sequence[LabelledSeries],
+    spec: InputSpec,
+    *,
+    boxes_as_masks: bool = False,
 ) -> tuple[CacheExamples, tuple[Skip, ...]]:
-    """The labelled slices of these series, and what is not used. Raises DataError for a series that
-    is not in the cache.
+    """The labelled slices of these series, and what is not used. boxes_as_masks: see `weak_masks`.
+
+    Raises DataError for a series that is not in the cache.
     """
     entries = open_entries(folder)
     tables: list[NDArray[Any]] = [np.empty(0, LINE)]
     rows: list[tuple[int, int, bool, int, float]] = []  # first, count, label, series, shift
     skipped: list[Skip] = []
+    boxes: dict[int, tuple[Box, ...]] = {}
     digest = hashlib.sha256()
     start = 0
     for number, series in enumerate(labelled):
@@ -97,6 +110,7 @@ def examples_of_cache(
         table = _table(entry)
         shift_hu = _shift(entry, spec, folder)
         label_of = {slice_.sop_instance_uid: slice_.label for slice_ in series.slices}
+        boxes_of = _turned_boxes(series, entry, folder) if boxes_as_masks else {}
         for first, count in _groups(table, spec.slab_mm):
             uids = [uid.decode() for uid in table["uid"][first : first + count]]
             label = _label([label_of[uid] for uid in uids])
@@ -104,6 +118,10 @@ def examples_of_cache(
                 skipped += [Skip(what=uid, reason="a slice without a label") for uid in uids]
             else:
                 digest.update(bytes([label]))
+                of_slab = tuple(box for uid in uids for box in boxes_of.get(uid, ()))
+                if label and of_slab:
+                    boxes[len(rows)] = of_slab
+                    digest.update(repr(of_slab).encode())
                 rows.append((start + first, count, label, number, shift_hu))
         tables.append(table)
         start += len(table)
@@ -114,6 +132,7 @@ def examples_of_cache(
         lines=np.concatenate(tables),
         first_N=np.array(columns[0], dtype=np.intp),
         count_N=np.array(columns[1], dtype=np.intp),
+        boxes=boxes,
         label_N=np.array(columns[2], dtype=bool),
         series_N=np.array(columns[3], dtype=np.intp),
         shift_N=np.array(columns[4], dtype=np.float64),
@@ -130,6 +149,24 @@ def _table(entry: Entry) -> NDArray[Any]:
             row[name] = line[name]
     table["at"] += entry["start"]
     return table
+
+
+def _turned_boxes(series: LabelledSeries, entry: Entry, folder: Path) -> dict[str, tuple[Box, ...]]:
+    """The boxes of each slice in the pixels of the cache, by SOP Instance UID."""
+    boxes_of = {slice_.sop_instance_uid: slice_.boxes for slice_ in series.slices if slice_.boxes}
+    turned = {}
+    for line in entry["slices"]:
+        boxes = boxes_of.get(line["uid"], ())
+        if boxes and "turn" not in line:
+            raise DataError(
+                f"{folder} was filled by a version that did not note how slices were turned, and "
+                "boxes need it; give another --cache, or --no-boxes-as-masks"
+            )
+        if boxes:
+            transposes, flips_rows, flips_columns = line["turn"]
+            turn = Turn(transposes=transposes, flips_rows=flips_rows, flips_columns=flips_columns)
+            turned[line["uid"]] = tuple(turned_box(box, turn, line["shape"]) for box in boxes)
+    return turned
 
 
 def _slice(data: NDArray[np.uint8], line: Any) -> Slice:

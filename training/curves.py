@@ -2,13 +2,15 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """One validation. slice_loss and map_loss: means of the training steps since the one before."""
+    """One validation. slice_loss and map_loss: means of the training steps since the one before.
+    auc_of: of each part of a mixed validation, by its name; nan where it has one kind of slices.
+    """
 
     step: int
     epoch: float
@@ -19,13 +21,19 @@ class CurvePoint:
     validation_loss: float
     validation_accuracy: float
     validation_auc: float
+    auc_of: dict[str, float] = field(default_factory=dict)
+
+    def row(self) -> dict[str, float]:
+        """With a column for each part."""
+        values = asdict(self)
+        parts = values.pop("auc_of")
+        return values | {f"auc_of {name}": value for name, value in parts.items()}
 
 
 def write_curve(curve: Sequence[CurvePoint], path: Path) -> None:
     """One line a point."""
+    rows = [point.row() for point in curve]
     with path.open("w", newline="") as file:
-        table = csv.DictWriter(file, [item.name for item in fields(CurvePoint)])
+        table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()
-        table.writerows(
-            {name: f"{value:.6g}" for name, value in asdict(point).items()} for point in curve
-        )
+        table.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in rows)

@@ -71,7 +71,7 @@ def train(run: TrainingRun, report: Report = lambda *_: None) -> Trained:
 def training_batches(run: TrainingRun, first_step: int) -> "DataLoader[Sample]":
     """This process's share of every batch, from first_step on."""
     sampler = BatchSampler(
-        total=len(run.training.label_N),
+        examples=run.training,
         batch=run.preset.batch,
         seed=run.seed,
         first_step=first_step,
@@ -102,7 +102,9 @@ def take_step(
     for group in optimiser.param_groups:
         group["lr"] = rate_at(preset, epoch, warm_up=min(1.0, (state.step + 1) / WARM_UP_STEPS))
     model.train()
-    image_BCYX, label_B, mask_BYX = (tensor.to(run.device, non_blocking=True) for tensor in samples)
+    image_BCYX, label_B, mask_BYX, _ = (
+        tensor.to(run.device, non_blocking=True) for tensor in samples
+    )
     image_BCYX = image_BCYX.contiguous(memory_format=torch.channels_last)
     amp = torch.autocast(run.device, dtype=torch.bfloat16) if run.device != "cpu" else nullcontext()
     with amp:
@@ -130,8 +132,11 @@ def _losses(
     share of the steps that are done.
     """
     preset, head = run.preset, run.preset.network.head
-    labels = run.training.label_N
-    weights = class_weights(int(labels.sum()), len(labels)) if preset.class_weights else None
+    weights = (
+        class_weights(run.training.positive_in_epoch, run.training.in_epoch)
+        if preset.class_weights
+        else None
+    )
     if preset.map_loss and run.training.has_masks:
         of_slices = slice_loss(output.logit_B, label_B, weights)
         if head == "max":
@@ -147,10 +152,11 @@ def _losses(
 
 def _check(run: TrainingRun) -> None:
     """Raises DataError before the first step for what would fail later."""
-    total, batch = len(run.training.label_N), run.preset.batch
+    total, batch = run.training.in_epoch, run.preset.batch
     if total < batch:
         raise DataError(
-            f"{total} training slices are fewer than a batch of {batch}; add data, or give --batch"
+            f"{total} training examples are fewer than a batch of {batch}; "
+            "add data, or give --batch"
         )
     if batch % run.processes.size:
         raise DataError(

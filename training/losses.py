@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ich_node.model.network import MilOutput
+from training.examples import UNKNOWN
 from training.presets import MapLoss, Sharpening
 
 
@@ -22,12 +23,19 @@ def slice_loss(logit_B: Tensor, label_B: Tensor, weights: tuple[float, float] | 
 
 
 def map_loss(map_BYX: Tensor, mask_BYX: Tensor, spec: MapLoss) -> Tensor:
-    """map_BYX: logits; mask_BYX: 1 where there is blood, on the input grid."""
-    share_BYX = functional.avg_pool2d(mask_BYX[:, None], mask_BYX.shape[1] // map_BYX.shape[1])[
-        :, 0
-    ]
+    """map_BYX: logits; mask_BYX: on the input's grid, 1 where there is blood, UNKNOWN where nobody
+    knows. A cell that has an unknown pixel is left out.
+
+    The mean is over all cells, those that are left out included: every other cell weighs what it
+    weighs where all are known. Divided by the known ones alone, the fewer blood there is a mask of,
+    the more would the slices without bleeding weigh, of which every cell is known.
+    """
+    cell_px = mask_BYX.shape[1] // map_BYX.shape[1]
+    unknown_BYX = (mask_BYX == UNKNOWN).float()
+    share_BYX = functional.avg_pool2d((mask_BYX * (1 - unknown_BYX))[:, None], cell_px)[:, 0]
+    known_BYX = 1 - functional.max_pool2d(unknown_BYX[:, None], cell_px)[:, 0]
     positive_BYX = (share_BYX > spec.positive_share).float()
-    clear_BYX = ((share_BYX == 0) | (positive_BYX > 0)).float()
+    clear_BYX = known_BYX * ((share_BYX == 0) | (positive_BYX > 0)).float()
     weight_BYX = clear_BYX * (1 + (spec.positive_weight - 1) * positive_BYX)
     return functional.binary_cross_entropy_with_logits(map_BYX, positive_BYX, weight=weight_BYX)
 

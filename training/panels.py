@@ -45,6 +45,11 @@ def draw_curve(curve: Sequence[CurvePoint], path: Path, *, title: str) -> None:
                 ".-",
                 label=name.replace("_", " "),
             )
+        if axis is scores:
+            for name in curve[0].auc_of:
+                axis.plot(
+                    slices, [point.auc_of[name] for point in curve], ".--", label=f"AUC of {name}"
+                )
         axis.set_xlabel("slices seen")
         axis.legend(fontsize=8)
     scores.set_ylim(top=1.01)

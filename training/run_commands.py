@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from ich_node.errors import ConfigError
-from training.errors import DataError
 from training.options import Device, Kind, source_of
 from training.plots import check_plots
-from training.terminal import progress_bar, read_with_progress, say_left_out, training_bar
+from training.terminal import say_left_out, training_bar
 
 if TYPE_CHECKING:  # see training.options
-    from training.data import SplitSeries, TrainingData
-    from training.datasets.labelled import Found, Source
-    from training.distributed import ProcessGroup
-    from training.presets import Head, Preset
+    from training.data import TrainingData
+    from training.presets import Head
 
 
 def run(
@@ -38,16 +35,36 @@ def run(
     ],
     preset: Annotated[str, typer.Option(help="paper, published, product.")] = "product",
     head: Annotated[str, typer.Option(help="max, attention.")] = "max",
-    split: Annotated[
-        Path | None,
+    mix: Annotated[
+        list[str] | None,
         typer.Option(
-            help="The data set's split file (`ich-node train split`).", exists=True, dir_okay=False
+            metavar="DATA=WEIGHT",
+            help="Also learn from this pool or data set, so many of its examples for each one of"
+            " DATA. May be repeated.",
+        ),
+    ] = None,
+    split: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="The data set's split file (`ich-node train split`); one for each data set.",
+            exists=True,
+            dir_okay=False,
         ),
     ] = None,
     validation: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            help="With a phantom pool: a pool of another seed.", exists=True, file_okay=False
+            help="With a pool: a pool of another seed. May be repeated.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    boxes_as_masks: Annotated[
+        bool | None,
+        typer.Option(
+            "--boxes-as-masks/--no-boxes-as-masks",
+            help="Whether what looks like fresh blood in the boxes of a data set is its mask;"
+            " default: where --mix is given and the preset learns from masks.",
         ),
     ] = None,
     start: Annotated[
@@ -91,6 +108,7 @@ def run(
     from training.distributed import joined
     from training.loop import train
     from training.presets import preset_of
+    from training.run_data import Wanted, data_of_run
     from training.trained_bundle import check_start, write_results
     from training.training_run import TrainingRun
 
@@ -106,17 +124,17 @@ def run(
     _check_device(device)
     check_plots("train run")
     out.mkdir(parents=True, exist_ok=True)
+    wanted = Wanted(
+        folder=folder,
+        mix=mix or (),
+        splits=split or (),
+        validation=validation or (),
+        source=source_of(kind),
+        cache=cache,
+        boxes_as_masks=boxes_as_masks,
+    )
     with joined(device) as processes:
-        data = _data(
-            folder,
-            preset=recipe,
-            processes=processes,
-            split=split,
-            validation=validation,
-            cache=cache,
-            kind=kind,
-            workers=workers,
-        )
+        data = data_of_run(wanted, preset=recipe, processes=processes, workers=workers)
         if processes.is_first:
             say_left_out(data.skipped)
         training_run = TrainingRun(
@@ -142,57 +160,6 @@ def run(
                 f"on {len(data.validation)} validation slices, "
                 f"threshold {card.operating_point.threshold}"
             )
-
-
-def _data(
-    folder: Path,
-    *,
-    preset: "Preset",
-    processes: "ProcessGroup",
-    split: Path | None,
-    validation: Path | None,
-    cache: Path,
-    kind: str,
-    workers: int,
-) -> "TrainingData":
-    from training.data import data_of_pools, data_of_set
-    from training.pool_examples import is_pool
-
-    if is_pool(folder):
-        if validation is None:
-            raise DataError(
-                f"{folder} is a phantom pool: give --validation, a pool of another --seed"
-            )
-        return data_of_pools(folder, validation, preset)
-    if validation is not None:
-        raise DataError(
-            f"--validation goes with a phantom pool, and {folder} is none; "
-            "a data set's split names its validation part"
-        )
-    if split is None:
-        raise DataError(
-            f"{folder} needs --split FILE; "
-            f"write one with `ich-node train split {folder} --out FILE`"
-        )
-    source = source_of(kind)
-    found, parts = processes.from_first(
-        lambda: _read_data_set(folder, source=source, split=split, cache=cache, workers=workers)
-    )
-    return data_of_set(found, parts=parts, cache=cache, preset=preset)
-
-
-def _read_data_set(
-    folder: Path, *, source: "Source | None", split: Path, cache: Path, workers: int
-) -> "tuple[Found, SplitSeries]":
-    """The data set and its parts; after this the cache holds every series of both."""
-    from training.cache import fill_cache
-    from training.data import open_parts
-
-    found = read_with_progress(folder, source)
-    parts = open_parts(found, split)
-    with progress_bar("caching series") as advance:
-        fill_cache(cache, parts.all(), workers=workers, progress=advance)
-    return found, parts
 
 
 def _check_device(device: str) -> None:

@@ -6,23 +6,27 @@ import csv
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ich_node.errors import BundleError
 from ich_node.model.bundle import Bundle, pack_bundle
+from ich_node.model.calibration import Calibration
 from ich_node.model.card import Card, OperatingPoint, Provenance
 from ich_node.scoring.calibration import SPECIFICITY, calibrate, first_rule, series_threshold
 from ich_node.scoring.roc import area_under_curve
 from training.curves import write_curve
-from training.data import TrainingData
+from training.data import DataPart, TrainingData
 from training.datasets import Skip
 from training.examples import Examples
 from training.panels import draw_curve
 from training.presets import Preset
 from training.training_run import Trained, TrainingRun
+from training.validation import auc_of_parts
 
 BUNDLE = "bundle.safetensors"
 
@@ -65,7 +69,7 @@ def _card(
 ) -> Card:
     preset, label_N, logit_N = run.preset, data.validation.label_N, trained.predicted.logit_N
     calibration = calibrate(logit_N, label_N)
-    threshold = series_threshold(logit_N, label_N, data.validation.series_N, calibration)
+    threshold = _threshold(data.validation, logit_N, calibration)
     rule = first_rule(
         logit_N,
         trained.predicted.highest_N,
@@ -73,20 +77,20 @@ def _card(
         head=preset.network.head,
         gate=threshold if preset.gate else 0.0,
     )
+    auc = round(area_under_curve(logit_N, label_N), 4)
+    auc_of = auc_of_parts(data.validation, trained.predicted) or {
+        part.name: auc for part in data.parts if part.validation is not None
+    }
     details: dict[str, Any] = {
         "preset": asdict(preset),
         "seed": run.seed,
         "steps": trained.steps,
         "slices_seen": trained.steps * preset.batch,
-        "data": data.facts
-        | {
-            "source": data.source,
-            "training": _facts(data.training),
-            "validation": _facts(data.validation),
-        },
+        "data": _data_facts(data, auc_of),
         "skipped": data.reasons(),
-        "validation_auc": round(area_under_curve(logit_N, label_N), 4),
-        "threshold": f"{SPECIFICITY:.0%} of series without bleeding stay below, by the validation",
+        "validation_auc": auc,
+        "threshold": f"{SPECIFICITY:.0%} of series without bleeding stay below, by the validation"
+        + (", in each of its parts" if data.validation.parts() else ""),
     }
     if start:
         details["start"] = {
@@ -107,7 +111,7 @@ def _card(
             details=details,
         ),
         licence=_licence(data, start),
-        demonstration=data.is_of_phantoms or (start is not None and start.demonstration),
+        demonstration=data.is_demonstration or (start is not None and start.demonstration),
     )
 
 
@@ -116,6 +120,46 @@ def _licence(data: TrainingData, start: Bundle | None) -> str:
     if start is None or start.card.licence == data.licence:
         return data.licence
     return f"{data.licence}; started from weights under: {start.card.licence}"
+
+
+def _threshold(
+    validation: Examples, logit_N: NDArray[np.float32], calibration: Calibration
+) -> float:
+    """Of a mixed validation, the highest threshold of its parts: single slices beside whole series
+    would pull that of the union down.
+    """
+    parts = list(validation.parts().values()) or [slice(None)]
+    return max(
+        series_threshold(
+            logit_N[own], validation.label_N[own], validation.series_N[own], calibration
+        )
+        for own in parts
+        if not validation.label_N[own].all()
+    )
+
+
+def _data_facts(data: TrainingData, auc_of: dict[str, float]) -> dict[str, Any]:
+    """Of one data set, or of one pool with its validation pool, as it is; of several, each part by
+    itself.
+    """
+    union = {
+        "source": data.source,
+        "training": _facts(data.training),
+        "validation": _facts(data.validation),
+    }
+    if len(data.learned) == 1 and not data.validation.parts():
+        return data.learned[0].facts | union
+    return union | {"parts": [_part_facts(part, auc_of) for part in data.parts]}
+
+
+def _part_facts(part: DataPart, auc_of: dict[str, float]) -> dict[str, Any]:
+    facts = part.facts | {"name": part.name, "source": part.source, "licence": part.licence}
+    if part.training is not None:
+        facts |= {"weight": part.weight, "training": _facts(part.training)}
+    if part.validation is not None:
+        auc = auc_of.get(part.name, nan)
+        facts |= {"validation": _facts(part.validation) | {"auc": None if isnan(auc) else auc}}
+    return facts
 
 
 def _facts(examples: Examples) -> dict[str, Any]:

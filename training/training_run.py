@@ -57,7 +57,7 @@ class TrainingRun:
 
     @property
     def steps_an_epoch(self) -> int:
-        return len(self.training.label_N) // self.preset.batch
+        return self.training.in_epoch // self.preset.batch
 
     @property
     def steps(self) -> int:

@@ -40,6 +40,14 @@ def predict(network: MilNetwork, examples: Examples, run: TrainingRun) -> Predic
     return Predicted(logit_N=merged[0], highest_N=merged[1])
 
 
+def auc_of_parts(examples: Examples, predicted: Predicted) -> dict[str, float]:
+    """AUC of each part of a mixed validation, rounded to what a table shows."""
+    return {
+        name: round(area_under_curve(predicted.logit_N[own], examples.label_N[own]), 4)
+        for name, own in examples.parts().items()
+    }
+
+
 def validation_steps(run: TrainingRun) -> frozenset[int]:
     """The steps after which the network is validated; the last step is always among them."""
     every = max(1, run.steps_an_epoch // run.preset.checks)
@@ -68,6 +76,7 @@ def validate(
         ),
         validation_accuracy=float(((predicted.logit_N > 0) == label_N).mean()),
         validation_auc=area_under_curve(predicted.logit_N, label_N),
+        auc_of=auc_of_parts(run.validation, predicted),
     )
     best_before = max((before.validation_accuracy for before in state.curve), default=-1.0)
     if point.validation_accuracy > best_before:

@@ -163,7 +163,7 @@ def test_a_pool_needs_another_for_validation(call, pools, tmp_path):
     """The phantoms that were learned from say nothing."""
     with pytest.raises(DataError, match="give --validation, a pool of another --seed"):
         call("train", "run", pools[0], "--out", tmp_path)
-    with pytest.raises(DataError, match="hold the same phantoms"):
+    with pytest.raises(DataError, match="is given twice"):
         call("train", "run", pools[0], "--validation", pools[0], "--out", tmp_path, *SHORT)
 
 
