@@ -4,19 +4,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ich_node.phantom.bleeds import BleedKind
 from training.drawn.displace import pressed
 from training.drawn.ground import Ground
 from training.drawn.noise import Field
 from training.drawn.paint import (
-    EDGE_MM,
     Painted,
     blood_hu,
+    edge_mm,
     log_uniform,
     mixed,
     random_place,
     texture,
 )
 
+BASE_SOLID = 0.93  # a slice with a smaller share of its outline filled shows petrous bone
 OLD_FROM_MM = 6.0  # thinner subacute and chronic collections cannot be told from cortex
 
 
@@ -61,6 +63,7 @@ def draw_extradural(ground: Ground, rng: np.random.Generator, *, size: str) -> P
         (np.float32(thickness) * profile_SYX * wander_SYX).astype(np.float32),
         hu + texture_SYX,
         kind="EDH",
+        fresh=True,
     )
 
 
@@ -78,9 +81,17 @@ def draw_subdural(ground: Ground, rng: np.random.Generator, *, size: str) -> Pai
     profile_SYX = np.clip(1 - along_SYX ** np.float32(rng.uniform(2.5, 5.0)), 0, 1)
     wander_SYX = 1 + np.float32(rng.uniform(0.05, 0.22)) * ground.noise(rng, 11.0)
     thickness_SYX = (np.float32(thickness) * profile_SYX * wander_SYX).astype(np.float32)
-    thickness_SYX *= _one_side(ground, place)
+    thickness_SYX *= _one_side(ground, place) * ground.vault_SYX
+    old = age in ("subacute", "chronic")
+    if old and float(thickness_SYX.max()) < OLD_FROM_MM:
+        return None  # a thin end of it, which cannot be told from cortex
     return _collected(
-        ground, rng, thickness_SYX, _age_hu(ground, rng, age, place, values, thickness_SYX), "SDH"
+        ground,
+        rng,
+        thickness_SYX,
+        _age_hu(ground, rng, age, place, values, thickness_SYX),
+        kind="SDH",
+        fresh=not old,
     )
 
 
@@ -104,19 +115,21 @@ def _along(ground: Ground, place: tuple[float, float, float]) -> Field:
 
 
 def _one_side(ground: Ground, place: tuple[float, float, float]) -> Field:
-    """1 on the place's side of the falx, which a subdural collection does not cross."""
+    """1 on the place's side of falx and tentorium, which a subdural collection does not cross. In
+    slices where the petrous bones stand in, what is behind them is taken as below the tentorium.
+    """
+    pixel = ground.spacing[1]
     _, rows, columns = np.ogrid[tuple(slice(length) for length in ground.hu_SYX.shape)]
-    across_YX = ground.midline.across_mm(rows[0], columns[0], ground.spacing[1])
-    side = (
-        np.sign(
-            across_YX[
-                min(round(place[1]), across_YX.shape[0] - 1),
-                min(round(place[2]), across_YX.shape[1] - 1),
-            ]
-        )
-        or 1.0
-    )
-    return np.clip(side * across_YX / 4, 0, 1).astype(np.float32)[None]
+    row, column = round(place[1]), round(place[2])
+    index = min(max(round(place[0]), 0), len(ground.hu_SYX) - 1)
+    across_YX = ground.midline.across_mm(rows[0], columns[0], pixel)
+    same_YX = np.clip(np.sign(across_YX[row, column]) * across_YX / 4, 0, 1)
+    behind_YX = np.clip(ground.midline.along_mm(rows[0], columns[0], pixel) / 8 + 0.5, 0, 1)
+    base_S = (ground.solid_S < BASE_SOLID)[:, None, None]
+    below_SYX = np.where(base_S, behind_YX[None], 0)
+    same_SYX = below_SYX if below_SYX[index, row, column] > 0.5 else 1 - below_SYX
+    sides_SYX: Field = (same_YX[None] * same_SYX).astype(np.float32)
+    return sides_SYX
 
 
 def _age_hu(
@@ -161,7 +174,13 @@ def _swirl(ground: Ground, rng: np.random.Generator) -> Field:
 
 
 def _collected(
-    ground: Ground, rng: np.random.Generator, thickness_SYX: Field, hu_SYX: Field, kind: str
+    ground: Ground,
+    rng: np.random.Generator,
+    thickness_SYX: Field,
+    hu_SYX: Field,
+    *,
+    kind: BleedKind,
+    fresh: bool,
 ) -> Painted:
     """The brain under it is pressed, more by thick collections; the blood lies in the gap."""
     thickness_SYX = thickness_SYX * ground.vault_SYX
@@ -170,7 +189,7 @@ def _collected(
     share_SYX = ground.softened(
         np.clip((thickness_SYX - ground.depth_SYX) / np.float32(0.9) + 0.5, 0, 1)
         * (thickness_SYX > 0.6),
-        rng.uniform(*EDGE_MM),
+        edge_mm(rng, most),
     )
     # the bone's partial volume at the table stays
     wet = mixed(brain, share_SYX, hu_SYX.astype(np.float32))
@@ -182,5 +201,6 @@ def _collected(
     return Painted(
         ground=wet,
         mask_SYX=(share_SYX >= 0.5) & ground.cavity_SYX & (thickness_SYX > 0.6),
-        kind="EDH" if kind == "EDH" else "SDH",
+        kind=kind,
+        fresh=fresh,
     )

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from training.drawn.ground import RIM_MM, Ground
 from training.drawn.noise import Field
 
+Places = tuple[NDArray[np.intp], ...]  # indices of voxels, an array for each axis
 LEAST_MM = 0.25  # shorter ways are not worth an interpolation
 
 
@@ -50,16 +52,15 @@ def pushed(
     return _taken_from(ground, moved, rows=rows, columns=columns)
 
 
-def _inward(ground: Ground, moved: tuple[Field, ...]) -> tuple[Field, Field]:
+def _inward(ground: Ground, moved: Places) -> tuple[Field, Field]:
     """Unit vectors away from the nearest bone, within the plane."""
     smooth_SYX = ground.softened(ground.depth_SYX, 1.5)
-    rows, columns = np.gradient(smooth_SYX, axis=(1, 2))
-    row_way, column_way = rows[moved], columns[moved]
+    row_way, column_way = (np.gradient(smooth_SYX, axis=axis)[moved] for axis in (1, 2))
     length = np.maximum(np.hypot(row_way, column_way), np.float32(1e-3))
     return row_way / length, column_way / length
 
 
-def _taken_from(ground: Ground, moved: tuple[Field, ...], *, rows: Field, columns: Field) -> Ground:
+def _taken_from(ground: Ground, moved: Places, *, rows: Field, columns: Field) -> Ground:
     """Each of these voxels gets the density of a place so many mm away in its slice."""
     places = np.stack(
         [

@@ -6,7 +6,7 @@ import numpy as np
 
 from training.drawn.ground import Ground
 from training.drawn.noise import Field
-from training.drawn.paint import Painted, blood_hu, blood_mask, log_uniform, mixed, texture
+from training.drawn.paint import Painted, blood_hu, blood_mask, edge_mm, log_uniform, mixed, texture
 
 LEAST_AREA_CM2 = 45.0
 FRONT_MM = (8.0, 38.0)  # how far the falx is seen from the front of the cavity
@@ -49,7 +49,8 @@ def draw_falx(ground: Ground, rng: np.random.Generator, *, size: str) -> Painted
     high = rng.uniform(9, 30)  # mm through slices
     profile_SYX = 1 - ((along_YX - np.float32(middle)) / np.float32(length / 2))[None] ** 2
     profile_SYX = np.clip(np.minimum(profile_SYX, 1 - (z / np.float32(high)) ** 4), 0, 1)
-    thickness_SYX = np.float32(log_uniform(rng, *values.thickness_mm)) * profile_SYX
+    thickness = log_uniform(rng, *values.thickness_mm)
+    thickness_SYX = np.float32(thickness) * profile_SYX
     thickness_SYX = thickness_SYX * (1 + np.float32(0.3) * ground.noise(rng, 6.0))
     bend_YX = np.float32(0.7) * ground.noise(rng, 25.0)
     side = np.float32(rng.choice([-1, 1]))
@@ -66,6 +67,6 @@ def draw_falx(ground: Ground, rng: np.random.Generator, *, size: str) -> Painted
         * (ground.depth_SYX > 0.5)
     )
     hu = blood_hu(rng, ground, low=values.hu[0], high=values.hu[1])
-    share_SYX = ground.softened(share_SYX.astype(np.float32), rng.uniform(0.4, 0.9))
+    share_SYX = ground.softened(share_SYX.astype(np.float32), edge_mm(rng, thickness))
     wet = mixed(ground, share_SYX, hu + texture(rng, ground))
     return Painted(ground=wet, mask_SYX=blood_mask(ground, wet, share_SYX), kind="SDH")

@@ -59,7 +59,8 @@ class Ground:
         """The share of fluid in a voxel of the cavity, 0 to 1."""
         top = self.brain_hu - FLUID_BELOW_BRAIN_HU
         share_SYX = (np.float32(top) - self.smooth_SYX) * np.float32(1 / (top - FLUID_HU))
-        return np.clip(share_SYX, 0, 1) * (self.cavity_SYX & (self.smooth_SYX > -15))
+        fluid_SYX: Field = np.clip(share_SYX, 0, 1) * (self.cavity_SYX & (self.smooth_SYX > -15))
+        return fluid_SYX
 
     @cached_property
     def filled_SYX(self) -> Field:
@@ -67,7 +68,8 @@ class Ground:
         top = np.float32(self.brain_hu - 1)
         share_SYX = np.clip((top - self.smooth_SYX) / np.float32(top - FLUID_HU), 0, 1)
         near_SYX = ndimage.maximum_filter(self.fluid_SYX, size=(1, 5, 5))
-        return np.sqrt(share_SYX) * np.clip(near_SYX * 4 - 0.4, 0, 1) * self.cavity_SYX
+        filled_SYX: Field = np.sqrt(share_SYX) * np.clip(near_SYX * 4 - 0.4, 0, 1)
+        return filled_SYX * self.cavity_SYX
 
     @cached_property
     def ventricles_SYX(self) -> NDArray[np.int32]:
@@ -120,7 +122,8 @@ class Ground:
         """Share of the cavity in what its outline encloses: low where the skull base stands in."""
         filled = [_between(self.cavity_SYX, axis).sum(axis=(1, 2)) for axis in (1, 2)]
         area = np.count_nonzero(self.cavity_SYX, axis=(1, 2))
-        return area / np.maximum(np.maximum(*filled), 1)
+        share_S: NDArray[np.float64] = area / np.maximum(np.maximum(*filled), 1)
+        return share_S
 
     @cached_property
     def air_cm2_S(self) -> NDArray[np.float64]:
@@ -138,7 +141,9 @@ class Ground:
     @cached_property
     def area_cm2_S(self) -> NDArray[np.float64]:
         """Of the cavity in each slice."""
-        return np.count_nonzero(self.cavity_SYX, axis=(1, 2)) * self.pixel_mm2 / 100
+        voxels_S = np.count_nonzero(self.cavity_SYX, axis=(1, 2))
+        area_S: NDArray[np.float64] = voxels_S * (self.pixel_mm2 / 100)
+        return area_S
 
     def away_mm(self, place: tuple[float, float, float]) -> tuple[Field, Field, Field]:
         """Distances from a place (index of slice, row, column) along the axes, for broadcasting."""
@@ -168,7 +173,7 @@ class Crop:
 
 def crop_of(hu_SYX: Field) -> Crop | None:
     """The rows and columns of the head, with a margin; None if there is nothing but air."""
-    head_YX = (hu_SYX > HEAD_HU).any(axis=0)
+    head_YX = np.any(hu_SYX > HEAD_HU, axis=0)
     rows, columns = np.flatnonzero(head_YX.any(axis=1)), np.flatnonzero(head_YX.any(axis=0))
     if not len(rows):
         return None
@@ -264,7 +269,9 @@ def _smoothed(hu_SYX: Field, cavity_SYX: Mask, spacing: Spacing) -> Field:
     weight_SYX = ndimage.gaussian_filter(inside_SYX, sigma, truncate=2.5)
     limited_SYX = np.clip(hu_SYX, -30, 110) * inside_SYX
     smooth_SYX = ndimage.gaussian_filter(limited_SYX, sigma, truncate=2.5)
-    return np.where(cavity_SYX, smooth_SYX / np.maximum(weight_SYX, np.float32(1e-3)), hu_SYX)
+    smooth_SYX /= np.maximum(weight_SYX, np.float32(1e-3))
+    found_SYX: Field = np.where(cavity_SYX, smooth_SYX, hu_SYX)
+    return found_SYX
 
 
 def _grain(hu_SYX: Field, cavity_SYX: Mask, inner_SYX: Mask, spacing: Spacing) -> Field:

@@ -48,7 +48,6 @@ TRIES = 4  # for a kind that the tissue has a place for
 BLEEDING_SHARE = 0.56  # of single slices; some have no place for what was chosen
 SPAN_MM = 40.0  # of a stack for which one round of bleeds is drawn
 HU_RANGE = (-1024.0, 3071.0)
-LEAST_VOXELS = 12  # in a slice, of 0.9 mm: 10 mm2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +126,7 @@ def _one_bleed(
     """None too where all that was drawn lies between the slices, or is hidden by bone."""
     for _ in range(TRIES):
         one = DRAW[kind](ground, rng, size=size)
-        if one is not None and np.count_nonzero(one.mask_SYX, axis=(1, 2)).max() >= LEAST_VOXELS:
+        if one is not None and one.is_seen(ground):
             return one
     return None
 

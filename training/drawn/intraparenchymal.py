@@ -8,10 +8,10 @@ from training.drawn.displace import pushed
 from training.drawn.ground import Ground
 from training.drawn.noise import Field
 from training.drawn.paint import (
-    EDGE_MM,
     Painted,
     blood_hu,
     blood_mask,
+    edge_mm,
     log_uniform,
     mixed,
     random_place,
@@ -55,7 +55,7 @@ def draw_intraparenchymal(ground: Ground, rng: np.random.Generator, *, size: str
         surface_SYX = np.maximum(
             surface_SYX, _ball(ground, rng, other, radius * rng.uniform(0.4, 0.9))
         )
-    return _bled(ground, rng, surface_SYX, values=values, edema=rng.random() < 0.75)
+    return _bled(ground, rng, surface_SYX, values=values, size_mm=radius, edema=rng.random() < 0.75)
 
 
 def _contusion(
@@ -71,7 +71,15 @@ def _contusion(
         radius = max(1.8, radius_mm * rng.uniform(0.2, 0.7))
         other = _near(rng, ground, place, 1.6 * radius_mm)
         surface_SYX = np.maximum(surface_SYX, _ball(ground, rng, other, radius))
-    return _bled(ground, rng, surface_SYX, values=values, edema=True, mottle=rng.uniform(0.15, 0.5))
+    return _bled(
+        ground,
+        rng,
+        surface_SYX,
+        values=values,
+        size_mm=radius_mm,
+        edema=True,
+        mottle=rng.uniform(0.15, 0.5),
+    )
 
 
 def _brain(ground: Ground, *, least_mm: float) -> np.ndarray:
@@ -114,6 +122,7 @@ def _bled(
     surface_SYX: Field,
     *,
     values: ParenchymalRange,
+    size_mm: float,
     edema: bool,
     mottle: float = 0.0,
 ) -> Painted:
@@ -129,7 +138,7 @@ def _bled(
     if mottle:
         texture_SYX += np.float32(mottle) * np.minimum(ground.noise(rng, 2.0), 0)
     share_SYX = ground.softened(
-        np.clip(surface_SYX / np.float32(0.9) + 0.5, 0, 1), rng.uniform(*EDGE_MM)
+        np.clip(surface_SYX / np.float32(0.9) + 0.5, 0, 1), edge_mm(rng, size_mm)
     ) * (ground.depth_SYX > 0.5)
     wet = mixed(dry, share_SYX, (ground.brain_hu + over * (1 + texture_SYX)).astype(np.float32))
     return Painted(ground=wet, mask_SYX=blood_mask(dry, wet, share_SYX), kind="IPH")

@@ -47,6 +47,11 @@ class Midline:
 
     def place(self, along_mm: float, across_mm: float, pixel_mm: float) -> tuple[float, float]:
         """Row and column of a place."""
+        row, column = self.places(np.asarray(along_mm), np.asarray(across_mm), pixel_mm)
+        return float(row), float(column)
+
+    def places(self, along_mm: Field, across_mm: Field, pixel_mm: float) -> tuple[Field, Field]:
+        """Rows and columns of places."""
         cos, sin = np.cos(self.tilt_rad), np.sin(self.tilt_rad)
         return (
             self.row + (along_mm * cos + across_mm * sin) / pixel_mm,
@@ -92,7 +97,7 @@ def _offset(
     """mm to the right at which the sides agree best."""
     along = np.arange(-0.85 * front_mm, 0.85 * back_mm, 2.5)
     across = np.arange(-COMPARED_MM - SEARCH_MM, COMPARED_MM + SEARCH_MM + 0.5, 1.0)
-    rows, columns = line.place(along[:, None], across[None, :], pixel_mm)  # type: ignore[arg-type]
+    rows, columns = line.places(along[:, None], across[None, :], pixel_mm)
     sides = ndimage.map_coordinates(smooth_YX, [rows, columns], order=1)
     middle, reach = len(across) // 2, int(COMPARED_MM)
     errors = {}

@@ -1,9 +1,11 @@
 """Smooth random fields over a stack, of unit variance, made on a coarse lattice."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]  # float32 where nothing else is said
 Spacing = tuple[float, float, float]  # mm from slice to slice, row to row, column to column
 KERNEL = 0.7  # sigma of the interpolation, in cells of the lattice
 

@@ -20,7 +20,10 @@ TEXTURE_HU = (2.0, 5.5)
 EDGE_MM = (0.6, 1.5)
 LEAST_CHANGE_HU = 3.0  # in a voxel, for it to count as blood
 LEAST_SHARE = 0.5
-LEAST_OVER_BRAIN_HU = 8.0  # fresh blood is never fainter, whole voxels of it
+LEAST_MM2 = 9.7  # in a slice, for it to be positive (training.pool_examples)
+GREY_OVER_BRAIN_HU = 3.0
+LEAST_OVER_GREY_HU = 9.0  # fresh blood that fills its voxels is never fainter
+LEAST_SEEN_HU = 7.0  # the brightest quarter, after blur and partial volume
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,18 @@ class Painted:
     ground: Ground
     mask_SYX: Mask
     kind: BleedKind
+    fresh: bool = True
+
+    def is_seen(self, before: Ground) -> bool:
+        """Large enough in one slice, and if fresh as bright over the brain as it must be."""
+        if np.count_nonzero(self.mask_SYX, axis=(1, 2)).max() * before.pixel_mm2 < LEAST_MM2:
+            return False
+        if not self.fresh:
+            return True
+        now = self.ground.smooth_SYX[self.mask_SYX]
+        rise = now - before.smooth_SYX[self.mask_SYX]
+        over_grey = np.quantile(now, 0.75) - before.brain_hu - GREY_OVER_BRAIN_HU
+        return bool(min(np.quantile(rise, 0.75), over_grey) >= LEAST_SEEN_HU)
 
 
 def mixed(ground: Ground, share_SYX: Field, hu_SYX: Field | np.float32) -> Ground:
@@ -50,7 +65,7 @@ def blood_mask(before: Ground, after: Ground, share_SYX: Field) -> Mask:
 
 def blood_hu(rng: np.random.Generator, ground: Ground, *, low: float, high: float) -> float:
     """Density of fresh blood, not fainter than LEAST_OVER_BRAIN_HU over grey matter."""
-    least = ground.brain_hu + 3.0 + LEAST_OVER_BRAIN_HU  # grey matter: 3 HU above the median
+    least = ground.brain_hu + GREY_OVER_BRAIN_HU + LEAST_OVER_GREY_HU
     return max(float(rng.uniform(low, high)), least)
 
 
@@ -63,6 +78,11 @@ def texture(
     sd = np.float32(rng.uniform(*sd_hu) / 1.25)
     uneven_SYX: Field = sd * (fine_SYX + np.float32(0.75) * slow_SYX)
     return uneven_SYX
+
+
+def edge_mm(rng: np.random.Generator, size_mm: float) -> float:
+    """Sigma of the edge of something so thick: what is thin is not blurred away."""
+    return min(float(rng.uniform(*EDGE_MM)), 0.33 * size_mm)
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

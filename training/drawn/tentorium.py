@@ -4,7 +4,7 @@ import numpy as np
 
 from training.drawn.falx import SheetRange
 from training.drawn.ground import Ground
-from training.drawn.paint import Painted, blood_hu, blood_mask, log_uniform, mixed, texture
+from training.drawn.paint import Painted, blood_hu, blood_mask, edge_mm, log_uniform, mixed, texture
 
 LEAST_AREA_CM2 = 70.0
 SIZES = {
@@ -46,7 +46,7 @@ def draw_tentorium(ground: Ground, rng: np.random.Generator, *, size: str) -> Pa
     fades = np.float32(rng.uniform(1.5, 6.0))
     outer_SYX = np.clip((thickness * profile_SYX - from_leaf_SYX) / fades + 0.5, 0, 1)
     share_SYX = np.minimum(inner_SYX, outer_SYX) * (profile_SYX > 0.1) * (ground.depth_SYX > 0.5)
-    share_SYX = ground.softened(share_SYX.astype(np.float32), rng.uniform(0.5, 1.0))
+    share_SYX = ground.softened(share_SYX.astype(np.float32), edge_mm(rng, float(thickness)))
     hu = blood_hu(rng, ground, low=values.hu[0], high=values.hu[1])
     wet = mixed(ground, share_SYX, hu + texture(rng, ground))
     return Painted(ground=wet, mask_SYX=blood_mask(ground, wet, share_SYX), kind="SDH")

@@ -66,7 +66,7 @@ def draw_metal(ground: Ground, rng: np.random.Generator) -> Ground:
     """A star of rays from metal in or on the head, in one slice and weaker in its neighbours."""
     shape = ground.hu_SYX.shape
     row, column = rng.uniform(-0.1, 1.1) * shape[1], rng.uniform(-0.1, 1.1) * shape[2]
-    z, y, x = ground.away_mm((rng.integers(shape[0]), row, column))
+    z, y, x = ground.away_mm((int(rng.integers(shape[0])), row, column))
     rays = rng.standard_normal(RAYS) * (rng.random(RAYS) < rng.uniform(0.03, 0.3))
     rays = ndimage.gaussian_filter1d(rays, rng.uniform(1.5, 5.0), mode="wrap")
     rays *= rng.uniform(6, 28) / max(float(rays.std()), 1e-6)
