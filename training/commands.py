@@ -7,6 +7,7 @@ matplotlib or a reader of data sets: each command imports what it needs when it 
 import typer
 
 from training.data_commands import check_data, split
+from training.mean_command import mean
 from training.pool_commands import pool
 from training.run_commands import run
 
@@ -21,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
         ("split", split),
         ("run", run),
         ("pool", pool),
+        ("mean", mean),
     ):
         train.command(name)(command)
     app.add_typer(train, name="train")

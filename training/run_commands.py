@@ -12,7 +12,6 @@ from training.plots import check_plots
 from training.terminal import say_left_out, training_bar
 
 if TYPE_CHECKING:  # see training.options
-    from training.data import TrainingData
     from training.presets import Head
 
 
