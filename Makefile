@@ -9,7 +9,7 @@ LEDGER ?= sqlite
 # If memory has enough room, the tests keep their spools and ledgers there: syncs to disk take a third of the time.
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
-.PHONY: install demo demo-web site-pictures test extended check fix peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-gpu train-demo
+.PHONY: install demo demo-web site-pictures test extended check fix peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
 
 install: .venv/installed
 
@@ -90,6 +90,9 @@ bench: install           ## compares with other software in one run, on an idle 
 	$(BIN)/python -m benchmarks.find
 	$(BIN)/python -m benchmarks.site
 	$(BIN)/python -m benchmarks.site_pictures
+
+bench-bundle: install    ## the shipped bundle, and BUNDLES="FILE ..." beside it, on what no bundle was trained on; PICTURES=FOLDER draws all marks
+	$(BIN)/python -m benchmarks.shipped_bundle --phantoms $(foreach bundle,$(BUNDLES),--bundle $(bundle)) $(if $(PICTURES),--pictures $(PICTURES))
 
 bench-gpu: install       ## on a machine with a GPU: the network compared with its memory floor, and the rate of training
 	$(BIN)/python -m benchmarks.gpu

@@ -1,6 +1,7 @@
 """The figures of judged bundles as Markdown: the table of goals, and what is behind it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from benchmarks.judged_series import PARTS
@@ -10,6 +11,7 @@ from training.errors import DataError
 Figures = Mapping[str, Any]
 Cell = Callable[[Figures], str]
 NOT_MEASURED = "–"
+LINE = 140  # characters of prose in a document, at most
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"  # in a document, around the tables
 
 
@@ -19,7 +21,11 @@ def into_document(page: str, text: str) -> str:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise DataError(f"the page has not both {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}"
+    lines = (
+        line if line.startswith("|") else fill(line, LINE, break_on_hyphens=False)
+        for line in text.strip().splitlines()
+    )
+    return f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}"
 
 
 def tables(bundles: Sequence[Figures]) -> str:

@@ -160,3 +160,22 @@ def test_a_refused_series_from_files_says_which_model(config, tmp_path, capsys):
     assert (reading["outcome"], reading["reason"]) == ("refused", "demonstration_model")
     assert reading["answer"] == "not_analysed"
     assert [warning["kind"] for warning in reading["warnings"]] == ["demonstration_model"]
+
+
+def test_the_list_of_models_names_a_newer_edition(config, path, plain, tmp_path, capsys):
+    """Where the bundle of an earlier version reads, or one that was revised from it."""
+    shipped = read_header(shipped_bundle())
+    newer = f"ships a newer edition: {shipped.name} {shipped.sha256[:12]}"
+    assert ich_node(config, "model", "list") == 0
+    assert newer not in capsys.readouterr().out
+    (earlier, *_) = SHIPPED_DEMONSTRATIONS
+    old = revised(plain, revisions=[{"parent_sha256": earlier}])
+    (file := tmp_path / "old.safetensors").write_bytes(pack_bundle(old.card, old.weights))
+    assert ich_node(config, "model", "activate", file) == 0
+    assert ich_node(config, "model", "list") == 0
+    printed = capsys.readouterr().out
+    assert newer in printed
+    assert f"ich-node model activate {shipped_bundle()}" in printed
+    assert ich_node(config, "model", "activate", shipped_bundle()) == 0
+    assert ich_node(config, "model", "list") == 0
+    assert newer not in capsys.readouterr().out.split("activated")[-1]

@@ -178,6 +178,7 @@ def test_the_tables_have_every_figure(judgement: Judgement):
     assert into_document(page, "new") == (
         "before\n<!-- figures -->\n\nnew\n\n<!-- end of figures -->\nafter\n"
     )
+    assert max(map(len, into_document(page, "word " * 100).splitlines())) <= 140
     with pytest.raises(DataError, match="<!-- figures -->"):
         into_document("no marks", "new")
 
