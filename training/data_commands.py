@@ -1,12 +1,14 @@
 """`ich-node train check-data` and `train split`: look at a data set, and divide its patients."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from training.options import BoxTable, Chronic, Folder, Kind, source_of
+from training.skipped_table import write_skipped
 from training.terminal import FIRST, progress_bar, read_with_progress, say
 
 if TYPE_CHECKING:  # see training.options
@@ -22,6 +24,10 @@ def check_data(
         bool,
         typer.Option("--pixels", help="Read every series' pixels too, as training will (long)."),
     ] = False,
+    problems: Annotated[
+        Path | None,
+        typer.Option(help="Write all that is left out, and why, to this CSV file.", dir_okay=False),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
     ] = False,
@@ -30,11 +36,17 @@ def check_data(
     found = read_with_progress(folder, source_of(kind), boxes=boxes, chronic=chronic)
     if pixels:
         found = _readable(found)
+    if problems:
+        write_skipped(found.skipped, problems)
     if as_json:
         typer.echo(json.dumps(document(found), ensure_ascii=False))
     else:
         for line in sentences(found):
             typer.echo(line)
+        if problems:
+            typer.echo(f"{problems}: all that is left out")
+        elif any(count > FIRST for count, _ in found.reasons().values()):
+            typer.echo("--problems FILE.csv writes all that is left out")
     if not found.series:
         say(f"{folder}: nothing can be used; the reasons above say what is missing")
         raise typer.Exit(1)
@@ -71,11 +83,13 @@ def document(found: "Found") -> dict[str, Any]:
             for series in found.series
             if series.chosen_because
         ],
+        "notes": list(found.notes),
         "left_out": [
             {
                 "reason": reason,
                 "count": count,
-                "first": [{"what": skip.what, "detail": skip.detail} for skip in first],
+                "first": [_entry(skip) for skip in first],
+                "all": [_entry(skip) for skip in found.skipped if skip.reason == reason],
             }
             for reason, (count, first) in found.reasons(FIRST).items()
         ],
@@ -87,6 +101,7 @@ def sentences(found: "Found") -> list[str]:
     counts = found.counts()
     lines = [
         f"{found.folder}: {found.source}",
+        *found.notes,
         f"found {counts['series']} series of {counts['patients']} patients, "
         f"{counts['positive_series']} with bleeding; "
         f"{counts['slices']} slices, {counts['labelled_slices']} of them labelled, "
@@ -98,18 +113,19 @@ def sentences(found: "Found") -> list[str]:
     lines.append(f"left out: {counts['skipped']}" if found.skipped else "left out: nothing")
     for reason, (count, first) in found.reasons(FIRST).items():
         lines.append(f"  {count} x {reason}")
-        lines += [
-            f"      {skip.what}" + (f": {skip.detail}" if skip.detail else "") for skip in first
-        ]
+        lines += [f"      {skip.words}" for skip in first]
         if count > len(first):
             lines.append(f"      and {count - len(first)} more")
     return lines
 
 
+def _entry(skip: "Skip") -> dict[str, Any]:
+    line = {} if skip.line is None else {"line": skip.line}
+    return {**line, "what": skip.what, "detail": skip.detail}
+
+
 def _readable(found: "Found") -> "Found":
     """Without the series that `load` refuses."""
-    from training.datasets.labelled import Found
-
     readable: list[LabelledSeries] = []
     skipped: list[Skip] = []
     with progress_bar("reading series") as advance:
@@ -118,12 +134,7 @@ def _readable(found: "Found") -> "Found":
             readable += [series] if can_be_read else []
             skipped += skips
             advance(done, len(found.series))
-    return Found(
-        source=found.source,
-        folder=found.folder,
-        series=tuple(readable),
-        skipped=(*found.skipped, *skipped),
-    )
+    return replace(found, series=tuple(readable), skipped=(*found.skipped, *skipped))
 
 
 def _try_to_load(series: "LabelledSeries") -> "tuple[bool, list[Skip]]":

@@ -51,7 +51,8 @@ class Outcome:
 @dataclass(kw_only=True)
 class Evaluation:
     """All results of one bundle. scored: the slices that carry marks (of a slab, the slice in the
-    middle).
+    middle). unlocated_slices: those of them that bleed, or may bleed, and have no box: nobody can
+    say whether a mark on them is right, and they are not scored.
     """
 
     bundle: Bundle
@@ -64,6 +65,7 @@ class Evaluation:
     negative_series: int = 0
     points_on_negative_series: int = 0
     unread_boxes: int = 0
+    unlocated_slices: int = 0
 
 
 def evaluate(
@@ -126,7 +128,9 @@ def _add_series(
             evaluation.slices.append(
                 Outcome(patient_id=item.patient_id, probability=read.probability, label=label)
             )
-        if uid in maps:
+        if uid in maps and not labels[uid].is_located:
+            evaluation.unlocated_slices += 1
+        elif uid in maps:
             top = _top(maps[uid], detector.bundle.input.size_px)
             scored = _score(
                 read, labelled=labels[uid], top=top, image=images[uid], ignored_kinds=ignored_kinds

@@ -42,6 +42,7 @@ def figures(evaluation: Evaluation, *, resamples: int = 1000, seed: int = 0) -> 
             "slices": len(evaluation.scored),
             "boxes": counts.tp + counts.fn,
             "unread_boxes": evaluation.unread_boxes,
+            "unlocated_slices": evaluation.unlocated_slices,
             "tp": counts.tp,
             "fp": counts.fp,
             "fn": counts.fn,

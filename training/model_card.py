@@ -40,6 +40,7 @@ def model_card(
         "The paper's rows are of another data selection unless this is its test part of CQ500 "
         "with the extrapolated BHX boxes.",
         _unread(names, documents),
+        _unlocated(documents),
         _shares(
             "Pointing game: the map's maximum is in a box",
             names,
@@ -50,8 +51,7 @@ def model_card(
         _froc(names, documents),
         "## Classification",
         _classification("Slices", names, [of["slice"] for of in documents]),
-        _classification("Studies", names, [of["study"] for of in documents]),
-        _operation(names, documents),
+        study_tables(names, documents),
         "## What was skipped",
         _skipped(documents[0], data["left_out"]),
         "## Pictures" if pictures else "",
@@ -78,6 +78,12 @@ def localisation_table(names: Sequence[str], documents: Sequence[dict[str, Any]]
         [name, *(f"{value:.2f}" for value in values), "", "", ""] for name, *values in PAPER_ROWS
     ]
     return _table(["Method", "PPV [%]", "SE [%]", "Dice [%]", "TP", "FP", "FN"], rows)
+
+
+def study_tables(names: Sequence[str], documents: Sequence[dict[str, Any]]) -> str:
+    """How well studies with bleeding are told from those without."""
+    told = _classification("Studies", names, [of["study"] for of in documents])
+    return f"{told}\n\n{_operation(names, documents)}"
 
 
 def names_of(bundles: Sequence[Bundle]) -> list[str]:
@@ -125,6 +131,15 @@ def _unread(names: Sequence[str], documents: Sequence[dict[str, Any]]) -> str:
         "slab; they are not scored."
         for name, count in unread
         if count
+    )
+
+
+def _unlocated(documents: Sequence[dict[str, Any]]) -> str:
+    count = documents[0]["localisation"]["unlocated_slices"]
+    return (
+        f"{count} slices bleed, or may bleed, and have no box: marks on them are not scored."
+        if count
+        else ""
     )
 
 

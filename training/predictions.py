@@ -43,6 +43,11 @@ class PredictedSlice:
     label: bool | None
     boxes: tuple[Box, ...]
 
+    @property
+    def is_located(self) -> bool:
+        """As of LabelledSlice."""
+        return self.label is False or bool(self.boxes)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:

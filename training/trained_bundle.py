@@ -2,8 +2,6 @@
 made.
 """
 
-import csv
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from math import isnan, nan
@@ -21,10 +19,10 @@ from ich_node.scoring.calibration import SPECIFICITY, calibrate, first_rule, ser
 from ich_node.scoring.roc import area_under_curve
 from training.curves import write_curve
 from training.data import DataPart, TrainingData
-from training.datasets import Skip
 from training.examples import Examples
 from training.panels import draw_curve
 from training.presets import Preset
+from training.skipped_table import write_skipped
 from training.training_run import Trained, TrainingRun
 from training.validation import auc_of_parts
 
@@ -54,14 +52,6 @@ def write_results(
     path = run.folder / BUNDLE
     path.write_bytes(pack_bundle(card, trained.weights))
     return path
-
-
-def write_skipped(skipped: Sequence[Skip], path: Path) -> None:
-    """Every skip by name, with its reason."""
-    with path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["what", "reason", "detail"])
-        table.writerows((skip.what, skip.reason, skip.detail) for skip in skipped)
 
 
 def _card(

@@ -58,7 +58,10 @@ def prepare(
     ignored_kinds: frozenset[str] = frozenset(),
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> tuple[list[TunableSlice], float]:
-    """MeasuredCandidates of every map, and the floor: the lowest T for which they are complete."""
+    """MeasuredCandidates of every map, and the floor: the lowest T for which they are complete.
+    Slices that bleed, or may bleed, without a box are left out.
+    """
+    predicted = [slice_ for slice_ in predicted if slice_.is_located]
     size_px = bundle.input.size_px
     # the bundle's own rule is tried, too
     floor = min(_floor(predicted, size_px, ignored_kinds), bundle.peak_rule.min_likelihood)
@@ -96,8 +99,9 @@ def _floor(
     reachable = [height for height in heights if height > -np.inf]
     if not reachable:
         raise DataError(
-            "no slice has a box, so there is nothing to tune on; "
-            "give a data set with boxes (BHX, or phantoms)"
+            "no slice has a box, so there is nothing to tune on; give a data set with boxes "
+            "(BHX, phantoms, or labels.csv with row0, column0, row1, column1). "
+            "`ich-node evaluate` measures slices and studies without them"
         )
     lowest = float(np.quantile(reachable, FLOOR_SHARE))
     return lowest - 1e-3 * max(abs(lowest), 1e-6)

@@ -156,7 +156,7 @@ def evaluate(
     from ich_node.model.bundle_file import open_bundle
     from training.evaluate import evaluate as evaluate_bundles
     from training.figures import figures
-    from training.model_card import localisation_table, model_card, names_of
+    from training.model_card import localisation_table, model_card, names_of, study_tables
 
     check_plots("evaluate")
     bundles = [open_bundle(path) for path in bundle]
@@ -180,7 +180,11 @@ def evaluate(
     (out / "figures.json").write_text(
         json.dumps({"data": data, "bundles": documents}, indent=1), encoding="utf-8"
     )
-    typer.echo(localisation_table(names_of(bundles), documents))
+    if documents[0]["localisation"]["boxes"]:
+        typer.echo(localisation_table(names_of(bundles), documents))
+    else:
+        say("the data set has no boxes: slices and studies are measured, not places")
+        typer.echo(study_tables(names_of(bundles), documents))
     typer.echo(f"wrote {out / 'card.md'}")
 
 

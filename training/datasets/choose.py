@@ -68,7 +68,7 @@ def choose_series(
     for of_study in studies.values():
         candidates: list[Candidate] = []
         for group in of_study:
-            candidate = _candidate(group, boxed(group))
+            candidate = candidate_of(group, boxed(group))
             if isinstance(candidate, Skip):
                 skipped.append(candidate)
             else:
@@ -95,7 +95,8 @@ def left_out(candidates: Sequence[Candidate]) -> list[Skip]:
     return skipped
 
 
-def _candidate(group: ImageSeries, boxed: int) -> Candidate | Skip:
+def candidate_of(group: ImageSeries, boxed: int = 0) -> Candidate | Skip:
+    """The series as the node would read it, or why it would not."""
     try:
         selection = select(headers(group.images), single_slice=True)
         thickness_mm = _thickness_mm(selection.stacks[0])

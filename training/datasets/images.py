@@ -25,6 +25,7 @@ TAGS = [
     "Rows",
     "Columns",
     "BitsAllocated",
+    "NumberOfFrames",
 ]
 NOT_IMAGES = frozenset(
     {".csv", ".html", ".jpg", ".json", ".log", ".md", ".pdf", ".png", ".txt", ".xlsx"}
@@ -39,13 +40,16 @@ def no_progress(_: int) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Image:
-    """A file and its identity."""
+    """A file and its identity, with the size of its matrix in pixels."""
 
     path: Path
     sop_instance_uid: str
     study_instance_uid: str
     series_instance_uid: str
     patient_id: str
+    rows: int = 0
+    columns: int = 0
+    frames: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,28 +63,23 @@ class ImageSeries:
 
 
 def find_images(
-    folder: Path, progress: Progress = no_progress
+    folder: Path, progress: Progress = no_progress, *, patient_needed: bool = True
 ) -> tuple[list[ImageSeries], list[Skip]]:
     """All images, grouped by series in the order of their paths; each SOPInstanceUID once.
-    progress: called with 1 for every file.
+    progress: called with 1 for every file. patient_needed False: a table may name the patients of
+    files without PatientID.
     """
-    seen: dict[str, Path] = {}
+    seen: dict[str, Image] = {}
     grouped: dict[tuple[str, str, str], list[Image]] = defaultdict(list)
     skipped: list[Skip] = []
     for path in _files(folder):
         progress(1)
-        image = _identify(path)
+        image = _identify(path, patient_needed=patient_needed)
         if isinstance(image, Skip):
             skipped.append(image)
             continue
-        if (before := seen.setdefault(image.sop_instance_uid, path)) != path:
-            skipped.append(
-                Skip(
-                    what=str(path),
-                    reason="a second file of the same SOPInstanceUID",
-                    detail=f"the first: {before}",
-                )
-            )
+        if (before := seen.setdefault(image.sop_instance_uid, image)) is not image:
+            skipped.append(_second(image, before))
             continue
         grouped[image.patient_id, image.study_instance_uid, image.series_instance_uid].append(image)
     return [
@@ -117,11 +116,24 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield Path(place, name)
 
 
-def _identify(path: Path) -> Image | Skip:
+def _second(image: Image, first: Image) -> Skip:
+    if image.patient_id == first.patient_id:
+        reason, detail = "a second file of the same SOPInstanceUID", f"the first: {first.path}"
+    else:
+        reason = "a second file of the same SOPInstanceUID, with another PatientID"
+        detail = (
+            f"{image.patient_id or 'none'}; the first: {first.path} of "
+            f"{first.patient_id or 'none'}: is this one patient under two names?"
+        )
+    return Skip(what=str(image.path), reason=reason, detail=detail)
+
+
+def _identify(path: Path, *, patient_needed: bool) -> Image | Skip:
     try:
         with path.open("rb") as file:
             dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=TAGS)
             short = path.stat().st_size - file.tell() < _pixel_bytes(dataset)
+        shape = _shape(dataset)
         sop_uid, study_uid, series_uid, patient_id = (
             str(dataset.get(keyword) or "").strip() for keyword in TAGS[:4]
         )
@@ -133,7 +145,7 @@ def _identify(path: Path) -> Image | Skip:
         return Skip(
             what=str(path), reason="no SOPInstanceUID, StudyInstanceUID or SeriesInstanceUID"
         )
-    if not patient_id:
+    if patient_needed and not patient_id:
         return Skip(what=str(path), reason="no PatientID, so it cannot be split by patient")
     if short:
         return Skip(what=str(path), reason="PixelData is shorter than Rows x Columns")
@@ -144,7 +156,16 @@ def _identify(path: Path) -> Image | Skip:
         study_instance_uid=sys.intern(study_uid),
         series_instance_uid=sys.intern(series_uid),
         patient_id=sys.intern(patient_id),
+        **shape,
     )
+
+
+def _shape(dataset: Dataset) -> dict[str, int]:
+    return {
+        "rows": int(dataset.get("Rows") or 0),
+        "columns": int(dataset.get("Columns") or 0),
+        "frames": max(1, int(dataset.get("NumberOfFrames") or 1)),
+    }
 
 
 def _pixel_bytes(dataset: Dataset) -> int:

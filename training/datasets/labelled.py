@@ -52,6 +52,11 @@ class LabelledSlice:
     kinds: frozenset[str] = frozenset()
     boxes: tuple[Box, ...] = ()
 
+    @property
+    def is_located(self) -> bool:
+        """Whether its places are known: it does not bleed, or it has boxes."""
+        return self.label is False or bool(self.boxes)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelledSeries:
@@ -72,22 +77,30 @@ class LabelledSeries:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Skip:
     """Something that is not used: a path, UID or patient pseudonym. Skips are counted by reason;
-    detail has what is particular to this one.
+    detail has what is particular to this one. line: of the table, if a row is not used.
     """
 
     what: str
     reason: str
     detail: str = ""
+    line: int | None = None
+
+    @property
+    def words(self) -> str:
+        """For people, without the reason."""
+        line = "" if self.line is None else f"line {self.line}: "
+        return f"{line}{self.what}" + (f": {self.detail}" if self.detail else "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a reader found in a folder."""
+    """What a reader found in a folder. notes: sentences about the whole."""
 
     source: Source
     folder: Path
     series: tuple[LabelledSeries, ...]
     skipped: tuple[Skip, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def slices(self) -> Iterator[LabelledSlice]:
         for series in self.series:

@@ -7,6 +7,7 @@ from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
 from training.datasets.ct_ich import volume_datasets
+from training.datasets.frame_uids import by_frame
 from training.datasets.labelled import LabelledSeries
 from training.datasets.rsna import unwrap
 from training.datasets.tissue import slice_datasets
@@ -16,7 +17,8 @@ from training.errors import DataError
 def load(series: LabelledSeries) -> Series:
     """Raises the Refusal that serving would raise, or DataError for a damaged or missing file."""
     try:
-        return read_series(_datasets(series), single_slice=True)
+        read = read_series(_datasets(series), single_slice=True)
+        return by_frame(read) if series.source == "labels" else read
     except PARSING_ERRORS as error:
         folder = series.slices[0].path.parent
         raise DataError(
@@ -30,7 +32,9 @@ def _datasets(series: LabelledSeries) -> list[Dataset]:
         return volume_datasets(series)
     if series.source == "tissue":
         return slice_datasets(series)
-    datasets: list[Dataset] = [pydicom.dcmread(slice_.path) for slice_ in series.slices]
+    # the frames of a multi-frame object have one path
+    paths = dict.fromkeys(slice_.path for slice_ in series.slices)
+    datasets: list[Dataset] = [pydicom.dcmread(path) for path in paths]
     if series.source == "rsna":
         for dataset in datasets:
             unwrap(dataset)

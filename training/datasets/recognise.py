@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.datasets import bhx, cq500, ct_ich, phantom, rsna, tissue
+from training.datasets import bhx, cq500, ct_ich, label_table, labels, phantom, rsna, tissue
 from training.datasets.images import Progress, no_progress
 from training.datasets.labelled import Found, Source
 from training.datasets.tables import find_table
@@ -14,6 +14,7 @@ TABLES: tuple[tuple[Source, tuple[str, ...]], ...] = (
     ("bhx", bhx.TABLES),
     ("ct-ich", ct_ich.TABLES),
     ("tissue", (tissue.HALVES,)),
+    ("labels", (label_table.TABLE,)),
 )
 
 
@@ -43,7 +44,9 @@ def read_dataset(
             return ct_ich.read_ct_ich(folder, progress=progress)
         case "tissue":
             return tissue.read_tissue(folder, progress=progress)
-        case "ct-ich-8bit" | "labels" as planned:
+        case "labels":
+            return labels.read_site(folder, progress=progress, chronic=chronic)
+        case "ct-ich-8bit" as planned:
             raise DataError(f"there is no reader for {planned} yet")
         case "phantom":
             return phantom.read_phantoms(folder, progress=progress)
@@ -62,6 +65,7 @@ def recognise(folder: Path) -> Source:
             "give each a folder of its own, or give --kind"
         )
     known = ", ".join(pattern for _, patterns in TABLES for pattern in patterns)
+    known = known.replace(label_table.TABLE, label_table.NAME)
     raise DataError(
         f"{folder} holds no table of a data set ({known}, {phantom.TRUTH}); "
         "put it beside the images"
