@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ NO_FRAME = "a row without its frame"
 UNREADABLE_STUDY = "a study without a series that can be read"
 BOX_OUTSIDE = "a box outside its image"
 BOX_WITHOUT_SLICE = "a box without its slice"
+MOST_DIGITS_OF_A_NUMBER = 4  # of a slice or series, in place of a UID
 ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?/")
 
 
@@ -93,22 +94,27 @@ class LabelPlaces:
 
     def _most_exact(self, line: LabelLine) -> Place:
         if line.slice:
-            return self._by_uid.get(line.slice) or self._no_uid("slice", line)
+            if line.slice in self._by_uid:
+                return self._by_uid[line.slice]
+            raise self._no_uid("slice", line)
         if line.path:
             return self._at_path(line.path)
-        if line.series_uid:
-            numbers = self._of_series.get(line.series_uid) or self._no_uid("series_uid", line)
-        else:
-            numbers = self._of_study.get(line.study_uid) or self._no_uid("study_uid", line)
+        key, known = (
+            ("series_uid", self._of_series) if line.series_uid else ("study_uid", self._of_study)
+        )
+        numbers = known.get(line.series_uid or line.study_uid)
+        if not numbers:
+            raise self._no_uid(key, line)
         return Place(series=self._one_of(tuple(numbers)))
 
-    def _no_uid(self, key: str, line: LabelLine) -> Place:
-        """Raises FitsNothing."""
+    def _no_uid(self, key: str, line: LabelLine) -> FitsNothing:
         wanted: str = getattr(line, key)
-        if len(wanted) < 5 and wanted.isdigit():
-            raise FitsNothing(NO_UID[key], f"{wanted} is a number, not a UID")
+        if len(wanted) <= MOST_DIGITS_OF_A_NUMBER and wanted.isdigit():
+            return FitsNothing(NO_UID[key], f"{wanted} is a number, not a UID")
         near = self._near_uids[key].nearest(wanted)
-        raise FitsNothing(NO_UID[key], f"{wanted}; did you mean {near}?" if near else wanted)
+        words = [wanted] if line.what != wanted else []
+        meant = [f"did you mean {near}?"] if near else []
+        return FitsNothing(NO_UID[key], "; ".join(words + meant))
 
     def _at_path(self, text: str) -> Place:
         """Of a file or a folder."""
@@ -275,7 +281,11 @@ class LabelPlaces:
     @cached_property
     def _near_uids(self) -> dict[str, NearNames]:
         """Of the objects, series and studies that no row names."""
-        known = {"slice": self._by_uid, "series_uid": self._of_series, "study_uid": self._of_study}
+        known: dict[str, Iterable[str]] = {
+            "slice": self._by_uid,
+            "series_uid": self._of_series,
+            "study_uid": self._of_study,
+        }
         return {
             key: NearNames([uid for uid in uids if uid not in self.named])
             for key, uids in known.items()
