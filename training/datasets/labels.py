@@ -179,8 +179,7 @@ def _notes(
     bags = sum(each.label is True and all(s.label is None for s in each.slices) for each in series)
     if bags:
         notes.append(
-            f"of {bags} series with bleeding no slice is labelled: "
-            "a run learns from each as a whole"
+            f"of {bags} series with bleeding no slice is labelled, only the series as a whole"
         )
     if series and not any(slice_.boxes for each in series for slice_ in each.slices):
         notes.append("no boxes: `ich-node evaluate` measures slices and studies, not places")
