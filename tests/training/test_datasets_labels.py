@@ -275,7 +275,9 @@ def test_paths_of_another_computer(heads):
         "/data/old/head-9/01.dcm,yes",
     )
     assert [labels_of(each)[3] for each in found.series] == [True, False, None]
-    assert found.notes[-1] == (f"2 paths begin with C:/Users/Lee/study/: read as below {heads}")
+    assert found.notes[-1] == (
+        f"2 paths of another computer, C:/Users/Lee/study/...: read as below {heads}"
+    )
     assert reasons(found.skipped)[5] == ("no such file or folder", "")
 
 
@@ -481,7 +483,7 @@ def test_check_data_says_which_lines_fit_nothing(heads, tmp_path, call):
     printed = answer.stdout.splitlines()
     assert printed[:2] == [
         f"{heads}: labels",
-        f"{heads}/labels.csv: 9 rows, 1 of them about images of this folder",
+        f"{heads}/labels.csv: 9 rows, 1 about images of this folder",
     ]
     at = printed.index("  8 x no such file or folder")
     assert printed[at + 1] == "      line 3: head-9/0.dcm"

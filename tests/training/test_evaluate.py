@@ -102,6 +102,27 @@ def test_a_refused_series_is_named(bundle, labelled):
     assert "2 series were read, 1 were not; left out of the data set: 2." in card
 
 
+def test_marks_are_scored_where_their_truth_is_known(bundle, labelled):
+    """Not on slices that bleed, or may bleed, without a box; their labels and study count."""
+    positive = labelled[0]
+    slices = list(positive.slices)
+    slices[4] = replace(slices[4], boxes=())
+    slices[5] = replace(slices[5], label=None)
+    (evaluation,) = evaluate([bundle], labelled=[replace(positive, slices=tuple(slices))])
+    read = Detector(bundle).read(load(positive)).slices
+    unknown = {slices[4].sop_instance_uid, slices[5].sop_instance_uid}
+    marks = sum(len(each.findings) for each in read if each.sop_instance_uid not in unknown)
+    document = figures(evaluation, resamples=100)
+    counted = document["localisation"]
+    assert (counted["slices"], counted["unlocated_slices"]) == (10, 2)
+    assert (counted["tp"], counted["fn"], counted["fp"]) == (1, 1, marks - 1)
+    assert (document["slice"]["count"], document["slice"]["positive"]) == (11, 2)
+    card = model_card(
+        [bundle], documents=[document], data={"data_set": "test", "left_out": {}}, pictures=[]
+    )
+    assert "2 slices bleed, or may bleed, and have no box: marks on them are not scored." in card
+
+
 def test_nothing_to_evaluate(bundle, labelled):
     """Only refused series: an error that says why."""
     with pytest.raises(DataError, match=r"no series could be evaluated .*bone_kernel"):

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ich_node.percent import counted
 from training.datasets.choose import Candidate, candidate_of, left_out
 from training.datasets.frame_uids import frame_uid
 from training.datasets.images import Image, ImageSeries, Progress, find_images, no_progress
@@ -175,7 +176,7 @@ def _notes(
     table: LabelTable, rows: Rows, places: LabelPlaces, series: Sequence[LabelledSeries]
 ) -> tuple[str, ...]:
     fit = sum(map(len, rows.values()))
-    notes = [f"{table.path}: {table.count} rows, {fit} of them about images of this folder"]
+    notes = [f"{table.path}: {counted(table.count, 'row')}, {fit} about images of this folder"]
     bags = sum(each.label is True and all(s.label is None for s in each.slices) for each in series)
     if bags:
         notes.append(
@@ -184,7 +185,8 @@ def _notes(
     if series and not any(slice_.boxes for each in series for slice_ in each.slices):
         notes.append("no boxes: `ich-node evaluate` measures slices and studies, not places")
     notes += [
-        f"{count} paths begin with {beginning}: read as below {table.path.parent}"
+        f"{counted(count, 'path')} of another computer, {beginning}...: read as below "
+        f"{table.path.parent}"
         for beginning, count in places.moved.items()
     ]
     return tuple(notes)

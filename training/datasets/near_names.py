@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import cached_property
 
-LEAST_ALIKE = 0.9
+LEAST_ALIKE = 0.8
 MOST_DIGITS_LOST = 2
 NEIGHBOURS = 4  # on either side, in the order of the beginnings and in that of the ends
 MOST_LOOKUPS = 1000  # each takes about a millisecond; a whole table may be wrong
