@@ -10,6 +10,7 @@ from training.data_commands import check_data, split
 from training.mean_command import mean
 from training.pool_commands import pool
 from training.run_commands import run
+from training.show import show
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
         ("run", run),
         ("pool", pool),
         ("mean", mean),
+        ("show", show),
     ):
         train.command(name)(command)
     app.add_typer(train, name="train")

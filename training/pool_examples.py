@@ -49,17 +49,14 @@ def is_pool(folder: Path) -> bool:
     return any(folder.glob("chunk-*.npy"))
 
 
-def examples_of_pool(folder: Path, spec: InputSpec) -> PoolExamples:
-    """Open a pool, memory-mapped. Raises DataError if it does not fit the preset's input."""
-    if spec.brain_hu not in (None, BRAIN_HU):
-        raise DataError(
-            f"a phantom pool knows the shift to a brain of {BRAIN_HU} HU, "
-            f"the preset wants {spec.brain_hu}"
-        )
+def chunks_of(folder: Path) -> tuple[NDArray[Any], ...]:
+    """The chunks of a pool, memory-mapped. Raises DataError if it is none, or of an earlier
+    version.
+    """
     paths = sorted(folder.glob("chunk-*.npy"))
     if not paths:
         raise DataError(
-            f"{folder} holds no phantom pool; make one with `ich-node train pool --out {folder}`"
+            f"{folder} holds no pool; make one with `ich-node train pool --out {folder}`"
         )
     chunks = tuple(np.load(path, mmap_mode="r") for path in paths)
     if "shift" not in (chunks[0].dtype.names or ()):
@@ -67,6 +64,17 @@ def examples_of_pool(folder: Path, spec: InputSpec) -> PoolExamples:
             f"{folder} was made by an earlier version; "
             "delete it and make it again with `ich-node train pool`"
         )
+    return chunks
+
+
+def examples_of_pool(folder: Path, spec: InputSpec) -> PoolExamples:
+    """Open a pool, memory-mapped. Raises DataError if it does not fit the preset's input."""
+    if spec.brain_hu not in (None, BRAIN_HU):
+        raise DataError(
+            f"a phantom pool knows the shift to a brain of {BRAIN_HU} HU, "
+            f"the preset wants {spec.brain_hu}"
+        )
+    chunks = chunks_of(folder)
     if (size_px := chunks[0].dtype["hu"].shape[0]) != spec.size_px:
         raise DataError(
             f"{folder} has slices of {size_px} px, the preset wants {spec.size_px}; "

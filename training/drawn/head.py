@@ -45,8 +45,9 @@ SHARE: dict[DrawnKind, float] = {  # small and thin ones are the hard ones, so t
 SMALL_SHARE = 0.4
 BLEEDS = {1: 0.68, 2: 0.24, 3: 0.08}  # how many at once
 TRIES = 4  # for a kind that the tissue has a place for
-BLEEDING_SHARE = 0.56  # of single slices; some have no place for what was chosen
-SPAN_MM = 40.0  # of a stack for which one round of bleeds is drawn
+SPAN_MM = 25.0  # of a stack for which one round of bleeds is drawn
+BLEEDING_SHARE = 0.5  # of the rounds
+SMALL_SPAN_MM = 15.0  # for what is seen in one slice or two: calcifications, metal
 HU_RANGE = (-1024.0, 3071.0)
 
 
@@ -78,7 +79,7 @@ def drawn_head(tissue: Tissue, rng: np.random.Generator) -> Drawn:
     crop, ground = cut
     ground = _with_anatomy(ground, rng)
     painted: list[Painted] = []
-    for _ in range(max(1, round(len(ground.hu_SYX) * ground.spacing[0] / SPAN_MM))):
+    for _ in range(_rounds(ground, SPAN_MM)):
         if rng.random() < BLEEDING_SHARE:
             for _ in range(int(rng.choice(list(BLEEDS), p=list(BLEEDS.values())))):
                 one = _any_bleed(ground, rng)
@@ -131,13 +132,18 @@ def _one_bleed(
     return None
 
 
+def _rounds(ground: Ground, span_mm: float) -> int:
+    return max(1, round(len(ground.hu_SYX) * ground.spacing[0] / span_mm))
+
+
 def _with_anatomy(ground: Ground, rng: np.random.Generator) -> Ground:
     if rng.random() < 0.35:
         ground = anatomy.draw_atrophy(ground, rng)
     if rng.random() < 0.06:
         ground = anatomy.draw_hygroma(ground, rng)
-    if rng.random() < 0.45:
-        ground = anatomy.draw_calcifications(ground, rng)
+    for _ in range(_rounds(ground, SMALL_SPAN_MM)):
+        if rng.random() < 0.45:
+            ground = anatomy.draw_calcifications(ground, rng)
     if rng.random() < 0.35:
         ground = anatomy.draw_dense_vessels(ground, rng)
     return ground
@@ -150,8 +156,9 @@ def _scanned(ground: Ground, rng: np.random.Generator) -> Ground:
         ground = scanner.draw_partial_volume(ground, rng)
     if rng.random() < 0.25:
         ground = scanner.draw_streaks(ground, rng)
-    if rng.random() < 0.06:
-        ground = scanner.draw_metal(ground, rng)
+    for _ in range(_rounds(ground, SMALL_SPAN_MM)):
+        if rng.random() < 0.06:
+            ground = scanner.draw_metal(ground, rng)
     return scanner.draw_offset(scanner.draw_reconstruction(ground, rng), rng)
 
 

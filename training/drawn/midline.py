@@ -77,8 +77,9 @@ def midline_of(smooth_SYX: Field, cavity_SYX: NDArray[np.bool_], pixel_mm: float
     outline = inside.sum(axis=1).astype(np.float64)
     limit = int(MOST_TILT_DEG * DIRECTIONS / 360)
     steps = np.arange(-2 * limit, 2 * limit + 1)  # the axis at half a step
-    mirrored = outline[::-1]  # outline of -angle, shifted by one
-    error = [float(np.abs(outline - np.roll(mirrored, 1 + step)).mean()) for step in steps]
+    # a direction, and its mirror image about each axis
+    mirrored = (steps[:, None] - np.arange(DIRECTIONS)) % DIRECTIONS
+    error = np.abs(outline - outline[mirrored]).mean(axis=1)
     tilt = float(steps[int(np.argmin(error))]) * np.pi / DIRECTIONS
     line = Midline(row=row, column=column, tilt_rad=tilt, front_mm=0, back_mm=0)
     reach = [_reach(outline, tilt + turn, pixel_mm) for turn in (np.pi, 0.0)]

@@ -27,8 +27,8 @@ def _weights(length: int, step_mm: float, cell_mm: float) -> Field:
     the variance stays 1.
     """
     cells = int(length * step_mm / cell_mm) + 4
-    lattice = np.arange(cells) - 1.5
-    away = (np.arange(length) * (step_mm / cell_mm))[:, None] - lattice
+    lattice = np.arange(cells, dtype=np.float32) - np.float32(1.5)
+    away = (np.arange(length, dtype=np.float32) * np.float32(step_mm / cell_mm))[:, None] - lattice
     kernel = np.exp(-0.5 * (away / KERNEL) ** 2)
     kernel /= np.sqrt((kernel**2).sum(axis=1, keepdims=True))
     return kernel.astype(np.float32)
