@@ -2,8 +2,9 @@
 always in the same way.
 
 Measured in CT-ICH 1.0 to 1.2 (their window is called 40/120): black is -30 HU, white 110 HU. What
-is white is bone, denser with its depth; what is black is air around the head and in cells of bone,
-else fat. The border of bone is as the window left it: from white to the depth of a pixel.
+is white is bone, denser with its depth. What is black is air around the head, and in it where its
+border is steep; else it is fat. What lies between keeps its density, the partial volume at bone
+included.
 """
 
 from pathlib import Path
@@ -22,13 +23,14 @@ AIR_HU, FAT_HU = -1000.0, -85.0
 BONE_HU = 1300.0
 # Half of the way from white to dense bone at this depth: the edge of a scanner's kernel and the
 # obliquity of the skull in a slice of 5 mm.
-BONE_DEPTH_MM = 1.6
+BONE_DEPTH_MM = 0.8
 FAT_DEPTH_MM = 0.8
 BLUR_PX = 0.5  # of the resampling that made the images; what is white has lost it
 SKIN_GAP_MM = 2.0  # a line of skin with such gaps still encloses its fat
-# A cell of bone has bone along most of its border, the fat of an orbit has muscles and the eye too.
-CELL_RING_MM = 2.0
-CELL_BONE_SHARE = 0.45
+# The second pixel from air is as bright as what lies there, the second from fat is between both:
+# means of 105 and more, and of less (of 0.41 mm; two heaps, with few in between).
+AIR_RING_GREY = 105
+RING_PX = (3, 5)
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
@@ -59,7 +61,7 @@ def hounsfield_of(grey_YX: NDArray[np.uint8], pixel_mm: float) -> NDArray[np.flo
     head_YX = _head(black_YX, pixel_mm)
     hu_YX[black_YX & ~head_YX] = AIR_HU
     inside_YX = black_YX & head_YX
-    cells_YX = _cells(inside_YX, white_YX, pixel_mm)
+    cells_YX = _cells(grey_YX, inside_YX)
     hu_YX[cells_YX] = AIR_HU
     fat_YX = inside_YX & ~cells_YX
     depth_mm = ndimage.distance_transform_edt(fat_YX, sampling=pixel_mm)
@@ -79,18 +81,13 @@ def _head(black_YX: NDArray[np.bool_], pixel_mm: float) -> NDArray[np.bool_]:
     return np.asarray(things_YX == 1 + np.argmax(np.bincount(things_YX.ravel())[1:]))
 
 
-def _cells(
-    black_YX: NDArray[np.bool_], white_YX: NDArray[np.bool_], pixel_mm: float
-) -> NDArray[np.bool_]:
-    """The black parts that bone surrounds."""
+def _cells(grey_YX: NDArray[np.uint8], black_YX: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The black parts that are air: their border is steep."""
     parts_YX, count = ndimage.label(black_YX)
-    if not count:
-        return np.zeros(black_YX.shape, dtype=bool)
-    reach_px = 1 + 2 * max(1, round(CELL_RING_MM / pixel_mm))
-    grown_YX = ndimage.grey_dilation(parts_YX, size=(reach_px, reach_px))
-    ring_YX = np.where(black_YX, 0, grown_YX)
-    around = np.bincount(ring_YX.ravel(), minlength=count + 1)
-    bone = np.bincount(ring_YX[white_YX], minlength=count + 1)
-    is_cell = bone > CELL_BONE_SHARE * around
-    is_cell[0] = False
-    return np.asarray(is_cell[parts_YX])
+    near_YX, far_YX = (ndimage.grey_dilation(parts_YX, size=(px, px)) for px in RING_PX)
+    ring_YX = np.where((near_YX == 0) & ~black_YX, far_YX, 0)
+    pixels = np.bincount(ring_YX.ravel(), minlength=count + 1)
+    grey = np.bincount(ring_YX.ravel(), grey_YX.ravel().astype(float), minlength=count + 1)
+    is_air = grey > AIR_RING_GREY * np.maximum(pixels, 1)
+    is_air[0] = False
+    return np.asarray(is_air[parts_YX])
