@@ -1,15 +1,9 @@
-"""Random changes to a slice, in HU, before `to_network_input`: the preprocessing stays that of
-serving.
-"""
+"""Random changes to a slice, in HU, before it is reduced and windowed as in serving."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-
-from ich_node.detection.network_input import AIR_HU, STORED_OFFSET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,48 +47,22 @@ class Transform:
     factor: float
     add_hu: float
     sharpness: float  # -blur sigma, or +share of the Laplacian
-    replicate_border: bool
 
-    @property
-    def moves(self) -> bool:
-        return bool(self.shift_YX.any() or not np.array_equal(self.matrix, np.eye(2)))
-
-    def apply_to_hu(self, hu_YX: NDArray[Any], scale_px: float = 1.0) -> NDArray[np.float32]:
-        """scale_px: pixels of this slice per pixel of the network input."""
-        hu = hu_YX.astype(np.float32)
-        if self.factor != 1.0:
-            hu = (hu + np.float32(STORED_OFFSET)) * np.float32(self.factor) - np.float32(
-                STORED_OFFSET
-            )
-        hu = hu + np.float32(self.add_hu)
-        if self.moves:
-            hu = ndimage.affine_transform(
-                hu,
-                self.matrix,
-                self._offset(hu.shape, scale_px),
-                order=1,
-                mode="nearest" if self.replicate_border else "constant",
-                cval=AIR_HU,
-            )
-        if self.sharpness < 0:
-            hu = np.asarray(ndimage.gaussian_filter(hu, -self.sharpness * scale_px), np.float32)
-        elif self.sharpness > 0:
-            # scale_px ** 2: the Laplacian is that of the input's pixels, not of the slice's
-            hu = hu - np.float32(self.sharpness * scale_px**2) * ndimage.laplace(hu)
-        return np.ascontiguousarray(hu[:, ::-1]) if self.mirror else hu
-
-    def apply_to_mask(self, mask_YX: NDArray[np.uint8], scale_px: float = 1.0) -> NDArray[np.uint8]:
-        """As the slice, with nearest-neighbour interpolation."""
-        if self.moves:
-            mask_YX = ndimage.affine_transform(
-                mask_YX, self.matrix, self._offset(mask_YX.shape, scale_px), order=0
-            )
-        return np.ascontiguousarray(mask_YX[:, ::-1]) if self.mirror else mask_YX
-
-    def _offset(self, shape: tuple[int, ...], scale_px: float) -> NDArray[np.float64]:
+    def affine(self, shape: tuple[int, ...], scale_px: float) -> NDArray[np.float64]:
+        """(2, 3): from pixels of the changed slice of this shape, mirror included, to those of the
+        slice. scale_px: pixels of this slice per pixel of the network input.
+        """
         middle = (np.array(shape) - 1) / 2
-        offset: NDArray[np.float64] = middle + self.shift_YX * scale_px - self.matrix @ middle
-        return offset
+        offset = middle + self.shift_YX * scale_px - self.matrix @ middle
+        matrix = self.matrix
+        if self.mirror:
+            offset = offset + matrix[:, 1] * (shape[1] - 1)
+            matrix = matrix * [1, -1]
+        return np.column_stack([matrix, offset])
+
+    def sharpness_on(self, scale_px: float) -> float:
+        """In pixels of a slice: the Laplacian has the unit of one by a length squared."""
+        return self.sharpness * (scale_px if self.sharpness < 0 else scale_px**2)
 
 
 def draw_transform(ranges: Augmentation, rng: np.random.Generator) -> Transform:
@@ -124,7 +92,6 @@ def draw_transform(ranges: Augmentation, rng: np.random.Generator) -> Transform:
         add_hu=float(add_hu) if added else 0.0,
         sharpness=float(-focus * ranges.sharpen if focus < 0 else -focus * ranges.blur_px)
         * bool(focused),
-        replicate_border=ranges.replicate_border,
     )
 
 

@@ -16,9 +16,11 @@ from training.distributed import share_batch_norm
 from training.errors import DataError
 from training.losses import class_weights, map_loss, sharpened, slice_loss
 from training.presets import rate_at
-from training.samples import AugmentedSlices, BatchSampler, Sample
+from training.raw_slices import RawBatch, RawSlices, batch_of
+from training.samples import BatchSampler, Sample
 from training.training_run import Trained, TrainingRun, TrainingState
 from training.validation import predict, validate, validation_steps
+from training.views import views
 from training.workers import use_one_core
 
 WARM_UP_STEPS = 30
@@ -50,7 +52,8 @@ def train(run: TrainingRun, report: Report = lambda *_: None) -> Trained:
         else network
     )
     validated_after = validation_steps(run)
-    for samples in training_batches(run, state.step):
+    for raw in training_batches(run, state.step):
+        samples = views(raw, run.preset, run.device)
         take_step(run, model=model, optimiser=optimiser, samples=samples, state=state)
         state.step += 1
         report(state.step, run.steps, _status(run, state))
@@ -68,7 +71,7 @@ def train(run: TrainingRun, report: Report = lambda *_: None) -> Trained:
     return Trained(weights=weights, predicted=predicted, curve=tuple(state.curve), steps=state.step)
 
 
-def training_batches(run: TrainingRun, first_step: int) -> "DataLoader[Sample]":
+def training_batches(run: TrainingRun, first_step: int) -> "DataLoader[RawBatch]":
     """This process's share of every batch, from first_step on."""
     sampler = BatchSampler(
         examples=run.training,
@@ -80,8 +83,9 @@ def training_batches(run: TrainingRun, first_step: int) -> "DataLoader[Sample]":
         processes=run.processes.size,
     )
     return DataLoader(
-        AugmentedSlices(run.training, run.preset, seed=run.seed),
+        RawSlices(run.training, run.preset, seed=run.seed),
         batch_sampler=sampler,
+        collate_fn=batch_of,
         num_workers=run.workers,
         pin_memory=run.device != "cpu",
         worker_init_fn=use_one_core,

@@ -1,28 +1,17 @@
-"""Examples as tensors: plain ones as serving sees them, and augmented ones to learn from, each with
-a random stream of its own.
-"""
+"""Examples as tensors: as serving sees them, and in batches to learn from."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 from typing_extensions import override
 
-from ich_node.detection.network_input import (
-    AIR_HU,
-    InputSpec,
-    PixelGrid,
-    grid_of,
-    to_network_input,
-)
-from training.augment import draw_transform
+from ich_node.detection.network_input import InputSpec, to_network_input
 from training.examples import Epoch, Examples
-from training.presets import Preset
 
 MOST_OF_A_BAG = 40  # slices, so that time and memory of a step are bounded
 
@@ -64,61 +53,6 @@ class PlainSlices(Dataset[Tensor]):
         return torch.from_numpy(
             to_network_input(self.examples.slice_of(index), self.spec, shift_hu=shift_hu).image_CYX
         )
-
-
-class AugmentedSlices(Dataset[Sample]):
-    """Randomly augmented samples, which depend on the seed and (draw, index) alone: the same from
-    any worker process, at any time.
-    """
-
-    def __init__(self, examples: Examples, preset: Preset, *, seed: int) -> None:
-        self.examples, self.preset, self.seed = examples, preset, seed
-
-    @override
-    def __getitem__(self, address: Address) -> Sample:
-        index = address.index
-        rng = np.random.default_rng([self.seed, address.draw, index])
-        transform = draw_transform(self.preset.augmentation, rng)
-        slice_, spec = self.examples.slice_of(index), self.preset.input
-        hu_YX = (
-            np.where(slice_.padding_YX, np.float32(AIR_HU), slice_.hu_YX)
-            if spec.padding == "air"
-            else slice_.hu_YX
-        )
-        grid = grid_of(slice_, spec)
-        scale_px = grid.row_scale
-        moved = replace(
-            slice_,
-            hu_YX=transform.apply_to_hu(hu_YX, scale_px),
-            padding_YX=np.zeros_like(slice_.padding_YX),
-        )
-        image_CYX = to_network_input(
-            moved, spec, shift_hu=float(self.examples.shift_N[index])
-        ).image_CYX
-        if self.preset.map_loss is None or not self.examples.has_masks:
-            mask_YX = np.zeros((1, 1), np.float32)
-        else:
-            known_YX = transform.apply_to_mask(
-                self.examples.known_mask(index, hu_YX.shape), scale_px
-            )
-            mask_YX = nearest(known_YX, grid, spec.size_px).astype(np.float32)
-        label = torch.tensor(float(self.examples.label_N[index]))
-        return Sample(
-            torch.from_numpy(image_CYX),
-            label,
-            torch.from_numpy(mask_YX),
-            torch.tensor(address.place),
-        )
-
-
-def nearest(mask_YX: NDArray[np.uint8], grid: PixelGrid, size_px: int) -> NDArray[np.uint8]:
-    """A mask of a slice in the pixels of the network's input; 0 outside of the slice."""
-    rows, columns = mask_YX.shape
-    row_N = np.rint(grid.row_scale * np.arange(size_px) + grid.row_offset).astype(int)
-    column_N = np.rint(grid.column_scale * np.arange(size_px) + grid.column_offset).astype(int)
-    inside_YX = np.outer((row_N >= 0) & (row_N < rows), (column_N >= 0) & (column_N < columns))
-    found_YX = mask_YX[np.ix_(row_N.clip(0, rows - 1), column_N.clip(0, columns - 1))]
-    return np.where(inside_YX, found_YX, np.uint8(0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from ich_node.model.bundle import load_bundle
 from ich_node.phantom import make_study
+from tests.support.training.made_views import views_of
 from tests.support.training.short_runs import SHORT, SIZE_PX
 from tests.training.test_train_loop import SMALL, kill_at, same
 from training.datasets import read_dataset
@@ -20,7 +21,7 @@ from training.loop import train
 from training.mixed_examples import Part, mixed
 from training.pool import as_slice, make_pool
 from training.pool_examples import examples_of_pool
-from training.samples import Address, AugmentedSlices, BatchSampler
+from training.samples import Address, BatchSampler
 from training.splits import make_split, write_split
 from training.training_run import TrainingRun
 
@@ -109,8 +110,7 @@ def test_a_slice_that_comes_twice_is_changed_in_two_ways():
         for example, draw in zip(epoch.example_N, epoch.pass_N, strict=True)
     }
     assert len(draws) == 20
-    views = AugmentedSlices(small, SMALL, seed=0)
-    first, second = (views[Address(draw, 12)].image_CYX for draw in (0, 1))
+    first, second = views_of(small, SMALL, Address(0, 12), Address(1, 12)).image_CYX
     assert not np.array_equal(first, second)
 
 
@@ -139,12 +139,12 @@ def test_series_of_two_sets_stay_apart():
 def test_a_label_alone_is_a_mask_of_zeros_or_of_nobody_knows():
     """Beside a set with masks; without one no mask is made."""
     both = mix_of((numbered(4, masks=True), 1.0), (numbered(4, 100), 1.0))
-    views = AugmentedSlices(both, SMALL, seed=0)
     known = [np.unique(both.known_mask(index, (2, 2))).tolist() for index in (0, 4, 5)]
     assert known == [[1], [UNKNOWN], [0]]
-    assert {UNKNOWN} <= set(views[Address(0, 4)].mask_YX.unique().tolist()) <= {0, UNKNOWN}
+    unknown_BYX = views_of(both, SMALL, Address(0, 4)).mask_YX
+    assert {UNKNOWN} <= set(unknown_BYX.unique().tolist()) <= {0, UNKNOWN}
     labels = mix_of((numbered(4), 1.0), (numbered(4, 100), 1.0))
-    assert AugmentedSlices(labels, SMALL, seed=0)[Address(0, 4)].mask_YX.shape == (1, 1)
+    assert views_of(labels, SMALL, Address(0, 4)).mask_YX.shape == (1, 1, 1)
 
 
 def test_a_weight_too_small_for_one_example_is_refused():

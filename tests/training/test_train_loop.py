@@ -17,7 +17,6 @@ from ich_node.model.calibration import Calibration
 from ich_node.model.network import MilOutput
 from ich_node.scoring.calibration import calibrate, first_rule, series_threshold
 from tests.support.training.short_runs import SHORT, SIZE_PX, VALIDATION
-from training.augment import Augmentation, draw_transform
 from training.errors import DataError
 from training.loop import train
 from training.losses import class_weights, map_loss, sharpened, slice_loss
@@ -32,7 +31,7 @@ from training.presets import (
     preset_of,
     rate_at,
 )
-from training.samples import Address, AugmentedSlices, BatchSampler
+from training.samples import BatchSampler
 from training.training_run import Trained, TrainingRun
 
 SMALL = replace(
@@ -252,48 +251,6 @@ def test_an_unknown_preset_names_those_there_are():
     """A typing mistake."""
     with pytest.raises(DataError, match="no preset papre; there are paper, published, product"):
         preset_of("papre")
-
-
-@pytest.mark.parametrize("preset", [PAPER, PUBLISHED, PRODUCT], ids=lambda preset: preset.name)
-def test_a_mask_moves_with_its_slice(preset):
-    """A bright square stays under its mask, whatever is drawn."""
-    hu_YX, mask_YX = np.full((128, 128), 30, np.int16), np.zeros((128, 128), np.uint8)
-    hu_YX[50:70, 60:90], mask_YX[50:70, 60:90] = 1000, 1
-    for seed in range(20):
-        transform = draw_transform(
-            replace(preset.augmentation, sharpen=0, blur_px=0), np.random.default_rng(seed)
-        )
-        moved_YX, moved_mask_YX = transform.apply_to_hu(hu_YX), transform.apply_to_mask(mask_YX) > 0
-        assert np.count_nonzero((moved_YX > 515) != moved_mask_YX) <= 0.15 * mask_YX.sum()
-
-
-def test_changes_stay_in_their_ranges():
-    """The same draw on a slice of twice the pixels moves it by the same share of the picture."""
-    ranges = replace(Augmentation(), rotation_deg=0, scale=0, shift_px=8, add_hu=0, probability=1.0)
-    small, large = np.zeros((64, 64), np.float32), np.zeros((128, 128), np.float32)
-    small[30:34, 30:34], large[60:68, 60:68] = 500, 500
-    for seed in range(10):
-        transform = draw_transform(ranges, np.random.default_rng(seed))
-        centres = []
-        for image_YX, scale_px in ((small, 1.0), (large, 2.0)):
-            moved_YX = np.clip(transform.apply_to_hu(image_YX, scale_px), 0, None)
-            centres.append((np.argwhere(moved_YX > 250).mean(axis=0) + 0.5) / scale_px)
-        assert np.abs(centres[0] - centres[1]).max() <= 1
-        assert np.abs(centres[0] - 32).max() <= 9
-
-
-def test_masks_are_seen_only_by_who_learns_from_them(pools):
-    """A view of a preset that learns from slice labels alone carries no mask, and so does one whose
-    masks are switched off.
-    """
-    examples = examples_of_pool(pools[0], SMALL.input)
-    index = int(np.flatnonzero(examples.label_N)[0])
-    assert AugmentedSlices(examples, SMALL, seed=0)[Address(0, index)].mask_YX.shape == (
-        SIZE_PX,
-        SIZE_PX,
-    )
-    for preset in (SMALL.adjusted(masks=False), PAPER.sized(SIZE_PX)):
-        assert AugmentedSlices(examples, preset, seed=0)[Address(0, index)].mask_YX.shape == (1, 1)
 
 
 def test_a_pool_of_another_matrix_is_refused(pools):
