@@ -29,6 +29,17 @@ class CurvePoint:
         parts = values.pop("auc_of")
         return values | {f"auc_of {name}": value for name, value in parts.items()}
 
+    def in_words(self) -> str:
+        """One sentence for who watches the run."""
+        of_maps = f", {self.map_loss:.3f} of maps" if self.map_loss else ""
+        parts = ", ".join(f"{auc:.3f} on {name}" for name, auc in self.auc_of.items())
+        return (
+            f"epoch {self.epoch:.2f}: validation AUC {self.validation_auc:.3f}"
+            f"{f' ({parts})' if parts else ''}, "
+            f"accuracy {100 * self.validation_accuracy:.1f} %, loss {self.validation_loss:.3f}; "
+            f"training loss {self.slice_loss:.3f} of slices{of_maps}"
+        )
+
 
 def write_curve(curve: Sequence[CurvePoint], path: Path) -> None:
     """One line a point."""

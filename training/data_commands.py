@@ -128,7 +128,7 @@ def _readable(found: "Found") -> "Found":
     """Without the series that `load` refuses."""
     readable: list[LabelledSeries] = []
     skipped: list[Skip] = []
-    with progress_bar("reading series") as advance:
+    with progress_bar("reading series", "series") as advance:
         for done, series in enumerate(found.series, start=1):
             can_be_read, skips = _try_to_load(series)
             readable += [series] if can_be_read else []

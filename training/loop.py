@@ -2,8 +2,10 @@
 continued as if it had not been.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import nullcontext
+from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -24,12 +26,19 @@ from training.views import views
 from training.workers import use_one_core
 
 WARM_UP_STEPS = 30
-Report = Callable[[int, int, str], None]  # step, number of steps, and the status in a few words
+
+
+class Report(Protocol):
+    """Called after every step, and during a validation: the step, the number of steps, the status
+    in a few words, and what a validation found.
+    """
+
+    def __call__(self, step: int, steps: int, status: str, event: str = "", /) -> None: ...
 
 
 def train(run: TrainingRun, report: Report = lambda *_: None) -> Trained:
-    """Train, or continue from the folder's checkpoint. report: called after every step; an
-    exception that it raises ends the run.
+    """Train, or continue from the folder's checkpoint. An exception that report raises ends the
+    run.
     """
     _check(run)
     torch.manual_seed(run.seed)
@@ -52,26 +61,37 @@ def train(run: TrainingRun, report: Report = lambda *_: None) -> Trained:
         else network
     )
     validated_after = validation_steps(run)
+    validating = partial(_report_validating, report, run, state)
+    predicted = None
     for raw in training_batches(run, state.step):
         samples = views(raw, run.preset, run.device)
         take_step(run, model=model, optimiser=optimiser, samples=samples, state=state)
         state.step += 1
         report(state.step, run.steps, _status(run, state))
         if state.step in validated_after:
+            predicted = predict(network, run.validation, run, validating)
             learning_rate = optimiser.param_groups[0]["lr"]
-            validate(run, network=network, state=state, learning_rate=learning_rate)
+            point = validate(
+                run,
+                network=network,
+                predicted=predicted,
+                state=state,
+                learning_rate=learning_rate,
+            )
+            report(state.step, run.steps, _status(run, state), point.in_words())
         if state.step in validated_after or state.step % run.checkpoint_steps == 0:
             save_checkpoint(run, network=network, optimiser=optimiser, state=state)
     if state.best is not None and run.preset.keep == "best accuracy":
         network.load_state_dict(state.best)
-    predicted = predict(network, run.validation, run)
+        predicted = None
+    predicted = predicted or predict(network, run.validation, run, validating)
     weights = {
         name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
     }
     return Trained(weights=weights, predicted=predicted, curve=tuple(state.curve), steps=state.step)
 
 
-def training_batches(run: TrainingRun, first_step: int) -> "DataLoader[RawBatch]":
+def training_batches(run: TrainingRun, first_step: int) -> Iterable[RawBatch]:
     """This process's share of every batch, from first_step on."""
     sampler = BatchSampler(
         examples=run.training,
@@ -177,7 +197,19 @@ def _check(run: TrainingRun) -> None:
 
 
 def _status(run: TrainingRun, state: TrainingState) -> str:
-    of_slices, _, steps = state.sums
-    loss = f"loss {of_slices / steps:.3f}" if steps else ""
-    auc = f", AUC {state.curve[-1].validation_auc:.3f}" if state.curve else ""
-    return f"epoch {state.step / run.steps_an_epoch:.2f} {loss}{auc}"
+    """E.g. epoch 1.34, loss 0.412 of slices, 0.120 of maps, validation AUC 0.912."""
+    of_slices, of_maps, steps = state.sums
+    parts = [f"epoch {state.step / run.steps_an_epoch:.2f}"]
+    if steps:
+        parts.append(f"loss {of_slices / steps:.3f}")
+        if of_maps:
+            parts[-1] += f" of slices, {of_maps / steps:.3f} of maps"
+    if state.curve:
+        parts.append(f"validation AUC {state.curve[-1].validation_auc:.3f}")
+    return ", ".join(parts)
+
+
+def _report_validating(
+    report: Report, run: TrainingRun, state: TrainingState, done: int, total: int
+) -> None:
+    report(state.step, run.steps, f"validating {done:,} of {total:,} slices")

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from training.errors import DataError
-from training.terminal import counting_files, progress_bar, progress_bars, say_left_out
+from training.progress import Work, progress
+from training.terminal import counting_files, progress_bar, say_left_out
 
 
 def pool(
@@ -62,7 +63,7 @@ def pool(
         source="phantom", seed=seed, slices=slices, size_px=size, licence=PHANTOM_LICENCE
     )
     write_facts(out, facts)
-    with progress_bar("phantom slices") as advance:
+    with progress_bar("phantom slices", "slices") as advance:
         for ready in make_pool(out, slices, seed=seed, workers=workers, size_px=size):
             advance(ready, slices)
     typer.echo(f"{out}: {slices} slices, seed {seed}")
@@ -88,7 +89,11 @@ def _of_tissue(
         found = find_negatives(tissue, progress=count)
     opened = open_split(split, parts=(part,)) if split and part else None
     series = choose_part(found.series, opened, part or "") if opened else found.series
-    with progress_bars("reading heads", "drawing slices") as (reading, drawing):
+    works = (
+        Work(description="reading heads", unit="heads"),
+        Work(description="drawing", unit="slices"),
+    )
+    with progress(*works) as (reading, drawing):
         facts, skipped = make_tissue_pool(
             out,
             series,

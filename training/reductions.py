@@ -20,12 +20,11 @@ class Means(NamedTuple):
     weight_BIK: Tensor
 
 
-def area_means(
-    source_px: int, scale_B: Tensor, offset_B: Tensor, size_px: int, *, largest: float
-) -> Means:
-    """What `area_weights` says, slice by slice; scale and offset in float64. largest: of the
+def area_means(source_px: int, grid_B2: Tensor, size_px: int, *, largest: float) -> Means:
+    """What `area_weights` says, slice by slice. grid_B2: scale and offset, float64. largest: of the
     scales, which a GPU would have to be asked for.
     """
+    scale_B, offset_B = grid_B2.T
     half_B1 = scale_B.clamp(min=1.0)[:, None] / 2
     step_I = torch.arange(size_px, device=scale_B.device)
     centre_BI = scale_B[:, None] * step_I + offset_B[:, None]

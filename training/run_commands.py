@@ -147,7 +147,7 @@ def run(
             processes=processes,
             start=parent.weights if parent else None,
         )
-        with training_bar(shown=processes.is_first) as report:
+        with training_bar(shown=processes.is_first, batch=recipe.batch) as report:
             trained = train(training_run, report)
         if processes.is_first:
             path = write_results(

@@ -178,6 +178,6 @@ def _read_data_set(
         )
     found = read_with_progress(folder, source)
     parts = open_parts(found, splits[data_set])
-    with progress_bar("caching series") as advance:
+    with progress_bar("caching series", "series") as advance:
         fill_cache(cache, parts.all(), workers=workers, progress=advance)
     return found, parts, data_set

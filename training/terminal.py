@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.progress import Advance, Work, progress
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -48,75 +50,25 @@ def say_left_out(skipped: "Sequence[Skip]") -> None:
 
 
 @contextmanager
-def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives advance(done, total), which moves the bar; the bar vanishes at the end."""
-    with progress_bars(description) as (advance,):
+def progress_bar(description: str, unit: str = "") -> Iterator[Advance]:
+    """Gives advance(done, total); the bar vanishes at the end. With a unit, such as series, it says
+    how many a second.
+    """
+    with progress(Work(description=description, unit=unit)) as (advance,):
         yield advance
 
 
 @contextmanager
-def progress_bars(*descriptions: str) -> Iterator[list[Callable[[int, int], None]]]:
-    """An advance(done, total) for each; a bar is shown when it is first moved."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_stderr(), transient=True) as bar:
-
-        def advance_of(description: str) -> Callable[[int, int], None]:
-            task = bar.add_task(description, total=None, visible=False, start=False)
-
-            def advance(done: int, total: int) -> None:
-                bar.start_task(task)
-                bar.update(task, completed=done, total=total, visible=True)
-
-            return advance
-
-        yield [advance_of(description) for description in descriptions]
-
-
-@contextmanager
-def training_bar(*, shown: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """Gives report(step, steps, status), which moves the bar and writes the status beside it. Of
-    several processes one shows its bar.
+def training_bar(*, shown: bool, batch: int) -> Iterator[Advance]:
+    """Gives report(step, steps, status, event). Of several processes one shows its bar. batch:
+    slices in a step, over all processes.
     """
     if not shown:
         yield lambda *_: None
         return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[status]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_stderr()) as bar:
-        task = bar.add_task("training", total=None, status="")
-        yield lambda step, steps, status: bar.update(
-            task, completed=step, total=steps, status=status
-        )
+    work = Work(description="training", unit="slices", per_done=batch, counted="step")
+    with progress(work, stays=True) as (report,):
+        yield report
 
 
 def read_with_progress(
@@ -131,17 +83,16 @@ def read_with_progress(
 
 @contextmanager
 def counting_files(description: str) -> Iterator[Callable[[int], None]]:
-    """Gives advance(files), which adds to the number of files on the terminal."""
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+    """Gives advance(files), which adds to the number of files that were read."""
+    found = 0
+    with progress(Work(description=description, unit="files")) as (advance,):
 
-    columns = (
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed:,.0f} files"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=_stderr(), transient=True) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda files: bar.advance(task, files)
+        def add(files: int) -> None:
+            nonlocal found
+            found += files
+            advance(found, 0)
+
+        yield add
 
 
 def _stderr() -> "Console":

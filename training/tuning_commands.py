@@ -82,10 +82,10 @@ def tune(
     default_part = "tune" if found.source in ("cq500", "bhx") else "validation"
     labelled, data = _choose_part(found, split=split, part=part or default_part)
     detector = Detector(parent, required_engine(parent, device))
-    with progress_bar("reading series") as advance:
+    with progress_bar("reading series", "series") as advance:
         predictions = predict(detector, labelled, cache=cache, progress=advance)
     say_skipped(predictions.skipped, total=len(labelled))
-    with progress_bar("finding peaks") as advance:
+    with progress_bar("finding peaks", "slices") as advance:
         slices, floor = prepare(
             predictions.slices, bundle=parent, ignored_kinds=_ignored(chronic), progress=advance
         )
@@ -96,7 +96,7 @@ def tune(
         gate=gate,
         exclude_border=exclude_border,
     )
-    with progress_bar("trying rules") as advance:
+    with progress_bar("trying rules", "rules") as advance:
         result = search(
             slices,
             ranges=ranges,
@@ -162,7 +162,7 @@ def evaluate(
     bundles = [open_bundle(path) for path in bundle]
     found = read_with_progress(folder, source_of(kind), boxes=boxes, chronic=chronic)
     labelled, data = _choose_part(found, split=split, part=part, for_evaluation=True)
-    with progress_bar("reading series") as advance:
+    with progress_bar("reading series", "series") as advance:
         evaluations = evaluate_bundles(
             bundles,
             labelled=labelled,

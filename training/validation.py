@@ -1,7 +1,10 @@
 """The network on the validation slices, during a training and after it."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from ich_node.model.network import MilNetwork
@@ -13,9 +16,15 @@ from training.training_run import Predicted, TrainingRun, TrainingState
 from training.workers import use_one_core
 
 BATCH = 8
+Progress = Callable[[int, int], None]  # slices that were read, and of how many
 
 
-def predict(network: MilNetwork, examples: Examples, run: TrainingRun) -> Predicted:
+def predict(
+    network: MilNetwork,
+    examples: Examples,
+    run: TrainingRun,
+    progress: Progress = lambda *_: None,
+) -> Predicted:
     """Slices as serving sees them, without augmentation. Every process reads its share and gets the
     results of all.
     """
@@ -23,7 +32,7 @@ def predict(network: MilNetwork, examples: Examples, run: TrainingRun) -> Predic
     own = Subset(
         PlainSlices(examples, run.preset.input), range(processes.rank, total, processes.size)
     )
-    outputs = []
+    outputs: list[Tensor] = []
     network.eval()
     with torch.inference_mode():
         for image_BCYX in DataLoader(
@@ -33,6 +42,7 @@ def predict(network: MilNetwork, examples: Examples, run: TrainingRun) -> Predic
             outputs.append(
                 torch.stack([output.logit_B, output.likelihood_BYX.amax(dim=(1, 2))]).cpu()
             )
+            progress(min(total, len(outputs) * BATCH * processes.size), total)
     found = torch.cat(outputs, dim=1).numpy() if outputs else np.empty((2, 0), np.float32)
     merged = np.empty((2, total), np.float32)
     for rank, of_rank in enumerate(processes.gather(found)):
@@ -55,12 +65,16 @@ def validation_steps(run: TrainingRun) -> frozenset[int]:
 
 
 def validate(
-    run: TrainingRun, *, network: MilNetwork, state: TrainingState, learning_rate: float
-) -> None:
-    """Add a point to the curve, keep the weights if their accuracy is the best so far, and start
-    the sums of the losses anew.
+    run: TrainingRun,
+    *,
+    network: MilNetwork,
+    predicted: Predicted,
+    state: TrainingState,
+    learning_rate: float,
+) -> CurvePoint:
+    """Add a point to the curve and return it, keep the weights if their accuracy is the best so
+    far, and start the sums of the losses anew.
     """
-    predicted = predict(network, run.validation, run)
     label_N = run.validation.label_N
     sums = np.sum(run.processes.gather(state.sums), axis=0)
     mean_slice_loss, mean_map_loss = (sums[:2] / max(1.0, sums[2])).tolist()
@@ -85,3 +99,4 @@ def validate(
         }
     state.curve.append(point)
     state.sums = [0.0, 0.0, 0.0]
+    return point

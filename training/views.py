@@ -168,7 +168,7 @@ def _means(group: RawGroup, spec: InputSpec, on: torch.device) -> tuple[Means, M
     grid_B22 = group.grid_B22.to(on, non_blocking=True)
     largest = float(group.grid_B22[:, :, 0].max())
     rows, columns = (
-        area_means(length, *grid_B2.T, spec.size_px, largest=largest)
+        area_means(length, grid_B2, spec.size_px, largest=largest)
         for length, grid_B2 in zip(shape, grid_B22.unbind(1), strict=True)
     )
     return rows, columns
