@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from training.cache import fill_cache
@@ -64,13 +65,16 @@ def data_of_run(
         if is_pool(folder):
             parts.append(part_of_pool(folder, preset, name=name, weight=weight))
             continue
-        source = wanted.source if place == 0 else None
-        found, own, data_set = processes.from_first(
-            lambda folder=folder, source=source: _read_data_set(
-                folder, source=source, splits=splits, cache=wanted.cache, workers=workers
-            )
+        read = partial(
+            _read_data_set,
+            folder,
+            source=wanted.source if place == 0 else None,
+            splits=splits,
+            cache=wanted.cache,
+            workers=workers,
         )
-        used.add(data_set)
+        found, own = processes.from_first(read)
+        used.add(own.patients.data_set)
         parts.append(
             part_of_set(
                 found,
@@ -164,10 +168,8 @@ def _read_data_set(
     splits: Mapping[str, Path],
     cache: Path,
     workers: int,
-) -> tuple[Found, SplitSeries, str]:
-    """The data set, its parts and the name that its split has; after this the cache holds every
-    series of both parts.
-    """
+) -> tuple[Found, SplitSeries]:
+    """The data set and its parts; after this the cache holds every series of both."""
     source = source or recognise(folder)
     data_set = data_set_of(source)
     if data_set not in splits:
@@ -180,4 +182,4 @@ def _read_data_set(
     parts = open_parts(found, splits[data_set])
     with progress_bar("caching series", "series") as advance:
         fill_cache(cache, parts.all(), workers=workers, progress=advance)
-    return found, parts, data_set
+    return found, parts
