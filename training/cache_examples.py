@@ -86,17 +86,19 @@ def examples_of_cache(
     *,
     boxes_as_masks: bool = False,
 ) -> tuple[CacheExamples, tuple[Skip, ...]]:
-    """The labelled slices of these series, and what is not used. boxes_as_masks: see `weak_masks`.
+    """The labelled slices of these series, and what is not used. A series that bleeds, and of none
+    of whose slices the label is known, is a bag. boxes_as_masks: see `weak_masks`.
 
     Raises DataError for a series that is not in the cache.
     """
     entries = open_entries(folder)
     tables: list[NDArray[Any]] = [np.empty(0, LINE)]
-    rows: list[tuple[int, int, bool, int, float]] = []  # first, count, label, series, shift
+    # first, count, label, series, shift, number of the example
+    rows: list[tuple[int, int, bool, int, float, int]] = []
     skipped: list[Skip] = []
     boxes: dict[int, tuple[Box, ...]] = {}
     digest = hashlib.sha256()
-    start = 0
+    start, examples = 0, 0
     for number, series in enumerate(labelled):
         entry = entries.get(key_of(series))
         if entry is None:
@@ -109,7 +111,13 @@ def examples_of_cache(
             continue
         table = _table(entry)
         shift_hu = _shift(entry, spec, folder)
-        label_of = {slice_.sop_instance_uid: slice_.label for slice_ in series.slices}
+        is_bag = _of_series(series) is True
+        if is_bag:
+            digest.update(b"bag")
+        label_of = {
+            slice_.sop_instance_uid: _of_series(series) if slice_.label is None else slice_.label
+            for slice_ in series.slices
+        }
         boxes_of = _turned_boxes(series, entry, folder) if boxes_as_masks else {}
         for first, count in _groups(table, spec.slab_mm):
             uids = [uid.decode() for uid in table["uid"][first : first + count]]
@@ -122,11 +130,12 @@ def examples_of_cache(
                 if label and of_slab:
                     boxes[len(rows)] = of_slab
                     digest.update(repr(of_slab).encode())
-                rows.append((start + first, count, label, number, shift_hu))
+                examples += not (is_bag and rows and rows[-1][3] == number)
+                rows.append((start + first, count, label, number, shift_hu, examples))
         tables.append(table)
         start += len(table)
-    columns = list(zip(*rows, strict=True)) or [()] * 5
-    examples = CacheExamples(
+    columns = list(zip(*rows, strict=True)) or [()] * 6
+    found = CacheExamples(
         folder=folder,
         slab_mm=spec.slab_mm,
         lines=np.concatenate(tables),
@@ -136,9 +145,10 @@ def examples_of_cache(
         label_N=np.array(columns[2], dtype=bool),
         series_N=np.array(columns[3], dtype=np.intp),
         shift_N=np.array(columns[4], dtype=np.float64),
+        bag_N=np.array(columns[5], dtype=np.intp) if examples < len(rows) else None,
         digest=digest.hexdigest(),
     )
-    return examples, tuple(skipped)
+    return found, tuple(skipped)
 
 
 def _table(entry: Entry) -> NDArray[Any]:
@@ -222,6 +232,13 @@ def _label(labels: Sequence[bool | None]) -> bool | None:
     if True in labels:
         return True
     return None if None in labels else False
+
+
+def _of_series(series: LabelledSeries) -> bool | None:
+    """The label of a series of which no slice has one: True makes it a bag, False all of its slices
+    negative.
+    """
+    return series.label if all(slice_.label is None for slice_ in series.slices) else None
 
 
 def _shift(entry: Entry, spec: InputSpec, folder: Path) -> float:

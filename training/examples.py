@@ -71,9 +71,19 @@ class Examples(ABC):
         return len(self.start_E) - 1
 
     @property
+    def label_E(self) -> NDArray[np.bool_]:
+        """The label of each example."""
+        return self.label_N[self.start_E[:-1]]
+
+    @property
+    def series_E(self) -> NDArray[np.intp]:
+        """The series of each example."""
+        return self.series_N[self.start_E[:-1]]
+
+    @property
     def positive(self) -> int:
         """The number of examples that bleed."""
-        return int(self.label_N[self.start_E[:-1]].sum())
+        return int(self.label_E.sum())
 
     @property
     def in_epoch(self) -> int:
@@ -91,7 +101,7 @@ class Examples(ABC):
         return Epoch(order_N, np.full(self.count, number))
 
     def parts(self) -> dict[str, slice]:
-        """The slices of each set that these examples are mixed of, by its name."""
+        """The examples of each set that these are mixed of, by its name."""
         return {}
 
     def known_mask(self, index: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:

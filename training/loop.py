@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from ich_node.model.network import MilNetwork, MilOutput
+from training.bags import highest_of_bags
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.distributed import share_batch_norm
 from training.errors import DataError
@@ -65,6 +66,7 @@ def train(run: TrainingRun, report: Report = lambda *_: None) -> Trained:
     predicted = None
     for raw in training_batches(run, state.step):
         samples = views(raw, run.preset, run.device)
+        samples = highest_of_bags(samples, network, partial(pooled, run, state))
         take_step(run, model=model, optimiser=optimiser, samples=samples, state=state)
         state.step += 1
         report(state.step, run.steps, _status(run, state))
@@ -134,9 +136,7 @@ def take_step(
     with amp:
         output: MilOutput = model(image_BCYX)
     output = MilOutput(output.logit_B.float(), output.likelihood_BYX.float())
-    loss, *parts = _losses(
-        run, output=output, label_B=label_B, mask_BYX=mask_BYX, progress=state.step / run.steps
-    )
+    loss, *parts = _losses(run, output, label_B=label_B, mask_BYX=mask_BYX, state=state)
     optimiser.zero_grad()
     loss.backward()
     if preset.clip_gradient:
@@ -147,30 +147,43 @@ def take_step(
         state.sums[place] += float(value)
 
 
+def pooled(run: TrainingRun, state: TrainingState, output: MilOutput) -> Tensor:
+    """The slice logit that is learned from: the network's own, or that of the preset's pooling,
+    which takes the place of masks.
+    """
+    preset = run.preset
+    if not preset.sharpening or preset.network.head != "max" or _learns_from_masks(run):
+        return output.logit_B
+    return sharpened(output, preset.sharpening, state.step / run.steps)
+
+
+def _learns_from_masks(run: TrainingRun) -> bool:
+    return run.preset.map_loss is not None and run.training.has_masks
+
+
 def _losses(
-    run: TrainingRun, *, output: MilOutput, label_B: Tensor, mask_BYX: Tensor, progress: float
+    run: TrainingRun,
+    output: MilOutput,
+    *,
+    label_B: Tensor,
+    mask_BYX: Tensor,
+    state: TrainingState,
 ) -> tuple[Tensor, Tensor, Tensor | float]:
     """The loss to minimise, and its parts: of the slices and of the maps.
 
-    A map learns from masks only where it consists of logits, that is with the max head. progress:
-    share of the steps that are done.
+    A map learns from masks only where it consists of logits, that is with the max head.
     """
-    preset, head = run.preset, run.preset.network.head
+    preset = run.preset
     weights = (
         class_weights(run.training.positive_in_epoch, run.training.in_epoch)
         if preset.class_weights
         else None
     )
-    if preset.map_loss and run.training.has_masks:
-        of_slices = slice_loss(output.logit_B, label_B, weights)
-        if head == "max":
-            of_maps = map_loss(output.likelihood_BYX, mask_BYX, preset.map_loss)
-            total = of_slices + preset.map_loss.weight * of_maps
-            return total, of_slices.detach(), of_maps.detach()
-    elif preset.sharpening and head == "max":
-        of_slices = slice_loss(sharpened(output, preset.sharpening, progress), label_B, weights)
-    else:
-        of_slices = slice_loss(output.logit_B, label_B, weights)
+    of_slices = slice_loss(pooled(run, state, output), label_B, weights)
+    if preset.map_loss and run.training.has_masks and preset.network.head == "max":
+        of_maps = map_loss(output.likelihood_BYX, mask_BYX, preset.map_loss)
+        total = of_slices + preset.map_loss.weight * of_maps
+        return total, of_slices.detach(), of_maps.detach()
     return of_slices, of_slices.detach(), 0.0
 
 
@@ -188,10 +201,9 @@ def _check(run: TrainingRun) -> None:
             "give another --batch"
         )
     for name, examples in (("training", run.training), ("validation", run.validation)):
-        positive = int(examples.label_N.sum())
-        if positive in (0, len(examples.label_N)):
+        if examples.positive in (0, examples.count):
             raise DataError(
-                f"{positive} of {len(examples.label_N)} {name} slices bleed; "
+                f"{examples.positive} of {examples.count} {name} slices bleed; "
                 "both kinds are needed: add data, or divide it anew"
             )
 

@@ -82,9 +82,9 @@ class MixedExamples(Examples):
 
     @override
     def parts(self) -> dict[str, slice]:
-        ends = np.cumsum([len(part.examples) for part in self.mixed]).tolist()
+        ends = np.cumsum([part.examples.count for part in self.mixed]).tolist()
         return {
-            part.name: slice(end - len(part.examples), end)
+            part.name: slice(end - part.examples.count, end)
             for part, end in zip(self.mixed, ends, strict=True)
         }
 

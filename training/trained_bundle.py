@@ -57,7 +57,7 @@ def write_results(
 def _card(
     run: TrainingRun, *, data: TrainingData, trained: Trained, start: Bundle | None, at: datetime
 ) -> Card:
-    preset, label_N, logit_N = run.preset, data.validation.label_N, trained.predicted.logit_N
+    preset, label_N, logit_N = run.preset, data.validation.label_E, trained.predicted.logit_N
     calibration = calibrate(logit_N, label_N)
     threshold = _threshold(data.validation, logit_N, calibration)
     rule = first_rule(
@@ -121,10 +121,10 @@ def _threshold(
     parts = list(validation.parts().values()) or [slice(None)]
     return max(
         series_threshold(
-            logit_N[own], validation.label_N[own], validation.series_N[own], calibration
+            logit_N[own], validation.label_E[own], validation.series_E[own], calibration
         )
         for own in parts
-        if not validation.label_N[own].all()
+        if not validation.label_E[own].all()
     )
 
 
@@ -153,9 +153,12 @@ def _part_facts(part: DataPart, auc_of: dict[str, float]) -> dict[str, Any]:
 
 
 def _facts(examples: Examples) -> dict[str, Any]:
-    return {
-        "slices": len(examples.label_N),
-        "positive": int(examples.label_N.sum()),
+    """positive: slices, and series of which only the label is known (bags)."""
+    size_E = np.diff(examples.start_E)
+    facts = {
+        "slices": len(examples),
+        "positive": examples.positive,
         "series": len(np.unique(examples.series_N)),
         "digest": examples.digest,
     }
+    return facts | ({"bags": int((size_E > 1).sum())} if (size_E > 1).any() else {})

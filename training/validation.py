@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Subset
 
 from ich_node.model.network import MilNetwork
 from ich_node.scoring.roc import area_under_curve
+from training.bags import of_examples
 from training.curves import CurvePoint
 from training.examples import Examples
 from training.samples import PlainSlices
@@ -25,8 +26,8 @@ def predict(
     run: TrainingRun,
     progress: Progress = lambda *_: None,
 ) -> Predicted:
-    """Slices as serving sees them, without augmentation. Every process reads its share and gets the
-    results of all.
+    """Slices as serving sees them, without augmentation; of a bag the highest. Every process reads
+    its share and gets the results of all.
     """
     total, processes = len(examples.label_N), run.processes
     own = Subset(
@@ -47,13 +48,14 @@ def predict(
     merged = np.empty((2, total), np.float32)
     for rank, of_rank in enumerate(processes.gather(found)):
         merged[:, rank :: processes.size] = of_rank
-    return Predicted(logit_N=merged[0], highest_N=merged[1])
+    logit_N, highest_N = (of_examples(value_N, examples) for value_N in merged)
+    return Predicted(logit_N=logit_N, highest_N=highest_N)
 
 
 def auc_of_parts(examples: Examples, predicted: Predicted) -> dict[str, float]:
     """AUC of each part of a mixed validation, rounded to what a table shows."""
     return {
-        name: round(area_under_curve(predicted.logit_N[own], examples.label_N[own]), 4)
+        name: round(area_under_curve(predicted.logit_N[own], examples.label_E[own]), 4)
         for name, own in examples.parts().items()
     }
 
@@ -75,7 +77,7 @@ def validate(
     """Add a point to the curve and return it, keep the weights if their accuracy is the best so
     far, and start the sums of the losses anew.
     """
-    label_N = run.validation.label_N
+    label_N = run.validation.label_E
     sums = np.sum(run.processes.gather(state.sums), axis=0)
     mean_slice_loss, mean_map_loss = (sums[:2] / max(1.0, sums[2])).tolist()
     point = CurvePoint(
