@@ -1,4 +1,4 @@
-"""`ich-node train`: the group of commands, an entry point of ich_node.commands.
+"""`ich-node train`, a group of commands, and `ich-node adapt`: an entry point of ich_node.commands.
 
 `ich-node --help` loads it, so neither this module nor the modules of the commands import torch,
 matplotlib or a reader of data sets: each command imports what it needs when it runs.
@@ -6,6 +6,7 @@ matplotlib or a reader of data sets: each command imports what it needs when it 
 
 import typer
 
+from training.adapt.command import adapt
 from training.data_commands import check_data, split
 from training.mean_command import mean
 from training.pool_commands import pool
@@ -14,7 +15,8 @@ from training.show import show
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the group `train`."""
+    """Add the group `train`, and `adapt`."""
+    app.command()(adapt)
     train = typer.Typer(
         no_args_is_help=True, help="Make models: look at the data, divide it, train."
     )

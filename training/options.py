@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ich_node.errors import ConfigError
+
 if TYPE_CHECKING:  # importing a data set's reader takes seconds, and `ich-node --help` needs none
     from training.datasets.labelled import Source
 
@@ -44,3 +46,16 @@ def source_of(kind: str) -> "Source | None":
             return kind
         case _:
             raise typer.BadParameter(f"{kind} is none of {', '.join(KINDS)}", param_hint="--kind")
+
+
+def check_device(device: str) -> None:
+    """Raises typer.BadParameter or ConfigError."""
+    import torch
+
+    if device not in ("cpu", "cuda"):
+        raise typer.BadParameter(f"{device} is neither cpu nor cuda", param_hint="--device")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            "--device cuda: this torch sees no GPU; "
+            "install the CUDA build, or train with --device cpu"
+        )

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from ich_node.errors import ConfigError
-from training.options import Device, Kind, source_of
+from training.options import Device, Kind, check_device, source_of
 from training.plots import check_plots
 from training.terminal import say_left_out, training_bar
 
@@ -120,7 +119,7 @@ def run(
     parent = open_bundle(start) if start else None
     if parent:
         check_start(parent, recipe)
-    _check_device(device)
+    check_device(device)
     check_plots("train run")
     out.mkdir(parents=True, exist_ok=True)
     wanted = Wanted(
@@ -159,15 +158,3 @@ def run(
                 f"on {len(data.validation)} validation slices, "
                 f"threshold {card.operating_point.threshold}"
             )
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    if device not in ("cpu", "cuda"):
-        raise typer.BadParameter(f"{device} is neither cpu nor cuda", param_hint="--device")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(
-            "--device cuda: this torch sees no GPU; "
-            "install the CUDA build, or train with --device cpu"
-        )

@@ -4,6 +4,7 @@ training.
 
 from ich_node.phantom.bleeds import BLEED_KINDS, BleedKind
 from ich_node.phantom.canvas import PhantomSlice
+from ich_node.phantom.physics import Scanner
 from ich_node.phantom.pool import slices_of_head
 from ich_node.phantom.study import Bleed, PhantomStudy, make_study
 
@@ -13,6 +14,7 @@ __all__ = [
     "BleedKind",
     "PhantomSlice",
     "PhantomStudy",
+    "Scanner",
     "make_study",
     "slices_of_head",
 ]

@@ -16,7 +16,7 @@ from ich_node.phantom.dicom import Acquisition, slice_dataset
 from ich_node.phantom.draw import draw_bleed
 from ich_node.phantom.frame import Pose
 from ich_node.phantom.head import Head, draw_head
-from ich_node.phantom.physics import draw_scanner
+from ich_node.phantom.physics import Scanner, draw_scanner
 
 LOWEST_MM = 2.0  # level of the first slice: the foramen magnum
 PAINTED_MM = 0.9  # the head is painted on pixels of about this size and then enlarged
@@ -90,11 +90,11 @@ class PhantomStudy:
             ],
         }
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self, folder: Path, *, patient_id: str = "PHANTOM") -> list[Path]:
         """A file for each slice, and truth.json beside them; returns the paths of the slices."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
-        for index, dataset in enumerate(self.datasets()):
+        for index, dataset in enumerate(self.datasets(patient_id=patient_id)):
             paths.append(folder / f"slice-{index:03d}.dcm")
             dataset.save_as(paths[-1], enforce_file_format=True)
         (folder / "truth.json").write_text(
@@ -111,11 +111,13 @@ def make_study(
     pixel_mm: float | None = None,
     slice_mm: float = 5.0,
     tilt_deg: float | None = None,
+    scanner: Scanner | None = None,
 ) -> PhantomStudy:
     """A head by seed; equal arguments give equal pixels and UIDs.
 
     bleeds: the kinds to plant; None draws none to four. pixel_mm None draws a field of view of 220
-    to 250 mm; tilt_deg None draws a gantry tilt (half of them none).
+    to 250 mm; tilt_deg None draws a gantry tilt (half of them none). scanner None draws one; it is
+    no part of the UIDs.
     """
     rng = np.random.default_rng(seed)
     head = draw_head(rng, operated=0.0)
@@ -134,7 +136,7 @@ def make_study(
         tilt_deg=drawn_tilt if tilt_deg is None else tilt_deg,
         padding_hu=int(rng.choice([-2000, -3024])),
     )
-    canvas = _canvas(rng, head, acquisition)
+    canvas = _canvas(rng, head, acquisition, scanner)
     lesions = _plant(rng, canvas, kinds)
     slices = tuple(
         canvas.slice_at(level_mm, lesions, rng) for level_mm in _levels(head, acquisition)
@@ -144,8 +146,10 @@ def make_study(
     )
 
 
-def _canvas(rng: np.random.Generator, head: Head, acquisition: Acquisition) -> Canvas:
-    scanner = draw_scanner(rng, half_field_mm=acquisition.rows * acquisition.pixel_mm / 2)
+def _canvas(
+    rng: np.random.Generator, head: Head, acquisition: Acquisition, scanner: Scanner | None
+) -> Canvas:
+    drawn = draw_scanner(rng, half_field_mm=acquisition.rows * acquisition.pixel_mm / 2)
     pose = Pose(
         rotation_deg=float(np.clip(rng.normal(0, 4), -10, 10)),
         tilt_deg=float(np.clip(acquisition.tilt_deg * 0.4 + rng.normal(0, 3), -15, 15)),
@@ -155,7 +159,7 @@ def _canvas(rng: np.random.Generator, head: Head, acquisition: Acquisition) -> C
     coarser = max(1, int(PAINTED_MM / acquisition.pixel_mm + 0.15))
     return make_canvas(
         head,
-        scanner=replace(scanner, padding_hu=float(acquisition.padding_hu), motion=False),
+        scanner=replace(scanner or drawn, padding_hu=float(acquisition.padding_hu), motion=False),
         pose=pose,
         size=acquisition.rows,
         pixel_mm=acquisition.pixel_mm,
