@@ -11,7 +11,7 @@ from training.adapt.sensitivity import Sensitivity, falls
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """What a bundle says about a study: its probability, whether that is positive, and the marks."""
+    """What a bundle says about a study. points: the marks that are shown."""
 
     probability: float
     positive: bool
@@ -29,8 +29,8 @@ class ReadTwice:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """sets: bleeds by where they are from, e.g. drawn into left-out studies. threshold: None if none
-    keeps the sensitivity; why_threshold: how it was chosen, or why there is none.
+    """sets: bleeds by where they are from, e.g. drawn into left-out studies. threshold: None if
+    none keeps the sensitivity; why_threshold: how it was chosen, or why there is none.
     """
 
     negatives: tuple[ReadTwice, ...]

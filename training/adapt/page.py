@@ -73,7 +73,7 @@ def _cautions(parts: Parts) -> list[str]:
         )
     return [
         threshold,
-        f"* A fall of the sensitivity by up to {MOST_FALL} points on any set is accepted as chance.",
+        f"* A fall of the sensitivity by up to {MOST_FALL} points on a set is accepted as chance.",
     ]
 
 
