@@ -79,6 +79,11 @@ def _goals(bundles: Sequence[Figures]) -> str:
             "",
             _tissue("test", lambda t: f"{t['points_on_halves']} on {t['halves_below'][1]}"),
         ),
+        (
+            "the demo's phantoms: planted bleeds found; points on the one without",
+            "3 of 3; 0",
+            _demo,
+        ),
         ("phantoms left out: Dice [95 %]", "80", _phantoms("dice")),
         ("phantoms left out: PPV [95 %]", "", _phantoms("ppv")),
         ("phantoms left out: sensitivity [95 %]", "", _phantoms("sensitivity")),
@@ -116,6 +121,12 @@ def _judged(of: Figures) -> str:
         if of["development"]["marks_on_positives"] != of["judged"][1]
         else ""
     )
+
+
+def _demo(of: Figures) -> str:
+    if "demo" not in of:
+        return NOT_MEASURED
+    return f"{_of(of['demo']['found'])}; {of['demo']['points_without_bleeds']}"
 
 
 def _time(of: Figures) -> str:

@@ -7,11 +7,14 @@ from statistics import fmean
 from typing import Any
 
 from benchmarks.judged_series import Group, JudgedSeries, Part
-from ich_node.detection.reading import Reading, SliceReading
+from ich_node.demo.play import NEAR_PX
+from ich_node.detection.reading import Finding, Reading, SliceReading
 from ich_node.model.bundle import Bundle
 from ich_node.model.detector import Detector
+from ich_node.phantom import PhantomStudy
 from ich_node.scoring.counts import count, count_all
 from ich_node.scoring.points import Point, ScoredSlice
+from ich_node.series.read import read_series
 
 SMALL_CM2 = 6.0  # an extradural's boxes in a slice together, at most: a lens of about 1 x 5 cm
 EXTRADURAL = "EDH"
@@ -130,6 +133,35 @@ def tissue_figures(judgement: Judgement, part: Part) -> dict[str, Any]:
             + [(reading.series_probability, False) for _, reading in halves]
         ),
     }
+
+
+def demo_figures(bundle: Bundle, studies: Sequence[PhantomStudy]) -> dict[str, Any]:
+    """Planted bleeds with a mark on or near them, as the demo counts; points where none is."""
+    detector, found, planted, points = Detector(bundle), 0, 0, 0
+    for study in studies:
+        datasets = study.datasets()
+        index_of = {str(ds.SOPInstanceUID): index for index, ds in enumerate(datasets)}
+        reading = detector.read(read_series(datasets))
+        for bleed in study.bleeds:
+            planted += 1
+            found += any(
+                _is_near(mark, bleed.boxes.get(index_of[read.sop_instance_uid]))
+                for read in reading.slices
+                for mark in read.findings
+            )
+        if not study.bleeds:
+            points += marks(reading)
+    return {"found": [found, planted], "points_without_bleeds": points}
+
+
+def _is_near(mark: Finding, box: tuple[int, int, int, int] | None) -> bool:
+    if box is None:
+        return False
+    row0, column0, row1, column1 = box
+    return (
+        row0 - NEAR_PX <= mark.row <= row1 + NEAR_PX
+        and column0 - NEAR_PX <= mark.column <= column1 + NEAR_PX
+    )
 
 
 def _patient_figures(judgement: Judgement, stack: Read, part: Part) -> dict[str, Any]:

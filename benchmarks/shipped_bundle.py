@@ -18,13 +18,14 @@ import typer
 from benchmarks.bundle_pictures import read_judged_marks, write_pictures
 from benchmarks.bundle_tables import into_document, tables
 from benchmarks.judged_series import PARTS, Judged, development_series, left_out_patients
-from benchmarks.judgement import development_figures, judge, tissue_figures
+from benchmarks.judgement import demo_figures, development_figures, judge, tissue_figures
 from benchmarks.side_by_side import take_turns
 from ich_node.model.bundle import Bundle
 from ich_node.model.bundle_file import open_bundle, shipped_bundle
 from ich_node.model.detector import Detector
 from ich_node.phantom import make_study
 from ich_node.series.read import read_series
+from ich_node.series.series import Series
 from training.datasets import read_dataset
 from training.errors import DataError
 from training.evaluate import evaluate
@@ -36,7 +37,7 @@ REAL = Path(os.environ.get("ICH_NODE_REAL_DATA", SHARED / "real"))
 TISSUE = Path(os.environ.get("ICH_NODE_TISSUE", SHARED / "tissue"))
 PHANTOMS = Path("runs") / "phantoms-left-out"
 PHANTOM_SEEDS = range(971, 987)
-TIMED_SEED = 7
+DEMO = ((7, ("IPH", "SDH")), (10, ("EDH",)), (8, ()))  # what the demo and commissioning send
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "9"))
 THREADS = 1
 
@@ -91,8 +92,11 @@ def main(
             say(f"{document['name']}: {len(pages)} pages in {pages[0].parent}")
     if phantoms:
         _add_phantoms(documents, bundles)
+    demo = [make_study(seed, bleeds=bleeds) for seed, bleeds in DEMO]
+    for document, opened in zip(documents, bundles, strict=True):
+        document["demo"] = demo_figures(opened, demo)
     if timed:
-        _add_times(documents, bundles)
+        _add_times(documents, bundles, read_series(demo[0].datasets()))
     unread = [*read.unread, *of_tissue.unread]
     text = tables(documents) + "".join(f"\nNot read: {line}" for line in unread)
     print(text)  # noqa: T201 - a command that prints its table
@@ -141,9 +145,10 @@ def _add_phantoms(documents: Sequence[dict[str, Any]], bundles: Sequence[Bundle]
         document["phantoms"] = figures(evaluation)["localisation"]
 
 
-def _add_times(documents: Sequence[dict[str, Any]], bundles: Sequence[Bundle]) -> None:
+def _add_times(
+    documents: Sequence[dict[str, Any]], bundles: Sequence[Bundle], series: Series
+) -> None:
     """Reading a series in memory; the bundles take turns."""
-    series = read_series(make_study(TIMED_SEED).datasets())
     timings = take_turns(
         {bundle.sha256: partial(Detector(bundle).read, series) for bundle in bundles},
         rounds=ROUNDS,

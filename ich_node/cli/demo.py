@@ -75,7 +75,7 @@ def demo(
     console.print(f"{count} result objects after {seconds}, in {folder / 'received'}", markup=False)
     if result.preview:
         console.print(f"preview: {result.preview}", markup=False)
-    console.print(f"{DEMONSTRATION_MODEL}: trained on phantoms only. {RESEARCH_USE}")
+    console.print(f"{DEMONSTRATION_MODEL}. {RESEARCH_USE}")
 
 
 def demo_web(

@@ -85,7 +85,7 @@ def check_bundle(loaded: LoadedConfig, ledger: Ledger | None) -> CommissioningCh
 
 
 def is_demonstration(loaded: LoadedConfig, ledger: Ledger) -> bool:
-    """Whether the bundle that reads learned from phantoms. Raises Unavailable, BundleError."""
+    """Whether the bundle that reads is a demonstration model. Raises Unavailable, BundleError."""
     return read_header(active_path(ledger.activations, loaded.config.bundle.path)).demonstration
 
 

@@ -83,7 +83,7 @@ def kept_reading(ledger: Ledger, spool: Spool, job: Job) -> KeptReading | None:
 def check_bleeds(
     patient: TestPatient, job: Job, reading: KeptReading | None, *, must_find: bool
 ) -> CommissioningCheck:
-    """must_find: the model has learned from phantoms."""
+    """must_find: a demonstration model reads, which has learned from phantoms."""
     facts: dict[str, object] = {
         "answer": (job.answer or Answer.NOT_ANALYSED).replace("_", " "),
         "planted": len(patient.bleeds),
