@@ -34,8 +34,8 @@ def draw_sheet(folder: Path, out: Path, *, count: int, seed: int) -> tuple[int, 
     positive = 0
     for place, (index, row) in enumerate(rows.items()):
         left, top = place % columns * size_px, place // columns * height
-        area_mm2 = np.count_nonzero(row["mask"]) * (FIELD_MM / len(row["mask"])) ** 2
-        positive += area_mm2 >= LEAST_BLOOD_MM2
+        area_mm2 = int(np.count_nonzero(row["mask"])) * (FIELD_MM / len(row["mask"])) ** 2
+        positive += int(area_mm2 >= LEAST_BLOOD_MM2)
         draw.text((left + 3, top + 1), _caption(index, area_mm2, row["mask"]), fill=TEXT)
         sheet.paste(_picture(row, size_px), (left, top + CAPTION_PX))
     sheet.save(out)

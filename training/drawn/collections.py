@@ -10,6 +10,7 @@ from training.drawn.ground import Ground
 from training.drawn.noise import Field
 from training.drawn.paint import (
     Painted,
+    LEAST_SHARE,
     blood_hu,
     edge_mm,
     log_uniform,
@@ -200,7 +201,10 @@ def _collected(
     )
     return Painted(
         ground=wet,
-        mask_SYX=(share_SYX >= 0.5) & ground.cavity_SYX & (thickness_SYX > 0.6),
+        mask_SYX=(share_SYX >= LEAST_SHARE)
+        & ground.cavity_SYX
+        & (thickness_SYX > 0.6)
+        & (wet.hu_SYX != ground.hu_SYX),
         kind=kind,
         fresh=fresh,
     )

@@ -259,7 +259,8 @@ def _depth(cavity_SYX: Mask, spacing: Spacing) -> Field:
         rise = np.float32((steps * spacing[0]) ** 2)
         np.minimum(least_SYX[steps:], square_SYX[:-steps] + rise, out=least_SYX[steps:])
         np.minimum(least_SYX[:-steps], square_SYX[steps:] + rise, out=least_SYX[:-steps])
-    return np.sqrt(least_SYX)
+    depth_SYX: Field = np.sqrt(least_SYX)
+    return depth_SYX
 
 
 def _smoothed(hu_SYX: Field, cavity_SYX: Mask, spacing: Spacing) -> Field:
