@@ -14,7 +14,7 @@ from training.tissue import Tissue
 PIXEL_MM = 0.9
 SLICE_MM = 5.0
 KIND_OF = {kind: {"falx": "SDH", "tentorium": "SDH"}.get(kind, kind) for kind in DRAWN_KINDS}
-FRESH_HU = 7.0  # the brightest quarter of fresh blood over grey matter, at the least
+FRESH_HU = 8.0  # the brightest quarter of fresh blood over grey matter, at the least
 
 
 @pytest.fixture(scope="module")

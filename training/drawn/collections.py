@@ -9,8 +9,8 @@ from training.drawn.displace import pressed
 from training.drawn.ground import Ground
 from training.drawn.noise import Field
 from training.drawn.paint import (
-    Painted,
     LEAST_SHARE,
+    Painted,
     blood_hu,
     edge_mm,
     log_uniform,
@@ -33,8 +33,8 @@ class CollectionRange:
 
 
 LENS = {
-    "small": CollectionRange(thickness_mm=(2.0, 5.0), reach_mm=(9.0, 22.0), hu=(44.0, 70.0)),
-    "any": CollectionRange(thickness_mm=(2.0, 24.0), reach_mm=(10.0, 45.0), hu=(44.0, 72.0)),
+    "small": CollectionRange(thickness_mm=(2.2, 6.0), reach_mm=(8.0, 22.0), hu=(48.0, 72.0)),
+    "any": CollectionRange(thickness_mm=(2.5, 24.0), reach_mm=(10.0, 45.0), hu=(44.0, 72.0)),
 }
 CRESCENT = {
     "small": CollectionRange(thickness_mm=(2.0, 4.5), reach_mm=(22.0, 60.0), hu=(52.0, 77.0)),

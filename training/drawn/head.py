@@ -137,7 +137,7 @@ def _rounds(ground: Ground, span_mm: float) -> int:
 
 
 def _with_anatomy(ground: Ground, rng: np.random.Generator) -> Ground:
-    if rng.random() < 0.35:
+    if rng.random() < 0.3:
         ground = anatomy.draw_atrophy(ground, rng)
     if rng.random() < 0.06:
         ground = anatomy.draw_hygroma(ground, rng)

@@ -23,7 +23,7 @@ LEAST_SHARE = 0.5
 LEAST_MM2 = 9.7  # in a slice, for it to be positive (training.pool_examples)
 GREY_OVER_BRAIN_HU = 3.0
 LEAST_OVER_GREY_HU = 9.0  # fresh blood that fills its voxels is never fainter
-LEAST_SEEN_HU = 7.0  # the brightest quarter, after blur and partial volume
+LEAST_SEEN_HU = 8.0  # the brightest quarter, after blur and partial volume
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 from training.drawn.displace import pressed
 from training.drawn.ground import FLUID_HU, Ground
 from training.drawn.noise import Field
-from training.drawn.paint import mixed, random_place
+from training.drawn.paint import log_uniform, mixed, random_place
 from training.drawn.sulcus import drawn_sulci
 
 
@@ -15,7 +15,7 @@ def draw_atrophy(ground: Ground, rng: np.random.Generator) -> Ground:
     """Fluid under the inner table, about as wide on both sides; the cortex stays, moved inwards,
     and the sulci are wider.
     """
-    width = np.float32(rng.uniform(0.6, 4.5))
+    width = np.float32(log_uniform(rng, 0.6, 4.5))
     front = np.clip(1 - ground.away_mm((0, ground.midline.row, 0))[1] / np.float32(75), 0.3, 1.6)
     uneven_SYX = 1 + 0.35 * ground.noise(rng, 30.0) + 0.3 * ground.noise(rng, 8.0)
     thickness_SYX = width * np.clip(uneven_SYX, 0, 2) * (front if rng.random() < 0.6 else 1)
