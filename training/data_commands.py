@@ -57,18 +57,27 @@ def split(
     out: Annotated[Path, typer.Option(help="The split file; it is written once.", dir_okay=False)],
     kind: Kind = "auto",
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    parts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PART=SHARE,...",
+            help="The parts and their shares, e.g. train=0.62,validation=0.13,test=0.25;"
+            " default: those of the data set.",
+        ),
+    ] = None,
 ) -> None:
     """Divide the patients of a data set as the paper did (RSNA 97:3, CQ500 2/5 to 3/5), once and
     for all.
     """
-    from training.splits import FRACTIONS, data_set_of, make_split, write_split
+    from training.splits import FRACTIONS, data_set_of, fractions_of, make_split, write_split
 
     found = read_with_progress(folder, source_of(kind))
     data_set = data_set_of(found.source)
-    divided = make_split(data_set, found.patients(), fractions=FRACTIONS[data_set], seed=seed)
+    fractions = fractions_of(parts) if parts else FRACTIONS[data_set]
+    divided = make_split(data_set, found.patients(), fractions=fractions, seed=seed)
     sha256 = write_split(divided, out)
-    parts = ", ".join(f"{len(patients)} {part}" for part, patients in divided.patients.items())
-    typer.echo(f"{out}: {parts} patients, sha256 {sha256}")
+    sizes = ", ".join(f"{len(patients)} {part}" for part, patients in divided.patients.items())
+    typer.echo(f"{out}: {sizes} patients, sha256 {sha256}")
 
 
 def document(found: "Found") -> dict[str, Any]:

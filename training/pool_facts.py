@@ -88,20 +88,6 @@ def facts_of_pool(folder: Path) -> PoolFacts:
     )
 
 
-def check_no_patient_in_both(training: Path, validation: Path) -> None:
-    """Raises DataError if two pools have a patient in common: the validation would measure what was
-    learned by heart.
-    """
-    first, second = (facts_of_pool(folder).tissue for folder in (training, validation))
-    if first is None or second is None or first.data_set != second.data_set:
-        return
-    if common := set(first.patients) & set(second.patients):
-        raise DataError(
-            f"{training} and {validation} have {len(common)} patients of {first.data_set} in "
-            "common; make both again with --split and --part train, --part validation"
-        )
-
-
 def write_facts(folder: Path, facts: PoolFacts) -> None:
     """Raises DataError if the folder holds a pool of something else: its chunks would not be
     replaced.

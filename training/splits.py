@@ -20,6 +20,7 @@ from training.errors import DataError
 
 FORMAT_VERSION = 1
 TEST = "test"
+PARTS = ("train", "validation", "tune", TEST)
 HASH_CHARACTERS = 16
 DATA_SET_OF: dict[Source, str] = {  # the same patients
     "bhx": "cq500",
@@ -62,6 +63,25 @@ def data_set_of(source: Source) -> str:
 def patient_hash(data_set: str, patient_id: str) -> str:
     """What stands for a patient in a split file."""
     return hashlib.sha256(f"{data_set}\n{patient_id}".encode()).hexdigest()[:HASH_CHARACTERS]
+
+
+def fractions_of(text: str) -> dict[str, float]:
+    """train=0.62,validation=0.13,test=0.25: known parts, each once. Raises DataError."""
+    fractions: dict[str, float] = {}
+    for word in text.split(","):
+        part, _, share = word.partition("=")
+        part = part.strip()
+        if part not in PARTS:
+            raise DataError(f"{part!r} in {text!r} is no part; the parts are {', '.join(PARTS)}")
+        if part in fractions:
+            raise DataError(f"{text!r} names {part} twice")
+        try:
+            fractions[part] = float(share)
+        except ValueError as error:
+            raise DataError(
+                f"{text!r}: the share of {part} is no number; write it as {part}=0.25"
+            ) from error
+    return fractions
 
 
 def make_split(

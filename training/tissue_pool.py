@@ -183,15 +183,13 @@ def _draw_chunk(
     folder: Path, index: int, *, heads_PN: Sequence[Sequence[Head]], seed: int, size_px: int
 ) -> None:
     """Each chunk has a random stream of its own, so an interrupted pool is completed to the same
-    pool. Every patient is drawn as often as the others, and every slice of a patient.
+    pool.
     """
     rng = np.random.default_rng([seed, index])
     chunk = empty_chunk(size_px)
     filled = 0
     while filled < CHUNK:
-        heads = heads_PN[int(rng.integers(len(heads_PN)))]
-        slices_N = np.array([head.slices for head in heads])
-        head = heads[rng.choice(len(heads), p=slices_N / slices_N.sum())]
+        head = any_head(heads_PN, rng)
         drawn = drawn_head(head.some(rng), rng)
         rows = chunk[filled : filled + len(drawn.hu_SYX)]
         rows["hu"] = np.rint(drawn.hu_SYX[: len(rows)])
@@ -199,6 +197,13 @@ def _draw_chunk(
         rows["shift"] = _shift(rows["hu"], head)
         filled += len(rows)
     save_chunk(folder, index, chunk)
+
+
+def any_head(heads_PN: Sequence[Sequence[Head]], rng: np.random.Generator) -> Head:
+    """Every patient as often as the others, and of a patient every slice."""
+    heads = heads_PN[int(rng.integers(len(heads_PN)))]
+    slices_N = np.array([head.slices for head in heads])
+    return heads[int(rng.choice(len(heads), p=slices_N / slices_N.sum()))]
 
 
 def _shift(hu_SYX: NDArray[np.int16], head: Head) -> float:

@@ -16,7 +16,8 @@ from tests.support.training.dataset_trees import (
     write_table,
 )
 from training.datasets import load, read_dataset, recognise
-from training.datasets.ct_ich import read_ct_ich, read_diagnosis
+from training.datasets.ct_ich import read_ct_ich
+from training.datasets.ct_ich_table import read_diagnosis
 from training.datasets.labelled import Box
 from training.datasets.nifti import read_volume
 from training.errors import DataError
@@ -27,7 +28,7 @@ def test_genuine_diagnosis_table_is_read():
     diagnosis = read_diagnosis(real("annotations", "ct-ich-hemorrhage_diagnosis.csv"))
     assert len(diagnosis) == 82
     assert sum(map(len, diagnosis.values())) == 2501
-    assert sum(bool(kinds) for kinds_S in diagnosis.values() for kinds in kinds_S) == 318
+    assert sum(bool(row.kinds) for rows in diagnosis.values() for row in rows) == 318
 
 
 def test_volumes_become_slices_in_hounsfield_units(tmp_path):
@@ -88,7 +89,7 @@ def test_pictures_without_hounsfield_units_are_not_read(tmp_path):
     ct_ich_tree(tmp_path)
     for path in (tmp_path / "ct_scans").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match=r"get version 1\.3"):
+    with pytest.raises(DataError, match="in Patients_CT, are read with --kind ct-ich-8bit"):
         read_ct_ich(tmp_path)
 
 

@@ -2,22 +2,18 @@
 some patients.
 
 A volume becomes CT images in memory, so that `read_series` reads it like everything else. Versions
-1.0 to 1.2 have windowed 8-bit images, which have lost the Hounsfield units.
+1.0 to 1.2 are read by `ct_ich_8bit`. The rows of a patient are in the order of the slices.
 """
 
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom import Dataset
-from scipy import ndimage
 
+from training.datasets.ct_ich_table import TABLES, boxes_of_mask, patient_name, read_diagnosis
 from training.datasets.ct_image import ct_image, made_up_uid
 from training.datasets.images import Progress, no_progress
 from training.datasets.labelled import (
-    ANY_KIND,
-    KIND_OF,
     Box,
     Found,
     LabelledSeries,
@@ -26,32 +22,26 @@ from training.datasets.labelled import (
     series_label,
 )
 from training.datasets.nifti import Volume, read_volume
-from training.datasets.tables import need_table, read_rows, zero_or_one
+from training.datasets.tables import need_table
 from training.errors import DataError
 
-TABLES = ("*hemorrhage_diagnosis*.csv",)
-SUBTYPES = ("Intraventricular", "Intraparenchymal", "Subarachnoid", "Epidural", "Subdural")
-COLUMNS = ("PatientNumber", "SliceNumber", *SUBTYPES, "No_Hemorrhage")
-EIGHT_NEIGHBOURS = np.ones((3, 3))
-
-# patient -> the kinds in each slice, in the order of the rows
-Diagnosis = dict[str, list[frozenset[str]]]
+SCANS = "ct_scans"
 
 
 def read_ct_ich(folder: Path, *, progress: Progress = no_progress) -> Found:
     """Every volume in the table."""
     table = need_table(folder, *TABLES)
     diagnosis = read_diagnosis(table)
-    if not any((folder / "ct_scans").glob("*.nii*")):
+    if not any((folder / SCANS).glob("*.nii*")):
         raise DataError(
-            f"{folder} has no ct_scans/*.nii; "
-            "get version 1.3 of the data set (before it there are no Hounsfield units)"
+            f"{folder} has no {SCANS}/*.nii; version 1.3 of the data set has them (the images of "
+            "1.0 to 1.2, in Patients_CT, are read with --kind ct-ich-8bit)"
         )
     series: list[LabelledSeries] = []
     skipped: list[Skip] = []
-    for patient, kinds_S in diagnosis.items():
+    for patient, rows in diagnosis.items():
         progress(1)
-        path = _volume_path(folder / "ct_scans", patient)
+        path = _volume_path(folder / SCANS, patient)
         if path is None:
             skipped.append(
                 Skip(
@@ -61,31 +51,16 @@ def read_ct_ich(folder: Path, *, progress: Progress = no_progress) -> Found:
             )
             continue
         try:
-            series.append(_read_patient(folder, path=path, patient=patient, kinds_S=kinds_S))
+            series.append(
+                _read_patient(
+                    folder, path=path, patient=patient, kinds_S=[row.kinds for row in rows]
+                )
+            )
         except DataError as error:
             skipped.append(
                 Skip(what=str(path), reason="a volume that cannot be used", detail=error.detail)
             )
     return Found(source="ct-ich", folder=folder, series=tuple(series), skipped=tuple(skipped))
-
-
-def read_diagnosis(table: Path) -> Diagnosis:
-    """The rows of each patient are in the order of the slices of the volume."""
-    diagnosis: Diagnosis = defaultdict(list)
-    for line, row in read_rows(table, COLUMNS):
-        kinds = frozenset(
-            KIND_OF[subtype.lower()]
-            for subtype in SUBTYPES
-            if zero_or_one(row[subtype], column=subtype, path=table, line=line)
-        )
-        none = zero_or_one(row["No_Hemorrhage"], column="No_Hemorrhage", path=table, line=line)
-        if none == bool(kinds):
-            raise DataError(
-                f"{table} line {line}: No_Hemorrhage contradicts the kinds beside it; "
-                "correct the line"
-            )
-        diagnosis[row["PatientNumber"].strip()].append(kinds)
-    return dict(diagnosis)
 
 
 def volume_datasets(series: LabelledSeries) -> list[Dataset]:
@@ -148,21 +123,11 @@ def _boxes(folder: Path, patient: str, kinds_S: list[frozenset[str]]) -> list[tu
             f"{path} has {len(mask_SYX)} slices, the volume {len(kinds_S)}; "
             "take both from one version"
         )
-    return [_boxes_of(mask_YX, kinds) for mask_YX, kinds in zip(mask_SYX, kinds_S, strict=True)]
-
-
-def _boxes_of(mask_YX: NDArray[np.bool_], kinds: frozenset[str]) -> tuple[Box, ...]:
-    """The mask does not tell the kinds apart; a part has a kind if the slice has one alone."""
-    kind = next(iter(kinds)) if len(kinds) == 1 else ANY_KIND
-    parts_YX, _ = ndimage.label(mask_YX, structure=EIGHT_NEIGHBOURS)
-    return tuple(
-        Box(kind=kind, row0=rows.start, column0=columns.start, row1=rows.stop, column1=columns.stop)
-        for rows, columns in ndimage.find_objects(parts_YX)
-    )
+    return [boxes_of_mask(mask_YX, kinds) for mask_YX, kinds in zip(mask_SYX, kinds_S, strict=True)]
 
 
 def _volume_path(folder: Path, patient: str) -> Path | None:
-    name = f"{int(patient):03d}" if patient.isdigit() else patient
+    name = patient_name(patient)
     return next(
         (path for suffix in (".nii", ".nii.gz") if (path := folder / f"{name}{suffix}").is_file()),
         None,

@@ -7,6 +7,7 @@ from ich_node.dicom.unreadable import PARSING_ERRORS
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
 from training.datasets.ct_ich import volume_datasets
+from training.datasets.ct_ich_8bit import stack_datasets
 from training.datasets.frame_uids import by_frame
 from training.datasets.labelled import LabelledSeries
 from training.datasets.rsna import unwrap
@@ -30,6 +31,8 @@ def load(series: LabelledSeries) -> Series:
 def _datasets(series: LabelledSeries) -> list[Dataset]:
     if series.source == "ct-ich":
         return volume_datasets(series)
+    if series.source == "ct-ich-8bit":
+        return stack_datasets(series)
     if series.source == "tissue":
         return slice_datasets(series)
     # the frames of a multi-frame object have one path

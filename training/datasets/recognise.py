@@ -2,7 +2,18 @@
 
 from pathlib import Path
 
-from training.datasets import bhx, cq500, ct_ich, label_table, labels, phantom, rsna, tissue
+from training.datasets import (
+    bhx,
+    cq500,
+    ct_ich,
+    ct_ich_8bit,
+    ct_ich_table,
+    label_table,
+    labels,
+    phantom,
+    rsna,
+    tissue,
+)
 from training.datasets.images import Progress, no_progress
 from training.datasets.labelled import Found, Source
 from training.datasets.tables import find_table
@@ -12,7 +23,7 @@ TABLES: tuple[tuple[Source, tuple[str, ...]], ...] = (
     ("rsna", (rsna.TABLE,)),
     ("cq500", cq500.TABLES),
     ("bhx", bhx.TABLES),
-    ("ct-ich", ct_ich.TABLES),
+    ("ct-ich", ct_ich_table.TABLES),
     ("tissue", (tissue.HALVES,)),
     ("labels", (label_table.TABLE,)),
 )
@@ -44,10 +55,10 @@ def read_dataset(
             return ct_ich.read_ct_ich(folder, progress=progress)
         case "tissue":
             return tissue.read_tissue(folder, progress=progress)
+        case "ct-ich-8bit":
+            return ct_ich_8bit.read_ct_ich_8bit(folder, progress=progress)
         case "labels":
             return labels.read_site(folder, progress=progress, chronic=chronic)
-        case "ct-ich-8bit" as planned:
-            raise DataError(f"there is no reader for {planned} yet")
         case "phantom":
             return phantom.read_phantoms(folder, progress=progress)
 
@@ -74,7 +85,11 @@ def recognise(folder: Path) -> Source:
 
 def tables_in(folder: Path) -> list[Source]:
     """The data sets whose tables the folder holds."""
-    held: list[Source] = [source for source, patterns in TABLES if find_table(folder, *patterns)]
+    held: list[Source] = [
+        _edition(folder) if source == "ct-ich" else source
+        for source, patterns in TABLES
+        if find_table(folder, *patterns)
+    ]
     # Searching a large data set takes minutes, so it is searched only if nothing else was found.
     near = (folder.glob(pattern) for pattern in (phantom.TRUTH, f"*/{phantom.TRUTH}"))
     if any(next(paths, None) for paths in near) or (
@@ -82,3 +97,20 @@ def tables_in(folder: Path) -> list[Source]:
     ):
         held.append("phantom")
     return held
+
+
+def _edition(folder: Path) -> Source:
+    """The versions of CT-ICH have one table, and folders of their own."""
+    places: dict[str, Source] = {ct_ich.SCANS: "ct-ich", ct_ich_8bit.IMAGES: "ct-ich-8bit"}
+    held = [source for place, source in places.items() if (folder / place).is_dir()]
+    if len(held) == 1:
+        return held[0]
+    if held:
+        raise DataError(
+            f"{folder} holds {' and '.join(places)}, two versions of CT-ICH; "
+            f"give --kind {' or --kind '.join(held)}"
+        )
+    raise DataError(
+        f"{folder} holds the table of CT-ICH, but neither {ct_ich.SCANS} (version 1.3) nor "
+        f"{ct_ich_8bit.IMAGES} (1.0 to 1.2); put the images there"
+    )

@@ -27,15 +27,13 @@ from training.datasets.labelled import (
     Skip,
 )
 from training.datasets.tables import need_table, read_rows
-from training.datasets.windowed import hounsfield_of, image_size, read_grey
+from training.datasets.windowed import hounsfield_of, image_size, pixel_mm, read_grey
 from training.errors import DataError
 
 MANIFEST, HALVES, IMAGES = "manifest.csv", "clean_halves.csv", "images"
 BOXES = "third_party_boxes(type x y w h)"
 COLUMNS = ("file", "patient", "official_types", BOXES)
 FRACTURE = "fracture"  # among the types, but no bleed
-# Not stated. Heads of the usual size say 0.37 to 0.46.
-PIXEL_MM = 0.41
 MIRRORED = "mirrored half"
 
 
@@ -80,14 +78,15 @@ def slice_datasets(series: LabelledSeries) -> list[Dataset]:
     if not slice_.label:
         halves, _ = read_halves(slice_.path.parent.parent / HALVES)
         grey_YX = mirrored(grey_YX, halves[slice_.path.name])
+    size_mm = pixel_mm(grey_YX.shape[1])
     image = ct_image(
-        hounsfield_of(grey_YX, PIXEL_MM),
+        hounsfield_of(grey_YX, size_mm),
         sop_instance_uid=slice_.sop_instance_uid,
         study_instance_uid=series.study_instance_uid,
         series_instance_uid=series.series_instance_uid,
         number=1,
         position_mm=(0.0, 0.0, 0.0),
-        spacing_mm=(PIXEL_MM, PIXEL_MM),
+        spacing_mm=(size_mm, size_mm),
     )
     return [image]
 

@@ -16,6 +16,8 @@ from scipy import ndimage
 
 from training.errors import DataError
 
+# Not stated. Heads of the usual size say 0.37 to 0.46 mm in 640 pixels: the middle.
+FIELD_MM = 0.41 * 640
 BLACK_HU, WHITE_HU = -30.0, 110.0
 # JPEG leaves white and black by a few values
 WHITE_FROM, BLACK_TO = 249, 6
@@ -31,6 +33,11 @@ SKIN_GAP_MM = 2.0  # a line of skin with such gaps still encloses its fat
 # means of 105 and more, and of less (of 0.41 mm; two heaps, with few in between).
 AIR_RING_GREY = 105
 RING_PX = (3, 5)
+
+
+def pixel_mm(columns: int) -> float:
+    """Of an image of the whole field of view."""
+    return FIELD_MM / columns
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
@@ -51,28 +58,28 @@ def image_size(path: Path) -> tuple[int, int]:
         raise DataError(f"{path} cannot be read as an image ({error}); get it again") from error
 
 
-def hounsfield_of(grey_YX: NDArray[np.uint8], pixel_mm: float) -> NDArray[np.float32]:
-    """HU of an image of one head, upright."""
+def hounsfield_of(grey_YX: NDArray[np.uint8], size_mm: float) -> NDArray[np.float32]:
+    """HU of an image of one head. size_mm: of its pixels."""
     hu_YX = BLACK_HU + grey_YX.astype(np.float32) * np.float32((WHITE_HU - BLACK_HU) / 255)
     white_YX, black_YX = grey_YX >= WHITE_FROM, grey_YX <= BLACK_TO
-    depth_mm = ndimage.distance_transform_edt(white_YX, sampling=pixel_mm)
+    depth_mm = ndimage.distance_transform_edt(white_YX, sampling=size_mm)
     rise_YX = (BONE_HU - WHITE_HU) * (1 - np.exp2(-depth_mm / BONE_DEPTH_MM))
     hu_YX += ndimage.gaussian_filter(rise_YX.astype(np.float32), BLUR_PX)
-    head_YX = _head(black_YX, pixel_mm)
+    head_YX = _head(black_YX, size_mm)
     hu_YX[black_YX & ~head_YX] = AIR_HU
     inside_YX = black_YX & head_YX
     cells_YX = _cells(grey_YX, inside_YX)
     hu_YX[cells_YX] = AIR_HU
     fat_YX = inside_YX & ~cells_YX
-    depth_mm = ndimage.distance_transform_edt(fat_YX, sampling=pixel_mm)
+    depth_mm = ndimage.distance_transform_edt(fat_YX, sampling=size_mm)
     fat_hu_YX = FAT_HU + (BLACK_HU - FAT_HU) * np.exp2(-depth_mm / FAT_DEPTH_MM)
     hu_YX[fat_YX] = fat_hu_YX[fat_YX]
     return hu_YX
 
 
-def _head(black_YX: NDArray[np.bool_], pixel_mm: float) -> NDArray[np.bool_]:
+def _head(black_YX: NDArray[np.bool_], size_mm: float) -> NDArray[np.bool_]:
     """The largest thing in the image, with all that it encloses."""
-    gap_px = max(1, round(SKIN_GAP_MM / 2 / pixel_mm))
+    gap_px = max(1, round(SKIN_GAP_MM / 2 / size_mm))
     margin = np.s_[gap_px:-gap_px, gap_px:-gap_px]
     closed_YX = ndimage.binary_closing(np.pad(~black_YX, gap_px), iterations=gap_px)[margin]
     things_YX, count = ndimage.label(ndimage.binary_fill_holes(closed_YX))

@@ -9,7 +9,7 @@ import numpy as np
 from pydicom import Dataset
 
 from tests.support.heads import ROOT, head_hu, head_series, head_slice
-from training.datasets.ct_ich import COLUMNS as CT_ICH_COLUMNS
+from training.datasets.ct_ich_table import COLUMNS as CT_ICH_COLUMNS
 from training.datasets.rsna import SUBTYPES
 
 READS = (
