@@ -1,11 +1,11 @@
 """From divided studies to a bundle: learn, measure, and write it if it is safe."""
 
-import shutil
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ich_node.model.bundle import Bundle, load_bundle
+from ich_node.model.bundle import Bundle
 from training.adapt.adapted_bundle import adapted_bundle
 from training.adapt.figures import figures_of
 from training.adapt.inputs import Folders, write_finished
@@ -64,12 +64,12 @@ def carry_out(adaptation: Adaptation, *, at: datetime) -> Outcome:
     draw_curve(trained.curve, card / "curve.png", title=adaptation.name)
     draw_left_out(measured.left_out, card / PICTURE)
     objections = measured.outcome.objections()
-    sha256 = None if objections else _write_bundle(adaptation, measured, at=at)
+    data = None if objections else _bundle(adaptation, measured, at=at)
     page = page_of(
         parent,
         measured,
         title=adaptation.name,
-        sha256=sha256,
+        sha256=hashlib.sha256(data).hexdigest() if data else None,
         parts=adaptation.parts,
         sorted_=adaptation.sorted_,
     )
@@ -81,15 +81,14 @@ def carry_out(adaptation: Adaptation, *, at: datetime) -> Outcome:
         objections=objections,
         at=at,
     )
-    shutil.rmtree(adaptation.folders.work)
+    if data:
+        _write(data, adaptation.folders.bundle)
+    adaptation.folders.clear_work()
     return measured.outcome
 
 
-def _write_bundle(adaptation: Adaptation, measured: Measured, *, at: datetime) -> str:
-    """Beside its place and renamed, so that a killed run leaves no half of it; returns the
-    sha256.
-    """
-    data = adapted_bundle(
+def _bundle(adaptation: Adaptation, measured: Measured, *, at: datetime) -> bytes:
+    return adapted_bundle(
         adaptation.parent,
         measured,
         name=adaptation.name,
@@ -100,8 +99,10 @@ def _write_bundle(adaptation: Adaptation, measured: Measured, *, at: datetime) -
         confirmed=adaptation.confirmed,
         at=at,
     )
-    path: Path = adaptation.folders.bundle
+
+
+def _write(data: bytes, path: Path) -> None:
+    """Beside its place and renamed, so that a killed run leaves no half of it."""
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(data)
     temporary.replace(path)
-    return load_bundle(data, origin=str(path)).sha256

@@ -126,9 +126,6 @@ def adapt(
         forget(folders)
     elif _is_finished(folders, inputs):
         return
-    goes_on = open_work(folders, inputs, recipe, size_px=parent.input.size_px)
-    if goes_on:
-        say(f"goes on with what {folders.work} holds")
     detector = Detector(parent, required_engine(parent, device))
     healthy = _read(of_negatives, detector, "negative")
     if confirmed:
@@ -140,26 +137,32 @@ def adapt(
     _show_parts(parts)
     if sorted_.doubtful and not yes and sys.stdin.isatty():
         typer.confirm(f"go on without {_studies(len(sorted_.doubtful))}?", abort=True)
-    outcome = carry_out(
-        Adaptation(
-            parent=parent,
-            parts=parts,
-            sorted_=sorted_,
-            confirmed=sum(study.is_named_in(uids) for study in healthy),
-            recipe=recipe,
-            folders=folders,
-            place=Place(
-                folder=folders.work,
-                seed=seed,
-                device=device,
-                workers=workers,
-                bar=progress_bar,
-                training_bar=lambda: training_bar(shown=True),
-            ),
-            inputs=inputs,
+    if open_work(folders, inputs, recipe, size_px=parent.input.size_px):
+        say(f"goes on with what {folders.work} holds")
+    adaptation = Adaptation(
+        parent=parent,
+        parts=parts,
+        sorted_=sorted_,
+        confirmed=sum(study.is_named_in(uids) for study in healthy),
+        recipe=recipe,
+        folders=folders,
+        place=Place(
+            folder=folders.work,
+            seed=seed,
+            device=device,
+            workers=workers,
+            bar=progress_bar,
+            training_bar=lambda: training_bar(shown=True),
         ),
-        at=datetime.now(UTC),
+        inputs=inputs,
     )
+    try:
+        outcome = carry_out(adaptation, at=datetime.now(UTC))
+    except OSError as error:
+        raise DataError(
+            f"{folders.work} or {folders.card} cannot be written: {error}; when the cause is gone,"
+            " the same command goes on"
+        ) from error
     _show(outcome, parent=parent, folders=folders)
     if outcome.objections():
         raise typer.Exit(1)
@@ -217,6 +220,7 @@ def _is_finished(folders: "Folders", inputs: str) -> bool:
         say(f"see {folders.card}; give other studies or options, or --again")
         raise typer.Exit(1)
     if before is not None and before.inputs == inputs and folders.bundle.exists():
+        folders.clear_work()
         typer.echo(
             f"{folders.bundle} was made by this command on {before.at}; --again makes it anew"
         )

@@ -35,6 +35,10 @@ class Folders:
     def work(self) -> Path:
         return self.bundle.with_suffix(".work")
 
+    def clear_work(self) -> None:
+        if self.work.exists():
+            shutil.rmtree(self.work)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
@@ -120,8 +124,9 @@ def open_work(folders: Folders, inputs: str, recipe: Recipe, *, size_px: int) ->
 
 def forget(folders: Folders) -> None:
     """--again: what an earlier run left is deleted, but for the bundle, which is replaced."""
-    for folder in (folders.card, folders.work):
-        shutil.rmtree(folder, ignore_errors=True)
+    folders.clear_work()
+    if folders.card.exists():
+        shutil.rmtree(folders.card)
 
 
 def _facts(series: LabelledSeries) -> list[Any]:
