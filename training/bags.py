@@ -29,7 +29,7 @@ def highest_of_bags(
     The network is looked at as it is served, without its mirror image, and is left in evaluation
     mode. Without bags nothing is looked at, and the samples are returned as they are.
     """
-    place_B = samples.place.cpu()
+    place_B = samples.place
     size_E = torch.bincount(place_B)
     if len(size_E) == len(place_B):
         return samples

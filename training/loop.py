@@ -128,8 +128,8 @@ def take_step(
     for group in optimiser.param_groups:
         group["lr"] = rate_at(preset, epoch, warm_up=min(1.0, (state.step + 1) / WARM_UP_STEPS))
     model.train()
-    image_BCYX, label_B, mask_BYX, _ = (
-        tensor.to(run.device, non_blocking=True) for tensor in samples
+    image_BCYX, label_B, mask_BYX = (
+        tensor.to(run.device, non_blocking=True) for tensor in samples[:3]
     )
     image_BCYX = image_BCYX.contiguous(memory_format=torch.channels_last)
     amp = torch.autocast(run.device, dtype=torch.bfloat16) if run.device != "cpu" else nullcontext()

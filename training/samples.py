@@ -28,8 +28,8 @@ class Address(NamedTuple):
 
 class Sample(NamedTuple):
     """image_CYX float32; label 0 or 1; mask_YX of `Examples.known_mask` on the input's grid (1 x 1
-    pixel if the preset or the examples have no masks). place: slices of one place are one example.
-    In a batch each has an axis B in front.
+    pixel if the preset or the examples have no masks). place: slices of one place are one example;
+    on the CPU, where no GPU has to be waited for. In a batch each has an axis B in front.
     """
 
     image_CYX: Tensor

@@ -47,8 +47,8 @@ def views(raw: RawBatch, preset: Preset, device: str) -> Sample:
             image_BCYX[at_B] = _network_input(moved_BYX, group, spec)
             if masked:
                 mask_BYX[at_B] = _mask(group, spec.size_px, device).float()
-    label_B, place_B = (each.to(device, non_blocking=True) for each in (raw.label_B, raw.place_B))
-    return Sample(image_BCYX, label_B, mask_BYX, place_B)
+    label_B = raw.label_B.to(device, non_blocking=True)
+    return Sample(image_BCYX, label_B, mask_BYX, raw.place_B)
 
 
 def changed(group: RawGroup, *, replicate: bool, on: str) -> Tensor:
