@@ -23,7 +23,7 @@ from benchmarks.side_by_side import take_turns
 from ich_node.model.bundle import Bundle
 from ich_node.model.bundle_file import open_bundle, shipped_bundle
 from ich_node.model.detector import Detector
-from ich_node.phantom import make_study
+from ich_node.phantom import BleedKind, make_study
 from ich_node.series.read import read_series
 from ich_node.series.series import Series
 from training.datasets import read_dataset
@@ -37,7 +37,11 @@ REAL = Path(os.environ.get("ICH_NODE_REAL_DATA", SHARED / "real"))
 TISSUE = Path(os.environ.get("ICH_NODE_TISSUE", SHARED / "tissue"))
 PHANTOMS = Path("runs") / "phantoms-left-out"
 PHANTOM_SEEDS = range(971, 987)
-DEMO = ((7, ("IPH", "SDH")), (10, ("EDH",)), (8, ()))  # what the demo and commissioning send
+DEMO: tuple[tuple[int, tuple[BleedKind, ...]], ...] = (
+    (7, ("IPH", "SDH")),
+    (10, ("EDH",)),
+    (8, ()),
+)  # what the demo and commissioning send
 ROUNDS = int(os.environ.get("ICH_NODE_BENCH_ROUNDS", "9"))
 THREADS = 1
 

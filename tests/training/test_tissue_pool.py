@@ -17,7 +17,7 @@ from training.errors import DataError
 from training.pool_examples import examples_of_pool
 from training.pool_facts import PoolFacts, TissueFacts, facts_of_pool, read_facts, write_facts
 from training.presets import PRODUCT
-from training.splits import patient_hash
+from training.splits import open_split, patient_hash
 from training.tissue.negative_series import find_negatives, tissue_of
 from training.tissue_pool import Head, any_head, make_tissue_pool
 
