@@ -5,6 +5,7 @@ complete; the workers that draw memory-map it.
 """
 
 import hashlib
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from ich_node.detection.brain_shift import brain_shift
+from ich_node.detection.brain_shift import brain_shift, shift_of_brain
 from training.data import tissue_licence
 from training.datasets import LabelledSeries, Skip
 from training.drawn import drawn_head
@@ -95,6 +96,8 @@ def make_tissue_pool(
     Raises DataError if no series can be used, or the folder holds another pool.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for left_behind in folder.glob(f"{TISSUE_PREFIX}*"):  # by a run that was killed
+        shutil.rmtree(left_behind)
     with TemporaryDirectory(dir=folder, prefix=TISSUE_PREFIX) as place:
         heads, skipped = [], []
         for read in _read_heads(series, Path(place), size_px=size_px, workers=workers):
@@ -208,5 +211,5 @@ def any_head(heads_PN: Sequence[Sequence[Head]], rng: np.random.Generator) -> He
 
 def _shift(hu_SYX: NDArray[np.int16], head: Head) -> float:
     """Of the slices that were drawn; that of the head where they show no brain."""
-    shift_hu = brain_shift((as_slice(hu_YX) for hu_YX in hu_SYX), BRAIN_HU)
-    return shift_hu or head.shift_hu
+    shift_hu = shift_of_brain((as_slice(hu_YX) for hu_YX in hu_SYX), BRAIN_HU)
+    return head.shift_hu if shift_hu is None else shift_hu

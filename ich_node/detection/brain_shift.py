@@ -29,9 +29,14 @@ def brain_shift(slices: Iterable[Slice], brain_hu: float | None) -> float:
     """
     if brain_hu is None:
         return 0.0
+    return shift_of_brain(slices, brain_hu) or 0.0
+
+
+def shift_of_brain(slices: Iterable[Slice], brain_hu: float) -> float | None:
+    """The same; None if no slice shows brain."""
     modes = [mode for slice_ in slices if (mode := _mode_of(slice_)) is not None]
     if not modes:
-        return 0.0
+        return None
     return float(np.clip(brain_hu - np.median(modes), -MOST_SHIFT_HU, MOST_SHIFT_HU))
 
 

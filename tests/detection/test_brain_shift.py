@@ -4,7 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from ich_node.detection.brain_shift import MOST_SHIFT_HU, brain_shift
+from ich_node.detection.brain_shift import MOST_SHIFT_HU, brain_shift, shift_of_brain
 from ich_node.phantom import make_study
 from ich_node.series.read import read_series
 from ich_node.series.series import Slice
@@ -33,6 +33,7 @@ def test_nothing_is_shifted_where_nothing_is_asked_or_no_brain_is_seen():
     neck = list(read_series(head_series()).slices[:1])
     neck[0].hu_YX[:] = np.where(neck[0].hu_YX > 100, 50, neck[0].hu_YX)
     assert brain_shift(neck, 31.0) == 0
+    assert shift_of_brain(neck, 31.0) is None
 
 
 @pytest.mark.parametrize("seed", sampled([1, 2, 3]))

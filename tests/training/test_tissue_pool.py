@@ -190,12 +190,16 @@ def test_a_pool_says_what_is_in_it(pool, split):
 
 
 def test_an_interrupted_pool_is_completed_to_the_same(pool, call, tissue_folder, split):
-    """The second chunk is drawn again, from the same tissue."""
+    """The second chunk is drawn again, from the same tissue. What a killed run has left of the
+    tissue is removed.
+    """
     path = pool / "chunk-00001.npy"
     before = path.read_bytes()
     path.unlink()
+    (pool / "tissue-killed").mkdir()
     assert call(*pool_of(pool, tissue_folder, split)).exit_code == 0
     assert path.read_bytes() == before
+    assert not (pool / "tissue-killed").exists()
 
 
 def test_a_pool_of_something_else_is_not_completed(pool, call, tissue_folder, split):
