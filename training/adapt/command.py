@@ -152,7 +152,7 @@ def adapt(
             device=device,
             workers=workers,
             bar=progress_bar,
-            training_bar=lambda: training_bar(shown=True),
+            training_bar=lambda: training_bar(shown=True, batch=recipe.batch),
         ),
         inputs=inputs,
     )

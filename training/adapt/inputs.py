@@ -116,8 +116,9 @@ def open_work(folders: Folders, inputs: str, recipe: Recipe, *, size_px: int) ->
                 " give the same ones, another --out, or --again to begin anew"
             )
         return True
-    folders.work.mkdir(parents=True, exist_ok=True)
-    _check_room(folders.work, recipe, size_px)
+    folders.bundle.parent.mkdir(parents=True, exist_ok=True)
+    _check_room(folders.bundle.parent, recipe, size_px)
+    folders.work.mkdir(exist_ok=True)
     mark.write_text(json.dumps({"inputs": inputs}), encoding="utf-8")
     return False
 
@@ -143,6 +144,6 @@ def _check_room(folder: Path, recipe: Recipe, size_px: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(
-            f"{folder.parent} has {free / 2**20:.0f} MiB free, and the work needs about"
+            f"{folder} has {free / 2**20:.0f} MiB free, and the work needs about"
             f" {needed / 2**20:.0f} MiB until its end; make room, or give an --out elsewhere"
         )

@@ -19,8 +19,6 @@ from training.presets import Preset
 from training.tissue_pool import make_tissue_pool
 from training.training_run import Trained, TrainingRun
 
-VALIDATION_SLICES = 192  # of left-out heads, for the curve; nothing is chosen by them
-
 
 def learn(parent: Bundle, *, parts: Parts, recipe: Recipe, place: Place) -> Trained:
     """Fine-tune the parent's network. What was made before is not made again, and a training that
@@ -28,7 +26,7 @@ def learn(parent: Bundle, *, parts: Parts, recipe: Recipe, place: Place) -> Trai
     """
     preset = recipe.preset_for(parent)
     learned = _tissue(parts.training, recipe.tissue_slices, "tissue-pool", preset, place)
-    validation = _tissue(parts.left_out, VALIDATION_SLICES, "validation-pool", preset, place)
+    validation = _tissue(parts.left_out, recipe.validation_slices, "validation-pool", preset, place)
     phantoms = _phantoms(recipe.phantom_slices, preset, place)
     training = [
         Part(name="tissue", examples=learned),

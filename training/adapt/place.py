@@ -5,8 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
-TrainingBar = Callable[[], AbstractContextManager[Callable[[int, int, str], None]]]
+from training.progress import Advance
+
+Bar = Callable[[str], AbstractContextManager[Advance]]
+TrainingBar = Callable[[], AbstractContextManager[Advance]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ class Recipe:
     """tissue_slices: bleeds are drawn into them, from the training studies. phantom_slices: beside
     them, so that the network keeps what it knows. positive_weight: slices of the site's positives
     in an epoch, for each tissue slice. rate: the highest learning rate; lower than that of a whole
-    training, so that the network stays near the one that is known.
+    training, so that the network stays near the one that is known. validation_slices: of left-out
+    heads, for the curve; nothing is chosen by them.
 
     drawn_bleeds, phantom_heads: measured with, in each of two halves: by one the calibration and
     the threshold are chosen, by the other both bundles are judged.
@@ -25,6 +26,7 @@ class Recipe:
     epochs: float = 6.0
     rate: float = 1e-3
     batch: int = 16
+    validation_slices: int = 192
     drawn_bleeds: int = 300
     phantom_heads: int = 40
 
