@@ -8,6 +8,7 @@ from ich_node.model.calibration import Calibration
 from training.adapt.finding import Peaked, ReadBleed, finds_from, rule_after
 from training.adapt.known_head import KnownBleed
 from training.adapt.outcome import Outcome, ReadTwice, Shown
+from training.adapt.reliability import Bin, calibration_error, reliability
 from training.adapt.sensitivity import Found, Sensitivity, falls
 from training.adapt.threshold import LEAST_TO_RISE, Kept, choose_threshold
 
@@ -164,3 +165,13 @@ def test_t_keeps_its_probability():
     moved = rule_after(RULE, before=IDENTITY, after=after, head="max")
     assert after.probability(moved.min_likelihood) == pytest.approx(IDENTITY.probability(1.0))
     assert rule_after(RULE, before=IDENTITY, after=after, head="attention") == RULE
+
+
+def test_reliability_is_counted_in_bins():
+    """Two slices of 0.1 and 0.15, of which one bleeds; one of 1.0 that does."""
+    bins = reliability(np.array([0.1, 0.15, 1.0]), np.array([True, False, True]))
+    assert bins == (
+        Bin(slices=2, predicted=0.125, bleeding=0.5),
+        Bin(slices=1, predicted=1.0, bleeding=1.0),
+    )
+    assert calibration_error(bins) == pytest.approx(0.25)

@@ -12,9 +12,9 @@ from training.adapt.inputs import Folders, write_finished
 from training.adapt.learning import learn
 from training.adapt.measuring import Measured, measure
 from training.adapt.outcome import Outcome
-from training.adapt.page import PICTURE, page_of
+from training.adapt.page import CALIBRATION, PICTURE, page_of
 from training.adapt.parts import Parts
-from training.adapt.pictures import draw_left_out
+from training.adapt.pictures import draw_calibration, draw_left_out
 from training.adapt.place import Place
 from training.adapt.recipe import Recipe
 from training.adapt.suspects import Sorted
@@ -63,6 +63,7 @@ def carry_out(adaptation: Adaptation, *, at: datetime) -> Outcome:
     write_curve(trained.curve, card / "curve.csv")
     draw_curve(trained.curve, card / "curve.png", title=adaptation.name)
     draw_left_out(measured.left_out, card / PICTURE)
+    draw_calibration(measured.reliable_before, measured.reliable_after, card / CALIBRATION)
     objections = measured.outcome.objections()
     data = None if objections else _bundle(adaptation, measured, at=at)
     page = page_of(

@@ -110,6 +110,7 @@ def adapt(
     check_device(device)
     folders = Folders(bundle=out)
     parent = open_bundle(bundle or context.obj.active_bundle_path())
+    before = str(bundle or parent.sha256[:12])
     uids = read_confirmed(confirmed) if confirmed else frozenset[str]()
     recipe = Recipe(tissue_slices=slices, phantom_slices=slices // 2, epochs=epochs)
     of_negatives = _find(negatives, bleeding=False)
@@ -124,7 +125,7 @@ def adapt(
     )
     if again:
         forget(folders)
-    elif _is_finished(folders, inputs):
+    elif _is_finished(folders, inputs, before):
         return
     detector = Detector(parent, required_engine(parent, device))
     healthy = _read(of_negatives, detector, "negative")
@@ -163,7 +164,7 @@ def adapt(
             f"{folders.work} or {folders.card} cannot be written: {error}; when the cause is gone,"
             " the same command goes on"
         ) from error
-    _show(outcome, parent=parent, folders=folders)
+    _show(outcome, parent=parent, folders=folders, before=before)
     if outcome.objections():
         raise typer.Exit(1)
 
@@ -206,25 +207,25 @@ def _name_skipped(skipped: "Sequence[Skip]") -> None:
             say(f"  {skip.what}" + (f": {skip.detail}" if skip.detail else ""))
 
 
-def _is_finished(folders: "Folders", inputs: str) -> bool:
+def _is_finished(folders: "Folders", inputs: str, before: str) -> bool:
     """Whether the same command has come to its end; its result is printed again. Raises BundleError
     if the bundle is another one.
     """
     from training.adapt.inputs import finished
 
-    before = finished(folders)
-    if before is not None and before.inputs == inputs and before.objections:
-        say(f"these studies and options gave no bundle on {before.at}:")
-        for sentence in before.objections:
+    earlier = finished(folders)
+    if earlier is not None and earlier.inputs == inputs and earlier.objections:
+        say(f"these studies and options gave no bundle on {earlier.at}:")
+        for sentence in earlier.objections:
             say(f"  {sentence}")
         say(f"see {folders.card}; give other studies or options, or --again")
         raise typer.Exit(1)
-    if before is not None and before.inputs == inputs and folders.bundle.exists():
+    if earlier is not None and earlier.inputs == inputs and folders.bundle.exists():
         folders.clear_work()
         typer.echo(
-            f"{folders.bundle} was made by this command on {before.at}; --again makes it anew"
+            f"{folders.bundle} was made by this command on {earlier.at}; --again makes it anew"
         )
-        _show_next(folders)
+        _show_next(folders, before)
         return True
     if folders.bundle.exists():
         raise BundleError(
@@ -275,7 +276,7 @@ def _show_parts(parts: "Parts") -> None:
         )
 
 
-def _show(outcome: "Outcome", *, parent: "Bundle", folders: "Folders") -> None:
+def _show(outcome: "Outcome", *, parent: "Bundle", folders: "Folders", before: str) -> None:
     from training.adapt.figures import table_of
 
     rows = [("", f"before: {parent.name}", "after"), *table_of(outcome)]
@@ -295,11 +296,12 @@ def _show(outcome: "Outcome", *, parent: "Bundle", folders: "Folders") -> None:
     if not outcome.gains:
         typer.echo("no gain is shown: the left-out studies had no false point to lose")
     typer.echo(f"{folders.bundle} is written; its card: {folders.card}")
-    _show_next(folders)
+    _show_next(folders, before)
 
 
-def _show_next(folders: "Folders") -> None:
+def _show_next(folders: "Folders", before: str) -> None:
+    """before: a file or the beginning of a hash."""
     typer.echo("next, on the node:")
-    typer.echo(f"  ich-node model compare ACTIVE {folders.bundle}")
+    typer.echo(f"  ich-node model compare {before} {folders.bundle}")
     typer.echo(f'  ich-node model shadow {folders.bundle} --why "adapted, beside the active one"')
     typer.echo(f'  ich-node model activate {folders.bundle} --why "..."')

@@ -11,11 +11,12 @@ import numpy as np
 from ich_node.phantom import slices_of_head
 from training.adapt.known_head import KnownHead, head_of_drawn, head_of_phantoms
 from training.drawn import drawn_head
+from training.errors import DataError
 from training.pool import FIELD_MM, SLICES_PER_HEAD
 from training.tissue import Tissue
 from training.workers import use_one_core
 
-MOST_ROUNDS = 200
+MOST_ROUNDS = 100  # over all heads
 Progress = Callable[[int, int], None]
 
 
@@ -27,7 +28,10 @@ def drawn_heads(
     workers: int,
     progress: Progress = lambda *_: None,
 ) -> list[KnownHead]:
-    """So many bleeds or a few more: bleeds are drawn into every head in turn, anew each time."""
+    """So many bleeds or a few more: bleeds are drawn into every head in turn, anew each time.
+
+    Raises DataError if the heads have no room for so many: nothing could be measured.
+    """
     heads: list[KnownHead] = []
     found = 0
     with ProcessPoolExecutor(workers, initializer=use_one_core) as executor:
@@ -38,8 +42,11 @@ def drawn_heads(
                 found += len(head.bleeds)
                 progress(min(found, bleeds), bleeds)
             if found >= bleeds:
-                break
-    return heads
+                return heads
+    raise DataError(
+        f"only {found} bleeds could be drawn into {len(tissues)} left-out studies, and {bleeds} are"
+        " needed to measure with; add studies of whole heads"
+    )
 
 
 def phantom_heads(

@@ -21,6 +21,7 @@ from training.adapt.outcome import Outcome, ReadTwice
 from training.adapt.parts import Parts
 from training.adapt.place import Place
 from training.adapt.recipe import Recipe
+from training.adapt.reliability import Bin, reliability
 from training.adapt.sensitivity import Found, Sensitivity
 from training.adapt.setting import Setting, setting_of
 from training.adapt.studies import Study
@@ -41,12 +42,15 @@ ReadSets = dict[str, list[ReadHead]]  # by the name of the set
 class Measured:
     """after: the new weights with the calibration, the threshold and the rule that were chosen; its
     card says nothing yet of where they come from. left_out: the studies without bleeding that
-    nothing was learned from, with the readings of both bundles.
+    nothing was learned from, with the readings of both bundles. reliable_before, reliable_after: of
+    slices of left-out heads with drawn bleeds, by which nothing was chosen.
     """
 
     outcome: Outcome
     after: Bundle
     left_out: tuple[tuple[Study, Reading, Reading], ...]
+    reliable_before: tuple[Bin, ...]
+    reliable_after: tuple[Bin, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +160,8 @@ def measure(
         ),
         after=after,
         left_out=left_out,
+        reliable_before=_reliable(old.calibration, read_before[JUDGE][DRAWN]),
+        reliable_after=_reliable(calibration, read_after[JUDGE][DRAWN]),
     )
 
 
@@ -193,6 +199,13 @@ def _calibration(drawn: Sequence[ReadHead], negatives: Sequence[Reading]) -> Cal
     logit_N = np.concatenate([healthy, *(head.logit_S for head in drawn)])
     label_N = np.concatenate([np.zeros(len(healthy), bool), *(head.bleeding_S for head in drawn)])
     return calibrate(logit_N.astype(np.float32), label_N)
+
+
+def _reliable(calibration: Calibration, heads: Sequence[ReadHead]) -> tuple[Bin, ...]:
+    return reliability(
+        calibration.probabilities(np.concatenate([head.logit_S for head in heads])),
+        np.concatenate([head.bleeding_S for head in heads]),
+    )
 
 
 def _sensitivity(

@@ -13,7 +13,7 @@ from training.adapt.studies import Study
 from training.adapt.suspects import Sorted
 from training.adapt.threshold import LEAST_TO_RISE
 
-PICTURE = "left-out.png"
+PICTURE, CALIBRATION = "left-out.png", "calibration.png"
 
 
 def page_of(
@@ -53,8 +53,10 @@ def page_of(
         "## Studies",
         _table(("scanner, kernel, mm", "studies"), _protocols(studies)),
         _suspects(sorted_),
+        "## Pictures",
         f"![left-out studies]({PICTURE})",
-        "The picture shows heads of patients: keep it where they may be kept.",
+        f"![calibration on slices of left-out heads with drawn bleeds]({CALIBRATION})",
+        "The first picture shows heads of patients: keep it where they may be kept.",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 

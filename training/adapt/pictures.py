@@ -1,4 +1,6 @@
-"""The left-out studies that look most positive, as a picture: marks before and after."""
+"""Pictures of an adaptation: the left-out studies that look most positive, with the marks before
+and after, and how far the probabilities can be believed.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 from ich_node.detection.network_input import SUBDURAL
 from ich_node.detection.reading import Reading, SliceReading
 from ich_node.series.series import Series
+from training.adapt.reliability import Bin, calibration_error
 from training.adapt.studies import Study
 from training.datasets import load
 
@@ -37,6 +40,23 @@ def draw_left_out(left_out: Sequence[Twice], path: Path) -> None:
     figure.suptitle(
         "left-out studies without bleeding; marks before: red x, after: cyan o", fontsize=9
     )
+    figure.savefig(path)
+
+
+def draw_calibration(before: Sequence[Bin], after: Sequence[Bin], path: Path) -> None:
+    """The share of slices that bleed against their probability; the diagonal is perfect."""
+    figure = Figure(figsize=(4.5, 4), dpi=DPI, layout="constrained")
+    axis = figure.subplots()
+    axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+    for name, bins in (("before", before), ("after", after)):
+        axis.plot(
+            [each.predicted for each in bins],
+            [each.bleeding for each in bins],
+            ".-",
+            label=f"{name}, mean error {calibration_error(bins):.2f}",
+        )
+    axis.set(xlabel="probability of the slice", ylabel="share that bleeds", xlim=(0, 1))
+    axis.legend(fontsize=8)
     figure.savefig(path)
 
 
