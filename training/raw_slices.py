@@ -73,7 +73,7 @@ class RawSlices(Dataset[RawSlice]):
 
     @override
     def __getitem__(self, address: Address) -> RawSlice:
-        index = address.index
+        index = address.number
         slice_, spec = self.examples.slice_of(index), self.preset.input
         rng = np.random.default_rng([self.seed, address.draw, index])
         masked = self.preset.map_loss is not None and self.examples.has_masks

@@ -22,7 +22,7 @@ class Address(NamedTuple):
     """
 
     draw: int
-    index: int
+    number: int
     place: int = 0
 
 

@@ -81,14 +81,14 @@ def test_a_bag_is_one_example():
     examples = bag_of(5)
     assert (examples.count, examples.positive, len(examples)) == (4, 1, 8)
     (batch,) = BatchSampler(examples=examples, batch=4, seed=0, first_step=0, last_step=1)
-    by_place = [[item.index for item in batch if item.place == place] for place in range(4)]
+    by_place = [[item.number for item in batch if item.place == place] for place in range(4)]
     assert sorted(by_place) == [[0, 1, 2, 3, 4], [5], [6], [7]]
 
 
 def test_of_a_long_series_a_part_is_taken_that_changes():
     """From everywhere in it; the same from the same epoch."""
     sampler = BatchSampler(examples=bag_of(160), batch=4, seed=0, first_step=0, last_step=2)
-    first, second = ([item.index for item in step if item.index < 160] for step in sampler)
+    first, second = ([item.number for item in step if item.number < 160] for step in sampler)
     assert len(first) == MOST_OF_A_BAG == 40
     assert [index // 4 for index in first] == list(range(40))
     assert first != second

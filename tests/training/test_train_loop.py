@@ -200,7 +200,7 @@ def test_every_slice_is_seen_once_an_epoch_on_any_number_of_processes():
     )
     sampler = BatchSampler(examples=twenty, batch=4, seed=1, first_step=0, last_step=10)
     steps = list(sampler)
-    assert sorted(address.index for step in steps[:5] for address in step) == list(range(20))
+    assert sorted(address.number for step in steps[:5] for address in step) == list(range(20))
     halves = [list(replace(sampler, rank=rank, processes=2)) for rank in (0, 1)]
     for one, two, whole in zip(*halves, steps, strict=True):
         assert sorted(address[:2] for address in one + two) == sorted(

@@ -80,4 +80,4 @@ def choose_threshold(
 def _floor(value: float) -> float:
     """At most the value, with DIGITS digits, and below 1."""
     factor = 10**DIGITS
-    return min(float(math.floor(value * factor + 1e-9)), factor - 1.0) / factor
+    return float(min(math.floor(value * factor + 1e-9), factor - 1) / factor)
