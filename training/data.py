@@ -265,7 +265,8 @@ def part_of_set(
                 for part, series in parts.series.items()
             },
             "series": {part: len(series) for part, series in parts.series.items()},
-        },
+        }
+        | ({"slices_with_boxes_as_masks": len(training.boxes)} if training.boxes else {}),
         patients=parts.patients,
         skipped=(*found.skipped, *skipped, *skipped_too),
     )
