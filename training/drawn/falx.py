@@ -23,8 +23,8 @@ class SheetRange:
 
 
 SIZES = {
-    "small": SheetRange(thickness_mm=(2.0, 3.5), length_mm=(14.0, 35.0)),
-    "any": SheetRange(thickness_mm=(2.0, 7.0), length_mm=(14.0, 60.0)),
+    "small": SheetRange(thickness_mm=(2.6, 4.0), length_mm=(14.0, 35.0)),
+    "any": SheetRange(thickness_mm=(2.6, 7.0), length_mm=(14.0, 60.0)),
 }
 
 

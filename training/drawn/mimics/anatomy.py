@@ -112,7 +112,7 @@ def _near_base(rng: np.random.Generator) -> list[Spot]:
         along_mm=rng.uniform(-24, 0),
         across_mm=rng.uniform(7, 17),
         radius_mm=(0.8, 3.0),
-        hu=(60, 700),
+        hu=(80, 700),
     )
 
 
@@ -135,7 +135,7 @@ def _near_ventricles(rng: np.random.Generator) -> list[Spot]:
             along_mm=rng.uniform(16, 32),
             across_mm=aside,
             radius_mm=(0.8, 3.4),
-            hu=(60, 420),
+            hu=(80, 420),
         )
     if rng.random() < 0.25:
         aside = rng.uniform(15, 22)
@@ -144,7 +144,7 @@ def _near_ventricles(rng: np.random.Generator) -> list[Spot]:
             along_mm=rng.uniform(-16, -4),
             across_mm=aside,
             radius_mm=(1.2, 3.8),
-            hu=(48, 160),
+            hu=(65, 180),
         )
     return spots
 
@@ -166,13 +166,13 @@ def _on_falx(ground: Ground, rng: np.random.Generator) -> list[Spot]:
 def draw_dense_vessels(ground: Ground, rng: np.random.Generator) -> Ground:
     """Sinuses and arteries of a patient with much haemoglobin, the falx, the tentorium."""
     line, pixel = ground.midline, ground.spacing[1]
-    over = rng.uniform(6, 26)
+    over = rng.uniform(6, 24)
     hu = np.float32(ground.brain_hu + over)
     _, rows, columns = np.ogrid[tuple(slice(length) for length in ground.hu_SYX.shape)]
     across_YX = line.across_mm(rows[0], columns[0], pixel)
     along_YX = line.along_mm(rows[0], columns[0], pixel)
     bend_SYX = np.abs(across_YX[None] + np.float32(0.8) * ground.noise(rng, 25.0))
-    width = rng.uniform(0.8, 2.6)
+    width = rng.uniform(0.8, 1.9)  # a wider one is blood
     falx_SYX = np.clip(np.float32(width / 2) - bend_SYX + 0.5, 0, 1)
     reach = rng.uniform(5, 45)
     back_YX = np.clip((along_YX - np.float32(line.back_mm - reach)) / 3, 0, 1)
