@@ -12,7 +12,7 @@ from ich_node.scoring.operating_point import scores_of
 
 LEAST_TO_RISE = 20  # left-out studies
 LOWEST = 0.02  # a threshold below it calls everything positive
-DIGITS = 4
+STEPS = 10_000  # four digits: a person reads it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,5 @@ def choose_threshold(
 
 
 def _floor(value: float) -> float:
-    """At most the value, with DIGITS digits, and below 1."""
-    factor = 10**DIGITS
-    return float(min(math.floor(value * factor + 1e-9), factor - 1) / factor)
+    """At most the value, in STEPS of the way to 1, and below 1."""
+    return min(math.floor(value * STEPS + 1e-9), STEPS - 1) / STEPS
