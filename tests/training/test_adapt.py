@@ -32,11 +32,12 @@ def write_study(folder: Path, number: int, **settings: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    """Eight studies without bleeding, of as many patients, and one that bleeds."""
+    """Eight studies without bleeding, of as many patients, and three that bleed."""
     folder = tmp_path_factory.mktemp("site")
     for number in range(STUDIES):
         write_study(folder / "negatives", number, bleeds=[])
-    write_study(folder / "positives", STUDIES, bleeds=["IPH"])
+    for number in range(STUDIES, STUDIES + 3):
+        write_study(folder / "positives", number, bleeds=["IPH"])
     (folder / "negatives" / "notes.dcm").write_text("no DICOM")
     return folder
 
@@ -113,7 +114,7 @@ def test_a_site_gets_a_bundle_that_says_how_it_was_made(adapted, parent):
     assert details["start"]["sha256"] == open_bundle(parent).sha256
     data = details["data"]
     assert (data["training"]["studies"], data["left_out"]["studies"]) == (5, 3)
-    assert data["bleeding_left_out"]["studies"] == 1
+    assert (data["bleeding"]["studies"], data["bleeding_left_out"]["studies"]) == (2, 1)
     patients = {*data["training"]["patients"], *data["left_out"]["patients"]}
     assert len(patients) == STUDIES
     assert not patients & {f"P{number}" for number in range(STUDIES)}
