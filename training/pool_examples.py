@@ -1,4 +1,4 @@
-"""Examples from a phantom pool."""
+"""Examples from a pool."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ LEAST_BLOOD_MM2 = 9.7  # in a slice, for it to be positive
 
 @dataclass(frozen=True, kw_only=True)
 class PoolExamples(Examples):
-    """The slices of a phantom pool, each a series of its own. They lie on the network's pixel grid
+    """The slices of a pool, each a series of its own. They lie on the network's pixel grid
     already.
     """
 
@@ -71,14 +71,14 @@ def examples_of_pool(folder: Path, spec: InputSpec) -> PoolExamples:
     """Open a pool, memory-mapped. Raises DataError if it does not fit the preset's input."""
     if spec.brain_hu not in (None, BRAIN_HU):
         raise DataError(
-            f"a phantom pool knows the shift to a brain of {BRAIN_HU} HU, "
+            f"a pool knows the shift to a brain of {BRAIN_HU} HU, "
             f"the preset wants {spec.brain_hu}"
         )
     chunks = chunks_of(folder)
     if (size_px := chunks[0].dtype["hu"].shape[0]) != spec.size_px:
         raise DataError(
             f"{folder} has slices of {size_px} px, the preset wants {spec.size_px}; "
-            f"give --size {size_px}"
+            f"give --size {size_px}, or make a pool with --size {spec.size_px}"
         )
     blood_N = np.concatenate([np.count_nonzero(chunk["mask"], axis=(1, 2)) for chunk in chunks])
     shift_N = np.concatenate([chunk["shift"] for chunk in chunks]).astype(np.float64)

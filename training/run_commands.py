@@ -19,7 +19,7 @@ def run(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="A data set's folder, or a phantom pool.",
+            help="A data set's folder, or a pool.",
             exists=True,
             file_okay=False,
         ),

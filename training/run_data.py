@@ -128,12 +128,12 @@ def _check_folders(learned: Sequence[Path], validation: Sequence[Path]) -> None:
     pools = [folder for folder in learned if is_pool(folder)]
     if pools == list(learned) and not validation:
         raise DataError(
-            f"{learned[0]} is a phantom pool: give --validation, a pool of another --seed"
+            f"{learned[0]} is a pool: give --validation, a pool of another --seed"
         )
     for folder in validation:
         if not is_pool(folder) or not pools:
             raise DataError(
-                f"--validation {folder} goes with a phantom pool, and "
+                f"--validation {folder} goes with a pool, and "
                 f"{learned[0] if not pools else folder} is none; "
                 "a data set's split names its validation part"
             )

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from ich_node.detection.network_input import InputSpec, Window
 from ich_node.model.calibration import Calibration
 from ich_node.model.network import MilOutput
 from ich_node.scoring.calibration import calibrate, first_rule, series_threshold
@@ -248,6 +249,23 @@ def test_the_published_code_is_as_found():
         5,
     )
     assert PUBLISHED.network.architecture == "published"
+
+
+@pytest.mark.parametrize("preset", [PAPER, PUBLISHED], ids=lambda preset: preset.name)
+def test_the_papers_recipes_have_nothing_of_ours(preset):
+    """The raw slice and two windows of it, the whole matrix of every single slice; labels alone."""
+    assert preset.input == InputSpec(
+        size_px=256,
+        channels=(None, Window(centre_hu=40, width_hu=80), Window(centre_hu=50, width_hu=130)),
+        pixel_mm=None,
+        padding="published",
+        slab_mm=0.0,
+        brain_hu=None,
+    )
+    assert (preset.network.widths, preset.network.mirrored) == ((12, 24, 36), False)
+    assert (preset.map_loss, preset.sharpening, preset.clip_gradient) == (None, None, None)
+    assert not preset.cosine
+    assert not preset.gate
 
 
 def test_another_length_keeps_the_steps_in_proportion():
