@@ -29,7 +29,7 @@ OLD_SCANNER = Scanner(
     noise_hu=4.5,
     grain_mm=0.5,
     sharpened=0.6,
-    cupping_hu=42.0,
+    cupping_hu=34.0,
     cupping_mm=11.0,
     petrous_band_hu=26.0,
     streak_hu=11.0,
@@ -39,6 +39,7 @@ OLD_SCANNER = Scanner(
     field_mm=112.0,
     motion=False,
 )
+ROWS = 256
 GAIN, OFFSET_HU = 1.03, 9.0  # of its HU
 PADDING_BELOW_HU = -1500
 GREATEST_HU = 3071.0
@@ -95,7 +96,7 @@ def old_study(seed: int, *, bleeds: int) -> PhantomStudy:
     """A head in the old scanner, with so many bleeds."""
     rng = np.random.default_rng([seed, 1])
     kinds = [BLEED_KINDS[index] for index in rng.permutation(len(BLEED_KINDS))[:bleeds]]
-    study = make_study(seed, bleeds=kinds, tilt_deg=0.0, scanner=OLD_SCANNER)
+    study = make_study(seed, bleeds=kinds, rows=ROWS, tilt_deg=0.0, scanner=OLD_SCANNER)
     slices = tuple(replace(slice_, hu_YX=_in_its_hu(slice_.hu_YX)) for slice_ in study.slices)
     return replace(study, slices=slices)
 

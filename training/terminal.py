@@ -20,8 +20,8 @@ FIRST = 5  # skipped things that are named; of the others their number is printe
 
 
 def say(sentence: str) -> None:
-    """One line."""
-    _stderr().print(sentence, markup=False)
+    """One line, however long: UIDs and paths are copied from it."""
+    _stderr().print(sentence, markup=False, soft_wrap=True)
 
 
 def say_skipped(skipped: "Sequence[Skip]", *, total: int) -> None:

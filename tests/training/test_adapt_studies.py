@@ -1,5 +1,6 @@
 """`ich-node adapt`: which studies are learned from, measured with, or not used."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from ich_node.model.learned_from import ADULTS
 from ich_node.series.series import BrainMeasures
 from training.adapt.adapted_bundle import widened
+from training.adapt.command import ask_to_go_on
 from training.adapt.inputs import Folders, inputs_of, open_work
 from training.adapt.parts import Parts, divide, hashes_of
 from training.adapt.recipe import Recipe
@@ -83,6 +85,8 @@ def test_too_few_studies_or_patients_are_said(given, words):
     """With the numbers that are needed."""
     with pytest.raises(DataError, match=words):
         divide(given, [], seed=0)
+    with pytest.raises(DataError, match="or confirm those 3 that look positive"):
+        divide(given, [], seed=0, doubtful=3)
 
 
 def test_a_patient_on_both_sides_is_refused():
@@ -107,6 +111,15 @@ def test_studies_that_look_positive_wait_for_a_person():
     assert [each.study_uid for each in sorted_.doubtful] == ["1.2.2"]
     assert [each.study_uid for each in sorted_.usable] == ["1.2.1", "1.2.3", "1.2.4"]
     assert [each.study_uid for each in sorted_.shown] == ["1.2.3", "1.2.4", "1.2.2", "1.2.1"]
+
+
+def test_without_a_terminal_nobody_is_asked(monkeypatch):
+    """It stops: what is learned from the other studies alone is not what was meant."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("y"))
+    with pytest.raises(
+        DataError, match="3 studies to be confirmed: give --confirmed FILE, or --yes"
+    ):
+        ask_to_go_on(3)
 
 
 def test_the_file_to_confirm_is_what_confirmed_reads(tmp_path):

@@ -84,7 +84,7 @@ def adapt(
     device: Device = "cpu",
     workers: Annotated[int, typer.Option(min=1, help="Processes that prepare slices.")] = 2,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Go on without asking where studies look positive.")
+        bool, typer.Option("--yes", help="Go on without the studies that look positive.")
     ] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Do it anew; what --out holds is replaced.")
@@ -134,10 +134,10 @@ def adapt(
     bleeding = _read(of_positives, detector, "positive") if of_positives else []
     sorted_ = sort_studies(healthy, threshold=parent.operating_point.threshold, confirmed=uids)
     _show_suspects(sorted_, parent=parent, confirmed=uids, folders=folders)
-    parts = divide(sorted_.usable, bleeding, seed=seed)
+    parts = divide(sorted_.usable, bleeding, seed=seed, doubtful=len(sorted_.doubtful))
     _show_parts(parts)
-    if sorted_.doubtful and not yes and sys.stdin.isatty():
-        typer.confirm(f"go on without {_studies(len(sorted_.doubtful))}?", abort=True)
+    if sorted_.doubtful and confirmed is None and not yes:
+        ask_to_go_on(len(sorted_.doubtful))
     if open_work(folders, inputs, recipe, size_px=parent.input.size_px):
         say(f"goes on with what {folders.work} holds")
     adaptation = Adaptation(
@@ -258,6 +258,18 @@ def _show_suspects(
             f"{_studies(len(sorted_.doubtful))} not used. Look at them, delete the lines of those"
             f" that bleed from {path}, and give --confirmed {path}"
         )
+
+
+def ask_to_go_on(doubtful: int) -> None:
+    """Nobody has looked yet. Raises DataError where nobody can be asked: an hour of learning from
+    the easy studies alone is not what was meant.
+    """
+    if not sys.stdin.isatty():
+        raise DataError(
+            f"{_studies(doubtful)} to be confirmed: give --confirmed FILE, or --yes to go on without"
+            " what looks positive"
+        )
+    typer.confirm(f"go on without {_studies(doubtful)}?", abort=True)
 
 
 def _studies(count: int) -> str:

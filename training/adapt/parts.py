@@ -27,16 +27,19 @@ class Parts:
     bleeding_left_out: tuple[Study, ...]
 
 
-def divide(negatives: Sequence[Study], positives: Sequence[Study], *, seed: int) -> Parts:
+def divide(
+    negatives: Sequence[Study], positives: Sequence[Study], *, seed: int, doubtful: int = 0
+) -> Parts:
     """By patient, a third left out, by a permutation of the hashes of the patients.
 
     One part is left out and never learned from, so that the bundle that is measured is the bundle
     that is written; cross-fitting would measure other networks, and take a training for each. Few
     left-out studies make wide intervals, which the card prints, and the threshold then never rises.
 
-    Raises DataError if there are too few, or if a patient has negatives and positives.
+    doubtful: how many more wait to be confirmed. Raises DataError if there are too few, or if a
+    patient has negatives and positives.
     """
-    _check_enough(negatives)
+    _check_enough(negatives, doubtful)
     _check_apart(negatives, positives)
     split = make_split(SITE, _patients(negatives), fractions=FRACTIONS, seed=seed)
     bleeding, bleeding_left_out = _divide_positives(positives, seed)
@@ -71,13 +74,14 @@ def _patients(studies: Sequence[Study]) -> set[str]:
     return {study.patient_id for study in studies}
 
 
-def _check_enough(negatives: Sequence[Study]) -> None:
+def _check_enough(negatives: Sequence[Study], doubtful: int) -> None:
     patients = len(_patients(negatives))
     if len(negatives) < LEAST_STUDIES or patients < LEAST_PATIENTS:
         raise DataError(
             f"{len(negatives)} negative studies of {patients} patients can be used; at least"
             f" {LEAST_STUDIES} of {LEAST_PATIENTS} patients are needed, and 20 are a good number:"
             " add studies to --negatives"
+            + (f", or confirm those {doubtful} that look positive" if doubtful else "")
         )
 
 
