@@ -266,8 +266,8 @@ def ask_to_go_on(doubtful: int) -> None:
     """
     if not sys.stdin.isatty():
         raise DataError(
-            f"{_studies(doubtful)} to be confirmed: give --confirmed FILE, or --yes to go on without"
-            " what looks positive"
+            f"{_studies(doubtful)} to be confirmed: give --confirmed FILE, or --yes to go on"
+            " without what looks positive"
         )
     typer.confirm(f"go on without {_studies(doubtful)}?", abort=True)
 
