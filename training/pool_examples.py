@@ -71,8 +71,7 @@ def examples_of_pool(folder: Path, spec: InputSpec) -> PoolExamples:
     """Open a pool, memory-mapped. Raises DataError if it does not fit the preset's input."""
     if spec.brain_hu not in (None, BRAIN_HU):
         raise DataError(
-            f"a pool knows the shift to a brain of {BRAIN_HU} HU, "
-            f"the preset wants {spec.brain_hu}"
+            f"a pool knows the shift to a brain of {BRAIN_HU} HU, the preset wants {spec.brain_hu}"
         )
     chunks = chunks_of(folder)
     if (size_px := chunks[0].dtype["hu"].shape[0]) != spec.size_px:

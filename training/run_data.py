@@ -127,9 +127,7 @@ def _check_folders(learned: Sequence[Path], validation: Sequence[Path]) -> None:
         seen.add(folder.resolve())
     pools = [folder for folder in learned if is_pool(folder)]
     if pools == list(learned) and not validation:
-        raise DataError(
-            f"{learned[0]} is a pool: give --validation, a pool of another --seed"
-        )
+        raise DataError(f"{learned[0]} is a pool: give --validation, a pool of another --seed")
     for folder in validation:
         if not is_pool(folder) or not pools:
             raise DataError(
