@@ -124,8 +124,9 @@ def _pictures(item: JudgedSeries, reading: Reading) -> Iterator[Picture]:
 def _draw(pictures: Sequence[Picture], detector: Detector, path: Path, *, title: str) -> None:
     rows = -(-len(pictures) // COLUMNS)
     figure = Figure(figsize=(4 * COLUMNS, 4.3 * rows), dpi=DPI)
-    figure.subplots_adjust(left=0.005, right=0.995, bottom=0, top=1 - 0.1 / rows, wspace=0.02)
-    figure.suptitle(f"{title} · {detector.bundle.name} {detector.bundle.sha256[:8]}", fontsize=9)
+    figure.subplots_adjust(left=0.005, right=0.995, bottom=0, top=1 - 0.16 / rows, wspace=0.02)
+    heading = f"{title} · {detector.bundle.name} {detector.bundle.sha256[:8]}"
+    figure.suptitle(heading, y=1 - 0.02 / rows, fontsize=9)
     for place, picture in enumerate(pictures, start=1):
         axis = figure.add_subplot(rows, COLUMNS, place)
         axis.set_axis_off()
