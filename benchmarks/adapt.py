@@ -25,11 +25,11 @@ from training.evaluate import Evaluation, evaluate
 from training.terminal import progress_bar
 
 OLD_SCANNER = Scanner(
-    blur_mm=0.45,
-    noise_hu=4.5,
+    blur_mm=1.2,
+    noise_hu=2.0,
     grain_mm=0.5,
-    sharpened=0.6,
-    cupping_hu=34.0,
+    sharpened=0.0,
+    cupping_hu=48.0,
     cupping_mm=11.0,
     petrous_band_hu=26.0,
     streak_hu=11.0,
