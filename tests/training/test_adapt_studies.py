@@ -8,8 +8,8 @@ import pytest
 from ich_node.model.learned_from import ADULTS
 from ich_node.series.series import BrainMeasures
 from training.adapt.adapted_bundle import widened
-from training.adapt.command import ask_to_go_on
-from training.adapt.inputs import Folders, inputs_of, open_work
+from training.adapt.command import ask_to_go_on, show_doubtful
+from training.adapt.inputs import Folders, forget, inputs_of, open_work
 from training.adapt.parts import Parts, divide, hashes_of
 from training.adapt.recipe import Recipe
 from training.adapt.studies import Protocol, Study
@@ -127,6 +127,19 @@ def test_the_file_to_confirm_is_what_confirmed_reads(tmp_path):
     path = write_to_confirm([study(1, p=0.99), study(2, p=0.8)], tmp_path / "card")
     assert read_confirmed(path) == {"1.2.1", "1.2.2"}
     assert "0.9900, slice 17 of 32 (image 17), /data/1" in path.read_text()
+
+
+def test_what_a_person_has_confirmed_is_never_overwritten(tmp_path):
+    """Of three he deleted the one that bleeds: it is not offered to him again, with --again too."""
+    card = tmp_path / "site.card"
+    show_doubtful([study(1), study(2), study(3)], confirmed=None, folder=card)
+    path = card / "to-confirm.txt"
+    edited = "".join(line for line in path.open() if not line.startswith("1.2.2 "))
+    path.write_text(edited)
+    assert read_confirmed(path) == {"1.2.1", "1.2.3"}
+    show_doubtful([study(2)], confirmed=path, folder=card)
+    forget(Folders(bundle=tmp_path / "site.safetensors"))
+    assert path.read_text() == edited
 
 
 def test_mistakes_in_the_file_are_said(tmp_path):

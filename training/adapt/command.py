@@ -133,7 +133,9 @@ def adapt(
         check_confirmed(uids, healthy, confirmed)
     bleeding = _read(of_positives, detector, "positive") if of_positives else []
     sorted_ = sort_studies(healthy, threshold=parent.operating_point.threshold, confirmed=uids)
-    _show_suspects(sorted_, parent=parent, confirmed=uids, folders=folders)
+    _show_suspects(sorted_, parent=parent, confirmed=uids)
+    if sorted_.doubtful:
+        show_doubtful(sorted_.doubtful, confirmed=confirmed, folder=folders.card)
     parts = divide(sorted_.usable, bleeding, seed=seed, doubtful=len(sorted_.doubtful))
     _show_parts(parts)
     if sorted_.doubtful and confirmed is None and not yes:
@@ -235,11 +237,7 @@ def _is_finished(folders: "Folders", inputs: str, before: str) -> bool:
     return False
 
 
-def _show_suspects(
-    sorted_: "Sorted", *, parent: "Bundle", confirmed: frozenset[str], folders: "Folders"
-) -> None:
-    from training.adapt.suspects import write_to_confirm
-
+def _show_suspects(sorted_: "Sorted", *, parent: "Bundle", confirmed: frozenset[str]) -> None:
     threshold = parent.operating_point.threshold
     say(f"most positive to {parent.name} (positive from {threshold:g}):")
     for study in sorted_.shown:
@@ -252,12 +250,22 @@ def _show_suspects(
             f" {study.folder}{mark}"
         )
     say("a person must confirm that they do not bleed: a missed bleed would be learned as normal")
-    if sorted_.doubtful:
-        path = write_to_confirm(sorted_.doubtful, folders.card)
-        say(
-            f"{_studies(len(sorted_.doubtful))} not used. Look at them, delete the lines of those"
-            f" that bleed from {path}, and give --confirmed {path}"
-        )
+
+
+def show_doubtful(doubtful: "Sequence[Study]", *, confirmed: Path | None, folder: Path) -> None:
+    """Write them into a file for --confirmed. With --confirmed, a person has looked, and what his
+    file does not name may bleed: no file is written, least of all in the place of his.
+    """
+    from training.adapt.suspects import write_to_confirm
+
+    if confirmed is not None:
+        say(f"{_studies(len(doubtful))} not used: they look positive, and {confirmed} has them not")
+        return
+    path = write_to_confirm(doubtful, folder)
+    say(
+        f"{_studies(len(doubtful))} not used. Look at them, delete the lines of those that bleed"
+        f" from {path}, and give --confirmed {path}"
+    )
 
 
 def ask_to_go_on(doubtful: int) -> None:

@@ -124,10 +124,11 @@ def open_work(folders: Folders, inputs: str, recipe: Recipe, *, size_px: int) ->
 
 
 def forget(folders: Folders) -> None:
-    """--again: what an earlier run left is deleted, but for the bundle, which is replaced."""
+    """--again: nothing is left of the work and the outcome of an earlier run. The bundle and the
+    card are replaced at the end; the card's folder has the list that a person has confirmed.
+    """
     folders.clear_work()
-    if folders.card.exists():
-        shutil.rmtree(folders.card)
+    (folders.card / FIGURES).unlink(missing_ok=True)
 
 
 def _facts(series: LabelledSeries) -> list[Any]:
