@@ -134,7 +134,8 @@ def test_what_a_person_has_confirmed_is_never_overwritten(tmp_path):
     card = tmp_path / "site.card"
     show_doubtful([study(1), study(2), study(3)], confirmed=None, folder=card)
     path = card / "to-confirm.txt"
-    edited = "".join(line for line in path.open() if not line.startswith("1.2.2 "))
+    lines = path.read_text().splitlines(keepends=True)
+    edited = "".join(line for line in lines if not line.startswith("1.2.2 "))
     path.write_text(edited)
     assert read_confirmed(path) == {"1.2.1", "1.2.3"}
     show_doubtful([study(2)], confirmed=path, folder=card)

@@ -259,7 +259,7 @@ def show_doubtful(doubtful: "Sequence[Study]", *, confirmed: Path | None, folder
     from training.adapt.suspects import write_to_confirm
 
     if confirmed is not None:
-        say(f"{_studies(len(doubtful))} not used: they look positive, and {confirmed} has them not")
+        say(f"{_studies(len(doubtful))} not used: positive to the bundle, and not in {confirmed}")
         return
     path = write_to_confirm(doubtful, folder)
     say(
