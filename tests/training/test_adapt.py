@@ -144,13 +144,14 @@ def test_the_card_is_a_page_with_a_picture(adapted):
     ]
 
 
-def test_the_terminal_says_what_was_left_out_and_what_comes_next(adapted):
-    """The file that is no DICOM, the table, three commands."""
+def test_the_terminal_says_what_was_left_out_and_what_comes_next(adapted, parent):
+    """The file that is no DICOM, the table, three commands that can be copied."""
     lines = " ".join(adapted.output.split())
     assert "not a DICOM file: 1" in lines
     assert "5 studies to learn from, 3 of other patients to measure with" in lines
-    for command in ("compare", "shadow", "activate"):
-        assert f"ich-node model {command} " in lines
+    assert f"ich-node model compare {parent} {adapted.bundle}" in lines
+    for command in ("shadow", "activate"):
+        assert f"ich-node model {command} {adapted.bundle} " in lines
 
 
 def test_the_same_command_does_it_once(adapted, call, monkeypatch):

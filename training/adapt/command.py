@@ -301,8 +301,8 @@ def _show(outcome: "Outcome", *, parent: "Bundle", folders: "Folders", before: s
 
     rows = [("", f"before: {parent.name}", "after"), *table_of(outcome)]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    for what, before, after in rows:
-        typer.echo(f"{what:{widths[0]}}  {before:{widths[1]}}  {after}".rstrip())
+    for what, left, right in rows:
+        typer.echo(f"{what:{widths[0]}}  {left:{widths[1]}}  {right}".rstrip())
     typer.echo("in brackets: 95 % interval")
     typer.echo(f"threshold: {outcome.why_threshold}")
     objections = outcome.objections()
