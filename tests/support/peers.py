@@ -67,7 +67,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(holds: Callable[[], Any], *, seconds: float = 60, what: str = "it") -> None:
+def wait_until(holds: Callable[[], Any], *, seconds: float = 20, what: str = "it") -> None:
     """Poll until the condition holds; a failure says what never did."""
     deadline = time.monotonic() + seconds
     while not holds():
