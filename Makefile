@@ -15,7 +15,7 @@ install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[training,plots,test,openvino]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[training,plots,test,openvino,docs,release]"
 	touch $@
 
 demo: install            ## the whole node on loopback: sends a phantom, receives its SR and overlays

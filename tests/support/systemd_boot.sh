@@ -16,13 +16,13 @@ mkdir /srv/python /srv/packages /srv/source /srv/opt /srv/etc
 mount --bind "$2" /srv/python
 mount --bind "$4" /srv/packages
 mount --bind "$5" /srv/source
-mkdir -p /srv/opt/ich-node/.venv/bin
-cat >/srv/opt/ich-node/.venv/bin/ich-node <<PROGRAM
+mkdir -p /srv/opt/ich-node/bin
+cat >/srv/opt/ich-node/bin/ich-node <<PROGRAM
 #!/bin/sh
 export LD_LIBRARY_PATH=/srv/python/lib PYTHONPATH=/srv/source:/srv/packages PYTHONDONTWRITEBYTECODE=1
 exec /srv/python/bin/python$3 -m ich_node "\$@"
 PROGRAM
-chmod 755 /srv/opt/ich-node/.venv/bin/ich-node
+chmod 755 /srv/opt/ich-node/bin/ich-node
 mount --bind /srv/opt /opt
 cp -a /etc/. /srv/etc/ && mkdir -p /srv/etc/ich-node && install -m 644 "$1/config.toml" /srv/etc/ich-node/
 install -m 644 "$1/passwd" "$1/group" /srv/etc/
