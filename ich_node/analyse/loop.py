@@ -8,7 +8,7 @@ reading is interrupted for a series of an earlier lane, and later goes on where 
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -71,6 +71,7 @@ class Analyser:
     rules: SelectionRules = USUAL_RULES
     site_rules: SiteRules = NO_SITE_RULES
     counts: Tally = field(default_factory=Tally)
+    _unreleased: list[Job] = field(default_factory=list)
 
     def work(self, detector: Detector | None = None) -> Detector | None:
         """Read job after job until asked to stop. Returns the detector that read last, for the next
@@ -87,6 +88,7 @@ class Analyser:
         with closing(self.ledger.changes()) as changes:
             while not turn.is_set():
                 try:
+                    self.release_left()
                     self.pauses.look(self.clock())
                     if self.pauses.is_paused(READING):
                         changes.wait(turn)
@@ -140,7 +142,22 @@ class Analyser:
             except LeaseLost as lost:
                 # another process has the job now, and what it records counts
                 log.warning("lease_lost", detail=lost.detail)
+            except Unavailable:
+                self._unreleased.append(job)
+                raise
         return True
+
+    def release_left(self) -> None:
+        """Give back the jobs of which the ledger could take neither the outcome nor the release.
+        Without this they wait for the end of a lease, which lies an hour ahead after the clock was
+        set back. Raises Unavailable.
+        """
+        while self._unreleased:
+            with suppress(LeaseLost):  # it was released, or another process has it now
+                self.ledger.release(
+                    self._unreleased[-1], now=self.clock(), why="the ledger was not available"
+                )
+            self._unreleased.pop()
 
     def read_job(self, job: Job, detector: Detector) -> Outcome:
         """The outcome of a claimed job, not recorded yet; its results are in the spool.

@@ -1,5 +1,6 @@
 """Every way an attempt to read a job can end: read, refused, failed, retried, released."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from copy import deepcopy
@@ -20,6 +21,7 @@ from ich_node.ledger.pauses import READING
 from ich_node.model.bundle_file import open_bundle
 from ich_node.model.detector import Detector
 from ich_node.model.engines.choose import choose_device
+from ich_node.model.engines.torch_engine import TorchEngine
 from ich_node.series.rules import SelectionRules
 from ich_node.spool import Spool
 from tests.support.analysing import DEVICE_LOST, AnalysingNode, detector_that_raises
@@ -227,6 +229,33 @@ def test_a_full_disk_fails_no_series(node):
     assert "its reserve is" in node.ledger.operator.events(job.id)[-1].detail
     assert node.read_next()
     assert node.job.state is JobState.DONE
+
+
+def test_a_ledger_that_does_not_take_the_outcome_delays_no_series(tmp_path, untrained_bundle):
+    """The series waits for the ledger, not for the end of its lease, which is far away when the
+    clock is set back meanwhile; the attempt does not count.
+    """
+    with open_node(tmp_path, AnalysingNode, bundle=untrained_bundle, busy_seconds=0.1) as node:
+        node.receive(head_series())
+        other = sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)
+        bundle = node.active_bundle.current()
+        engine = TorchEngine(bundle.network())
+
+        def lock_ledger(*_: object) -> None:
+            if not other.in_transaction:
+                other.execute("BEGIN IMMEDIATE")
+
+        engine.network.register_forward_hook(lock_ledger)
+        with pytest.raises(Unavailable):
+            node.analyser.read_next(Detector(bundle, engine))
+        other.close()
+        node.clock.put(-timedelta(hours=2))
+        assert not node.read_next()
+        node.analyser.release_left()
+        assert (node.job.state, node.job.attempts) == (JobState.WAITING, 0)
+        node.clock.put(timedelta(hours=2))
+        assert node.read_next()
+        assert node.job.state is JobState.DONE
 
 
 def test_the_engine_is_logged(node):
