@@ -2,4 +2,5 @@
 medical device.
 """
 
-__version__ = "0.1.0"
+# Of a source tree: the next release, in work. In a wheel setup.py writes the wheel's version here.
+__version__ = "0.2.0.dev0"

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import numpy as np
 
-from ich_node import __version__
 from ich_node.detection.slabs import Slab
 from ich_node.ledger import Job, NetworkAnswer, PreviewLedger
+from ich_node.model.code import digest_of_reading_code
 from ich_node.model.detector import Detector
 from ich_node.model.slab_answers import SlabAnswer
 from ich_node.report.uids import digest_of
@@ -22,7 +22,7 @@ class AnswerCache:
         self._ledger = ledger
         self._job = job
         self._bundle_sha256 = detector.bundle.sha256
-        self._engine = f"{detector.engine_name}, ich-node {__version__}"
+        self._engine = f"{detector.engine_name}, ich-node {digest_of_reading_code()}"
         self._sha256_of = sha256_of
         known = ledger.answers(job, bundle_sha256=self._bundle_sha256, engine=self._engine)
         self._known = {answer.slab_sha256: answer for answer in known}

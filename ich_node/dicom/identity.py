@@ -34,8 +34,16 @@ PHANTOM_MODEL_NAME = "phantom"
 
 
 def version_name_of_file(version: str) -> str:
-    """Implementation Version Name (VR SH) of a file that this version of the software made."""
-    return f"{IMPLEMENTATION_VERSION_NAME}_{version}"[:16]
+    """Implementation Version Name (VR SH, 16 characters) of a file that this version of the
+    software made: ICHNODE_0.2.0, and ICHNODE_0.2.0dev of any build before 0.2.0.
+    """
+    release, before_release, _ = without_build(version).partition(".dev")
+    return f"{IMPLEMENTATION_VERSION_NAME}_{release}{'dev' if before_release else ''}"[:16]
+
+
+def without_build(version: str) -> str:
+    """0.2.0.dev20261129 of 0.2.0.dev20261129+g1d33a97."""
+    return version.partition("+")[0]
 
 
 def series_description(

@@ -28,6 +28,7 @@ from ich_node.dicom.identity import (
     IMPLEMENTATION_CLASS_UID,
     PRODUCT,
     version_name_of_file,
+    without_build,
 )
 from ich_node.dicom.unreadable import PARSING_ERRORS
 
@@ -80,7 +81,8 @@ class Deidentifier:
         self._clean(dataset)
         dataset.PatientID = dataset.PatientName = pseudonym
         dataset.PatientIdentityRemoved = "YES"
-        dataset.DeidentificationMethod = f"{PRODUCT} {__version__}: PS3.15 basic profile"
+        software = f"{PRODUCT} {without_build(__version__)}"
+        dataset.DeidentificationMethod = f"{software}: PS3.15 basic profile"
         code = Dataset()
         code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = BASIC_PROFILE
         dataset.DeidentificationMethodCodeSequence = Sequence([code])

@@ -10,9 +10,10 @@ from ich_node.conformance.example import example
 from ich_node.receive.status import Status
 from ich_node.report import RESULT_SOP_CLASSES
 from tests.support import REPOSITORY
+from tests.support.release import as_documented
 
 DOCS = REPOSITORY / "docs"
-REWRITE = "write it again: ich-node conformance > docs/conformance.md"
+REWRITE = "write it again: ich-node conformance | sed s/.dev0// > docs/conformance.md"
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def said() -> str:
 
 def test_the_statement_in_the_documents_is_that_of_the_code(said: str) -> None:
     """Nothing in it is written by hand, so nothing in it can be forgotten."""
-    assert (DOCS / "conformance.md").read_text(encoding="utf-8") == said, REWRITE
+    assert (DOCS / "conformance.md").read_text(encoding="utf-8") == as_documented(said), REWRITE
 
 
 def test_the_statement_names_no_machine(said: str) -> None:

@@ -221,6 +221,8 @@ def test_the_profile_is_stated(exported: Path) -> None:
     """What was done, and by which profile; no private attribute is left at any depth."""
     ds = pydicom.dcmread(exported / "series-0001" / "0001.dcm")
     assert ds.PatientIdentityRemoved == "YES"
+    assert ds.DeidentificationMethod.endswith(": PS3.15 basic profile")
+    assert len(ds.DeidentificationMethod) <= 64  # VR LO
     assert ds.DeidentificationMethodCodeSequence[0].CodeValue == "113100"
     assert ds.LongitudinalTemporalInformationModified == "REMOVED"
     assert ds.ContrastBolusAgent == ds.PatientBirthDate == ""

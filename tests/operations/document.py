@@ -22,6 +22,7 @@ from unittest import mock
 
 from tests.support import REPOSITORY
 from tests.support.command_line import ich_node
+from tests.support.release import as_documented
 
 DOCUMENT = REPOSITORY / "docs" / "operations.md"
 FOLDER_OF_A_NODE = "/var/lib/ich-node"
@@ -105,7 +106,7 @@ def run(step: Step, folder: Path) -> list[str]:
             step.command, shell=True, cwd=folder, capture_output=True, text=True, check=False
         )
         printed = done.stdout + done.stderr
-    lines = printed.replace(str(folder), FOLDER_OF_A_NODE).splitlines()
+    lines = as_documented(printed).replace(str(folder), FOLDER_OF_A_NODE).splitlines()
     return [line.rstrip() for line in lines]
 
 
