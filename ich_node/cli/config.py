@@ -37,13 +37,19 @@ def init(
     out: Annotated[
         Path, typer.Option(help="The file to write; an existing one is never overwritten.")
     ] = Path("config.toml"),
+    full: Annotated[
+        bool, typer.Option("--full", help="Write every setting, with its default and what it does.")
+    ] = False,
 ) -> None:
     """Write a config.toml of 12 lines that works. Put in the AE titles and addresses of your PACS;
     everything else has a default.
     """
+    from ich_node.shipped import shipped
+
+    content = shipped("config.toml").read_text(encoding="utf-8") if full else FIRST
     try:
         with out.open("x", encoding="utf-8") as file:
-            file.write(FIRST)
+            file.write(content)
     except FileExistsError as error:
         raise ConfigError(f"{out} exists and is not overwritten; choose another --out") from error
     except OSError as error:

@@ -6,6 +6,7 @@ import tomllib
 import pytest
 
 from ich_node.config.load import load_config
+from tests.support import REPOSITORY
 from tests.support.command_line import ich_node
 
 
@@ -26,6 +27,14 @@ def test_the_first_file_has_12_lines_and_works(tmp_path):
     nowhere = ich_node("config", "init", "--out", tmp_path / "missing" / "config.toml")
     assert nowhere.exit_code == 2
     assert "cannot write" in nowhere.stderr
+
+
+def test_the_full_file_has_every_setting_and_changes_none(tmp_path):
+    """Whoever has no source tree gets its config.toml, comments included."""
+    out = tmp_path / "full.toml"
+    assert ich_node("config", "init", "--full", "--out", out).exit_code == 0
+    assert out.read_bytes() == (REPOSITORY / "config.toml").read_bytes()
+    assert ich_node("check-config", config=out).stdout.splitlines()[-1] == f"{out}: ok"
 
 
 @pytest.fixture
