@@ -34,12 +34,13 @@ test: install            ## all tests that CI runs
 extended: install        ## the cases that make test leaves out: further seeds, databases and series of proofs that take long
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m extended
 
-check: install           ## style, types, layers, import cycles, class names, no absolute time in a test; collects every test
+check: install           ## style, types, layers, import cycles, class names, no absolute time in a test; counts the documents' command blocks; collects every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.project.check_code
+	$(BIN)/python -m tests.documents.count
 	$(BIN)/python -m pytest --collect-only -qq >/dev/null || $(BIN)/python -m pytest --collect-only -q
 
 validate: install        ## checks golden studies with every validator that is installed (make peers installs them)

@@ -14,7 +14,7 @@ from ich_node.errors import ConfigError
 from ich_node.ledger import DeliveryState, Ledger
 from ich_node.ledger.pauses import RECEIVING
 from ich_node.times import ahead
-from tests.operations.states.owed import state
+from tests.documents.states.owed import state
 from tests.support.command_line import Ran, ich_node
 from tests.support.ledger_examples import LEASE
 from tests.support.node import opened_ledger

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from ich_node.ledger.tables import pauses
-from tests.operations.states import a_busy_day
+from tests.documents.states import a_busy_day
 from tests.support.command_line import Ran, ich_node
 from tests.support.node import opened_ledger
 

@@ -9,7 +9,7 @@ import pytest
 
 from ich_node.ledger import JobState, open_existing_ledger
 from ich_node.series.shipped_rules import SHIPPED
-from tests.operations.states.site_rules import state
+from tests.documents.states.site_rules import state
 from tests.support.command_line import ich_node
 
 

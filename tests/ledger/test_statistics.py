@@ -9,7 +9,7 @@ from ich_node.answer import Answer
 from ich_node.ledger import JobState, Lane
 from ich_node.ledger.tables import jobs, scans
 from ich_node.ledger.verdicts import TABLE, Verdict
-from tests.operations.states.counted import MODEL, read
+from tests.documents.states.counted import MODEL, read
 from tests.support.ledger_examples import SECOND, T0, add, claim
 
 UNTIL = T0 + timedelta(days=10)

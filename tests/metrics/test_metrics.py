@@ -25,7 +25,7 @@ from ich_node.ledger.measurements import DRIFT
 from ich_node.ledger.tables import metadata
 from ich_node.metrics.collector import registry_of
 from ich_node.metrics.known import METRICS, PREFIX
-from tests.operations.states.a_busy_day import Day, the_day
+from tests.documents.states.a_busy_day import Day, the_day
 from tests.support.certificates import authority
 from tests.support.node import opened_ledger
 from tests.support.peers import need

@@ -19,7 +19,7 @@ from ich_node.statistics.figures import agreement, statistics
 from ich_node.statistics.page import page_of
 from ich_node.statistics.table import COLUMNS
 from ich_node.statistics.text import lines_of
-from tests.operations.states.counted import fill, read, state
+from tests.documents.states.counted import fill, read, state
 from tests.support.command_line import ich_node
 from tests.support.heads import head_series
 from tests.support.ledger_examples import T0

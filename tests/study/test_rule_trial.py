@@ -6,7 +6,7 @@ from ich_node.config.config import Config
 from ich_node.config.draft_rules import draft_rules
 from ich_node.errors import ConfigError
 from ich_node.study.rule_trial import tried
-from tests.operations.states.site_rules import series
+from tests.documents.states.site_rules import series
 
 CONFIG = Config(
     sources=[{"name": "modality", "ae_title": "CT_ER"}],

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from tests.operations.states.a_busy_day import state as a_busy_day
-from tests.operations.states.site_rules import state as site_rules
+from tests.documents.states.a_busy_day import state as a_busy_day
+from tests.documents.states.site_rules import state as site_rules
 from tests.support.browser import chromium
 from tests.support.site import running_site
 

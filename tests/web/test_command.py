@@ -9,7 +9,7 @@ from ich_node.errors import Unavailable
 from ich_node.spool import Spool
 from ich_node.web.command import CommandFailed, run_command
 from ich_node.web.site import Site
-from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.documents.states.a_busy_day import state as a_busy_day
 from tests.support.node import opened_ledger
 
 

@@ -16,7 +16,7 @@ from ich_node.web.guards import limits
 from ich_node.web.guards.limits import AtOnce
 from ich_node.web.listener import listener_of
 from ich_node.web.tls import certificate_ends, load_certificate, site_context
-from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.documents.states.a_busy_day import state as a_busy_day
 from tests.support.certificates import authority
 from tests.support.site import running_site, with_web
 from tests.support.standing_clock import START

@@ -8,7 +8,7 @@ import pytest
 
 from ich_node.web.guards.limits import MOST_BYTES
 from ich_node.web.visitor import Role
-from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.documents.states.a_busy_day import state as a_busy_day
 from tests.support.site import running_site
 
 

@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.documents.states.a_busy_day import state as a_busy_day
 from tests.support.site import running_site
 
 PROXY = {"user_header": "X-Forwarded-User", "proxies": ("127.0.0.1",)}

@@ -7,7 +7,7 @@ import pytest
 
 from ich_node.ledger.audit import LOOK
 from ich_node.web.visitor import Role
-from tests.operations.states.empty import state as empty
+from tests.documents.states.empty import state as empty
 from tests.support.site import running_site
 
 STUDY = "1.2.826.0.1.3680043.10.1624.20.1006"

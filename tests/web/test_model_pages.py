@@ -10,8 +10,8 @@ from ich_node.answer import Answer
 from ich_node.ledger.heartbeats import Heartbeat
 from ich_node.model.bundle_file import read_header, shipped_bundle
 from ich_node.web.visitor import Role
-from tests.operations.states.shadow import NEW, WARD
-from tests.operations.states.shadow import state as with_a_shadow
+from tests.documents.states.shadow import NEW, WARD
+from tests.documents.states.shadow import state as with_a_shadow
 from tests.support.browser import needs_chromium, signed_in_page, violations
 from tests.support.site import running_site
 

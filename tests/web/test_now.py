@@ -21,8 +21,8 @@ from ich_node.web.now.facts import Receiver
 from ich_node.web.now.parts import OF_VISITOR, SHARED
 from ich_node.web.rendering import page
 from ich_node.web.visitor import Role
-from tests.operations.states.a_busy_day import Day
-from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.documents.states.a_busy_day import Day
+from tests.documents.states.a_busy_day import state as a_busy_day
 from tests.support.browser import needs_chromium, signed_in_page
 from tests.support.peers import wait_until
 from tests.support.site import running_site

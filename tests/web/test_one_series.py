@@ -7,7 +7,7 @@ import pytest
 from ich_node.answer import Answer
 from ich_node.ledger import NewReader, Wanted
 from ich_node.web.visitor import Role
-from tests.operations.states.reported import state as reported
+from tests.documents.states.reported import state as reported
 from tests.support.site import running_site
 
 

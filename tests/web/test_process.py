@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.documents.states.a_busy_day import state as a_busy_day
 from tests.support.proc import footprint
 from tests.support.web_process import links, web_process
 

@@ -8,8 +8,8 @@ import pytest
 from ich_node.ledger import DeliveryState, JobState, ReadingState
 from ich_node.web.pages.model import bundles_of
 from ich_node.web.visitor import Role
-from tests.operations.states.a_busy_day import state as a_busy_day
-from tests.operations.states.reported import state as reported
+from tests.documents.states.a_busy_day import state as a_busy_day
+from tests.documents.states.reported import state as reported
 from tests.support.site import running_site
 
 ACTIONS = (

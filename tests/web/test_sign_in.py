@@ -11,7 +11,7 @@ from ich_node.errors import ConfigError
 from ich_node.web.attempts import MOST_ADDRESSES, Attempts
 from ich_node.web.tokens import Tokens
 from ich_node.web.visitor import Role
-from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.documents.states.a_busy_day import state as a_busy_day
 from tests.support.browser import needs_chromium, violations
 from tests.support.command_line import ich_node
 from tests.support.site import running_site, with_web

@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from ich_node.ledger import WEBHOOK, tables
-from tests.operations.states.a_busy_day import ROOT
-from tests.operations.states.a_busy_day import state as a_busy_day
+from tests.documents.states.a_busy_day import ROOT
+from tests.documents.states.a_busy_day import state as a_busy_day
 from tests.support.site import running_site
 
 SECRET = base64.b64encode(bytes(range(32))).decode()

@@ -8,7 +8,7 @@ from pathlib import Path
 from ich_node.answer import Answer
 from ich_node.ledger import Ledger, Scan, open_ledger
 from ich_node.ledger.verdicts import TABLE, Verdict
-from tests.operations.states.empty import CONFIG
+from tests.documents.states.empty import CONFIG
 from tests.support.ledger_examples import MAX_WAIT, SECOND, claim, instance
 
 MODEL = "b" * 64

@@ -13,7 +13,7 @@ from ich_node.config.load import load_config
 from ich_node.model.bundle_file import shipped_bundle
 from ich_node.model.detector import Detector
 from ich_node.study.site_rules import site_rules
-from tests.operations.states.empty import CONFIG
+from tests.documents.states.empty import CONFIG
 from tests.support.analysing import AnalysingNode
 from tests.support.heads import ROOT, head_series
 from tests.support.node import open_node

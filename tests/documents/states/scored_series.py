@@ -14,7 +14,7 @@ from ich_node.detection.peaks import PeakRule
 from ich_node.ledger import open_ledger
 from ich_node.model.bundle import pack_bundle
 from ich_node.model.bundle_file import open_bundle, read_header, shipped_bundle
-from tests.operations.states.empty import CONFIG
+from tests.documents.states.empty import CONFIG
 from tests.support.scored import add_scores
 from tests.support.untrained_bundle import write_untrained_bundle
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ich_node.ledger import open_ledger
 from ich_node.ledger.pauses import RECEIVING
-from tests.operations.states.empty import CONFIG
+from tests.documents.states.empty import CONFIG
 
 
 @contextmanager
