@@ -9,7 +9,7 @@ LEDGER ?= sqlite
 # If memory has enough room, the tests keep their spools and ledgers there: syncs to disk take a third of the time.
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
-.PHONY: install demo demo-web site-pictures test extended check fix peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
+.PHONY: install demo demo-web site-pictures test extended check fix docs peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
 
 install: .venv/installed
 
@@ -42,6 +42,9 @@ check: install           ## style, types, layers, import cycles, class names, no
 	$(BIN)/python -m tests.project.check_code
 	$(BIN)/python -m tests.documents.count
 	$(BIN)/python -m pytest --collect-only -qq >/dev/null || $(BIN)/python -m pytest --collect-only -q
+
+docs: install            ## the documentation as a site that needs no Internet: build/docs/index.html opens from a file
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 validate: install        ## checks golden studies with every validator that is installed (make peers installs them)
 	$(BIN)/python -m pytest tests/report/test_golden.py tests/report/test_validators.py

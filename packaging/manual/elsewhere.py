@@ -1,0 +1,137 @@
+"""What stands outside docs/ and has a page, or a copy, in the site of the documentation.
+
+A path is one in the repository ("systemd/README.md"), a uri one in the site ("systemd.md").
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+HOME = "index.md"
+PAGES = {
+    "README.md": HOME,
+    "systemd/README.md": "systemd.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "training/LOG.md": "training-log.md",
+    "LICENSE": "licence.md",
+    "config.toml": "settings.md",
+}
+ASSETS = {
+    "config.toml": "config.toml",
+    "icon.svg": "ich_node/web/static/icon.svg",
+    "manual.css": "packaging/manual/assets/manual.css",
+    "iframe-worker.js": "packaging/manual/assets/iframe-worker.js",
+}
+FILES = "files/"
+LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s]+)(?=[)\s])")
+CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def pages(repository: Path) -> dict[str, str]:
+    """The text of each page whose file stands outside docs/, by uri; without that of the settings,
+    which is made.
+    """
+    found = {
+        uri: (repository / path).read_text(encoding="utf-8")
+        for path, uri in PAGES.items()
+        if path.endswith(".md")
+    }
+    licence = (repository / "LICENSE").read_text(encoding="utf-8")
+    return found | {"licence.md": f"# Licence\n\n```text\n{licence.rstrip()}\n```\n"}
+
+
+def uri_of(path: str) -> str:
+    """The place in the site of a path in the repository. A folder ends with a slash."""
+    if path in PAGES:
+        return PAGES[path]
+    if path.startswith("docs/"):
+        return path.removeprefix("docs/")
+    return f"{FILES}{path}index.md" if path.endswith("/") else f"{FILES}{path}"
+
+
+def path_of(uri: str) -> str:
+    """The path in the repository of a page of the site."""
+    for path, page in PAGES.items():
+        if page == uri:
+            return path
+    if uri.startswith(FILES):
+        return uri.removeprefix(FILES)
+    return f"docs/{uri}"
+
+
+def with_links_to_pages(markdown: str, uri: str) -> str:
+    """Links that are right in the repository become links that are right in the site."""
+
+    def changed(link: str) -> str:
+        target, hash_, anchor = link.partition("#")
+        path = _resolved(target, uri)
+        return _relative(uri_of(path), uri) + hash_ + anchor
+
+    return _outside_of_code(markdown, lambda text: LINK.sub(lambda match: changed(match[1]), text))
+
+
+def linked_files(repository: Path) -> list[str]:
+    """Files that are no pages of their own, and that a page names by a link. Those that are
+    Markdown may name further ones.
+    """
+    return sorted(path for path in _linked(repository) if not path.endswith("/"))
+
+
+def linked_folders(repository: Path) -> list[str]:
+    """Likewise, folders; each ends with a slash."""
+    return sorted(path for path in _linked(repository) if path.endswith("/"))
+
+
+def listing(repository: Path, folder: str) -> str:
+    """A page with the Markdown files of a folder, which are what people read of it, or with all."""
+    files = sorted(each.name for each in (repository / folder).iterdir() if each.is_file())
+    readable = [name for name in files if name.endswith(".md")] or files
+    return "\n".join([f"# {folder}", "", *(f"* [{name}]({name})" for name in readable), ""])
+
+
+def _linked(repository: Path) -> set[str]:
+    found: set[str] = set()
+    texts = {f"docs/{page.name}": page for page in (repository / "docs").glob("*.md")}
+    texts |= {path: repository / path for path in PAGES if path.endswith(".md")}
+    waiting = [(uri_of(path), file.read_text(encoding="utf-8")) for path, file in texts.items()]
+    while waiting:
+        uri, text = waiting.pop()
+        for path in _targets(repository, text, uri):
+            if path in found:
+                continue
+            found.add(path)
+            if path.endswith("/"):
+                waiting.append((uri_of(path), listing(repository, path)))
+            elif path.endswith(".md"):
+                waiting.append((uri_of(path), (repository / path).read_text(encoding="utf-8")))
+    return found
+
+
+def _targets(repository: Path, text: str, uri: str) -> Iterator[str]:
+    """Paths that exist outside docs/ and have no page of their own."""
+    for link in LINK.findall(CODE.sub("", text)):
+        path = _resolved(link.partition("#")[0], uri)
+        if path not in PAGES and not path.startswith("docs/") and (repository / path).exists():
+            yield path
+
+
+def _resolved(target: str, uri: str) -> str:
+    """The path in the repository that a link of a page means. A folder ends with a slash."""
+    folder = posixpath.dirname(path_of(uri))
+    path = posixpath.normpath(posixpath.join(folder, target))
+    is_folder = target.endswith("/") or (not posixpath.splitext(path)[1] and path not in PAGES)
+    return f"{path}/" if is_folder else path
+
+
+def _relative(uri: str, page: str) -> str:
+    return posixpath.relpath(uri, posixpath.dirname(page) or ".")
+
+
+def _outside_of_code(markdown: str, change: Callable[[str], str]) -> str:
+    parts, end = [], 0
+    for block in CODE.finditer(markdown):
+        parts += [change(markdown[end : block.start()]), block[0]]
+        end = block.end()
+    return "".join([*parts, change(markdown[end:])])

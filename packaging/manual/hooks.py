@@ -1,0 +1,65 @@
+"""Hooks of MkDocs (mkdocs.yml): pages from files outside docs/, and links as GitHub wants them.
+
+A document links to another by the path in the repository, so that the link works on GitHub. Here
+the link becomes one to the page of that file. A file that is no page is copied below files/, and a
+folder gets a page that lists its files.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import elsewhere
+import settings_page
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+import ich_node
+
+REPOSITORY = Path(__file__).parents[2]
+LOG = logging.getLogger("mkdocs.hooks.manual")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    config.copyright = f"ich-node {ich_node.__version__}. {config.copyright} Licence: Apache-2.0."
+    config.nav = _existing(config.nav)
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add what stands outside docs/."""
+    for uri, path in elsewhere.ASSETS.items():
+        files.append(File.generated(config, uri, abs_src_path=str(REPOSITORY / path)))
+    for uri, content in elsewhere.pages(REPOSITORY).items():
+        files.append(File.generated(config, uri, content=content))
+    settings = settings_page.text((REPOSITORY / "config.toml").read_text(encoding="utf-8"))
+    files.append(File.generated(config, "settings.md", content=settings))
+    for path in elsewhere.linked_files(REPOSITORY):
+        uri = elsewhere.uri_of(path)
+        files.append(File.generated(config, uri, abs_src_path=str(REPOSITORY / path)))
+    for path in elsewhere.linked_folders(REPOSITORY):
+        content = elsewhere.listing(REPOSITORY, path)
+        files.append(File.generated(config, elsewhere.uri_of(path), content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
+    """Links to files become links to pages. What stands below files/ is not searched."""
+    uri = page.file.src_uri
+    if uri.startswith("files/"):
+        page.meta["search"] = {"exclude": True}
+    if uri == "settings.md":
+        return markdown
+    return elsewhere.with_links_to_pages(markdown, uri)
+
+
+def _existing(entries: Any) -> Any:
+    """The navigation without pages that are not written yet."""
+    if isinstance(entries, str):
+        here = (REPOSITORY / elsewhere.path_of(entries)).exists()
+        return entries if here else None
+    if isinstance(entries, dict):
+        kept = {title: _existing(part) for title, part in entries.items()}
+        return kept if all(kept.values()) else None
+    return [kept for entry in entries if (kept := _existing(entry))]

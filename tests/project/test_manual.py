@@ -1,0 +1,113 @@
+"""The documentation as a site: complete, and usable where there is no Internet."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lxml import html
+
+from tests.support import REPOSITORY
+from tests.support.browser import chromium, needs_chromium
+
+NOTICE = "For research use only. Not a medical device."
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built site. The build is strict: a page without a place in the navigation,
+    a link or an anchor that leads nowhere ends it.
+    """
+    folder = tmp_path_factory.mktemp("manual")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    run = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def pages(built: Path) -> Iterator[tuple[str, html.HtmlElement]]:
+    for path in sorted(built.rglob("*.html")):
+        yield str(path.relative_to(built)), html.parse(str(path)).getroot()
+
+
+def test_every_document_is_a_page_with_the_notice_and_a_way_back(built: Path) -> None:
+    """Each has its title, says what ich-node is not, and leads to the first page."""
+    found = dict(pages(built))
+    documents = [path.stem for path in (REPOSITORY / "docs").glob("*.md")]
+    others = ["index", "systemd", "changelog", "contributing", "training-log", "licence"]
+    for name in (*documents, *others, "settings"):
+        page = found[f"{name}.html"]
+        assert len(page.findall(".//article//h1")) == 1, name
+        banner = page.find(".//aside[@class='md-banner']")
+        assert NOTICE in " ".join(banner.text_content().split()), name
+        assert set(page.xpath("//a[contains(@class, 'md-logo')]/@href")) == {"index.html"}, name
+
+
+def test_no_page_names_a_place_elsewhere_that_the_browser_fetches(built: Path) -> None:
+    """Fonts, scripts, styles and pictures come with the site."""
+    for name, page in pages(built):
+        fetched = page.xpath("//@src | //link[not(@rel='canonical')]/@href | //object/@data")
+        assert [each for each in fetched if re.match(r"(\w+:)?//", each)] == [], name
+    for style in built.rglob("*.css"):
+        assert not re.search(r"url\(['\"]?(https?:)?//", style.read_text(encoding="utf-8")), style
+
+
+def test_markdown_is_rendered_as_on_github(built: Path) -> None:
+    """Python-Markdown wants an empty line before a list, and four spaces before a nested one."""
+    for name, page in pages(built):
+        for paragraph in page.findall(".//article//p"):
+            lines = paragraph.text_content().splitlines()
+            raw = [line for line in lines if re.match(r"\s*([-*+]|1\.) |\||#+ |```", line)]
+            assert raw == [], name
+
+
+def test_no_page_names_a_path_of_the_machine_that_built_it(built: Path) -> None:
+    for path in (*built.rglob("*.html"), *built.rglob("search_index.js*")):
+        text = path.read_text(encoding="utf-8")
+        assert str(REPOSITORY) not in text, path
+        assert str(Path.home()) + "/" not in text, path
+
+
+def test_the_page_of_settings_has_every_row_of_config_toml(built: Path) -> None:
+    """With its type and default from the code, and its comment."""
+    page = html.parse(str(built / "settings.html")).getroot()
+    rows = [
+        [cell.text_content() for cell in row.findall("td")] for row in page.findall(".//tbody/tr")
+    ]
+    text = (REPOSITORY / "config.toml").read_text(encoding="utf-8")
+    assert [row[0] for row in rows] == re.findall(r"^(?:# )?([a-z_]+) = ", text, re.MULTILINE)
+    quiet = next(row for row in rows if row[0] == "idle_timeout_seconds")
+    assert quiet[1:] == [
+        "number, above 0",
+        "60",
+        "an association without any message for this long is aborted",
+    ]
+    summary = next(row for row in rows if row[0] == "sr_class")
+    assert summary[1:3] == ["comprehensive3d, comprehensive, enhanced", '"comprehensive3d"']
+    assert next(row for row in rows if row[0] == "certificate_subject")[2] == "none"
+
+
+@needs_chromium
+def test_the_search_works_from_a_file_and_no_request_leaves(built: Path) -> None:
+    """In a hospital without Internet: a word is found, and its page opens."""
+    with chromium() as browser:
+        page = browser.new_page()
+        asked: list[str] = []
+        wrong: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.goto((built / "index.html").as_uri())
+        page.locator("input.md-search__input").fill("gantry")
+        found = page.locator("a.md-search-result__link").first
+        found.wait_for()
+        found.click()
+        page.wait_for_url(lambda url: "index.html" not in url)
+        assert "gantry" in page.locator("article").inner_text().lower()
+        assert wrong == []
+        assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
