@@ -193,6 +193,14 @@ def test_every_c_store_status_has_its_test():
     assert all("`test_" in " ".join(row) for row in table)
 
 
+def test_limits_quotes_the_figures_of_the_model():
+    """docs/limits.md has no figure of the shipped model that docs/model.md has not."""
+    figures = {row[0]: row[2] for row in rows(REPOSITORY / "docs" / "model.md") if len(row) > 2}
+    table = rows(REPOSITORY / "docs" / "limits.md")
+    assert table
+    assert table == [[name, figures[name]] for name, _ in table]
+
+
 def test_config_toml_is_the_defaults(monkeypatch):
     """Every setting at its default: an admin reads there what happens without it."""
     monkeypatch.setenv("ICHNODE_HOME", "/var/lib/ich-node")

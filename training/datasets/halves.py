@@ -50,7 +50,7 @@ def read_halves(table: Path) -> tuple[dict[str, Half], list[Skip]]:
                 Skip(
                     what=row["file"],
                     reason="a half that may not be free of blood",
-                    detail=f"{table} line {line}: {looked_at or 'nobody looked at it'}",
+                    detail=f"{table.name} line {line}: {looked_at or 'nobody looked at it'}",
                 )
             )
             continue
