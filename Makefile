@@ -10,6 +10,7 @@ LEDGER ?= sqlite
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
 .PHONY: install demo demo-web site-pictures test extended check fix docs peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
+.PHONY: install demo demo-web site-pictures test extended check fix machine peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
 
 install: .venv/installed
 
@@ -121,6 +122,11 @@ peers:                   ## Debian: installs the real peers; tests without their
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb dcmtk dicom3tools pixelmed-apps postgresql openssl gcc libc6-dev
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium prometheus
+
+machine: install         ## Debian: what boots an empty Debian 12 to install the product in, and its base (tests/support/empty_machine.py; needs root)
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap systemd-container
+	$(BIN)/python -m tests.support.empty_machine base
 
 viewer-peers: install    ## Debian: installs Chromium, Orthanc's web viewer and OHIF (350 MB) for make viewers (needs root)
 	apt-get update
