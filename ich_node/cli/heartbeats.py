@@ -33,6 +33,7 @@ def heartbeat(
     """
     from ich_node.health.heartbeat import HeartbeatThread
     from ich_node.ledger.audit import START, STOP
+    from ich_node.processes.beat_file import BeatFolder
 
     thread = HeartbeatThread(
         ledger=ledger,
@@ -41,6 +42,7 @@ def heartbeat(
         loops=loops,
         condition=condition,
         clock=clock,
+        beats=BeatFolder.of_environment(),
     )
     with thread.beating():
         _note(ledger, START, service, clock())

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ich_node.cli.context import CliContext
+    from ich_node.ledger import Ledger
 
 
 class ServiceName(StrEnum):
@@ -21,31 +24,51 @@ class ServiceName(StrEnum):
 
 def ready(
     context: typer.Context,
-    name: Annotated[ServiceName, typer.Argument(help="The service.", case_sensitive=False)],
+    name: Annotated[
+        ServiceName | None,
+        typer.Argument(
+            help="The service; default: all that have a heartbeat on this host.",
+            case_sensitive=False,
+        ),
+    ] = None,
 ) -> None:
     """Say whether this service does its work on this host, by its last heartbeat: exit code 0, or 1
-    if it does not.
+    if it does not. Where ICHNODE_RUN is set, as in a container, its files say so, and cost less.
     """
     from ich_node.cli.services import now
+
+    node: CliContext = context.obj
+    host, at = socket.gethostname(), now()
+    ledger = node.existing_ledger()
+    here = sorted({each.service for each in ledger.heartbeats.all() if each.host == host})
+    if name is None and not here:
+        typer.echo(f"no service has a heartbeat on {host}")
+        raise typer.Exit(1)
+    names = here if name is None else [name.value]
+    answers = [_is_ready(ledger, each, host, at) for each in names]  # a sentence for each
+    if not all(answers):
+        raise typer.Exit(1)
+
+
+def _is_ready(ledger: "Ledger", name: str, host: str, at: "datetime") -> bool:
+    """Prints the sentence."""
     from ich_node.health.amounts import span
     from ich_node.health.checks import ready_process
     from ich_node.health.services import is_alive
 
-    node: CliContext = context.obj
-    host, at = socket.gethostname(), now()
-    is_ready, process = ready_process(node.existing_ledger(), name, host, at)
+    is_ready, process = ready_process(ledger, name, host, at)
     if process is None:
         typer.echo(f"{name} is not ready: no process of it has a heartbeat on {host}")
-        raise typer.Exit(1)
+        return False
     ago = span(max(0.0, (at - process.beat_at).total_seconds()))
     facts = ", ".join(f"{key} {value}" for key, value in sorted(process.facts.items()))
     said = f"process {process.pid} on {host}, heartbeat {ago} ago" + (f": {facts}" if facts else "")
     if is_ready:
         typer.echo(f"{name} is ready ({said})")
-        return
+        return True
     why = "does not do its work" if is_alive(process, at) else "has no heartbeat any more"
     typer.echo(f"{name} is not ready: it {why} ({said})")
-    raise typer.Exit(1)
+    return False
 
 
 def add_to(app: typer.Typer) -> None:

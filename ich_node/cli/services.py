@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -357,8 +359,15 @@ def _watched_clock(stall_seconds: float, *, loop: str = "main") -> "Watchdog":
 
 
 def _owner() -> str:
-    """The holder of a lease: host and process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """The holder of a lease: host and process, and what tells apart processes of containers that
+    have the host's name, and the same number each.
+    """
+    return _owner_of(os.getpid())
+
+
+@cache
+def _owner_of(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}.{secrets.token_hex(3)}"
 
 
 def add_to(app: typer.Typer) -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from ich_node.config.config import ENV_DELIMITER, ENV_PREFIX, Config
+from ich_node.config.database_password import with_password
 from ich_node.config.destinations import KINDS
 from ich_node.config.mistakes import known_settings, near, sentence
 from ich_node.config.places import (
@@ -27,9 +28,10 @@ from ich_node.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedConfig:
-    """config: all paths in it are absolute. home: the folder below which relative ones lie.
-    removed: settings of earlier versions that were found and have no effect. earlier_ledger: where
-    a version before ICHNODE_HOME would look for the ledger; None: at the same place.
+    """config: all paths in it are absolute, and the URL of the ledger has its password. home: the
+    folder below which relative ones lie. removed: settings of earlier versions that were found and
+    have no effect. earlier_ledger: where a version before ICHNODE_HOME would look for the ledger;
+    None: at the same place.
     """
 
     config: Config
@@ -86,7 +88,8 @@ def load_config(path: Path | None) -> LoadedConfig:
     home = home_folder(path)
     earlier = sqlite_file(config.database.url)
     absolute = with_absolute_paths(config, home)
-    database = replaced(absolute.database, url=absolute_url(config.database.url, home))
+    url = with_password(absolute_url(config.database.url, home), absolute.database.password_file)
+    database = replaced(absolute.database, url=url)
     return LoadedConfig(
         config=replaced(absolute, database=database),
         home=home,

@@ -93,11 +93,13 @@ class Source(Section):
 
 
 class DatabaseSettings(Section):
-    """[database]: where the ledger is. search_key: the file with the key behind which it keeps
-    accession numbers and patient IDs.
+    """[database]: where the ledger is. password_file: with the password of the user that the URL
+    names. search_key: the file with the key behind which it keeps accession numbers and patient
+    IDs.
     """
 
     url: str = "sqlite:///var/ich-node.sqlite"
+    password_file: Path | None = None
     search_key: Path = Path("var/search.key")
     keep_days: float = Field(365, gt=0)
 

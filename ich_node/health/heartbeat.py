@@ -23,6 +23,7 @@ from ich_node.health.services import BEAT_SECONDS, ENDED, is_alive
 from ich_node.ledger import Ledger
 from ich_node.ledger.counts import Tally
 from ich_node.ledger.heartbeats import Heartbeat
+from ich_node.processes.beat_file import BeatFolder
 
 # Longer than any single wait of a loop: a connection that times out, a large series.
 SILENT_SECONDS = 120.0
@@ -47,7 +48,9 @@ class Condition:
 
 
 class HeartbeatThread:
-    """loops: the clocks of the process's loops. condition: is called in the thread."""
+    """loops: the clocks of the process's loops. condition: is called in the thread. beats: where
+    probes look for what the ledger has taken; None: nowhere.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class HeartbeatThread:
         condition: Callable[[], Condition],
         clock: Callable[[], datetime],
         seconds: float = BEAT_SECONDS,
+        beats: BeatFolder | None = None,
     ) -> None:
         self._ledger = ledger
         self._counts = counts
@@ -66,6 +70,7 @@ class HeartbeatThread:
         self._condition = condition
         self._clock = clock
         self._seconds = seconds
+        self._beats = beats or BeatFolder(None)
         self._me: dict[str, Any] = {
             "host": socket.gethostname(),
             "service": service,
@@ -79,6 +84,7 @@ class HeartbeatThread:
     @contextmanager
     def beating(self) -> Iterator[None]:
         """Until the block ends, which ends the service as it should."""
+        self._try(lambda: self._beats.write(self._me["service"], is_ready=False))
         self._try(self._forget_the_dead)
         thread = threading.Thread(
             target=copy_context().run, args=(self._work,), name="heartbeat", daemon=True
@@ -106,6 +112,9 @@ class HeartbeatThread:
                     is_ready=condition.is_ready,
                     facts=condition.facts,
                 )
+            )
+            self._beats.write(
+                self._me["service"], is_ready=condition.is_ready, facts=condition.facts
             )
 
     def _work(self) -> None:
@@ -144,6 +153,7 @@ class HeartbeatThread:
                 self._ledger.heartbeats.end(host=each.host, service=each.service, pid=each.pid)
 
     def _end(self) -> None:
+        self._beats.remove(self._me["service"])
         self._add_counts()
         self._ledger.heartbeats.end(**self._me)
         self._ledger.measurements.keep(f"{ENDED}{self._me['service']}", {}, now=self._clock())

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from ich_node.ledger import Ledger
 from ich_node.ledger.heartbeats import Heartbeat
+from ich_node.processes.beat_file import STALE_SECONDS
 
 SERVICES = ("receive", "analyse", "send")  # in the order of a CT's way
 BEAT_SECONDS = 10.0
-# Beats may be late: the ledger is busy, the machine is.
-STALE = timedelta(seconds=60)
+STALE = timedelta(seconds=STALE_SECONDS)
 # A service that is started again, or upgraded, is not missed at once.
 GRACE = timedelta(minutes=2)
 # A process of which nothing was heard for so long is forgotten, e.g. of a pod that was replaced.

@@ -43,7 +43,7 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class BeingRead:
-    """since: of the last claim. owner: HOST:PID."""
+    """since: of the last claim. owner: HOST:PID.TOKEN."""
 
     id: int
     series_instance_uid: str

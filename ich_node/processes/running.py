@@ -6,6 +6,7 @@ The lock goes with the process, however that ends; a file without a lock is what
 import fcntl
 import json
 import os
+import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +33,9 @@ def announced(spool: Path, service: RunningService) -> Iterator[None]:
     """Known as running until the block or the process ends. spool: a folder that is there."""
     folder = spool / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{socket.gethostname()}.{service.name}.{service.pid}.json"
+    # containers may have their host's name, and the same numbers of processes
+    name = f"{socket.gethostname()}.{service.name}.{service.pid}.{secrets.token_hex(3)}.json"
+    path = folder / name
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

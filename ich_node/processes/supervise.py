@@ -23,6 +23,7 @@ from pathlib import Path
 import structlog
 
 from ich_node.errors import ConfigError
+from ich_node.processes.beat_file import BeatFolder
 
 SERVICES = ("receive", "analyse", "send")
 SITE = "web"
@@ -75,6 +76,7 @@ class Child:
         # child would write to them, and so copy the memory that it shares with this process.
         gc.freeze()
         self.process = FORK.Process(target=self._run_service, name=self.name)
+        BeatFolder.of_environment().write(self.name, is_ready=False)  # probes wait for its own
         # A signal that arrives between the fork and _run_service must not run this process's
         # handlers in the child.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

@@ -188,9 +188,10 @@ def test_ready_on_this_host(ledger):
 def test_command(ledger, config, tmp_path):
     """`ich-node ready NAME`: exit code and sentence."""
 
-    def asked(name):
-        return ich_node("ready", name, config=tmp_path / "config.toml")
+    def asked(*names):
+        return ich_node("ready", *names, config=tmp_path / "config.toml")
 
+    assert asked().stdout == f"no service has a heartbeat on {HOST}\n"
     none = asked("analyse")
     assert none.exit_code == 1
     assert none.stdout == (f"analyse is not ready: no process of it has a heartbeat on {HOST}\n")
@@ -199,6 +200,14 @@ def test_command(ledger, config, tmp_path):
     assert ready.exit_code == 0
     assert ready.stdout.startswith(f"analyse is ready (process {ME} on {HOST}, heartbeat 0.")
     assert "engine torch" in ready.stdout
+    assert asked().exit_code == 0
+    ledger.heartbeats.beat(process("send", beat_at=datetime.now(UTC), is_ready=False))
+    both = asked()
+    assert both.exit_code == 1
+    assert [line[:16] for line in both.stdout.splitlines()] == [
+        "analyse is ready",
+        "send is not read",
+    ]
     wrong = asked("analyze")
     assert wrong.exit_code == 2
     assert "analyse" in wrong.stderr

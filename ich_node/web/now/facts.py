@@ -172,7 +172,8 @@ def _page(trouble: Trouble) -> str:
 
 def _host_and_pid(owner: str) -> tuple[str, int]:
     """Of the owner of a lease."""
-    host, _, pid = owner.rpartition(":")
+    host, _, process = owner.rpartition(":")
+    pid = process.partition(".")[0]
     return host, int(pid) if pid.isdecimal() else 0
 
 
