@@ -28,6 +28,7 @@ from ich_node.cli import (
     explain,
     export,
     jobs,
+    migrate,
     model,
     pauses,
     pull,
@@ -88,6 +89,7 @@ def settings(
 services.add_to(app)
 web.add_to(app)
 ready.add_to(app)
+migrate.add_to(app)
 echo.add_to(app)
 check_config.add_to(app)
 reload.add_to(app)

@@ -39,13 +39,13 @@ class CliContext:
         return self.loaded.config
 
     def ledger(self) -> "Ledger":
-        """For services, and for commands that may come before them: it is made where it is missing,
-        and its schema is brought up to date. Raises ConfigError or Unavailable.
+        """For commands that may come before the services: it is made where it is missing, and not
+        migrated. Raises ConfigError or Unavailable.
         """
-        from ich_node.ledger import open_ledger
+        from ich_node.ledger import open_ledger_of_this_version
 
         self.loaded.require_ledger_in_place()
-        return open_ledger(self.config.database.url)
+        return open_ledger_of_this_version(self.config.database.url)
 
     def existing_ledger(self) -> "Ledger":
         """For commands that look: nothing is made or changed. Raises NoLedger if there is none,

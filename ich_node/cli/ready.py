@@ -36,10 +36,15 @@ def ready(
     if it does not. Where ICHNODE_RUN is set, as in a container, its files say so, and cost less.
     """
     from ich_node.cli.services import now
+    from ich_node.errors import EarlierLedger
 
     node: CliContext = context.obj
     host, at = socket.gethostname(), now()
-    ledger = node.existing_ledger()
+    try:
+        ledger = node.existing_ledger()
+    except EarlierLedger as error:
+        typer.echo(f"{name or 'the node'} is not ready: {_why_not_migrated(node)}")
+        raise typer.Exit(1) from error
     here = sorted({each.service for each in ledger.heartbeats.all() if each.host == host})
     if name is None and not here:
         typer.echo(f"no service has a heartbeat on {host}")
@@ -69,6 +74,21 @@ def _is_ready(ledger: "Ledger", name: str, host: str, at: "datetime") -> bool:
     why = "does not do its work" if is_alive(process, at) else "has no heartbeat any more"
     typer.echo(f"{name} is not ready: it {why} ({said})")
     return False
+
+
+def _why_not_migrated(node: "CliContext") -> str:
+    from ich_node.cli.ledger_of_service import users_in_words
+    from ich_node.ledger import look_at_schema
+    from ich_node.ledger.schema import HEAD
+
+    schema = look_at_schema(node.config.database.url)
+    why = f"the ledger has schema {schema.version} of an earlier version, and this one needs {HEAD}"
+    if not schema.users:
+        return f"{why}; a service brings it up to date when it starts"
+    return (
+        f"{why}; a start waits until these have ended, or for `ich-node migrate`:"
+        f" {users_in_words(schema.users)}"
+    )
 
 
 def add_to(app: typer.Typer) -> None:

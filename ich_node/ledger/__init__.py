@@ -17,7 +17,14 @@ from ich_node.ledger.comparing import (
 )
 from ich_node.ledger.database import require_driver
 from ich_node.ledger.delivery import SenderLedger
-from ich_node.ledger.ledger import Ledger, open_existing_ledger, open_ledger
+from ich_node.ledger.ledger import (
+    Ledger,
+    look_at_schema,
+    migrate_ledger,
+    open_existing_ledger,
+    open_ledger,
+    open_ledger_of_this_version,
+)
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.map_files import MapLedger
 from ich_node.ledger.operator import OperatorLedger
@@ -122,7 +129,10 @@ __all__ = [
     "VerdictLedger",
     "Wanted",
     "WithdrawalLedger",
+    "look_at_schema",
+    "migrate_ledger",
     "open_existing_ledger",
     "open_ledger",
+    "open_ledger_of_this_version",
     "require_driver",
 ]

@@ -18,7 +18,7 @@ from ich_node.ledger.incidents import IncidentLedger
 from ich_node.ledger.maintenance import MaintenanceLedger
 from ich_node.ledger.map_files import MapLedger
 from ich_node.ledger.measurements import MeasurementLedger
-from ich_node.ledger.migrate import require_schema, update_schema
+from ich_node.ledger.migrate import Migrated, update_schema
 from ich_node.ledger.not_analysed import NotAnalysedLedger
 from ich_node.ledger.notices import NoticeLedger
 from ich_node.ledger.operator import OperatorLedger
@@ -28,6 +28,7 @@ from ich_node.ledger.pulled import PullLedger
 from ich_node.ledger.reading import AnalyserLedger
 from ich_node.ledger.receiving import ReceiverLedger
 from ich_node.ledger.rereading import RereadLedger
+from ich_node.ledger.schema import Schema, require_schema, schema_of
 from ich_node.ledger.scores import ScoreLedger
 from ich_node.ledger.search_key import SearchKeyLedger
 from ich_node.ledger.searching import SearchLedger
@@ -92,24 +93,57 @@ def open_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
     """The ledger behind a database URL, with its schema up to date; several processes may open it
     at once.
 
-    Raises ConfigError if the URL cannot be used or a newer program made the schema, Unavailable if
-    the database does not answer (SQLite: if another process holds its write lock for longer than
-    busy_seconds).
+    Raises ConfigError if the URL cannot be used or only newer programs can use the ledger,
+    Unavailable if the database does not answer (SQLite: if another process holds its write lock for
+    longer than busy_seconds).
     """
     return _ledger(make_engine(url, busy_seconds=busy_seconds), update_schema)
+
+
+def open_ledger_of_this_version(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
+    """As open_ledger, but an older ledger is left as it is. Raises EarlierLedger for one, too."""
+    return _ledger(make_engine(url, busy_seconds=busy_seconds), _make_or_require)
 
 
 def open_existing_ledger(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Ledger:
     """The ledger for whoever only looks: nothing in it can be changed through it, and neither the
     database nor its schema is made.
 
-    Raises NoLedger if there is none, ConfigError if the URL cannot be used or the schema is of
-    another version, Unavailable if the database does not answer.
+    Raises NoLedger if there is none, EarlierLedger if it must be migrated, ConfigError if the URL
+    cannot be used or only newer programs can use the ledger, Unavailable if the database does not
+    answer.
     """
     return _ledger(make_looking_engine(url, busy_seconds=busy_seconds), require_schema)
 
 
-def _ledger(engine: sa.Engine, prepare: Callable[[sa.Engine], None]) -> Ledger:
+def look_at_schema(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Schema:
+    """Of any version. Raises NoLedger if an SQLite file is missing, ConfigError, Unavailable."""
+    engine = make_looking_engine(url, busy_seconds=busy_seconds)
+    try:
+        return schema_of(engine)
+    finally:
+        engine.dispose()
+
+
+def migrate_ledger(
+    url: str, *, with_copy: bool = True, busy_seconds: float = BUSY_SECONDS
+) -> Migrated:
+    """As update_schema does it."""
+    engine = make_engine(url, busy_seconds=busy_seconds)
+    try:
+        return update_schema(engine, with_copy=with_copy)
+    finally:
+        engine.dispose()
+
+
+def _make_or_require(engine: sa.Engine) -> None:
+    if schema_of(engine).version is None:
+        update_schema(engine)
+    else:
+        require_schema(engine)
+
+
+def _ledger(engine: sa.Engine, prepare: Callable[[sa.Engine], object]) -> Ledger:
     try:
         prepare(engine)
     except BaseException:

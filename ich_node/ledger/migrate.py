@@ -1,96 +1,119 @@
-"""The schema, brought up to this program's version by the first process that opens the ledger."""
+"""The schema, brought up to this program's version."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from ich_node.errors import ConfigError, EarlierLedger
-from ich_node.ledger.database import READS_ONLY, errors_explained, name_of, no_ledger
+from ich_node.ledger import kept_copy
+from ich_node.ledger.database import name_of
+from ich_node.ledger.schema import (
+    FLOOR,
+    HEAD,
+    USABLE_FROM,
+    not_a_ledger_explained,
+    schema_of,
+    version_of,
+)
+from ich_node.ledger.tables import measurements
+from ich_node.ledger.upsert import insert_or
 
-HEAD = "0006"  # the newest of ich_node/ledger/migrations/versions
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 MIGRATION_LOCK = 0x1C4_0DE  # any fixed number: PostgreSQL advisory locks are named by one
 
 
-def update_schema(engine: sa.Engine) -> None:
-    """Bring the schema to this program's version, if it has another one.
-
-    Raises ConfigError if the database is no ledger or a newer program made it, Unavailable if it
-    does not answer.
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """A file of ich_node/ledger/migrations/versions. about: its docstring. usable_from: programs
+    that know this schema can use a ledger after it; what a migration that only adds names by
+    `usable_from = "..."`, any other is usable from its own revision on.
     """
-    where = name_of(engine)
-    with _not_a_ledger_explained(where):
-        if _version(engine) == HEAD:
-            return
-        with engine.begin() as connection:
-            _migrate(connection, where)
+
+    revision: str
+    about: str
+    usable_from: str
 
 
-def require_schema(engine: sa.Engine) -> None:
-    """Raises NoLedger if the database is empty, ConfigError if it is no ledger or its schema is of
-    another version, Unavailable if it does not answer.
+@dataclass(frozen=True, kw_only=True)
+class Migrated:
+    """before: the schema, which is HEAD if there was nothing to do; None for a new ledger. copy: of
+    the SQLite ledger as it was.
     """
-    where = name_of(engine)
-    with _not_a_ledger_explained(where):
-        version = _version(engine)
-    if version is None:
-        raise no_ledger(where)
-    if version < HEAD:
-        raise EarlierLedger(
-            f"the ledger {where}\nhas schema {version} of an earlier version, and this one needs"
-            f" {HEAD};\nstart the node: its services bring the ledger up to date"
-        )
-    if version > HEAD:
-        raise _made_by_a_newer_version(version, where)
+
+    before: str | None
+    copy: Path | None = None
 
 
-def _version(engine: sa.Engine) -> str | None:
-    with engine.execution_options(**{READS_ONLY: True}).connect() as connection:
-        return version_of(connection)
+def update_schema(engine: sa.Engine, *, with_copy: bool = True) -> Migrated:
+    """Bring the schema to this program's version, in one transaction, if it has an older one or
+    none. with_copy: of SQLite, a copy of the ledger as it was is kept beside it.
+
+    Raises ConfigError if the database is no ledger or only newer programs can use it, Unavailable
+    if it does not answer, or another process holds its locks for long, SpoolFull if the copy has no
+    room.
+    """
+    found, where = schema_of(engine), name_of(engine)
+    if found.version is not None and not found.is_older:
+        return Migrated(before=found.version)
+    with not_a_ledger_explained(where), engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        version = version_of(connection)  # another process may have been faster
+        if version is not None and version >= HEAD:
+            return Migrated(before=version)
+        copy = None
+        if version is not None and with_copy and engine.dialect.name == "sqlite":
+            assert engine.url.database is not None
+            # this transaction has the write lock: nothing is committed after the copy
+            copy = kept_copy.keep_copy(Path(engine.url.database), version)
+        _migrate(connection)
+    return Migrated(before=version, copy=copy)
 
 
-@contextmanager
-def _not_a_ledger_explained(where: str) -> Iterator[None]:
-    try:
-        with errors_explained():
-            yield
-    except sa.exc.DatabaseError as error:
-        raise ConfigError(
-            f"[database] url: {where} is not a ledger of ich-node: {error.orig}"
-        ) from error
-
-
-def version_of(connection: sa.Connection) -> str | None:
-    """The schema's revision; None for an empty database."""
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    version: str | None = connection.exec_driver_sql(
-        "SELECT version_num FROM alembic_version"
-    ).scalar()
-    return version
-
-
-def _migrate(connection: sa.Connection, where: str) -> None:
+def migrations() -> list[Migration]:
+    """All that this program knows, the oldest first."""
     # Alembic takes 12 MB, which a running service does not need.
-    from alembic import command
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-    version = version_of(connection)
+    found = ScriptDirectory.from_config(_config()).walk_revisions()
+    return [
+        Migration(
+            revision=each.revision,
+            about=" ".join((each.module.__doc__ or "").split()),
+            usable_from=getattr(each.module, USABLE_FROM, each.revision),
+        )
+        for each in reversed(list(found))
+    ]
+
+
+def floor_of(known: Sequence[Migration]) -> str:
+    """From which schema on programs can use a ledger after all of them."""
+    return max(each.usable_from for each in known)
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(files("ich_node.ledger") / "migrations"))
-    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
-    if version is not None and version not in known:
-        raise _made_by_a_newer_version(version, where)
+    return config
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command
+
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-def _made_by_a_newer_version(version: str, where: str) -> ConfigError:
-    return ConfigError(
-        f"the ledger {where} has schema {version}, which a newer ich-node made; this one knows"
-        f" up to {HEAD}"
+    floor = {"at": datetime.now(UTC), "facts": {USABLE_FROM: floor_of(migrations())}}
+    connection.execute(
+        insert_or(connection, measurements)
+        .values(name=FLOOR, **floor)
+        .on_conflict_do_update(index_elements=("name",), set_=floor)
     )

@@ -10,8 +10,8 @@ READY, ALIVE = "READY=1", "WATCHDOG=1"
 
 
 def tell_systemd(state: str) -> None:
-    """state: READY or ALIVE. Never raises and never blocks: a lost notification must not stop a
-    service.
+    """state: lines of sd_notify, e.g. READY. Never raises and never blocks: a lost notification
+    must not stop a service.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
@@ -23,4 +23,4 @@ def tell_systemd(state: str) -> None:
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager,
     ):
         manager.setblocking(False)
-        manager.sendto(state.encode("ascii"), address)
+        manager.sendto(state.encode(), address)

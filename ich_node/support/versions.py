@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from ich_node import __version__
-from ich_node.ledger.migrate import HEAD
+from ich_node.ledger.schema import HEAD
 from ich_node.support.support_file import SupportFile, json_part
 
 OS_RELEASE, MEMORY = Path("/etc/os-release"), Path("/proc/meminfo")

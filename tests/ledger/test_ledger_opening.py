@@ -1,6 +1,5 @@
 """The database behind the ledger: made, migrated, refused, and what its errors become."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,21 +7,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta, timezone
-from importlib.resources import files
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from ich_node.answer import Answer
 from ich_node.errors import ConfigError, NoLedger, SpoolFull, Unavailable
 from ich_node.ledger import Added, open_existing_ledger, open_ledger
 from ich_node.ledger.database import make_engine
-from ich_node.ledger.migrate import HEAD
+from ich_node.ledger.schema import HEAD
 from ich_node.ledger.tables import metadata
 from tests.support import REPOSITORY
 from tests.support.ledger_examples import (
@@ -35,6 +30,7 @@ from tests.support.ledger_examples import (
     open_and_count,
     processes,
 )
+from tests.support.older_ledgers import older_ledger
 
 
 @contextmanager
@@ -63,35 +59,6 @@ def test_migrations_make_the_tables(url, ledger):
         assert indexes >= {
             str(index.name) for table in metadata.tables.values() for index in table.indexes
         }
-    engine.dispose()
-
-
-def older_ledger(url: str) -> None:
-    """A ledger with schema 0003, and the rows that the ich-node of that time wrote: jobs in every
-    state that it knew, a result that is owed and one that was given up, a late slice.
-    """
-    rows = json.loads((Path(__file__).parent / "ledger_0003.json").read_text())
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(files("ich_node.ledger") / "migrations"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-        is_server = engine.dialect.name == "postgresql"
-        if is_server:
-            connection.exec_driver_sql("SET timezone TO 'UTC'")
-        for table, written in rows.items():
-            columns = list(written[0])
-            marks = ", ".join(f":{name}" for name in columns)
-            insert = sa.text(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})")
-            for row in written:
-                if row.get("positive") is not None:
-                    row["positive"] = bool(row["positive"])
-                connection.execute(insert, row)
-            if is_server:
-                connection.exec_driver_sql(
-                    f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))"
-                )
     engine.dispose()
 
 
@@ -184,17 +151,6 @@ def test_several_processes_open_a_new_ledger_at_once(new_url):
     urls = [url for url in [new_url() for _ in range(5)] for _ in range(6)]
     with processes(6) as pool:
         assert set(pool.map(open_and_count, urls)) == {0}
-
-
-def test_newer_ledger_is_refused(url, ledger):
-    """A database that a newer program migrated is not touched."""
-    with other_client(url) as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-        connection.commit()
-    with pytest.raises(
-        ConfigError, match="has schema 9999, which a newer ich-node made; this one knows up to 0006"
-    ):
-        open_ledger(url)
 
 
 @pytest.mark.parametrize(
