@@ -9,6 +9,7 @@
     ├── BundleError            a model file that cannot be used
     ├── ReportError            a reading that cannot be written as DICOM
     ├── ExportError            series cannot be exported, e.g. they would name a patient
+    ├── BackupError            a backup cannot be made, or is not one that can be restored
     ├── Refusal                why a series is not analysed: a result, not a failure
     │   ├── NotCT              ├── DerivedResult        ├── EnhancedMultiFrame
     │   ├── NotHead            ├── NotAxial             ├── SharedUid
@@ -63,6 +64,10 @@ class ReportError(IchNodeError):
 
 class ExportError(IchNodeError):
     """The series cannot be exported."""
+
+
+class BackupError(IchNodeError):
+    """The backup cannot be made or used."""
 
 
 class Refusal(IchNodeError):

@@ -68,6 +68,10 @@ class Spool:
                 f"[spool] path: cannot make the folder {root}: {error.strerror}"
             ) from error
 
+    @property
+    def folder(self) -> Path:
+        return self._root
+
     def put(self, chunks: Iterable[bytes] | bytes, suffix: Suffix = ".dcm") -> Stored:
         """Keep the bytes; they are durable when this returns. Bytes that are there already are not
         written again.
@@ -255,6 +259,11 @@ class Part:
             return stored
         finally:
             self.close()
+
+    @property
+    def sha256(self) -> str:
+        """Of what was written, hex: whoever copies an object compares it before `keep`."""
+        return self._digest.hexdigest()
 
     def close(self) -> None:
         """Close the file, and remove it if it was not kept. A second call does nothing."""

@@ -19,6 +19,7 @@ import typer
 from ich_node import __version__
 from ich_node.cli import (
     alerts,
+    backup,
     check_config,
     commission,
     conformance,
@@ -36,6 +37,7 @@ from ich_node.cli import (
     ready,
     reload,
     resend,
+    restore,
     rules,
     services,
     statistics,
@@ -105,6 +107,8 @@ pauses.add_to(app)
 statistics.add_to(app)
 support.add_to(app)
 commission.add_to(app)
+backup.add_to(app)
+restore.add_to(app)
 deliveries.add_to(app)
 resend.add_to(jobs.app)
 export.add_to(jobs.app)
