@@ -57,9 +57,10 @@ def reports(received: Sequence[Dataset]) -> list[Dataset]:
 # --- the walk
 
 
+@pytest.mark.extended
 def test_the_demo_finds_what_was_planted(tmp_path):
     """`ich-node demo`: exit 0; the planted bleeds, SR, overlays and a preview are in the folder.
-    A second run in the same folder gives the same; CI runs `make demo`, too.
+    A second run in the same folder gives the same. CI runs `make demo`.
     """
     received = tmp_path / "demo" / "received"
     for _ in range(2):
