@@ -6,11 +6,12 @@ WORKERS ?= 2
 RUNS ?= runs/demo
 OHIF ?= 3.13.2
 LEDGER ?= sqlite
+DIST ?= dist
 # If memory has enough room, the tests keep their spools and ledgers there: syncs to disk take a third of the time.
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
-.PHONY: install demo demo-web site-pictures test extended check fix docs peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
-.PHONY: install demo demo-web site-pictures test extended check fix machine peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
+.PHONY: install wheel wheel-test demo demo-web site-pictures test extended check fix docs peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
+.PHONY: install wheel wheel-test demo demo-web site-pictures test extended check fix machine peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
 
 install: .venv/installed
 
@@ -29,7 +30,7 @@ site-pictures: install   ## the pictures of docs/site.md: the site of demo-web, 
 	$(BIN)/python -m tests.demo.pictures docs/images
 
 test: install            ## all tests that CI runs
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not viewers and not extended"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not viewers and not extended and not wheel"
 	$(BIN)/python -m pytest -m alone
 
 extended: install        ## the cases that make test leaves out: further seeds, databases and series of proofs that take long
@@ -113,6 +114,14 @@ train-demo: install      ## trains, tunes, evaluates and activates a model with 
 	$(BIN)/ich-node tune $(RUNS)/studies --split $(RUNS)/studies.json --part train --bundle $(RUNS)/model/bundle.safetensors --cache $(RUNS)/maps --out $(RUNS)/tuned.safetensors
 	$(BIN)/ich-node evaluate $(RUNS)/studies --split $(RUNS)/studies.json --bundle $(RUNS)/tuned.safetensors --out $(RUNS)/card
 	ICHNODE__DATABASE__URL=sqlite:///$(RUNS)/ledger.db ICHNODE__SPOOL__PATH=$(RUNS)/spool $(BIN)/ich-node model activate $(RUNS)/tuned.safetensors --why train-demo
+
+wheel: install           ## dist/ich_node-VERSION-py3-none-any.whl, the same bytes wherever this commit is built
+	rm -rf build $(DIST)/*.whl
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || date +%s) $(BIN)/python -m build --wheel --no-isolation --outdir $(DIST) .
+	rm -rf build
+
+wheel-test: install      ## installs the wheel where nothing else is, and runs everything that serves from there
+	$(BIN)/python -m pytest -m wheel tests/wheel
 
 fix: install             ## fixes style automatically
 	$(BIN)/ruff check --fix .

@@ -9,6 +9,7 @@ git it is the version of the source tree, 0.2.0.dev0.
 because asking the metadata takes 0.05 s at each start.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 LINE = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 PLACE = Path("ich_node", "__init__.py")
+
+# The rights of files are in the wheel, which is to have the same bytes wherever it is built.
+os.umask(0o022)
+for copied in ("LICENSE", "NOTICE"):
+    Path(copied).chmod(0o644)
 
 
 def version_of_source_tree() -> str:
@@ -44,6 +50,8 @@ class BuildWithVersion(build_py):
         built = Path(self.build_lib) / PLACE
         line = f'__version__ = "{self.distribution.get_version()}"'
         built.write_text(LINE.sub(line, PLACE.read_text(encoding="utf-8")), encoding="utf-8")
+        for path in Path(self.build_lib).rglob("*"):
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
 setup(

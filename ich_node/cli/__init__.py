@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -49,6 +49,7 @@ from ich_node.cli import (
 from ich_node.cli import config as config_commands
 from ich_node.cli.commands import Commands
 from ich_node.cli.context import CliContext
+from ich_node.cli.extras import missing_library
 from ich_node.dicom.identity import FOR_RESEARCH_USE
 from ich_node.errors import ConfigError, IchNodeError
 
@@ -129,6 +130,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     try:
         app(arguments)
+    except ModuleNotFoundError as error:
+        missing = missing_library(error)
+        if missing is None:
+            raise
+        _end_with(missing)
     except IchNodeError as error:
-        typer.echo(f"ich-node: {error}", err=True)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        _end_with(error)
+
+
+def _end_with(error: IchNodeError) -> NoReturn:
+    typer.echo(f"ich-node: {error}", err=True)
+    sys.exit(2 if isinstance(error, ConfigError) else 1)

@@ -1,0 +1,1 @@
+"""The wheel as people get it: `make wheel-test`."""
