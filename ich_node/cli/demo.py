@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # imported in the bodies: `--help` must not wait for them
 
     from ich_node.demo import DemoResult
 
+INTERRUPTED = 130  # as a shell has it: 128 and the number of SIGINT
+
 
 def phantom(
     out: Annotated[
@@ -66,9 +68,13 @@ def demo(
 
     from ich_node.demo import play
 
-    folder = out or Path(tempfile.mkdtemp(prefix="ich-node-demo-"))
+    folder = (out or Path(tempfile.mkdtemp(prefix="ich-node-demo-"))).resolve()
     console = Console(highlight=False, soft_wrap=True)
-    result = play(folder, seed=seed, tell=lambda line: console.print(f"- {line}", markup=False))
+    try:
+        result = play(folder, seed=seed, tell=lambda line: console.print(f"- {line}", markup=False))
+    except KeyboardInterrupt:
+        console.print(f"- interrupted; the node was ended. What there is lies in {folder}", markup=False)
+        raise typer.Exit(INTERRUPTED) from None
     console.print(_table(result))
     console.print(f"marks outside planted bleeds: {result.marks_elsewhere}")
     count, seconds = len(result.received), f"{result.seconds:.0f} s"

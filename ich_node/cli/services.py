@@ -38,7 +38,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def run(context: typer.Context) -> None:
+def run(context: typer.Context, stop_with_parent: StopWithParent = False) -> None:
     """Receive, analyse, send and show the site on this machine, each in a process of its own."""
     _without(GDCM)
     # Imported before the processes are forked, so that they share its memory.
@@ -47,7 +47,7 @@ def run(context: typer.Context) -> None:
     from ich_node.processes.supervise import run_all
 
     node: CliContext = context.obj
-    with _service(node, "run", with_parent=False) as live:
+    with _service(node, "run", with_parent=stop_with_parent) as live:
         run_all(
             config=node.path,
             stop=live.stop,

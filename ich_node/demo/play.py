@@ -2,11 +2,6 @@
 the planted bleeds.
 """
 
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,39 +14,20 @@ from PIL import Image
 from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 
 from ich_node.config.load import load_config
+from ich_node.demo.folder import demonstration_folder
+from ich_node.demo.node import running, write_config
 from ich_node.demo.pacs import LOOPBACK, PacsStandIn
-from ich_node.errors import IchNodeError
 from ich_node.ledger import open_existing_ledger
 from ich_node.ledger.operator_deliveries import DeliveryChoice
 from ich_node.phantom import PhantomStudy, make_study
 
 NEAR_PX = 12.0  # from a planted box; a mark within 5 to 6 mm counts as a hit
-START_SECONDS = 60.0
-ANSWER_SECONDS = 100.0
-STOP_SECONDS = 40.0
-WRITTEN_BY = "# Written by `ich-node demo`"
-CONFIG = """{written_by}; everything that is not here is at its default.
-[scp]
-bind_address = "{host}"
-port = {port}
-[[sources]]
-name = "pacs-stand-in"
-ae_title = "{pacs_ae}"
-hosts = ["{host}"]
-[[destinations]]
-name = "pacs-stand-in"
-ae_title = "{pacs_ae}"
-host = "{host}"
-port = {pacs_port}
-[database]
-url = "sqlite:///{folder}/ich-node.sqlite"
-[spool]
-path = "{folder}/spool"
+START_SECONDS = 120.0
+ANSWER_SECONDS = 300.0  # a busy machine; an idle one needs 3 s
+# The site is that of demo-web; its port may be that of a node which is in use.
+WITHOUT_SITE = """[web]
+enabled = false
 """
-
-
-class DemoError(IchNodeError):
-    """The demonstration could not be finished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,99 +64,49 @@ def play(out: Path, *, seed: int, tell: Callable[[str], None]) -> DemoResult:
     """Run the node with its defaults in a folder of its own. tell is called with one line a step.
 
     What an earlier demonstration left in the folder is removed. Raises DemoError if the results do
-    not arrive.
+    not arrive, or the folder cannot be used.
     """
-    remove_earlier(out)
-    tell(f"a phantom with bleeds, seed {seed}")
-    study = _study_with_bleeds(seed)
-    study.write(out / "phantom")
-    with PacsStandIn(out / "received") as pacs:
-        config = write_config(out / "node", pacs)
-        port = load_config(config).config.scp.port
-        with (out / "node" / "log.jsonl").open("wb") as log:
-            node = subprocess.Popen(
-                [sys.executable, "-m", "ich_node", "--config", str(config), "run"], stderr=log
-            )
-            try:
-                wait_for(
-                    lambda: pacs.answers(port, called_ae="ICHNODE"),
-                    seconds=START_SECONDS,
-                    node=node,
-                    otherwise=f"the node does not listen; its log is {log.name}",
-                )
-                tell(
-                    f"the node listens on {LOOPBACK}:{port}; the PACS stand-in sends"
-                    f" {len(study.slices)} images"
-                )
-                began = time.monotonic()
-                pacs.send(study.datasets(), port=port, called_ae="ICHNODE")
-                tell("all acknowledged; waiting for the reading")
-                wait_for(
-                    lambda: _has_sr(pacs),
-                    seconds=ANSWER_SECONDS,
-                    node=node,
-                    otherwise=f"no SR came back; the node's log is {log.name}",
-                )
-                seconds = time.monotonic() - began
-                wait_for(
-                    lambda: _is_all_sent(config),
-                    seconds=ANSWER_SECONDS,
-                    node=node,
-                    otherwise=f"not all results came back; the node's log is {log.name}",
-                )
-            finally:
-                stop(node)
-    return _compare(study, pacs.arrived, out, seconds)
+    with demonstration_folder(out) as folder:
+        tell(f"a phantom with bleeds, seed {seed}")
+        study = _study_with_bleeds(seed)
+        study.write(folder / "phantom")
+        with PacsStandIn(folder / "received") as pacs:
+            config = write_config(folder / "node", pacs, more=WITHOUT_SITE)
+            seconds = _walk(study, pacs, config, tell)
+        return _compare(study, pacs.arrived, folder, seconds)
 
 
-def remove_earlier(out: Path) -> None:
-    """The ledger of an earlier demonstration knows the objects of the phantom, and the node would
-    not read them again. A folder that `ich-node demo` did not write is left alone.
-    """
-    config = out / "node" / "config.toml"
-    if config.is_file() and config.read_text(encoding="utf-8").startswith(WRITTEN_BY):
-        for folder in ("node", "phantom", "received"):
-            if (out / folder).is_dir():
-                shutil.rmtree(out / folder)
+def _walk(
+    study: PhantomStudy, pacs: PacsStandIn, config: Path, tell: Callable[[str], None]
+) -> float:
+    """Seconds from the first image that is sent to the SR."""
+    port = load_config(config).config.scp.port
+    with running(config) as node:
+        node.wait_for(
+            lambda: pacs.answers(port, called_ae="ICHNODE"),
+            seconds=START_SECONDS,
+            otherwise="the node does not listen",
+        )
+        tell(
+            f"the node listens on {LOOPBACK}:{port}; the PACS stand-in sends"
+            f" {len(study.slices)} images"
+        )
+        began = time.monotonic()
+        pacs.send(study.datasets(), port=port, called_ae="ICHNODE")
+        tell("all acknowledged; waiting for the reading")
+        node.wait_for(lambda: _has_sr(pacs), seconds=ANSWER_SECONDS, otherwise="no SR came back")
+        seconds = time.monotonic() - began
+        node.wait_for(
+            lambda: _is_all_sent(config),
+            seconds=ANSWER_SECONDS,
+            otherwise="not all results came back",
+        )
+    return seconds
 
 
 def _study_with_bleeds(seed: int) -> PhantomStudy:
     """An acute bleed inside the brain and one outside it."""
     return make_study(seed, bleeds=("IPH", "SDH"))
-
-
-def write_config(folder: Path, pacs: PacsStandIn) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        port = free.getsockname()[1]
-    config = folder / "config.toml"
-    text = CONFIG.format(
-        written_by=WRITTEN_BY,
-        host=LOOPBACK,
-        port=port,
-        pacs_ae=pacs.ae_title,
-        pacs_port=pacs.port,
-        folder=folder.resolve(),
-    )
-    config.write_text(text, encoding="utf-8")
-    return config
-
-
-def wait_for(
-    condition: Callable[[], bool],
-    *,
-    seconds: float,
-    node: subprocess.Popen[bytes],
-    otherwise: str,
-) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if node.poll() is not None:
-            raise DemoError(f"the node ended with status {node.returncode}: {otherwise}")
-        if time.monotonic() > deadline:
-            raise DemoError(f"after {seconds:.0f} s {otherwise}")
-        time.sleep(0.2)
 
 
 def _is_all_sent(config: Path) -> bool:
@@ -203,15 +129,6 @@ def _class_of(path: Path) -> str:
     return str(
         pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"]).SOPClassUID
     )
-
-
-def stop(node: subprocess.Popen[bytes]) -> None:
-    node.send_signal(signal.SIGTERM)
-    try:
-        node.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        node.kill()
-        node.wait()
 
 
 def _compare(study: PhantomStudy, received: list[Path], out: Path, seconds: float) -> DemoResult:

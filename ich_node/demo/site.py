@@ -1,26 +1,19 @@
 """The site with something to see: a node on loopback that has read, refused and still owes."""
 
-import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from pydicom import Dataset
 
+from ich_node.config.config import Config
 from ich_node.config.load import load_config
+from ich_node.demo.folder import demonstration_folder
+from ich_node.demo.node import DemoNode, free_port, running, write_config
 from ich_node.demo.pacs import LOOPBACK, PacsStandIn
-from ich_node.demo.play import (
-    START_SECONDS,
-    DemoError,
-    remove_earlier,
-    stop,
-    wait_for,
-    write_config,
-)
+from ich_node.demo.play import START_SECONDS
+from ich_node.ledger import open_existing_ledger
 from ich_node.phantom import make_study
 
 MORE = """[web]
@@ -46,54 +39,35 @@ def show(
 
     What an earlier demonstration left in the folder is removed. Raises DemoError.
     """
-    remove_earlier(out)
-    with PacsStandIn(out / "received") as pacs:
-        config = write_config(out / "node", pacs)
-        more = MORE.format(web_port=_free(port), host=LOOPBACK, closed_port=_free(0))
-        with config.open("a", encoding="utf-8") as file:
-            file.write(more)
-        try:
-            with _node(config) as node:
+    try:
+        with demonstration_folder(out) as folder, PacsStandIn(folder / "received") as pacs:
+            web_port = free_port(port)
+            if web_port != port:
+                tell(f"port {port} is taken; the site takes {web_port}")
+            more = MORE.format(web_port=web_port, host=LOOPBACK, closed_port=free_port())
+            config = write_config(folder / "node", pacs, more=more)
+            with running(config) as node:
                 _fill(config, node, pacs, tell, address)
-                node.wait()
-                raise DemoError(f"the node ended with status {node.returncode}")
-        except KeyboardInterrupt:
-            tell("ended")
-
-
-@contextmanager
-def _node(config: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """`run`, until the block ends; SIGTERM ends the demonstration as ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with (config.parent / "log.jsonl").open("wb") as log:
-        node = subprocess.Popen(
-            [sys.executable, "-m", "ich_node", "--config", str(config), "run"],
-            stderr=log,
-            env={**os.environ, "ICHNODE__WEB__ENABLED": "true"},
-        )
-        try:
-            yield node
-        finally:
-            stop(node)
-            signal.signal(signal.SIGTERM, before)
+                node.process.wait()
+                raise node.ended()
+    except KeyboardInterrupt:
+        tell("ended")
 
 
 def _fill(
     config: Path,
-    node: "subprocess.Popen[bytes]",
+    node: DemoNode,
     pacs: PacsStandIn,
     tell: Callable[[str], None],
     address: Callable[[Path], str],
 ) -> None:
     """Tells the address as soon as the site answers: series then arrive before one's eyes."""
     settings = load_config(config).config
-    log = f"its log is {config.parent / 'log.jsonl'}"
-    for port, what in ((settings.web.port, "the site"), (settings.scp.port, "the listener")):
-        wait_for(
-            lambda port=port: _answers(port),  # type: ignore[misc]
+    for is_up, what in ((_listener_is_up, "the listener"), (_site_is_up, "the site")):
+        node.wait_for(
+            lambda is_up=is_up: is_up(settings),  # type: ignore[misc]
             seconds=START_SECONDS,
-            node=node,
-            otherwise=f"{what} does not answer; {log}",
+            otherwise=f"{what} does not answer",
         )
     tell(f"the site: {address(config)}")
     tell("four studies arrive; ctrl-C ends all")
@@ -113,18 +87,16 @@ def _studies() -> Iterator[list[Dataset]]:
     yield make_study(10, bleeds=("EDH",)).datasets()
 
 
-def _free(port: int) -> int:
-    """This port, if nobody has it."""
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return _free(0)
-        return int(probe.getsockname()[1])
+def _site_is_up(config: Config) -> bool:
+    """The ledger says so: another demonstration that began now may have its port."""
+    ledger = open_existing_ledger(config.database.url)
+    try:
+        return any(each.service == "web" and each.is_ready for each in ledger.heartbeats.all())
+    finally:
+        ledger.dispose()
 
 
-def _answers(port: int) -> bool:
+def _listener_is_up(config: Config) -> bool:
     with closing(socket.socket()) as probe:
         probe.settimeout(1)
-        return probe.connect_ex((LOOPBACK, port)) == 0
+        return probe.connect_ex((LOOPBACK, config.scp.port)) == 0
