@@ -12,6 +12,7 @@ export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2
 
 .PHONY: install wheel wheel-test demo demo-web site-pictures test extended check fix docs peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
 .PHONY: install wheel wheel-test demo demo-web site-pictures test extended check fix machine peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
+.PHONY: install demo demo-web site-pictures test extended check fix docs links machine peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
 
 install: .venv/installed
 
@@ -47,6 +48,9 @@ check: install           ## style, types, layers, import cycles, class names, no
 
 docs: install            ## the documentation as a site that needs no Internet: build/docs/index.html opens from a file
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+links: install           ## asks every address of other sites that the documents link to (needs the Internet; no test does)
+	$(BIN)/python -m tests.project.external_links
 
 validate: install        ## checks golden studies with every validator that is installed (make peers installs them)
 	$(BIN)/python -m pytest tests/report/test_golden.py tests/report/test_validators.py

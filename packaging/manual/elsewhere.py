@@ -5,8 +5,10 @@ A path is one in the repository ("systemd/README.md"), a uri one in the site ("s
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+from pymdownx.slugs import slugify
 
 HOME = "index.md"
 PAGES = {
@@ -25,6 +27,9 @@ ASSETS = {
     "iframe-worker.js": "packaging/manual/assets/iframe-worker.js",
 }
 FILES = "files/"
+NAMED = re.compile(r"\[`?([\w/.-]+\.(?:md|toml)(?:#[\w-]+)?)`?\](?=\(([^)#\s][^)\s]*)\))")
+HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
+ANCHOR = slugify(case="lower")  # as mkdocs.yml has it
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s]+)(?=[)\s])")
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -61,15 +66,40 @@ def path_of(uri: str) -> str:
     return f"docs/{uri}"
 
 
-def with_links_to_pages(markdown: str, uri: str) -> str:
-    """Links that are right in the repository become links that are right in the site."""
+def with_links_to_pages(markdown: str, uri: str, titles: Mapping[str, str]) -> str:
+    """Links that are right in the repository become links that are right in the site. Where the
+    words of a link are the name of the file, they become the title of its page, or of the section.
+    titles: those of `titles`.
+    """
+
+    def titled(named: re.Match[str]) -> str:
+        target, hash_, anchor = named[2].partition("#")
+        place = uri_of(_resolved(target, uri)) + hash_ + anchor
+        return f"[{titles.get(place, named[1])}]"
 
     def changed(link: str) -> str:
         target, hash_, anchor = link.partition("#")
         path = _resolved(target, uri)
         return _relative(uri_of(path), uri) + hash_ + anchor
 
-    return _outside_of_code(markdown, lambda text: LINK.sub(lambda match: changed(match[1]), text))
+    def with_links(text: str) -> str:
+        return LINK.sub(lambda match: changed(match[1]), NAMED.sub(titled, text))
+
+    return _outside_of_code(markdown, with_links)
+
+
+def titles(files: Mapping[str, str]) -> dict[str, str]:
+    """What a page, or a section of one, is called, by its place: "site.md", "site.md#sign-in".
+    files: the texts by uri. Of a page the words before a colon.
+    """
+    found: dict[str, str] = {}
+    for uri, text in files.items():
+        for level, heading in HEADING.findall(CODE.sub("", text)):
+            words = heading.strip()
+            found.setdefault(f"{uri}#{ANCHOR(words, '-')}", words)
+            if level == "#":
+                found.setdefault(uri, words.partition(":")[0])
+    return found
 
 
 def linked_files(repository: Path) -> list[str]:

@@ -5,7 +5,7 @@ the link becomes one to the page of that file. A file that is no page is copied 
 folder gets a page that lists its files.
 """
 
-import logging
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from mkdocs.structure.pages import Page
 import ich_node
 
 REPOSITORY = Path(__file__).parents[2]
-LOG = logging.getLogger("mkdocs.hooks.manual")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -44,14 +43,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
+def on_page_markdown(markdown: str, *, page: Page, files: Files, **_: Any) -> str:
     """Links to files become links to pages. What stands below files/ is not searched."""
     uri = page.file.src_uri
     if uri.startswith("files/"):
         page.meta["search"] = {"exclude": True}
-    if uri == "settings.md":
-        return markdown
-    return elsewhere.with_links_to_pages(markdown, uri)
+    return elsewhere.with_links_to_pages(markdown, uri, _titles(files))
+
+
+@cache
+def _titles(files: Files) -> dict[str, str]:
+    """Of pages and their sections."""
+    texts = {each.src_uri: each.content_string for each in files.documentation_pages()}
+    return elsewhere.titles(texts) | {elsewhere.HOME: "README"}
 
 
 def _existing(entries: Any) -> Any:

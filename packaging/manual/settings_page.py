@@ -13,13 +13,13 @@ from pydantic.fields import FieldInfo
 from ich_node.config.config import Config
 
 MADE = (
-    "This page is made of [config.toml](config.toml) and of the code that reads it. A setting whose"
-    " default is *none* may be left out."
+    'This page is made of <a href="config.toml" download>config.toml</a> and of the code that reads'
+    " it. A setting whose default is *none* may be left out."
 )
 HEADING = re.compile(r"(?:# )?(\[\[?[a-z.]+\]\]?)(?:\s+# (.*))?$")
 SETTING = re.compile(r"(?:# )?([a-z_]+) = (.*?)(?:\s{2,}# (.*))?$")
 CONTINUED = re.compile(r"#?\s{3,}# ?(.*)$")
-DOCUMENT = re.compile(r"docs/([\w-]+\.md(?:#[\w-]+)?)")
+DOCUMENT = re.compile(r"docs/[\w-]+\.md(?:#[\w-]+)?")
 WORDS = {
     "string": "text",
     "integer": "whole number",
@@ -190,5 +190,5 @@ def _with_example(setting: Setting, known: FieldInfo) -> str:
 
 
 def _with_links(words: str) -> str:
-    """The documents that a comment names become links."""
-    return DOCUMENT.sub(r"[\g<0>](\g<1>)", words.strip())
+    """The documents that a comment names become links, as from the root of the repository."""
+    return DOCUMENT.sub(r"[\g<0>](\g<0>)", words.strip())

@@ -67,6 +67,15 @@ def test_markdown_is_rendered_as_on_github(built: Path) -> None:
             assert raw == [], name
 
 
+def test_links_are_called_as_their_pages_are(built: Path) -> None:
+    """On GitHub "[site.md](site.md#sign-in)"; a reader of the site knows no files."""
+    for name, page in pages(built):
+        words = [link.text_content() for link in page.findall(".//article//a")]
+        assert [each for each in words if each.endswith(".md")] == [], name
+    links = html.parse(str(built / "security.html")).getroot().findall(".//article//a")
+    assert ("Sign in", "site.html#sign-in") in {(a.text_content(), a.get("href")) for a in links}
+
+
 def test_no_page_names_a_path_of_the_machine_that_built_it(built: Path) -> None:
     for path in (*built.rglob("*.html"), *built.rglob("search_index.js*")):
         text = path.read_text(encoding="utf-8")
