@@ -28,6 +28,7 @@ from ich_node.cli import (
     echo,
     explain,
     export,
+    install_service,
     jobs,
     migrate,
     model,
@@ -42,6 +43,7 @@ from ich_node.cli import (
     services,
     statistics,
     support,
+    uninstall_service,
     verdicts,
     web,
     withdraw,
@@ -110,6 +112,8 @@ support.add_to(app)
 commission.add_to(app)
 backup.add_to(app)
 restore.add_to(app)
+install_service.add_to(app)
+uninstall_service.add_to(app)
 deliveries.add_to(app)
 resend.add_to(jobs.app)
 export.add_to(jobs.app)

@@ -9,6 +9,8 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
+from ich_node.cli.groups import GROUP_OF, ORDER
+
 CONFIG = "config"
 
 
@@ -31,8 +33,11 @@ class Commands(TyperGroup):
 
     @override
     def list_commands(self, ctx: Any) -> list[str]:
+        """Group by group; rich shows a group where its first command stands."""
         self._add_others()
-        return super().list_commands(ctx)
+        for name, command in self.commands.items():
+            command.rich_help_panel = GROUP_OF.get(name)  # type: ignore[attr-defined]
+        return sorted(super().list_commands(ctx), key=_place)
 
     def _add_others(self) -> None:
         new = {name: command for name, command in _others().items() if name not in self.commands}
@@ -53,6 +58,10 @@ class Commands(TyperGroup):
             option.expose_value, option.callback, option.envvar = False, _use_config, None
             command.params.append(option)
             self._prepare(getattr(command, "commands", {}))
+
+
+def _place(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 @cache

@@ -56,8 +56,10 @@ class LoadedConfig:
             )
 
 
-def load_config(path: Path | None) -> LoadedConfig:
+def load_config(path: Path | None, *, home: Path | None = None) -> LoadedConfig:
     """Read a config.toml (None: all defaults) and the environment.
+
+    home: of somebody else, below which relative paths lie; None: of this process.
 
     Raises ConfigError with one sentence per mistake.
     """
@@ -85,7 +87,7 @@ def load_config(path: Path | None) -> LoadedConfig:
             for line in sentence(mistake).splitlines()
         ]
         raise ConfigError("\n".join(sentences)) from error
-    home = home_folder(path)
+    home = home or home_folder(path)
     earlier = sqlite_file(config.database.url)
     absolute = with_absolute_paths(config, home)
     url = with_password(absolute_url(config.database.url, home), absolute.database.password_file)

@@ -88,3 +88,17 @@ def test_help_breaks_lines_at_the_width_of_the_terminal_only():
     for words, command in every_command(typer.main.get_command(app)):
         for paragraph in (command.help or "").split("\n\n"):
             assert "\n" not in paragraph, words
+
+
+def test_help_shows_every_command_in_a_group() -> None:
+    """Those that a person looks for first stand first; a name that is gone is gone there, too."""
+    from ich_node.cli import app
+    from ich_node.cli.groups import GROUPS, ORDER
+
+    printed = plain(ich_node("--help").stdout)
+    places = [printed.index(f"─ {group} ─") for group in GROUPS]
+    assert places == sorted(places)
+    assert "─ Commands ─" not in printed
+    names = {each.name or each.callback.__name__ for each in app.registered_commands}
+    assert {"install-service", "run"} <= names
+    assert len(ORDER) == len(set(ORDER))

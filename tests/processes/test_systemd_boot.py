@@ -1,5 +1,5 @@
-"""The units under the real systemd, with every line of their hardening in force: started, killed,
-reloaded, stopped.
+"""install-service under the real systemd, and its units with every line of their hardening in
+force: installed, started, killed, reloaded, upgraded, taken away.
 """
 
 import os
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from ich_node import __version__
 from tests.support import REPOSITORY
 from tests.support.peers import need, wait_until
 
@@ -36,6 +37,18 @@ reserve_bytes = 0
 threads = 1
 engine = "torch"
 """
+PROGRAM = "/opt/ich-node/bin/ich-node"
+CONFIG_FILE = "/etc/ich-node/config.toml"
+UNIT_OF_SEND = "/etc/systemd/system/ich-node-send.service"
+PLACES = {
+    "/etc/ich-node": "750 root:ich-node",
+    CONFIG_FILE: "640 root:ich-node",
+    "/etc/ich-node/tls": "750 root:ich-node",
+    "/var/lib/ich-node": "700 ich-node:ich-node",
+    "/var/lib/ich-node/var/search.key": "600 ich-node:ich-node",
+    "/usr/local/bin/ich-node": "755 root:root",
+    UNIT_OF_SEND: "644 root:root",
+}
 Inside = Callable[..., str]
 
 
@@ -70,6 +83,7 @@ def machine(tmp_path: Path) -> Iterator[Inside]:
         str(tmp_path),
         *python,
         str(REPOSITORY),
+        __version__,
     ]
     into_cgroup = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(cgroup)]
     with (tmp_path / "boot.log").open("wb") as log:
@@ -111,30 +125,58 @@ def state(inside: Inside, service: str) -> str:
     return inside("systemctl", "show", "--value", "-p", "ActiveState", service).strip()
 
 
+def words(printed: str) -> set[str]:
+    """The words before the steps that a command prints."""
+    return set(re.findall(r"^(already so|to do|doing|left|unseen) ", printed, re.M))
+
+
 @pytest.mark.timeout(900)
-def test_the_units_run_under_systemd(machine: Inside) -> None:
-    """All become ready; a killed one is started again; SIGHUP reloads; all stop with exit code 0,
-    and other users can read nothing.
+def test_a_node_is_installed_runs_and_is_taken_away(machine: Inside) -> None:
+    """install-service brings all services up and has nothing to do afterwards. A killed service is
+    started again; SIGHUP reloads; a changed unit is left or replaced; drop-ins stay. What
+    uninstall-service leaves are data, configuration and user.
     """
     if shutil.which("systemctl") is None:
         pytest.skip("systemctl is not installed")
+
+    def ich_node(*arguments: str) -> str:
+        return machine("env", "PYTHONDONTWRITEBYTECODE=1", PROGRAM, *arguments)
 
     def all_are(wanted: str) -> bool:
         states = [state(machine, service) for service in SERVICES]
         assert "failed" not in states, states
         return states == [wanted] * len(SERVICES)
 
-    def start() -> bool:
-        """None of them is started a second time: whatever ended it would end it again."""
-        restarts = machine("systemctl", "show", "-p", "NRestarts", *SERVICES)
-        assert set(re.findall(r"NRestarts=(\d+)", restarts)) <= {"0"}, restarts
-        return all_are("active")
-
     def logs() -> str:
         return machine("sh", "-c", "tail -n 5 /var/lib/*.log")
 
     try:
-        wait_until(start, seconds=400, what="the start of all services")
+        wait_until(
+            lambda: machine("systemctl", "is-system-running").strip() in ("running", "degraded"),
+            seconds=60,
+            what="the start of the machine",
+        )
+        dry = ich_node("install-service", "--config", "/run/site.toml", "--start")
+        assert words(dry) == {"already so", "to do"}, dry
+        assert "systemd-sysusers --inline" in dry
+        assert f"{PROGRAM} install-service --config /run/site.toml --start --apply" in dry
+        assert "No such file" in machine("ls", "/etc/ich-node", "/var/lib/ich-node"), dry
+
+        done = ich_node("install-service", "--config", "/run/site.toml", "--start", "--apply")
+        assert all_are("active"), done
+        restarts = machine("systemctl", "show", "-p", "NRestarts", *SERVICES)
+        assert set(re.findall(r"NRestarts=(\d+)", restarts)) == {"0"}, restarts
+        again = ich_node("install-service", "--start")
+        assert words(again) == {"already so"}, again
+        assert again.splitlines()[-1] == "nothing to do"
+
+        rights = machine("stat", "-c", "%n %a %U:%G", *PLACES)
+        assert rights.splitlines() == [f"{path} {rights}" for path, rights in PLACES.items()]
+        # the command for people: root needs no sudo, and the ledger is that of the services
+        assert "ledger.jobs" not in machine("ich-node", "jobs", "list")
+        assert machine("ich-node", "check-config").splitlines()[-1] == f"{CONFIG_FILE}: ok"
+        assert "token=" in machine("ich-node", "web-address")
+
         machine("systemctl", "kill", "-s", "KILL", "ich-node-send")
         wait_until(
             lambda: (
@@ -150,10 +192,33 @@ def test_the_units_run_under_systemd(machine: Inside) -> None:
             seconds=60,
             what="the configuration, read again",
         )
-        assert machine("stat", "-c", "%U %a", "/var/lib/ich-node").split() == ["ich-node", "700"]
         assert machine("systemctl", "stop", *SERVICES) == ""
         for service in SERVICES:
             ended = machine("systemctl", "show", "-p", "Result", "-p", "ExecMainStatus", service)
             assert set(ended.split()) == {"Result=success", "ExecMainStatus=0"}
+
+        # an administrator has edited one unit, and does without another service
+        machine("sed", "-i", "s/MemoryMax=2G/MemoryMax=3G/", UNIT_OF_SEND)
+        machine("systemctl", "disable", "ich-node-web")
+        edited = ich_node("install-service", "--apply")
+        assert words(edited) == {"already so", "left"}, edited
+        assert "+MemoryMax=3G" in edited
+        assert "MemoryMax=3G" in machine("cat", UNIT_OF_SEND)
+        replaced = ich_node("install-service", "--replace-edited", "--apply")
+        assert "MemoryMax=2G" in machine("cat", UNIT_OF_SEND), replaced
+        assert "MemoryMax=3G" in machine("cat", f"{UNIT_OF_SEND}.edited")
+        assert "disabled here, and left so: ich-node-web.service" in replaced
+
+        ich_node("uninstall-service", "--apply")
+        folders = ("/opt", "/usr/local/bin", "/etc/systemd/system", "/etc/logrotate.d")
+        left = machine("find", *folders, "-name", "*ich-node*").split()
+        assert set(left) - {f"/etc/systemd/system/{each}.service.d" for each in SERVICES} == {
+            f"{UNIT_OF_SEND}.edited"
+        }
+        assert "ich-node:x" in machine("getent", "passwd", "ich-node")
+        assert machine("stat", "-c", "%U %a", "/var/lib/ich-node").split() == ["ich-node", "700"]
+        assert "search.key" in machine("ls", "/var/lib/ich-node/var")
+        assert "config.toml" in machine("ls", "/etc/ich-node")
+        assert machine("systemctl", "list-units", "--all", "--no-legend", "ich-node*") == ""
     except AssertionError as error:
         raise AssertionError(f"{error}\n{logs()}") from error
