@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ich_node.backup.durable import CHUNK_BYTES
-from ich_node.errors import BackupError, Unavailable
+from ich_node.errors import BackupError, SpoolFull, Unavailable
 from ich_node.spool import OBJECT_PATH, Spool, Suffix
 
 Progress = Callable[[int], object]  # called with each number of bytes that were copied
@@ -62,8 +62,10 @@ def _copy(file: BinaryIO, path: str, target: Spool, progress: Progress) -> Copie
 def _writing(target: Spool) -> Iterator[None]:
     try:
         yield
+    except SpoolFull as error:
+        raise BackupError(f"{target.folder} is full") from error
     except Unavailable as error:
-        raise BackupError(f"{target.folder} cannot take more: {error.detail}") from error
+        raise BackupError(f"{target.folder} cannot be written: {error.__cause__}") from error
 
 
 def objects_in(folder: Path) -> Iterator[tuple[str, int]]:

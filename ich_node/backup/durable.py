@@ -56,7 +56,7 @@ def disk_explained(where: Path) -> Iterator[None]:
     try:
         yield
     except SpoolFull as error:
-        raise BackupError(f"{where} is full: {error.detail}") from error
+        raise BackupError(f"{where} is full") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise BackupError(f"{where} is full") from error

@@ -22,13 +22,14 @@ from ich_node.backup.manifest import (
     FORMAT,
     LEDGER,
     MANIFEST,
-    Counts,
     File,
     Manifest,
+    SavedCounts,
     name_of,
     read_manifest,
 )
 from ich_node.backup.prune import Pruned, prune
+from ich_node.backup.records import save_records
 from ich_node.backup.secret_files import WITHOUT_SECRETS, save_secrets
 from ich_node.config.config import Config
 from ich_node.errors import BackupError, ConfigError
@@ -198,7 +199,7 @@ def _manifest(
     with_secrets: bool,
     clock: Callable[[], datetime],
 ) -> Manifest:
-    """Writes what is left to write: bundles, config.toml, keys."""
+    """Writes what is left to write: bundles, config.toml, reports, keys."""
     config = node.config
     files = [_file(built, LEDGER, hash_of(built / LEDGER))]
     if node.config_path is not None:
@@ -208,6 +209,9 @@ def _manifest(
         contents, spool=config.spool.path, configured=config.bundle.path, folder=folder.bundles
     )
     secrets, problems = save_secrets(built, config) if with_secrets else ([], [WITHOUT_SECRETS])
+    files += [
+        _file(built, path, hash_of(built / path)) for path in save_records(config.spool.path, built)
+    ]
     files += [_file(built, each.file, hash_of(built / each.file)) for each in secrets]
     return Manifest(
         format=FORMAT,
@@ -221,7 +225,7 @@ def _manifest(
         spool=str(config.spool.path),
         search_key=contents.search_key(),
         last_received_at=contents.last_received_at(),
-        counts=Counts(**contents.counts(), files=needed.files, size_bytes=needed.size_bytes),
+        counts=SavedCounts(**contents.counts(), files=needed.files, size_bytes=needed.size_bytes),
         files=tuple(files),
         bundles=tuple(bundles),
         secrets=tuple(secrets),

@@ -13,8 +13,12 @@ from ich_node.spool import OBJECT_PATH
 
 MANIFEST = "manifest.json"
 LEDGER, CONFIG, SECRETS, BUNDLES = "ledger.sqlite", "config.toml", "secrets", "bundles"
+RECORDS = "commissioning"  # as beside the spool
 FORMAT = 1
-FILE = re.compile(rf"{re.escape(LEDGER)}|{re.escape(CONFIG)}|{SECRETS}/\d{{2,3}}-[\w.-]{{1,100}}")
+RECORD = re.compile(rf"{RECORDS}/\d{{8}}-\d{{6}}-[0-9a-f]{{4}}\.(json|html)")
+FILE = re.compile(
+    rf"{re.escape(LEDGER)}|{re.escape(CONFIG)}|{SECRETS}/\d{{2,3}}-[\w.-]{{1,100}}|{RECORD.pattern}"
+)
 NEWER = "is of a newer ich-node; use that version"
 
 
@@ -35,13 +39,13 @@ ObjectPath = Annotated[str, AfterValidator(_is_object)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Part(BaseModel):
+class ManifestPart(BaseModel):
     """What is in a manifest. An unknown field is a mistake: the format has a number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class File(Part):
+class File(ManifestPart):
     """In the folder of this backup."""
 
     path: FilePath
@@ -49,7 +53,7 @@ class File(Part):
     size_bytes: int = Field(ge=0)
 
 
-class SavedBundle(Part):
+class SavedBundle(ManifestPart):
     """paths: where the ledger and the configuration look for it."""
 
     sha256: Sha256
@@ -57,7 +61,7 @@ class SavedBundle(Part):
     paths: tuple[str, ...]
 
 
-class SavedFile(Part):
+class SavedFile(ManifestPart):
     """A file that config.toml names. setting: which names it, as "[tls] key"."""
 
     setting: str
@@ -66,7 +70,7 @@ class SavedFile(Part):
     mode: int = Field(ge=0, le=0o777)
 
 
-class Counts(Part):
+class SavedCounts(ManifestPart):
     """jobs, objects: rows of the ledger; not_read: jobs that wait for an answer; owed: results and
     messages that a destination has not got; files, size_bytes: of the spool.
     """
@@ -79,7 +83,7 @@ class Counts(Part):
     size_bytes: int = Field(ge=0)
 
 
-class Manifest(Part):
+class Manifest(ManifestPart):
     """at: everything that was acknowledged before is in it. removed: objects that retention removed
     while they were copied; missing, damaged: those that the ledger needs, and the spool did not
     have, or with other bytes. environment: the names of variables that overrode config.toml.
@@ -97,7 +101,7 @@ class Manifest(Part):
     spool: str
     search_key: str | None
     last_received_at: AwareDatetime | None
-    counts: Counts
+    counts: SavedCounts
     files: tuple[File, ...]
     bundles: tuple[SavedBundle, ...]
     secrets: tuple[SavedFile, ...]
@@ -137,6 +141,11 @@ def read_manifest(folder: Path) -> Manifest:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise BackupError(f"{path} is damaged: {place}: {first['msg']}") from error
+
+
+def is_record(path: str) -> bool:
+    """Of a commissioning."""
+    return RECORD.fullmatch(path) is not None
 
 
 def name_of(at: datetime) -> str:

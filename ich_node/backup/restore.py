@@ -16,6 +16,7 @@ from ich_node.backup.folder import BackupFolder
 from ich_node.backup.make import Node
 from ich_node.backup.manifest import LEDGER, SavedBundle
 from ich_node.backup.plan import Plan, services_in_the_way
+from ich_node.backup.records import restore_records
 from ich_node.backup.secret_files import restore_secrets
 from ich_node.config.places import sqlite_file
 from ich_node.errors import BackupError
@@ -66,6 +67,7 @@ def restore(
         )
     with disk_explained(config.spool.path):
         paths = _restore_bundles(folder, plan.manifest.bundles, config.spool.path / KEPT_IN)
+        restore_records(plan.place, plan.manifest, config.spool.path)
         secrets = restore_secrets(plan.place, plan.manifest, config)
     now = clock()
     restoration = Restoration(

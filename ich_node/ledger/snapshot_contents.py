@@ -11,11 +11,13 @@ from ich_node.errors import BackupError
 from ich_node.ledger.snapshot import snapshot_engine
 from ich_node.ledger.spool_needs import Needs
 from ich_node.ledger.states import SETTLED, JobState
-from ich_node.ledger.whole_ledger import schema_in
+from ich_node.ledger.whole_ledger import schema_in, tables_in
+
+OTHERS = ("deliveries", "search_keys", "activations", "shadows", "readings")
 
 
 @dataclass(frozen=True, kw_only=True)
-class KnownBundle:
+class NamedBundle:
     """A bundle that the ledger names, with its path at that time."""
 
     sha256: str
@@ -38,6 +40,7 @@ class SnapshotContents:
                 raise BackupError(f"{file} is not a ledger of ich-node")
             self.schema = schema
             self.needs = Needs(self._connection)
+            self._tables = {**self.needs.tables, **tables_in(self._connection, *OTHERS).tables}
         except sa.exc.DatabaseError as error:
             raise BackupError(f"{file} is not a ledger of ich-node: {error.orig}") from error
 
@@ -78,12 +81,12 @@ class SnapshotContents:
 
     def search_key(self) -> str | None:
         """The fingerprint of the key of its search terms."""
-        if "search_keys" not in self.needs.tables:
+        if "search_keys" not in self._tables:
             return None
         key: str | None = self._value(sa.select(self._table("search_keys").c.fingerprint))
         return key
 
-    def bundles(self) -> list[KnownBundle]:
+    def bundles(self) -> list[NamedBundle]:
         """All that were activated, or have read beside the active one."""
         named = (
             ("activations", "sha256", "name", "path"),
@@ -93,10 +96,10 @@ class SnapshotContents:
         queries = [
             sa.select(*(self._table(name).c[column] for column in columns))
             for name, *columns in named
-            if name in self.needs.tables
+            if name in self._tables
         ]
         rows = self._connection.execute(sa.union(*queries))
-        return [KnownBundle(sha256=row[0], name=row[1], path=row[2]) for row in rows]
+        return [NamedBundle(sha256=row[0], name=row[1], path=row[2]) for row in rows]
 
     def read_with(self) -> set[str]:
         """Paths of bundles that are to read a series again."""
@@ -107,7 +110,7 @@ class SnapshotContents:
         return set(self._connection.execute(query).scalars())
 
     def _table(self, name: str) -> sa.Table:
-        return self.needs.tables[name]
+        return self._tables[name]
 
     def _count(self, query: sa.Select[Any]) -> int:
         return int(self._value(sa.select(sa.func.count()).select_from(query.subquery())))

@@ -15,7 +15,7 @@ class Needs:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self.tables = tables_in(connection).tables
+        self.tables = tables_in(connection, "jobs", "instances", *MADE).tables
 
     def all(self) -> Iterator[tuple[str, int]]:
         """Path and size in bytes; one that several rows need comes once."""

@@ -64,10 +64,11 @@ def schema_in(connection: sa.Connection) -> str | None:
     return version
 
 
-def tables_in(connection: sa.Connection) -> sa.MetaData:
-    """As the database describes them, without indexes' conditions that SQLAlchemy cannot read."""
+def tables_in(connection: sa.Connection, *names: str) -> sa.MetaData:
+    """As the database describes them: all, or those of these names that there are."""
     found = sa.MetaData()
-    found.reflect(connection)
+    wanted = (lambda name, _: name in names) if names else None
+    found.reflect(connection, only=wanted, resolve_fks=not names)
     return found
 
 
