@@ -21,6 +21,7 @@ About = Literal[
     "disk_full",
     "certificate_expires",
     "scores_drifted",
+    "versions_differ",
 ]
 
 

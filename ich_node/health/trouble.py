@@ -19,6 +19,7 @@ class TroubleKind(StrEnum):
     DESTINATION_DOWN = "destination_down"  # for 15 minutes (pacs)
     CERTIFICATE_EXPIRES = "certificate_expires"  # (tls, web)
     SCORES_DRIFTED = "scores_drifted"  # (the bundle's hash)
+    VERSIONS_DIFFER = "versions_differ"  # of the processes, for a day (versions)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,10 @@ from typing import Any
 from ich_node.config.config import Config
 from ich_node.health.certificates import certificates
 from ich_node.health.disks import disks
-from ich_node.health.services import GRACE, missing_since, services
+from ich_node.health.services import GRACE, is_alive, missing_since, services
 from ich_node.health.trouble import Trouble, TroubleKind
 from ich_node.ledger import Ledger
+from ich_node.ledger.heartbeats import Heartbeat
 from ich_node.ledger.measurements import DRIFT
 from ich_node.ledger.pauses import TO
 from ich_node.ledger.troubles import Some, TroubledJob
@@ -18,6 +19,8 @@ DOWN_FOR = timedelta(minutes=15)
 # A reader that was killed is a trouble for so long; most series are read at the next attempt.
 KILLED_FOR = timedelta(hours=1)
 DRIFT_COUNTS_FOR = timedelta(hours=3)
+# An upgrade of several hosts, one after the other, may take so long.
+DIFFER_FOR = timedelta(days=1)
 OTHERS = "others"  # the subject of what is not listed one by one
 
 
@@ -43,6 +46,7 @@ def troubles_now(ledger: Ledger, config: Config, now: datetime) -> list[Trouble]
         *_destinations(ledger, config, now),
         *_certificates(config, now),
         *_drift(ledger, now),
+        *_versions(ledger, now),
     ]
     order = list(TroubleKind)
     return sorted(found, key=lambda trouble: order.index(trouble.kind))
@@ -163,4 +167,30 @@ def _drift(ledger: Ledger, now: datetime) -> Iterator[Trouble]:
         subject=str(found.facts["bundle_sha256"]),
         since=datetime.fromisoformat(found.facts["since"]),
         facts=found.facts,
+    )
+
+
+def _versions(ledger: Ledger, now: datetime) -> Iterator[Trouble]:
+    """Of the processes that live: a host was left out, or a service was not restarted."""
+    by_version: dict[str, list[Heartbeat]] = {}
+    for process in ledger.heartbeats.all():
+        if is_alive(process, now):
+            by_version.setdefault(process.version, []).append(process)
+    if len(by_version) < 2:
+        return
+    began = sorted(min(each.started_at for each in found) for found in by_version.values())
+    if now - began[1] < DIFFER_FOR:
+        return
+    yield Trouble(
+        kind=TroubleKind.VERSIONS_DIFFER,
+        subject="versions",
+        since=began[1],
+        facts={
+            "seconds": (now - began[1]).total_seconds(),
+            "versions": "; ".join(
+                f"{version}: "
+                + ", ".join(sorted(f"{each.service} on {each.host}" for each in found))
+                for version, found in sorted(by_version.items())
+            ),
+        },
     )

@@ -226,6 +226,24 @@ def test_scores(ledger, config):
     assert told(ledger, config) == []
 
 
+def test_hosts_that_were_left_out_of_an_upgrade(ledger, config):
+    """After a day, since when the second version came; a process that has ended does not count."""
+    came = T0 + 2 * HOUR
+    for service in SERVICES:
+        beat(ledger, service, version="1", at=came + 25 * HOUR)
+        beat(ledger, service, version="2", host="new", started_at=came, at=came + 25 * HOUR)
+    assert troubles_now(ledger, config, came + 23 * HOUR) == []
+    (trouble,) = troubles_now(ledger, config, came + 25 * HOUR)
+    assert (trouble.kind, trouble.since) == (TroubleKind.VERSIONS_DIFFER, came)
+    assert sentence_of(trouble) == (
+        "Processes of different versions have run side by side for 25 h: 1: analyse on node,"
+        " receive on node, send on node; 2: analyse on new, receive on new, send on new."
+    )
+    for service in SERVICES:
+        beat(ledger, service, version="2", host="new", started_at=came, at=came + 26 * HOUR)
+    assert troubles_now(ledger, config, came + 26 * HOUR) == []
+
+
 def test_what_is_left_out_is_counted(ledger, config):
     """Twenty of a kind are listed."""
     all_beat(ledger)
