@@ -37,7 +37,8 @@ INSERT INTO job_events (id, job_id, at, event, detail)
 RESULTS = f"""
 INSERT INTO results (id, job_id, sop_instance_uid, sop_class_uid, kind, path, sha256, size_bytes)
 {{numbers}} SELECT 2 * i + {{part}}, i, '2.25.' || i || '.{{part}}',
-'1.2.840.10008.5.1.4.1.1.88.34', 'sr', 'objects/00/' || i || '{{part}}.dcm', '{"c" * 64}', 30000 FROM n
+'1.2.840.10008.5.1.4.1.1.88.34', 'sr', 'objects/00/' || i || '{{part}}.dcm',
+'{"c" * 64}', 30000 FROM n
 """
 DELIVERIES = f"""
 INSERT INTO deliveries (id, job_id, result_id, destination, state, attempts, next_at, first_at,
