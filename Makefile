@@ -10,9 +10,7 @@ DIST ?= dist
 # If memory has enough room, the tests keep their spools and ledgers there: syncs to disk take a third of the time.
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
-.PHONY: install wheel wheel-test demo demo-web site-pictures test extended check fix docs peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
-.PHONY: install wheel wheel-test demo demo-web site-pictures test extended check fix machine peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
-.PHONY: install demo demo-web site-pictures test extended check fix docs links machine peers viewer-peers viewers validate fuzz peaks engines attack-peers chaos soak scaling bench bench-bundle bench-gpu train-demo
+.PHONY: $(shell grep -oE '^[a-z][a-z-]*:' Makefile | tr -d :)
 
 install: .venv/installed
 

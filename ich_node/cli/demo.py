@@ -73,7 +73,9 @@ def demo(
     try:
         result = play(folder, seed=seed, tell=lambda line: console.print(f"- {line}", markup=False))
     except KeyboardInterrupt:
-        console.print(f"- interrupted; the node was ended. What there is lies in {folder}", markup=False)
+        console.print(
+            f"- interrupted; the node was ended. What there is lies in {folder}", markup=False
+        )
         raise typer.Exit(INTERRUPTED) from None
     console.print(_table(result))
     console.print(f"marks outside planted bleeds: {result.marks_elsewhere}")
