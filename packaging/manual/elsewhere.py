@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pymdownx.slugs import slugify
 
+REPOSITORY = Path(__file__).parents[2]
 HOME = "index.md"
 PAGES = {
     "README.md": HOME,
@@ -18,6 +19,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "training/LOG.md": "training-log.md",
     "LICENSE": "licence.md",
+    "NOTICE": "licence.md",
     "config.toml": "settings.md",
 }
 ASSETS = {
@@ -34,17 +36,20 @@ LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s]+)(?=[)\s])")
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
-def pages(repository: Path) -> dict[str, str]:
+def pages() -> dict[str, str]:
     """The text of each page whose file stands outside docs/, by uri; without that of the settings,
     which is made.
     """
     found = {
-        uri: (repository / path).read_text(encoding="utf-8")
+        uri: (REPOSITORY / path).read_text(encoding="utf-8")
         for path, uri in PAGES.items()
         if path.endswith(".md")
     }
-    licence = (repository / "LICENSE").read_text(encoding="utf-8")
-    return found | {"licence.md": f"# Licence\n\n```text\n{licence.rstrip()}\n```\n"}
+    licence = "# Licence\n"
+    for name in ("NOTICE", "LICENSE"):
+        text = (REPOSITORY / name).read_text(encoding="utf-8")
+        licence += f"\n## {name}\n\n```text\n{text.rstrip()}\n```\n"
+    return found | {"licence.md": licence}
 
 
 def uri_of(path: str) -> str:
@@ -102,48 +107,48 @@ def titles(files: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def linked_files(repository: Path) -> list[str]:
+def linked_files() -> list[str]:
     """Files that are no pages of their own, and that a page names by a link. Those that are
     Markdown may name further ones.
     """
-    return sorted(path for path in _linked(repository) if not path.endswith("/"))
+    return sorted(path for path in _linked() if not path.endswith("/"))
 
 
-def linked_folders(repository: Path) -> list[str]:
+def linked_folders() -> list[str]:
     """Likewise, folders; each ends with a slash."""
-    return sorted(path for path in _linked(repository) if path.endswith("/"))
+    return sorted(path for path in _linked() if path.endswith("/"))
 
 
-def listing(repository: Path, folder: str) -> str:
+def listing(folder: str) -> str:
     """A page with the Markdown files of a folder, which are what people read of it, or with all."""
-    files = sorted(each.name for each in (repository / folder).iterdir() if each.is_file())
+    files = sorted(each.name for each in (REPOSITORY / folder).iterdir() if each.is_file())
     readable = [name for name in files if name.endswith(".md")] or files
     return "\n".join([f"# {folder}", "", *(f"* [{name}]({name})" for name in readable), ""])
 
 
-def _linked(repository: Path) -> set[str]:
+def _linked() -> set[str]:
     found: set[str] = set()
-    texts = {f"docs/{page.name}": page for page in (repository / "docs").glob("*.md")}
-    texts |= {path: repository / path for path in PAGES if path.endswith(".md")}
+    texts = {f"docs/{page.name}": page for page in (REPOSITORY / "docs").glob("*.md")}
+    texts |= {path: REPOSITORY / path for path in PAGES if path.endswith(".md")}
     waiting = [(uri_of(path), file.read_text(encoding="utf-8")) for path, file in texts.items()]
     while waiting:
         uri, text = waiting.pop()
-        for path in _targets(repository, text, uri):
+        for path in _targets(text, uri):
             if path in found:
                 continue
             found.add(path)
             if path.endswith("/"):
-                waiting.append((uri_of(path), listing(repository, path)))
+                waiting.append((uri_of(path), listing(path)))
             elif path.endswith(".md"):
-                waiting.append((uri_of(path), (repository / path).read_text(encoding="utf-8")))
+                waiting.append((uri_of(path), (REPOSITORY / path).read_text(encoding="utf-8")))
     return found
 
 
-def _targets(repository: Path, text: str, uri: str) -> Iterator[str]:
+def _targets(text: str, uri: str) -> Iterator[str]:
     """Paths that exist outside docs/ and have no page of their own."""
     for link in LINK.findall(CODE.sub("", text)):
         path = _resolved(link.partition("#")[0], uri)
-        if path not in PAGES and not path.startswith("docs/") and (repository / path).exists():
+        if path not in PAGES and not path.startswith("docs/") and (REPOSITORY / path).exists():
             yield path
 
 
@@ -151,8 +156,7 @@ def _resolved(target: str, uri: str) -> str:
     """The path in the repository that a link of a page means. A folder ends with a slash."""
     folder = posixpath.dirname(path_of(uri))
     path = posixpath.normpath(posixpath.join(folder, target))
-    is_folder = target.endswith("/") or (not posixpath.splitext(path)[1] and path not in PAGES)
-    return f"{path}/" if is_folder else path
+    return f"{path}/" if (REPOSITORY / path).is_dir() else path
 
 
 def _relative(uri: str, page: str) -> str:

@@ -6,7 +6,6 @@ folder gets a page that lists its files.
 """
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import elsewhere
@@ -16,8 +15,6 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import ich_node
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -29,16 +26,18 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what stands outside docs/."""
     for uri, path in elsewhere.ASSETS.items():
-        files.append(File.generated(config, uri, abs_src_path=str(REPOSITORY / path)))
-    for uri, content in elsewhere.pages(REPOSITORY).items():
+        files.append(File.generated(config, uri, abs_src_path=str(elsewhere.REPOSITORY / path)))
+    for uri, content in elsewhere.pages().items():
         files.append(File.generated(config, uri, content=content))
-    settings = settings_page.text((REPOSITORY / "config.toml").read_text(encoding="utf-8"))
+    settings = settings_page.text(
+        (elsewhere.REPOSITORY / "config.toml").read_text(encoding="utf-8")
+    )
     files.append(File.generated(config, "settings.md", content=settings))
-    for path in elsewhere.linked_files(REPOSITORY):
+    for path in elsewhere.linked_files():
         uri = elsewhere.uri_of(path)
-        files.append(File.generated(config, uri, abs_src_path=str(REPOSITORY / path)))
-    for path in elsewhere.linked_folders(REPOSITORY):
-        content = elsewhere.listing(REPOSITORY, path)
+        files.append(File.generated(config, uri, abs_src_path=str(elsewhere.REPOSITORY / path)))
+    for path in elsewhere.linked_folders():
+        content = elsewhere.listing(path)
         files.append(File.generated(config, elsewhere.uri_of(path), content=content))
     return files
 
@@ -61,7 +60,7 @@ def _titles(files: Files) -> dict[str, str]:
 def _existing(entries: Any) -> Any:
     """The navigation without pages that are not written yet."""
     if isinstance(entries, str):
-        here = (REPOSITORY / elsewhere.path_of(entries)).exists()
+        here = (elsewhere.REPOSITORY / elsewhere.path_of(entries)).exists()
         return entries if here else None
     if isinstance(entries, dict):
         kept = {title: _existing(part) for title, part in entries.items()}

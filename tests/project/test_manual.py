@@ -77,6 +77,25 @@ def test_links_are_called_as_their_pages_are(built: Path) -> None:
     assert ("Sign in", "site.html#sign-in") in {(a.text_content(), a.get("href")) for a in links}
 
 
+def test_what_stands_outside_docs_is_linked(built: Path) -> None:
+    """A page of its own, a copy of a file, a list of a folder; from there back again."""
+
+    def links(name: str) -> set[str]:
+        page = html.parse(str(built / name)).getroot()
+        return {link.get("href") for link in page.findall(".//article//a")}
+
+    assert "systemd.html" in links("monitoring.html")
+    assert "scaling.html" in links("systemd.html")
+    assert "images/overlay.png" in {
+        image.get("src") for image in html.parse(str(built / "index.html")).iter("img")
+    }
+    assert "files/benchmarks/results/index.html" in links("performance.html")
+    listed = [each for each in links("files/benchmarks/results/index.html") if each[0] != "#"]
+    assert listed
+    assert all((built / "files" / "benchmarks" / "results" / each).is_file() for each in listed)
+    assert (built / "config.toml").read_bytes() == (REPOSITORY / "config.toml").read_bytes()
+
+
 def test_no_page_names_a_path_of_the_machine_that_built_it(built: Path) -> None:
     for path in (*built.rglob("*.html"), *built.rglob("search_index.js*")):
         text = path.read_text(encoding="utf-8")
