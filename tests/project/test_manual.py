@@ -71,6 +71,16 @@ def test_markdown_is_rendered_as_on_github(built: Path) -> None:
             assert raw == [], name
 
 
+def test_every_code_block_and_table_is_one(built: Path) -> None:
+    for path in (REPOSITORY / "docs").glob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+        page = html.parse(str(built / f"{path.stem}.html")).getroot()
+        assert len(page.xpath("//article//pre")) == len(re.findall(r"(?m)^ *```", text)) // 2, path
+        heads = re.findall(r"(?m)^\|[ |:]*-[-|: ]*$", prose)
+        assert len(page.xpath("//article//table")) == len(heads), path
+
+
 def test_links_are_called_as_their_pages_are(built: Path) -> None:
     """On GitHub "[site.md](site.md#sign-in)"; a reader of the site knows no files."""
     for name, page in pages(built):
