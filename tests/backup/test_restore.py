@@ -15,6 +15,7 @@ from ich_node.ledger.pauses import READING, to_destination
 from ich_node.processes.running import RunningService, announced
 from tests.backup.conftest import BACKENDS, NewNode
 from tests.support.backed_up import NOON, RECORD, SECRET, BackedUpNode, damage
+from tests.support.extended import sampled
 from tests.support.ledger_examples import LEASE, T0
 
 FIRST = "20261101T120000Z"
@@ -255,7 +256,7 @@ REFUSED: dict[str, tuple[Broken, type[Exception], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("case", sampled(list(REFUSED)))
 def test_what_is_no_backup_is_refused(
     node: BackedUpNode, new_node: NewNode, backups: Path, case: str
 ) -> None:

@@ -1,30 +1,18 @@
 """`ich-node backup` and `restore`, as an administrator and cron see them."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
+from tests.backup.conftest import SQLITE
 from tests.support.backed_up import BackedUpNode, damage
 from tests.support.command_line import ich_node
-
-SQLITE = "sqlite:///ledger.sqlite"
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[BackedUpNode]:
-    filled = BackedUpNode(folder=tmp_path / "node", url=SQLITE)
-    filled.fill()
-    yield filled
-    filled.close()
 
 
 def test_the_way_of_an_administrator(node: BackedUpNode, tmp_path: Path) -> None:
     """Backed up, listed, checked, looked at, restored elsewhere; each step says what it did, and
     what has to be fetched. No patient, and no secret is printed.
     """
-    backups, config = tmp_path / "backups", node.config_path
+    backups, config = tmp_path / "mine", node.config_path
     made = ich_node("backup", backups, config=config)
     assert made.exit_code == 0, made.stderr
     assert re.search(r"to copy: 0\.0 MB of new objects and about 0\.\d MB of ledger", made.stdout)
@@ -67,7 +55,7 @@ def test_the_way_of_an_administrator(node: BackedUpNode, tmp_path: Path) -> None
 
 def test_exit_codes_for_cron(node: BackedUpNode, tmp_path: Path) -> None:
     """1: it was made and lacks something, or is damaged; 2: the command is wrong."""
-    backups = tmp_path / "backups"
+    backups = tmp_path / "mine"
     (first, second) = node.objects(1)
     node.spool.absolute(first.path).unlink()
     made = ich_node("backup", backups, "--without-keys", config=node.config_path)
