@@ -22,7 +22,7 @@ def unit_names() -> list[str]:
     return sorted(
         each.name
         for each in shipped("systemd").iterdir()
-        if each.name.endswith((".service", ".target"))
+        if each.name.endswith((".service", ".target", ".timer"))
     )
 
 
