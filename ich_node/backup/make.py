@@ -33,7 +33,7 @@ from ich_node.backup.records import save_records
 from ich_node.backup.secret_files import WITHOUT_SECRETS, save_secrets
 from ich_node.config.config import Config
 from ich_node.errors import BackupError, ConfigError
-from ich_node.ledger.snapshot import ledger_bytes, living_needs, take_snapshot
+from ich_node.ledger.snapshot import Snapshot, ledger_bytes, living_needs, take_snapshot
 from ich_node.ledger.snapshot_contents import SnapshotContents
 
 
@@ -102,7 +102,7 @@ def make_backup(
             raise BackupError(f"{path} has a backup of this second already")
         built = folder.incoming / name
         make_private(built)
-        schema = take_snapshot(node.config.database.url, built / LEDGER)
+        snapshot = take_snapshot(node.config.database.url, built / LEDGER)
         with SnapshotContents(built / LEDGER) as contents:
             _require_same_node(newest, contents.search_key(), node)
             rest = _copy_needed(folder, node, contents, progress)
@@ -114,7 +114,7 @@ def make_backup(
                 rest,
                 name=name,
                 at=at,
-                schema=schema,
+                snapshot=snapshot,
                 with_secrets=with_secrets,
                 clock=clock,
             )
@@ -195,7 +195,7 @@ def _manifest(
     *,
     name: str,
     at: datetime,
-    schema: str,
+    snapshot: Snapshot,
     with_secrets: bool,
     clock: Callable[[], datetime],
 ) -> Manifest:
@@ -219,7 +219,7 @@ def _manifest(
         at=at,
         ended_at=clock(),
         version=__version__,
-        schema_version=schema,
+        schema_version=snapshot.schema,
         database="sqlite" if config.database.url.startswith("sqlite") else "postgresql",
         host=node.host,
         spool=str(config.spool.path),
@@ -233,8 +233,13 @@ def _manifest(
         missing=needed.missing,
         damaged=needed.damaged,
         environment=node.environment,
-        left_out=(*left_out, *problems),
+        left_out=(*_unknown(snapshot), *left_out, *problems),
     )
+
+
+def _unknown(snapshot: Snapshot) -> list[str]:
+    names = ", ".join(snapshot.unknown)
+    return [f"what a later version has added to the ledger: {names}"] if names else []
 
 
 def _file(built: Path, path: str, sha256: str) -> File:

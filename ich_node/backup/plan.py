@@ -17,7 +17,7 @@ from ich_node.backup.manifest import CONFIG, LEDGER, Manifest, read_manifest
 from ich_node.config.config import Config
 from ich_node.config.places import sqlite_file
 from ich_node.errors import BackupError
-from ich_node.ledger.restoring import Occupied, require_known_schema, what_is_there
+from ich_node.ledger.restoring import Occupied, require_usable_snapshot, what_is_there
 from ich_node.ledger.search_key import SearchKey
 from ich_node.ledger.snapshot_contents import SnapshotContents
 from ich_node.processes.running import running_services
@@ -58,11 +58,11 @@ def plan_restore(
     """
     place = folder.chosen(name)
     manifest = read_manifest(place)
-    require_known_schema(manifest.schema_version, manifest.version)
     damaged = list(damaged_files(place, manifest))
     of_ledger = [sentence for sentence in damaged if LEDGER in sentence]
     if of_ledger:
         raise BackupError(f"{of_ledger[0]}; restore another backup of this folder (--at)")
+    require_usable_snapshot(place / LEDGER, manifest.version)
     damaged += damaged_bundles(manifest.bundles, folder.bundles)
     spool = node.config.spool.path
     known = {*manifest.removed, *manifest.missing, *manifest.damaged}

@@ -29,7 +29,10 @@ from ich_node.ledger.database import (
 )
 from ich_node.ledger.endings import NO_LEASE
 from ich_node.ledger.journal import note
+from ich_node.ledger.migrate import update_schema
 from ich_node.ledger.pauses import READING, to_destination
+from ich_node.ledger.schema import schema_of, version_of
+from ich_node.ledger.snapshot import snapshot_engine
 from ich_node.ledger.states import SETTLED, DeliveryState, JobState, ReadingState
 from ich_node.ledger.tables import (
     activations,
@@ -46,14 +49,7 @@ from ich_node.ledger.tables import (
     results,
     shadows,
 )
-from ich_node.ledger.whole_ledger import (
-    copy_rows,
-    empty,
-    file_engine,
-    known_schemas,
-    make_schema,
-    schema_in,
-)
+from ich_node.ledger.whole_ledger import copy_rows, empty, file_engine
 
 RESTORE = "restore"  # the action in the journal
 FRESH = timedelta(minutes=1)  # a process that lives beats every ten seconds
@@ -99,7 +95,7 @@ def what_is_there(url: str, *, now: datetime) -> Occupied:
         return Occupied(schema=None)
     try:
         with Database(engine=engine).read() as connection:
-            schema = schema_in(connection)
+            schema = version_of(connection)
             names = sa.inspect(connection).get_table_names()
             if schema is None and names:
                 raise ConfigError(
@@ -130,13 +126,18 @@ def what_is_there(url: str, *, now: datetime) -> Occupied:
         engine.dispose()
 
 
-def require_known_schema(schema: str, version: str) -> None:
+def require_usable_snapshot(file: Path, version: str) -> None:
     """version: of the program that made the backup. Raises BackupError."""
-    if schema not in known_schemas():
+    engine = snapshot_engine(file)
+    try:
+        schema_of(engine)
+    except ConfigError as error:
         raise BackupError(
-            f"the backup has schema {schema}, made by ich-node {version}, which is newer than this"
-            " one; install that version, or a later one, and restore with it"
-        )
+            f"the backup was made by ich-node {version}, and this version cannot use its ledger:"
+            f" {error.detail}; install that version, or a later one, and restore with it"
+        ) from error
+    finally:
+        engine.dispose()
 
 
 def prepare(snapshot: Path, file: Path, restoration: Restoration) -> None:
@@ -147,8 +148,7 @@ def prepare(snapshot: Path, file: Path, restoration: Restoration) -> None:
     file.chmod(0o600)
     engine = file_engine(file)
     try:
-        with errors_explained(), engine.begin() as connection:
-            make_schema(connection)
+        update_schema(engine, with_copy=False)
         with errors_explained(), engine.begin() as connection:
             _forget_removed(connection, restoration)
             _give_back(connection, restoration)
@@ -206,8 +206,8 @@ def make_engine_for(url: str) -> sa.Engine | None:
 def _load_into_server(file: Path, engine: sa.Engine) -> None:
     source = file_engine(file)
     try:
+        update_schema(engine)
         with errors_explained(), source.connect() as rows, engine.begin() as server:
-            make_schema(server)
             empty(server)
             copy_rows(rows, server)
     finally:

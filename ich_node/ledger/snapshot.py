@@ -9,12 +9,13 @@ import os
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from ich_node.errors import BackupError, ConfigError, SpoolFull
+from ich_node.errors import BackupError, SpoolFull
 from ich_node.ledger.audit import AuditLedger
 from ich_node.ledger.database import (
     BUSY_SECONDS,
@@ -26,39 +27,50 @@ from ich_node.ledger.database import (
     no_ledger,
 )
 from ich_node.ledger.measurements import MeasurementLedger
+from ich_node.ledger.schema import HEAD, schema_of
 from ich_node.ledger.spool_needs import Needs
 from ich_node.ledger.whole_ledger import (
     copy_rows,
     file_engine,
     known_schemas,
     make_schema,
-    schema_in,
 )
 
 PATHS_AT_ONCE = 500  # in one query
 BACKUP = "backup"  # the measurement, and the action in the journal
 
 
-def take_snapshot(url: str, file: Path) -> str:
-    """Write the ledger behind the URL into a new file, durably; its schema.
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """schema: of the file. unknown: columns of a PostgreSQL that a later version has added, and
+    that this one can neither read nor copy.
+    """
 
-    Raises NoLedger, ConfigError if it is no ledger or a newer program made it, BackupError if it is
-    damaged, SpoolFull, Unavailable.
+    schema: str
+    unknown: tuple[str, ...] = ()
+
+
+def take_snapshot(url: str, file: Path) -> Snapshot:
+    """Write the ledger behind the URL into a new file, durably.
+
+    Raises NoLedger, ConfigError if it is no ledger or only newer programs can use it, BackupError
+    if it is damaged, SpoolFull, Unavailable.
     """
     engine = make_looking_engine(url, busy_seconds=BUSY_SECONDS)
     try:
-        schema = _known_schema(engine)
+        schema, unknown = _usable_schema(engine), list[str]()
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         if engine.dialect.name == "sqlite":
             _copy_file(Path(str(engine.url.database)), file)
         else:
-            _copy_server(engine, schema, file)
+            known = schema if schema in known_schemas() else HEAD
+            schema, unknown = known, _copy_server(engine, known, file)
     finally:
         engine.dispose()
     check_snapshot(file)
     with file.open("rb") as written:
         os.fsync(written.fileno())
-    return schema
+    return Snapshot(schema=schema, unknown=tuple(unknown))
 
 
 def ledger_bytes(url: str) -> int:
@@ -127,24 +139,12 @@ def note_backup(url: str, *, now: datetime, who: str, host: str, facts: dict[str
         database.dispose()
 
 
-def _known_schema(engine: sa.Engine) -> str:
+def _usable_schema(engine: sa.Engine) -> str:
     """Raises NoLedger, ConfigError, Unavailable."""
-    where = name_of(engine)
-    try:
-        with Database(engine=engine).read() as connection:
-            schema = schema_in(connection)
-    except sa.exc.DatabaseError as error:
-        raise ConfigError(
-            f"[database] url: {where} is not a ledger of ich-node: {error.orig}"
-        ) from error
-    if schema is None:
-        raise no_ledger(where)
-    if schema not in known_schemas():
-        raise ConfigError(
-            f"the ledger {where} has schema {schema}, which a newer ich-node made; back it up with"
-            " that version"
-        )
-    return schema
+    found = schema_of(engine).version
+    if found is None:
+        raise no_ledger(name_of(engine))
+    return found
 
 
 def _copy_file(source: Path, target: Path) -> None:
@@ -159,7 +159,7 @@ def _copy_file(source: Path, target: Path) -> None:
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, without -wal and -shm
 
 
-def _copy_server(engine: sa.Engine, schema: str, target: Path) -> None:
+def _copy_server(engine: sa.Engine, schema: str, target: Path) -> list[str]:
     copy_engine = file_engine(target)
     one_view = engine.execution_options(isolation_level="REPEATABLE READ")
     with (
@@ -168,7 +168,7 @@ def _copy_server(engine: sa.Engine, schema: str, target: Path) -> None:
         copy_engine.begin() as copy,
     ):
         make_schema(copy, schema)
-        copy_rows(ledger, copy)
+        return copy_rows(ledger, copy)
 
 
 @contextmanager

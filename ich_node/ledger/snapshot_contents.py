@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from ich_node.errors import BackupError
+from ich_node.ledger.schema import version_of
 from ich_node.ledger.snapshot import snapshot_engine
 from ich_node.ledger.spool_needs import Needs
 from ich_node.ledger.states import SETTLED, JobState
-from ich_node.ledger.whole_ledger import schema_in, tables_in
+from ich_node.ledger.whole_ledger import tables_in
 
 OTHERS = ("deliveries", "search_keys", "activations", "shadows", "readings")
 
@@ -35,7 +36,7 @@ class SnapshotContents:
         self._engine = snapshot_engine(file)
         try:
             self._connection = self._engine.connect()
-            schema = schema_in(self._connection)
+            schema = version_of(self._connection)
             if schema is None:
                 raise BackupError(f"{file} is not a ledger of ich-node")
             self.schema = schema

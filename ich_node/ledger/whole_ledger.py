@@ -54,16 +54,6 @@ def make_schema(connection: sa.Connection, version: str = "head") -> None:
     command.upgrade(config, version)
 
 
-def schema_in(connection: sa.Connection) -> str | None:
-    """None: it is empty, or no ledger."""
-    if not sa.inspect(connection).has_table(VERSION_TABLE):
-        return None
-    version: str | None = connection.execute(
-        sa.text(f"SELECT version_num FROM {VERSION_TABLE}")  # noqa: S608 - a constant
-    ).scalar()
-    return version
-
-
 def tables_in(connection: sa.Connection, *names: str) -> sa.MetaData:
     """As the database describes them: all, or those of these names that there are."""
     found = sa.MetaData()
@@ -72,12 +62,14 @@ def tables_in(connection: sa.Connection, *names: str) -> sa.MetaData:
     return found
 
 
-def copy_rows(source: sa.Connection, target: sa.Connection) -> None:
-    """Into empty tables of the same schema, those that others refer to first."""
+def copy_rows(source: sa.Connection, target: sa.Connection) -> list[str]:
+    """Into empty tables, those that others refer to first; the tables and columns of a later schema
+    that the target does not have.
+    """
     have, want = tables_in(source), tables_in(target)
     repair = _repair(target.dialect.name)
     for table in want.sorted_tables:
-        if table.name == VERSION_TABLE:
+        if table.name == VERSION_TABLE or table.name not in have.tables:
             continue
         columns = [each.name for each in table.columns if each.computed is None]
         query = sa.select(*(have.tables[table.name].c[name] for name in columns))
@@ -86,6 +78,7 @@ def copy_rows(source: sa.Connection, target: sa.Connection) -> None:
             target.execute(sa.insert(table), [repair(dict(row)) for row in batch])
     if target.dialect.name == "postgresql":
         _count_on(target, want)
+    return sorted(_names(have) - _names(want))
 
 
 def empty(connection: sa.Connection) -> None:
@@ -93,6 +86,10 @@ def empty(connection: sa.Connection) -> None:
     for table in reversed(tables_in(connection).sorted_tables):
         if table.name != VERSION_TABLE:
             connection.execute(sa.delete(table))
+
+
+def _names(tables: sa.MetaData) -> set[str]:
+    return {f"{table.name}.{column.name}" for table in tables.sorted_tables for column in table.c}
 
 
 def _repair(dialect: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

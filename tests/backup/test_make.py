@@ -17,6 +17,8 @@ from ich_node.backup.check import damage as damage_of
 from ich_node.backup.folder import BackupFolder, reading, writing
 from ich_node.backup.manifest import LEDGER, read_manifest
 from ich_node.errors import BackupError, ConfigError, NoLedger
+from ich_node.ledger.schema import FLOOR, HEAD, USABLE_FROM
+from ich_node.ledger.snapshot import Snapshot
 from ich_node.ledger.snapshot_contents import SnapshotContents
 from ich_node.ledger.whole_ledger import file_engine, make_schema
 from tests.backup.conftest import BACKENDS, NewNode
@@ -140,11 +142,11 @@ def test_objects_of_the_spool_that_are_gone_or_damaged(
     late = node.receive(7, series="2.25.5")
     node.spool.absolute(late.path).unlink()
 
-    def snapshot(url: str, file: Path) -> str:
-        schema = real(url, file)
+    def snapshot(url: str, file: Path) -> Snapshot:
+        taken = real(url, file)
         with node.ledger.database.write() as connection:
             connection.exec_driver_sql(f"DELETE FROM instances WHERE path = '{late.path}'")
-        return schema
+        return taken
 
     real = make.take_snapshot
     monkeypatch.setattr(make, "take_snapshot", snapshot)
@@ -270,6 +272,28 @@ def test_a_damaged_ledger_is_no_backup(node: BackedUpNode, backups: Path) -> Non
     with pytest.raises(BackupError, match="is damaged"):
         node.back_up(backups, at=NOON + SECOND)
     assert problems(backups) == []
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_ledger_of_a_later_version_that_only_adds(
+    filled: NewNode, new_node: NewNode, backups: Path, backend
+) -> None:
+    """The program that went back one version backs up what it knows, and says what it does not. Of
+    SQLite all of it is copied.
+    """
+    node = filled(backend)
+    with node.ledger.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE jobs ADD COLUMN later INTEGER")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    node.ledger.measurements.keep(FLOOR, {USABLE_FROM: HEAD}, now=NOON)
+    manifest = node.back_up(backups).manifest
+    is_whole_copy = backend == "sqlite"
+    assert manifest.schema_version == ("9999" if is_whole_copy else HEAD)
+    assert ("jobs.later" in "".join(manifest.left_out)) is not is_whole_copy
+    other = new_node("sqlite")
+    other.restore(backups)
+    assert len(other.ledger.operator.list()) == 3
 
 
 @pytest.mark.parametrize("backend", SQLITE_FIRST)

@@ -1,7 +1,10 @@
 """`ich-node restore`: the node reads on; what is no backup is refused with a sentence."""
 
+import hashlib
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -224,9 +227,9 @@ REFUSED: dict[str, tuple[Broken, type[Exception], str]] = {
         "is of a newer ich-node",
     ),
     "a later schema": (
-        lambda _, one: _change(one, schema_version="9999", version="7.1"),
+        lambda _, one: _of_a_later_version(one),
         BackupError,
-        "schema 9999, made by ich-node 7.1, which is newer than this one",
+        "was made by ich-node 7.1, and this version cannot use its ledger: .* has schema 9999",
     ),
     "half a ledger": (
         lambda _, one: (one / "ledger.sqlite").write_bytes(b"SQLite format 3\0" * 9),
@@ -304,6 +307,19 @@ def test_a_database_of_others(node: BackedUpNode, new_node: NewNode, backups: Pa
     with engine.connect() as connection:
         assert sa.inspect(connection).get_table_names() == ["theirs"]
     engine.dispose()
+
+
+def _of_a_later_version(one: Path) -> None:
+    file = one / "ledger.sqlite"
+    with closing(sqlite3.connect(file)) as ledger:
+        ledger.execute("UPDATE alembic_version SET version_num = '9999'")
+        ledger.execute("DELETE FROM measurements")  # among them: which programs can use it
+        ledger.commit()
+    files = json.loads((one / "manifest.json").read_text())["files"]
+    changed = {"sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    others = [each for each in files if each["path"] != file.name]
+    (mine,) = (each for each in files if each["path"] == file.name)
+    _change(one, version="7.1", files=[*others, mine | changed])
 
 
 def _change(one: Path, **values: object) -> None:
