@@ -38,6 +38,7 @@ threads = 1
 engine = "torch"
 """
 PROGRAM = "/opt/ich-node/bin/ich-node"
+BACKUPS = "/var/backups/ich-node"
 CONFIG_FILE = "/etc/ich-node/config.toml"
 UNIT_OF_SEND = "/etc/systemd/system/ich-node-send.service"
 PLACES = {
@@ -176,6 +177,13 @@ def test_a_node_is_installed_runs_and_is_taken_away(machine: Inside) -> None:
         assert "ledger.jobs" not in machine("ich-node", "jobs", "list")
         assert machine("ich-node", "check-config").splitlines()[-1] == f"{CONFIG_FILE}: ok"
         assert "token=" in machine("ich-node", "web-address")
+
+        # the unit of the timer: without its folder, e.g. a share, it must not seem to work
+        assert "Assertion failed" in machine("systemctl", "start", "ich-node-backup")
+        machine("install", "-d", "-m", "700", "-o", "ich-node", "-g", "ich-node", BACKUPS)
+        assert machine("systemctl", "start", "ich-node-backup") == ""
+        assert "whole: every hash" in machine("ich-node", "backup", BACKUPS, "--check")
+        assert "services run: " in machine("ich-node", "restore", BACKUPS)
 
         machine("systemctl", "kill", "-s", "KILL", "ich-node-send")
         wait_until(

@@ -32,6 +32,8 @@ mount --bind /srv/etc /etc
 ldconfig -X
 
 mount -t tmpfs -o mode=755 tmpfs /var/lib
+mkdir -p /var/backups
+mount -t tmpfs -o mode=755 tmpfs /var/backups
 mount -t tmpfs -o mode=755 tmpfs /run
 umount -l /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
