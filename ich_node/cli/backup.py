@@ -207,18 +207,15 @@ def _note(node: "Node", made: "Made", path: Path) -> None:
     from ich_node.errors import Unavailable
     from ich_node.ledger.snapshot import note_backup
 
-    facts = {
-        "folder": str(path),
-        "backup": made.manifest.name,
-        "is_whole": made.manifest.is_whole,
-    }
     try:
         note_backup(
             node.config.database.url,
             now=made.manifest.ended_at,
             who=who(),
             host=node.host,
-            facts=facts,
+            folder=str(path),
+            name=made.manifest.name,
+            is_whole=made.manifest.is_whole,
         )
     except Unavailable as error:
         typer.echo(f"not noted in the journal: {error.detail}", err=True)

@@ -14,6 +14,7 @@ from ich_node.ledger.tables import as_values, columns_of, measurements
 from ich_node.ledger.upsert import insert_or
 
 DRIFT = "drift"
+BACKUP = "backup"  # the last one that was whole
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from ich_node.ledger.database import (
     name_of,
     no_ledger,
 )
-from ich_node.ledger.measurements import MeasurementLedger
+from ich_node.ledger.measurements import BACKUP, MeasurementLedger
 from ich_node.ledger.schema import HEAD, schema_of
 from ich_node.ledger.spool_needs import Needs
 from ich_node.ledger.whole_ledger import (
@@ -37,7 +37,6 @@ from ich_node.ledger.whole_ledger import (
 )
 
 PATHS_AT_ONCE = 500  # in one query
-BACKUP = "backup"  # the measurement, and the action in the journal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +120,12 @@ def living_needs(url: str, paths: Collection[str]) -> set[str]:
     return found
 
 
-def note_backup(url: str, *, now: datetime, who: str, host: str, facts: dict[str, object]) -> None:
-    """In the journal, since a backup holds images of patients, and as a measurement: when the last
-    one was made. A ledger of an earlier version has neither. Raises Unavailable.
+def note_backup(
+    url: str, *, now: datetime, who: str, host: str, folder: str, name: str, is_whole: bool
+) -> None:
+    """In the journal, since a backup holds images of patients; of a whole one also as a
+    measurement: when the last was made. A ledger of an earlier version has neither. Raises
+    Unavailable.
     """
     engine = make_engine(url, busy_seconds=BUSY_SECONDS)
     database = Database(engine=engine)
@@ -131,9 +133,11 @@ def note_backup(url: str, *, now: datetime, who: str, host: str, facts: dict[str
         with database.read() as connection:
             names = sa.inspect(connection).get_table_names()
         if {"audit_events", "measurements"} <= set(names):
-            MeasurementLedger(database=database).keep(BACKUP, facts, now=now)
+            if is_whole:
+                facts = {"folder": folder, "backup": name}
+                MeasurementLedger(database=database).keep(BACKUP, facts, now=now)
             AuditLedger(database=database).record(
-                at=now, who=who, address=host, action=BACKUP, target=str(facts["folder"])
+                at=now, who=who, address=host, action=BACKUP, target=folder
             )
     finally:
         database.dispose()

@@ -27,7 +27,7 @@ from ich_node.health.disks import disks
 from ich_node.health.services import is_alive
 from ich_node.ledger import JobState, Ledger
 from ich_node.ledger import counts as counted
-from ich_node.ledger.measurements import DRIFT
+from ich_node.ledger.measurements import BACKUP, DRIFT
 from ich_node.metrics.known import BY_NAME, PREFIX
 
 RATIO_DAYS = timedelta(days=7)
@@ -69,6 +69,7 @@ class LedgerCollector(Collector):
             *_jobs(self._ledger, now),
             *_destinations(self._ledger, config, now),
             *_host(config),
+            *_backup(self._ledger),
             *_scores(self._ledger, now),
             ("troubles", _troubles(self._ledger, config, now)),
         ):
@@ -224,6 +225,11 @@ def _host(config: Config) -> Values:
         "cert_expiry_timestamp_seconds",
         [([each.of], each.ends.timestamp() if each.ends else 0) for each in certificates(config)],
     )
+
+
+def _backup(ledger: Ledger) -> Values:
+    found = ledger.measurements.newest(BACKUP)
+    yield "last_backup_timestamp_seconds", [((), found.at.timestamp())] if found else []
 
 
 def _scores(ledger: Ledger, now: datetime) -> Values:

@@ -84,6 +84,10 @@ METRICS = (
         "When a certificate ends, in Unix time; 0: it cannot be used.",
         "certificate",
     ),
+    _gauge(
+        "last_backup_timestamp_seconds",
+        "When the last whole backup was made, in Unix time; absent before the first one.",
+    ),
     _gauge("positive_ratio", "Positive among the series of the last 7 days with an answer."),
     _gauge(
         "score_shift",

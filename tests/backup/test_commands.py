@@ -23,7 +23,7 @@ def test_the_way_of_an_administrator(node: BackedUpNode, tmp_path: Path) -> None
     ]
     noted = node.ledger.measurements.newest("backup")
     assert noted is not None
-    assert noted.facts == {"folder": str(backups), "backup": name, "is_whole": True}
+    assert noted.facts == {"folder": str(backups), "backup": name}
 
     listed = ich_node("backup", backups, "--list", config=config).stdout.splitlines()
     assert listed[1].startswith(name)

@@ -21,7 +21,7 @@ from ich_node.ledger.counts import (
     Tally,
 )
 from ich_node.ledger.heartbeats import Heartbeat
-from ich_node.ledger.measurements import DRIFT
+from ich_node.ledger.measurements import BACKUP, DRIFT
 from ich_node.ledger.tables import metadata
 from ich_node.metrics.collector import registry_of
 from ich_node.metrics.known import METRICS, PREFIX
@@ -61,6 +61,7 @@ def node(tmp_path_factory):
         ledger.pauses.pause("reading", now=day.now, until=None, who="ada", why="")
         facts = {"has_drifted": False, "shift": 0.07, "bundle_sha256": "b" * 64}
         ledger.measurements.keep(DRIFT, facts, now=day.now)
+        ledger.measurements.keep(BACKUP, {}, now=day.now)
         yield ledger, config, day.now
 
 
@@ -167,6 +168,7 @@ def test_surroundings(node, values):
     left = values["cert_expiry_timestamp_seconds", (("certificate", "web"),)] - now.timestamp()
     assert left == pytest.approx(40 * 86_400, rel=0.05)
     assert values["disk_reserve_bytes", (("holds", "spool"),)] == config.spool.reserve_bytes
+    assert values["last_backup_timestamp_seconds", ()] == now.timestamp()
     assert values["positive_ratio", ()] == 2 / 4
     assert values["score_shift", ()] == 0.07
     assert values["scores_drifted", ()] == 0
