@@ -184,6 +184,9 @@ def put_in_place(file: Path, url: str) -> Path | None:
         file.unlink()
         return None
     place = Path(str(sa.make_url(url).database))
+    # now, and not by services that start at the same time: they would find it locked
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
     with file.open("rb") as written:
         os.fsync(written.fileno())
     aside = _move_aside(place)

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import multiprocessing
+import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from ich_node.backup import restore
 from ich_node.backup.folder import BackupFolder
 from ich_node.errors import BackupError, ConfigError
 from ich_node.ledger.heartbeats import Heartbeat
@@ -114,6 +118,36 @@ def test_a_restore_that_is_repeated_copies_what_is_missing(
     assert again.aside == other.folder / "ledger.sqlite.before-restore-1"
     assert again.aside.exists()
     assert len(other.ledger.operator.list()) == 3
+
+
+STAGES = ("copy_object", "restore_secrets", "prepare", "put_in_place")
+
+
+@pytest.mark.parametrize("stage", sampled(STAGES))
+def test_a_killed_restore_is_run_again(
+    node: BackedUpNode, new_node: NewNode, backups: Path, stage: str
+) -> None:
+    """Until its last step there is no ledger, so that nothing starts with half of the objects."""
+    other = new_node()
+    child = multiprocessing.get_context("fork").Process(
+        target=restore_until, args=(other, backups, stage)
+    )
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    assert not other.file.exists()
+    other.restore(backups)
+    assert other.lacks() == []
+    assert sorted(each.name for each in other.folder.glob("*sqlite*") if each != other.file) == [
+        "ledger.sqlite-shm",
+        "ledger.sqlite-wal",
+    ]
+
+
+def restore_until(other: BackedUpNode, backups: Path, name: str) -> None:
+    """The process ends at once where it would call this function."""
+    setattr(restore, name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+    other.restore(backups)
 
 
 def test_a_ledger_without_jobs_makes_room(
