@@ -8,6 +8,7 @@ import typer
 
 from ich_node.cli.who import who
 from ich_node.dicom.identity import DEMONSTRATION_MODEL, RESEARCH_USE
+from ich_node.errors import ConfigError
 from ich_node.percent import counted
 
 if TYPE_CHECKING:  # imported in the bodies: `--help` must not wait for them
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # imported in the bodies: `--help` must not wait for them
 
     from ich_node.demo import DemoResult
 
+SHORT_STRING = 16  # characters of an SH, PS3.5 6.2
 INTERRUPTED = 130  # as a shell has it: 128 and the number of SIGINT
 
 
@@ -33,6 +35,9 @@ def phantom(
         ),
     ] = None,
     none: Annotated[bool, typer.Option("--no-bleeds", help="Plant nothing.")] = False,
+    accession: Annotated[
+        str, typer.Option(help="Accession number of the study, at most 16 characters.")
+    ] = "",
 ) -> None:
     """Write a synthetic head CT study with known bleeds, as CT Image Storage."""
     from ich_node.phantom import BLEED_KINDS, make_study
@@ -45,8 +50,15 @@ def phantom(
             param_hint="--bleed",
         )
     kinds = [kind for name in wanted for kind in BLEED_KINDS if kind == name]
+    if len(accession) > SHORT_STRING or not accession.isprintable() or "\\" in accession:
+        raise typer.BadParameter(
+            f"at most {SHORT_STRING} characters, without a backslash", param_hint="--accession"
+        )
     study = make_study(seed, bleeds=kinds if wanted or none else None)
-    paths = study.write(out)
+    try:
+        paths = study.write(out, accession=accession)
+    except OSError as error:
+        raise ConfigError(f"cannot write {error.filename or out}: {error.strerror}") from error
     bleeds = [f"{item.kind} in {counted(len(item.boxes), 'slice')}" for item in study.bleeds]
     planted = ", ".join(bleeds) or "no bleed"
     typer.echo(f"{counted(len(paths), 'slice')} in {out}: {planted} (truth.json says where)")

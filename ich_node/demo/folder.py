@@ -1,5 +1,6 @@
 """The folder of a demonstration: one demonstration at a time, and nobody else's files."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -14,6 +15,7 @@ from ich_node.demo.errors import DemoError
 MARK = ".demonstration"  # locked while one runs; a folder that has it was made by one
 WRITTEN_BY = "# Written by `ich-node demo`"  # begins the config.toml of a demonstration
 PARTS = ("node", "phantom", "received", "preview.png")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 ANOTHER = "choose another folder: --out FOLDER"
 
 
@@ -32,16 +34,20 @@ def demonstration_folder(out: Path) -> Iterator[Path]:
         if not (folder / MARK).exists() and not _is_of_an_earlier_version(folder):
             _refuse_what_others_made(folder)
         descriptor = os.open(folder / MARK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            _lock(descriptor, folder)
-            _remove(folder)
-            with _without_settings():
-                yield folder
-        finally:
-            os.close(descriptor)
     except OSError as error:
         place = error.filename or out
         raise DemoError(f"cannot write {place}: {error.strerror}; {ANOTHER}") from error
+    try:
+        _lock(descriptor, folder)
+        _remove(folder)
+        with _without_settings():
+            yield folder
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise DemoError(f"no room in {folder}: {error.strerror}; {ANOTHER}") from error
+    finally:
+        os.close(descriptor)
 
 
 def _is_of_an_earlier_version(folder: Path) -> bool:

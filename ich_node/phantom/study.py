@@ -90,12 +90,15 @@ class PhantomStudy:
             ],
         }
 
-    def write(self, folder: Path, *, patient_id: str = "PHANTOM") -> list[Path]:
+    def write(
+        self, folder: Path, *, patient_id: str = "PHANTOM", accession: str = ""
+    ) -> list[Path]:
         """A file for each slice, and truth.json beside them; returns the paths of the slices."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for index, dataset in enumerate(self.datasets(patient_id=patient_id)):
             paths.append(folder / f"slice-{index:03d}.dcm")
+            dataset.AccessionNumber = accession
             dataset.save_as(paths[-1], enforce_file_format=True)
         (folder / "truth.json").write_text(
             json.dumps(self.truth(), indent=1) + "\n", encoding="utf-8"

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pydicom import Dataset
 from ich_node import __version__
 from ich_node.answer import Answer
 from ich_node.ledger import Instance, open_ledger
+from ich_node.phantom import make_study
 from tests.support.command_line import ich_node
 from tests.support.heads import head_series
 from tests.support.node import opened_ledger
@@ -396,6 +398,23 @@ def test_phantom_writes_the_same_bytes_for_the_same_seed(phantom, tmp_path):
     wrong = ich_node("phantom", "--out", tmp_path / "x", "--bleed", "ABC")
     assert wrong.exit_code == 2
     assert "IPH, IVH, SAH, SDH, EDH" in wrong.stderr
+
+
+def test_phantom_has_the_accession_number_that_it_is_given(monkeypatch, tmp_path):
+    """Where it fits into the header; a folder that cannot be written is a sentence."""
+    small = partial(make_study, rows=64, slice_mm=40.0)
+    monkeypatch.setattr("ich_node.phantom.make_study", small)
+    ich_node("phantom", "--out", tmp_path / "head", "--accession", "ACC-1")
+    assert pydicom.dcmread(tmp_path / "head" / "slice-000.dcm").AccessionNumber == "ACC-1"
+    for wrong in ("ACC-1 of the first head", "ACC\\1"):
+        said = ich_node("phantom", "--out", "x", "--accession", wrong)
+        assert "at most 16 characters" in said.stderr
+    (tmp_path / "file").write_text("")
+    said = ich_node("phantom", "--out", tmp_path / "file" / "head")
+    assert (said.exit_code, said.stderr) == (
+        2,
+        f"ich-node: cannot write {tmp_path}/file/head: Not a directory\n",
+    )
 
 
 def test_read_and_explain_refuse_children_where_a_minimum_age_is_set(tmp_path, untrained_bundle):

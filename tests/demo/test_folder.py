@@ -66,6 +66,17 @@ def test_a_folder_that_cannot_be_written_is_said(command: str, place: str, tmp_p
     )
 
 
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    """With the folder; any other error of the system is a bug and shows itself."""
+    with (
+        pytest.raises(DemoError, match=f"no room in {tmp_path}: No space left on device"),
+        demonstration_folder(tmp_path),
+    ):
+        Path("/dev/full").write_text("x")
+    with pytest.raises(ConnectionError), demonstration_folder(tmp_path):
+        raise ConnectionError
+
+
 def test_settings_of_another_node_do_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,12 +6,14 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
+from tests.documents.compare import agrees
 from tests.documents.stories import SCRIPT, Step, Story
 from tests.support.command_line import ich_node
 from tests.support.peers import wait_until
@@ -21,6 +23,7 @@ FOLDER_OF_A_NODE = "/var/lib/ich-node"
 PROGRAMS = str(Path(sys.executable).parent)  # where ich-node is: `.venv/bin` of the documents
 SERVICES = ("receive", "analyse", "send")
 START_SECONDS = 120.0
+ANSWER_SECONDS = 60.0
 # Whoever runs the tests may be root; a document must not change his machine.
 NEVER = ("sudo", "apt", "apt-get", "systemctl", "dpkg", "dnf", "docker", "podman", "kubectl")
 
@@ -57,11 +60,27 @@ class Node:
         lines = as_documented(printed).replace(str(self.folder), FOLDER_OF_A_NODE).splitlines()
         return code, [line.rstrip() for line in lines]
 
+    def shows(self, step: Step) -> tuple[bool, list[str]]:
+        """Whether the command prints what the document shows, or succeeds where that shows nothing;
+        and what it prints. Beside services it is asked until it does: they work meanwhile.
+        """
+        deadline = time.monotonic() + (ANSWER_SECONDS if self.beside else 0)
+        while True:
+            code, printed = self.run(step)
+            fits = code == 0 if step.printed is None else agrees(step.printed, printed)
+            if fits or step.printed is None or time.monotonic() > deadline:
+                return fits, printed
+            time.sleep(1)
+
     def _begin(self, words: list[str]) -> None:
-        """`ich-node run`: the commands after it may rely on its services."""
+        """The commands after `ich-node run` may rely on its services. What comes after another
+        program asks it something, until it answers.
+        """
         with (self.folder / "beside.log").open("ab") as log:
             begun = subprocess.Popen(words, cwd=self.folder, stdout=log, stderr=log)
         self.beside.append(begun)
+        if words[-1] != "run":
+            return
         options = words[1:-1]
 
         def all_ready() -> bool:

@@ -29,10 +29,14 @@ def test_every_command_block_is_run_or_says_why_not() -> None:
 
 
 def test_commands_that_are_not_run_exist() -> None:
-    """Each command and each option of `ich-node` in a block is one of the command line."""
+    """Each command and each option of `ich-node`, in a block and within a sentence."""
     for block in command_blocks():
         if block.language != "console":
             assert misunderstood("\n".join(block.lines)) == [], block.place
+    for path in documents():
+        text = path.read_text(encoding="utf-8")
+        for words in re.findall(r"(?<!`)`(ich-node [^`]+)`(?!`)", text):
+            assert misunderstood(words.replace("\\|", "|")) == [], f"{path}: {words}"
 
 
 def test_a_wrong_command_is_found() -> None:

@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 from tests.documents.blocks import blocks
-from tests.documents.compare import agrees
 from tests.documents.running import node_of
 from tests.documents.stories import Step, stories
 
@@ -20,8 +19,8 @@ def write(document: Path, states: list[str]) -> None:
             continue
         with tempfile.TemporaryDirectory() as name, node_of(story, Path(name)) as node:
             for step in story.steps:
-                _, printed = node.run(step)
-                if step.printed is not None and not agrees(step.printed, printed):
+                is_shown, printed = node.shows(step)
+                if step.printed is not None and not is_shown:
                     changes.append((step, printed))
     lines = document.read_text(encoding="utf-8").splitlines()
     for step, printed in sorted(changes, key=lambda change: -change[0].first):
