@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,9 +13,17 @@ from ich_node.cli import app
 BEFORE = ("sudo", "do", "then")  # in front of the name of a command, as `NAME=VALUE` is
 
 
-def misunderstood(text: str) -> list[str]:
-    """The words after `ich-node` in commands that the command line does not have."""
-    found: list[str] = []
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """names: of the command and of the groups that it is in. problem: "" if it is understood."""
+
+    names: tuple[str, ...]
+    problem: str = ""
+
+
+def calls(text: str) -> list[Call]:
+    """Of `ich-node`, in a block of commands or in a sentence."""
+    found: list[Call] = []
     for line in text.replace("\\\n", " ").splitlines():
         if not re.search(r"(^|[\s/])ich-node\s", line):
             continue
@@ -24,11 +33,16 @@ def misunderstood(text: str) -> list[str]:
         for word in [*words, ";"]:
             if set(word) <= set(";|&"):
                 if command and command[0].rpartition("/")[2] == "ich-node":
-                    found.extend(unknown(command[1:]))
+                    found.append(call(command[1:]))
                 command = []
             elif command or not (word in BEFORE or "=" in word):
                 command.append(word)
     return found
+
+
+def misunderstood(text: str) -> list[str]:
+    """What the command line does not have of the calls in this text."""
+    return [each.problem for each in calls(text) if each.problem]
 
 
 @cache
@@ -39,25 +53,25 @@ def command_line() -> Any:
     return command
 
 
-def unknown(arguments: list[str]) -> list[str]:
+def call(arguments: list[str]) -> Call:
     """arguments: e.g. `--config my.toml jobs list --since 2h`. Values are not looked at."""
-    command = command_line()
+    command, path = command_line(), ["ich-node"]
     options = {"--help", *names(command)}
-    values = 0
+    may_be_value = False
     for word in arguments:
         if word.startswith("--") and word != "--":
-            option = word.split("=")[0]
-            if option not in options:
-                return [f"{command.name or 'ich-node'} has no {option}"]
-            values = 1  # perhaps: a value is not looked at
+            if word.split("=")[0] not in options:
+                return Call(names=tuple(path[1:]), problem=f"{path[-1]} has no {word}")
+            may_be_value = True
         elif hasattr(command, "commands"):
             if word in command.commands:
                 command = command.commands[word]
+                path.append(word)
                 options |= names(command)
-            elif not values:
-                return [f"{command.name or 'ich-node'} has no {word}"]
-            values = 0
-    return []
+            elif not may_be_value:
+                return Call(names=tuple(path[1:]), problem=f"{path[-1]} has no {word}")
+            may_be_value = False
+    return Call(names=tuple(path[1:]))
 
 
 def names(command: Any) -> set[str]:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 
 from tests.documents.blocks import REASONS, Block, command_blocks
+from tests.documents.command_names import calls
 from tests.support import REPOSITORY
 
 UNSAID = "{place}: no comment says what runs these commands, or why nothing does"
@@ -33,16 +34,17 @@ def _problem(block: Block) -> list[str]:
 
 
 def _runs_it(block: Block) -> bool:
-    """.ci/run has each of its lines; a test has its name."""
+    """.ci/run has each of its lines; the file of a test has the test, and names each command."""
     name, _, test = block.run_by.partition("::")
     path = REPOSITORY / name
     if not path.is_file():
         return False
     text = path.read_text(encoding="utf-8")
-    if test:
-        return f"def {test}(" in text
-    lines = [line.split("#")[0].strip() for line in block.lines]
-    return all(line in text for line in lines if line)
+    if not test:
+        lines = [line.split("#")[0].strip() for line in block.lines]
+        return all(line in text for line in lines if line)
+    words = {word for call in calls("\n".join(block.lines)) for word in call.names}
+    return f"def {test}(" in text and all(f'"{word}"' in text for word in words)
 
 
 def summary(blocks: list[Block]) -> list[str]:

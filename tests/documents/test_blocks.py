@@ -93,10 +93,15 @@ def test_what_is_not_said_is_a_problem(tmp_path: Path) -> None:
         *("<!-- run by: tests/documents/test_blocks.py::test_gone -->", MARK, "c", MARK),
         *("<!-- run by: .ci/run -->", MARK, "make demo", "make soak", MARK),
         *("<!-- run by: .ci/run -->", MARK, "make demo  # both", MARK),
+        *("<!-- run by: tests/training/test_show.py::test_show_refuses_what_is_no_pool -->",),
+        *(MARK, "ich-node train show X --out Y", MARK),
+        *("<!-- run by: tests/training/test_show.py::test_show_refuses_what_is_no_pool -->",),
+        *(MARK, "ich-node train show X --out Y; ich-node jobs list", MARK),
     )
     said = problems(found)
-    assert len(said) == 4
+    assert len(said) == 5
     assert "no comment says" in said[0]
     assert "'no time' is no reason" in said[1]
     assert re.search("test_gone does not run it", said[2])
     assert ".ci/run does not run it" in said[3]
+    assert said[4].startswith(found[-1].place)

@@ -10,11 +10,12 @@ from tests.documents.running import node_of
 from tests.documents.stories import Story, commands, stories
 from tests.support import REPOSITORY
 
+LONG = [pytest.mark.extended, pytest.mark.timeout(1200)]
 STORIES = [
     pytest.param(
         story,
         id=f"{path.relative_to(REPOSITORY)}-{story.state}",
-        marks=[pytest.mark.extended] if story.is_extended else [],
+        marks=LONG if story.is_extended else [],
     )
     for path in documents()
     for story in stories(blocks(path))
