@@ -25,6 +25,7 @@ from ich_node.cli import (
     conformance,
     deliveries,
     demo,
+    doctor,
     echo,
     explain,
     export,
@@ -108,6 +109,7 @@ app.add_typer(config_commands.app, name="config")
 withdraw.add_to(jobs.app)
 pauses.add_to(app)
 statistics.add_to(app)
+doctor.add_to(app)
 support.add_to(app)
 commission.add_to(app)
 backup.add_to(app)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ich_node.errors import ConfigError, IchNodeError
+from ich_node.errors import ConfigError
 
 if TYPE_CHECKING:
     from ich_node.cli.context import CliContext
-    from ich_node.config.config import Config
-    from ich_node.ledger import Ledger
 
 
 def support_bundle(
@@ -34,6 +32,7 @@ def support_bundle(
     """Write one ZIP file with log, settings, versions, numbers of the ledger and what is wrong,
     for somebody who helps. No patients, no secrets. Works while the node is down.
     """
+    from ich_node.cli.doctor import installation
     from ich_node.support import (
         LogSource,
         SupportFile,
@@ -50,18 +49,11 @@ def support_bundle(
     path = out or Path(f"ich-node-{socket.gethostname()}-{now.astimezone():%Y%m%d-%H%M%S}.zip")
     if path.exists():
         raise ConfigError(f"{path} exists and is not overwritten; choose another --out")
-    config, mistakes = _config(node)
-    ledger, problem = _ledger(node) if config is not None else (None, "")
+    there = installation(node, now)
+    config, ledger = there.config, there.ledger
     try:
         parts: list[SupportFile] = [
-            findings(
-                config=config,
-                config_path=node.path,
-                mistakes=mistakes,
-                ledger=ledger,
-                ledger_problem=problem,
-                now=now,
-            ),
+            findings(there),
             versions(),
         ]
         if config is not None:
@@ -77,25 +69,6 @@ def support_bundle(
     typer.echo(f"wrote {path}")
     typer.echo("No patients, no secrets. Names of hosts, AE titles, paths and UIDs are in it:")
     typer.echo("look at it before you send it to anybody")
-
-
-def _config(node: "CliContext") -> "tuple[Config | None, list[str]]":
-    """The configuration, if it can be loaded, and what is wrong with it."""
-    from ich_node.cli import usable
-
-    try:
-        config = node.config
-    except ConfigError as error:
-        return None, error.detail.splitlines()
-    return config, usable.mistakes(config)
-
-
-def _ledger(node: "CliContext") -> "tuple[Ledger | None, str]":
-    """The ledger, if it can be opened, or why not."""
-    try:
-        return node.existing_ledger(), ""
-    except IchNodeError as error:
-        return None, error.detail
 
 
 def add_to(app: typer.Typer) -> None:

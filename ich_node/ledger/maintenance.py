@@ -2,13 +2,14 @@
 set back.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from ich_node.ledger import clock_repair, retention
 from ich_node.ledger.database import Database
+from ich_node.ledger.kept_files import KeptFile, kept_files
 from ich_node.ledger.tables import answers
 
 
@@ -63,6 +64,10 @@ class MaintenanceLedger:
         """Those of the paths (relative to the spool) that no object, result or reading needs."""
         with self._database.read() as connection:
             return retention.unreferenced(connection, paths)
+
+    def kept_files(self, *, at_once: int) -> Iterator[Sequence[KeptFile]]:
+        """Every file that must be in the spool, in portions. Raises Unavailable."""
+        return kept_files(self._database, at_once=at_once)
 
     def shorten_waits(self, *, now: datetime, longest: timedelta) -> int:
         """After the clock was set back: shorten every wait that ends later than `longest` from now;

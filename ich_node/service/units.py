@@ -185,6 +185,14 @@ def active_units(machine: Machine) -> list[str]:
     return [line.split()[0] for line in listed.splitlines() if line.strip()]
 
 
+def failed_units(machine: Machine) -> list[str]:
+    """All of this node that systemd has given up."""
+    listed = machine.asked(
+        "systemctl", "list-units", "--no-legend", "--plain", "--state=failed", "ich-node*"
+    )
+    return [line.split()[0] for line in listed.splitlines() if line.strip()]
+
+
 def active_state(machine: Machine, name: str) -> str:
     return machine.asked("systemctl", "show", "--value", "-p", "ActiveState", name).strip()
 

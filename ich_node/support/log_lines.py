@@ -22,14 +22,14 @@ JOURNAL = ("--unit=ich-node*", "--since=-7d", "--output=cat", "--no-pager", f"--
 # of a patient (docs/reliability.md). A test knows that every field of the code is here or below.
 SAFE = frozenset(
     """
-    action added address ae_title advice again_in_seconds alert announced_bytes at attempt attempts
-    after_seconds began calling_ae category committed config count days deliveries detail device
-    ended engine error event exception exit_status failed in_favour_of is_taken job jobs key kind
-    left_out level limit_bytes loop max_attempts mistakes name next_at objects others outcomes page
-    passed pid port positive process reason results rule section seconds series_instance_uid
-    series_probability settings sha256 shift_hu since slices sop_class_uid sop_instance_uid source
-    sources status study_instance_uid subject target task thread threads timestamp tls told
-    transaction_uid until used_percent verdicts
+    action added address advice ae_title after_seconds again_in_seconds alert announced_bytes at
+    attempt attempts before began calling_ae category committed config copy count days deliveries
+    detail device ended engine error event exception exit_status failed in_favour_of is_taken job
+    jobs key kind left_out level limit_bytes loop max_attempts mistakes name needs next_at objects
+    older_processes others outcomes page passed pid port positive process processes reason results
+    rule schema seconds section series_instance_uid series_probability settings sha256 shift_hu
+    since slices sop_class_uid sop_instance_uid source sources status study_instance_uid subject
+    target task thread threads timestamp tls told transaction_uid until used_percent verdicts
     """.split()  # noqa: SIM905  # one word after the other is easier to read
 )
 # What a person has typed, names of persons, and answers of services that are no DICOM peers.

@@ -1,0 +1,117 @@
+"""doctor: what is wrong with this installation."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ich_node.errors import ConfigError, IchNodeError, NoLedger
+
+if TYPE_CHECKING:
+    from ich_node.cli.context import CliContext
+    from ich_node.config.config import Config
+    from ich_node.doctor import Checked, Installation
+    from ich_node.ledger import Ledger
+
+
+def doctor(
+    context: typer.Context,
+    files: Annotated[
+        bool,
+        typer.Option(
+            "--files/--no-files",
+            help="Also compare ledger and spool, file by file: seconds, or minutes where there are"
+            " millions.",
+        ),
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what is wrong with this installation, and what to do: configuration, rights, disks,
+    ports, services, clock, packages, units, files. Changes nothing. Exit code 1 if anything is
+    wrong, or could not be checked.
+    """
+    from ich_node.doctor import examine
+
+    there = installation(context.obj, datetime.now(UTC))
+    found: list[Checked] = []
+    try:
+        for checked in examine(there, files=files):
+            found.append(checked)
+            if not as_json:
+                _print(checked)
+    finally:
+        if there.ledger is not None:
+            there.ledger.dispose()
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found], indent=1))
+    else:
+        _print_sum(found)
+    if any(each.complaints or each.not_checked for each in found):
+        raise typer.Exit(1)
+
+
+def installation(node: "CliContext", now: datetime) -> "Installation":
+    """As far as it can be opened. The caller disposes the ledger."""
+    from ich_node.doctor import Installation
+
+    config, mistakes = _config(node)
+    ledger: Ledger | None = None
+    missing = problem = ""
+    if config is not None:
+        try:
+            ledger = node.existing_ledger()
+        except NoLedger as error:
+            missing = error.detail
+        except IchNodeError as error:
+            problem = error.detail
+    return Installation(
+        config=config,
+        config_path=node.path,
+        mistakes=mistakes,
+        ledger=ledger,
+        no_ledger=missing,
+        ledger_problem=problem,
+        now=now,
+    )
+
+
+def _config(node: "CliContext") -> "tuple[Config | None, list[str]]":
+    """The configuration, if it can be loaded, and what is wrong with it."""
+    from ich_node.cli import usable
+
+    try:
+        config = node.config
+    except ConfigError as error:
+        return None, error.detail.splitlines()
+    return config, usable.mistakes(config)
+
+
+def _print(checked: "Checked") -> None:
+    if checked.not_checked:
+        typer.echo(f"not checked  {checked.name}: {_one_line(checked.not_checked)}")
+    elif checked.absent:
+        typer.echo(f"-            {checked.name}: {_one_line(checked.absent)}")
+    elif not checked.complaints:
+        typer.echo(f"ok           {checked.name}")
+    for each in checked.complaints:
+        typer.echo(f"WRONG        {checked.name}: {_one_line(each.sentence)}")
+        if each.remedy:
+            typer.echo(f"             {_one_line(each.remedy)}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _print_sum(found: "list[Checked]") -> None:
+    number = sum(len(each.complaints) for each in found)
+    things = "nothing is" if not number else "1 thing is" if number == 1 else f"{number} things are"
+    unseen = sum(bool(each.not_checked) for each in found)
+    also = f"; {unseen} could not be checked" if unseen else ""
+    typer.echo(f"{things} wrong{also}")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(doctor)
