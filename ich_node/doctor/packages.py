@@ -16,7 +16,7 @@ def about_packages() -> Iterator[Complaint]:
     """What is missing, or not in the range that we allow. Packages that only differ from the tested
     set are one sentence.
     """
-    installed = {
+    installed: dict[str, str] = {
         canonicalize_name(each.metadata["Name"]): each.version for each in metadata.distributions()
     }
     for requirement in _requirements():
