@@ -7,6 +7,8 @@ RUNS ?= runs/demo
 OHIF ?= 3.13.2
 LEDGER ?= sqlite
 DIST ?= dist
+# Where pip is told to look for packages, uv looks, too.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # If memory has enough room, the tests keep their spools and ledgers there: syncs to disk take a third of the time.
 export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)" -gt 4000000 2>/dev/null && echo /dev/shm)
 
@@ -126,6 +128,24 @@ wheel: install           ## dist/ich_node-VERSION-py3-none-any.whl, the same byt
 
 wheel-test: install      ## installs the wheel where nothing else is, and runs everything that serves from there
 	$(BIN)/python -m pytest -m wheel tests/wheel
+
+sbom: wheel              ## dist/sbom.cdx.json and dist/licences.md of all that production may have; fails at a library under the GPL
+	rm -rf build/production
+	$(BIN)/uv venv --quiet --python $(BIN)/python build/production
+	$(BIN)/uv pip install --quiet --python build/production/bin/python -c constraints.txt "$$(ls $(DIST)/*.whl)[apprise,openvino,plots,postgresql,training]"
+	$(BIN)/python -m release.licences build/production >$(DIST)/licences.md
+	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o $(DIST)/sbom.cdx.json build/production/bin/python
+	rm -rf build
+
+sizes: install           ## what an environment takes on disk, by library: make sizes PREFIX=/opt/ich-node
+	$(BIN)/python -m release.sizes $(PREFIX)
+
+checksums: install       ## dist/SHA256SUMS of all files of the release
+	cp constraints.txt $(DIST)
+	cd $(DIST) && rm -f SHA256SUMS* && sha256sum -- * >SHA256SUMS
+
+release: install         ## cuts CHANGELOG, commits and tags; pushes nothing: make release VERSION=0.2.0 (docs/releasing.md)
+	$(BIN)/python -m release.cut $(VERSION)
 
 fix: install             ## fixes style automatically
 	$(BIN)/ruff check --fix .
