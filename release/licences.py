@@ -11,8 +11,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-# Under the LGPL. None is part of this program: each is a library that it imports unchanged, in files
-# of its own, which whoever runs it can replace (LGPL 3.0, section 4 d 1).
+# Under the LGPL. None is part of this program: each is a library that it imports unchanged, in
+# files of its own, which whoever runs it can replace (LGPL 3.0, section 4 d 1).
 RIGHT = {
     "psycopg": "only for PostgreSQL; imported unchanged, replaceable",
     "psycopg-binary": "only for PostgreSQL; imported unchanged, replaceable",
@@ -38,9 +38,9 @@ class Licensed:
 
 def licences_of(prefix: Path) -> list[Licensed]:
     """Of all that is installed at this prefix, by pip-licenses."""
-    tool = Path(sys.executable).with_name("pip-licenses")
     options = ("--python", prefix / "bin/python", "--from=all", "--format=json", "--with-system")
-    done = subprocess.run([tool, *options], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-m", "piplicenses", *options]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     return sorted(
         (
             Licensed(name=one["Name"], version=one["Version"], licence=_stated(one))

@@ -1,15 +1,16 @@
 """What an environment takes on disk, by library: `python -m release.sizes PREFIX`, in MB (10^6)."""
 
+import os
 import sys
 from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
 SHOWN = 12
-# Of torch's folder, what only those need who build or test torch.
+# Of torch: what only those need who build or test torch. The packages leave it out.
 TORCH_PARTS = {
     "headers": ("include",),
-    "tests": ("test", "testing"),
+    "tests": ("test",),
     "programs": ("bin",),
 }
 
@@ -18,19 +19,19 @@ def sizes(prefix: Path) -> Counter[str]:
     """Bytes of all files of each library; those of the environment itself are `Python environment`.
     pip counts as a library.
     """
-    (site,) = prefix.glob("lib/python*/site-packages")
-    owner: dict[Path, str] = {}
+    (site,) = prefix.resolve().glob("lib/python*/site-packages")
+    owner: dict[str, str] = {}
     for library in metadata.distributions(path=[str(site)]):
-        for file in library.files or ():
-            owner[Path(str(library.locate_file(file))).resolve()] = library.name
-    folders = {path.parent: name for path, name in owner.items()}
+        name = library.name
+        owner |= {os.path.normpath(f"{site}/{file}"): name for file in library.files or ()}
+    folders = {os.path.dirname(path): name for path, name in owner.items()}
     found: Counter[str] = Counter()
-    for path in prefix.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            place = path.resolve()
-            source = place.parent.parent if place.parent.name == "__pycache__" else place.parent
-            name = owner.get(place) or folders.get(source, "Python environment")
-            found[name] += place.stat().st_size
+    for folder, _, files in os.walk(prefix.resolve()):
+        source = folder.removesuffix("/__pycache__")
+        for file in files:
+            path = f"{folder}/{file}"
+            name = owner.get(path) or folders.get(source, "Python environment")
+            found[name] += os.lstat(path).st_size
     return found
 
 
