@@ -122,9 +122,8 @@ train-demo: install      ## trains, tunes, evaluates and activates a model with 
 	ICHNODE__DATABASE__URL=sqlite:///$(RUNS)/ledger.db ICHNODE__SPOOL__PATH=$(RUNS)/spool $(BIN)/ich-node model activate $(RUNS)/tuned.safetensors --why train-demo
 
 wheel: install           ## dist/ich_node-VERSION-py3-none-any.whl, the same bytes wherever this commit is built
-	rm -rf build $(DIST)/*.whl
+	rm -rf build/lib build/bdist.* $(DIST)/*.whl
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || date +%s) $(BIN)/python -m build --wheel --no-isolation --outdir $(DIST) .
-	rm -rf build
 
 wheel-test: install      ## installs the wheel where nothing else is, and runs everything that serves from there
 	$(BIN)/python -m pytest -m wheel tests/wheel
@@ -134,8 +133,8 @@ sbom: wheel              ## dist/sbom.cdx.json and dist/licences.md of all that 
 	$(BIN)/uv venv --quiet --python $(BIN)/python build/production
 	$(BIN)/uv pip install --quiet --python build/production/bin/python -c constraints.txt "$$(ls $(DIST)/*.whl)[apprise,openvino,plots,postgresql,training]"
 	$(BIN)/python -m release.licences build/production >$(DIST)/licences.md
-	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o $(DIST)/sbom.cdx.json build/production/bin/python
-	rm -rf build
+	$(BIN)/cyclonedx-py environment --output-reproducible -o $(DIST)/sbom.cdx.json build/production/bin/python
+	rm -rf build/production
 
 sizes: install           ## what an environment takes on disk, by library: make sizes PREFIX=/opt/ich-node
 	$(BIN)/python -m release.sizes $(PREFIX)

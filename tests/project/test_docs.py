@@ -79,7 +79,7 @@ def missing_files(text: str) -> list[str]:
 
 
 def _is_end_of_a_path(name: str) -> bool:
-    if name.split("/")[0] in CODE_FOLDERS:
+    if name == "setup.py" or name.split("/")[0] in CODE_FOLDERS:
         return (REPOSITORY / name).is_file()
     return any(next((REPOSITORY / each).rglob(name), None) for each in CODE_FOLDERS)
 
