@@ -80,6 +80,8 @@ def facts(installed: Installed) -> dict:
 
 @pytest.fixture(scope="module")
 def demo(installed: Installed) -> str:
+    # One process compiles the modules; the demo's would do it at the same time, each for itself.
+    assert "tissue-demonstration" in installed.run("ich-node", "model", "show", "--verify")
     return installed.run("ich-node", "demo", "--out", "demo")
 
 
