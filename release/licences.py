@@ -38,7 +38,7 @@ class Licensed:
 
 def licences_of(prefix: Path) -> list[Licensed]:
     """Of all that is installed at this prefix, by pip-licenses."""
-    options = ("--python", prefix / "bin/python", "--from=all", "--format=json", "--with-system")
+    options = ("--python", f"{prefix}/bin/python", "--from=all", "--format=json", "--with-system")
     command = [sys.executable, "-m", "piplicenses", *options]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return sorted(
