@@ -207,6 +207,7 @@ def _notes(machine: Machine, wishes: ServiceWishes) -> Iterator[str]:
 
 def apply(machine: Machine, step: ServiceStep, prefix_: Path) -> None:
     """Raises ConfigError or Unavailable, with a sentence."""
+    os.umask(0o022)  # the user of the services must be able to read the program
     try:
         if isinstance(step, units.ServicesRun):
             require_usable_config(machine, prefix_)

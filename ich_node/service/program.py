@@ -1,6 +1,5 @@
 """The program: a prefix that is there already, or a venv that is made of a wheel."""
 
-import os
 import shutil
 import sys
 import tempfile
@@ -11,13 +10,15 @@ from pathlib import Path
 from ich_node import __version__
 from ich_node.errors import ConfigError
 from ich_node.service.machine import Machine
-from ich_node.service.prefix import installed, python, python_mistakes, version_of
+from ich_node.service.prefix import installed, program, python, python_mistakes, version_of
 from ich_node.service.step import FoundState, State
 from ich_node.service.wheel import Wheel, noted_sha256
 
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 DIRECT_URL = "direct_url.json"
 OLDEST = (3, 11)
+# what pip unpacks, and what it has downloaded meanwhile
+CPU_BYTES, CUDA_BYTES = 3_000_000_000, 9_000_000_000
 NEWEST_MINOR = 19
 
 
@@ -37,7 +38,9 @@ class Program:
         distribution = installed(self.machine, self.prefix)
         if distribution is None:
             return FoundState(
-                state=State.TO_DO, detail="takes some minutes", lines=tuple(self._shown())
+                state=State.TO_DO,
+                detail="takes some minutes" if self.wheel is not None else "of which wheel?",
+                lines=tuple(self._shown()),
             )
         there = version_of(distribution)
         if self.wheel is None or self._is_it(distribution):
@@ -51,7 +54,6 @@ class Program:
 
     def do(self) -> None:
         assert self.wheel is not None
-        os.umask(0o022)  # the services' user must be able to read it
         if not self.machine.at(python(self.prefix)).exists():
             self.machine.run(str(system_python()), "-m", "venv", str(self.prefix))
         with tempfile.TemporaryDirectory() as folder:
@@ -70,7 +72,8 @@ class Program:
         return self.wheel is not None and version == self.wheel.version
 
     def _shown(self) -> Iterator[str]:
-        assert self.wheel is not None
+        if self.wheel is None:
+            return
         if not self.machine.at(python(self.prefix)).exists():
             yield f"{system_python()} -m venv {self.prefix}"
         for command in self._pip("constraints.txt"):
@@ -122,6 +125,8 @@ def mistakes_of(machine: Machine, prefix: Path, wheel: Wheel | None) -> list[str
         ]
     if machine.at(python(prefix)).exists() or wheel is None:
         return []
+    if machine.at(prefix).is_dir() and any(machine.at(prefix).iterdir()):
+        return [_something_else(machine, prefix)]
     try:
         interpreter = system_python()
     except ConfigError as error:
@@ -131,13 +136,21 @@ def mistakes_of(machine: Machine, prefix: Path, wheel: Wheel | None) -> list[str
             f"{interpreter} cannot make a virtual environment: apt install"
             f" {interpreter.name}-venv (Debian has it in a package of its own)"
         ]
-    needed, free = 3_000_000_000, shutil.disk_usage(_existing(machine.at(prefix))).free
+    needed = CUDA_BYTES if has_nvidia(machine) else CPU_BYTES
+    free = shutil.disk_usage(_existing(machine.at(prefix))).free
     if free < needed:
         return [
-            f"{prefix} needs {needed / 1e9:.0f} GB while it is made (torch is 1 GB of them), and"
+            f"{prefix} needs {needed / 1e9:.0f} GB while it is made, most of it for torch, and"
             f" {free / 1e9:.1f} GB are free there"
         ]
     return []
+
+
+def _something_else(machine: Machine, prefix: Path) -> str:
+    sentence = f"{prefix} is no virtual environment, and not empty: choose another --prefix"
+    if machine.at(program(prefix / ".venv")).exists():
+        return f"{sentence}, or take over what the source tree there has: {prefix}/.venv"
+    return sentence
 
 
 def _existing(path: Path) -> Path:

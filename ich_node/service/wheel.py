@@ -74,8 +74,9 @@ def installed_from(direct_url: str | None) -> Path | None:
 def noted_sha256(direct_url: str | None) -> str | None:
     """Of the wheel that pip was given."""
     archive: dict[str, Any] = _noted(direct_url).get("archive_info", {})
-    noted = archive.get("hashes", {}).get("sha256")
-    return str(noted) if noted else None
+    # pip before 23.1, which Debian 12 has, notes it in one text
+    earlier = str(archive.get("hash", "")).removeprefix("sha256=")
+    return archive.get("hashes", {}).get("sha256") or earlier or None
 
 
 def _noted(direct_url: str | None) -> dict[str, Any]:

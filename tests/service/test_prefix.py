@@ -1,7 +1,6 @@
 """From where services may run the program, and from where not."""
 
 import os
-import sys
 import zipfile
 from pathlib import Path
 
@@ -113,6 +112,8 @@ def test_the_wheel_that_pip_was_given_is_found_again(tmp_path: Path) -> None:
         f' "archive_info": {{"hashes": {{"sha256": "{wheel.sha256}"}}}}}}'
     )
     assert noted_sha256(noted) == wheel.sha256
+    earlier = noted.replace('"hashes": {"sha256": "', '"hash": "sha256=').replace('"}}}', '"}}')
+    assert installed_from(earlier) == wheel.path
     assert installed_from(noted) == wheel.path
     wheel.path.write_bytes(b"another")
     assert installed_from(noted) is None
@@ -141,6 +142,21 @@ def test_without_a_wheel_the_prefix_must_be_there(machine: Machine) -> None:
     """Both ways to make it are named."""
     (mistake,) = program.mistakes_of(machine, PREFIX, None)
     assert "--wheel FILE" in mistake
+    looked = program.Program(machine=machine, prefix=PREFIX, wheel=None).look()
+    assert (looked.detail, looked.lines) == ("of which wheel?", ())
     make_prefix(machine)
     assert program.mistakes_of(machine, PREFIX, None) == []
-    assert sys.version_info >= program.OLDEST
+
+
+def test_a_source_tree_is_not_filled_with_a_program(machine: Machine, tmp_path: Path) -> None:
+    """Nodes of earlier versions were cloned to where the program lies now."""
+    venv = machine.at(PREFIX / ".venv" / "bin")
+    venv.mkdir(parents=True)
+    wheel = open_wheel(make_wheel(tmp_path), version=__version__)
+    (mistake,) = program.mistakes_of(machine, PREFIX, wheel)
+    assert mistake == (
+        "/opt/ich-node is no virtual environment, and not empty: choose another --prefix"
+    )
+    (venv / "ich-node").touch()
+    (mistake,) = program.mistakes_of(machine, PREFIX, wheel)
+    assert mistake.endswith("or take over what the source tree there has: /opt/ich-node/.venv")
