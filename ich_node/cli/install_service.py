@@ -113,7 +113,8 @@ def _wheel(given: Path | None, prefix: Path) -> "Wheel | None":
     from ich_node.service.wheel import installed_from, open_wheel
 
     if given is None and Path(sys.prefix) != prefix:
-        given = installed_from(distribution("ich-node").read_text("direct_url.json"))
+        this = distribution("ich-node")
+        given = installed_from(this.read_text("direct_url.json"), this.read_text("RECORD"))
     return open_wheel(given, version=__version__) if given is not None else None
 
 

@@ -12,10 +12,9 @@ from ich_node.errors import ConfigError
 from ich_node.service.machine import Machine
 from ich_node.service.prefix import installed, program, python, python_mistakes, version_of
 from ich_node.service.step import FoundState, State
-from ich_node.service.wheel import Wheel, noted_sha256
+from ich_node.service.wheel import Wheel
 
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
-DIRECT_URL = "direct_url.json"
 OLDEST = (3, 11)
 # what pip unpacks, and what it has downloaded meanwhile
 CPU_BYTES, CUDA_BYTES = 3_000_000_000, 9_000_000_000
@@ -64,9 +63,9 @@ class Program:
 
     def _is_it(self, distribution: Path) -> bool:
         assert self.wheel is not None
-        note = distribution / DIRECT_URL
-        text = note.read_text(encoding="utf-8") if note.exists() else None
-        return self._same(version_of(distribution)) and noted_sha256(text) == self.wheel.sha256
+        record = distribution / "RECORD"
+        text = record.read_text(encoding="utf-8") if record.exists() else ""
+        return self._same(version_of(distribution)) and self.wheel.is_installed(text)
 
     def _same(self, version: str) -> bool:
         return self.wheel is not None and version == self.wheel.version

@@ -1,17 +1,16 @@
 """A wheel of ich-node, and what pip notes of one that it has installed."""
 
-import hashlib
 import json
 import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ich_node.errors import ConfigError
 
 NAME = re.compile(r"ich_node-(?P<version>[^-]+)(-\d[^-]*)?-py3-none-any\.whl")
+RECORD = ".dist-info/RECORD"
 CONSTRAINTS = "ich_node/shipped/constraints.txt"
 
 
@@ -22,15 +21,20 @@ class Wheel:
     path: Path
     version: str
 
-    @property
-    def sha256(self) -> str:
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
     def constraints(self) -> str:
         """The versions of other packages with which it was tested."""
         with zipfile.ZipFile(self.path) as files:
             return files.read(CONSTRAINTS).decode()
+
+    def is_installed(self, record: str) -> bool:
+        """record: the text of RECORD of an installed ich-node: its files with their hashes. pip
+        adds some of its own. Versions alone do not tell two builds apart.
+        """
+        with zipfile.ZipFile(self.path) as files:
+            (name,) = (each for each in files.namelist() if each.endswith(RECORD))
+            of_wheel = files.read(name).decode().splitlines()
+        with_hash = {line for line in of_wheel if not line.startswith(name)}
+        return with_hash <= set(record.splitlines())
 
 
 def open_wheel(path: Path, *, version: str) -> Wheel:
@@ -57,28 +61,15 @@ def open_wheel(path: Path, *, version: str) -> Wheel:
     return Wheel(path=path.absolute(), version=match["version"])
 
 
-def installed_from(direct_url: str | None) -> Path | None:
-    """The wheel that pip was given, if it is still the same file. direct_url: the text of
-    direct_url.json (PEP 610).
+def installed_from(direct_url: str | None, record: str | None) -> Path | None:
+    """The wheel that pip was given, if its file is still that of what is installed. direct_url: the
+    text of direct_url.json (PEP 610), which has no hash before pip 23.1; record: of RECORD.
     """
-    noted = _noted(direct_url)
+    noted = json.loads(direct_url) if direct_url else {}
     url = urlsplit(str(noted.get("url", "")))
     path = Path(unquote(url.path))
-    if url.scheme != "file" or NAME.fullmatch(path.name) is None or not path.is_file():
+    match = NAME.fullmatch(path.name)
+    if url.scheme != "file" or match is None or not zipfile.is_zipfile(path):
         return None
-    with path.open("rb") as file:
-        same = hashlib.file_digest(file, "sha256").hexdigest() == noted_sha256(direct_url)
-    return path if same else None
-
-
-def noted_sha256(direct_url: str | None) -> str | None:
-    """Of the wheel that pip was given."""
-    archive: dict[str, Any] = _noted(direct_url).get("archive_info", {})
-    # pip before 23.1, which Debian 12 has, notes it in one text
-    earlier = str(archive.get("hash", "")).removeprefix("sha256=")
-    return archive.get("hashes", {}).get("sha256") or earlier or None
-
-
-def _noted(direct_url: str | None) -> dict[str, Any]:
-    found = json.loads(direct_url) if direct_url else {}
-    return found if isinstance(found, dict) else {}
+    wheel = Wheel(path=path, version=match["version"])
+    return path if record is not None and wheel.is_installed(record) else None

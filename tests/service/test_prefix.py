@@ -10,10 +10,11 @@ from ich_node import __version__
 from ich_node.errors import ConfigError
 from ich_node.service import prefix, program
 from ich_node.service.machine import Machine
-from ich_node.service.wheel import CONSTRAINTS, installed_from, noted_sha256, open_wheel
+from ich_node.service.wheel import CONSTRAINTS, installed_from, open_wheel
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only what belongs to root may be run")
 PREFIX = Path("/opt/ich-node")
+FILES = "ich_node/__init__.py,sha256=abc,7\nich_node/shipped/constraints.txt,sha256=def,14\n"
 
 
 @pytest.fixture
@@ -86,6 +87,8 @@ def make_wheel(folder: Path, version: str = __version__, name: str | None = None
     path = folder / (name or f"ich_node-{version}-py3-none-any.whl")
     with zipfile.ZipFile(path, "w") as files:
         files.writestr(CONSTRAINTS, "torch==2.13.0\n")
+        record = f"ich_node-{version}.dist-info/RECORD"
+        files.writestr(record, f"{FILES}{record},,\n")
     return path
 
 
@@ -105,20 +108,18 @@ def test_a_wheel_must_be_of_this_version(tmp_path: Path) -> None:
 
 
 def test_the_wheel_that_pip_was_given_is_found_again(tmp_path: Path) -> None:
-    """Only while it is the same file (PEP 610)."""
+    """Only while it has the same files (PEP 610, PEP 376); pip adds lines of its own."""
     wheel = open_wheel(make_wheel(tmp_path), version=__version__)
-    noted = (
-        f'{{"url": "file://{wheel.path}",'
-        f' "archive_info": {{"hashes": {{"sha256": "{wheel.sha256}"}}}}}}'
-    )
-    assert noted_sha256(noted) == wheel.sha256
-    earlier = noted.replace('"hashes": {"sha256": "', '"hash": "sha256=').replace('"}}}', '"}}')
-    assert installed_from(earlier) == wheel.path
-    assert installed_from(noted) == wheel.path
+    noted = f'{{"url": "file://{wheel.path}", "archive_info": {{}}}}'
+    record = f"../../../bin/ich-node,sha256=x,9\n{FILES}ich_node-0.dist-info/INSTALLER,sha256=y,4\n"
+    assert installed_from(noted, record) == wheel.path
+    assert installed_from(noted, record.replace("sha256=abc", "sha256=abd")) is None
+    assert installed_from(noted, None) is None
+    assert installed_from(None, record) is None
+    editable = '{"url": "file:///src", "dir_info": {"editable": true}}'
+    assert installed_from(editable, record) is None
     wheel.path.write_bytes(b"another")
-    assert installed_from(noted) is None
-    assert installed_from(None) is None
-    assert installed_from('{"url": "file:///src", "dir_info": {"editable": true}}') is None
+    assert installed_from(noted, record) is None
 
 
 def test_what_pip_would_be_told(machine: Machine, tmp_path: Path) -> None:
@@ -136,6 +137,9 @@ def test_what_pip_would_be_told(machine: Machine, tmp_path: Path) -> None:
     assert again.detail == "ich-node 0.1.0 is there, of another wheel"
     assert "--force-reinstall --no-deps" in again.lines[1]
     assert cpu not in again.lines[2]
+    described = machine.at(PREFIX) / "lib/python3.11/site-packages/ich_node-0.1.0.dist-info"
+    (described / "RECORD").write_text(FILES)
+    assert step.look().detail == "ich-node 0.1.0"
 
 
 def test_without_a_wheel_the_prefix_must_be_there(machine: Machine) -> None:
