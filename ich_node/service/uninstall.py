@@ -35,10 +35,10 @@ class Stopped:
         self.machine.run("systemctl", "disable", "--now", *self._names())
 
     def _names(self) -> list[str]:
-        enabled = units.wanted(self.machine)
-        links = self.machine.at(places.UNITS).glob(f"*.wants/{places.TARGET}")
-        target = [places.TARGET] if any(True for _ in links) else []
-        return list(dict.fromkeys([*target, *enabled, *units.active_units(self.machine)]))
+        """The target first: it takes its services along."""
+        links = self.machine.at(places.UNITS).glob("*.wants/ich-node*")
+        enabled = sorted((path.name for path in links), key=lambda name: name != places.TARGET)
+        return list(dict.fromkeys([*enabled, *units.active_units(self.machine)]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,8 @@ from ich_node.service.install import ServicePlan, ServiceWishes, plan
 from ich_node.service.journal import logrotate_file, notes
 from ich_node.service.machine import Machine
 from ich_node.service.step import State, seen
+from ich_node.service.units import unit_names
+from tests.support import REPOSITORY
 from tests.support.command_line import ich_node
 from tests.support.peers import need
 
@@ -146,3 +148,9 @@ def test_the_command_says_from_where_services_cannot_run() -> None:
     assert "a file ich_node-VERSION-py3-none-any.whl is wanted" in done.stderr
     done = ich_node("install-service", config=Path("/nowhere.toml"))
     assert done.stderr == "ich-node: --config /nowhere.toml: there is no such file\n"
+
+
+def test_every_shipped_unit_is_installed() -> None:
+    """Services, target and timer: all but the command for people and the page about them."""
+    shipped = {path.name for path in (REPOSITORY / "systemd").iterdir()}
+    assert set(unit_names()) == shipped - {"ich-node", "README.md"}
