@@ -46,7 +46,9 @@ class LoadedConfig:
         file = sqlite_file(self.config.database.url)
         if self.earlier_ledger is None or file is None or file.exists():
             return
-        if self.earlier_ledger.exists():
+        # A folder that this user may not enter is none where his node has worked: who becomes
+        # the services' user by sudo or setpriv keeps the caller's, e.g. /root.
+        if os.access(self.earlier_ledger, os.F_OK):
             raise ConfigError(
                 f"there is no ledger at {file},\n"
                 f"and one of an earlier version at {self.earlier_ledger}.\n"
