@@ -152,8 +152,15 @@ fix: install             ## fixes style automatically
 
 peers:                   ## Debian: installs the real peers; tests without their peer are skipped (needs root)
 	apt-get update
-	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb dcmtk dicom3tools pixelmed-apps postgresql openssl gcc libc6-dev
+	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb dcmtk dicom3tools pixelmed-apps postgresql openssl shellcheck rpm gcc libc6-dev
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium prometheus
+
+packages: wheel          ## dist/*.deb and dist/*.rpm for the distributions whose Python is PYTHON (packaging/nfpm/packages.py)
+	nice $(BIN)/python packaging/nfpm/packages.py $(DIST)/*.whl --python $(PYTHON) --out $(DIST)
+
+packages-test: machine packages ## installs, upgrades, removes, purges the packages on an empty Debian 12 with its own systemd (20 minutes; needs root)
+	$(BIN)/python -m tests.packaging.on_debian $(DIST)/*.whl
+	$(BIN)/python -m tests.packaging.rpm_on_debian $(DIST)/*.whl
 
 machine: install         ## Debian: what boots an empty Debian 12 to install the product in, and its base (tests/support/empty_machine.py; needs root)
 	apt-get update

@@ -69,7 +69,7 @@ def stage(wheel: Path, tree: Path, config: Path) -> None:
 
         shipped = "ich_node/shipped/"
         for name in names:
-            if re.fullmatch(rf"{shipped}systemd/ich-node.*\.(service|target)", name):
+            if re.fullmatch(rf"{shipped}systemd/ich-node.*\.(service|target|timer)", name):
                 put(name, f"usr/lib/systemd/system/{Path(name).name}")
             if re.fullmatch(r"[^/]+\.dist-info/licenses/[^/]+", name):
                 put(name, f"usr/share/doc/ich-node/{Path(name).name}")
@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--python", default="python3.11", help="decides the distributions")
     parser.add_argument("--torch-index", default="https://download.pytorch.org/whl/cpu")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "dist")
-    parser.add_argument("--work", type=Path, default=REPOSITORY / "build" / "packages")
+    parser.add_argument("--work", type=Path, default=REPOSITORY / ".packages")
     asked = parser.parse_args()
     tree = asked.work.absolute() / "tree"
     shutil.rmtree(tree, ignore_errors=True)
