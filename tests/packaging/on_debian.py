@@ -4,7 +4,7 @@ systemd. Each step is asserted and told; the first that does not hold ends it wi
 
 from tests.packaging.walk import CONFIG_FILE, STATE, Walk, said, told
 
-APT = ("apt-get", "-y", "--no-download")
+APT = ("apt-get", "-y")
 
 
 def installed(walk: Walk, package: str) -> None:
@@ -21,7 +21,7 @@ def beside_install_service(walk: Walk, package: str) -> None:
     unit = "/etc/systemd/system/ich-node-receive.service"
     walk.run("touch", unit)
     done = walk.machine.run(*APT, "install", package, check=False)
-    assert done.returncode != 0
+    assert done.returncode != 0, done.stdout
     assert "uninstall-service --apply" in done.stdout, done.stdout
     assert not walk.shell("ls -d /opt/ich-node 2>/dev/null", check=False)
     walk.run("rm", unit)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -159,19 +161,37 @@ class Walk:
         ], rights
 
 
+def newer_of(package: Path, wheel: Path, kind: packages.Distribution) -> Path:
+    """The same files as version 99.0."""
+    folder = REPOSITORY / ".packages" / "newer"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if kind.packager == "rpm":
+        higher = folder / "ich_node-99.0-py3-none-any.whl"
+        higher.symlink_to(wheel)
+        return packages.pack(higher, folder.parent / "tree", kind, folder)
+    # Only the small member of the archive is made anew; nfpm needs minutes for the files.
+    made = folder / "ich-node_99.0_amd64.deb"
+    shutil.copy(package, made)
+    script = f"""set -e
+        ar p {made} control.tar.gz | tar xz
+        sed -i 's/^Version: .*/Version: 99.0/' control
+        tar cz --owner root --group root ./control ./md5sums ./conffiles ./p* >control.tar.gz
+        ar r {made} control.tar.gz"""
+    (folder / "control").mkdir()
+    subprocess.run(["sh", "-c", script], cwd=folder / "control", check=True)
+    return made
+
+
 def told(packager: str, with_packages: list[str], story: Callable[[Walk, str, str], None]) -> None:
     """Tell the story with the package that `make packages` made, and with one of the same files
     and a higher version.
     """
     wheel = Path(sys.argv[1]).absolute()
-    made = REPOSITORY / ".packages"
     [kind] = [each for each in packages.DISTRIBUTIONS if each.packager == packager]
     version = packages.version_of(wheel)
     package = wheel.parent / kind.file.format(version=version, release=kind.release)
-    higher = made / "ich_node-99.0-py3-none-any.whl"
-    higher.unlink(missing_ok=True)
-    higher.symlink_to(wheel)
-    newer = packages.pack(higher, made / "tree", kind, made / "newer")
+    newer = newer_of(package, wheel, kind)
     machine = Machine(f"packages-{packager}")
     machine.remove()
     machine.boot(with_packages, [f"{package.parent}:/packages", f"{newer.parent}:/newer"])
@@ -180,4 +200,4 @@ def told(packager: str, with_packages: list[str], story: Callable[[Walk, str, st
     except (AssertionError, MachineError) as error:
         sys.exit(f"WRONG: {error}\nlook at it: empty_machine shell {machine.name}")
     machine.remove()
-    newer.unlink()
+    shutil.rmtree(newer.parent)

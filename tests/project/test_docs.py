@@ -19,7 +19,7 @@ DOCUMENTS = (
     *sorted((REPOSITORY / "docs").glob("*.md")),
     REPOSITORY / "systemd" / "README.md",
 )
-CODE_FOLDERS = ("ich_node", "training", "benchmarks", "release", "tests")
+CODE_FOLDERS = ("ich_node", "training", "benchmarks", "release", "packaging", "tests")
 CHARACTERS_A_LINE = 140
 
 
