@@ -16,7 +16,7 @@ from pathlib import Path
 
 PREFIX = Path("/opt/ich-node")
 HERE = Path(__file__).parent
-EXTRAS = ("openvino", "postgresql", "apprise", "training")
+EXTRAS = ("openvino", "postgresql", "apprise", "training", "plots")
 PYTHON_CACHE = "__pycache__"
 
 
