@@ -167,6 +167,12 @@ machine: install         ## Debian: what boots an empty Debian 12 to install the
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap systemd-container
 	$(BIN)/python -m tests.support.empty_machine base
 
+.PHONY: containers-test
+containers-test: wheel   ## the Containerfile, step by step in root folders of Debian, and the services in such containers (root, debootstrap, make peers)
+	test -d $(RUNS)/containers/debian || debootstrap --variant=minbase bookworm $(RUNS)/containers/debian
+	$(BIN)/python -m tests.packaging.image $(RUNS)/containers/debian $(RUNS)/containers/image $(if $(filter-out undefined,$(origin TORCH_INDEX)),--build-arg TORCH_INDEX=$(TORCH_INDEX))
+	ICH_NODE_IMAGE=$(CURDIR)/$(RUNS)/containers/image $(BIN)/python -m pytest -m extended tests/packaging/test_containers.py
+
 viewer-peers: install    ## Debian: installs Chromium, Orthanc's web viewer and OHIF (350 MB) for make viewers (needs root)
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb orthanc-webviewer chromium $$(command -v npm >/dev/null || echo npm)

@@ -96,6 +96,19 @@ def test_service_without_heartbeat(ledger, config):
     assert told(ledger, config) == []
 
 
+def test_container_that_was_replaced(ledger, config):
+    """Its name never comes back: what was killed, of an older version too, is no trouble as long as
+    another does its work, however long its last heartbeat is kept.
+    """
+    for service in SERVICES:
+        beat(ledger, service, host="ich-node-7f9c-x2x4q", version="0", at=NOW)
+    for later in (MINUTE, 2 * MINUTE, HOUR, 25 * HOUR):
+        for service in SERVICES:
+            beat(ledger, service, host="ich-node-58d7-kk9wz", at=NOW + later)
+        assert told(ledger, config, NOW + later) == []
+        assert all(each.is_ready for each in services(ledger, NOW + later))
+
+
 def test_service_that_was_ended(ledger, config):
     """It is missed, too, but not while it is started again."""
     all_beat(ledger)
