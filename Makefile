@@ -39,6 +39,9 @@ test: install            ## all tests that CI runs
 extended: install        ## the cases that make test leaves out: further seeds, databases and series of proofs that take long
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m extended
 
+upgrades: install        ## the programs of earlier versions, from the history: their data, the way back, hosts upgraded one after the other (15 minutes)
+	$(BIN)/python -m pytest -m extended tests/upgrades
+
 check: install           ## style, types, layers, import cycles, class names, no absolute time in a test; counts the documents' command blocks; collects every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

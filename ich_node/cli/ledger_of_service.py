@@ -20,7 +20,7 @@ LOOK_SECONDS = 2.0
 LONGEST_MIGRATION = "EXTEND_TIMEOUT_USEC=7200000000"
 
 
-def ledger_of_service(node: "CliContext", stop: Event) -> "Ledger":
+def ledger_of_service(node: "CliContext", service: str, stop: Event) -> "Ledger":
     """Up to date; made where it is missing. Raises typer.Exit if stop is set meanwhile,
     ConfigError, Unavailable, and SpoolFull if there is no room for the copy of an SQLite ledger.
     """
@@ -31,7 +31,7 @@ def ledger_of_service(node: "CliContext", stop: Event) -> "Ledger":
 
     node.loaded.require_ledger_in_place()
     url, living = node.config.database.url, LivingUsers(clock=time.monotonic)
-    waiting, was_older = _Waiting(), False
+    waiting, was_older = _Waiting(service), False
     while not stop.is_set():
         try:
             schema = look_at_schema(url)
@@ -94,11 +94,12 @@ def _migrated(url: str, version: str, *, are_users_known: bool) -> bool:
 
 
 class _Waiting:
-    """Says so once for each change: to the log, and to systemd, for which the service has started:
-    who restarts one after another would else wait for ever.
+    """Says so: to the log once for each change, to probes, and to systemd, for which the service
+    has started: who restarts one after another would else wait for ever.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, service: str) -> None:
+        self._service = service
         self._said: list[tuple[str, str, int]] = []
         self._waits = False
 
@@ -106,11 +107,13 @@ class _Waiting:
         import structlog
 
         from ich_node.ledger.schema import HEAD
+        from ich_node.processes.beat_file import BeatFolder
         from ich_node.processes.systemd import ALIVE, READY, tell_systemd
 
         log = structlog.get_logger(__name__)
         words = users_in_words(users)
         tell_systemd(f"{READY}\n{ALIVE}\nSTATUS=waits with the migration of the ledger for {words}")
+        BeatFolder.of_environment().write(self._service, is_ready=False, facts={"waits_for": words})
         found = [(each.host, each.service, each.pid) for each in users]
         if found != self._said:
             self._said = found

@@ -67,7 +67,7 @@ def receive(context: typer.Context, stop_with_parent: StopWithParent = False) ->
     node: CliContext = context.obj
     listening: list[Listener] = []
     with _service(node, "receive", with_parent=stop_with_parent) as live:
-        config, ledger = live.config, ledger_of_service(node, live.stop)
+        config, ledger = live.config, ledger_of_service(node, "receive", live.stop)
         clock, counts = _watched_clock(STALL_SECONDS), Tally()
         with heartbeat(
             ledger, "receive", counts, [clock], lambda: of_listener(listening), clock=now
@@ -128,7 +128,7 @@ def analyse(context: typer.Context, stop_with_parent: StopWithParent = False) ->
 
     node: CliContext = context.obj
     with _service(node, "analyse", with_parent=stop_with_parent) as live:
-        ledger, spool = _ledger(node, live), node.spool()
+        ledger, spool = _ledger(node, "analyse", live), node.spool()
         clock, counts = _watched_clock(live.config.analysis.stall_seconds), Tally()
         active_bundle = ActiveBundle(ledger=ledger.activations, configured=live.config.bundle.path)
         detector = None
@@ -174,7 +174,7 @@ def send(context: typer.Context, stop_with_parent: StopWithParent = False) -> No
 
     node: CliContext = context.obj
     with _service(node, "send", with_parent=stop_with_parent) as live:
-        ledger, spool = _ledger(node, live), node.spool()
+        ledger, spool = _ledger(node, "send", live), node.spool()
         clock, counts = _watched_clock(STALL_SECONDS), Tally()
         maintenance_clock = _watched_clock(STALL_SECONDS, loop="maintenance")
         tell_systemd(READY)
@@ -224,7 +224,7 @@ def web(context: typer.Context, stop_with_parent: StopWithParent = False) -> Non
     with _service(node, "web", with_parent=stop_with_parent) as live, _explained(stop_with_parent):
         with suppress(OSError):  # systemd sets it, and forbids to change it
             os.nice(SITE_NICENESS)
-        ledger = _ledger(node, live)
+        ledger = _ledger(node, "web", live)
         site = Site(
             config=lambda: live.config,
             config_path=node.path,
@@ -289,11 +289,11 @@ def _explained(with_parent: bool) -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def _ledger(node: "CliContext", live: "LiveConfig") -> "Ledger":
+def _ledger(node: "CliContext", service: str, live: "LiveConfig") -> "Ledger":
     """Raises ConfigError if this host has another search key than the ledger."""
     from ich_node.cli.ledger_of_service import ledger_of_service
 
-    ledger = ledger_of_service(node, live.stop)
+    ledger = ledger_of_service(node, service, live.stop)
     ledger.search_keys.check(node.config.database.search_key)
     return ledger
 

@@ -17,6 +17,7 @@ from ich_node.cli.ledger_of_service import ledger_of_service
 from ich_node.ledger import Ledger, open_ledger
 from ich_node.ledger.heartbeats import Heartbeat
 from ich_node.ledger.schema import HEAD
+from ich_node.processes.probe import probe
 from tests.support.node import opened_ledger
 from tests.support.older_ledgers import older_ledger
 from tests.support.peers import wait_until
@@ -50,6 +51,7 @@ def test_it_waits_says_so_and_goes_on(node, tmp_path, monkeypatch):
     goes on to the next; until somebody has migrated.
     """
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("ICHNODE_RUN", str(tmp_path))
     stop = threading.Event()
     with (
         opened_ledger(node.config.database.url) as ledger,
@@ -60,12 +62,14 @@ def test_it_waits_says_so_and_goes_on(node, tmp_path, monkeypatch):
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(20)
         used_by_an_older_process(ledger)
-        waiting = pool.submit(ledger_of_service, node, stop)
+        waiting = pool.submit(ledger_of_service, node, "send", stop)
         told = [manager.recv(1000).decode() for _ in range(3)]
         assert set(told) == {
             "READY=1\nWATCHDOG=1\nSTATUS=waits with the migration of the ledger for send 0 on b"
         }
         assert not waiting.done()
+        code, said = probe(["ready", "send"], {"ICHNODE_RUN": str(tmp_path)})
+        assert (code, "not ready" in said[0], "waits_for send 0 on b" in said[0]) == (1, True, True)
         set_schema(ledger, HEAD)
         waiting.result(20).dispose()
         assert [(event["event"], event.get("processes")) for event in log] == [
@@ -80,7 +84,7 @@ def test_a_service_that_waits_can_be_stopped(node):
     with opened_ledger(node.config.database.url) as ledger, ThreadPoolExecutor(1) as pool:
         used_by_an_older_process(ledger)
         with capture_logs() as log:
-            waiting = pool.submit(ledger_of_service, node, stop)
+            waiting = pool.submit(ledger_of_service, node, "send", stop)
             wait_until(lambda: log, what="its waiting")
             stop.set()
             with pytest.raises(typer.Exit) as ended:
@@ -92,7 +96,7 @@ def test_nobody_uses_it(node):
     """It is migrated at once; of a ledger without heartbeats it says that it could not know."""
     older_ledger(node.config.database.url)
     with capture_logs() as log:
-        ledger_of_service(node, threading.Event()).dispose()
+        ledger_of_service(node, "send", threading.Event()).dispose()
     (event,) = log
     assert (event["event"], event["before"], event["schema"]) == ("ledger_migrated", "0003", HEAD)
     assert event["older_processes"] == "not known: the schema had no heartbeats"

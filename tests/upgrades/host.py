@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from tests.support.peers import ONE_OF_EACH, is_listening, wait_until
 from tests.upgrades.versions import Version
 
+LONG = 600  # seconds until a test gives up: many processes start, on a machine that may be busy
 CONFIG = (
     ONE_OF_EACH
     + """[database]
@@ -56,7 +57,7 @@ class Host:
                 )
 
     def listens(self) -> None:
-        wait_until(lambda: is_listening(self.port), seconds=120, what=f"{self.name}'s listening")
+        wait_until(lambda: is_listening(self.port), seconds=LONG, what=f"{self.name}'s listening")
 
     def stop(self, *services: str) -> None:
         """As `systemctl stop` does."""
@@ -64,7 +65,7 @@ class Host:
             self.services[service].terminate()
         for service in services:
             process = self.services.pop(service)
-            assert process.wait(90) == 0, self._log(service).read_text()[-3000:]
+            assert process.wait(300) == 0, self._log(service).read_text()[-3000:]
 
     def kill(self, service: str) -> None:
         process = self.services.pop(service)
@@ -80,7 +81,7 @@ class Host:
             cwd=self.version.folder,
             env=self.version.environment,
             check=False,
-            timeout=120,
+            timeout=LONG,
         )
 
     def events(self, service: str) -> list[dict[str, Any]]:
@@ -121,7 +122,7 @@ def host(
         for process in made.services.values():
             process.terminate()
         for process in made.services.values():
-            process.wait(90)
+            process.wait(300)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,10 @@ from tests.load.soak import SLICES, made_slice, named
 from tests.support.peers import free_port, wait_until
 from tests.support.running import send
 from tests.upgrades.archive import archive
-from tests.upgrades.host import Host, Peek, host
+from tests.upgrades.host import LONG, Host, Peek, host
 from tests.upgrades.versions import Version, released, this
 
-pytestmark = [pytest.mark.extended, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(3600)]
 SCHEMAS = {"9b10dc0": "0003", "1d33a97": "0006"}
 
 
@@ -57,15 +57,20 @@ def test_everything_is_found_read_on_and_delivered_once(name, url, tmp_path, cod
             old.listens()
             sent(read, old)
             sent(bleeds, old)
-            wait_until(lambda: len(kept.came) >= 4, seconds=120, what="the first results")
+            wait_until(lambda: len(kept.came) >= 4, seconds=LONG, what="the first results")
             wait_until(
-                lambda: set(peek.states().values()) == {"DONE"} and not peek.results("SENDING"),
+                lambda: (
+                    set(peek.states().values()) == {"DONE"}
+                    and not peek.results("SENDING")
+                    and not peek.results("PENDING")
+                ),
+                seconds=LONG,
                 what="the end of the deliveries",
             )
             first = dict(kept.came)
             old.stop("send")
             sent(owes, old)
-            wait_until(lambda: peek.states()[uid(owes)] == "DONE", seconds=60, what="its reading")
+            wait_until(lambda: peek.states()[uid(owes)] == "DONE", seconds=LONG, what="its reading")
             old.stop("analyse")
             sent(waits, old)
             sent(half[: SLICES // 2], old)
@@ -83,15 +88,15 @@ def test_everything_is_found_read_on_and_delivered_once(name, url, tmp_path, cod
             new.listens()
             sent(half[SLICES // 2 :], new)
             ends = {uid(each): "DONE" for each in (read, bleeds, owes, waits, half)}
-            wait_until(lambda: peek.states() == ends, seconds=120, what="the reading of the rest")
-            wait_until(lambda: not peek.results("PENDING"), seconds=60, what="the deliveries")
+            wait_until(lambda: peek.states() == ends, seconds=LONG, what="the reading of the rest")
+            wait_until(lambda: not peek.results("PENDING"), seconds=LONG, what="the deliveries")
             assert kept.came.keys() >= owed
             assert kept.wrong(peek.results("SENT")) == []
             again = new.run("jobs", "resend", "1")
             assert again.returncode == 0, again.stderr
             wait_until(
                 lambda: any(len(kept.came[each]) == 2 for each in first),
-                seconds=60,
+                seconds=LONG,
                 what="the results of job 1 once more",
             )
             assert all(len(set(contents)) == 1 for contents in kept.came.values())
@@ -117,7 +122,7 @@ def test_everything_is_found_read_on_and_delivered_once(name, url, tmp_path, cod
             sent(later, back)
             wait_until(
                 lambda: peek.states().get(uid(later)) == "DONE" and not peek.results("PENDING"),
-                seconds=120,
+                seconds=LONG,
                 what="a series read by the version before",
             )
             assert all(len(set(contents)) == 1 for contents in kept.came.values())

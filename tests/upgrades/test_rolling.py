@@ -13,10 +13,10 @@ from tests.load.scaling import sent
 from tests.load.soak import SLICES, made_slice, named
 from tests.support.peers import free_port, wait_until
 from tests.upgrades.archive import archive
-from tests.upgrades.host import Host, Peek, host
+from tests.upgrades.host import LONG, Host, Peek, host
 from tests.upgrades.versions import NEXT, this
 
-pytestmark = [pytest.mark.extended, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(3600)]
 SERVICES = ("receive", "analyse", "send")
 ONE_AFTER_ANOTHER = ("receive", "analyse", "send", "web")
 
@@ -82,7 +82,7 @@ def test_hosts_are_upgraded_one_after_the_other(names, tmp_path, postgres, code,
 
         def progress(more: int, what: str) -> None:
             until = len(kept.came) + more
-            wait_until(lambda: len(kept.came) >= until, seconds=240, what=what)
+            wait_until(lambda: len(kept.came) >= until, seconds=LONG, what=what)
 
         a.start(*SERVICES)
         a.listens()
@@ -92,7 +92,7 @@ def test_hosts_are_upgraded_one_after_the_other(names, tmp_path, postgres, code,
             if migrates:
                 wait_until(
                     lambda: all(waited(b, each) for each in SERVICES),
-                    seconds=120,
+                    seconds=LONG,
                     what="the waiting of host b",
                 )
                 ready = b.run("ready", "receive")
@@ -122,7 +122,7 @@ def test_hosts_are_upgraded_one_after_the_other(names, tmp_path, postgres, code,
                 and not peek.results("PENDING")
                 and not peek.results("SENDING")
             ),
-            seconds=300,
+            seconds=LONG,
             what="the end",
         )
         assert kept.wrong(peek.results("SENT")) == []
@@ -145,23 +145,23 @@ def test_the_services_of_one_host_come_up_together(tmp_path, code, numbers):
         old.listens()
         wait_until(
             lambda: all(old.run("ready", each).returncode == 0 for each in ONE_AFTER_ANOTHER),
-            seconds=120,
+            seconds=LONG,
             what="the start of all",
         )
         for service in ONE_AFTER_ANOTHER[:-1]:
             old.stop(service)
             new.start(service)
-            wait_until(lambda: waited(new, service), seconds=60, what=f"{service}'s waiting")  # noqa: B023
+            wait_until(lambda: waited(new, service), seconds=LONG, what=f"{service}'s waiting")  # noqa: B023
         assert peek.schema() == HEAD
         old.kill("web")
         new.start("web")
         wait_until(
             lambda: all(new.run("ready", each).returncode == 0 for each in ONE_AFTER_ANOTHER),
-            seconds=180,
+            seconds=LONG,
             what="the start of all, upgraded",
         )
         assert peek.schema() == NEXT
         assert (tmp_path / f"ledger.sqlite.before-migrating-{HEAD}").exists()
         series = named([made_slice(index, bleeds=False) for index in range(SLICES)], next(numbers))
         assert sent(new.port, series)
-        wait_until(lambda: peek.results("SENT"), seconds=60, what="a result")
+        wait_until(lambda: peek.results("SENT"), seconds=LONG, what="a result")
