@@ -139,6 +139,10 @@ class Peek:
         query = "SELECT series_instance_uid, state FROM jobs ORDER BY revision"
         return {series: str(state) for series, state in self._rows(query)}
 
+    def waiting(self) -> int:
+        """Series that are not read yet."""
+        return sum(state != "DONE" for state in self.states().values())
+
     def results(self, state: str) -> set[str]:
         """The SOP Instance UIDs whose delivery is in that state."""
         query = (

@@ -17,15 +17,18 @@ from tests.upgrades.host import LONG, Host, Peek, host
 from tests.upgrades.versions import NEXT, this
 
 pytestmark = [pytest.mark.extended, pytest.mark.timeout(3600)]
+MOST_WAITING = 4  # series
 SERVICES = ("receive", "analyse", "send")
 ONE_AFTER_ANOTHER = ("receive", "analyse", "send", "web")
 
 
 class Modalities:
-    """Send series to whichever host takes them, until they are told to stop."""
+    """Send series to whichever host takes them, until they are told to stop; not many more than are
+    read.
+    """
 
-    def __init__(self, ports: Sequence[int], numbers: Iterator[int]) -> None:
-        self._ports, self._numbers = ports, numbers
+    def __init__(self, ports: Sequence[int], numbers: Iterator[int], peek: Peek) -> None:
+        self._ports, self._numbers, self._peek = ports, numbers, peek
         self._lock, self._stop = threading.Lock(), threading.Event()
         self.series: list[str] = []
 
@@ -52,7 +55,8 @@ class Modalities:
                 self._stop.wait(0.2)
             with self._lock:
                 self.series.append(str(series[0].SeriesInstanceUID))
-            self._stop.wait(1)
+            while not self._stop.wait(1) and self._peek.waiting() > MOST_WAITING:
+                pass
 
 
 def waited(host_: Host, service: str) -> bool:
@@ -78,7 +82,7 @@ def test_hosts_are_upgraded_one_after_the_other(names, tmp_path, postgres, code,
             return stack.enter_context(host(name, version, tmp_path, port=ports[number], **ways))
 
         a, b = added("a", first, 0), added("b", second, 1)
-        modalities = Modalities(ports, numbers)
+        modalities = Modalities(ports, numbers, peek)
 
         def progress(more: int, what: str) -> None:
             until = len(kept.came) + more
