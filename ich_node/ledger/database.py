@@ -20,6 +20,7 @@ BUSY_SECONDS = 15.0
 CONNECT_SECONDS = 10
 # A host that disappears in a transaction must not keep its locks until TCP gives up.
 IDLE_IN_TRANSACTION_SECONDS = 60
+ENDED_AS_IDLE = "25P03"  # how PostgreSQL says so; psycopg calls it an internal error
 KEEPALIVE = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -88,6 +89,10 @@ def errors_explained() -> Iterator[None]:
         if _is_full(error):
             raise SpoolFull(f"the ledger has no room: {error.orig}") from error
         raise Unavailable(f"the ledger does not answer: {error.orig}") from error
+    except sa.exc.InternalError as error:
+        if getattr(error.orig, "sqlstate", None) != ENDED_AS_IDLE:
+            raise
+        raise Unavailable(f"the ledger ended a transaction that waited: {error.orig}") from error
     except sa.exc.TimeoutError as error:
         raise Unavailable("the ledger does not answer: all its connections are busy") from error
 

@@ -31,6 +31,7 @@ from tests.support.ledger_examples import (
     processes,
 )
 from tests.support.older_ledgers import older_ledger
+from tests.support.peers import wait_until
 
 
 @contextmanager
@@ -207,6 +208,26 @@ def test_a_server_that_goes_away_is_unavailable_until_it_is_back(postgres_cluste
     postgres_cluster.start()
     assert add(ledger, 2) is Added.NEW
     assert len(ledger.operator.instances(ledger.operator.get(1))) == 2
+    ledger.dispose()
+
+
+def stand_still(ledger, url) -> None:
+    """In a transaction, until the server has ended it."""
+    alive = sa.text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+    with ledger.database.write() as connection, other_client(url) as other:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '1ms'")
+        pid = connection.connection.dbapi_connection.info.backend_pid
+        wait_until(lambda: other.execute(alive, {"pid": pid}).scalar() == 0, what="its end")
+
+
+def test_a_process_that_stands_still_in_a_transaction(postgres_url):
+    """On a machine without time for it, PostgreSQL ends its transaction: it is "not now", and the
+    next one works. (SQLite waits for ever.)
+    """
+    ledger = open_ledger(postgres_url)
+    with pytest.raises(Unavailable, match="idle-in-transaction timeout"):
+        stand_still(ledger, postgres_url)
+    add(ledger)
     ledger.dispose()
 
 
