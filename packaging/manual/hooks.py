@@ -19,7 +19,6 @@ import ich_node
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.copyright = f"ich-node {ich_node.__version__}. {config.copyright} Licence: Apache-2.0."
-    config.nav = _existing(config.nav)
     return config
 
 
@@ -55,14 +54,3 @@ def _titles(files: Files) -> dict[str, str]:
     """Of pages and their sections."""
     texts = {each.src_uri: each.content_string for each in files.documentation_pages()}
     return elsewhere.titles(texts) | {elsewhere.HOME: "README"}
-
-
-def _existing(entries: Any) -> Any:
-    """The navigation without pages that are not written yet."""
-    if isinstance(entries, str):
-        here = (elsewhere.REPOSITORY / elsewhere.path_of(entries)).exists()
-        return entries if here else None
-    if isinstance(entries, dict):
-        kept = {title: _existing(part) for title, part in entries.items()}
-        return kept if all(kept.values()) else None
-    return [kept for entry in entries if (kept := _existing(entry))]
