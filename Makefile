@@ -14,7 +14,12 @@ export PYTEST_DEBUG_TEMPROOT ?= $(shell test "$$(df --output=avail -k /dev/shm 2
 
 .PHONY: $(shell grep -oE '^[a-z][a-z-]*:' Makefile | tr -d :)
 
-install: .venv/installed
+help:                    ## this list
+	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+## Try it
+
+install: .venv/installed ## into .venv, with all that tests, documents and releases need
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("ich-node needs Python 3.11 or newer, this is %d.%d: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -29,18 +34,7 @@ demo: install            ## the whole node on loopback: sends a phantom, receive
 demo-web: install        ## the site on loopback with phantoms in it: prints its address; ctrl-C ends it
 	$(BIN)/ich-node demo-web --out $(OUT)-web
 
-site-pictures: install   ## the pictures of docs/site.md: the site of demo-web, by Chromium (make peers installs it)
-	$(BIN)/python -m tests.demo.pictures docs/images
-
-test: install            ## all tests that CI runs
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not viewers and not extended and not wheel"
-	$(BIN)/python -m pytest -m alone
-
-extended: install        ## the cases that make test leaves out: further seeds, databases and series of proofs that take long
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m extended
-
-upgrades: install        ## the programs of earlier versions, from the history: their data, the way back, hosts upgraded one after the other (15 minutes)
-	$(BIN)/python -m pytest -m extended tests/upgrades
+## Before a commit
 
 check: install           ## style, types, layers, import cycles, class names, no absolute time in a test; counts the documents' command blocks; collects every test
 	$(BIN)/ruff check .
@@ -51,11 +45,32 @@ check: install           ## style, types, layers, import cycles, class names, no
 	$(BIN)/python -m tests.documents.count
 	$(BIN)/python -m pytest --collect-only -qq >/dev/null || $(BIN)/python -m pytest --collect-only -q
 
+test: install            ## all tests that CI runs
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not viewers and not extended and not wheel"
+	$(BIN)/python -m pytest -m alone
+
+fix: install             ## fixes style automatically
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+## Documents
+
 docs: install            ## the documentation as a site that needs no Internet: build/docs/index.html opens from a file
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 links: install           ## asks every address of other sites that the documents link to (needs the Internet; no test does)
 	$(BIN)/python -m tests.project.external_links
+
+site-pictures: install   ## the pictures of docs/site.md: the site of demo-web, by Chromium (make peers installs it)
+	$(BIN)/python -m tests.demo.pictures docs/images
+
+## Proofs that take longer
+
+extended: install        ## the cases that make test leaves out: further seeds, databases and series of proofs that take long
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m extended
+
+upgrades: install        ## the programs of earlier versions, from the history: their data, the way back, hosts upgraded one after the other (15 minutes)
+	$(BIN)/python -m pytest -m extended tests/upgrades
 
 validate: install        ## checks golden studies with every validator that is installed (make peers installs them)
 	$(BIN)/python -m pytest tests/report/test_golden.py tests/report/test_validators.py
@@ -89,6 +104,19 @@ scaling: install         ## several hosts on one PostgreSQL: each of 500 series 
 	$(BIN)/python -m tests.load.scaling ledger
 	$(BIN)/python -m tests.load.scaling readers --series 100
 
+train-demo: install      ## trains, tunes, evaluates and activates a model with phantoms (less than 15 minutes on 2 cores)
+	for seed in 901 902 903 904 905 906 907 908 909 910; do $(BIN)/ich-node phantom --out $(RUNS)/studies/$$seed --seed $$seed || exit 1; done
+	test -f $(RUNS)/studies.json || $(BIN)/ich-node train split $(RUNS)/studies --out $(RUNS)/studies.json
+	$(BIN)/ich-node train pool --out $(RUNS)/pool --slices 3072 --seed 1
+	$(BIN)/ich-node train pool --out $(RUNS)/validation --slices 512 --seed 2
+	$(BIN)/ich-node train run $(RUNS)/pool --validation $(RUNS)/validation --epochs 2 --out $(RUNS)/model
+	rm -f $(RUNS)/tuned.safetensors
+	$(BIN)/ich-node tune $(RUNS)/studies --split $(RUNS)/studies.json --part train --bundle $(RUNS)/model/bundle.safetensors --cache $(RUNS)/maps --out $(RUNS)/tuned.safetensors
+	$(BIN)/ich-node evaluate $(RUNS)/studies --split $(RUNS)/studies.json --bundle $(RUNS)/tuned.safetensors --out $(RUNS)/card
+	ICHNODE__DATABASE__URL=sqlite:///$(RUNS)/ledger.db ICHNODE__SPOOL__PATH=$(RUNS)/spool $(BIN)/ich-node model activate $(RUNS)/tuned.safetensors --why train-demo
+
+## Benchmarks
+
 bench: install           ## compares with other software in one run, on an idle machine (make peers installs the peers); tables in benchmarks/results
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	ICH_NODE_BENCH_THREADS=1 $(BIN)/python -m benchmarks.inference
@@ -113,16 +141,7 @@ bench-gpu: install       ## on a machine with a GPU: the network compared with i
 	$(BIN)/python -m benchmarks.gpu
 	$(BIN)/python -m benchmarks.training
 
-train-demo: install      ## trains, tunes, evaluates and activates a model with phantoms (less than 15 minutes on 2 cores)
-	for seed in 901 902 903 904 905 906 907 908 909 910; do $(BIN)/ich-node phantom --out $(RUNS)/studies/$$seed --seed $$seed || exit 1; done
-	test -f $(RUNS)/studies.json || $(BIN)/ich-node train split $(RUNS)/studies --out $(RUNS)/studies.json
-	$(BIN)/ich-node train pool --out $(RUNS)/pool --slices 3072 --seed 1
-	$(BIN)/ich-node train pool --out $(RUNS)/validation --slices 512 --seed 2
-	$(BIN)/ich-node train run $(RUNS)/pool --validation $(RUNS)/validation --epochs 2 --out $(RUNS)/model
-	rm -f $(RUNS)/tuned.safetensors
-	$(BIN)/ich-node tune $(RUNS)/studies --split $(RUNS)/studies.json --part train --bundle $(RUNS)/model/bundle.safetensors --cache $(RUNS)/maps --out $(RUNS)/tuned.safetensors
-	$(BIN)/ich-node evaluate $(RUNS)/studies --split $(RUNS)/studies.json --bundle $(RUNS)/tuned.safetensors --out $(RUNS)/card
-	ICHNODE__DATABASE__URL=sqlite:///$(RUNS)/ledger.db ICHNODE__SPOOL__PATH=$(RUNS)/spool $(BIN)/ich-node model activate $(RUNS)/tuned.safetensors --why train-demo
+## What is shipped
 
 wheel: install           ## dist/ich_node-VERSION-py3-none-any.whl, the same bytes wherever this commit is built
 	rm -rf build/lib build/bdist.* $(DIST)/*.whl
@@ -130,6 +149,18 @@ wheel: install           ## dist/ich_node-VERSION-py3-none-any.whl, the same byt
 
 wheel-test: install      ## installs the wheel where nothing else is, and runs everything that serves from there
 	$(BIN)/python -m pytest -m wheel tests/wheel
+
+packages: wheel          ## dist/*.deb and dist/*.rpm for the distributions whose Python is PYTHON (packaging/nfpm/packages.py)
+	nice $(BIN)/python packaging/nfpm/packages.py $(DIST)/*.whl --python $(PYTHON) --out $(DIST)
+
+packages-test: machine packages ## installs, upgrades, removes, purges the packages on an empty Debian 12 with its own systemd (20 minutes; needs root)
+	$(BIN)/python -m tests.packaging.on_debian $(DIST)/*.whl
+	$(BIN)/python -m tests.packaging.rpm_on_debian $(DIST)/*.whl
+
+containers-test: wheel   ## the Containerfile, step by step in root folders of Debian, and the services in such containers (root, debootstrap, make peers)
+	test -d $(RUNS)/containers/debian || debootstrap --variant=minbase bookworm $(RUNS)/containers/debian
+	$(BIN)/python -m tests.packaging.image $(RUNS)/containers/debian $(RUNS)/containers/image $(if $(filter-out undefined,$(origin TORCH_INDEX)),--build-arg TORCH_INDEX=$(TORCH_INDEX))
+	ICH_NODE_IMAGE=$(CURDIR)/$(RUNS)/containers/image $(BIN)/python -m pytest -m extended tests/packaging/test_containers.py
 
 sbom: wheel              ## dist/sbom.cdx.json and dist/licences.md of all that production may have; fails at a library under the GPL
 	rm -rf build/production
@@ -149,32 +180,12 @@ checksums: install       ## dist/SHA256SUMS of all files of the release
 release: install         ## cuts CHANGELOG, commits and tags; pushes nothing: make release VERSION=0.2.0 (docs/releasing.md)
 	$(BIN)/python -m release.cut $(VERSION)
 
-fix: install             ## fixes style automatically
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+## What the tests need on Debian (root)
 
 peers:                   ## Debian: installs the real peers; tests without their peer are skipped (needs root)
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y orthanc orthanc-dicomweb dcmtk dicom3tools pixelmed-apps postgresql openssl shellcheck rpm gcc libc6-dev
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium prometheus
-
-packages: wheel          ## dist/*.deb and dist/*.rpm for the distributions whose Python is PYTHON (packaging/nfpm/packages.py)
-	nice $(BIN)/python packaging/nfpm/packages.py $(DIST)/*.whl --python $(PYTHON) --out $(DIST)
-
-packages-test: machine packages ## installs, upgrades, removes, purges the packages on an empty Debian 12 with its own systemd (20 minutes; needs root)
-	$(BIN)/python -m tests.packaging.on_debian $(DIST)/*.whl
-	$(BIN)/python -m tests.packaging.rpm_on_debian $(DIST)/*.whl
-
-machine: install         ## Debian: what boots an empty Debian 12 to install the product in, and its base (tests/support/empty_machine.py; needs root)
-	apt-get update
-	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap systemd-container
-	$(BIN)/python -m tests.support.empty_machine base
-
-.PHONY: containers-test
-containers-test: wheel   ## the Containerfile, step by step in root folders of Debian, and the services in such containers (root, debootstrap, make peers)
-	test -d $(RUNS)/containers/debian || debootstrap --variant=minbase bookworm $(RUNS)/containers/debian
-	$(BIN)/python -m tests.packaging.image $(RUNS)/containers/debian $(RUNS)/containers/image $(if $(filter-out undefined,$(origin TORCH_INDEX)),--build-arg TORCH_INDEX=$(TORCH_INDEX))
-	ICH_NODE_IMAGE=$(CURDIR)/$(RUNS)/containers/image $(BIN)/python -m pytest -m extended tests/packaging/test_containers.py
 
 viewer-peers: install    ## Debian: installs Chromium, Orthanc's web viewer and OHIF (350 MB) for make viewers (needs root)
 	apt-get update
@@ -182,3 +193,8 @@ viewer-peers: install    ## Debian: installs Chromium, Orthanc's web viewer and 
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[viewers]"
 	mkdir -p .viewers/ohif
 	cd .viewers/ohif && npm pack --silent @ohif/app@$(OHIF) && tar xzf ohif-app-$(OHIF).tgz && rm ohif-app-$(OHIF).tgz
+
+machine: install         ## Debian: what boots an empty Debian 12 to install the product in, and its base (tests/support/empty_machine.py; needs root)
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap systemd-container
+	$(BIN)/python -m tests.support.empty_machine base

@@ -95,6 +95,18 @@ def missing_modules(text: str) -> list[str]:
     )
 
 
+def targets_of_make() -> dict[str, str]:
+    """Each with its line of `make help`, "" if it has none. Files that make makes are left out."""
+    text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z][a-z-]*):(?!=)[^#\n]*(?:## (.+))?$", text, re.MULTILINE))
+
+
+def missing_targets(text: str) -> list[str]:
+    """Those that stand in `code`, or begin a line of a code block."""
+    named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", text, re.MULTILINE))
+    return sorted(named - set(targets_of_make()))
+
+
 def missing_links(document: Path, text: str) -> list[str]:
     """The relative links of a document whose file, or heading in that file, does not exist."""
     return sorted(
@@ -135,6 +147,7 @@ def test_what_a_document_names_exists(document: Path) -> None:
     assert missing_tests(text, all_tests()) == []
     assert missing_files(text) == []
     assert missing_modules(text) == []
+    assert missing_targets(text) == []
     assert missing_links(document, text) == []
 
 
@@ -159,6 +172,10 @@ def test_the_checks_find_what_is_missing() -> None:
     assert missing_files("`ich_node/gone.py`, `ich_node/errors.py`") == ["ich_node/gone.py"]
     assert missing_files("analyse/loop.py, deliver/gone.py") == ["deliver/gone.py"]
     assert missing_modules("`python -m benchmarks.gone`, `tests.chaos`") == ["benchmarks.gone"]
+    assert missing_targets("`make gone`, `make check`\nmake gone-too   # it") == [
+        "gone",
+        "gone-too",
+    ]
     readme = REPOSITORY / "README.md"
     links = "[a](docs/gone.md) [b](docs/performance.md#gone) [c](docs/performance.md#receiving)"
     assert missing_links(readme, links) == ["docs/gone.md", "docs/performance.md#gone"]
@@ -217,6 +234,28 @@ def test_config_toml_names_every_setting():
             assert all(f"{name} = " in text for name in model.model_fields)
         else:
             assert f"[[{section}]]" in text
+
+
+def test_every_target_of_make_says_what_it_does() -> None:
+    """`make help` prints it."""
+    targets = targets_of_make()
+    assert {"help", "check", "test", "packages-test"} <= set(targets)
+    assert [name for name, line in targets.items() if not line] == []
+
+
+def test_every_room_is_in_the_map_of_contributing() -> None:
+    """And what the map names is there."""
+    contributing = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawn = contributing.split("\nich_node/\n")[1].split("\nmonitoring/")[0]
+    named = {
+        name.removesuffix("/")
+        for line in re.findall(r"^├── ([^\s,]+(?:, [^\s,]+)*)|^└── (\S+)", drawn, re.MULTILINE)
+        for name in "".join(line).split(", ")
+    }
+    code = REPOSITORY / "ich_node"
+    rooms = {path.parent.name for path in code.glob("*/__init__.py")}
+    files = {path.name for path in code.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert named == rooms | files
 
 
 def test_the_walk_of_the_readme_follows_the_map_of_contributing():
