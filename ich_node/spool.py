@@ -46,14 +46,17 @@ class Stored:
 class Spool:
     """A folder of objects that several processes, and several hosts, may share."""
 
-    def __init__(self, root: Path, *, reserve_bytes: int = 0) -> None:
-        """reserve_bytes: of the file system's free space, which no object may use.
+    def __init__(self, root: Path, *, reserve_bytes: int = 0, make: bool = True) -> None:
+        """reserve_bytes: of the file system's free space, which no object may use. make: False
+        for who only looks, also at one that is not there.
 
         Raises ConfigError if the folder cannot be made.
         """
         self._root = root
         self._reserve_bytes = reserve_bytes
         self._incoming, self._objects = root / "incoming", root / "objects"
+        if not make:
+            return
         try:
             _make_directory(root)
             _make_directory(self._incoming)

@@ -79,6 +79,7 @@ def settings(
             help="Path of config.toml; default: built-in settings.",
             envvar="ICH_NODE_CONFIG",
             dir_okay=False,
+            readable=False,  # that it cannot be read is said with whose it is
         ),
     ] = None,
     _version: Annotated[

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,15 +85,26 @@ def _config(node: "CliContext") -> "tuple[Config | None, list[str]]":
     try:
         config = node.config
     except ConfigError as error:
-        return None, error.detail.splitlines()
+        return None, _sentences(error.detail, node.path)
     return config, usable.mistakes(config)
+
+
+def _sentences(detail: str, path: Path | None) -> list[str]:
+    """One for each mistake: each begins with its place, and may have several lines."""
+    found: list[str] = []
+    for line in detail.splitlines():
+        if not found or line.startswith((f"{path}, line ", f"{path}: ", "environment variable ")):
+            found.append(line)
+        else:
+            found[-1] += f" {line}"
+    return found
 
 
 def _print(checked: "Checked") -> None:
     if checked.not_checked:
         typer.echo(f"not checked  {checked.name}: {_one_line(checked.not_checked)}")
-    elif checked.absent:
-        typer.echo(f"-            {checked.name}: {_one_line(checked.absent)}")
+    elif checked.said:
+        typer.echo(f"-            {checked.name}: {_one_line(checked.said)}")
     elif not checked.complaints:
         typer.echo(f"ok           {checked.name}")
     for each in checked.complaints:

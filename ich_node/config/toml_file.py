@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ich_node.config.users import me, whose
 from ich_node.errors import ConfigError
 
 HEADING = re.compile(r"\s*\[\[?\s*([\w.-]+)\s*\]\]?")
@@ -16,6 +17,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Raises ConfigError with the line and what is probably wrong in it."""
     try:
         text = path.read_text(encoding="utf-8")
+    except PermissionError as error:
+        raise ConfigError(f"{me()} may not read {path}{whose(path)}") from error
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -10,15 +10,13 @@ from ich_node.doctor.complaint import Complaint
 from ich_node.shipped import shipped
 
 PRODUCT = "ich-node"
+TOOLS = ("pip", "setuptools", "wheel")  # of the virtual environment: nothing of ours imports them
+REPAIR = "Install ich-node again (docs/install.md)."
 
 
 def about_packages() -> Iterator[Complaint]:
-    """What is missing, or not in the range that we allow. Packages that only differ from the tested
-    set are one sentence.
-    """
-    installed: dict[str, str] = {
-        canonicalize_name(each.metadata["Name"]): each.version for each in metadata.distributions()
-    }
+    """What is missing, or not in the range that we allow."""
+    installed = _installed()
     for requirement in _requirements():
         have = installed.get(canonicalize_name(requirement.name))
         if have is None:
@@ -28,21 +26,26 @@ def about_packages() -> Iterator[Complaint]:
                 sentence=f"{requirement.name} is {have}; ich-node needs {requirement.specifier}.",
                 remedy=REPAIR,
             )
+
+
+def not_as_tested() -> str:
+    """The packages that are in the range, and differ from the tested set; "" if there are none."""
+    installed = _installed()
     other = [
         f"{name} {installed[name]} (tested: {version})"
         for name, version in tested().items()
-        if name in installed and installed[name].partition("+")[0] != version
+        if name in installed and name not in TOOLS and installed[name].partition("+")[0] != version
     ]
-    if other:
-        yield Complaint(
-            sentence=f"Other versions than those that were tested: {', '.join(other)}.",
-            remedy=REPAIR,
-        )
+    return f"other versions than those that were tested: {', '.join(other)}" if other else ""
 
 
-REPAIR = (
-    "Install ich-node again with its constraints (docs/install.md), or leave it if you chose so."
-)
+def _installed() -> dict[str, str]:
+    """Of two of one name, e.g. one that a user has for himself, the first is imported."""
+    found: dict[str, str] = {}
+    for each in metadata.distributions():
+        if each.metadata["Name"]:
+            found.setdefault(canonicalize_name(each.metadata["Name"]), each.version)
+    return found
 
 
 def tested() -> dict[str, str]:

@@ -10,11 +10,8 @@ from ich_node.service.ports import ports_of, taken
 
 
 def about_ports(config: Config) -> Iterator[Complaint]:
-    """Those of services of ours that run here are theirs."""
-    try:
-        ours = {f"ich-node-{each.name}.service" for each in running_services(config.spool.path)}
-    except PermissionError:  # processes.py says so
-        return
+    """Those of services of ours that run here are theirs. Raises PermissionError."""
+    ours = {f"ich-node-{each.name}.service" for each in running_services(config.spool.path)}
     wanted = [port for port in ports_of(config) if port.service not in ours]
     for sentence in taken(Machine(), wanted):
         yield Complaint(sentence=f"{sentence[0].upper()}{sentence[1:]}.")

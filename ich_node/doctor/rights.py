@@ -1,7 +1,6 @@
 """Who can read and write what the node keeps: patients' images, keys, passwords."""
 
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,9 @@ from pathlib import Path
 from ich_node.backup.named_files import named_files
 from ich_node.config.config import Config
 from ich_node.config.places import sqlite_file
+from ich_node.config.users import me, whose
 from ich_node.doctor.complaint import Complaint
+from ich_node.service import places
 
 OTHERS = stat.S_IRWXO
 # What these settings name is no secret: certificates are shown to every peer.
@@ -25,8 +26,10 @@ def about_rights(config: Config, config_path: Path | None) -> Iterator[Complaint
     if config_path is not None:
         yield from _nobody_else_writes(config_path)
     for named in named_files(config):
-        if named.path.exists() and not named.setting.endswith(PUBLIC):
-            yield from _secret_is_private(named.path, named.setting)
+        if named.path.exists():
+            if not named.setting.endswith(PUBLIC):
+                yield from _secret_is_private(named.path, named.setting)
+            yield from _can_be_read(named.path, named.setting)
     for path in filter(None, (config.spool.path, ledger)):
         yield from _belongs_to_us(path)
 
@@ -45,6 +48,16 @@ def _secret_is_private(path: Path, setting: str) -> Iterator[Complaint]:
         yield Complaint(
             sentence=f"Every user of this machine can read {path} ({setting}).",
             remedy=f"chmod o= {path}",
+        )
+
+
+def _can_be_read(path: Path, setting: str) -> Iterator[Complaint]:
+    if not os.access(path, os.R_OK):
+        yield Complaint(
+            sentence=f"{me()} may not read {path} ({setting}){whose(path)}.",
+            remedy=f"chown root:{me()} {path} && chmod 640 {path}"
+            if path.is_relative_to(places.CONFIG_FOLDER)
+            else f"chown {me()}: {path} && chmod 600 {path}",
         )
 
 
@@ -67,15 +80,7 @@ def _belongs_to_us(path: Path) -> Iterator[Complaint]:
     """The services run as one user, and this command as the same."""
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         yield Complaint(
-            sentence=f"{_name(os.geteuid())} cannot write {path}; it belongs to"
-            f" {_name(path.stat().st_uid)}.",
+            sentence=f"{me()} may not write {path}{whose(path)}.",
             remedy="Run this as the user of the services (the installed `ich-node` does so); if you"
-            f" have: chown -R {_name(os.geteuid())} {path}",
+            f" have: chown -R {me()}: {path}",
         )
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ich_node.doctor.complaint import Complaint
+from ich_node.health.amounts import size
 from ich_node.ledger import Ledger
 from ich_node.maintenance.removal import UNTOUCHED_FOR, unreferenced
 from ich_node.spool import Spool
@@ -20,10 +21,11 @@ def about_orphans(ledger: Ledger, spool: Spool, now: datetime) -> Iterator[Compl
     old = (file for file in spool.objects() if file[1] < young)
     found = unreferenced(old, ledger=ledger.maintenance)
     if found:
-        size = sum(_size(spool, path) for path, _ in found)
+        amount = size(sum(_size(spool, path) for path, _ in found))
+        one = len(found) == 1
+        are = "1 file of the spool belongs" if one else f"{len(found):,} files of the spool belong"
         yield Complaint(
-            sentence=f"{len(found):,} files of the spool ({size / 1e6:,.0f} MB) belong to nothing"
-            " in the ledger: what a crash left.",
+            sentence=f"{are} to nothing in the ledger: what a crash left ({amount}).",
             remedy=REMOVED_WITHIN,
         )
 
@@ -45,9 +47,11 @@ def about_missing_files(ledger: Ledger, spool: Spool) -> Iterator[Complaint]:
     lost = [path for path in missing if path not in removed]
     if lost:
         shown = ", ".join(lost[:SHOWN]) + (", ..." if len(lost) > SHOWN else "")
+        are = "is" if len(lost) == 1 else "are"
+        files = "1 file" if len(lost) == 1 else f"{len(lost):,} files"
         yield Complaint(
-            sentence=f"{len(lost):,} files that the ledger names are missing from the spool, or are"
-            f" not whole: {shown}.",
+            sentence=f"{files} that the ledger names {are} missing from the spool"
+            f" {spool.folder}, or not whole: {shown}.",
             remedy="Restore the spool from a backup (docs/backup.md), or send the series again.",
         )
 

@@ -130,8 +130,8 @@ class OurFile:
             )
         return FoundState(
             state=State.LEFT,
-            detail=f"somebody has edited it, so it is not overwritten. {self.instead}; then run"
-            " this again with --replace-edited",
+            detail=f"somebody has edited it, so it is not overwritten. {self.instead}; then"
+            " `install-service --apply --replace-edited`",
             lines=_difference(self.text, there, self.path),
         )
 
@@ -161,13 +161,13 @@ class ConfigFile:
         path = self.machine.at(self.path)
         if not path.exists():
             return FoundState(state=State.TO_DO, detail=self.like)
-        there = path.read_text(encoding="utf-8", errors="replace")
         if not self.rights.are_those_of(path, self.machine):
             return FoundState(
                 state=State.TO_DO,
                 detail=f"it is {described(path)}; its content stays as it is",
                 lines=_commands(self),
             )
+        there = path.read_text(encoding="utf-8", errors="replace")
         if self.is_given and there != self.text():
             return FoundState(
                 state=State.LEFT,

@@ -51,6 +51,8 @@ class Owners:
 
 def _below(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
     for path in folder.iterdir():
+        if path.name == "lost+found":  # of a file system of its own
+            continue
         yield path
         if depth > 1 and path.is_dir() and not path.is_symlink():
             yield from _below(path, depth - 1)

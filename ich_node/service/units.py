@@ -187,8 +187,17 @@ def active_units(machine: Machine) -> list[str]:
 
 def failed_units(machine: Machine) -> list[str]:
     """All of this node that systemd has given up."""
+    return _in_state(machine, "failed")
+
+
+def restarting_units(machine: Machine) -> list[str]:
+    """All of this node that have just ended without being asked to, and are started again."""
+    return _in_state(machine, "auto-restart")
+
+
+def _in_state(machine: Machine, state: str) -> list[str]:
     listed = machine.asked(
-        "systemctl", "list-units", "--no-legend", "--plain", "--state=failed", "ich-node*"
+        "systemctl", "list-units", "--no-legend", "--plain", f"--state={state}", "ich-node*"
     )
     return [line.split()[0] for line in listed.splitlines() if line.strip()]
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,11 +13,17 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from ich_node import __version__
+from ich_node.cli.context import CliContext
+from ich_node.cli.doctor import installation
 from ich_node.config.load import load_config
 from ich_node.doctor import packages
+from ich_node.doctor.backups import about_backups, last_backup
 from ich_node.doctor.disks import about_disks, file_system_of
+from ich_node.doctor.processes import about_heartbeats, stopped_here
 from ich_node.doctor.rights import about_rights
+from ich_node.doctor.search_key import about_search_key
 from ich_node.doctor.spool_files import about_missing_files, about_orphans
+from ich_node.doctor.troubles import about_troubles
 from ich_node.ledger import Ledger
 from ich_node.ledger.heartbeats import Heartbeat
 from ich_node.spool import Spool
@@ -166,14 +174,14 @@ def test_files_without_rows_and_rows_without_files(folder, ledger):
         os.utime(spool.absolute(path), (hours_ago, hours_ago))
     now = datetime.now(UTC)
     (orphans,) = about_orphans(ledger, spool, now)
-    assert orphans.sentence.startswith("1 files of the spool (0 MB) belong to nothing")
+    assert orphans.sentence.startswith("1 file of the spool belongs to nothing")
     assert list(about_missing_files(ledger, spool)) == []
     spool.absolute(lost).unlink()
     spool.absolute(short).write_bytes(b"")
     (missing,) = about_missing_files(ledger, spool)
     assert missing.sentence == (
-        "2 files that the ledger names are missing from the spool, or are not whole:"
-        f" {lost}, {short}."
+        "2 files that the ledger names are missing from the spool"
+        f" {folder}/spool, or not whole: {lost}, {short}."
     )
     assert spool.holds(young.path, 5)
 
@@ -200,3 +208,84 @@ def test_packages_are_those_that_were_tested():
     assert packages.tested()["torch"]
     said = [each.sentence for each in packages.about_packages()]
     assert [each for each in said if "not installed" in each or "needs" in each] == []
+
+
+def test_a_lost_search_key(config, folder, ledger):
+    """A receiver that runs has it in memory, and would not start again."""
+    ledger.search_keys.for_receiving(folder / "search.key", now=datetime.now(UTC))
+    settings = load_config(config).config
+    assert list(about_search_key(ledger, settings)) == []
+    (folder / "search.key").unlink()
+    (found,) = about_search_key(ledger, settings)
+    assert "search.key is missing" in found.sentence
+
+
+def test_when_the_last_backup_was_made(ledger):
+    now = datetime.now(UTC)
+    assert list(about_backups(ledger, now)) == []
+    assert last_backup(ledger) == "none was made yet (docs/backup.md)"
+    ledger.measurements.keep("backup", {"folder": "/b"}, now=now - timedelta(days=7))
+    assert list(about_backups(ledger, now)) == []
+    assert last_backup(ledger).endswith(" UTC, in /b")
+    ledger.measurements.keep("backup", {"folder": "/b"}, now=now - timedelta(days=9))
+    (found,) = about_backups(ledger, now)
+    assert found.sentence == "The last whole backup is 9 days old."
+
+
+def beat(ledger: Ledger, *, pid: int, started_at: datetime, beat_at: datetime) -> None:
+    ledger.heartbeats.beat(
+        Heartbeat(
+            host=socket.gethostname(),
+            service="analyse",
+            pid=pid,
+            version=__version__,
+            started_at=started_at,
+            beat_at=beat_at,
+            is_ready=True,
+        )
+    )
+
+
+def test_a_process_that_was_killed_and_started_again_is_not_missed(ledger):
+    now = datetime.now(UTC)
+    killed_at = now - timedelta(hours=1)
+    beat(ledger, pid=7, started_at=killed_at - timedelta(days=1), beat_at=killed_at)
+    assert len(list(about_heartbeats(ledger, now))) == 1
+    beat(ledger, pid=8, started_at=killed_at + timedelta(seconds=5), beat_at=now)
+    assert list(about_heartbeats(ledger, now)) == []
+
+
+def test_services_that_were_stopped_are_no_fault(config, ledger):
+    """One that crashed is."""
+    hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    for service in ("receive", "analyse", "send"):
+        ledger.measurements.keep(f"ended {service}", {}, now=hours_ago)
+    settings, now = load_config(config).config, datetime.now(UTC)
+    assert list(about_troubles(ledger, settings, now)) == []
+    assert stopped_here(settings).startswith("none runs on this host")
+    beat(ledger, pid=7, started_at=hours_ago, beat_at=hours_ago)
+    (found,) = about_troubles(ledger, settings, now)
+    assert found.sentence == "The service analyse does not run."
+
+
+def test_a_spool_that_is_gone(config, folder, ledger):
+    """E.g. a disk that is not mounted; nothing is made by looking."""
+    path = keep(ledger, Spool(folder / "spool"), 1)
+    shutil.rmtree(folder / "spool")
+    spool = Spool(load_config(config).config.spool.path, make=False)
+    (found,) = about_missing_files(ledger, spool)
+    assert found.sentence.endswith(f"missing from the spool {folder}/spool, or not whole: {path}.")
+    assert list(about_orphans(ledger, spool, datetime.now(UTC))) == []
+    assert not (folder / "spool").exists()
+
+
+def test_a_configuration_with_a_mistake_of_several_lines_is_one_complaint(config):
+    config.write_text("[scp]\nport = 1\nport = 2\n")
+    assert len(mistakes_of(config)) == 1
+    config.write_text("[scp]\nport = 'x'\nbacklog = 'y'\n")
+    assert len(mistakes_of(config)) == 2
+
+
+def mistakes_of(config: Path) -> Sequence[str]:
+    context = CliContext(path=config, main=lambda _: None)
+    return installation(context, datetime.now(UTC)).mistakes
