@@ -56,7 +56,7 @@ def purged(walk: Walk) -> None:
     assert not walk.shell("ls -d /etc/ich-node 2>/dev/null", check=False)
     assert "ich-node.sqlite" in walk.run("ls", f"{STATE}/var")
     walk.run("sh", "-c", f"rm -r {STATE} && userdel ich-node")  # as it has said
-    assert not walk.run("systemctl", "list-unit-files", "--no-legend", "ich-node*")
+    assert not walk.shell("systemctl list-unit-files --no-legend 'ich-node*'", check=False)
     left = walk.shell(
         "find /etc /usr /opt /var -name '*ich-node*' ! -path '*/systemd/*'", check=False
     )
