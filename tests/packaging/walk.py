@@ -87,7 +87,7 @@ class Walk:
                 f"cd /tmp && ICHNODE__ANALYSIS__ENGINE={engine} HOME=/tmp"
                 f" /opt/ich-node/bin/ich-node demo --out /tmp/demo-{engine}"
             )
-            assert "SR" in printed, printed
+            assert "result objects after" in printed, printed
         missing = self.shell(
             "find /opt/ich-node -name '*.so*' -type f -exec ldd {} + 2>/dev/null | grep 'not found'"
             " | sort -u",
