@@ -11,6 +11,7 @@ from pathlib import Path
 from ich_node.config.config import ENV_PREFIX
 from ich_node.config.places import HOME_VARIABLE
 from ich_node.demo.errors import DemoError
+from ich_node.processes.beat_file import RUN_VARIABLE
 
 MARK = ".demonstration"  # locked while one runs; a folder that has it was made by one
 WRITTEN_BY = "# Written by `ich-node demo`"  # begins the config.toml of a demonstration
@@ -84,7 +85,8 @@ def _remove(folder: Path) -> None:
 
 @contextmanager
 def _without_settings() -> Iterator[None]:
-    names = [name for name in os.environ if name.startswith(ENV_PREFIX) or name == HOME_VARIABLE]
+    places = (HOME_VARIABLE, RUN_VARIABLE)
+    names = [name for name in os.environ if name.startswith(ENV_PREFIX) or name in places]
     kept = {name: os.environ.pop(name) for name in names}
     try:
         yield

@@ -83,6 +83,7 @@ def test_settings_of_another_node_do_not_count(
     """Phantoms must not come into the ledger of a node that is in use."""
     monkeypatch.setenv("ICHNODE__DATABASE__URL", "sqlite:////elsewhere.sqlite")
     monkeypatch.setenv("ICHNODE_HOME", "/elsewhere")
+    monkeypatch.setenv("ICHNODE_RUN", "/elsewhere")
     with demonstration_folder(tmp_path):
-        assert not {"ICHNODE__DATABASE__URL", "ICHNODE_HOME"} & set(os.environ)
+        assert not {"ICHNODE__DATABASE__URL", "ICHNODE_HOME", "ICHNODE_RUN"} & set(os.environ)
     assert os.environ["ICHNODE_HOME"] == "/elsewhere"

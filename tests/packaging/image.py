@@ -110,7 +110,8 @@ class Builder:
             raise ValueError(f"no ARG takes the build argument {', '.join(sorted(self.unused))}")
         final = self._stages[-1]
         (self._out / "image.json").write_text(json.dumps(asdict(final), indent=1))
-        shutil.rmtree(self._out / "rootfs", ignore_errors=True)
+        if (self._out / "rootfs").exists():
+            shutil.rmtree(self._out / "rootfs")
         Path(final.folder).rename(self._out / "rootfs")
         return final
 
