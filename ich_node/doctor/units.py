@@ -25,11 +25,11 @@ def about_units() -> Iterator[Complaint]:
             sentence=f"{unit} has just ended, and systemd starts it again.",
             remedy=f"If this stays so, `journalctl -u {unit} -n 50` says why.",
         )
-    unit = machine.at(places.UNITS / places.SERVICES[0])
+    first = machine.at(places.UNITS / places.SERVICES[0])
     program = Path(sys.prefix) / "bin/ich-node"
-    if not unit.exists():
+    if not first.exists():
         return
-    if f"ExecStart={program} " not in unit.read_text(encoding="utf-8"):
+    if f"ExecStart={program} " not in first.read_text(encoding="utf-8"):
         yield Complaint(
             sentence=f"The services run another program than this one, which is {program}.",
             remedy=f"Call `ich-node doctor` ({places.COMMAND}).",

@@ -20,9 +20,9 @@ def findings(there: Installation) -> SupportFile:
         {
             "findings": [complaint for check in checked for complaint in _complaints(check)],
             "not checked": {
-                each.name: without_secrets(each.not_checked or each.absent)
+                each.name: without_secrets(each.not_checked or each.said)
                 for each in checked
-                if each.not_checked or each.absent
+                if each.not_checked or each.said
             },
             "services of this host": _services(config) if config is not None else [],
             "certificates": certificates(config) if config is not None else [],
