@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ich_node.backup.durable import disk_explained, make_private, sync_folder, write_file
-from ich_node.backup.manifest import BUNDLES, FORMAT, NEWER, Manifest, read_manifest
+from ich_node.backup.manifest import BUNDLES, FORMAT, NEWER
 from ich_node.errors import BackupError, ConfigError
 from ich_node.spool import Spool
 
@@ -71,10 +71,6 @@ class BackupFolder:
         if name not in names:
             raise BackupError(f"{self.path} holds no backup {name}; it has {', '.join(names)}")
         return self.backup(name)
-
-    def manifests(self) -> list[Manifest]:
-        """Of all backups, the newest first. Raises BackupError."""
-        return [read_manifest(self.backup(name)) for name in self.names()]
 
     def clean(self) -> None:
         """Remove what a killed backup left."""

@@ -73,9 +73,7 @@ class Folder:
             return FoundState(state=State.TO_DO, lines=(command,))
         if self.rights.are_those_of(path, self.machine):
             return FoundState(state=State.DONE)
-        return FoundState(
-            state=State.TO_DO, detail=f"it is {described(path)}", lines=_commands(self)
-        )
+        return _with_other_rights(self)
 
     def do(self) -> None:
         path = self.machine.at(self.path)
@@ -112,9 +110,7 @@ class OurFile:
         if there == self.text:
             if self.rights.are_those_of(path, self.machine):
                 return FoundState(state=State.DONE)
-            return FoundState(
-                state=State.TO_DO, detail=f"it is {described(path)}", lines=_commands(self)
-            )
+            return _with_other_rights(self)
         if is_untouched(there):
             return FoundState(
                 state=State.TO_DO,
@@ -162,11 +158,7 @@ class ConfigFile:
         if not path.exists():
             return FoundState(state=State.TO_DO, detail=self.like)
         if not self.rights.are_those_of(path, self.machine):
-            return FoundState(
-                state=State.TO_DO,
-                detail=f"it is {described(path)}; its content stays as it is",
-                lines=_commands(self),
-            )
+            return _with_other_rights(self, "; its content stays as it is")
         there = path.read_text(encoding="utf-8", errors="replace")
         if self.is_given and there != self.text():
             return FoundState(
@@ -223,11 +215,16 @@ def _group_name(gid: int) -> str:
         return str(gid)
 
 
-def _commands(step: Folder | OurFile | ConfigFile) -> tuple[str, ...]:
+def _with_other_rights(step: Folder | OurFile | ConfigFile, more: str = "") -> FoundState:
+    """It is there, and belongs to others or may be read by others than it should."""
     rights = step.rights
-    return (
-        f"chown {rights.owner or 'root'}:{rights.group or 'root'} {step.path}",
-        f"chmod {rights.mode:o} {step.path}",
+    return FoundState(
+        state=State.TO_DO,
+        detail=f"it is {described(step.machine.at(step.path))}{more}",
+        lines=(
+            f"chown {rights.owner or 'root'}:{rights.group or 'root'} {step.path}",
+            f"chmod {rights.mode:o} {step.path}",
+        ),
     )
 
 

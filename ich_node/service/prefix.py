@@ -63,12 +63,7 @@ def python_mistakes(interpreter: Path) -> list[str]:
             " (ProtectHome; pyenv, conda and uv install there). Use that of the system:"
             " apt install python3 python3-venv, or dnf install python3.12"
         ]
-    return [
-        f"{path} {reason}: who can change it decides what the services run. {remedy}"
-        for path in (real, real.parent)
-        if (problem := _problem(path)) is not None
-        for reason, remedy in [problem]
-    ]
+    return [mistake for path in (real, real.parent) for mistake in _changeable(path, path)]
 
 
 def _hidden(path: Path) -> Path | None:
@@ -79,10 +74,7 @@ def _writable_by_others(machine: Machine, prefix: Path) -> Iterator[str]:
     for path in (program(prefix), prefix / "bin", prefix, *prefix.parents):
         there = machine.at(path)
         if there.exists() and there.is_relative_to(machine.root):
-            problem = _problem(there)
-            if problem is not None:
-                reason, remedy = problem
-                yield f"{path} {reason}: who can change it decides what the services run. {remedy}"
+            yield from _changeable(path, there)
 
 
 def _out_of_reach(machine: Machine, prefix: Path) -> Iterator[str]:
@@ -97,14 +89,17 @@ def _can_enter(folder: Path) -> bool:
     return bool(folder.stat().st_mode & stat.S_IXOTH)
 
 
-def _problem(path: Path) -> tuple[str, str] | None:
-    is_ = path.stat()
-    if is_.st_uid != 0:
-        return f"belongs to {_owner(path)}", f"`chown -R root:root {path}`"
+def _changeable(path: Path, there: Path) -> Iterator[str]:
+    """A sentence if somebody but root can change it. there: where it lies on this machine."""
+    is_ = there.stat()
     is_sticky = stat.S_ISDIR(is_.st_mode) and is_.st_mode & stat.S_ISVTX
-    if is_.st_mode & OTHERS and not is_sticky:
-        return "can be written by every user", f"`chmod -R go-w {path}`"
-    return None
+    if is_.st_uid != 0:
+        reason, remedy = f"belongs to {_owner(there)}", f"`chown -R root:root {there}`"
+    elif is_.st_mode & OTHERS and not is_sticky:
+        reason, remedy = "can be written by every user", f"`chmod -R go-w {there}`"
+    else:
+        return
+    yield f"{path} {reason}: who can change it decides what the services run. {remedy}"
 
 
 def _owner(path: Path) -> str:
@@ -121,9 +116,4 @@ def code_mistakes(code: Path) -> list[str]:
             f"the program is {code}, and the services cannot see {hidden} (ProtectHome, "
             "PrivateTmp): install a wheel, e.g. with --prefix /opt/ich-node --wheel FILE"
         ]
-    return [
-        f"{path} {reason}: who can change it decides what the services run. {remedy}"
-        for path in (code, code.parent)
-        if (problem := _problem(path)) is not None
-        for reason, remedy in [problem]
-    ]
+    return [mistake for path in (code, code.parent) for mistake in _changeable(path, path)]

@@ -76,6 +76,7 @@ def text(config_toml: str) -> str:
 def parsed(config_toml: str) -> tuple[str, list[Block]]:
     """The words at the top of the file, and its tables."""
     blocks: list[Block] = []
+    paragraphs: list[str] = []  # of the words at the top
     loose: list[str] = []
     for line in config_toml.splitlines():
         if heading := HEADING.match(line):
@@ -88,8 +89,9 @@ def parsed(config_toml: str) -> tuple[str, list[Block]]:
         elif line.startswith("# "):
             loose.append(line.removeprefix("# "))
         elif not blocks and loose:
-            intro, loose = " ".join(loose), []
-    return intro, blocks
+            paragraphs.append(" ".join(loose))
+            loose = []
+    return "\n\n".join(paragraphs), blocks
 
 
 def _continue(block: Block, words: str) -> None:
