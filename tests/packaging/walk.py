@@ -89,13 +89,16 @@ class Walk:
             )
             assert "result objects after" in printed, printed
         missing = self.shell(
-            "find /opt/ich-node -name '*.so*' -type f -exec ldd {} + 2>/dev/null | grep 'not found'"
-            " | sort -u",
+            "find /opt/ich-node -name '*.so*' -type f -exec ldd {} + 2>/dev/null"
+            " | sed -n 's/^\\t\\(.*\\) => not found/\\1/p' | sort -u",
             check=False,
-        )
+        ).split()
+        # A library beside its user in the tree is there before it is asked for; the readers of
+        # other model formats were left out.
+        ours = self.shell("find /opt/ich-node -name '*.so*' -printf '%f\\n'").split()
+        system = [name for name in missing if name not in ours and "_frontend.so" not in name]
+        assert not system, system
         said(f"{len(names)} commands, every module, the demo by both engines; no library missing")
-        # tbb of OpenVINO finds its neighbours by the path of who loads it
-        assert not [line for line in missing.splitlines() if "libtbb" not in line], missing
         assert not self.shell("find /opt/ich-node -newer /var/lib/dpkg/info/ich-node.list -type f")
         said("working leaves nothing in /opt/ich-node")
 
