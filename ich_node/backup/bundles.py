@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ich_node.backup.durable import hash_of, write_file
+from ich_node.backup.durable import fault_of, write_file
 from ich_node.backup.manifest import SavedBundle
 from ich_node.errors import BundleError
 from ich_node.ledger.snapshot_contents import SnapshotContents
@@ -56,12 +56,10 @@ def bundle_in(folder: Path, sha256: str) -> Path:
 
 
 def damaged_bundles(bundles: Iterable[SavedBundle], folder: Path) -> list[str]:
-    """A sentence for each that is missing or has other bytes."""
-    sentences = []
-    for each in bundles:
-        path = bundle_in(folder, each.sha256)
-        if not path.exists():
-            sentences.append(f"bundle {each.name}: {path} is missing")
-        elif hash_of(path) != each.sha256:
-            sentences.append(f"bundle {each.name}: {path} is damaged")
-    return sentences
+    """A sentence for each that is missing, has other bytes, or cannot be read."""
+    paths = ((each, bundle_in(folder, each.sha256)) for each in bundles)
+    return [
+        f"bundle {each.name}: {path} {fault}"
+        for each, path in paths
+        if (fault := fault_of(path, each.sha256)) is not None
+    ]

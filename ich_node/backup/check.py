@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ich_node.backup.bundles import damaged_bundles
 from ich_node.backup.copying import Progress
-from ich_node.backup.durable import hash_of
+from ich_node.backup.durable import fault_of
 from ich_node.backup.folder import BackupFolder
 from ich_node.backup.manifest import LEDGER, Manifest
 from ich_node.errors import BackupError
@@ -35,13 +35,8 @@ def damaged_files(place: Path, manifest: Manifest) -> Iterator[str]:
     """Of one backup: ledger, configuration, keys."""
     for file in manifest.files:
         path = place / file.path
-        try:
-            if hash_of(path) != file.sha256:
-                yield f"{path} is damaged: its bytes are not those that were written"
-        except FileNotFoundError:
-            yield f"{path} is missing"
-        except OSError as error:
-            yield f"{path} cannot be read: {error.strerror}"
+        if (fault := fault_of(path, file.sha256)) is not None:
+            yield f"{path} {fault}"
 
 
 def _damaged_objects(
@@ -52,11 +47,6 @@ def _damaged_objects(
         if path in known:
             continue
         file = folder.object(path)
-        try:
-            if hash_of(file) != file.stem:
-                yield f"{file} is damaged: its bytes are not those of its name"
-        except FileNotFoundError:
-            yield f"{file} is missing"
-        except OSError as error:
-            yield f"{file} cannot be read: {error.strerror}"
+        if (fault := fault_of(file, file.stem)) is not None:
+            yield f"{file} {fault}"
         progress(size)

@@ -36,6 +36,18 @@ def hash_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def fault_of(path: Path, sha256: str) -> str | None:
+    """Why a file has not the bytes that it should have, as the end of a sentence; None: it has."""
+    try:
+        return (
+            None if hash_of(path) == sha256 else "is damaged: its bytes are not those of its hash"
+        )
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
 def sync_folder(path: Path) -> None:
     """New names in it survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
