@@ -166,7 +166,7 @@ class Walk:
 
 def newer_of(package: Path, wheel: Path, kind: packages.Distribution) -> Path:
     """The same files as version 99.0."""
-    folder = REPOSITORY / ".packages" / "newer"
+    folder = REPOSITORY / ".packages" / f"newer-{kind.packager}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if kind.packager == "rpm":
