@@ -105,7 +105,7 @@ def _as_if_made_there(root: Path, packages: Path, version: str) -> None:
     (binaries / "python").symlink_to("python3")
     (binaries / "ich-node").write_text(
         f"#!{PREFIX}/bin/python3 -I\n"
-        "import sys\n\nfrom ich_node.cli import main\n\nsys.exit(main())\n"
+        "import sys\n\nfrom ich_node.__main__ import main\n\nsys.exit(main())\n"
     )
     (binaries / "ich-node").chmod(0o755)
     for folder in ("include", "share", "etc"):
