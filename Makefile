@@ -198,3 +198,8 @@ machine: install         ## Debian: what boots an empty Debian 12 to install the
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends debootstrap systemd-container
 	$(BIN)/python -m tests.support.empty_machine base
+
+walk: machine            ## the commands of docs/quickstart.md on an empty Debian 12, with the seconds of each section (15 minutes; root, network)
+	rm -rf build/lib $(RUNS)/walk
+	for version in 0.2.0 0.2.1; do SETUPTOOLS_SCM_PRETEND_VERSION=$$version $(BIN)/python -m build --wheel --no-isolation --outdir $(RUNS)/walk . || exit 1; done
+	$(BIN)/python -m tests.walk.newcomer $(RUNS)/walk/*.whl

@@ -1,9 +1,11 @@
 """commission: a phantom takes the way through node and PACS, and a report says how."""
 
+import os
 import socket
 import textwrap
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -71,7 +73,7 @@ def commission(
         Path | None,
         typer.Option(
             help="The report, an HTML file; an existing one is never overwritten. Default:"
-            " ich-node-commission-HOST-TIME.html in this folder.",
+            " ich-node-commission-HOST-TIME.html in this folder, if it can be written.",
             dir_okay=False,
         ),
     ] = None,
@@ -99,11 +101,7 @@ def commission(
         raise ConfigError(f"--folder {folder}: it is not empty; choose a new one")
     now = datetime.now(UTC)
     name = f"ich-node-commission-{socket.gethostname()}-{now.astimezone():%Y%m%d-%H%M%S}.html"
-    path = out or Path(name)
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"--out {path}: there is no folder {path.parent}")
-    if path.exists():
-        raise ConfigError(f"{path} exists and is not overwritten; choose another --out")
+    path = _place(out, name)
     config = node.config
     ledger, problem = _ledger(node)
     records = Records(config.spool.path)
@@ -149,7 +147,7 @@ def commission(
             ledger.dispose()
     html = report_of(record)
     kept = records.save_report(record.run, html)
-    if run is None or out is not None:
+    if path is not None and (run is None or out is not None):
         _write_new(path, html)
     else:
         path = kept
@@ -158,6 +156,22 @@ def commission(
         _remove(node, record.job_id)
     if not record.has_passed:
         raise typer.Exit(1)
+
+
+def _place(out: Path | None, name: str) -> Path | None:
+    """Of the report. None: this folder may not be written, e.g. root's home by the user of the
+    services; the one that the node keeps is enough. Raises ConfigError for a wrong --out.
+    """
+    if out is None:
+        return Path(name) if os.access(".", os.W_OK | os.X_OK) else None
+    folder = out.parent
+    if not folder.is_dir():
+        raise ConfigError(f"--out {out}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"--out {out}: {getuser()} may not write into {folder}")
+    if out.exists():
+        raise ConfigError(f"{out} exists and is not overwritten; choose another --out")
+    return out
 
 
 def _require_text(option: str, value: str) -> None:

@@ -1,5 +1,6 @@
 """`ich-node commission` as whoever brings a node into a hospital sees it."""
 
+import os
 import re
 import threading
 from datetime import UTC, datetime
@@ -161,3 +162,22 @@ def test_a_report_is_never_overwritten(configure: Configure, tmp_path: Path) -> 
     assert ran.exit_code == 2
     assert "is not overwritten" in ran.stderr
     assert report.read_text() == "mine"
+
+
+def test_a_folder_that_may_not_be_written(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root's home is for the user of the services: the report is the one that the node keeps,
+    and a --out there is refused before anything is asked.
+    """
+    config = configure(free_port())
+    monkeypatch.chdir(tmp_path)
+    real = os.access
+    monkeypatch.setattr("os.access", lambda path, mode: real(path, mode) and Path(path).is_file())
+    before = set(tmp_path.glob("*.html"))
+    ran = ich_node("commission", "--no-phantom", config=config)
+    assert str(config.parent / "spool") in ran.stdout.replace("\n", ""), ran.stdout
+    assert set(tmp_path.glob("*.html")) == before
+    refused = ich_node("commission", "--no-phantom", "--out", tmp_path / "r.html", config=config)
+    assert refused.exit_code == 2
+    assert "may not write into" in refused.stderr
