@@ -11,7 +11,7 @@ of it:
   state.
 - `<!-- not run: REASON -->`: a reason of blocks.REASONS; more may follow after a colon.
 - `<!-- run by: .ci/run -->` or `<!-- run by: tests/x/test_y.py::test_z -->`: it runs elsewhere.
-  `<!-- run by: make walk -->`: on an empty machine (tests/walk/newcomer.py; docs/quickstart.md only).
+  `<!-- run by: make walk -->`: on an empty machine (docs/quickstart.md; tests/walk/newcomer.py).
 
 In a `console` block a line `$ COMMAND` runs, and the lines below it are what it prints; a line
 `...` stands for any lines. Commands of other blocks must succeed.

@@ -1,5 +1,5 @@
-"""`make walk`: the commands of docs/quickstart.md in their order, on an empty Debian 12 with its own
-systemd. Prints what they print, and at the end the seconds of each section: the page's table.
+"""`make walk`: the commands of docs/quickstart.md in their order, on an empty Debian 12 with its
+own systemd. Prints what they print, and then the seconds of each section: the page's table.
 
     python -m tests.walk.newcomer WHEEL NEXT_WHEEL
 
@@ -25,8 +25,8 @@ NEEDS_NETWORK = re.compile(r"\b(apt|pip install)\b")
 SECONDS = 180  # a command that shows something is asked for it so long: services work meanwhile
 
 
-def section_of(block: Block) -> str:
-    above = PAGE.read_text(encoding="utf-8").splitlines()[: block.first]
+def section_of(block: Block, lines: list[str]) -> str:
+    above = lines[: block.first]
     return [line for line in above if line.startswith("## ")][-1].removeprefix("## ")
 
 
@@ -48,10 +48,11 @@ def walked(machine: Machine, step: Step) -> None:
 def walk(machine: Machine) -> dict[str, float]:
     """The seconds of each section, in their order."""
     taken: dict[str, float] = {}
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
     for block in blocks(PAGE):
         if block.run_by != "make walk":
             continue
-        section, begun = section_of(block), time.monotonic()
+        section, begun = section_of(block, lines), time.monotonic()
         for step in steps(block):
             walked(machine, step)
         taken[section] = taken.get(section, 0.0) + time.monotonic() - begun
