@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ich_node.config.users import me
 from ich_node.errors import IchNodeError
 
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 
 def mistakes(config: "Config") -> list[str]:
     """One sentence for each; nothing is made."""
-    return list(dict.fromkeys(_mistakes(config)))
+    found: dict[str, None] = {}
+    try:
+        for mistake in _mistakes(config):
+            found[mistake] = None
+    except PermissionError as error:  # where a file is looked for; the rest is seen afterwards
+        found[f"{me()} may not look for {error.filename}: a folder above it is closed"] = None
+    return list(found)
 
 
 def _mistakes(config: "Config") -> Iterator[str]:

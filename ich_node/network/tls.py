@@ -138,6 +138,8 @@ def _hardened(context: Context) -> Context:
 
 
 def _load_own(context: ssl.SSLContext, tls: TlsSettings) -> None:
+    if tls.key is not None:  # OpenSSL does not say which of the two it could not read
+        _load("key", tls.key, lambda path: path.read_bytes())
     _load(
         "certificate",
         tls.certificate,
@@ -150,13 +152,20 @@ def _load(setting: str, path: Path | None, load: Callable[[Path], None]) -> None
     try:
         load(path)
     except ssl.SSLError as error:
-        raise ConfigError(
-            f"[tls] {setting}: {path} cannot be used: {error.reason or error}"
-        ) from error
+        raise ConfigError(f"[tls] {setting}: {path} cannot be used: {said_by(error)}") from error
     except OSError as error:
         raise ConfigError(
             f"[tls] {setting}: cannot read {error.filename or path}: {error.strerror}"
         ) from error
+
+
+def said_by(error: ssl.SSLError) -> str:
+    """What OpenSSL says of a file, in words."""
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is of another certificate"
+    if error.reason in (None, "NO_START_LINE") or "PEM lib" in str(error):
+        return "it is damaged, or not in PEM format (-----BEGIN ...)"
+    return error.reason
 
 
 def _no_password() -> str:

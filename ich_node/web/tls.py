@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ich_node.config.web import SiteSettings
 from ich_node.errors import ConfigError
-from ich_node.network.tls import CIPHERS
+from ich_node.network.tls import CIPHERS, said_by
 
 
 def site_context(settings: SiteSettings) -> ssl.SSLContext | None:
@@ -35,7 +35,7 @@ def load_certificate(context: ssl.SSLContext, settings: SiteSettings) -> None:
     except ssl.SSLError as error:
         raise ConfigError(
             f"[web] certificate: {certificate} and {key} cannot be used together:"
-            f" {error.reason or error}"
+            f" {said_by(error)}"
         ) from error
 
 
