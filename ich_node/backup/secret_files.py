@@ -7,6 +7,7 @@ from ich_node.backup.durable import make_private, write_file
 from ich_node.backup.manifest import SECRETS, Manifest, SavedFile
 from ich_node.backup.named_files import named_files
 from ich_node.config.config import Config
+from ich_node.config.users import me
 
 MOST_BYTES = 1 << 20
 WITHOUT_SECRETS = "keys, certificates and passwords: left out with --without-keys"
@@ -63,8 +64,8 @@ def restore_secrets(place: Path, manifest: Manifest, config: Config) -> list[str
             write_file(path, (place / saved.file).read_bytes())
         except OSError as error:
             sentences.append(
-                f"{saved.setting}: cannot make {path}: {error.strerror}; copy it from"
-                f" {place / saved.file}"
+                f"{saved.setting}: cannot make {path}: {error.strerror}; as root:"
+                f" install -m 640 -g {me()} {place / saved.file} {path}"
             )
         else:
             sentences.append(f"{saved.setting}: {path}")

@@ -17,4 +17,5 @@ def about_search_key(ledger: Ledger, config: Config) -> Iterator[Complaint]:
     try:
         ledger.search_keys.for_looking(path)
     except ConfigError as error:
-        yield Complaint(sentence=f"{error.detail}.")
+        sentence, _, remedy = error.detail.partition("; ")
+        yield Complaint(sentence=f"{sentence}.", remedy=f"{remedy[:1].upper()}{remedy[1:]}.")

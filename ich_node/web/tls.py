@@ -34,8 +34,7 @@ def load_certificate(context: ssl.SSLContext, settings: SiteSettings) -> None:
         context.load_cert_chain(certificate, key, password=_no_password)
     except ssl.SSLError as error:
         raise ConfigError(
-            f"[web] certificate: {certificate} and {key} cannot be used together:"
-            f" {said_by(error)}"
+            f"[web] certificate: {certificate} and {key} cannot be used together: {said_by(error)}"
         ) from error
 
 
