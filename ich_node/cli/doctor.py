@@ -1,6 +1,7 @@
 """doctor: what is wrong with this installation."""
 
 import json
+import textwrap
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,19 +103,32 @@ def _sentences(detail: str, path: Path | None) -> list[str]:
 
 def _print(checked: "Checked") -> None:
     if checked.not_checked:
-        typer.echo(f"not checked  {checked.name}: {_one_line(checked.not_checked)}")
+        _echo(f"not checked  {checked.name}: {_one_line(checked.not_checked)}")
     elif checked.said:
-        typer.echo(f"-            {checked.name}: {_one_line(checked.said)}")
+        _echo(f"-            {checked.name}: {_one_line(checked.said)}")
     elif not checked.complaints:
-        typer.echo(f"ok           {checked.name}")
+        _echo(f"ok           {checked.name}")
     for each in checked.complaints:
-        typer.echo(f"WRONG        {checked.name}: {_one_line(each.sentence)}")
+        _echo(f"WRONG        {checked.name}: {_one_line(each.sentence)}")
         if each.remedy:
-            typer.echo(f"             {_one_line(each.remedy)}")
+            _echo(f"             {_one_line(each.remedy)}")
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _echo(line: str) -> None:
+    """In 80 columns; paths and commands are not broken."""
+    typer.echo(
+        textwrap.fill(
+            line,
+            width=80,
+            subsequent_indent=" " * 13,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def _print_sum(found: "list[Checked]") -> None:
