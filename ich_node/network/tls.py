@@ -147,7 +147,7 @@ def _load_own(context: ssl.SSLContext, tls: TlsSettings) -> None:
     )
 
 
-def _load(setting: str, path: Path | None, load: Callable[[Path], None]) -> None:
+def _load(setting: str, path: Path | None, load: Callable[[Path], object]) -> None:
     assert path is not None, "[tls] is not on"
     try:
         load(path)
