@@ -66,7 +66,8 @@ def _is_ready(ledger: "Ledger", name: str, host: str, at: "datetime") -> bool:
         typer.echo(f"{name} is not ready: no process of it has a heartbeat on {host}")
         return False
     ago = span(max(0.0, (at - process.beat_at).total_seconds()))
-    facts = ", ".join(f"{key} {value}" for key, value in sorted(process.facts.items()))
+    known = sorted(item for item in process.facts.items() if item[1] is not None)
+    facts = ", ".join(f"{key} {value}" for key, value in known)
     said = f"process {process.pid} on {host}, heartbeat {ago} ago" + (f": {facts}" if facts else "")
     if is_ready:
         typer.echo(f"{name} is ready ({said})")

@@ -34,7 +34,8 @@ def probe(
 
 
 def _sentence(beat: Beat) -> str:
-    facts = ", ".join(f"{key} {value}" for key, value in sorted(beat.facts.items()))
+    known = sorted(item for item in beat.facts.items() if item[1] is not None)
+    facts = ", ".join(f"{key} {value}" for key, value in known)
     said = f"process {beat.pid} on {socket.gethostname()}, heartbeat {beat.age_seconds:.1f} s ago"
     said += f": {facts}" if facts else ""
     if beat.is_alive and beat.is_ready:
