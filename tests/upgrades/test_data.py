@@ -89,7 +89,11 @@ def test_everything_is_found_read_on_and_delivered_once(name, url, tmp_path, cod
             sent(half[SLICES // 2 :], new)
             ends = {uid(each): "DONE" for each in (read, bleeds, owes, waits, half)}
             wait_until(lambda: peek.states() == ends, seconds=LONG, what="the reading of the rest")
-            wait_until(lambda: not peek.results("PENDING"), seconds=LONG, what="the deliveries")
+            wait_until(
+                lambda: not peek.results("PENDING") and not peek.results("SENDING"),
+                seconds=LONG,
+                what="the deliveries",
+            )
             assert kept.came.keys() >= owed
             assert kept.wrong(peek.results("SENT")) == []
             again = new.run("jobs", "resend", "1")
